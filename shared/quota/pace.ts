@@ -40,9 +40,9 @@ const IDLE_TAIL = 0.1;
  *
  *     s ≤ IDLE_TAIL × requests ÷ latency
  *
- * and N = rate ÷ s. Shares are whole numbers for each window, so of the candidates with at least that many
- * environments the one with `N × s` closest to the rate wins, and of equals the one with the fewest environments.
- * `N × s` is never more than the rate, whatever the latency.
+ * The fewest environments with shares that small are the ones that make full batches soonest. Shares are whole
+ * numbers for each window, so of N up to twice that many, the one with `N × s` closest to the rate wins, and of equals
+ * the smallest. `N × s` is never more than the rate, whatever the latency.
  *
  * @example paceFor({ requestsPerSecond: 25, latencyP95Ms: 400, windowSlackMs: 50 })
  *          // → 5 environments, 5 requests each in any 1,050 ms
@@ -55,10 +55,11 @@ export function paceFor({ requestsPerSecond, latencyP95Ms, windowSlackMs }: Pace
   }
   const requests = BATCH_SIZE * REQUESTS_PER_USER;
   const largestShare = Math.max(1, Math.floor((IDLE_TAIL * requests * 1000) / latencyP95Ms));
-  const fewest = Math.max(MIN_ENVIRONMENTS, Math.ceil(rate / largestShare));
-  let environments = rate;
-  for (let candidate = rate; candidate >= fewest; candidate--) {
-    if (filled(rate, candidate) >= filled(rate, environments)) environments = candidate;
+  let fewest = MIN_ENVIRONMENTS;
+  while (Math.floor(rate / fewest) > largestShare) fewest++;
+  let environments = fewest;
+  for (let candidate = fewest; candidate <= Math.min(2 * fewest, rate); candidate++) {
+    if (filled(rate, candidate) > filled(rate, environments)) environments = candidate;
   }
   return {
     environments,
