@@ -51,7 +51,9 @@ const IDLE_TAIL = 0.1;
 export function paceFor({ requestsPerSecond, latencyP95Ms, windowSlackMs }: PaceInput): Pace {
   const rate = Math.floor(requestsPerSecond);
   if (rate < MIN_ENVIRONMENTS) {
-    throw new RangeError(`requestsPerSecond is ${requestsPerSecond}; it must be at least ${MIN_ENVIRONMENTS}`);
+    throw new RangeError(
+      `requestsPerSecond is ${requestsPerSecond}; it must be at least ${MIN_ENVIRONMENTS}`,
+    );
   }
   const requests = BATCH_SIZE * REQUESTS_PER_USER;
   const largestShare = Math.max(1, Math.floor((IDLE_TAIL * requests * 1000) / latencyP95Ms));

@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import { Logger } from '@aws-lambda-powertools/logger';
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
+import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import middy from '@middy/core';
+import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import { catalogSource } from '../../shared/infusionsoft/catalog-source.ts';
+import { infusionsoftClient } from '../../shared/infusionsoft/client.ts';
+import { secretCredentials } from '../../shared/infusionsoft/credentials.ts';
+import { pacedFetch } from '../../shared/infusionsoft/paced-fetch.ts';
+import { syncTable } from '../../shared/store/sync-table.ts';
+import { userTable } from '../../shared/store/user-table.ts';
+import { mapping } from '../../shared/user/mapping.ts';
+import { processBatch } from './process-batch.ts';
+import { failureQueue } from './queue.ts';
+import { readSettings } from './settings.ts';
+
+const settings = readSettings(process.env);
+const logger = new Logger();
+const metrics = new Metrics();
+const dynamodb = new DynamoDBClient();
+
+/** When the running invocation ends, in epoch milliseconds. An environment runs one at a time. */
+let endsAt = 0;
+const deadline = () => endsAt;
+
+// Made once for each environment: the pace has to stay across invocations, and so may the catalog.
+const client = infusionsoftClient({
+  url: settings.CRM_URL,
+  fetch: pacedFetch({
+    requestsPerWindow: settings.REQUESTS_PER_WINDOW,
+    windowMs: settings.WINDOW_MS,
+    credentials: secretCredentials(settings.CRM_SECRET_ID),
+    deadline,
+    onRequest({ status, durationMs }) {
+      metrics.addMetric('CrmRequests', MetricUnit.Count, 1);
+      metrics.addMetric('CrmLatency', MetricUnit.Milliseconds, durationMs);
+      if (status === 429) metrics.addMetric('CrmThrottles', MetricUnit.Count, 1);
+    },
+  }),
+});
+const dependencies = {
+  client,
+  catalog: catalogSource({
+    table: syncTable(dynamodb, settings.SYNC_TABLE),
+    client,
+    mapping,
+    owner: randomUUID(),
+    deadline,
+  }),
+  users: userTable(dynamodb, settings.USER_TABLE),
+  queue: failureQueue(new SQSClient(), {
+    queueUrl: settings.SYNC_QUEUE_URL,
+    deadLetterQueueUrl: settings.DEAD_LETTER_QUEUE_URL,
+  }),
+  mapping,
+  deletionPolicy: settings.DELETION_POLICY,
+  logger,
+  now: Date.now,
+};
+
+/**
+ * Makes the CRM match the users that a batch of the queue names, at this environment's share of the CRM's limit. The only
+ * caller of the CRM's API.
+ */
+export const handler = middy<SQSEvent, SQSBatchResponse>()
+  .use(injectLambdaContext(logger))
+  .use(logMetrics(metrics))
+  .handler(({ Records }, context) => {
+    endsAt = Date.now() + context.getRemainingTimeInMillis();
+    return processBatch(Records, {
+      ...dependencies,
+      count: (outcome) => metrics.addMetric(`Users.${outcome}`, MetricUnit.Count, 1),
+    });
+  });

@@ -1,0 +1,64 @@
+import type { CatalogSource } from '../../shared/infusionsoft/catalog-source.ts';
+import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
+import type { UserTable } from '../../shared/store/user-table.ts';
+import { Rejected } from '../../shared/sync/errors.ts';
+import type { UserMessage } from '../../shared/sync/message.ts';
+import type { Mapping } from '../../shared/user/define-mapping.ts';
+import { InvalidUserError, type Warning } from '../../shared/user/read-user.ts';
+import { retireContact } from './retire-contact.ts';
+import type { DeletionPolicy } from './settings.ts';
+import { syncUser } from './sync-user.ts';
+
+export interface ProcessUserDependencies {
+  client: InfusionsoftClient;
+  catalog: CatalogSource;
+  users: UserTable;
+  mapping: Mapping;
+  deletionPolicy: DeletionPolicy;
+  /** Epoch milliseconds. */
+  now: () => number;
+}
+
+/** How a user came out of it. `retired`: deleted from the table, and its contact treated as the policy says. */
+export interface UserOutcome {
+  outcome: 'synced' | 'unchanged' | 'retired';
+  contactId: number | undefined;
+  warnings: readonly Warning[];
+}
+
+/**
+ * Brings one user's contact up to date. The messages say only that something happened: what is true is read from the
+ * table, once for all of them, so late, doubled and replayed messages do no harm.
+ *
+ * @param messages those about this user in one batch, at least one, oldest first.
+ * @throws Rejected or Retryable; what was done before is stored.
+ */
+export async function processUser(
+  messages: readonly [UserMessage, ...UserMessage[]],
+  dependencies: ProcessUserDependencies,
+): Promise<UserOutcome> {
+  const { users } = dependencies;
+  const { userId } = messages[0];
+  const found = await users.read(userId).catch((error: unknown) => {
+    throw error instanceof InvalidUserError ? new Rejected('not-a-user', error.message) : error;
+  });
+  // A user can be deleted and come back with another contact before its messages are read.
+  const leftBehind = new Set(messages.map(({ contactId }) => contactId).filter((id) => id !== undefined));
+  if (found?.user.crm?.contactId) leftBehind.delete(found.user.crm.contactId);
+  for (const contactId of leftBehind) await retireContact(contactId, dependencies);
+  if (!found) return { outcome: 'retired', contactId: [...leftBehind].at(-1), warnings: [] };
+
+  const result = await syncUser(found.user, dependencies);
+  const { contactId } = result.crm;
+  if (!result.unchanged && !(await users.writeCrm(userId, result.crm))) {
+    // Deleted while its sync was in flight: the message of the deletion knows no contact, so nobody else cleans up.
+    if (contactId) await retireContact(contactId, dependencies);
+    return { outcome: 'retired', contactId, warnings: [] };
+  }
+  if (result.failure) throw result.failure;
+  return {
+    outcome: result.unchanged ? 'unchanged' : 'synced',
+    contactId,
+    warnings: [...found.warnings, ...result.desired.warnings],
+  };
+}

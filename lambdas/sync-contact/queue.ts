@@ -1,0 +1,68 @@
+import { ChangeMessageVisibilityBatchCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import type { SQSRecord } from 'aws-lambda';
+import type { Rejected, Retryable } from '../../shared/sync/errors.ts';
+
+/** The queue's side of a failure: what has to wait, and what nobody can mend by waiting. */
+export interface FailureQueue {
+  /** Makes messages come back when a new try makes sense. */
+  postpone(records: readonly SQSRecord[], error: Retryable): Promise<void>;
+  /** Sends a copy of a message to the dead-letter queue with the reason, and no data of the person. */
+  reject(record: SQSRecord, error: Rejected): Promise<void>;
+}
+
+const SECOND_MS = 1000;
+/** Longest wait between two tries of a message when nothing says how long to wait. */
+const MAX_BACKOFF_MS = 15 * 60 * SECOND_MS;
+/** A message may be hidden for 12 hours from its receipt on (Amazon SQS quotas); an hour is left for the run itself. */
+const MAX_HIDDEN_MS = 11 * 60 * 60 * SECOND_MS;
+
+/**
+ * How long to wait until the next try, in milliseconds: what the error says, or twice as long with each delivery.
+ *
+ * @param receiveCount deliveries of the message so far, this one included.
+ * @param random from 0 to 1: spreads those who failed together.
+ */
+export function backoffMs(receiveCount: number, afterMs: number | undefined, random: number): number {
+  const base = afterMs ?? Math.min(MAX_BACKOFF_MS, SECOND_MS * 2 ** receiveCount);
+  return Math.min(MAX_HIDDEN_MS, base * (1 + random / 2));
+}
+
+/** Failures by way of Amazon SQS. */
+export function failureQueue(
+  sqs: SQSClient,
+  { queueUrl, deadLetterQueueUrl }: { queueUrl: string; deadLetterQueueUrl: string },
+): FailureQueue {
+  return {
+    async postpone(records, { afterMs }) {
+      const receiveCount = Math.max(
+        ...records.map(({ attributes }) => Number(attributes.ApproximateReceiveCount)),
+      );
+      const seconds = Math.ceil(backoffMs(receiveCount, afterMs, Math.random()) / SECOND_MS);
+      await sqs.send(
+        new ChangeMessageVisibilityBatchCommand({
+          QueueUrl: queueUrl,
+          Entries: records.map(({ receiptHandle }, index) => ({
+            Id: String(index),
+            ReceiptHandle: receiptHandle,
+            VisibilityTimeout: seconds,
+          })),
+        }),
+      );
+    },
+    async reject({ body, messageId, attributes }, { reason, status, errorId }) {
+      await sqs.send(
+        new SendMessageCommand({
+          QueueUrl: deadLetterQueueUrl,
+          MessageBody: body,
+          MessageGroupId: attributes.MessageGroupId ?? messageId,
+          MessageDeduplicationId: errorId,
+          MessageAttributes: {
+            reason: { DataType: 'String', StringValue: reason },
+            errorId: { DataType: 'String', StringValue: errorId },
+            ...(status && { status: { DataType: 'Number', StringValue: String(status) } }),
+          },
+        }),
+      );
+    },
+  };
+}

@@ -1,0 +1,26 @@
+import { z } from 'zod';
+
+/** What becomes of the contact of a deleted user. */
+const deletionPolicySchema = z.enum(['mark', 'untag', 'leave', 'delete']);
+export type DeletionPolicy = z.infer<typeof deletionPolicySchema>;
+
+const settingsSchema = z.object({
+  USER_TABLE: z.string().min(1),
+  SYNC_TABLE: z.string().min(1),
+  SYNC_QUEUE_URL: z.url(),
+  DEAD_LETTER_QUEUE_URL: z.url(),
+  CRM_URL: z.url(),
+  CRM_SECRET_ID: z.string().min(1),
+  /** This environment's share of the CRM's limit: see `paceFor` in `shared/quota/pace.ts`. */
+  REQUESTS_PER_WINDOW: z.coerce.number().int().positive(),
+  WINDOW_MS: z.coerce.number().int().positive(),
+  DELETION_POLICY: deletionPolicySchema,
+});
+
+/**
+ * The function's settings from its environment variables, which the stack sets.
+ * @throws ZodError that names every wrong variable.
+ */
+export function readSettings(environment: NodeJS.ProcessEnv): z.infer<typeof settingsSchema> {
+  return settingsSchema.parse(environment);
+}

@@ -1,0 +1,32 @@
+/**
+ * Paths and versions of the Infusionsoft (Keap) REST API: the only file that knows them. Version 1, because it has
+ * create-or-update by PUT and several tags in one request.
+ * Source: the vendor's v1 contract, https://developer.infusionsoft.com/docs/rest/
+ */
+const V1 = 'crm/rest/v1';
+
+/** A route with the ids left out, for counts and logs, and the path to call. */
+export interface Endpoint {
+  route: string;
+  path: string;
+}
+
+const fixed = (path: string): Endpoint => ({ route: `/${path}`, path: `${V1}/${path}` });
+
+export const endpoints = {
+  contacts: fixed('contacts'),
+  contactModel: fixed('contacts/model'),
+  customFields: fixed('contacts/model/customFields'),
+  tags: fixed('tags'),
+  contact: (id: number): Endpoint => ({ route: '/contacts/{id}', path: `${V1}/contacts/${id}` }),
+  contactTags: (id: number): Endpoint => ({
+    route: '/contacts/{id}/tags',
+    path: `${V1}/contacts/${id}/tags`,
+  }),
+};
+
+/** Most items that a page of tags holds (v1). Fewer can come back. */
+export const TAG_PAGE_SIZE = 1000;
+
+/** Most ids in one request that adds or removes tags (the vendor's PHP SDK enforces it). */
+export const TAGS_PER_REQUEST = 100;

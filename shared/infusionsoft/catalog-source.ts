@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { SyncTable } from '../store/sync-table.ts';
+import { Retryable } from '../sync/errors.ts';
+import type { Mapping } from '../user/define-mapping.ts';
+import { type Catalog, isComplete } from './catalog.ts';
+import type { InfusionsoftClient } from './client.ts';
+import { refreshCatalog } from './refresh-catalog.ts';
+
+/** Where the consumer gets its catalog from. */
+export interface CatalogSource {
+  /** The catalog with every name of the mapping: from the environment, the sync's table, or the CRM, in that order. */
+  current(): Promise<Catalog>;
+  /** A catalog that was read from the CRM after `since` (epoch milliseconds): read anew if nobody else has. */
+  newerThan(since: number): Promise<Catalog>;
+}
+
+export interface CatalogSourceOptions {
+  table: SyncTable;
+  client: InfusionsoftClient;
+  mapping: Mapping;
+  /** Name of this environment, for the lease. */
+  owner: string;
+  /** When the invocation ends, in epoch milliseconds: nothing runs any longer, so neither does a lease. */
+  deadline: () => number;
+  now?: () => number;
+}
+
+const LEASE = 'catalog';
+const POLL_MS = 250;
+/** How long an environment waits for another one's refresh, in milliseconds: some 30 requests at its pace. */
+const MAX_WAIT_MS = 20_000;
+
+/**
+ * The catalog, read once and created by a single writer: a lease in the sync's table makes the others wait for the
+ * one that refreshes, since two would create each missing tag twice.
+ *
+ * @throws Retryable when another environment holds the lease for too long, or the CRM fails.
+ */
+export function catalogSource(options: CatalogSourceOptions): CatalogSource {
+  const { table, client, mapping, owner, deadline, now = Date.now } = options;
+  let cached: Catalog | undefined;
+  let pending: Promise<Catalog> | undefined;
+
+  const stored = async (since: number): Promise<Catalog | undefined> => {
+    const catalog = await table.readCatalog();
+    return catalog && isComplete(catalog, mapping) && Date.parse(catalog.refreshedAt) > since
+      ? catalog
+      : undefined;
+  };
+
+  const refresh = async (since: number): Promise<Catalog> => {
+    const giveUpAt = now() + MAX_WAIT_MS;
+    while (now() < giveUpAt) {
+      const found = await stored(since);
+      if (found) return found;
+      if (await table.acquireLease(LEASE, owner, { now: now(), until: deadline() })) {
+        try {
+          // Another environment may have finished between the look and the lease.
+          const justStored = await stored(since);
+          if (justStored) return justStored;
+          const catalog = await refreshCatalog(client, mapping, now());
+          await table.writeCatalog(catalog);
+          return catalog;
+        } finally {
+          await table.releaseLease(LEASE, owner);
+        }
+      }
+      await sleep(POLL_MS);
+    }
+    throw new Retryable('Another environment is still reading the catalog', { afterMs: POLL_MS });
+  };
+
+  const newerThan = async (since: number): Promise<Catalog> => {
+    if (cached && Date.parse(cached.refreshedAt) > since) return cached;
+    pending ??= refresh(since).finally(() => {
+      pending = undefined;
+    });
+    cached = await pending;
+    return cached;
+  };
+  return { newerThan, current: () => newerThan(0) };
+}

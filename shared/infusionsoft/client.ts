@@ -1,0 +1,121 @@
+import ky, { isHTTPError, type KyInstance } from 'ky';
+import type { z } from 'zod';
+import type { CustomFieldType } from '../user/define-mapping.ts';
+import { type Endpoint, endpoints, TAG_PAGE_SIZE } from './api.ts';
+import type { ContactBody } from './contact-body.ts';
+import { exceededLimit, toFailure } from './failures.ts';
+import {
+  type Contact,
+  contactModelSchema,
+  contactSchema,
+  customFieldSchema,
+  type TagResult,
+  tagPageSchema,
+  tagResultsSchema,
+  tagSchema,
+} from './schemas.ts';
+
+type Named = z.infer<typeof tagSchema>;
+type Labelled = z.infer<typeof customFieldSchema>;
+
+/**
+ * The CRM as the sync uses it. Each method costs one request (and what its retries cost), and throws `NotFound`,
+ * `Rejected` or `Retryable`.
+ */
+export interface InfusionsoftClient {
+  /** Creates the contact, or updates the one with the same email (`duplicate_option: Email`). */
+  upsertContact(body: ContactBody): Promise<Contact>;
+  /** Changes the given values of a contact and leaves the others. */
+  updateContact(contactId: number, body: ContactBody): Promise<Contact>;
+  deleteContact(contactId: number): Promise<void>;
+  /** Puts tags on a contact. Each has a result of its own: an answer of 200 is not yet a success. */
+  applyTags(contactId: number, tagIds: readonly number[]): Promise<ReadonlyMap<number, TagResult>>;
+  /** Takes tags off a contact; those it does not hold are no error. */
+  removeTags(contactId: number, tagIds: readonly number[]): Promise<void>;
+  /** One page of the account's tags, at most 1,000 from `offset` on. */
+  listTags(offset: number): Promise<Named[]>;
+  createTag(name: string, description: string): Promise<Named>;
+  listCustomFields(): Promise<Labelled[]>;
+  createCustomField(label: string, type: CustomFieldType): Promise<Labelled>;
+}
+
+export interface ClientOptions {
+  /** Origin of the API, for example `https://api.infusionsoft.com`. */
+  url: string;
+  /** Makes the request: paces, identifies, times out, counts. See `paced-fetch.ts`. */
+  fetch: typeof fetch;
+  /** Epoch milliseconds. */
+  now?: () => number;
+}
+
+/** Retries inside one invocation; after that the message's next delivery is the retry. */
+const RETRIES = 2;
+const MAX_BACKOFF_MS = 4000;
+
+/** A client of the REST API, over ky. */
+export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions): InfusionsoftClient {
+  const repeatable = ky.create({
+    prefix: url,
+    fetch,
+    timeout: false,
+    retry: {
+      limit: RETRIES,
+      methods: ['get', 'put', 'patch', 'post', 'delete'],
+      statusCodes: [408, 429, 500, 502, 503, 504],
+      afterStatusCodes: [429, 503],
+      maxRetryAfter: MAX_BACKOFF_MS,
+      backoffLimit: MAX_BACKOFF_MS,
+      jitter: true,
+      shouldRetry: ({ error }) => (isExhausted(error) ? false : undefined),
+    },
+  });
+  // A create that seemed to fail may have happened: repeating it would make a second one.
+  const once = repeatable.extend({ retry: 0 });
+
+  const call = async <Result>(
+    request: (http: KyInstance) => Promise<Result>,
+    http = repeatable,
+  ): Promise<Result> => {
+    try {
+      return await request(http);
+    } catch (error) {
+      throw toFailure(error, now());
+    }
+  };
+  const send = <Result>(
+    method: 'put' | 'patch' | 'post',
+    { path }: Endpoint,
+    json: unknown,
+    schema: z.ZodType<Result>,
+    http = repeatable,
+  ): Promise<Result> => call((client) => client[method](path, { json }).json(schema), http);
+  const remove = ({ path }: Endpoint, searchParams: Record<string, string> = {}): Promise<void> =>
+    call(async (client) => {
+      await client.delete(path, { searchParams });
+    });
+
+  return {
+    upsertContact: (body) =>
+      send('put', endpoints.contacts, { ...body, duplicate_option: 'Email' }, contactSchema),
+    updateContact: (contactId, body) => send('patch', endpoints.contact(contactId), body, contactSchema),
+    deleteContact: (contactId) => remove(endpoints.contact(contactId)),
+    applyTags: (contactId, tagIds) =>
+      send('post', endpoints.contactTags(contactId), { tagIds }, tagResultsSchema),
+    removeTags: (contactId, tagIds) => remove(endpoints.contactTags(contactId), { ids: tagIds.join(',') }),
+    listTags: async (offset) => {
+      const searchParams = { limit: TAG_PAGE_SIZE, offset };
+      return (await call((http) => http.get(endpoints.tags.path, { searchParams }).json(tagPageSchema))).tags;
+    },
+    createTag: (name, description) => send('post', endpoints.tags, { name, description }, tagSchema, once),
+    listCustomFields: async () =>
+      (await call((http) => http.get(endpoints.contactModel.path).json(contactModelSchema))).custom_fields ??
+      [],
+    createCustomField: (label, type) =>
+      send('post', endpoints.customFields, { label, field_type: type }, customFieldSchema, once),
+  };
+}
+
+/** A spent minute or day does not come back within an invocation: trying again would only waste requests. */
+function isExhausted(error: Error): boolean {
+  return isHTTPError(error) && error.response.status === 429 && exceededLimit(error.data) !== 'second';
+}

@@ -1,0 +1,66 @@
+import { HTTPError } from 'ky';
+import { Rejected, Retryable } from '../sync/errors.ts';
+
+/** The contact (or whatever the path named) is not there: deleted or merged (v1 answers 404 for both). */
+export class NotFound extends Error {
+  override name = 'NotFound';
+}
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+/** A credential or a permission that a person has to mend. */
+const PERSON_MS = 5 * MINUTE_MS;
+
+/** Which of the CRM's limits an answer of status 429 speaks of. */
+export type ExceededLimit = 'second' | 'minute' | 'day';
+
+/**
+ * The limit that a 429 names. Three bodies have been seen: two faults of the gateway, told apart by their error code,
+ * and `{"message":"Quota Exceeded"}` for the minute. Anything else is taken for the second, the mildest.
+ */
+export function exceededLimit(body: unknown): ExceededLimit {
+  const text = typeof body === 'string' ? body : JSON.stringify(body ?? '');
+  if (text.includes('SpikeArrest')) return 'second';
+  if (text.includes('QuotaViolation')) return 'day';
+  return text.includes('Quota Exceeded') ? 'minute' : 'second';
+}
+
+/**
+ * Says of a failed request whether trying again can help.
+ *
+ * @param now epoch milliseconds.
+ * @returns NotFound for 404, Rejected for what the CRM refuses for good, Retryable with a time for all else.
+ */
+export function toFailure(error: unknown, now: number): Error {
+  if (error instanceof Retryable) return error;
+  if (!(error instanceof HTTPError)) {
+    return new Retryable(`No usable answer from the CRM (${nameOf(error)})`, { cause: error });
+  }
+  const { status, headers } = error.response;
+  if (status === 404) return new NotFound('The CRM does not have it (404)');
+  if (status === 401) return new Retryable('The CRM refuses the credentials (401)', { afterMs: PERSON_MS });
+  if (status === 403) return new Retryable('The account may not do this (403)', { afterMs: PERSON_MS });
+  if (status === 429) return tooManyRequests(exceededLimit(error.data), headers, now);
+  if (status === 408 || status >= 500) return new Retryable(`The CRM failed (${status})`);
+  return new Rejected('refused-by-crm', `The CRM refused the request (${status})`, { status, cause: error });
+}
+
+function tooManyRequests(limit: ExceededLimit, headers: Headers, now: number): Retryable {
+  const afterMs = {
+    second: 2 * SECOND_MS,
+    minute: MINUTE_MS,
+    day: untilReset(headers.get('x-keap-product-quota-expiry-time'), now),
+  }[limit];
+  return new Retryable(`Past the CRM's limit of the ${limit} (429)`, { afterMs });
+}
+
+/** The reset that the answer names (epoch milliseconds), or the next midnight in UTC. */
+function untilReset(expiry: string | null, now: number): number {
+  const named = Number(expiry);
+  const midnight = new Date(now).setUTCHours(24, 0, 0, 0);
+  return (named > now && named - now < 31 * 24 * 60 * MINUTE_MS ? named : midnight) - now;
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error;
+}

@@ -1,0 +1,70 @@
+import pThrottle from 'p-throttle';
+import { Retryable } from '../sync/errors.ts';
+import type { Credentials } from './credentials.ts';
+
+/** One request as it was made: every attempt counts, retries too. */
+export interface RequestRecord {
+  method: string;
+  /** Status of the answer, or undefined where there was none. */
+  status: number | undefined;
+  /** From the start of the request to the answer's headers, without the wait for the pace, in milliseconds. */
+  durationMs: number;
+}
+
+export interface PacedFetchOptions {
+  /** Request starts in any sliding window of `windowMs` milliseconds. */
+  requestsPerWindow: number;
+  windowMs: number;
+  credentials: Credentials;
+  /** When the invocation ends, in epoch milliseconds: no request is begun that could not be finished. */
+  deadline: () => number;
+  onRequest: (record: RequestRecord) => void;
+}
+
+/** Answers can take 10 s and more; after this many milliseconds nobody waits any longer. */
+const TIMEOUT_MS = 30_000;
+/** Least time that a request is given: less than that and it is not begun, in milliseconds. */
+const MIN_TIME_MS = 5_000;
+
+/**
+ * A `fetch` that keeps the pace: all that goes through it, retries included, starts at most `requestsPerWindow` times in
+ * any sliding window. It identifies the caller, and on a 401 it looks at the secret once more and tries again if
+ * that has changed. Make one for each environment and keep it across invocations.
+ *
+ * @throws Retryable when the time left until the deadline is too short for a request.
+ */
+export function pacedFetch(options: PacedFetchOptions): typeof fetch {
+  const { requestsPerWindow, windowMs, credentials, deadline, onRequest } = options;
+  const throttled = pThrottle({ limit: requestsPerWindow, interval: windowMs, strict: true });
+
+  const attempt = throttled(async (request: Request): Promise<Response> => {
+    const left = deadline() - Date.now();
+    if (left < MIN_TIME_MS)
+      throw new Retryable('The invocation ends too soon for another request', { afterMs: 0 });
+    const started = performance.now();
+    let status: number | undefined;
+    try {
+      const timeout = AbortSignal.timeout(Math.min(TIMEOUT_MS, left));
+      const answer = await fetch(request, { signal: AbortSignal.any([request.signal, timeout]) });
+      status = answer.status;
+      return answer;
+    } finally {
+      onRequest({ method: request.method, status, durationMs: performance.now() - started });
+    }
+  });
+
+  return async (input, init) => {
+    const request = new Request(input, init);
+    const [name, value] = await credentials.current();
+    request.headers.set(name, value);
+    const spare = request.clone();
+    const answer = await attempt(request);
+    if (answer.status !== 401) return answer;
+    const [freshName, freshValue] = await credentials.reread();
+    if (freshValue === value) return answer;
+    await answer.body?.cancel();
+    spare.headers.delete(name);
+    spare.headers.set(freshName, freshValue);
+    return attempt(spare);
+  };
+}

@@ -1,0 +1,34 @@
+import { z } from 'zod';
+
+const id = z.int().positive();
+
+/** The parts of a contact that the sync reads. `tag_ids` is missing where the contact has none. */
+export const contactSchema = z.object({ id, tag_ids: z.array(id).nullish() });
+export type Contact = z.infer<typeof contactSchema>;
+
+export const tagSchema = z.object({ id, name: z.string() });
+export const tagPageSchema = z.object({ tags: z.array(tagSchema) });
+
+export const customFieldSchema = z.object({ id, label: z.string() });
+export const contactModelSchema = z.object({ custom_fields: z.array(customFieldSchema).nullish() });
+
+/** What the CRM says of one tag of a request (v1). Anything but the first two means that the tag is not on. */
+const tagResultSchema = z.enum([
+  'SUCCESS',
+  'DUPLICATE',
+  'CONTACT_NOT_FOUND',
+  'TAG_ID_NOT_FOUND',
+  'FAILURE',
+  'NO_PERMISSION',
+]);
+export type TagResult = z.infer<typeof tagResultSchema>;
+
+const byId = z.record(z.string(), tagResultSchema);
+
+/** Results by tag id: an object today, an array of one-entry objects in the contract of 2022. */
+export const tagResultsSchema = z
+  .union([
+    byId,
+    z.array(byId).transform((entries): Record<string, TagResult> => Object.assign({}, ...entries)),
+  ])
+  .transform((results) => new Map(Object.entries(results).map(([tagId, result]) => [Number(tagId), result])));

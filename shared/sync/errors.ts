@@ -1,0 +1,37 @@
+import { randomUUID } from 'node:crypto';
+
+/** Something that may work later: the message stays in the queue. */
+export class Retryable extends Error {
+  override name = 'Retryable';
+  /** Milliseconds after which a new try makes sense, where the cause tells. */
+  readonly afterMs: number | undefined;
+
+  constructor(message: string, options: { afterMs?: number | undefined; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.afterMs = options.afterMs;
+  }
+}
+
+/** Why a user cannot be brought into the CRM, however often it is tried. */
+export type RejectionReason =
+  | 'no-usable-email'
+  | 'refused-by-crm'
+  | 'tag-not-permitted'
+  | 'not-a-user'
+  | 'unreadable-message';
+
+/** Something that no new try can mend: a person has to change the user, the mapping or the account. */
+export class Rejected extends Error {
+  override name = 'Rejected';
+  readonly reason: RejectionReason;
+  /** The same in the log, on the dead letter and on the user's item. */
+  readonly errorId: string = randomUUID();
+  /** Status of the CRM's answer, if the CRM refused. */
+  readonly status: number | undefined;
+
+  constructor(reason: RejectionReason, message: string, options: { status?: number; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.reason = reason;
+    this.status = options.status;
+  }
+}

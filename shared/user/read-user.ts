@@ -1,0 +1,45 @@
+import { type User, userSchema } from './user.ts';
+
+/** Something about a user that could not be used as it is. Never holds the value itself. */
+export interface Warning {
+  /** Path of the attribute or name of the field, for example `progress.week`. */
+  field: string;
+  problem: string;
+}
+
+/** An item that is no user at all: it has no usable `userId`. */
+export class InvalidUserError extends Error {
+  override name = 'InvalidUserError';
+}
+
+/**
+ * Reads an item of the user table. An attribute of the wrong type or with an impossible value counts as missing and is
+ * named in `warnings`; the rest of the user is kept, since one bad attribute is no reason to lose a person.
+ *
+ * @throws InvalidUserError when the item has no `userId`.
+ */
+export function readUser(item: Record<string, unknown>): { user: User; warnings: Warning[] } {
+  const warnings: Warning[] = [];
+  let candidate = item;
+  for (;;) {
+    const result = userSchema.safeParse(candidate);
+    if (result.success) return { user: result.data, warnings };
+    for (const { path, message } of result.error.issues) {
+      if (path.length === 0 || path[0] === 'userId') throw new InvalidUserError(`userId: ${message}`);
+      candidate = without(candidate, path);
+      warnings.push({ field: path.join('.'), problem: message });
+    }
+  }
+}
+
+function without(value: unknown, [key, ...rest]: PropertyKey[]): Record<string, unknown> {
+  const copy: Record<PropertyKey, unknown> = { ...(value as Record<PropertyKey, unknown>) };
+  if (key === undefined) return copy;
+  const child = copy[key];
+  if (rest.length > 0 && typeof child === 'object' && child !== null && !Array.isArray(child)) {
+    copy[key] = without(child, rest);
+  } else {
+    delete copy[key];
+  }
+  return copy;
+}
