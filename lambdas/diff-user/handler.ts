@@ -6,7 +6,7 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
-import { z } from 'zod';
+import * as z from 'zod';
 import { unmarshallItem } from '../../shared/store/unmarshall-item.ts';
 import { mapping } from '../../shared/user/mapping.ts';
 import { InvalidUserError, readUser } from '../../shared/user/read-user.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What becomes of the contact of a deleted user. */
 const deletionPolicySchema = z.enum(['mark', 'untag', 'leave', 'delete']);

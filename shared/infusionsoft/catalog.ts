@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Mapping, managedTags } from '../user/define-mapping.ts';
 
 /** Ids of the account's tags and custom fields, by lower-case name: of those in the mapping. */

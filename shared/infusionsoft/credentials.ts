@@ -1,5 +1,5 @@
 import { getSecret } from '@aws-lambda-powertools/parameters/secrets';
-import { z } from 'zod';
+import * as z from 'zod';
 import { Retryable } from '../sync/errors.ts';
 
 /** What the secret holds: a key that never expires, or a token that somebody else renews. */

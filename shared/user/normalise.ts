@@ -1,5 +1,5 @@
 import { type CountryCode, isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/min';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CustomFieldType, StandardField } from './define-mapping.ts';
 import type { User } from './user.ts';
 
@@ -56,10 +56,9 @@ export function normaliseCustom(type: CustomFieldType, raw: string | number): No
 }
 
 function normaliseText(raw: string, max: number): Normalised {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to take out
   const clean = raw
     .toWellFormed()
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
     .trim();
   if (clean === '') return { dropped: 'nothing but spaces and control characters' };
   if (clean.length > max) return { value: cut(clean, max), changed: `cut to ${max} characters` };

@@ -1,0 +1,95 @@
+import { Duration } from 'aws-cdk-lib';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
+import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { DeduplicationScope, FifoThroughputLimit, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { BATCH_SIZE, paceFor } from '../shared/quota/pace.ts';
+import type { Config } from './config.ts';
+import { NodeFunction } from './node-function.ts';
+import type { UserTable } from './user-table.ts';
+
+export interface ContactSyncProps {
+  config: Config;
+  userTable: UserTable;
+  syncTable: ITable;
+  secret: ISecret;
+}
+
+const TIMEOUT = Duration.seconds(120);
+
+/**
+ * Deliveries after which a message is a dead letter. Generous: what nobody can mend goes there at once by the function's
+ * own hand, so only deliveries count here that failed in a way that time can mend.
+ */
+const MAX_RECEIVE_COUNT = 100;
+
+/** Messages in the queue → sync-contact, at the pace of the CRM → contacts and tags. */
+export class ContactSync extends Construct {
+  readonly queue: Queue;
+  readonly deadLetterQueue: Queue;
+  readonly syncContact: NodeFunction;
+
+  constructor(scope: Construct, id: string, { config, userTable, syncTable, secret }: ContactSyncProps) {
+    super(scope, id);
+    const pace = paceFor(config.crm);
+    this.deadLetterQueue = fifoQueue(this, 'DeadLetterQueue');
+    this.queue = fifoQueue(this, 'Queue', {
+      // AWS asks for at least six times the function's time-out.
+      visibilityTimeout: Duration.seconds(6 * TIMEOUT.toSeconds()),
+      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: MAX_RECEIVE_COUNT },
+    });
+    this.syncContact = new NodeFunction(this, 'SyncContact', {
+      folder: 'sync-contact',
+      description: 'Makes contacts and tags in the CRM match the users that the queue names',
+      timeout: TIMEOUT,
+      memorySize: 512,
+      reservedConcurrentExecutions: pace.environments,
+      environment: {
+        USER_TABLE: userTable.tableName,
+        SYNC_TABLE: syncTable.tableName,
+        SYNC_QUEUE_URL: this.queue.queueUrl,
+        DEAD_LETTER_QUEUE_URL: this.deadLetterQueue.queueUrl,
+        CRM_URL: config.crm.url,
+        CRM_SECRET_ID: secret.secretArn,
+        REQUESTS_PER_WINDOW: String(pace.requestsPerWindow),
+        WINDOW_MS: String(pace.windowMs),
+        DELETION_POLICY: config.deletionPolicy,
+      },
+      config,
+    });
+    this.syncContact.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], userTable.tableArn);
+    this.syncContact.allow(
+      ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'],
+      syncTable.tableArn,
+    );
+    this.syncContact.allow(
+      ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ChangeMessageVisibility'],
+      this.queue.queueArn,
+    );
+    this.syncContact.allow(['sqs:SendMessage'], this.deadLetterQueue.queueArn);
+    this.syncContact.allow(['secretsmanager:GetSecretValue'], secret.secretArn);
+
+    const source = new EventSourceMapping(this, 'QueueSource', {
+      target: this.syncContact,
+      eventSourceArn: this.queue.queueArn,
+      batchSize: BATCH_SIZE,
+      // As many as the reserved concurrency: throttled polls would walk good messages into the dead-letter queue.
+      maxConcurrency: pace.environments,
+      reportBatchItemFailures: true,
+    });
+    source.node.addDependency(this.syncContact);
+  }
+}
+
+function fifoQueue(scope: Construct, id: string, props: ConstructorParameters<typeof Queue>[2] = {}): Queue {
+  return new Queue(scope, id, {
+    fifo: true,
+    deduplicationScope: DeduplicationScope.MESSAGE_GROUP,
+    fifoThroughputLimit: FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
+    encryption: QueueEncryption.SQS_MANAGED,
+    enforceSSL: true,
+    retentionPeriod: Duration.days(14),
+    ...props,
+  });
+}

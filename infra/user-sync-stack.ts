@@ -1,0 +1,44 @@
+import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { ChangeFeed } from './change-feed.ts';
+import type { Config } from './config.ts';
+import { ContactSync } from './contact-sync.ts';
+import { CrmSecret } from './crm-secret.ts';
+import { SyncTable } from './sync-table.ts';
+import { UserTable } from './user-table.ts';
+
+export interface UserSyncStackProps extends StackProps {
+  config: Config;
+}
+
+/**
+ * The whole system:
+ *
+ *     user table ──stream──▶ diff-user ──FIFO queue──▶ sync-contact ──▶ CRM
+ */
+export class UserSyncStack extends Stack {
+  constructor(scope: Construct, id: string, { config, ...props }: UserSyncStackProps) {
+    super(scope, id, { ...props, stackName: config.stackName });
+
+    const userTable = new UserTable(this, 'Users', config);
+    const syncTable = new SyncTable(this, 'SyncTable', config);
+    const { secret } = new CrmSecret(this, 'Crm', config);
+    const contactSync = new ContactSync(this, 'ContactSync', { config, userTable, syncTable, secret });
+    const changeFeed = new ChangeFeed(this, 'ChangeFeed', { config, userTable, queue: contactSync.queue });
+
+    const outputs = {
+      UserTableName: userTable.tableName,
+      SyncTableName: syncTable.tableName,
+      QueueUrl: contactSync.queue.queueUrl,
+      DeadLetterQueueUrl: contactSync.deadLetterQueue.queueUrl,
+      StreamFailureQueueUrl: changeFeed.failureQueue.queueUrl,
+      SecretArn: secret.secretArn,
+      DiffUserFunctionName: changeFeed.diffUser.functionName,
+      SyncContactFunctionName: contactSync.syncContact.functionName,
+      RefreshCatalogCommand:
+        `aws sqs send-message --queue-url ${contactSync.queue.queueUrl} --message-group-id catalog ` +
+        `--message-deduplication-id "$(date +%s)" --message-body '{"version":1,"kind":"refresh-catalog"}'`,
+    };
+    for (const [name, value] of Object.entries(outputs)) new CfnOutput(this, name, { value });
+  }
+}

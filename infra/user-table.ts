@@ -1,0 +1,32 @@
+import { RemovalPolicy } from 'aws-cdk-lib';
+import { AttributeType, BillingMode, StreamViewType, Table } from 'aws-cdk-lib/aws-dynamodb';
+import { Construct } from 'constructs';
+import type { Config } from './config.ts';
+
+/** The application's table of users: one that is there already, or a new one. */
+export class UserTable extends Construct {
+  readonly tableName: string;
+  readonly tableArn: string;
+  readonly streamArn: string;
+
+  constructor(scope: Construct, id: string, { userTable, removalPolicy }: Config) {
+    super(scope, id);
+    const table = userTable
+      ? Table.fromTableAttributes(this, 'Table', {
+          tableArn: userTable.arn,
+          tableStreamArn: userTable.streamArn,
+        })
+      : new Table(this, 'Table', {
+          partitionKey: { name: 'userId', type: AttributeType.STRING },
+          billingMode: BillingMode.PAY_PER_REQUEST,
+          stream: StreamViewType.NEW_AND_OLD_IMAGES,
+          pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+          deletionProtection: removalPolicy === 'retain',
+          removalPolicy: removalPolicy === 'retain' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+        });
+    if (!table.tableStreamArn) throw new Error('The user table has no stream');
+    this.tableName = table.tableName;
+    this.tableArn = table.tableArn;
+    this.streamArn = table.tableStreamArn;
+  }
+}

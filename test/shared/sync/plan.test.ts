@@ -1,0 +1,142 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { desiredState } from '../../../shared/sync/desired-state.ts';
+import { diff, isEmpty } from '../../../shared/sync/diff.ts';
+import { type FieldPlan, fingerprintOf, planFields, planTags } from '../../../shared/sync/plan.ts';
+import { managedFields } from '../../../shared/user/define-mapping.ts';
+import { mapping } from '../../../shared/user/mapping.ts';
+import { userArbitrary } from '../user/user-arbitrary.ts';
+
+const NOW = Date.parse('2026-06-15T12:00:00Z');
+const managed = managedFields(mapping);
+const fieldsOf = (user: Parameters<typeof desiredState>[1]) => desiredState(mapping, user, NOW).fields;
+
+const applyFields = (shown: Record<string, string>, { write, clear }: FieldPlan): Record<string, string> => {
+  const next = { ...shown, ...write };
+  for (const key of clear) delete next[key];
+  return next;
+};
+
+describe('the plan for the fields', () => {
+  it('writes everything to a contact that was never written to', () => {
+    const fields = { EMAIL1: 'ann@example.com', given_name: 'Ann' };
+    expect(planFields(fields, {}, managed)).toEqual({ write: fields, clear: [] });
+  });
+
+  it('writes only what changed', () => {
+    const before = fingerprintOf({ EMAIL1: 'ann@example.com', given_name: 'Ann' });
+    expect(planFields({ EMAIL1: 'ann@example.com', given_name: 'Anna' }, before, managed)).toEqual({
+      write: { given_name: 'Anna' },
+      clear: [],
+    });
+  });
+
+  it('clears what an earlier sync wrote and the user no longer has', () => {
+    const before = fingerprintOf({ EMAIL1: 'ann@example.com', PHONE1: '+12125550123' });
+    expect(planFields({ EMAIL1: 'ann@example.com' }, before, managed).clear).toEqual(['PHONE1']);
+  });
+
+  it('leaves a field alone that the sync never wrote', () => {
+    expect(planFields({ EMAIL1: 'ann@example.com' }, {}, managed).clear).toEqual([]);
+  });
+
+  it('leaves a field alone that was taken out of the mapping', () => {
+    const before = fingerprintOf({ EMAIL1: 'ann@example.com', 'custom_fields.Old': 'x' });
+    expect(planFields({ EMAIL1: 'ann@example.com' }, before, managed)).toEqual({ write: {}, clear: [] });
+  });
+
+  it('cannot take an opt-in back: the reason is only forgotten', () => {
+    const before = fingerprintOf({ EMAIL1: 'ann@example.com', opt_in_reason: 'yes' });
+    expect(planFields({ EMAIL1: 'ann@example.com' }, before, managed)).toEqual({ write: {}, clear: [] });
+  });
+
+  it('once carried out gives what was desired, and then there is nothing to plan', () => {
+    const stays = ({ opt_in_reason: _, EMAIL1: __, ...fields }: Record<string, string>) => fields;
+    fc.assert(
+      fc.property(userArbitrary(), userArbitrary(), (before, after) => {
+        const shown: Record<string, string> = {
+          ...fieldsOf(before),
+          nickname: 'by hand',
+          'custom_fields.Shoe Size': '9',
+        };
+        const plan = planFields(fieldsOf(after), fingerprintOf(fieldsOf(before)), managed);
+        const { nickname, 'custom_fields.Shoe Size': shoeSize, ...own } = applyFields(shown, plan);
+        expect([nickname, shoeSize]).toEqual(['by hand', '9']);
+        expect(stays(own)).toEqual(stays({ ...fieldsOf(after) }));
+        expect(planFields(fieldsOf(after), fingerprintOf(fieldsOf(after)), managed)).toEqual({
+          write: {},
+          clear: [],
+        });
+      }),
+    );
+  });
+});
+
+describe('the plan for the tags', () => {
+  const managedIds = new Set([1, 2, 3, 4]);
+
+  it.each([
+    ['a new contact gets all', [1, 2], [], undefined, { remove: [], add: [1, 2] }],
+    ['a swap', [1, 3], [1, 2], undefined, { remove: [2], add: [3] }],
+    ['nothing to do', [1, 2], [1, 2], undefined, { remove: [], add: [] }],
+    ['a tag put on by hand stays', [1], [1], [1, 99], { remove: [], add: [] }],
+    ['a stored tag that is no longer managed stays', [1], [1, 77], undefined, { remove: [], add: [] }],
+    [
+      'what the CRM shows counts: a tag taken off by hand comes back',
+      [1, 2],
+      [1, 2],
+      [1],
+      { remove: [], add: [2] },
+    ],
+    ['an old managed tag of which nothing is stored goes', [1], [], [3, 99], { remove: [3], add: [1] }],
+    ['a tag that is there already is not sent again', [1, 2], [], [1], { remove: [], add: [2] }],
+  ])('%s', (_, desired, applied, observed, expected) => {
+    expect(planTags(desired, { applied, observed }, managedIds)).toEqual(expected);
+  });
+
+  it('once carried out gives the desired tags and touches no others', () => {
+    const ids = fc.uniqueArray(fc.integer({ min: 1, max: 8 }));
+    fc.assert(
+      fc.property(fc.subarray([1, 2, 3, 4]), ids, ids, (desired, held, stored) => {
+        const { remove, add } = planTags(desired, { applied: stored, observed: held }, managedIds);
+        const after = [...new Set([...held.filter((id) => !remove.includes(id)), ...add])];
+        const foreign = held.filter((id) => !managedIds.has(id));
+        expect(after.sort()).toEqual([...desired, ...foreign].sort());
+        expect([...remove, ...add].every((id) => managedIds.has(id))).toBe(true);
+      }),
+    );
+  });
+});
+
+describe('the diff', () => {
+  it('is empty exactly when the CRM would show the same', () => {
+    fc.assert(
+      fc.property(userArbitrary(), userArbitrary(), (a, b) => {
+        const [before, after] = [desiredState(mapping, a, NOW), desiredState(mapping, b, NOW)];
+        const same =
+          JSON.stringify([Object.entries(before.fields).sort(), before.tags]) ===
+          JSON.stringify([Object.entries(after.fields).sort(), after.tags]);
+        expect(isEmpty(diff(before, after))).toBe(same);
+        expect(isEmpty(diff(before, before))).toBe(true);
+      }),
+    );
+  });
+
+  it('names what differs, never by value', () => {
+    const before = desiredState(
+      mapping,
+      { userId: 'u1', email: 'a@example.com', subscription: { status: 'trial' } },
+      NOW,
+    );
+    const after = desiredState(
+      mapping,
+      { userId: 'u1', email: 'b@example.com', subscription: { status: 'active' } },
+      NOW,
+    );
+    expect(diff(before, after)).toEqual({
+      fields: ['EMAIL1', 'custom_fields.Subscription Status'],
+      tagsAdded: ['Subscription: Active'],
+      tagsRemoved: ['Subscription: Trial'],
+    });
+  });
+});

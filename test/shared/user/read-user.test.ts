@@ -1,0 +1,75 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { InvalidUserError, readUser } from '../../../shared/user/read-user.ts';
+
+describe('reading a user', () => {
+  it('needs nothing but the user id', () => {
+    expect(readUser({ userId: 'u1' })).toEqual({ user: { userId: 'u1' }, warnings: [] });
+  });
+
+  it('ignores attributes that it does not know', () => {
+    expect(readUser({ userId: 'u1', theme: 'dark', avatar: new Set([1]) }).user).toEqual({ userId: 'u1' });
+  });
+
+  it('takes null and empty text for no value, without a word', () => {
+    const { user, warnings } = readUser({
+      userId: 'u1',
+      email: '',
+      phone: null,
+      subscription: { status: null },
+    });
+    expect(user).toEqual({ userId: 'u1', subscription: {} });
+    expect(warnings).toEqual([]);
+  });
+
+  it.each([
+    ['a number for a text', { email: 7 }, 'email'],
+    ['a subscription nobody has heard of', { subscription: { status: 'gold' } }, 'subscription.status'],
+    ['week 13', { progress: { program: 'Strength', week: 13 } }, 'progress.week'],
+    ['a week as a text', { progress: { week: '3' } }, 'progress.week'],
+    ['a text for the progress', { progress: 'week 3' }, 'progress'],
+    ['a date that is none', { lastActiveAt: 'yesterday' }, 'lastActiveAt'],
+    ['a list for a map', { crm: [1, 2] }, 'crm'],
+    ['a tag id that is none', { crm: { contactId: 5, tagIds: [1, 'x'] } }, 'crm.tagIds.1'],
+  ])('leaves out %s and says so', (_, attributes, field) => {
+    const { user, warnings } = readUser({ userId: 'u1', firstName: 'Ann', ...attributes });
+    expect(user.firstName).toBe('Ann');
+    expect(warnings.map((warning) => warning.field)).toEqual([field]);
+  });
+
+  it('never quotes a value in a warning', () => {
+    const { warnings } = readUser({ userId: 'u1', email: ['secret@example.com'], lastActiveAt: 'secret' });
+    expect(warnings).toHaveLength(2);
+    expect(JSON.stringify(warnings)).not.toContain('secret');
+  });
+
+  it.each([[{}], [{ userId: '' }], [{ userId: 7 }], [{ userId: null }]])(
+    'refuses %j: it is no user',
+    (item) => {
+      expect(() => readUser(item)).toThrow(InvalidUserError);
+    },
+  );
+
+  it('comes to an end with any item that has a user id', () => {
+    fc.assert(
+      fc.property(
+        fc.record(
+          {
+            email: fc.anything(),
+            subscription: fc.anything(),
+            progress: fc.oneof(fc.anything(), fc.record({ week: fc.anything(), completedAt: fc.anything() })),
+            crm: fc.oneof(
+              fc.anything(),
+              fc.record({ contactId: fc.anything(), tagIds: fc.array(fc.anything()) }),
+            ),
+            lastActiveAt: fc.anything(),
+          },
+          { requiredKeys: [] },
+        ),
+        (attributes) => {
+          expect(readUser({ userId: 'u1', ...attributes }).user.userId).toBe('u1');
+        },
+      ),
+    );
+  });
+});
