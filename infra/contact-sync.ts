@@ -1,19 +1,19 @@
 import { Duration } from 'aws-cdk-lib';
-import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
-import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { DeduplicationScope, FifoThroughputLimit, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { BATCH_SIZE, paceFor } from '../shared/quota/pace.ts';
 import type { Config } from './config.ts';
+import type { CrmSecret } from './crm-secret.ts';
 import { NodeFunction } from './node-function.ts';
+import type { SyncTable } from './sync-table.ts';
 import type { UserTable } from './user-table.ts';
 
 export interface ContactSyncProps {
   config: Config;
   userTable: UserTable;
-  syncTable: ITable;
-  secret: ISecret;
+  syncTable: SyncTable;
+  secret: CrmSecret;
 }
 
 const TIMEOUT = Duration.seconds(120);

@@ -1,15 +1,15 @@
 import { RemovalPolicy } from 'aws-cdk-lib';
-import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { Config } from './config.ts';
 
 /** Where the CRM's credentials are: a secret that is there already, or a new one that somebody has to fill in. */
 export class CrmSecret extends Construct {
-  readonly secret: ISecret;
+  readonly secretArn: string;
 
   constructor(scope: Construct, id: string, { crm, removalPolicy }: Config) {
     super(scope, id);
-    this.secret = crm.existingSecretArn
+    const secret = crm.existingSecretArn
       ? Secret.fromSecretCompleteArn(this, 'Secret', crm.existingSecretArn)
       : new Secret(this, 'Secret', {
           secretName: crm.secretName,
@@ -22,5 +22,6 @@ export class CrmSecret extends Construct {
           },
           removalPolicy: removalPolicy === 'retain' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
         });
+    this.secretArn = secret.secretArn;
   }
 }

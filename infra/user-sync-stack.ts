@@ -22,7 +22,7 @@ export class UserSyncStack extends Stack {
 
     const userTable = new UserTable(this, 'Users', config);
     const syncTable = new SyncTable(this, 'SyncTable', config);
-    const { secret } = new CrmSecret(this, 'Crm', config);
+    const secret = new CrmSecret(this, 'Crm', config);
     const contactSync = new ContactSync(this, 'ContactSync', { config, userTable, syncTable, secret });
     const changeFeed = new ChangeFeed(this, 'ChangeFeed', { config, userTable, queue: contactSync.queue });
 

@@ -12,7 +12,7 @@ const managed = managedFields(mapping);
 const fieldsOf = (user: Parameters<typeof desiredState>[1]) => desiredState(mapping, user, NOW).fields;
 
 const applyFields = (shown: Record<string, string>, { write, clear }: FieldPlan): Record<string, string> => {
-  const next = { ...shown, ...write };
+  const next: Record<string, string> = { ...shown, ...write };
   for (const key of clear) delete next[key];
   return next;
 };

@@ -1,0 +1,127 @@
+import { Hono } from 'hono';
+import { html } from 'hono/html';
+import * as z from 'zod';
+import type { ContactStore, StoredContact } from './contact-store.ts';
+import { faultPlanSchema } from './faults.ts';
+import type { Simulator, SimulatorEnv } from './simulator.ts';
+
+const preloadSchema = z.array(
+  z.strictObject({
+    /** Values by path, as `given_name` or `phone_numbers.PHONE2`. */
+    values: z.record(z.string(), z.string()).default({}),
+    /** Values of custom fields by label. */
+    customFields: z.record(z.string(), z.string()).default({}),
+    /** Names of tags. */
+    tags: z.array(z.string()).default([]),
+    emailStatus: z.string().optional(),
+  }),
+);
+export type PreloadedContact = z.input<typeof preloadSchema>[number];
+
+const ownershipSchema = z.strictObject({
+  fields: z.array(z.string()),
+  customFields: z.array(z.string()),
+  tags: z.array(z.string()),
+});
+const limitsSchema = z.strictObject({
+  second: z.int().positive().optional(),
+  minute: z.int().positive().optional(),
+  day: z.int().nonnegative().optional(),
+  month: z.int().nonnegative().optional(),
+  /** Requests that another program on the same key makes now. */
+  usedByOthers: z.int().nonnegative().default(0),
+});
+
+/** A contact in words: custom fields by label, tags by name. */
+export interface ReadableContact {
+  id: number;
+  values: Record<string, string>;
+  customFields: Record<string, string>;
+  tags: string[];
+  emailStatus: string;
+}
+
+/** `/_simulator`: to look at the CRM and to set it up. Not limited, not delayed, not counted. */
+export function adminRoutes({ store, statistics, foreign, faults, limits }: Simulator): Hono<SimulatorEnv> {
+  const routes = new Hono<SimulatorEnv>();
+  routes.get('/stats', (context) => context.json(statistics.report(store, foreign.found)));
+  routes.get('/times', (context) => context.json(statistics.times));
+  routes.get('/contacts', (context) => {
+    const email = context.req.query('email')?.toLowerCase();
+    const all = [...store.contacts.values()].map((contact) => readable(store, contact));
+    return context.json(
+      all.filter(({ values }) => !email || values['email_addresses.EMAIL1']?.toLowerCase() === email),
+    );
+  });
+  routes.post('/contacts', async (context) => {
+    const contacts = preloadSchema.parse(await context.req.json());
+    return context.json(
+      contacts.map((contact) => preload(store, contact)),
+      201,
+    );
+  });
+  routes.delete('/contacts/:id', (context) =>
+    context.json({ deleted: store.contacts.delete(Number(context.req.param('id'))) }),
+  );
+  routes.delete('/tags/:name', (context) => {
+    const tag = [...store.tags.values()].find(({ name }) => name === context.req.param('name'));
+    if (tag) {
+      store.tags.delete(tag.id);
+      for (const { tagIds } of store.contacts.values()) tagIds.delete(tag.id);
+    }
+    return context.json({ deleted: tag !== undefined });
+  });
+  routes.post('/ownership', async (context) => {
+    foreign.declare(ownershipSchema.parse(await context.req.json()));
+    return context.body(null, 204);
+  });
+  routes.post('/faults', async (context) => {
+    faults.plan = faultPlanSchema.parse(await context.req.json());
+    return context.body(null, 204);
+  });
+  routes.post('/limits', async (context) => {
+    const { usedByOthers, ...changed } = limitsSchema.parse(await context.req.json());
+    const given = Object.entries(changed).filter(([, value]) => value !== undefined);
+    limits.limits = { ...limits.limits, ...Object.fromEntries(given) };
+    limits.use(usedByOthers);
+    return context.body(null, 204);
+  });
+  routes.get('/', (context) => {
+    const rows = Object.entries(statistics.report(store, foreign.found)).map(
+      ([name, value]) => html`<tr><th>${name}</th><td><pre>${JSON.stringify(value, null, 1)}</pre></td></tr>`,
+    );
+    return context.html(
+      html`<!doctype html><meta charset="utf-8" /><meta http-equiv="refresh" content="2" /><title>CRM simulator</title>
+        <style>body { font: 14px system-ui; margin: 2em } th { text-align: left; vertical-align: top; padding-right: 2em }</style>
+        <h1>CRM simulator</h1><p><a href="/_simulator/contacts">Contacts</a></p><table>${rows}</table>`,
+    );
+  });
+  return routes;
+}
+
+function preload(store: ContactStore, contact: z.output<typeof preloadSchema>[number]): { id: number } {
+  const customFields = Object.entries(contact.customFields).map(([label, value]): [string, string] => {
+    const known = [...store.customFields.values()].find((field) => field.label === label);
+    return [`custom_fields.${(known ?? store.createCustomField(label, 'Text')).id}`, value];
+  });
+  const stored = store.create(new Map([...Object.entries(contact.values), ...customFields]), 0);
+  for (const name of contact.tags) {
+    const known = [...store.tags.values()].find((tag) => tag.name === name);
+    stored.tagIds.add((known ?? store.createTag(name)).id);
+  }
+  if (contact.emailStatus) stored.emailStatus = contact.emailStatus;
+  return { id: stored.id };
+}
+
+function readable(store: ContactStore, { id, values, tagIds, emailStatus }: StoredContact): ReadableContact {
+  const all = [...values];
+  const isCustom = ([path]: [string, string]) => path.startsWith('custom_fields.');
+  const label = (path: string) => store.customFields.get(Number(path.split('.')[1]))?.label ?? path;
+  return {
+    id,
+    values: Object.fromEntries(all.filter((entry) => !isCustom(entry))),
+    customFields: Object.fromEntries(all.filter(isCustom).map(([path, value]) => [label(path), value])),
+    tags: [...tagIds].map((tagId) => store.tags.get(tagId)?.name ?? String(tagId)).sort(),
+    emailStatus,
+  };
+}

@@ -1,0 +1,108 @@
+import { type Context, Hono } from 'hono';
+import { formatContact, readContactRequest } from './contact-format.ts';
+import type { Changes, StoredContact } from './contact-store.ts';
+import { pageOf } from './paging.ts';
+import type { Simulator, SimulatorEnv } from './simulator.ts';
+
+const DEFAULT_PAGE = 1000;
+
+/** `/contacts`: create-or-update, create, update, read, search, delete. */
+export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
+  const { store, statistics, foreign, now } = simulator;
+  const routes = new Hono<SimulatorEnv>();
+
+  const create = (changes: Changes): StoredContact => {
+    const contact = store.create(changes, now());
+    foreign.whole(store, contact);
+    statistics.count('contactsCreated');
+    return contact;
+  };
+  const update = (contact: StoredContact, changes: Changes): void => {
+    foreign.watch(store, contact, () => store.update(contact, changes, now()));
+    statistics.count('contactsUpdated');
+  };
+  const answer = (context: Context, contact: StoredContact, status: 200 | 201 = 200) =>
+    context.json(formatContact(contact, optionalProperties(context)), status);
+
+  routes.put('/', async (context) => {
+    const { changes, duplicateOption } = readContactRequest(await context.req.json(), store);
+    const email = changes.get('email_addresses.EMAIL1');
+    if (!duplicateOption) return context.json({ message: 'duplicate_option is required' }, 400);
+    if (!email && !hasPhone(changes))
+      return context.json({ message: 'An email or a phone number is required' }, 400);
+    const name = { given: changes.get('given_name') ?? '', family: changes.get('family_name') ?? '' };
+    const find = () =>
+      email ? store.findByEmail(email, duplicateOption === 'EmailAndName' ? name : undefined) : undefined;
+    const existing = find();
+    // The check and the creation are apart in time: two such requests at once can make two contacts.
+    if (!existing) await context.var.wait();
+    if (!existing) return answer(context, create(changes));
+    update(existing, changes);
+    return answer(context, existing);
+  });
+
+  routes.post('/', async (context) => {
+    const { changes } = readContactRequest(await context.req.json(), store);
+    if (!changes.get('email_addresses.EMAIL1') && !hasPhone(changes)) {
+      return context.json({ message: 'An email or a phone number is required' }, 400);
+    }
+    return answer(context, create(changes), 201);
+  });
+
+  routes.get('/', (context) => {
+    const { email, given_name: given, family_name: family } = context.req.query();
+    const found = [...store.contacts.values()].filter(
+      (contact) =>
+        contact.createdAt <= now() - simulator.searchDelayMs &&
+        (!email || holdsEmail(contact, email)) &&
+        (!given || contact.values.get('given_name') === given) &&
+        (!family || contact.values.get('family_name') === family),
+    );
+    const { items, ...page } = pageOf(found, context, DEFAULT_PAGE);
+    return context.json({
+      contacts: items.map((contact) => formatContact(contact, optionalProperties(context))),
+      ...page,
+    });
+  });
+
+  routes.get('/:id{[0-9]+}', (context) => {
+    const contact = store.contacts.get(Number(context.req.param('id')));
+    return contact ? answer(context, contact) : notFound(context);
+  });
+
+  routes.patch('/:id{[0-9]+}', async (context) => {
+    const contact = store.contacts.get(Number(context.req.param('id')));
+    if (!contact) return notFound(context);
+    const { changes } = readContactRequest(await context.req.json(), store);
+    const mask = context.req.queries('update_mask')?.flatMap((names) => names.split(','));
+    const masked = [...changes].filter(([path]) => !mask || mask.includes(path.split('.')[0] ?? path));
+    update(contact, new Map(masked));
+    return answer(context, contact);
+  });
+
+  routes.delete('/:id{[0-9]+}', (context) => {
+    const contact = store.contacts.get(Number(context.req.param('id')));
+    if (!contact) return notFound(context);
+    store.contacts.delete(contact.id);
+    statistics.count('contactsDeleted');
+    return context.body(null, 204);
+  });
+  return routes;
+}
+
+export function notFound(context: Context) {
+  return context.json({ message: 'Unable to find this Contact' }, 404);
+}
+
+const hasPhone = (changes: Changes): boolean =>
+  [...changes.keys()].some((path) => path.startsWith('phone_numbers.'));
+
+function holdsEmail({ values }: StoredContact, email: string): boolean {
+  return [...values].some(
+    ([path, value]) => path.startsWith('email_addresses.') && value.toLowerCase() === email.toLowerCase(),
+  );
+}
+
+function optionalProperties(context: Context): ReadonlySet<string> {
+  return new Set(context.req.queries('optional_properties')?.flatMap((names) => names.split(',')));
+}

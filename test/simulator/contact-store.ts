@@ -1,0 +1,116 @@
+/** Whether array items that an update does not list stay or go: the vendor says both, of v1 and v2. */
+export type ArrayMode = 'merge' | 'replace';
+
+/** Properties of a contact that hold items with a key of their own. */
+const ARRAYS = ['email_addresses', 'phone_numbers', 'custom_fields', 'addresses', 'social_accounts'] as const;
+type ArrayName = (typeof ARRAYS)[number];
+
+/** A value at a path: `given_name`, `email_addresses.EMAIL1`, `custom_fields.17`. An empty one takes it away. */
+export type Changes = ReadonlyMap<string, string>;
+
+export interface StoredContact {
+  readonly id: number;
+  readonly createdAt: number;
+  updatedAt: number;
+  /** Values by path, never empty. */
+  values: Map<string, string>;
+  tagIds: Set<number>;
+  emailStatus: string;
+}
+
+export interface StoredTag {
+  id: number;
+  name: string;
+  description: string;
+  categoryId: number | undefined;
+}
+
+export interface StoredCustomField {
+  id: number;
+  label: string;
+  fieldType: string;
+}
+
+/** Statuses of an email address that a reason for the opt-in makes marketable; all others stay (v1). */
+const OPT_IN_CHANGES = new Set(['UnengagedMarketable', 'UnengagedNonMarketable', 'NonMarketable', 'Manual']);
+
+/** The CRM's data: contacts, tags and custom fields in memory. */
+export class ContactStore {
+  readonly contacts = new Map<number, StoredContact>();
+  readonly tags = new Map<number, StoredTag>();
+  readonly customFields = new Map<number, StoredCustomField>();
+  readonly arrays: ArrayMode;
+  #lastId = 0;
+
+  constructor(arrays: ArrayMode) {
+    this.arrays = arrays;
+  }
+
+  /** Ids rise by more than one, so that nobody takes an index for an id. */
+  #nextId(): number {
+    this.#lastId += 2;
+    return this.#lastId;
+  }
+
+  create(changes: Changes, now: number): StoredContact {
+    const contact: StoredContact = {
+      id: this.#nextId(),
+      createdAt: now,
+      updatedAt: now,
+      values: new Map(),
+      tagIds: new Set(),
+      emailStatus: 'NonMarketable',
+    };
+    this.contacts.set(contact.id, contact);
+    this.update(contact, changes, now);
+    return contact;
+  }
+
+  update(contact: StoredContact, changes: Changes, now: number): void {
+    if (this.arrays === 'replace') {
+      const named = new Set([...changes.keys()].map(arrayOf).filter((name) => name !== undefined));
+      for (const path of contact.values.keys()) {
+        const array = arrayOf(path);
+        if (array && named.has(array)) contact.values.delete(path);
+      }
+    }
+    for (const [path, value] of changes) {
+      if (value === '') contact.values.delete(path);
+      else contact.values.set(path, value);
+    }
+    if (changes.get('opt_in_reason') && OPT_IN_CHANGES.has(contact.emailStatus))
+      contact.emailStatus = 'SingleOptIn';
+    contact.updatedAt = now;
+  }
+
+  /** The oldest contact that has the address in any of its three slots; the case of letters does not count. */
+  findByEmail(email: string, name?: { given: string; family: string }): StoredContact | undefined {
+    const wanted = email.toLowerCase();
+    for (const contact of this.contacts.values()) {
+      const { values } = contact;
+      const holds = ['EMAIL1', 'EMAIL2', 'EMAIL3'].some(
+        (slot) => values.get(`email_addresses.${slot}`)?.toLowerCase() === wanted,
+      );
+      const named =
+        !name || (values.get('given_name') === name.given && values.get('family_name') === name.family);
+      if (holds && named) return contact;
+    }
+    return undefined;
+  }
+
+  createTag(name: string, description = '', categoryId?: number): StoredTag {
+    const tag = { id: this.#nextId(), name, description, categoryId };
+    this.tags.set(tag.id, tag);
+    return tag;
+  }
+
+  createCustomField(label: string, fieldType: string): StoredCustomField {
+    const field = { id: this.#nextId(), label, fieldType };
+    this.customFields.set(field.id, field);
+    return field;
+  }
+}
+
+function arrayOf(path: string): ArrayName | undefined {
+  return ARRAYS.find((name) => path.startsWith(`${name}.`));
+}

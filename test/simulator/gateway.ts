@@ -1,0 +1,94 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Context, MiddlewareHandler } from 'hono';
+import { routePath } from 'hono/route';
+import type { FaultKind } from './faults.ts';
+import { refusal } from './rate-limits.ts';
+import type { Simulator, SimulatorEnv } from './simulator.ts';
+
+const INVALID_TOKEN = {
+  fault: {
+    faultstring: 'Invalid Access Token',
+    detail: { errorcode: 'keymanagement.service.invalid_access_token' },
+  },
+};
+
+/** What stands before the API: it counts, lets in, refuses past the limits, takes its time, and fails when told to. */
+export function gateway(simulator: Simulator, base: string): MiddlewareHandler<SimulatorEnv> {
+  const { tokens, limits, statistics, faults, drawLatencyMs, now, limitHeaders } = simulator;
+  return async (context, next) => {
+    const arrivedAt = now();
+    statistics.arrived(arrivedAt);
+    const key =
+      context.req.header('x-keap-api-key') ?? context.req.header('authorization')?.replace(/^Bearer /, '');
+    if (!key || !tokens.has(key)) return context.json(INVALID_TOKEN, 401);
+    const exceeded = limits.admit(arrivedAt);
+    if (limitHeaders) {
+      for (const [name, value] of Object.entries(limits.headers(arrivedAt))) context.header(name, value);
+    }
+    if (exceeded) {
+      statistics.count('throttled');
+      return context.json(refusal(exceeded, limits.limits), 429);
+    }
+
+    let waiting: Promise<void> | undefined;
+    const latencyMs = drawLatencyMs();
+    const wait = () => {
+      waiting ??= latencyMs > 0 ? sleep(latencyMs) : Promise.resolve();
+      return waiting;
+    };
+    context.set('wait', wait);
+    const fault = faults.next();
+    if (fault) statistics.count('faults');
+    if (!fault || fault.afterEffect) await next();
+    await wait();
+    statistics.admitted(`${context.req.method} ${fault ? '(fault)' : routeOf(context, base)}`, arrivedAt);
+    if (fault) context.res = await fail(fault.kind, simulator, context);
+    return undefined;
+  };
+}
+
+/** The path with ids left out. */
+function routeOf(context: Context, base: string): string {
+  return routePath(context, -1).replace(base, '').replaceAll(':id{[0-9]+}', '{id}');
+}
+
+async function fail(
+  kind: FaultKind,
+  { faults, limits }: Simulator,
+  context: Context<SimulatorEnv>,
+): Promise<Response> {
+  switch (kind) {
+    case 'server-error':
+      return Response.json(
+        { message: 'java.lang.NullPointerException\n\tat com.example.Api.call' },
+        { status: 500 },
+      );
+    case 'unavailable':
+      return new Response('upstream connect error', { status: 503 });
+    case 'html':
+      return new Response('<html><body><h1>502 Bad Gateway</h1></body></html>', {
+        status: 502,
+        headers: { 'content-type': 'text/html' },
+      });
+    case 'truncated':
+      return new Response('{"id": 12, "given_na', { headers: { 'content-type': 'application/json' } });
+    case 'empty':
+      return new Response(null, { status: 500 });
+    case 'spike':
+      return Response.json(refusal('second', limits.limits), { status: 429 });
+    case 'quota':
+      return Response.json(refusal('minute', limits.limits), { status: 429 });
+    case 'unauthorized':
+      return Response.json(INVALID_TOKEN, { status: 401 });
+    case 'hang':
+      await sleep(faults.plan.hangMs);
+      return breakConnection(context);
+    case 'reset':
+      return breakConnection(context);
+  }
+}
+
+function breakConnection({ env }: Context<SimulatorEnv>): Response {
+  env.outgoing.destroy();
+  return new Response(null, { status: 500 });
+}

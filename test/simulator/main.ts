@@ -1,0 +1,47 @@
+/** The CRM simulator on its own: `npm run simulator -- --help`. */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { TEAM_LIMITS } from './rate-limits.ts';
+import { DEFAULT_TOKEN, REAL_LATENCY } from './simulator.ts';
+import { startSimulator } from './start-simulator.ts';
+
+function number(text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value < 0)
+    throw new InvalidArgumentError('It must be a number of 0 or more.');
+  return value;
+}
+
+const program = new Command('npm run simulator --')
+  .description(
+    'A CRM on this machine that speaks the Infusionsoft REST API v1, with its limits, latency and faults.',
+  )
+  .option('--port <port>', 'port on 127.0.0.1 (0: a free one)', number, 0)
+  .option('--second <n>', 'requests in any sliding second', number, TEAM_LIMITS.second)
+  .option('--minute <n>', 'requests in any sliding minute', number, TEAM_LIMITS.minute)
+  .option('--day <n>', 'requests a day', number, TEAM_LIMITS.day)
+  .option('--month <n>', 'requests a month', number, TEAM_LIMITS.month)
+  .option('--latency-median <ms>', 'median of the answer time', number, REAL_LATENCY.medianMs)
+  .option('--latency-p95 <ms>', '95th percentile of the answer time', number, REAL_LATENCY.p95Ms)
+  .option('--fault-rate <part>', 'part of the requests that go wrong', number, 0)
+  .addOption(
+    new Option('--arrays <mode>', 'array items that an update does not list')
+      .choices(['merge', 'replace'])
+      .default('merge'),
+  )
+  .option('--speed <n>', 'limits times n, latency divided by n', number, 1)
+  .option('--seed <n>', 'the same seed gives the same latencies and faults', number, 1)
+  .option('--token <token...>', 'keys or tokens that are let in', [DEFAULT_TOKEN]);
+
+const options = program.parse().opts();
+const simulator = await startSimulator({
+  port: options.port,
+  limits: { second: options.second, minute: options.minute, day: options.day, month: options.month },
+  latency: { medianMs: options.latencyMedian, p95Ms: options.latencyP95 },
+  faults: { rate: options.faultRate },
+  arrays: options.arrays,
+  speed: options.speed,
+  seed: options.seed,
+  tokens: options.token,
+});
+process.stdout.write(`Simulator listening on ${simulator.url} (look at ${simulator.url}/_simulator)\n`);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void simulator.stop());

@@ -1,0 +1,65 @@
+import type { ContactStore, StoredContact } from './contact-store.ts';
+
+/** What a program may write. Names, not ids. */
+export interface Ownership {
+  /** Standard fields and array items by path: `given_name`, `email_addresses.EMAIL1`. */
+  fields: string[];
+  /** Custom fields by label. */
+  customFields: string[];
+  tags: string[];
+}
+
+/** A write to something that the program does not own. */
+export interface ForeignWrite {
+  contactId: number;
+  what: string;
+}
+
+/** A contact at one moment. */
+type Snapshot = ReadonlyMap<string, string>;
+
+/** Watches writes and keeps those that touch what the program does not own. Without ownership nothing is foreign. */
+export class ForeignWrites {
+  readonly found: ForeignWrite[] = [];
+  #owned: Ownership | undefined;
+
+  declare(owned: Ownership): void {
+    this.#owned = owned;
+  }
+
+  /** Does a write to a contact and compares it before and after. */
+  watch<Result>(store: ContactStore, contact: StoredContact, write: () => Result): Result {
+    const before = snapshot(store, contact);
+    const result = write();
+    this.#compare(contact.id, before, snapshot(store, contact));
+    return result;
+  }
+
+  /** Notes a contact that a write has just made, or is about to remove. */
+  whole(store: ContactStore, contact: StoredContact): void {
+    this.#compare(contact.id, new Map(), snapshot(store, contact));
+  }
+
+  #compare(contactId: number, before: Snapshot, after: Snapshot): void {
+    if (!this.#owned) return;
+    const { fields, customFields, tags } = this.#owned;
+    const owned = new Set([
+      ...fields,
+      ...customFields.map((label) => `custom field "${label}"`),
+      ...tags.map((name) => `tag "${name}"`),
+    ]);
+    for (const what of new Set([...before.keys(), ...after.keys()])) {
+      if (before.get(what) !== after.get(what) && !owned.has(what)) this.found.push({ contactId, what });
+    }
+  }
+}
+
+function snapshot(store: ContactStore, { values, tagIds }: StoredContact): Snapshot {
+  const named = [...values].map(([path, value]): [string, string] => {
+    const [array, key] = path.split('.');
+    const label = array === 'custom_fields' ? store.customFields.get(Number(key))?.label : undefined;
+    return [label === undefined ? path : `custom field "${label}"`, value];
+  });
+  const tags = [...tagIds].map((id): [string, string] => [`tag "${store.tags.get(id)?.name ?? id}"`, 'on']);
+  return new Map([...named, ...tags]);
+}

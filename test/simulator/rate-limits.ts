@@ -1,0 +1,100 @@
+/** Requests that the CRM takes in each period. The second and the minute slide; day and month begin at 00:00 UTC. */
+export interface Limits {
+  second: number;
+  minute: number;
+  day: number;
+  month: number;
+}
+
+export type Period = keyof Limits;
+
+/** What the team's contract says (the older contracts of the vendor, with 1,500 a minute). */
+export const TEAM_LIMITS: Limits = { second: 25, minute: 1500, day: 125_000, month: 3_750_000 };
+
+/** Counts arrivals and says which of them are past a limit. A refused request uses nothing up. */
+export class RateLimits {
+  limits: Limits;
+  /** Arrival of every admitted request of the last minute, in epoch milliseconds. */
+  #recent: number[] = [];
+  #used = { day: 0, month: 0 };
+  #dayEnds = 0;
+  #monthEnds = 0;
+
+  constructor(limits: Limits) {
+    this.limits = limits;
+  }
+
+  /** @returns the limit that the request is past, or nothing when it was admitted. */
+  admit(now: number): Period | undefined {
+    this.#rollOver(now);
+    this.#recent = this.#recent.filter((at) => at > now - 60_000);
+    const lastSecond = this.#recent.filter((at) => at > now - 1000).length;
+    if (this.#used.month >= this.limits.month) return 'month';
+    if (this.#used.day >= this.limits.day) return 'day';
+    if (this.#recent.length >= this.limits.minute) return 'minute';
+    if (lastSecond >= this.limits.second) return 'second';
+    this.#recent.push(now);
+    this.use(1);
+    return undefined;
+  }
+
+  /** Takes requests of the day and the month away, as another program on the same key does. */
+  use(requests: number): void {
+    this.#used.day += requests;
+    this.#used.month += requests;
+  }
+
+  /** The headers that tell a caller where it stands. */
+  headers(now: number): Record<string, string> {
+    this.#rollOver(now);
+    const { day, minute, second } = this.limits;
+    const minuteUsed = this.#recent.filter((at) => at > now - 60_000).length;
+    return {
+      'x-keap-product-quota-limit': String(day),
+      'x-keap-product-quota-used': String(this.#used.day),
+      'x-keap-product-quota-available': String(Math.max(0, day - this.#used.day)),
+      'x-keap-product-quota-time-unit': 'day',
+      'x-keap-product-quota-interval': '1',
+      'x-keap-product-quota-expiry-time': String(this.#dayEnds),
+      'x-keap-product-throttle-limit': String(minute),
+      'x-keap-product-throttle-used': String(minuteUsed),
+      'x-keap-product-throttle-available': String(Math.max(0, minute - minuteUsed)),
+      'x-keap-product-throttle-time-unit': 'minute',
+      'x-keap-product-throttle-interval': '1',
+      'x-keap-product-spike-limit': `${second}ps`,
+      'x-keap-tenant-throttle-limit': '10000|250000',
+      'x-keap-tenant-throttle-time-unit': 'minute|day',
+    };
+  }
+
+  #rollOver(now: number): void {
+    const date = new Date(now);
+    if (now >= this.#dayEnds) {
+      this.#used.day = 0;
+      this.#dayEnds = date.setUTCHours(24, 0, 0, 0);
+    }
+    if (now >= this.#monthEnds) {
+      const today = new Date(now);
+      this.#used.month = 0;
+      this.#monthEnds = Date.UTC(today.getUTCFullYear(), today.getUTCMonth() + 1, 1);
+    }
+  }
+}
+
+/** The three bodies of status 429 that have been seen. */
+export function refusal(period: Period, { second }: Limits): unknown {
+  if (period === 'minute') {
+    return { code: '429', message: 'Quota Exceeded', status: 'Request Throttled', details: null };
+  }
+  const [faultstring, errorcode] =
+    period === 'second'
+      ? [
+          `Spike arrest violation. Allowed rate : MessageRate{messagesPerPeriod=${second}, periodInMicroseconds=1000000, maxBurstMessageCount=1.0}`,
+          'policies.ratelimit.SpikeArrestViolation',
+        ]
+      : [
+          'Rate limit quota violation. Quota limit exceeded. Identifier : _default',
+          'policies.ratelimit.QuotaViolation',
+        ];
+  return { fault: { faultstring, detail: { errorcode } } };
+}

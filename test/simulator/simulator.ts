@@ -1,0 +1,78 @@
+import type { HttpBindings } from '@hono/node-server';
+import { type ArrayMode, ContactStore } from './contact-store.ts';
+import { type FaultPlan, FaultSource, faultPlanSchema } from './faults.ts';
+import { type Latency, latencySource } from './latency.ts';
+import { ForeignWrites } from './ownership.ts';
+import { seededRandom } from './random.ts';
+import { type Limits, RateLimits, TEAM_LIMITS } from './rate-limits.ts';
+import { StatisticsKeeper } from './statistics.ts';
+
+export interface SimulatorOptions {
+  port?: number;
+  limits?: Partial<Limits>;
+  latency?: Latency;
+  /** What becomes of array items that an update does not list. */
+  arrays?: ArrayMode;
+  /** How tag results come: by id today, in a list in the contract of 2022. */
+  tagResults?: 'object' | 'entries';
+  /** Whether answers say where the caller stands; the real ones leave headers out at times. */
+  limitHeaders?: boolean;
+  faults?: Partial<FaultPlan>;
+  /** Keys and tokens that are let in. */
+  tokens?: string[];
+  /** How long a search does not know a new contact, in milliseconds. */
+  searchDelayMs?: number;
+  /** Limits of the second and the minute are multiplied, and latencies divided, by this. */
+  speed?: number;
+  seed?: number;
+  /** Epoch milliseconds. */
+  now?: () => number;
+}
+
+/** The key that the simulator lets in unless told otherwise. */
+export const DEFAULT_TOKEN = 'simulator-key';
+/** The latency of the real CRM, as far as it is known. */
+export const REAL_LATENCY: Latency = { medianMs: 150, p95Ms: 400 };
+
+/** Everything that the routes share. */
+export interface Simulator {
+  store: ContactStore;
+  limits: RateLimits;
+  faults: FaultSource;
+  statistics: StatisticsKeeper;
+  foreign: ForeignWrites;
+  tokens: ReadonlySet<string>;
+  tagResults: 'object' | 'entries';
+  limitHeaders: boolean;
+  searchDelayMs: number;
+  drawLatencyMs: () => number;
+  now: () => number;
+}
+
+/** Types of the routes' context. `wait` takes the request's answer time, once however often it is called. */
+export interface SimulatorEnv {
+  Bindings: HttpBindings;
+  Variables: { wait: () => Promise<void> };
+}
+
+/** Builds the state of a simulator from its options. */
+export function createSimulator(options: SimulatorOptions): Simulator {
+  const { speed = 1, seed = 1, latency = REAL_LATENCY, limits } = options;
+  const { second, minute, ...longer } = { ...TEAM_LIMITS, ...limits };
+  return {
+    store: new ContactStore(options.arrays ?? 'merge'),
+    limits: new RateLimits({ second: second * speed, minute: minute * speed, ...longer }),
+    faults: new FaultSource(faultPlanSchema.parse(options.faults ?? {}), seededRandom(seed + 1)),
+    statistics: new StatisticsKeeper(),
+    foreign: new ForeignWrites(),
+    tokens: new Set(options.tokens ?? [DEFAULT_TOKEN]),
+    tagResults: options.tagResults ?? 'object',
+    limitHeaders: options.limitHeaders ?? true,
+    searchDelayMs: options.searchDelayMs ?? 1000,
+    drawLatencyMs: latencySource(
+      { medianMs: latency.medianMs / speed, p95Ms: latency.p95Ms / speed },
+      seededRandom(seed),
+    ),
+    now: options.now ?? Date.now,
+  };
+}

@@ -1,0 +1,104 @@
+import { type Context, Hono } from 'hono';
+import * as z from 'zod';
+import { notFound } from './contact-routes.ts';
+import type { StoredContact } from './contact-store.ts';
+import { pageOf } from './paging.ts';
+import type { Simulator, SimulatorEnv } from './simulator.ts';
+
+const MAX_IDS = 100;
+const idsSchema = z.array(z.int()).min(1).max(MAX_IDS);
+const tagSchema = z.object({
+  name: z.string().min(1),
+  description: z.string().nullish(),
+  category: z.object({ id: z.int() }).nullish(),
+});
+
+/** `/tags` and `/contacts/{id}/tags`: one contact and many tags, or one tag and many contacts. */
+export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
+  const { store, statistics, foreign, tagResults } = simulator;
+  const routes = new Hono<SimulatorEnv>();
+  const idsOf = (context: Context) =>
+    idsSchema.safeParse((context.req.query('ids') ?? '').split(',').map(Number)).data;
+  const tooMany = (context: Context) =>
+    context.json({ message: `Between 1 and ${MAX_IDS} ids are allowed` }, 400);
+  const contactOf = (context: Context) => store.contacts.get(Number(context.req.param('id')));
+
+  const apply = (contact: StoredContact | undefined, tagId: number): string => {
+    if (!contact) return 'CONTACT_NOT_FOUND';
+    if (!store.tags.has(tagId)) return 'TAG_ID_NOT_FOUND';
+    if (contact.tagIds.has(tagId)) return 'DUPLICATE';
+    foreign.watch(store, contact, () => contact.tagIds.add(tagId));
+    statistics.count('tagsApplied');
+    return 'SUCCESS';
+  };
+  const remove = (contact: StoredContact | undefined, tagId: number): void => {
+    if (!contact?.tagIds.has(tagId)) return;
+    foreign.watch(store, contact, () => contact.tagIds.delete(tagId));
+    statistics.count('tagsRemoved');
+  };
+  const results = (entries: [number, string][]) =>
+    tagResults === 'object' ? Object.fromEntries(entries) : entries.map(([id, result]) => ({ [id]: result }));
+
+  routes.get('/tags', (context) => {
+    const { name, category } = context.req.query();
+    const found = [...store.tags.values()].filter(
+      (tag) => (!name || tag.name === name) && (!category || tag.categoryId === Number(category)),
+    );
+    const { items, ...page } = pageOf(found, context, 1000);
+    const tags = items.map(({ id, name, description, categoryId }) => ({
+      id,
+      name,
+      description,
+      category: categoryId === undefined ? null : { id: categoryId },
+    }));
+    return context.json({ tags, ...page });
+  });
+  routes.post('/tags', async (context) => {
+    const tag = tagSchema.safeParse(await context.req.json());
+    if (!tag.success) return context.json({ message: z.prettifyError(tag.error) }, 400);
+    const { name, description, category } = tag.data;
+    return context.json(store.createTag(name, description ?? '', category?.id), 201);
+  });
+
+  routes.get('/contacts/:id{[0-9]+}/tags', (context) => {
+    const contact = contactOf(context);
+    if (!contact) return notFound(context);
+    const { items, ...page } = pageOf([...contact.tagIds], context, 1000);
+    const tags = items.map((id) => ({ tag: { id, name: store.tags.get(id)?.name } }));
+    return context.json({ tags, ...page });
+  });
+  routes.post('/contacts/:id{[0-9]+}/tags', async (context) => {
+    const body = z.object({ tagIds: idsSchema }).safeParse(await context.req.json());
+    if (!body.success) return tooMany(context);
+    const contact = contactOf(context);
+    return context.json(results(body.data.tagIds.map((id) => [id, apply(contact, id)])));
+  });
+  routes.delete('/contacts/:id{[0-9]+}/tags', (context) => {
+    const ids = idsOf(context);
+    const contact = contactOf(context);
+    if (!ids) return tooMany(context);
+    if (!contact) return notFound(context);
+    for (const id of ids) remove(contact, id);
+    return context.body(null, 204);
+  });
+
+  routes.get('/tags/:id{[0-9]+}/contacts', (context) => {
+    const tagId = Number(context.req.param('id'));
+    const holders = [...store.contacts.values()].filter(({ tagIds }) => tagIds.has(tagId));
+    const { items, ...page } = pageOf(holders, context, 1000);
+    return context.json({ contacts: items.map(({ id }) => ({ contact: { id } })), ...page });
+  });
+  routes.post('/tags/:id{[0-9]+}/contacts', async (context) => {
+    const body = z.object({ ids: idsSchema }).safeParse(await context.req.json());
+    if (!body.success) return tooMany(context);
+    const tagId = Number(context.req.param('id'));
+    return context.json(results(body.data.ids.map((id) => [id, apply(store.contacts.get(id), tagId)])));
+  });
+  routes.delete('/tags/:id{[0-9]+}/contacts', (context) => {
+    const ids = idsOf(context);
+    if (!ids) return tooMany(context);
+    for (const id of ids) remove(store.contacts.get(id), Number(context.req.param('id')));
+    return context.body(null, 204);
+  });
+  return routes;
+}
