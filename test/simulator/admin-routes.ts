@@ -42,7 +42,14 @@ export interface ReadableContact {
 }
 
 /** `/_simulator`: to look at the CRM and to set it up. Not limited, not delayed, not counted. */
-export function adminRoutes({ store, statistics, foreign, faults, limits }: Simulator): Hono<SimulatorEnv> {
+export function adminRoutes({
+  store,
+  statistics,
+  foreign,
+  faults,
+  limits,
+  now,
+}: Simulator): Hono<SimulatorEnv> {
   const routes = new Hono<SimulatorEnv>();
   routes.get('/stats', (context) => context.json(statistics.report(store, foreign.found)));
   routes.get('/times', (context) => context.json(statistics.times));
@@ -83,7 +90,7 @@ export function adminRoutes({ store, statistics, foreign, faults, limits }: Simu
     const { usedByOthers, ...changed } = limitsSchema.parse(await context.req.json());
     const given = Object.entries(changed).filter(([, value]) => value !== undefined);
     limits.limits = { ...limits.limits, ...Object.fromEntries(given) };
-    limits.use(usedByOthers);
+    limits.use(usedByOthers, now());
     return context.body(null, 204);
   });
   routes.get('/', (context) => {

@@ -60,7 +60,11 @@ export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
     );
     const { items, ...page } = pageOf(found, context, DEFAULT_PAGE);
     return context.json({
-      contacts: items.map((contact) => formatContact(contact, optionalProperties(context))),
+      contacts: items.map((contact) => {
+        // A list shows partial contacts (v1, `RestPartialContact`): without their tags.
+        const { tag_ids: _, ...partial } = formatContact(contact, optionalProperties(context));
+        return partial;
+      }),
       ...page,
     });
   });

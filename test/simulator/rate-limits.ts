@@ -34,12 +34,13 @@ export class RateLimits {
     if (this.#recent.length >= this.limits.minute) return 'minute';
     if (lastSecond >= this.limits.second) return 'second';
     this.#recent.push(now);
-    this.use(1);
+    this.use(1, now);
     return undefined;
   }
 
   /** Takes requests of the day and the month away, as another program on the same key does. */
-  use(requests: number): void {
+  use(requests: number, now: number): void {
+    this.#rollOver(now);
     this.#used.day += requests;
     this.#used.month += requests;
   }

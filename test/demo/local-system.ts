@@ -1,0 +1,85 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
+import type { ConfigInput } from '../../infra/config.ts';
+import { type LocalCloud, startLocalCloud } from '../../infra/local/local-cloud.ts';
+import { synthesize } from '../../infra/synthesize.ts';
+import { type App, appOn } from './app.ts';
+import { FunctionMetrics } from './function-metrics.ts';
+
+/** The system on this machine: the stack as it would be deployed, and the app that writes to its table. */
+export interface LocalSystem {
+  cloud: LocalCloud;
+  app: App;
+  metrics: FunctionMetrics;
+  /** Lines that the functions wrote, oldest first. */
+  logs: string[];
+  /** Messages and stream records that nobody could handle. */
+  deadLetters(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+export interface LocalSystemOptions {
+  /** Settings of the stack, as in cdk.json. */
+  settings: ConfigInput;
+  /** Key for the CRM. */
+  token: string;
+}
+
+const DIRECTORY = fileURLToPath(new URL('../../.local/', import.meta.url));
+
+/**
+ * Synthesizes the stack and runs it.
+ * @throws ConfigError for wrong settings; when Java is missing, with the way out.
+ */
+export async function startLocalSystem({ settings, token }: LocalSystemOptions): Promise<LocalSystem> {
+  mkdirSync(DIRECTORY, { recursive: true });
+  const outdir = mkdtempSync(`${DIRECTORY}assembly-`);
+  const removeAssembly = () => rmSync(outdir, { recursive: true, force: true });
+  process.once('exit', removeAssembly);
+  const metrics = new FunctionMetrics();
+  const logs: string[] = [];
+  const secretName = 'user-sync/crm';
+  const cloud = await startLocalCloud({
+    assembly: synthesize(
+      { ...settings, crm: { ...settings.crm, secretName }, removalPolicy: 'destroy' },
+      { outdir },
+    ),
+    secrets: { [secretName]: JSON.stringify({ kind: 'service-account-key', key: token }) },
+    log({ functionName, line }) {
+      logs.push(`${functionName} ${line}`);
+      metrics.read(line);
+    },
+  });
+  const { outputs, environment } = cloud;
+  const sqs = new SQSClient({
+    region: environment['AWS_REGION'] ?? '',
+    endpoint: environment['AWS_ENDPOINT_URL_SQS'] ?? '',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  });
+  const waiting = async (QueueUrl: string) => {
+    const attributes = await sqs.send(
+      new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['ApproximateNumberOfMessages'] }),
+    );
+    return Number(attributes.Attributes?.['ApproximateNumberOfMessages'] ?? 0);
+  };
+  return {
+    cloud,
+    metrics,
+    logs,
+    app: appOn(outputs['UserTableName'] ?? '', environment),
+    async deadLetters() {
+      const [messages, records] = await Promise.all([
+        waiting(outputs['DeadLetterQueueUrl'] ?? ''),
+        waiting(outputs['StreamFailureQueueUrl'] ?? ''),
+      ]);
+      return messages + records;
+    },
+    async stop() {
+      sqs.destroy();
+      await cloud.stop();
+      process.removeListener('exit', removeAssembly);
+      removeAssembly();
+    },
+  };
+}

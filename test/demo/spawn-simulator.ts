@@ -1,0 +1,43 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { RunningSimulator } from '../simulator/start-simulator.ts';
+
+const MAIN = fileURLToPath(new URL('../simulator/main.ts', import.meta.url));
+
+/**
+ * Starts the simulator in a process of its own, so that the work of this one does not bend the times at its door.
+ *
+ * @param args options of `npm run simulator`.
+ * @throws Error with what the simulator wrote when it does not start.
+ */
+export async function spawnSimulator(args: readonly string[]): Promise<RunningSimulator> {
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const kill = () => child.kill();
+  process.once('exit', kill);
+  const exited = once(child, 'exit');
+  let complaint = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    complaint += chunk.toString();
+  });
+  const url = await Promise.race([
+    (async () => {
+      for await (const line of createInterface(child.stdout)) {
+        const found = /listening on (\S+)/.exec(line)?.[1];
+        if (found) return found;
+      }
+      return undefined;
+    })(),
+    exited.then(() => undefined),
+  ]);
+  if (!url) throw new Error(`The simulator did not start: ${complaint.trim()}`);
+  return {
+    url,
+    async stop() {
+      process.removeListener('exit', kill);
+      child.kill();
+      await exited;
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import { desiredState } from '../../shared/sync/desired-state.ts';
+import { managedFields, managedTags } from '../../shared/user/define-mapping.ts';
+import { mapping } from '../../shared/user/mapping.ts';
+import type { User } from '../../shared/user/user.ts';
+import type { ShownContact } from './crm-account.ts';
+import { type ExistingContact, HAND_MADE } from './population.ts';
+
+/** What the CRM shows held against what it should. */
+export interface Verification {
+  /** Users whose contact is right in every field and tag. */
+  inSync: number;
+  /** What is wrong, in words: by user id. */
+  problems: string[];
+}
+
+/** Where the CRM shows a field of the mapping. The reason for an opt-in does not come back. */
+const PATHS: Readonly<Record<string, string>> = {
+  EMAIL1: 'email_addresses.EMAIL1',
+  PHONE1: 'phone_numbers.PHONE1',
+};
+const NOT_SHOWN = 'opt_in_reason';
+
+export const ALL_TAGS: readonly string[] = [...managedTags(mapping), ...HAND_MADE.tags];
+
+export interface VerificationInput {
+  /** Users as the table has them. */
+  users: readonly User[];
+  contacts: readonly ShownContact[];
+  /** What was in the CRM before. */
+  existing: readonly ExistingContact[];
+  /** Contacts of users who were deleted. */
+  deletedContactIds: readonly number[];
+  /** Epoch milliseconds. */
+  now: number;
+}
+
+/** Checks every user and every hand-made thing. */
+export function verify({
+  users,
+  contacts,
+  existing,
+  deletedContactIds,
+  now,
+}: VerificationInput): Verification {
+  const problems: string[] = [];
+  const byId = new Map(contacts.map((contact) => [contact.id, contact]));
+  const byEmail = Map.groupBy(contacts, ({ values }) => values.get('email_addresses.EMAIL1')?.toLowerCase());
+  let inSync = 0;
+  for (const user of users) {
+    const found = problemsOf(user, byId, byEmail, now);
+    if (found.length === 0) inSync++;
+    problems.push(...found.map((problem) => `${user.userId}: ${problem}`));
+  }
+  for (const { phone2, shoeSize } of existing) {
+    const kept = contacts.some(
+      ({ values, tags }) =>
+        values.get('phone_numbers.PHONE2') === phone2 &&
+        values.get(`custom_fields.${HAND_MADE.customField}`) === shoeSize &&
+        HAND_MADE.tags.every((tag) => tags.has(tag)),
+    );
+    if (!kept) problems.push('a hand-made phone number, custom field or tag is gone');
+  }
+  for (const id of deletedContactIds) {
+    const tags = managedTags(mapping).filter((tag) => byId.get(id)?.tags.has(tag));
+    if (tags.length !== 1 || tags[0] !== mapping.deletedTag.name) {
+      problems.push(`contact ${id} of a deleted user holds ${tags.join(', ') || 'no tags'}`);
+    }
+  }
+  return { inSync, problems };
+}
+
+function problemsOf(
+  user: User,
+  byId: ReadonlyMap<number, ShownContact>,
+  byEmail: ReadonlyMap<string | undefined, ShownContact[]>,
+  now: number,
+): string[] {
+  const { fields, tags } = desiredState(mapping, user, now);
+  const contact = byId.get(user.crm?.contactId ?? 0);
+  if (!contact) return [`has no contact (crm: ${JSON.stringify(user.crm ?? null)})`];
+  const doubles = byEmail.get(fields.EMAIL1?.toLowerCase())?.length ?? 0;
+  const wrongFields = [...managedFields(mapping)].filter((key) => {
+    const wanted = (fields as Readonly<Record<string, string>>)[key];
+    return key !== NOT_SHOWN && contact.values.get(PATHS[key] ?? key) !== wanted;
+  });
+  const held = managedTags(mapping).filter((tag) => contact.tags.has(tag));
+  return [
+    ...(doubles === 1 ? [] : [`has ${doubles} contacts with its email`]),
+    ...wrongFields.map((key) => `${key} is wrong`),
+    ...(held.sort().join() === [...tags].sort().join()
+      ? []
+      : [`holds ${held.join(', ')} instead of ${tags.join(', ')}`]),
+  ];
+}

@@ -1,0 +1,259 @@
+import ky, { type KyInstance, type Options } from 'ky';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { PreloadedContact, ReadableContact } from './admin-routes.ts';
+import type { SimulatorOptions } from './simulator.ts';
+import { type RunningSimulator, startSimulator } from './start-simulator.ts';
+import type { Statistics } from './statistics.ts';
+
+const NO_LATENCY = { medianMs: 0, p95Ms: 0 };
+let running: RunningSimulator | undefined;
+
+afterEach(async () => {
+  await running?.stop();
+  running = undefined;
+});
+
+async function start(options: SimulatorOptions = {}) {
+  running = await startSimulator({ latency: NO_LATENCY, searchDelayMs: 0, ...options });
+  const common: Options = { throwHttpErrors: false, retry: 0 };
+  const api = ky.create({
+    ...common,
+    prefix: `${running.url}/crm/rest/v1`,
+    headers: { 'x-keap-api-key': 'simulator-key' },
+  });
+  const admin = ky.create({ ...common, prefix: `${running.url}/_simulator` });
+  const preload = (contacts: PreloadedContact[]) =>
+    admin.post('contacts', { json: contacts }).json<{ id: number }[]>();
+  return {
+    api,
+    admin,
+    preload,
+    contacts: () => admin.get('contacts').json<ReadableContact[]>(),
+    stats: () => admin.get('stats').json<Statistics>(),
+  };
+}
+
+const email = (address: string) => ({ email_addresses: [{ field: 'EMAIL1', email: address }] });
+const upsert = (api: KyInstance, body: object) =>
+  api.put('contacts', { json: { ...body, duplicate_option: 'Email' } });
+
+describe('contacts', () => {
+  it('are created once and then updated with only the given values, whatever the case of the email', async () => {
+    const { api, contacts, stats } = await start();
+    const created = await upsert(api, { ...email('ann@example.com'), given_name: 'Ann', family_name: 'Lee' });
+    const updated = await upsert(api, { ...email('ANN@example.com'), given_name: 'Anna' });
+    expect([created.status, updated.status]).toEqual([200, 200]);
+    expect(await updated.json()).toMatchObject({ given_name: 'Anna', family_name: 'Lee', tag_ids: [] });
+    expect(await contacts()).toHaveLength(1);
+    expect(await stats()).toMatchObject({ contactsCreated: 1, contactsUpdated: 1, duplicateContacts: 0 });
+  });
+
+  it('are doubled by POST and by two creates at the same time', async () => {
+    const { api, stats } = await start({ latency: { medianMs: 50, p95Ms: 50 } });
+    await Promise.all([upsert(api, email('ann@example.com')), upsert(api, email('ann@example.com'))]);
+    await api.post('contacts', { json: email('bob@example.com') });
+    await api.post('contacts', { json: email('bob@example.com') });
+    expect((await stats()).duplicateContacts).toBe(2);
+  });
+
+  it('show custom fields only to those who ask', async () => {
+    const { api, preload } = await start();
+    const [contact] = await preload([{ values: { given_name: 'Ann' }, customFields: { Shoe: '41' } }]);
+    const plain = await api.get(`contacts/${contact?.id}`).json();
+    const full = await api.get(`contacts/${contact?.id}?optional_properties=custom_fields`).json();
+    expect(plain).not.toHaveProperty('custom_fields');
+    expect(full).toMatchObject({ custom_fields: [{ content: '41' }] });
+  });
+
+  it.each([
+    ['a name of 41 characters', { given_name: 'x'.repeat(41) }],
+    ['tag ids in the body', { tag_ids: [1] }],
+    ['a number in a custom field', { custom_fields: [{ id: 2, content: 3 }] }],
+    ['a custom field that does not exist', { custom_fields: [{ id: 99, content: 'x' }] }],
+    [
+      'an email that is too long',
+      { email_addresses: [{ field: 'EMAIL1', email: `${'a'.repeat(70)}@example.com` }] },
+    ],
+    ['a slot that does not exist', { phone_numbers: [{ field: 'PHONE9', number: '1' }] }],
+  ])('are refused with %s', async (_, body) => {
+    const { api, preload } = await start();
+    await preload([{ customFields: { Shoe: '41' } }]);
+    const answer = await upsert(api, { ...email('ann@example.com'), ...body });
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toHaveProperty('message');
+  });
+
+  it('lose a value that is written as an empty text', async () => {
+    const { api, preload, contacts } = await start();
+    const [contact] = await preload([
+      { values: { given_name: 'Ann', 'phone_numbers.PHONE1': '+12125550123' } },
+    ]);
+    await api.patch(`contacts/${contact?.id}`, {
+      json: { given_name: '', phone_numbers: [{ field: 'PHONE1', number: '' }] },
+    });
+    expect((await contacts())[0]?.values).toEqual({});
+  });
+
+  it.each([
+    ['merge', { 'phone_numbers.PHONE1': '1', 'phone_numbers.PHONE2': '2' }],
+    ['replace', { 'phone_numbers.PHONE1': '1' }],
+  ] as const)('%s array items that an update does not list', async (arrays, expected) => {
+    const { api, preload, contacts } = await start({ arrays });
+    const [contact] = await preload([{ values: { 'phone_numbers.PHONE2': '2' } }]);
+    await api.patch(`contacts/${contact?.id}`, {
+      json: { phone_numbers: [{ field: 'PHONE1', number: '1' }] },
+    });
+    expect((await contacts())[0]?.values).toEqual(expected);
+  });
+
+  it('that are gone answer 404', async () => {
+    const { api, preload } = await start();
+    const [contact] = await preload([{ values: { given_name: 'Ann' } }]);
+    expect((await api.delete(`contacts/${contact?.id}`)).status).toBe(204);
+    expect((await api.patch(`contacts/${contact?.id}`, { json: { given_name: 'A' } })).status).toBe(404);
+    expect((await api.delete(`contacts/${contact?.id}/tags?ids=1`)).status).toBe(404);
+  });
+
+  it('become marketable by a reason for the opt-in, but never after an opt-out', async () => {
+    const { api, preload, contacts } = await start();
+    const ids = await preload([{ emailStatus: 'NonMarketable' }, { emailStatus: 'ListUnsubscribe' }]);
+    for (const { id } of ids) await api.patch(`contacts/${id}`, { json: { opt_in_reason: 'asked' } });
+    expect((await contacts()).map(({ emailStatus }) => emailStatus)).toEqual([
+      'SingleOptIn',
+      'ListUnsubscribe',
+    ]);
+  });
+});
+
+describe('tags', () => {
+  it('have a result each, inside a 200', async () => {
+    const { api, preload } = await start();
+    const [contact] = await preload([{ tags: ['Old'] }]);
+    const tag = await api.post('tags', { json: { name: 'New' } }).json<{ id: number }>();
+    const tags = await api.get('tags').json<{ tags: { id: number; name: string }[] }>();
+    const old = tags.tags.find(({ name }) => name === 'Old')?.id ?? 0;
+    const results = await api
+      .post(`contacts/${contact?.id}/tags`, { json: { tagIds: [old, tag.id, 999] } })
+      .json();
+    expect(results).toEqual({ [old]: 'DUPLICATE', [tag.id]: 'SUCCESS', 999: 'TAG_ID_NOT_FOUND' });
+    expect(await api.post('contacts/999/tags', { json: { tagIds: [old] } }).json()).toEqual({
+      [old]: 'CONTACT_NOT_FOUND',
+    });
+  });
+
+  it('come with a next page even after the last one', async () => {
+    const { api } = await start();
+    for (const name of ['A', 'B', 'C']) await api.post('tags', { json: { name } });
+    const page = await api.get('tags?limit=2&offset=2').json<{ tags: unknown[]; next: string }>();
+    expect(page.tags).toHaveLength(1);
+    expect(await ky.get(page.next, { headers: { 'x-keap-api-key': 'simulator-key' } }).json()).toMatchObject({
+      tags: [],
+    });
+  });
+
+  it('take 100 ids a request at most', async () => {
+    const { api, preload } = await start();
+    const [contact] = await preload([{}]);
+    const tagIds = Array.from({ length: 101 }, (_, index) => index + 1);
+    expect((await api.post(`contacts/${contact?.id}/tags`, { json: { tagIds } })).status).toBe(400);
+    expect(
+      (await api.delete(`contacts/${contact?.id}/tags`, { searchParams: { ids: tagIds.join(',') } })).status,
+    ).toBe(400);
+  });
+});
+
+describe('limits', () => {
+  const refused = async (limits: SimulatorOptions['limits'], requests: number, stepMs: number) => {
+    let now = Date.parse('2026-06-15T23:59:00Z');
+    const { api } = await start({ limits: { ...limits }, now: () => now });
+    const statuses: number[] = [];
+    let last: unknown;
+    for (let index = 0; index < requests; index++) {
+      const answer = await api.get('tags');
+      statuses.push(answer.status);
+      last = await answer.json();
+      now += stepMs;
+    }
+    return { statuses, last };
+  };
+
+  it('of the second slide', async () => {
+    const { statuses, last } = await refused({ second: 2 }, 6, 400);
+    expect(statuses).toEqual([200, 200, 429, 200, 200, 429]);
+    expect(JSON.stringify(last)).toContain('SpikeArrestViolation');
+  });
+
+  it('of the minute answer with a body of their own', async () => {
+    const { statuses, last } = await refused({ minute: 2 }, 3, 1000);
+    expect(statuses).toEqual([200, 200, 429]);
+    expect(last).toMatchObject({ message: 'Quota Exceeded' });
+  });
+
+  it('of the day come back at midnight UTC', async () => {
+    const { statuses, last } = await refused({ day: 2 }, 5, 20_000);
+    expect(statuses).toEqual([200, 200, 429, 200, 200]);
+    expect(JSON.stringify(last)).not.toContain('fault');
+  });
+
+  it('are told in headers, and other programs can use them up', async () => {
+    const { api, admin } = await start();
+    await admin.post('limits', { json: { day: 100, usedByOthers: 40 } });
+    const { headers } = await api.get('tags');
+    expect(headers.get('x-keap-product-quota-used')).toBe('41');
+    expect(headers.get('x-keap-product-quota-available')).toBe('59');
+    expect(Number(headers.get('x-keap-product-quota-expiry-time')) % 86_400_000).toBe(0);
+  });
+
+  it('let nobody in without the key', async () => {
+    const { api, stats } = await start();
+    expect((await api.get('tags', { headers: { 'x-keap-api-key': 'stolen' } })).status).toBe(401);
+    expect((await stats()).totalRequests).toBe(0);
+  });
+});
+
+describe('foreign writes', () => {
+  it('are writes to fields and tags that the program does not own', async () => {
+    const { api, admin, preload, stats } = await start();
+    const [contact] = await preload([{ values: { given_name: 'Ann', notes: 'likes tea' }, tags: ['VIP'] }]);
+    await admin.post('ownership', { json: { fields: ['given_name'], customFields: [], tags: ['App User'] } });
+    await api.patch(`contacts/${contact?.id}`, { json: { given_name: 'Anna', notes: 'mine now' } });
+    const { tags } = await api.get('tags').json<{ tags: { id: number }[] }>();
+    await api.delete(`contacts/${contact?.id}/tags?ids=${tags[0]?.id}`);
+    expect((await stats()).foreignWrites.map(({ what }) => what)).toEqual(['notes', 'tag "VIP"']);
+  });
+});
+
+describe('faults', () => {
+  const outcomes = async (seed: number) => {
+    const { api } = await start({
+      seed,
+      faults: { rate: 0.5, kinds: ['server-error', 'html', 'truncated', 'empty'] },
+    });
+    const statuses: string[] = [];
+    for (let index = 0; index < 20; index++) {
+      const answer = await api.get('tags');
+      statuses.push(`${answer.status} ${(await answer.text()).slice(0, 8)}`);
+    }
+    await running?.stop();
+    return statuses;
+  };
+
+  it('are the same for the same seed and different for another', async () => {
+    const first = await outcomes(7);
+    expect(await outcomes(7)).toEqual(first);
+    expect(await outcomes(8)).not.toEqual(first);
+  });
+
+  it('can come after the request had its effect', async () => {
+    const { api, admin, contacts } = await start();
+    await admin.post('faults', { json: { rate: 1, kinds: ['server-error'], afterEffect: 1 } });
+    expect((await upsert(api, email('ann@example.com'))).status).toBe(500);
+    expect(await contacts()).toHaveLength(1);
+  });
+
+  it('can break the connection', async () => {
+    const { api, admin } = await start();
+    await admin.post('faults', { json: { rate: 1, kinds: ['reset'] } });
+    await expect(api.get('tags')).rejects.toThrow();
+  });
+});
