@@ -1,0 +1,76 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { changeMessage } from '../../../lambdas/diff-user/change-message.ts';
+import { messageSchema } from '../../../shared/sync/message.ts';
+import { mapping } from '../../../shared/user/mapping.ts';
+import type { User } from '../../../shared/user/user.ts';
+import { userArbitrary } from '../../shared/user/user-arbitrary.ts';
+
+const NOW = Date.parse('2026-06-15T12:00:00Z');
+const AT = '2026-06-15T12:00:00.000Z';
+const ANN: User = { userId: 'ann', email: 'ann@example.com', subscription: { status: 'trial' } };
+const CRM = { contactId: 7, tagIds: [1, 2], fingerprint: {}, syncedAt: AT };
+
+const messageOf = (before: User | undefined, after: User | undefined) =>
+  changeMessage(mapping, { before, after, at: AT }, NOW);
+
+describe('a change of a user', () => {
+  it.each([
+    ['the write-back of the sync', ANN, { ...ANN, crm: CRM }],
+    ['a later write-back', { ...ANN, crm: CRM }, { ...ANN, crm: { ...CRM, tagIds: [1, 3] } }],
+    ['a rejection', ANN, { ...ANN, crm: { rejection: { reason: 'x', errorId: 'y', at: AT } } }],
+    ['nothing at all', ANN, ANN],
+    ['another spelling of the same', ANN, { ...ANN, email: ' ann@example.com ' }],
+    [
+      'being active again within the same group',
+      { ...ANN, lastActiveAt: '2026-06-14' },
+      { ...ANN, lastActiveAt: '2026-06-15' },
+    ],
+  ])('%s sends nothing', (_, before, after) => {
+    expect(messageOf(before, after)).toBeUndefined();
+  });
+
+  it.each([
+    ['a new user', undefined, ANN, 'created'],
+    ['a changed field', ANN, { ...ANN, firstName: 'Ann' }, 'changed'],
+    [
+      'a changed tag',
+      { ...ANN, lastActiveAt: '2026-05-01' },
+      { ...ANN, lastActiveAt: '2026-06-15' },
+      'changed',
+    ],
+    ['a deleted user', ANN, undefined, 'deleted'],
+    ['a crm map that somebody removed', { ...ANN, crm: CRM }, ANN, 'resync'],
+    ['a contact id that somebody removed', { ...ANN, crm: CRM }, { ...ANN, crm: { tagIds: [1] } }, 'resync'],
+  ])('%s sends one message', (_, before, after, cause) => {
+    expect(messageOf(before, after)).toMatchObject({ userId: 'ann', cause, changedAt: AT });
+  });
+
+  it('says what changed by name', () => {
+    expect(messageOf(ANN, { ...ANN, subscription: { status: 'active' } })).toMatchObject({
+      fields: ['custom_fields.Subscription Status'],
+      tagsAdded: ['Subscription: Active'],
+      tagsRemoved: ['Subscription: Trial'],
+    });
+  });
+
+  it('tells the contact of a deleted user, whose item can no longer tell it', () => {
+    expect(messageOf({ ...ANN, crm: CRM }, undefined)).toMatchObject({ cause: 'deleted', contactId: 7 });
+  });
+
+  it('never carries a value of the person, and is always one that the consumer reads', () => {
+    fc.assert(
+      fc.property(userArbitrary('ann'), userArbitrary('ann'), (before, after) => {
+        for (const message of [
+          messageOf(before, after),
+          messageOf(undefined, after),
+          messageOf(before, undefined),
+        ]) {
+          if (!message) continue;
+          expect(messageSchema.parse(JSON.parse(JSON.stringify(message)))).toEqual(message);
+          if (after.email) expect(JSON.stringify(message)).not.toContain(after.email);
+        }
+      }),
+    );
+  });
+});
