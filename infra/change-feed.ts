@@ -1,6 +1,5 @@
 import { Duration } from 'aws-cdk-lib';
 import { EventSourceMapping, FilterCriteria, FilterRule, StartingPosition } from 'aws-cdk-lib/aws-lambda';
-import { SqsDlq } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { Config } from './config.ts';
@@ -58,7 +57,8 @@ export class ChangeFeed extends Construct {
       reportBatchItemFailures: true,
       retryAttempts: 10,
       maxRecordAge: Duration.hours(6),
-      onFailure: new SqsDlq(this.failureQueue),
+      // CDK's own SqsDlq would let the function do more than send.
+      onFailure: { bind: () => ({ destination: this.failureQueue.queueArn }) },
     });
     source.node.addDependency(this.diffUser);
   }

@@ -3,55 +3,87 @@ import * as z from 'zod';
 
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
-const crmUrl = z.url({ protocol: /^https?$/ }).refine((url) => {
-  const { protocol, hostname } = new URL(url);
-  return protocol === 'https:' || LOOPBACK.has(hostname);
-}, 'must be https (http only for this machine)');
+const crmUrl = z
+  .url({ protocol: /^https?$/, error: 'must be a URL (https://…)', abort: true })
+  .refine((url) => {
+    const { protocol, hostname } = new URL(url);
+    return protocol === 'https:' || LOOPBACK.has(hostname);
+  }, 'must be https (http only for this machine)')
+  .refine((url) => {
+    const { origin, href } = new URL(url);
+    return href === `${origin}/`;
+  }, 'must be a host without a path (https://api.infusionsoft.com)');
 
-const arn = (service: string) =>
-  z
-    .string()
-    .regex(new RegExp(`^arn:[a-z-]+:${service}:`), `must be an ARN of ${service} (arn:aws:${service}:…)`);
+const text = (pattern: RegExp, message: string) => z.string(message).regex(pattern, message);
 
-const retentionDays = z
-  .number()
-  .refine(
-    (days) => RetentionDays[days] !== undefined,
-    'must be a period that CloudWatch Logs has: 1, 3, 5, 7, 14, 30, 60, 90, …',
-  );
+const tableArn = text(
+  /^arn:[a-z-]+:dynamodb:[a-z0-9-]+:\d{12}:table\/[\w.-]+$/,
+  'must be the ARN of a table (arn:aws:dynamodb:…:table/name)',
+);
+const streamArn = text(
+  /^arn:[a-z-]+:dynamodb:[a-z0-9-]+:\d{12}:table\/[\w.-]+\/stream\/.+$/,
+  'must be the ARN of a stream (arn:aws:dynamodb:…:table/name/stream/…)',
+);
+const secretArn = text(
+  /^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:\d{12}:secret:.+-[A-Za-z0-9]{6}$/,
+  'must be the whole ARN of a secret, with the six characters at its end (arn:aws:secretsmanager:…:secret:name-AbCdEf)',
+);
+
+const RETENTION = Object.values(RetentionDays).filter((days) => typeof days === 'number');
+
+/** An object of settings that knows no others. */
+const group = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z.strictObject(shape, {
+    error: ({ code }) =>
+      code === 'unrecognized_keys' ? `is no setting; there are ${Object.keys(shape).join(', ')}` : undefined,
+  });
 
 /** The settings of the stack, under `context.userSync` in cdk.json. All have defaults. */
-const configSchema = z.strictObject({
+const configSchema = group({
   /** Name of the CloudFormation stack. */
-  stackName: z
-    .string()
-    .regex(/^[A-Za-z][A-Za-z0-9-]{0,127}$/, 'must be a name for a CloudFormation stack')
-    .default('user-sync'),
-  crm: z
-    .strictObject({
-      /** Origin of the CRM's API. */
-      url: crmUrl.default('https://api.infusionsoft.com'),
-      /** Requests a second that this system may make: the contract's limit, or less if other programs share it. */
-      requestsPerSecond: z.number().min(2).max(1000).default(25),
-      /** 95th percentile of the CRM's answer time: environments follow from it, see `shared/quota/pace.ts`. */
-      latencyP95Ms: z.number().positive().max(30_000).default(400),
-      /** How much longer than a second the pace's window is, since a network may bend two requests together. */
-      windowSlackMs: z.number().int().min(0).max(1000).default(50),
-      /** Name of the secret to create for the CRM's credentials. */
-      secretName: z
-        .string()
-        .regex(/^[A-Za-z0-9/_+=.@-]{1,512}$/, 'must be a name for a secret')
-        .default('user-sync/crm'),
-      /** ARN of a secret that is there already, instead of a new one. */
-      existingSecretArn: arn('secretsmanager').optional(),
+  stackName: text(
+    /^[A-Za-z][A-Za-z0-9-]{0,127}$/,
+    'must be letters, digits and hyphens, a letter first, 128 at most',
+  ).default('user-sync'),
+  crm: group({
+    /** Origin of the CRM's API. */
+    url: crmUrl.default('https://api.infusionsoft.com'),
+    /** Requests a second that this system may make: the contract's limit, or less if other programs share it. */
+    requestsPerSecond: z.number().min(2).max(1000).default(25),
+    /** 95th percentile of the CRM's answer time: environments follow from it, see `shared/quota/pace.ts`. */
+    latencyP95Ms: z.number().positive().max(30_000).default(400),
+    /** How much longer than a second the pace's window is, since a network may bend two requests together. */
+    windowSlackMs: z.number().int().min(0).max(1000).default(50),
+    /** Name of the secret to create for the CRM's credentials. */
+    secretName: text(
+      /^[A-Za-z0-9/_+=.@-]{1,512}$/,
+      'must be letters, digits and /_+=.@-, 512 at most',
+    ).default('user-sync/crm'),
+    /**
+     * ARN of a secret that is there already, instead of a new one. If it is encrypted with a key of yours, that key's
+     * policy has to let the role of sync-contact decrypt.
+     */
+    existingSecretArn: secretArn.optional(),
+  }).prefault({}),
+  /**
+   * The application's table, with partition key `userId`, and its stream of new and old images. Without it a new table is
+   * made. If it is encrypted with a key of yours, that key's policy has to let the roles of both functions decrypt.
+   */
+  userTable: group({ arn: tableArn, streamArn })
+    .refine(({ arn, streamArn }) => streamArn.startsWith(`${arn}/stream/`), {
+      error: 'must be a stream of the table in userTable.arn',
+      path: ['streamArn'],
     })
-    .prefault({}),
-  /** The application's table and its stream (new and old images). Without it a new table is made. */
-  userTable: z.strictObject({ arn: arn('dynamodb'), streamArn: arn('dynamodb') }).optional(),
+    .optional(),
   /** The contact of a deleted user: `mark` takes the managed tags off and puts "Account Deleted" on. */
   deletionPolicy: z.enum(['mark', 'untag', 'leave', 'delete']).default('mark'),
-  logLevel: z.enum(['DEBUG', 'INFO', 'WARN', 'ERROR']).default('INFO'),
-  logRetentionDays: retentionDays.default(30),
+  /**
+   * The least important lines that are kept. None above INFO: metrics are log lines of that level, and Lambda would drop them
+   * (AWS Lambda, "Log-level filtering": a line without a level is INFO).
+   */
+  logLevel: z.enum(['DEBUG', 'INFO']).default('INFO'),
+  /** Days that CloudWatch Logs keeps a line, of those that it offers; 9999 keeps them for ever. */
+  logRetentionDays: z.literal(RETENTION).default(30),
   /** What `cdk destroy` does with the tables and the secret made by the stack. */
   removalPolicy: z.enum(['retain', 'destroy']).default('retain'),
 });
@@ -72,8 +104,10 @@ export class ConfigError extends Error {
 export function parseConfig(settings: unknown): Config {
   const result = configSchema.safeParse(settings ?? {});
   if (result.success) return result.data;
-  const lines = result.error.issues.map(
-    ({ path, message }) => `  ${['userSync', ...path].join('.')}: ${message}`,
-  );
+  const lines = result.error.issues.flatMap((issue) => {
+    const names = issue.code === 'unrecognized_keys' ? issue.keys : [];
+    const paths = names.length > 0 ? names.map((name) => [...issue.path, name]) : [issue.path];
+    return paths.map((path) => `  ${['userSync', ...path].join('.')}: ${issue.message}`);
+  });
   throw new ConfigError(['Wrong settings in cdk.json, under "context":', ...lines].join('\n'));
 }

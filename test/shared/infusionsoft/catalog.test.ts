@@ -1,0 +1,88 @@
+import ky from 'ky';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { catalogSource } from '../../../shared/infusionsoft/catalog-source.ts';
+import { refreshCatalog } from '../../../shared/infusionsoft/refresh-catalog.ts';
+import { managedTags } from '../../../shared/user/define-mapping.ts';
+import { mapping } from '../../../shared/user/mapping.ts';
+import { startCrm } from '../../lambdas/sync-contact/crm.ts';
+
+let crm: Awaited<ReturnType<typeof startCrm>>;
+beforeEach(async () => {
+  crm = await startCrm();
+});
+afterEach(() => crm.stop());
+
+const preload = (tags: string[], customFields: Record<string, string>) =>
+  ky.post(`${crm.url}/_simulator/contacts`, { json: [{ tags, customFields }] });
+const source = (owner: string) =>
+  catalogSource({
+    table: crm.table,
+    client: crm.client,
+    mapping,
+    owner,
+    deadline: () => Date.now() + 60_000,
+  });
+
+describe('the catalog', () => {
+  it('creates what is missing and nothing else', async () => {
+    await preload(['app user', 'VIP', 'WEEK 1'], { program: 'x', 'Shoe Size': '41' });
+    await crm.catalog.current();
+    const { requests, tags } = await crm.admin.stats();
+    expect(requests['POST /tags']).toBe(managedTags(mapping).length - 2);
+    expect(requests['POST /contacts/model/customFields']).toBe(Object.keys(mapping.customFields).length - 1);
+    expect(tags).toBe(managedTags(mapping).length + 1);
+  });
+
+  it('is made once, however many environments find it missing at the same time', async () => {
+    const catalogs = await Promise.all(['a', 'b', 'c', 'd'].map((owner) => source(owner).current()));
+    expect(new Set(catalogs.map((catalog) => JSON.stringify(catalog))).size).toBe(1);
+    expect((await crm.admin.stats()).tags).toBe(managedTags(mapping).length);
+  });
+
+  it('costs no request once the table has it', async () => {
+    await source('a').current();
+    const { totalRequests } = await crm.admin.stats();
+    await source('b').current();
+    expect((await crm.admin.stats()).totalRequests).toBe(totalRequests);
+  });
+
+  it('is read from the CRM again for those who ask for a newer one, once for all', async () => {
+    const first = await source('a').current();
+    await ky.delete(`${crm.url}/_simulator/tags/Week%203`);
+    const since = Date.parse(first.refreshedAt);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const [one, other] = await Promise.all([source('a').newerThan(since), source('b').newerThan(since)]);
+    expect(one).toEqual(other);
+    expect(one.tags['week 3']).not.toBe(first.tags['week 3']);
+    expect((await crm.admin.stats()).tags).toBe(managedTags(mapping).length);
+  });
+
+  it('goes on where another environment died in the middle', async () => {
+    await crm.table.acquireLease('catalog', 'dead', { now: Date.now(), until: Date.now() + 300 });
+    await crm.client.createTag('App User', '');
+    await source('b').current();
+    expect((await crm.admin.stats()).tags).toBe(managedTags(mapping).length);
+  });
+
+  it('comes to an end where the pages of tags do not', async () => {
+    const page = managedTags(mapping).map((name, index) => ({ id: index + 1, name }));
+    let pages = 0;
+    const listTags = async (offset: number) => {
+      pages++;
+      return offset === 0 ? page.slice(0, 3) : page.slice(0, 2);
+    };
+    const created: string[] = [];
+    const createTag = async (name: string) => ({ id: 100 + created.push(name), name });
+    const catalog = await refreshCatalog({ ...crm.client, listTags, createTag }, mapping, Date.now());
+    expect(pages).toBe(2);
+    expect(created).toEqual(managedTags(mapping).slice(3));
+    expect(Object.keys(catalog.tags)).toHaveLength(managedTags(mapping).length);
+  });
+
+  it('takes the oldest of several tags with one name', async () => {
+    const listTags = async (offset: number) =>
+      offset === 0 ? [9, 4, 7].map((id) => ({ id, name: 'App User' })) : [];
+    const catalog = await refreshCatalog({ ...crm.client, listTags }, mapping, Date.now());
+    expect(catalog.tags['app user']).toBe(4);
+  });
+});

@@ -1,0 +1,105 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
+import { NotFound } from '../../../shared/infusionsoft/failures.ts';
+import { Rejected, Retryable } from '../../../shared/sync/errors.ts';
+import { startCrm } from '../../lambdas/sync-contact/crm.ts';
+import type { SimulatorOptions } from '../../simulator/simulator.ts';
+
+let crm: Awaited<ReturnType<typeof startCrm>> | undefined;
+afterEach(async () => {
+  await crm?.stop();
+  crm = undefined;
+});
+
+async function start(options: SimulatorOptions = {}) {
+  crm = await startCrm(options);
+  return crm;
+}
+
+/** A client whose requests get these answers, one after the other. */
+function answering(...answers: (() => Response)[]) {
+  let requests = 0;
+  const fetch = async () => {
+    const answer = answers[Math.min(requests, answers.length - 1)];
+    requests++;
+    if (!answer) throw new Error('No answer');
+    return answer();
+  };
+  return { client: infusionsoftClient({ url: 'http://crm.local', fetch }), requests: () => requests };
+}
+
+const ANN = { email_addresses: [{ field: 'EMAIL1' as const, email: 'ann@example.com' }] };
+
+describe('the client', () => {
+  it('creates a contact once and updates it by its email', async () => {
+    const { client } = await start();
+    const first = await client.upsertContact(ANN);
+    expect(first.tag_ids).toEqual([]);
+    expect((await client.upsertContact({ ...ANN, given_name: 'Ann' })).id).toBe(first.id);
+  });
+
+  it.each(['object', 'entries'] as const)('reads the results of tags as %s', async (tagResults) => {
+    const { client } = await start({ tagResults });
+    const { id } = await client.upsertContact(ANN);
+    const tag = await client.createTag('App User', 'Has the app');
+    expect(await client.applyTags(id, [tag.id, 999])).toEqual(
+      new Map([
+        [tag.id, 'SUCCESS'],
+        [999, 'TAG_ID_NOT_FOUND'],
+      ]),
+    );
+    await client.removeTags(id, [tag.id, 999]);
+    expect((await client.upsertContact(ANN)).tag_ids).toEqual([]);
+  });
+
+  it('says of a contact that is gone that it is', async () => {
+    const { client } = await start();
+    await expect(client.updateContact(999, { given_name: 'A' })).rejects.toThrow(NotFound);
+    await expect(client.deleteContact(999)).rejects.toThrow(NotFound);
+    await expect(client.removeTags(999, [1])).rejects.toThrow(NotFound);
+  });
+
+  it('says of a refused value that it is refused, without quoting it', async () => {
+    const { client } = await start();
+    const refused = client.upsertContact({ ...ANN, given_name: 'x'.repeat(41) });
+    await expect(refused).rejects.toThrow(Rejected);
+    await expect(refused).rejects.not.toThrow(/xxx|ann@/);
+  });
+
+  it('tries again after a fault, and gives up as something to retry later', async () => {
+    const ok = () => Response.json({ id: 5, tag_ids: [] });
+    const { client, requests } = answering(() => new Response('<html>', { status: 502 }), ok);
+    expect(await client.upsertContact(ANN)).toEqual({ id: 5, tag_ids: [] });
+    expect(requests()).toBe(2);
+  });
+
+  it('never repeats a create that may have happened', async () => {
+    const { client, requests } = answering(() => new Response(null, { status: 500 }));
+    await expect(client.createTag('App User', '')).rejects.toThrow(Retryable);
+    await expect(client.createCustomField('Program', 'Text')).rejects.toThrow(Retryable);
+    expect(requests()).toBe(2);
+  });
+
+  it('wastes no request on a quota that is spent', async () => {
+    const spent = () =>
+      Response.json(
+        { fault: { detail: { errorcode: 'policies.ratelimit.QuotaViolation' } } },
+        { status: 429 },
+      );
+    const { client, requests } = answering(spent);
+    await expect(client.upsertContact(ANN)).rejects.toThrow(Retryable);
+    expect(requests()).toBe(1);
+  });
+
+  it.each([
+    [
+      'half an answer',
+      () => new Response('{"id": 12, "gi', { headers: { 'content-type': 'application/json' } }),
+    ],
+    ['a page of a proxy', () => new Response('<html>hello</html>')],
+    ['another shape', () => Response.json({ contact: 12 })],
+    ['nothing', () => new Response(null)],
+  ])('takes %s for something to retry', async (_, answer) => {
+    await expect(answering(answer).client.updateContact(1, { given_name: 'A' })).rejects.toThrow(Retryable);
+  });
+});

@@ -1,0 +1,106 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { AuthorizationHeader, Credentials } from '../../../shared/infusionsoft/credentials.ts';
+import {
+  type PacedFetchOptions,
+  pacedFetch,
+  type RequestRecord,
+} from '../../../shared/infusionsoft/paced-fetch.ts';
+import { Retryable } from '../../../shared/sync/errors.ts';
+
+const KEY: AuthorizationHeader = ['x-keap-api-key', 'old'];
+const always = (header: AuthorizationHeader): Credentials => ({
+  current: async () => header,
+  reread: async () => header,
+});
+
+let answers: (request: Request) => Response;
+let starts: number[];
+let requests: Request[];
+beforeEach(() => {
+  vi.useFakeTimers({ now: Date.parse('2026-06-15T12:00:00Z') });
+  answers = () => new Response('{}');
+  starts = [];
+  requests = [];
+  vi.stubGlobal('fetch', async (request: Request) => {
+    starts.push(Date.now());
+    requests.push(request);
+    return answers(request);
+  });
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+function paced(options: Partial<PacedFetchOptions> = {}) {
+  const records: RequestRecord[] = [];
+  const fetch = pacedFetch({
+    requestsPerWindow: 5,
+    windowMs: 1050,
+    credentials: always(KEY),
+    deadline: () => Date.now() + 120_000,
+    onRequest: (record) => records.push(record),
+    ...options,
+  });
+  return { fetch, records };
+}
+
+describe('the pace', () => {
+  it('lets no more than the share start in any sliding window, however many want to', async () => {
+    const { fetch, records } = paced();
+    const all = Promise.all(Array.from({ length: 23 }, () => fetch('http://crm.local/tags')));
+    await vi.advanceTimersByTimeAsync(700);
+    const late = Promise.all(Array.from({ length: 7 }, () => fetch('http://crm.local/tags')));
+    await vi.advanceTimersByTimeAsync(10_000);
+    await Promise.all([all, late]);
+    expect(records).toHaveLength(30);
+    for (const start of starts) {
+      expect(starts.filter((at) => at >= start && at < start + 1050).length).toBeLessThanOrEqual(5);
+    }
+    expect((starts.at(-1) ?? 0) - (starts[0] ?? 0)).toBeLessThanOrEqual(6 * 1050);
+  });
+
+  it('begins no request that the invocation would not see the end of', async () => {
+    const { fetch, records } = paced({ deadline: () => Date.now() + 2000 });
+    await expect(fetch('http://crm.local/tags')).rejects.toThrow(Retryable);
+    expect(records).toEqual([]);
+  });
+});
+
+describe('credentials', () => {
+  it('identify the caller', async () => {
+    await paced().fetch('http://crm.local/tags');
+    expect(requests[0]?.headers.get('x-keap-api-key')).toBe('old');
+  });
+
+  it('are read again on a 401, and the request is made once more with its body', async () => {
+    answers = ({ headers }) =>
+      new Response(null, { status: headers.get('authorization') === 'Bearer new' ? 200 : 401 });
+    const credentials = {
+      current: async () => KEY,
+      reread: async () => ['authorization', 'Bearer new'] as const,
+    };
+    const { fetch, records } = paced({ credentials });
+    const answer = await fetch('http://crm.local/tags', { method: 'POST', body: '{"name":"A"}' });
+    expect(answer.status).toBe(200);
+    expect(records.map(({ status }) => status)).toEqual([401, 200]);
+    expect(requests[1]?.headers.has('x-keap-api-key')).toBe(false);
+    expect(await requests[1]?.text()).toBe('{"name":"A"}');
+  });
+
+  it('that are still the same after a 401 cost no second request', async () => {
+    answers = () => new Response(null, { status: 401 });
+    const { fetch, records } = paced();
+    expect((await fetch('http://crm.local/tags')).status).toBe(401);
+    expect(records).toHaveLength(1);
+  });
+});
+
+it('a request without an answer is counted too', async () => {
+  answers = () => {
+    throw new TypeError('fetch failed');
+  };
+  const { fetch, records } = paced();
+  await expect(fetch('http://crm.local/tags')).rejects.toThrow('fetch failed');
+  expect(records).toMatchObject([{ method: 'GET', status: undefined }]);
+});

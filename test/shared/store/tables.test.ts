@@ -1,0 +1,77 @@
+import {
+  ConditionalCheckFailedException,
+  DeleteItemCommand,
+  DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { mockClient } from 'aws-sdk-client-mock';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { syncTable } from '../../../shared/store/sync-table.ts';
+import { userTable } from '../../../shared/store/user-table.ts';
+
+const dynamodb = mockClient(DynamoDBClient);
+beforeEach(() => dynamodb.reset());
+const client = new DynamoDBClient({ region: 'eu-west-1' });
+const conditionFailed = new ConditionalCheckFailedException({ $metadata: {}, message: 'no' });
+
+describe('the user table', () => {
+  it('is read consistently: the message says who, the table says what is true', async () => {
+    dynamodb.on(GetItemCommand).resolves({ Item: { userId: { S: 'ann' }, big: { N: '9'.repeat(30) } } });
+    expect(await userTable(client, 'users').read('ann')).toEqual({ user: { userId: 'ann' }, warnings: [] });
+    expect(dynamodb.commandCalls(GetItemCommand)[0]?.args[0].input).toMatchObject({ ConsistentRead: true });
+  });
+
+  it('has no user where there is no item', async () => {
+    dynamodb.on(GetItemCommand).resolves({});
+    expect(await userTable(client, 'users').read('ann')).toBeUndefined();
+  });
+
+  it('is written to in one attribute, and only where the user is still there', async () => {
+    dynamodb.on(UpdateItemCommand).resolvesOnce({}).rejectsOnce(conditionFailed);
+    const table = userTable(client, 'users');
+    expect(await table.writeCrm('ann', { contactId: 5, tagIds: [1], rejection: undefined })).toBe(true);
+    expect(await table.writeCrm('ann', { contactId: 5 })).toBe(false);
+    expect(dynamodb.commandCalls(UpdateItemCommand)[0]?.args[0].input).toMatchObject({
+      UpdateExpression: 'SET crm = :crm',
+      ConditionExpression: 'attribute_exists(userId)',
+      ExpressionAttributeValues: { ':crm': { M: { contactId: { N: '5' }, tagIds: { L: [{ N: '1' }] } } } },
+    });
+  });
+});
+
+describe('the sync’s table', () => {
+  it('has no catalog where none was stored, or one of another shape', async () => {
+    dynamodb
+      .on(GetItemCommand)
+      .resolvesOnce({})
+      .resolvesOnce({ Item: { id: { S: 'catalog' }, tags: { S: 'x' } } });
+    const table = syncTable(client, 'sync');
+    expect(await table.readCatalog()).toBeUndefined();
+    expect(await table.readCatalog()).toBeUndefined();
+  });
+
+  it('gives a lease to one at a time, and after it ran out to the next', async () => {
+    dynamodb.on(PutItemCommand).resolvesOnce({}).rejectsOnce(conditionFailed);
+    const table = syncTable(client, 'sync');
+    expect(await table.acquireLease('catalog', 'a', { now: 10, until: 20 })).toBe(true);
+    expect(await table.acquireLease('catalog', 'b', { now: 11, until: 21 })).toBe(false);
+    expect(dynamodb.commandCalls(PutItemCommand)[0]?.args[0].input).toMatchObject({
+      ConditionExpression: 'attribute_not_exists(id) OR #until < :now',
+      ExpressionAttributeValues: { ':now': { N: '10' } },
+    });
+  });
+
+  it('leaves a lease that somebody else took over', async () => {
+    dynamodb.on(DeleteItemCommand).rejects(conditionFailed);
+    await expect(syncTable(client, 'sync').releaseLease('catalog', 'a')).resolves.toBeUndefined();
+  });
+
+  it('does not swallow other failures', async () => {
+    dynamodb.on(PutItemCommand).rejects(new Error('throttled'));
+    await expect(
+      syncTable(client, 'sync').acquireLease('catalog', 'a', { now: 1, until: 2 }),
+    ).rejects.toThrow('throttled');
+  });
+});
