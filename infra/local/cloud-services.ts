@@ -1,0 +1,38 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import type { SecretStore } from './emulators/secret-store.ts';
+import type { EventSource } from './event-sources/event-source.ts';
+import type { LambdaFunction } from './lambda/lambda-function.ts';
+
+/** A queue as an event source or a failure destination needs to know it. */
+export interface QueueDescription {
+  url: string;
+  arn: string;
+  fifo: boolean;
+  visibilityTimeoutSeconds: number;
+}
+
+/** What resources are made of, and where they leave what others look up. */
+export interface CloudServices {
+  region: string;
+  dynamodb: DynamoDBClient;
+  streams: DynamoDBStreamsClient;
+  sqs: SQSClient;
+  secrets: SecretStore;
+  /** Directories of the bundles, by S3 key. */
+  assets: ReadonlyMap<string, string>;
+  /** Environment variables that an SDK client needs to find this cloud. */
+  environment: Readonly<Record<string, string>>;
+  /** Values that take the place of the template's for secrets (by logical id or name) and function variables (by name). */
+  overrides: { secret(...keys: string[]): string | undefined; variable(name: string): string | undefined };
+  log(entry: { functionName: string; line: string }): void;
+  /** By ARN. */
+  queues: Map<string, QueueDescription>;
+  /** ARNs of the streams of the template's tables. */
+  streamArns: Set<string>;
+  /** By logical id. */
+  functions: Map<string, LambdaFunction>;
+  /** By logical id. */
+  eventSources: Map<string, EventSource>;
+}

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { ACCOUNT_ID } from './account.ts';
+import type { SynthesizedStack } from './assembly/read-assembly.ts';
+import { type References, resolveValue } from './assembly/resolve.ts';
+import { TemplateError } from './assembly/template-error.ts';
+import type { CloudServices } from './cloud-services.ts';
+import type { CreatedResource } from './resources/resource-type.ts';
+import { RESOURCE_TYPES } from './resources/resource-types.ts';
+
+/** Longest name of a function. Those of queues and tables may be longer. */
+const MAX_NAME_LENGTH = 64;
+
+/**
+ * Creates all resources of a stack, each after those that it refers to.
+ *
+ * @returns the stack's outputs.
+ * @throws TemplateError on a type, property, reference or intrinsic function that the local cloud does not know.
+ */
+export async function createResources(
+  stack: SynthesizedStack,
+  services: CloudServices,
+): Promise<Record<string, string>> {
+  const { Resources, Outputs } = stack.template;
+  const created = new Map<string, Promise<CreatedResource>>();
+
+  const ensure = (logicalId: string, referrers: readonly string[]): Promise<CreatedResource> => {
+    if (referrers.includes(logicalId))
+      throw new TemplateError(
+        logicalId,
+        `refers to itself by way of ${[...referrers, logicalId].join(' → ')}`,
+      );
+    const creation = created.get(logicalId) ?? create(logicalId, referrers);
+    created.set(logicalId, creation);
+    return creation;
+  };
+  const create = async (logicalId: string, referrers: readonly string[]): Promise<CreatedResource> => {
+    const resource = Resources[logicalId];
+    if (!resource)
+      throw new TemplateError(
+        referrers.at(-1) ?? logicalId,
+        `refers to ${logicalId}, which the template has not`,
+      );
+    const type = RESOURCE_TYPES.get(resource.Type);
+    if (!type) throw new TemplateError(logicalId, `the local cloud does not know the type ${resource.Type}`);
+    const properties =
+      type.meaningless === undefined &&
+      (await resolveValue(
+        logicalId,
+        resource.Properties,
+        referencesFrom(logicalId, [...referrers, logicalId]),
+      ));
+    return type.create(properties, {
+      logicalId,
+      services,
+      physicalName: physicalName(stack.name, logicalId),
+    });
+  };
+  const referencesFrom = (owner: string, referrers: readonly string[]): References => ({
+    pseudo: pseudoParameters(stack),
+    ref: async (logicalId) => (await ensure(logicalId, referrers)).ref,
+    attribute: async (logicalId, name) => {
+      const { [name]: value } = (await ensure(logicalId, referrers)).attributes;
+      if (value !== undefined) return value;
+      throw new TemplateError(owner, `the local cloud does not know the attribute ${name} of ${logicalId}`);
+    },
+  });
+
+  for (const logicalId of Object.keys(Resources)) await ensure(logicalId, []);
+  const outputs = Object.entries(Outputs).map(async ([name, { Value }]) => {
+    const value = await resolveValue(name, Value, referencesFrom(name, []));
+    return [name, String(value)] as const;
+  });
+  return Object.fromEntries(await Promise.all(outputs));
+}
+
+function pseudoParameters({ name, region }: SynthesizedStack): ReadonlyMap<string, string> {
+  return new Map([
+    ['AWS::AccountId', ACCOUNT_ID],
+    ['AWS::Partition', 'aws'],
+    ['AWS::Region', region],
+    ['AWS::StackId', `arn:aws:cloudformation:${region}:${ACCOUNT_ID}:stack/${name}/local`],
+    ['AWS::StackName', name],
+    ['AWS::URLSuffix', 'amazonaws.com'],
+  ]);
+}
+
+/** Like the names that CloudFormation makes: of the stack and the logical id, and never too long. */
+function physicalName(stackName: string, logicalId: string): string {
+  const name = `${stackName}-${logicalId}`;
+  if (name.length <= MAX_NAME_LENGTH) return name;
+  const suffix = createHash('sha256').update(name).digest('hex').slice(0, 12);
+  return `${name.slice(0, MAX_NAME_LENGTH - suffix.length - 1)}-${suffix}`;
+}

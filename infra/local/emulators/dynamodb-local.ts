@@ -1,0 +1,123 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { findPackageJSON } from 'node:module';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { endWithThisProcess } from './end-with-this-process.ts';
+import { freePort } from './free-port.ts';
+
+export interface DynamoDbLocal {
+  endpoint: string;
+  stop(): Promise<void>;
+}
+
+const STARTUP_DEADLINE_MS = 60_000;
+const READINESS_POLL_MS = 100;
+/** A port may be taken between its choice and its use. */
+const ATTEMPTS = 3;
+const LAST_OUTPUT_CHARACTERS = 4000;
+
+const EMULATOR_PACKAGE = 'amplify-dynamodb-simulator';
+const NO_JAVA = [
+  'DynamoDB Local needs Java 17 or newer, and no java was found in JAVA_HOME or on the PATH.',
+  'Debian, Ubuntu: apt-get install default-jre-headless. macOS: brew install openjdk@17. Or set JAVA_HOME.',
+].join('\n');
+
+/**
+ * Starts DynamoDB Local (tables and streams, in memory) on a free port and waits until it answers.
+ *
+ * @param onDeath told when the process ends without being asked to, with its last output.
+ * @throws when Java or the jar is missing (with the way out), or it does not answer within a minute.
+ */
+export async function startDynamoDbLocal(onDeath: (error: Error) => void): Promise<DynamoDbLocal> {
+  for (let attempt = 1; ; attempt++) {
+    const port = await freePort();
+    const emulator = new EmulatorProcess(port);
+    const endpoint = `http://127.0.0.1:${port}`;
+    try {
+      await Promise.race([emulator.death, answers(endpoint)]);
+    } catch (error) {
+      await emulator.stop();
+      const retry =
+        attempt < ATTEMPTS && error instanceof Error && /Address already in use/i.test(error.message);
+      if (!retry) throw error;
+      continue;
+    }
+    emulator.death.catch(onDeath);
+    return { endpoint, stop: () => emulator.stop() };
+  }
+}
+
+class EmulatorProcess {
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<void>;
+  readonly #letGo: () => void;
+  #output = '';
+  #stopping = false;
+  /** Never fulfilled; rejected when the process ends without being asked to. */
+  readonly death: Promise<never>;
+
+  constructor(port: number) {
+    const { JAVA_HOME } = process.env;
+    const directory = emulatorDirectory();
+    const flags = [
+      '-Xms64m',
+      '-Xmx512m',
+      '-XX:+UseSerialGC',
+      '-XX:TieredStopAtLevel=1',
+      '-Djava.library.path=DynamoDBLocal_lib',
+    ];
+    const options = ['-inMemory', '-sharedDb', '-disableTelemetry', '-port', String(port)];
+    this.#child = spawn(
+      JAVA_HOME ? join(JAVA_HOME, 'bin', 'java') : 'java',
+      [...flags, '-jar', 'DynamoDBLocal.jar', ...options],
+      { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    this.#letGo = endWithThisProcess(this.#child);
+    const ended = Promise.withResolvers<void>();
+    this.#exited = ended.promise;
+    const death = Promise.withResolvers<never>();
+    this.death = death.promise;
+    death.promise.catch(() => ended.resolve());
+    const keep = (chunk: Buffer) => {
+      this.#output = `${this.#output}${chunk}`.slice(-LAST_OUTPUT_CHARACTERS);
+    };
+    this.#child.stdout?.on('data', keep);
+    this.#child.stderr?.on('data', keep);
+    this.#child.once('error', (error) =>
+      death.reject('code' in error && error.code === 'ENOENT' ? new Error(NO_JAVA, { cause: error }) : error),
+    );
+    this.#child.once('close', (code, signal) => {
+      ended.resolve();
+      this.#letGo();
+      if (this.#stopping) return;
+      death.reject(new Error(`DynamoDB Local ended (${signal ?? code}). Its last output:\n${this.#output}`));
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#child.kill('SIGKILL');
+    await this.#exited;
+  }
+}
+
+function emulatorDirectory(): string {
+  const manifest = findPackageJSON(EMULATOR_PACKAGE, import.meta.url);
+  const directory = manifest && join(dirname(manifest), 'emulator');
+  if (directory && existsSync(join(directory, 'DynamoDBLocal.jar'))) return directory;
+  throw new Error(`DynamoDB Local's jar is not there (package ${EMULATOR_PACKAGE}). Run npm ci.`);
+}
+
+async function answers(endpoint: string): Promise<void> {
+  const deadline = Date.now() + STARTUP_DEADLINE_MS;
+  while (Date.now() < deadline) {
+    const answered = await fetch(endpoint, { signal: AbortSignal.timeout(STARTUP_DEADLINE_MS) }).then(
+      (response) => response.body?.cancel().then(() => true) ?? true,
+      () => false,
+    );
+    if (answered) return;
+    await sleep(READINESS_POLL_MS);
+  }
+  throw new Error(`DynamoDB Local did not answer within ${STARTUP_DEADLINE_MS / 1000} seconds.`);
+}

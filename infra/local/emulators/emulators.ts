@@ -1,0 +1,55 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { FAKE_CREDENTIALS } from '../account.ts';
+import { startDynamoDbLocal } from './dynamodb-local.ts';
+import type { SecretStore } from './secret-store.ts';
+import { startSecretsManager } from './secrets-manager.ts';
+import { startSqsServer } from './sqs-server.ts';
+
+/** The services of the cloud that functions call, each on a free port of 127.0.0.1. */
+export interface Emulators {
+  dynamodb: DynamoDBClient;
+  streams: DynamoDBStreamsClient;
+  sqs: SQSClient;
+  secrets: SecretStore;
+  /** Environment variables with which an SDK client in any process finds them. */
+  environment: Readonly<Record<string, string>>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts all emulators and waits until they answer.
+ *
+ * @param onDeath told when one ends without being asked to.
+ * @throws when Java is missing, with the way out.
+ */
+export async function startEmulators(region: string, onDeath: (error: Error) => void): Promise<Emulators> {
+  const dynamodbLocal = await startDynamoDbLocal(onDeath);
+  const sqsServer = await startSqsServer(region);
+  const secretsManager = await startSecretsManager();
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = FAKE_CREDENTIALS;
+  const client = { region, credentials: { accessKeyId, secretAccessKey } };
+  const dynamodb = new DynamoDBClient({ ...client, endpoint: dynamodbLocal.endpoint });
+  const streams = new DynamoDBStreamsClient({ ...client, endpoint: dynamodbLocal.endpoint });
+  const sqs = new SQSClient({ ...client, endpoint: sqsServer.endpoint });
+  return {
+    dynamodb,
+    streams,
+    sqs,
+    secrets: secretsManager.store,
+    environment: {
+      ...FAKE_CREDENTIALS,
+      AWS_REGION: region,
+      AWS_DEFAULT_REGION: region,
+      AWS_ENDPOINT_URL_DYNAMODB: dynamodbLocal.endpoint,
+      AWS_ENDPOINT_URL_DYNAMODB_STREAMS: dynamodbLocal.endpoint,
+      AWS_ENDPOINT_URL_SQS: sqsServer.endpoint,
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.endpoint,
+    },
+    async stop() {
+      for (const each of [dynamodb, streams, sqs]) each.destroy();
+      await Promise.all([dynamodbLocal.stop(), sqsServer.stop(), secretsManager.stop()]);
+    },
+  };
+}

@@ -1,0 +1,118 @@
+import { once } from 'node:events';
+import { createAdaptorServer } from '@hono/node-server';
+import { Hono } from 'hono';
+import { z } from 'zod';
+import { SecretStore, type SecretVersion, type StoredSecret } from './secret-store.ts';
+
+export interface SecretsManager {
+  endpoint: string;
+  store: SecretStore;
+  stop(): Promise<void>;
+}
+
+const requestSchema = z.looseObject({
+  SecretId: z.string(),
+  SecretString: z.string().optional(),
+  ClientRequestToken: z.string().optional(),
+  VersionId: z.string().optional(),
+  VersionStage: z.string().optional(),
+});
+
+/** An error as the service sends it: HTTP 400 and a type that the SDK makes an error class of. */
+class ServiceError extends Error {
+  readonly type: string;
+
+  constructor(type: string, message: string) {
+    super(message);
+    this.type = type;
+  }
+}
+
+type Operation = (store: SecretStore, request: z.output<typeof requestSchema>) => Record<string, unknown>;
+
+const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
+  [
+    'GetSecretValue',
+    (store, { SecretId, VersionId, VersionStage }) => {
+      const secret = find(store, SecretId);
+      const stage = VersionStage ?? (VersionId ? undefined : 'AWSCURRENT');
+      const version = secret.versions.find(
+        ({ id, stages }) => (!VersionId || id === VersionId) && (!stage || stages.has(stage)),
+      );
+      if (!version) throw notFound('secret value');
+      return {
+        ...versionOf(secret, version),
+        SecretString: version.value,
+        CreatedDate: seconds(version.createdAt),
+      };
+    },
+  ],
+  [
+    'PutSecretValue',
+    (store, { SecretId, SecretString, ClientRequestToken }) => {
+      const secret = find(store, SecretId);
+      if (SecretString === undefined)
+        throw new ServiceError('InvalidParameterException', 'Only SecretString is known to the local cloud.');
+      const same = secret.versions.find(({ id }) => id === ClientRequestToken);
+      if (same && same.value !== SecretString)
+        throw new ServiceError('ResourceExistsException', 'The token belongs to another value.');
+      return versionOf(secret, same ?? store.put(secret, SecretString, ClientRequestToken));
+    },
+  ],
+  [
+    'DescribeSecret',
+    (store, { SecretId }) => {
+      const { arn, name, versions } = find(store, SecretId);
+      const stages = versions.map(({ id, stages }) => [id, [...stages]]);
+      return { ARN: arn, Name: name, VersionIdsToStages: Object.fromEntries(stages) };
+    },
+  ],
+]);
+
+/** Starts a Secrets Manager with the operations that read and renew a secret, on a free port of 127.0.0.1. */
+export async function startSecretsManager(): Promise<SecretsManager> {
+  const store = new SecretStore();
+  const app = new Hono().post('/', async (context) => {
+    const operation = context.req.header('x-amz-target')?.replace('secretsmanager.', '') ?? '';
+    try {
+      const perform = OPERATIONS.get(operation);
+      if (!perform)
+        throw new ServiceError('UnknownOperationException', `${operation} is not known to the local cloud.`);
+      return context.json(perform(store, requestSchema.parse(await context.req.json())));
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+      return context.json({ __type: error.type, Message: error.message }, 400);
+    }
+  });
+  const server = createAdaptorServer({ fetch: app.fetch });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (typeof address !== 'object' || address === null) throw new Error('Secrets Manager has no port.');
+  return {
+    store,
+    endpoint: `http://127.0.0.1:${address.port}`,
+    async stop() {
+      if ('closeAllConnections' in server) server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function find(store: SecretStore, secretId: string): StoredSecret {
+  const secret = store.find(secretId);
+  if (!secret) throw notFound('secret');
+  return secret;
+}
+
+function notFound(what: string): ServiceError {
+  return new ServiceError('ResourceNotFoundException', `Secrets Manager can't find the specified ${what}.`);
+}
+
+function versionOf({ arn, name }: StoredSecret, { id, stages }: SecretVersion) {
+  return { ARN: arn, Name: name, VersionId: id, VersionStages: [...stages] };
+}
+
+function seconds(date: Date): number {
+  return date.getTime() / 1000;
+}

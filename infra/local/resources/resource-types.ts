@@ -1,0 +1,33 @@
+import { arnOf } from '../account.ts';
+import { eventSourceMapping } from './event-source-mapping.ts';
+import { lambdaFunction } from './function.ts';
+import { queue } from './queue.ts';
+import { meaninglessType, type ResourceType } from './resource-type.ts';
+import { secret } from './secret.ts';
+import { table } from './table.ts';
+
+/** All types of resources that a template may have here. A further one: a file beside this one, and a line in this table. */
+export const RESOURCE_TYPES: ReadonlyMap<string, ResourceType> = new Map([
+  ['AWS::DynamoDB::Table', table],
+  ['AWS::Lambda::EventSourceMapping', eventSourceMapping],
+  ['AWS::Lambda::Function', lambdaFunction],
+  ['AWS::SecretsManager::Secret', secret],
+  ['AWS::SQS::Queue', queue],
+
+  ['AWS::IAM::Policy', meaninglessType('there is no access control')],
+  [
+    'AWS::IAM::Role',
+    meaninglessType('there is no access control', ({ physicalName }) => ({
+      ref: physicalName,
+      attributes: { Arn: arnOf('iam', '', `role/${physicalName}`) },
+    })),
+  ],
+  [
+    'AWS::Logs::LogGroup',
+    meaninglessType('lines go to one log', ({ physicalName, services }) => ({
+      ref: physicalName,
+      attributes: { Arn: arnOf('logs', services.region, `log-group:${physicalName}:*`) },
+    })),
+  ],
+  ['AWS::SQS::QueuePolicy', meaninglessType('there is no access control')],
+]);

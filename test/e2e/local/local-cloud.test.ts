@@ -1,0 +1,270 @@
+import { rmSync } from 'node:fs';
+import {
+  DeleteItemCommand,
+  DynamoDBClient,
+  PutItemCommand,
+  QueryCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type LocalCloud, startLocalCloud } from '../../../infra/local/local-cloud.ts';
+import { temporaryDirectory } from '../../infra/local/write-bundle.ts';
+import { writeAssembly } from './write-assembly.ts';
+
+/** Sends each change on to the queue; fails as the item's name says. */
+const FEED = `
+  import { SQSClient, SendMessageCommand } from '@aws-sdk/client-sqs';
+  const sqs = new SQSClient();
+  export const handler = async ({ Records }) => {
+    const names = Records.map(({ dynamodb }) => dynamodb.Keys.id.S);
+    console.log(JSON.stringify({ names, eventNames: Records.map(({ eventName }) => eventName) }));
+    if (names.includes('poison')) throw new Error('poison');
+    for (const { eventID, eventName, dynamodb } of Records)
+      await sqs.send(new SendMessageCommand({
+        QueueUrl: process.env.QUEUE_URL,
+        MessageBody: JSON.stringify({ id: dynamodb.Keys.id.S, eventName }),
+        MessageGroupId: dynamodb.Keys.id.S,
+        MessageDeduplicationId: eventID,
+      }));
+  };`;
+
+/** Writes what it is told to a table; a message "bad" fails for ever, and "slow" takes longer than the function may. */
+const WORK = `
+  import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+  import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+  const dynamodb = new DynamoDBClient();
+  const secrets = new SecretsManagerClient();
+  let order = 0;
+  export const handler = async ({ Records, secretId }) => {
+    if (secretId) return (await secrets.send(new GetSecretValueCommand({ SecretId: secretId }))).SecretString;
+    const batchItemFailures = [];
+    for (const { body, messageId, attributes } of Records) {
+      const { id, eventName } = JSON.parse(body);
+      if (id === 'slow') await new Promise((resolve) => setTimeout(resolve, 60_000));
+      if (id === 'bad') batchItemFailures.push({ itemIdentifier: messageId });
+      else await dynamodb.send(new PutItemCommand({
+        TableName: process.env.DONE_TABLE,
+        Item: { id: { S: id }, sequence: { S: attributes.SequenceNumber }, eventName: { S: eventName } },
+      }));
+    }
+    return { batchItemFailures };
+  };`;
+
+const arnOf = (logicalId: string) => ({ 'Fn::GetAtt': [logicalId, 'Arn'] });
+const table = (sortKey?: string, properties = {}) => ({
+  Type: 'AWS::DynamoDB::Table',
+  Properties: {
+    BillingMode: 'PAY_PER_REQUEST',
+    KeySchema: [
+      { AttributeName: 'id', KeyType: 'HASH' },
+      ...(sortKey ? [{ AttributeName: sortKey, KeyType: 'RANGE' }] : []),
+    ],
+    AttributeDefinitions: ['id', ...(sortKey ? [sortKey] : [])].map((AttributeName) => ({
+      AttributeName,
+      AttributeType: 'S',
+    })),
+    ...properties,
+  },
+});
+const lambda = (asset: string, properties: Record<string, unknown>) => ({
+  Type: 'AWS::Lambda::Function',
+  Properties: {
+    Code: { S3Bucket: 'assets', S3Key: `${asset}.zip` },
+    Handler: 'index.handler',
+    Runtime: 'nodejs24.x',
+    ...properties,
+  },
+});
+
+const TEMPLATE = {
+  Resources: {
+    Users: table(undefined, {
+      StreamSpecification: { StreamViewType: 'NEW_AND_OLD_IMAGES' },
+      TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
+    }),
+    Done: table('sequence', {
+      GlobalSecondaryIndexes: [
+        {
+          IndexName: 'bySequence',
+          KeySchema: [{ AttributeName: 'sequence', KeyType: 'HASH' }],
+          Projection: { ProjectionType: 'ALL' },
+        },
+      ],
+    }),
+    Dead: { Type: 'AWS::SQS::Queue', Properties: { FifoQueue: true } },
+    Discarded: { Type: 'AWS::SQS::Queue' },
+    Work: {
+      Type: 'AWS::SQS::Queue',
+      Properties: {
+        FifoQueue: true,
+        VisibilityTimeout: 2,
+        RedrivePolicy: { deadLetterTargetArn: arnOf('Dead'), maxReceiveCount: 2 },
+      },
+    },
+    Secret: { Type: 'AWS::SecretsManager::Secret', Properties: { Name: 'crm/key' } },
+    Feed: lambda('feed', { Environment: { Variables: { QUEUE_URL: { Ref: 'Work' } } }, Timeout: 20 }),
+    Worker: lambda('work', {
+      Environment: { Variables: { DONE_TABLE: { Ref: 'Done' } } },
+      ReservedConcurrentExecutions: 2,
+      Timeout: 2,
+    }),
+    Stream: {
+      Type: 'AWS::Lambda::EventSourceMapping',
+      Properties: {
+        FunctionName: { Ref: 'Feed' },
+        EventSourceArn: { 'Fn::GetAtt': ['Users', 'StreamArn'] },
+        StartingPosition: 'LATEST',
+        BatchSize: 10,
+        BisectBatchOnFunctionError: true,
+        MaximumRetryAttempts: 1,
+        FilterCriteria: { Filters: [{ Pattern: '{"eventName":["INSERT","MODIFY"]}' }] },
+        DestinationConfig: { OnFailure: { Destination: arnOf('Discarded') } },
+      },
+    },
+    Source: {
+      Type: 'AWS::Lambda::EventSourceMapping',
+      Properties: {
+        FunctionName: { Ref: 'Worker' },
+        EventSourceArn: arnOf('Work'),
+        FunctionResponseTypes: ['ReportBatchItemFailures'],
+        ScalingConfig: { MaximumConcurrency: 2 },
+      },
+    },
+  },
+  Outputs: Object.fromEntries(
+    ['Users', 'Done', 'Work', 'Dead', 'Discarded', 'Secret'].map((Ref) => [Ref, { Value: { Ref } }]),
+  ),
+};
+
+const directory = temporaryDirectory();
+const lines: string[] = [];
+let cloud: LocalCloud;
+let dynamodb: DynamoDBClient;
+let sqs: SQSClient;
+
+beforeAll(async () => {
+  writeAssembly(directory, TEMPLATE, { feed: FEED, work: WORK });
+  cloud = await startLocalCloud({
+    assembly: directory,
+    secrets: { 'crm/key': 'the key' },
+    log: ({ functionName, line }) => lines.push(`${functionName}: ${line}`),
+  });
+  const { AWS_REGION: region = '', AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_SQS } = cloud.environment;
+  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+  dynamodb = new DynamoDBClient({ region, credentials, endpoint: AWS_ENDPOINT_URL_DYNAMODB ?? '' });
+  sqs = new SQSClient({ region, credentials, endpoint: AWS_ENDPOINT_URL_SQS ?? '' });
+});
+afterAll(async () => {
+  dynamodb?.destroy();
+  sqs?.destroy();
+  await cloud?.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const output = (name: string) => cloud.outputs[name] ?? '';
+const put = (id: string) =>
+  dynamodb.send(new PutItemCommand({ TableName: output('Users'), Item: { id: { S: id } } }));
+const touch = (id: string, value: string) =>
+  dynamodb.send(
+    new UpdateItemCommand({
+      TableName: output('Users'),
+      Key: { id: { S: id } },
+      UpdateExpression: 'SET touched = :value',
+      ExpressionAttributeValues: { ':value': { S: value } },
+    }),
+  );
+async function done(id: string) {
+  const { Items = [] } = await dynamodb.send(
+    new QueryCommand({
+      TableName: output('Done'),
+      KeyConditionExpression: 'id = :id',
+      ExpressionAttributeValues: { ':id': { S: id } },
+    }),
+  );
+  return Items.map((item) => item.eventName?.S);
+}
+async function bodiesOf(queue: string): Promise<string[]> {
+  const { Messages = [] } = await sqs.send(
+    new ReceiveMessageCommand({ QueueUrl: output(queue), MaxNumberOfMessages: 10, VisibilityTimeout: 0 }),
+  );
+  return Messages.map(({ Body = '' }) => Body);
+}
+const send = (id: string) =>
+  sqs.send(
+    new SendMessageCommand({
+      QueueUrl: output('Work'),
+      MessageBody: JSON.stringify({ id, eventName: 'SENT' }),
+      MessageGroupId: id,
+      MessageDeduplicationId: `${id}-${Date.now()}`,
+    }),
+  );
+
+describe('a stack in the local cloud', () => {
+  it('carries a change from the table through stream, function and queue to the next table, in order', async () => {
+    expect(await cloud.idle()).toBe(true);
+    await put('anna');
+    await touch('anna', 'first');
+    await touch('anna', 'second');
+    await dynamodb.send(new DeleteItemCommand({ TableName: output('Users'), Key: { id: { S: 'anna' } } }));
+    await cloud.untilIdle(30_000);
+    expect(await done('anna')).toEqual(['INSERT', 'MODIFY', 'MODIFY']);
+    expect(cloud.statistics().eventSources).toMatchObject({
+      Stream: { records: 3 },
+      Source: { records: 3, failures: 0 },
+    });
+    expect(lines.some((line) => line.startsWith('Fixture-Feed: {"names":["anna"'))).toBe(true);
+  });
+
+  it('gives up a record that cannot be processed, alone, and says so at the failure destination', async () => {
+    await cloud.pauseEventSources();
+    for (const id of ['bert', 'carl', 'poison', 'dora']) await put(id);
+    cloud.resumeEventSources();
+    await cloud.untilIdle(30_000);
+    for (const id of ['bert', 'carl', 'dora']) expect(await done(id)).toEqual(['INSERT']);
+    const [discarded = '{}', ...others] = await bodiesOf('Discarded');
+    expect(others).toEqual([]);
+    expect(JSON.parse(discarded)).toMatchObject({
+      requestContext: {
+        functionArn: 'arn:aws:lambda:eu-west-1:000000000000:function:Fixture-Feed',
+        condition: 'RetryAttemptsExhausted',
+      },
+      responseContext: { statusCode: 200, functionError: 'Unhandled' },
+      version: '1.0',
+      DDBStreamBatchInfo: {
+        shardId: expect.stringMatching(/^shardId-/),
+        startSequenceNumber: expect.stringMatching(/^\d+$/),
+        batchSize: 1,
+        streamArn: expect.stringContaining('table/Fixture-Users/stream/'),
+      },
+    });
+  });
+
+  it('moves a message that fails again and again to the dead-letter queue, and no other', async () => {
+    await Promise.all([send('bad'), send('emil')]);
+    await cloud.untilIdle(30_000);
+    expect(await done('emil')).toEqual(['SENT']);
+    expect(await bodiesOf('Dead')).toEqual([JSON.stringify({ id: 'bad', eventName: 'SENT' })]);
+  });
+
+  it('ends an invocation whose time is up; its message comes back and at last is a dead letter', async () => {
+    await send('slow');
+    await cloud.untilIdle(30_000);
+    expect(cloud.statistics().functions).toMatchObject({ 'Fixture-Worker': { timeouts: 2 } });
+    expect(lines.some((line) => line.includes('Task timed out after 2.00 seconds'))).toBe(true);
+  });
+
+  it('loses nothing when an environment is killed', async () => {
+    await send('slow');
+    await expect.poll(() => cloud.killEnvironment('Worker'), { timeout: 10_000, interval: 20 }).toBe(true);
+    await send('frida');
+    await cloud.untilIdle(30_000);
+    expect(await done('frida')).toEqual(['SENT']);
+    expect(lines.some((line) => line.includes('signal: killed'))).toBe(true);
+  });
+
+  it('invokes a function by name, which finds its secret', async () => {
+    expect(await cloud.invoke('Fixture-Worker', { secretId: output('Secret') })).toBe('the key');
+    await expect(cloud.invoke('Nobody', {})).rejects.toThrow('There are: Fixture-Feed, Fixture-Worker');
+  });
+});

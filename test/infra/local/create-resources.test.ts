@@ -1,0 +1,202 @@
+import { rmSync } from 'node:fs';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseTemplate } from '../../../infra/local/assembly/template.ts';
+import type { CloudServices } from '../../../infra/local/cloud-services.ts';
+import { createResources } from '../../../infra/local/create-resources.ts';
+import { SecretStore } from '../../../infra/local/emulators/secret-store.ts';
+import { type SqsServer, startSqsServer } from '../../../infra/local/emulators/sqs-server.ts';
+import { Overrides } from '../../../infra/local/overrides.ts';
+import { temporaryDirectory, writeBundle } from './write-bundle.ts';
+
+const directory = temporaryDirectory();
+let server: SqsServer;
+let sqs: SQSClient;
+
+beforeAll(async () => {
+  writeBundle(directory, 'export const handler = async () => process.env;');
+  server = await startSqsServer('us-east-1');
+  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+  sqs = new SQSClient({ region: 'us-east-1', endpoint: server.endpoint, credentials });
+});
+afterAll(async () => {
+  sqs.destroy();
+  await server.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+let stacks = 0;
+async function create(
+  template: { Resources: Record<string, unknown>; Outputs?: unknown },
+  overrides = new Overrides({}, {}),
+) {
+  const services: CloudServices = {
+    region: 'us-east-1',
+    dynamodb: new DynamoDBClient({}),
+    streams: new DynamoDBStreamsClient({}),
+    sqs,
+    secrets: new SecretStore(),
+    assets: new Map([['code.zip', directory]]),
+    environment: { AWS_REGION: 'us-east-1' },
+    overrides,
+    log: () => undefined,
+    queues: new Map(),
+    streamArns: new Set(),
+    functions: new Map(),
+    eventSources: new Map(),
+  };
+  const stack = {
+    name: `stack${stacks++}`,
+    region: 'us-east-1',
+    assets: services.assets,
+    template: parseTemplate(template),
+  };
+  const outputs = await createResources(stack, services);
+  return { services, outputs, stackName: stack.name };
+}
+
+const lambda = (properties: Record<string, unknown> = {}) => ({
+  Type: 'AWS::Lambda::Function',
+  Properties: {
+    Code: { S3Bucket: 'assets', S3Key: 'code.zip' },
+    Handler: 'index.handler',
+    Runtime: 'nodejs24.x',
+    Role: { 'Fn::GetAtt': ['Role', 'Arn'] },
+    ...properties,
+  },
+});
+const Role = { Type: 'AWS::IAM::Role', Properties: { whatever: true } };
+const queue = (Properties: Record<string, unknown> = {}) => ({ Type: 'AWS::SQS::Queue', Properties });
+const mapping = (Properties: Record<string, unknown>) => ({
+  Type: 'AWS::Lambda::EventSourceMapping',
+  Properties,
+});
+
+describe('createResources', () => {
+  it('creates what is referred to first, and resolves the outputs', async () => {
+    const { outputs, services, stackName } = await create({
+      Resources: {
+        Mapping: mapping({
+          FunctionName: { Ref: 'Function' },
+          EventSourceArn: { 'Fn::GetAtt': ['Queue', 'Arn'] },
+        }),
+        Function: lambda({ Environment: { Variables: { QUEUE_URL: { Ref: 'Queue' } } } }),
+        Queue: queue({ FifoQueue: true, SqsManagedSseEnabled: true }),
+        Role,
+      },
+      Outputs: { QueueUrl: { Value: { Ref: 'Queue' } }, FunctionName: { Value: { Ref: 'Function' } } },
+    });
+    const queueUrl = `${server.endpoint}/000000000000/${stackName}-Queue.fifo`;
+    expect(outputs).toEqual({ QueueUrl: queueUrl, FunctionName: `${stackName}-Function` });
+    expect([...services.eventSources.keys()]).toEqual(['Mapping']);
+    const probe = services.functions.get('Function');
+    expect(await probe?.invoke({})).toMatchObject({
+      QUEUE_URL: queueUrl,
+      AWS_LAMBDA_FUNCTION_NAME: `${stackName}-Function`,
+    });
+    await probe?.stop();
+  });
+
+  it('gives a secret the value of its template, with the generated part, or the one it was told', async () => {
+    const secret = (Name: string) => ({
+      Type: 'AWS::SecretsManager::Secret',
+      Properties: {
+        Name,
+        GenerateSecretString: {
+          SecretStringTemplate: '{"kind":"unset"}',
+          GenerateStringKey: 'key',
+          PasswordLength: 9,
+        },
+      },
+    });
+    const overrides = new Overrides({ second: 'given' }, {});
+    const { services } = await create(
+      { Resources: { First: secret('first'), Second: secret('second') } },
+      overrides,
+    );
+    const value = (name: string) => services.secrets.find(name)?.versions[0]?.value ?? '';
+    expect(JSON.parse(value('first'))).toEqual({ kind: 'unset', key: expect.stringMatching(/^.{9}$/) });
+    expect(value('second')).toBe('given');
+    overrides.requireAllUsed();
+  });
+
+  it('does not overlook a value that nothing asks for', () => {
+    expect(() => new Overrides({ crm: 'x' }, { CRM_URL: 'y' }).requireAllUsed()).toThrow('crm, CRM_URL');
+  });
+
+  const stream = { FunctionName: { Ref: 'Function' }, StartingPosition: 'LATEST' };
+  it.each<[string, Record<string, unknown>, RegExp]>([
+    ['a type', { Topic: { Type: 'AWS::SNS::Topic' } }, /^Topic: .*AWS::SNS::Topic/],
+    ['a property', { Queue: queue({ Shiny: true }) }, /^Queue: .*Shiny/s],
+    [
+      'a property within another',
+      { Role, Function: lambda({ LoggingConfig: { Colour: 'red' } }) },
+      /^Function: .*Colour.*LoggingConfig/s,
+    ],
+    [
+      'an attribute',
+      { Role, Function: lambda({ Role: { 'Fn::GetAtt': ['Role', 'Shoe'] } }) },
+      /^Function: .*Shoe of Role/,
+    ],
+    ['a resource', { Function: lambda() }, /^Function: refers to Role/],
+    ['a bundle', { Role, Function: lambda({ Handler: 'main.handler' }) }, /^Function: no module main/],
+    ['an asset', { Role, Function: lambda({ Code: { S3Key: 'x.zip' } }) }, /^Function: .*no asset x.zip/],
+    [
+      'a stream',
+      {
+        Role,
+        Function: lambda(),
+        Mapping: mapping({ ...stream, EventSourceArn: 'arn:aws:dynamodb:eu-west-1:1:table/users/stream/x' }),
+      },
+      /^Mapping: .*no table of this template/,
+    ],
+    [
+      'an event source',
+      {
+        Role,
+        Function: lambda(),
+        Mapping: mapping({ ...stream, EventSourceArn: 'arn:aws:kinesis:eu-west-1:1:stream/x' }),
+      },
+      /^Mapping: .*kinesis/,
+    ],
+    [
+      'a filter',
+      {
+        Role,
+        Function: lambda(),
+        Queue: queue(),
+        Mapping: mapping({
+          FunctionName: { Ref: 'Function' },
+          EventSourceArn: { 'Fn::GetAtt': ['Queue', 'Arn'] },
+          FilterCriteria: { Filters: [{ Pattern: '{"body":[{"wildcard":"*"}]}' }] },
+        }),
+      },
+      /^Mapping: .*wildcard/,
+    ],
+  ])('names %s that it does not know', async (_, Resources, message) => {
+    await expect(create({ Resources })).rejects.toThrow(message);
+  });
+
+  it('refuses a circle', async () => {
+    const Resources = { A: queue({ QueueName: { Ref: 'B' } }), B: queue({ QueueName: { Ref: 'A' } }) };
+    await expect(create({ Resources })).rejects.toThrow('A → B → A');
+  });
+
+  it('refuses a time-out longer than the visibility of its queue, as Lambda does', async () => {
+    const Mapping = mapping({
+      FunctionName: { Ref: 'Function' },
+      EventSourceArn: { 'Fn::GetAtt': ['Queue', 'Arn'] },
+    });
+    const Resources = {
+      Role,
+      Mapping,
+      Queue: queue({ VisibilityTimeout: 30 }),
+      Function: lambda({ Timeout: 60 }),
+    };
+    await expect(create({ Resources })).rejects.toThrow(
+      '30 seconds is less than Function timeout: 60 seconds',
+    );
+  });
+});
