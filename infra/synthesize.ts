@@ -2,9 +2,6 @@ import { App, type AppProps } from 'aws-cdk-lib';
 import { type ConfigInput, parseConfig } from './config.ts';
 import { UserSyncStack } from './user-sync-stack.ts';
 
-/** Id of the stack in the app, and so the name of its template. */
-export const STACK_ID = 'UserSync';
-
 /**
  * Builds the app and writes its assembly (template and bundled functions). Needs no AWS account.
  *
@@ -15,7 +12,7 @@ export const STACK_ID = 'UserSync';
 export function synthesize(settings?: ConfigInput, props?: AppProps): string {
   const app = new App({ analyticsReporting: false, ...props });
   const config = parseConfig(settings ?? app.node.tryGetContext('userSync'));
-  new UserSyncStack(app, STACK_ID, {
+  new UserSyncStack(app, 'UserSync', {
     config,
     description: "Keeps an app's users and their contacts in Infusionsoft the same",
   });

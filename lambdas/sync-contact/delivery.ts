@@ -3,7 +3,7 @@ import { Rejected } from '../../shared/sync/errors.ts';
 import { type Message, messageSchema } from '../../shared/sync/message.ts';
 
 /** A message as the queue delivered it. */
-export interface Delivery {
+interface Delivery {
   record: SQSRecord;
   /** The message, or why it is none. */
   message: Message | Rejected;

@@ -27,6 +27,3 @@ export const endpoints = {
 
 /** Most items that a page of tags holds (v1). Fewer can come back. */
 export const TAG_PAGE_SIZE = 1000;
-
-/** Most ids in one request that adds or removes tags (the vendor's PHP SDK enforces it). */
-export const TAGS_PER_REQUEST = 100;

@@ -14,17 +14,11 @@ export type Catalog = z.infer<typeof catalogSchema>;
 /** Names are the same whatever their case: that is how people and the CRM's search read them. */
 export const catalogKey = (name: string): string => name.trim().toLowerCase();
 
-/** Names that the mapping uses. */
-export function namesIn(mapping: Mapping): { tags: string[]; customFields: string[] } {
-  return { tags: managedTags(mapping), customFields: Object.keys(mapping.customFields) };
-}
-
 /** Whether the catalog knows every name of the mapping. */
 export function isComplete(catalog: Catalog, mapping: Mapping): boolean {
-  const { tags, customFields } = namesIn(mapping);
   return (
-    tags.every((name) => catalogKey(name) in catalog.tags) &&
-    customFields.every((label) => catalogKey(label) in catalog.customFields)
+    managedTags(mapping).every((name) => catalogKey(name) in catalog.tags) &&
+    Object.keys(mapping.customFields).every((label) => catalogKey(label) in catalog.customFields)
   );
 }
 

@@ -22,7 +22,7 @@ export type FieldKey = StandardField | CustomKey;
 /** A value for a field, or nothing where the user has none. */
 type Value<Result> = (user: User) => Result | undefined;
 
-export interface CustomField {
+interface CustomField {
   type: CustomFieldType;
   value: Value<string | number>;
 }

@@ -25,5 +25,3 @@ export function simulatorClient(url: string) {
     },
   };
 }
-
-export type SimulatorClient = ReturnType<typeof simulatorClient>;

@@ -34,7 +34,7 @@ export async function startCrm(options: SimulatorOptions = {}) {
 }
 
 /** The sync's table in memory, with the same rules. */
-export function memorySyncTable(): SyncTable {
+function memorySyncTable(): SyncTable {
   let catalog: Awaited<ReturnType<SyncTable['readCatalog']>>;
   const leases = new Map<string, { owner: string; until: number }>();
   return {
