@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError, parseConfig } from '../../infra/config.ts';
 
-describe('the settings', () => {
-  it.each([[undefined], [{}], [{ crm: {} }]])('%j have the defaults of the team’s contract', (settings) => {
+const TABLE = 'arn:aws:dynamodb:eu-west-1:123456789012:table/users';
+const STREAM = `${TABLE}/stream/2026-01-01T00:00:00.000`;
+
+describe('parseConfig', () => {
+  it.each([[undefined], [{}], [{ crm: {} }]])('has a default for every setting: %j', (settings) => {
     expect(parseConfig(settings)).toEqual({
       stackName: 'user-sync',
       crm: {
@@ -20,36 +23,71 @@ describe('the settings', () => {
   });
 
   it.each([
-    [{ crm: { requestsPerSecond: 1 } }, 'userSync.crm.requestsPerSecond'],
-    [{ crm: { requestsPerSecond: '25' } }, 'userSync.crm.requestsPerSecond'],
-    [{ crm: { url: 'http://api.infusionsoft.com' } }, 'userSync.crm.url: must be https'],
-    [{ crm: { url: 'api.infusionsoft.com' } }, 'userSync.crm.url'],
-    [{ crm: { secretName: 'a b' } }, 'userSync.crm.secretName'],
+    { stackName: 'users-2' },
+    { crm: { url: 'http://127.0.0.1:8080' } },
+    { crm: { url: 'http://[::1]:8080' } },
+    { crm: { url: 'http://localhost:8080/' } },
+    { crm: { requestsPerSecond: 2, latencyP95Ms: 30_000, windowSlackMs: 0 } },
+    { crm: { existingSecretArn: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:crm-AbCd12' } },
+    { crm: { existingSecretArn: 'arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:a/b-AbCd12' } },
+    { userTable: { arn: TABLE, streamArn: STREAM } },
+    { logRetentionDays: 9999 },
+    { deletionPolicy: 'delete', logLevel: 'DEBUG', removalPolicy: 'destroy' },
+  ])('takes %j', (settings) => {
+    expect(parseConfig(settings)).toMatchObject(settings);
+  });
+
+  it.each([
+    ['userSync', 'everything', /expected object/],
+    ['userSync.stackName', { stackName: '1st' }, /letter first/],
+    ['userSync.crm', { crm: 25 }, /expected object/],
+    ['userSync.crm.url', { crm: { url: 'api.infusionsoft.com' } }, /https:/],
+    ['userSync.crm.url', { crm: { url: 'ftp://api.infusionsoft.com' } }, /https:/],
+    ['userSync.crm.url', { crm: { url: 'http://api.infusionsoft.com' } }, /must be https/],
+    ['userSync.crm.url', { crm: { url: 'https://api.infusionsoft.com/crm/rest' } }, /without a path/],
+    ['userSync.crm.requestsPerSecond', { crm: { requestsPerSecond: 1 } }, />=2/],
+    ['userSync.crm.requestsPerSecond', { crm: { requestsPerSecond: '25' } }, /expected number/],
+    ['userSync.crm.latencyP95Ms', { crm: { latencyP95Ms: 0 } }, />0/],
+    ['userSync.crm.windowSlackMs', { crm: { windowSlackMs: -1 } }, />=0/],
+    ['userSync.crm.windowSlackMs', { crm: { windowSlackMs: 0.5 } }, /int/],
+    ['userSync.crm.secretName', { crm: { secretName: 'a b' } }, /letters, digits/],
+    ['userSync.crm.existingSecretArn', { crm: { existingSecretArn: 'user-sync/crm' } }, /ARN of a secret/],
     [
-      { crm: { existingSecretArn: 'my-secret' } },
-      'userSync.crm.existingSecretArn: must be an ARN of secretsmanager',
+      'userSync.crm.existingSecretArn',
+      { crm: { existingSecretArn: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:crm' } },
+      /six characters/,
     ],
-    [{ userTable: { arn: 'arn:aws:dynamodb:eu-west-1:1:table/users' } }, 'userSync.userTable.streamArn'],
-    [{ userTable: { arn: 'users', streamArn: 'x' } }, 'userSync.userTable.arn'],
-    [{ deletionPolicy: 'forget' }, 'userSync.deletionPolicy'],
-    [{ logRetentionDays: 31 }, 'userSync.logRetentionDays: must be a period that CloudWatch Logs has'],
-    [{ stackName: 'user sync' }, 'userSync.stackName'],
-    [{ rate: 25 }, 'rate'],
-    ['fast', 'userSync'],
-  ])('%j are refused by name', (settings, named) => {
-    expect(() => parseConfig(settings)).toThrow(ConfigError);
-    expect(() => parseConfig(settings)).toThrow(named);
+    ['userSync.userTable.streamArn', { userTable: { arn: TABLE } }, /ARN of a stream/],
+    ['userSync.userTable.arn', { userTable: { streamArn: STREAM } }, /ARN of a table/],
+    [
+      'userSync.userTable.streamArn',
+      { userTable: { arn: `${TABLE}-2`, streamArn: STREAM } },
+      /stream of the table/,
+    ],
+    ['userSync.deletionPolicy', { deletionPolicy: 'forget' }, /"mark"\|"untag"\|"leave"\|"delete"/],
+    ['userSync.logLevel', { logLevel: 'WARN' }, /"DEBUG"\|"INFO"/],
+    ['userSync.logRetentionDays', { logRetentionDays: 31 }, /1\|3\|5\|7\|14\|30\|/],
+    ['userSync.removalPolicy', { removalPolicy: 'snapshot' }, /"retain"\|"destroy"/],
+    ['userSync.crmUrl', { crmUrl: 'https://x' }, /no setting; there are stackName, crm,/],
+    ['userSync.crm.rate', { crm: { rate: 25 } }, /no setting; there are url, requestsPerSecond,/],
+  ])('names %s in %j and what is allowed', (path, settings, allowed) => {
+    const lines = linesOf(settings);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(new RegExp(`^  ${path}: `));
+    expect(lines[0]).toMatch(allowed);
   });
 
-  it('that are wrong are all named at once', () => {
-    const wrong = () => parseConfig({ deletionPolicy: 'x', logLevel: 'y', crm: { url: 'z' } });
-    expect(wrong).toThrow(/crm\.url[\s\S]*deletionPolicy[\s\S]*logLevel/);
+  it('names every wrong setting at once', () => {
+    expect(linesOf({ one: 1, two: 2, crm: { url: 3 }, logLevel: 'loud' })).toHaveLength(4);
   });
-
-  it.each(['http://127.0.0.1:8080', 'http://localhost:1', 'https://crm.example.com'])(
-    'take %s for the CRM',
-    (url) => {
-      expect(parseConfig({ crm: { url } }).crm.url).toBe(url);
-    },
-  );
 });
+
+function linesOf(settings: unknown): string[] {
+  try {
+    parseConfig(settings);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.message.split('\n').slice(1);
+  }
+  throw new Error('The settings were taken');
+}

@@ -1,0 +1,17 @@
+import { expect, it } from 'vitest';
+import { runDemo } from '../demo/demo.ts';
+
+it('the demo ends with every user in the CRM as it should be', async () => {
+  const options = { users: 15, crmUrl: undefined, token: undefined, rate: 25, seed: 3 };
+  const silent = { step() {}, watch() {}, done() {} };
+  const { report, stop } = await runDemo(options, silent);
+  await stop();
+  expect(report).toMatchObject({
+    problems: [],
+    users: 14,
+    inSync: 14,
+    throttled: 0,
+    foreignWrites: 0,
+    deadLetters: 0,
+  });
+});

@@ -1,0 +1,126 @@
+import ky from 'ky';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { User } from '../../shared/user/user.ts';
+import { type LocalSystem, startLocalSystem } from '../demo/local-system.ts';
+import { population } from '../demo/population.ts';
+import { simulatorClient } from '../demo/simulator-client.ts';
+import { spawnSimulator } from '../demo/spawn-simulator.ts';
+import type { ReadableContact } from '../simulator/admin-routes.ts';
+import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
+import type { RunningSimulator } from '../simulator/start-simulator.ts';
+
+const SETTLE_MS = 120_000;
+const USERS = population(6, 5, Date.now()).users as [User, User, User, User, User, User];
+
+let simulator: RunningSimulator;
+let system: LocalSystem;
+let door: ReturnType<typeof simulatorClient>;
+
+beforeAll(async () => {
+  simulator = await spawnSimulator(['--latency-median', '20', '--latency-p95', '60']);
+  door = simulatorClient(simulator.url);
+  await door.declareOwnership();
+  system = await startLocalSystem({ settings: { crm: { url: simulator.url } }, token: DEFAULT_TOKEN });
+  await Promise.all(USERS.map((user) => system.app.signUp(user)));
+  await settle();
+});
+afterAll(async () => {
+  await system?.stop();
+  await simulator?.stop();
+});
+
+const settle = () => system.cloud.untilIdle(SETTLE_MS);
+const contactOf = async ({ email = '' }: User) =>
+  (
+    await ky
+      .get(`${simulator.url}/_simulator/contacts`, { searchParams: { email } })
+      .json<ReadableContact[]>()
+  )[0];
+const row = async ({ userId }: User) => (await system.app.users()).find((user) => user.userId === userId);
+const requests = async () => (await door.stats()).totalRequests;
+
+describe('through the synthesized template', () => {
+  it('users who sign up are contacts with their tags, and the table knows them', async () => {
+    for (const user of USERS) {
+      const contact = await contactOf(user);
+      expect(contact).toMatchObject({ customFields: { 'App User Id': user.userId } });
+      expect(contact?.tags).toContain('App User');
+      expect((await row(user))?.crm).toMatchObject({ contactId: contact?.id });
+    }
+  });
+
+  it('a change that the CRM does not show costs no request, nor does the write-back', async () => {
+    const before = await requests();
+    await system.app.edit(USERS[0].userId, { lastActiveAt: USERS[0].lastActiveAt });
+    await settle();
+    expect(await requests()).toBe(before);
+  });
+
+  it('a crm map that somebody removed is there again, and the contact is not doubled', async () => {
+    const contact = await contactOf(USERS[1]);
+    await system.app.edit(USERS[1].userId, { crm: undefined });
+    await settle();
+    expect((await row(USERS[1]))?.crm).toMatchObject({ contactId: contact?.id });
+    expect((await door.stats()).duplicateContacts).toBe(0);
+  });
+
+  it('a deleted user loses the managed tags and gets the one that says so', async () => {
+    await system.app.remove(USERS[2].userId);
+    await settle();
+    expect((await contactOf(USERS[2]))?.tags).toEqual(['Account Deleted']);
+    expect(await row(USERS[2])).toBeUndefined();
+  });
+
+  it('a user whom the CRM cannot have is a dead letter with a reason, and the row says so', async () => {
+    await system.app.edit(USERS[3].userId, { email: 'not an email' });
+    await settle();
+    expect(await system.deadLetters()).toBe(1);
+    expect((await row(USERS[3]))?.crm?.rejection).toMatchObject({ reason: 'no-usable-email' });
+    await system.app.edit(USERS[3].userId, { email: USERS[3].email });
+    await settle();
+    expect((await row(USERS[3]))?.crm).not.toHaveProperty('rejection');
+  });
+
+  it('an outage of the CRM loses nothing', async () => {
+    await ky.post(`${simulator.url}/_simulator/faults`, {
+      json: { rate: 1, kinds: ['server-error', 'html', 'truncated'] },
+    });
+    await system.app.edit(USERS[4].userId, { firstName: 'Patient' });
+    await expect.poll(() => system.metrics.sum('Users.postponed'), { timeout: SETTLE_MS }).toBeGreaterThan(0);
+    await ky.post(`${simulator.url}/_simulator/faults`, { json: { rate: 0 } });
+    await settle();
+    expect((await contactOf(USERS[4]))?.values).toMatchObject({ given_name: 'Patient' });
+  });
+
+  it('an environment that dies in the middle loses nothing and doubles nobody', async () => {
+    const newcomers = population(30, 9, Date.now()).users;
+    await Promise.all(newcomers.map((user) => system.app.signUp(user)));
+    const name = system.cloud.outputs['SyncContactFunctionName'] ?? '';
+    const before = await requests();
+    await expect.poll(requests, { timeout: SETTLE_MS, interval: 20 }).toBeGreaterThan(before + 5);
+    expect(system.cloud.killEnvironment(name)).toBe(true);
+    // What the dead environment held stays hidden for the queue's visibility time-out, as on AWS.
+    await expect
+      .poll(async () => (await system.app.users()).filter(({ crm }) => crm?.contactId).length, {
+        timeout: SETTLE_MS,
+      })
+      .toBeGreaterThanOrEqual(USERS.length - 1 + 20);
+    expect((await door.stats()).duplicateContacts).toBe(0);
+  });
+
+  it('nothing that people made by hand was touched, and no limit was passed', async () => {
+    const { foreignWrites, throttled, maxArrivalsInAnySecond } = await door.stats();
+    expect({ foreignWrites, throttled }).toEqual({ foreignWrites: [], throttled: 0 });
+    expect(maxArrivalsInAnySecond).toBeLessThanOrEqual(25);
+  });
+
+  it('no log line holds an email, a name or a phone number', () => {
+    const everything = system.logs.join('\n');
+    expect(system.logs.length).toBeGreaterThan(20);
+    for (const { email = '', lastName = '', phone = '-' } of USERS) {
+      expect(everything).not.toContain(email);
+      expect(everything).not.toContain(`"${lastName}"`);
+      if (phone !== '-') expect(everything).not.toContain(phone);
+    }
+  });
+});

@@ -1,0 +1,20 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+
+const APP = fileURLToPath(new URL('../../infra/app.ts', import.meta.url));
+
+it('tells what is wrong with the settings of cdk.json, without a stack trace', () => {
+  const userSync = { crm: { requestPerSecond: 10 }, deletionPolicy: 'forget' };
+  const { status, stderr, stdout } = spawnSync(process.execPath, [APP], {
+    encoding: 'utf8',
+    env: { ...process.env, CDK_CONTEXT_JSON: JSON.stringify({ userSync }) },
+  });
+  expect(stderr.trimEnd().split('\n')).toEqual([
+    'Wrong settings in cdk.json, under "context":',
+    expect.stringMatching(/^ {2}userSync\.crm\.requestPerSecond: is no setting; there are url, requestsPerS/),
+    expect.stringMatching(/^ {2}userSync\.deletionPolicy: .*"mark"\|"untag"\|"leave"\|"delete"/),
+  ]);
+  expect(stdout).toBe('');
+  expect(status).toBe(1);
+}, 60_000);

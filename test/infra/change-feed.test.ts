@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { properties, readable, stackWith } from './stack-with.ts';
+
+describe('the change feed', () => {
+  const { template } = stackWith();
+  const source = properties(template, 'AWS::Lambda::EventSourceMapping', 'ChangeFeedStream');
+
+  it('reads the stream of the user table from its oldest record on', () => {
+    expect(readable(source['EventSourceArn'])).toBe('UsersTable.StreamArn');
+    expect(readable(source['FunctionName'])).toBe('ChangeFeedDiffUser');
+    expect(source['StartingPosition']).toBe('TRIM_HORIZON');
+  });
+
+  it('passes on changes of users only, at once and in order', () => {
+    expect(source['FilterCriteria']).toEqual({
+      Filters: [{ Pattern: '{"dynamodb":{"Keys":{"userId":{"S":[{"exists":true}]}}}}' }],
+    });
+    expect(source['MaximumBatchingWindowInSeconds'] ?? 0).toBe(0);
+    expect(source['ParallelizationFactor'] ?? 1).toBe(1);
+  });
+
+  it('isolates a record that fails, and stores where it was in the end', () => {
+    expect(source).toMatchObject({
+      BisectBatchOnFunctionError: true,
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+      MaximumRetryAttempts: 10,
+    });
+    const { OnFailure } = source['DestinationConfig'] as { OnFailure: { Destination: unknown } };
+    expect(readable(OnFailure.Destination)).toBe('ChangeFeedFailureQueue.Arn');
+  });
+
+  it('gives up on a record while the stream still has it, so that it can be read again', () => {
+    const streamKeepsItFor = 24 * 60 * 60;
+    expect(source['MaximumRecordAgeInSeconds']).toBeLessThanOrEqual(streamKeepsItFor / 2);
+  });
+
+  it('has a standard queue for failures, which keeps them for 14 days', () => {
+    const queue = properties(template, 'AWS::SQS::Queue', 'ChangeFeedFailureQueue');
+    expect(queue).not.toHaveProperty('FifoQueue');
+    expect(queue['MessageRetentionPeriod']).toBe(14 * 24 * 60 * 60);
+  });
+
+  it('tells diff-user where to send to', () => {
+    const { Environment } = properties(template, 'AWS::Lambda::Function', 'ChangeFeedDiffUser');
+    const { Variables } = Environment as { Variables: Record<string, unknown> };
+    expect(readable(Variables['SYNC_QUEUE_URL'])).toBe('ContactSyncQueue');
+  });
+});

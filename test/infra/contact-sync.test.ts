@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest';
+import { readSettings } from '../../lambdas/sync-contact/settings.ts';
+import { BATCH_SIZE, paceFor } from '../../shared/quota/pace.ts';
+import { properties, readable, stackWith } from './stack-with.ts';
+
+describe('the pace of the CRM', () => {
+  it.each([
+    { requestsPerSecond: 25, latencyP95Ms: 400 },
+    { requestsPerSecond: 25, latencyP95Ms: 4_000 },
+    { requestsPerSecond: 2, latencyP95Ms: 100 },
+    { requestsPerSecond: 10.5, latencyP95Ms: 400, windowSlackMs: 0 },
+    { requestsPerSecond: 100, latencyP95Ms: 400 },
+  ])('bounds the function and its event source alike: %j', (crm) => {
+    const { template } = stackWith({ crm });
+    const pace = paceFor({ windowSlackMs: 50, ...crm });
+    const source = properties(template, 'AWS::Lambda::EventSourceMapping', 'ContactSyncQueueSource');
+    const { ReservedConcurrentExecutions } = properties(
+      template,
+      'AWS::Lambda::Function',
+      'ContactSyncSyncContact',
+    );
+    const variables = variablesOf(template);
+
+    expect(ReservedConcurrentExecutions).toBe(pace.environments);
+    expect(source['ScalingConfig']).toEqual({ MaximumConcurrency: pace.environments });
+    expect(variables['REQUESTS_PER_WINDOW']).toBe(String(pace.requestsPerWindow));
+    expect(variables['WINDOW_MS']).toBe(String(pace.windowMs));
+    expect(pace.environments * Number(variables['REQUESTS_PER_WINDOW'])).toBeLessThanOrEqual(
+      crm.requestsPerSecond,
+    );
+  });
+});
+
+describe('the queue', () => {
+  const { template } = stackWith();
+  const queue = properties(template, 'AWS::SQS::Queue', 'ContactSyncQueue');
+  const deadLetterQueue = properties(template, 'AWS::SQS::Queue', 'ContactSyncDeadLetterQueue');
+  const syncContact = properties(template, 'AWS::Lambda::Function', 'ContactSyncSyncContact');
+
+  it.each([
+    ['queue', queue],
+    ['dead-letter queue', deadLetterQueue],
+  ])('is FIFO at high throughput, and keeps messages for 14 days: %s', (_, fifo) => {
+    expect(fifo).toMatchObject({
+      FifoQueue: true,
+      DeduplicationScope: 'messageGroup',
+      FifoThroughputLimit: 'perMessageGroupId',
+      MessageRetentionPeriod: 14 * 24 * 60 * 60,
+    });
+    expect(fifo['ContentBasedDeduplication'] ?? false).toBe(false);
+  });
+
+  it('hides a message for at least six times as long as the function may run', () => {
+    expect(queue['VisibilityTimeout']).toBeGreaterThanOrEqual(6 * Number(syncContact['Timeout']));
+  });
+
+  it('gives up on a message late', () => {
+    const { deadLetterTargetArn, maxReceiveCount } = queue['RedrivePolicy'] as Record<string, unknown>;
+    expect(readable(deadLetterTargetArn)).toBe('ContactSyncDeadLetterQueue.Arn');
+    expect(maxReceiveCount).toBeGreaterThanOrEqual(100);
+  });
+
+  it('feeds full batches at once, and takes failures by message', () => {
+    const source = properties(template, 'AWS::Lambda::EventSourceMapping', 'ContactSyncQueueSource');
+    expect(readable(source['EventSourceArn'])).toBe('ContactSyncQueue.Arn');
+    expect(source).toMatchObject({
+      BatchSize: BATCH_SIZE,
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+    });
+    // FIFO queues have no batching window (AWS Lambda, "Using Lambda with Amazon SQS").
+    expect(source).not.toHaveProperty('MaximumBatchingWindowInSeconds');
+  });
+});
+
+describe('sync-contact', () => {
+  it('can read the environment that the stack gives it', () => {
+    const { template } = stackWith({ crm: { url: 'http://127.0.0.1:80' }, deletionPolicy: 'untag' });
+    const variables = variablesOf(template);
+    expect(variables).toMatchObject({
+      USER_TABLE: 'UsersTable',
+      SYNC_TABLE: 'SyncTable',
+      SYNC_QUEUE_URL: 'ContactSyncQueue',
+      DEAD_LETTER_QUEUE_URL: 'ContactSyncDeadLetterQueue',
+      CRM_SECRET_ID: 'CrmSecret',
+    });
+    const url = (id: string | undefined) => `https://sqs.eu-west-1.amazonaws.com/123456789012/${id}.fifo`;
+    const settings = readSettings({
+      ...variables,
+      SYNC_QUEUE_URL: url(variables['SYNC_QUEUE_URL']),
+      DEAD_LETTER_QUEUE_URL: url(variables['DEAD_LETTER_QUEUE_URL']),
+    });
+    expect(settings).toMatchObject({
+      CRM_URL: 'http://127.0.0.1:80',
+      DELETION_POLICY: 'untag',
+      REQUESTS_PER_WINDOW: 5,
+      WINDOW_MS: 1050,
+    });
+  });
+});
+
+function variablesOf(template: ReturnType<typeof stackWith>['template']): Record<string, string> {
+  const { Environment } = properties(template, 'AWS::Lambda::Function', 'ContactSyncSyncContact');
+  const { Variables } = Environment as { Variables: Record<string, unknown> };
+  return Object.fromEntries(Object.entries(Variables).map(([name, value]) => [name, readable(value)]));
+}

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { properties, readable, resources, stackWith } from './stack-with.ts';
+
+const FUNCTIONS = ['ChangeFeedDiffUser', 'ContactSyncSyncContact'];
+
+describe.each(FUNCTIONS)('function %s', (id) => {
+  const { template } = stackWith({ logLevel: 'DEBUG', logRetentionDays: 7 });
+  const definition = properties(template, 'AWS::Lambda::Function', id);
+
+  it('runs on Node 24 and ARM, and is traced', () => {
+    expect(definition).toMatchObject({
+      Runtime: 'nodejs24.x',
+      Architectures: ['arm64'],
+      Handler: 'index.handler',
+      TracingConfig: { Mode: 'Active' },
+    });
+  });
+
+  it('logs JSON to a group of its own for as long as the settings say', () => {
+    const { LogFormat, LogGroup, ApplicationLogLevel } = definition['LoggingConfig'] as Record<
+      string,
+      unknown
+    >;
+    expect(LogFormat).toBe('JSON');
+    expect(readable(LogGroup)).toBe(`${id}Logs`);
+    expect(properties(template, 'AWS::Logs::LogGroup', `${id}Logs`)['RetentionInDays']).toBe(7);
+    expect(ApplicationLogLevel).toBe('DEBUG');
+  });
+
+  it('tells Powertools and Node what they need to know', () => {
+    expect(definition['Environment']).toMatchObject({
+      Variables: {
+        POWERTOOLS_SERVICE_NAME: id.endsWith('DiffUser') ? 'diff-user' : 'sync-contact',
+        POWERTOOLS_METRICS_NAMESPACE: 'UserSync',
+        POWERTOOLS_LOG_LEVEL: 'DEBUG',
+        NODE_OPTIONS: '--enable-source-maps',
+      },
+    });
+  });
+});
+
+it('there are two functions, and no log group without an end', () => {
+  const { template } = stackWith();
+  expect(Object.keys(resources(template, 'AWS::Lambda::Function')).toSorted()).toEqual(FUNCTIONS);
+  for (const { Properties } of Object.values(resources(template, 'AWS::Logs::LogGroup')))
+    expect(Properties).toMatchObject({ RetentionInDays: 30 });
+});

@@ -1,0 +1,66 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { ConfigError } from '../../infra/config.ts';
+import { STACK_ID, synthesize } from '../../infra/synthesize.ts';
+
+const templateSchema = z.object({ Resources: z.record(z.string(), z.object({ Type: z.string() })) });
+
+describe('synthesize', () => {
+  const outdir = mkdtempSync(join(tmpdir(), 'user-sync-'));
+  afterAll(() => rmSync(outdir, { recursive: true }));
+  let bundles: string[] = [];
+  beforeAll(() => {
+    synthesize({}, { outdir });
+    bundles = readdirSync(outdir)
+      .filter((name) => name.startsWith('asset.'))
+      .map((name) => join(outdir, name));
+  }, 120_000);
+
+  it('writes the assembly where it is told to', () => {
+    expect(readdirSync(outdir)).toContain('manifest.json');
+  });
+
+  it('needs nothing but plain resources: no custom ones, no functions of the CDK', () => {
+    const template: unknown = JSON.parse(readFileSync(join(outdir, `${STACK_ID}.template.json`), 'utf8'));
+    const types = Object.values(templateSchema.parse(template).Resources).map(({ Type }) => Type);
+    expect([...new Set(types)].toSorted()).toEqual([
+      'AWS::DynamoDB::Table',
+      'AWS::IAM::Policy',
+      'AWS::IAM::Role',
+      'AWS::Lambda::EventSourceMapping',
+      'AWS::Lambda::Function',
+      'AWS::Logs::LogGroup',
+      'AWS::SQS::Queue',
+      'AWS::SQS::QueuePolicy',
+      'AWS::SecretsManager::Secret',
+    ]);
+  });
+
+  it('bundles each function as one ES module with a source map', () => {
+    expect(bundles).toHaveLength(2);
+    for (const bundle of bundles) {
+      expect(readdirSync(bundle).toSorted()).toEqual(['index.mjs', 'index.mjs.map']);
+      expect(codeOf(bundle)).toMatch(/export\{[^}]*\bas handler\b/);
+    }
+  });
+
+  it('leaves nothing to the runtime but Node and the AWS SDK', () => {
+    for (const bundle of bundles) {
+      const code = codeOf(bundle);
+      const imported = [...code.matchAll(/(?:from|import)"([^"]+)"/g)].map(([, name = '']) => name);
+      expect(imported.length).toBeGreaterThan(0);
+      for (const name of imported) expect(name).toMatch(/^(node:|@aws-sdk\/)/);
+      // esbuild's stand-in for a CommonJS package that asks for what the bundle has not.
+      expect(code).not.toContain('Dynamic require of');
+    }
+  });
+
+  it('refuses wrong settings', () => {
+    expect(() => synthesize({ stackName: '' })).toThrow(ConfigError);
+  });
+});
+
+const codeOf = (bundle: string) => readFileSync(join(bundle, 'index.mjs'), 'utf8');
