@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { properties, readable, stackWith } from './stack-with.ts';
+import { properties, readable, templateWith } from './template-with.ts';
 
 describe('the change feed', () => {
-  const { template } = stackWith();
+  const template = templateWith();
   const source = properties(template, 'AWS::Lambda::EventSourceMapping', 'ChangeFeedStream');
 
   it('reads the stream of the user table from its oldest record on', () => {

@@ -1,7 +1,8 @@
+import type { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
 import { readSettings } from '../../lambdas/sync-contact/settings.ts';
 import { BATCH_SIZE, paceFor } from '../../shared/quota/pace.ts';
-import { properties, readable, stackWith } from './stack-with.ts';
+import { properties, readable, templateWith } from './template-with.ts';
 
 describe('the pace of the CRM', () => {
   it.each([
@@ -11,7 +12,7 @@ describe('the pace of the CRM', () => {
     { requestsPerSecond: 10.5, latencyP95Ms: 400, windowSlackMs: 0 },
     { requestsPerSecond: 100, latencyP95Ms: 400 },
   ])('bounds the function and its event source alike: %j', (crm) => {
-    const { template } = stackWith({ crm });
+    const template = templateWith({ crm });
     const pace = paceFor({ windowSlackMs: 50, ...crm });
     const source = properties(template, 'AWS::Lambda::EventSourceMapping', 'ContactSyncQueueSource');
     const { ReservedConcurrentExecutions } = properties(
@@ -32,7 +33,7 @@ describe('the pace of the CRM', () => {
 });
 
 describe('the queue', () => {
-  const { template } = stackWith();
+  const template = templateWith();
   const queue = properties(template, 'AWS::SQS::Queue', 'ContactSyncQueue');
   const deadLetterQueue = properties(template, 'AWS::SQS::Queue', 'ContactSyncDeadLetterQueue');
   const syncContact = properties(template, 'AWS::Lambda::Function', 'ContactSyncSyncContact');
@@ -74,7 +75,7 @@ describe('the queue', () => {
 
 describe('sync-contact', () => {
   it('can read the environment that the stack gives it', () => {
-    const { template } = stackWith({ crm: { url: 'http://127.0.0.1:80' }, deletionPolicy: 'untag' });
+    const template = templateWith({ crm: { url: 'http://127.0.0.1:80' }, deletionPolicy: 'untag' });
     const variables = variablesOf(template);
     expect(variables).toMatchObject({
       USER_TABLE: 'UsersTable',
@@ -98,7 +99,7 @@ describe('sync-contact', () => {
   });
 });
 
-function variablesOf(template: ReturnType<typeof stackWith>['template']): Record<string, string> {
+function variablesOf(template: Template): Record<string, string> {
   const { Environment } = properties(template, 'AWS::Lambda::Function', 'ContactSyncSyncContact');
   const { Variables } = Environment as { Variables: Record<string, unknown> };
   return Object.fromEntries(Object.entries(Variables).map(([name, value]) => [name, readable(value)]));

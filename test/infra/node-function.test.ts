@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { properties, readable, resources, stackWith } from './stack-with.ts';
+import { properties, readable, resources, templateWith } from './template-with.ts';
 
 const FUNCTIONS = ['ChangeFeedDiffUser', 'ContactSyncSyncContact'];
 
 describe.each(FUNCTIONS)('function %s', (id) => {
-  const { template } = stackWith({ logLevel: 'DEBUG', logRetentionDays: 7 });
+  const template = templateWith({ logLevel: 'DEBUG', logRetentionDays: 7 });
   const definition = properties(template, 'AWS::Lambda::Function', id);
 
   it('runs on Node 24 and ARM, and is traced', () => {
@@ -40,7 +40,7 @@ describe.each(FUNCTIONS)('function %s', (id) => {
 });
 
 it('there are two functions, and no log group without an end', () => {
-  const { template } = stackWith();
+  const template = templateWith();
   expect(Object.keys(resources(template, 'AWS::Lambda::Function')).toSorted()).toEqual(FUNCTIONS);
   for (const { Properties } of Object.values(resources(template, 'AWS::Logs::LogGroup')))
     expect(Properties).toMatchObject({ RetentionInDays: 30 });

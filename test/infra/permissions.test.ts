@@ -1,6 +1,6 @@
+import type { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
-import type { ConfigInput } from '../../infra/config.ts';
-import { properties, readable, resources, stackWith } from './stack-with.ts';
+import { properties, readable, resources, templateWith } from './template-with.ts';
 
 const TABLE = 'arn:aws:dynamodb:eu-west-1:123456789012:table/users';
 const STREAM = `${TABLE}/stream/2026-01-01T00:00:00.000`;
@@ -11,8 +11,10 @@ const TRACE = ['*', 'xray:PutTraceSegments', 'xray:PutTelemetryRecords'];
 const LOG = ['logs:CreateLogStream', 'logs:PutLogEvents'];
 
 describe('permissions', () => {
+  const template = templateWith();
+
   it('let diff-user read the stream and send', () => {
-    expect(permissions('ChangeFeedDiffUser')).toEqual([
+    expect(permissions(template, 'ChangeFeedDiffUser')).toEqual([
       ['ChangeFeedDiffUserLogs.Arn', ...LOG],
       TRACE,
       ['ContactSyncQueue.Arn', 'sqs:SendMessage'],
@@ -23,7 +25,7 @@ describe('permissions', () => {
   });
 
   it('let sync-contact read users, write back, and handle its messages', () => {
-    expect(permissions('ContactSyncSyncContact')).toEqual([
+    expect(permissions(template, 'ContactSyncSyncContact')).toEqual([
       ['ContactSyncSyncContactLogs.Arn', ...LOG],
       TRACE,
       ['UsersTable.Arn', 'dynamodb:GetItem', 'dynamodb:UpdateItem'],
@@ -41,9 +43,12 @@ describe('permissions', () => {
   });
 
   it('name a table and a secret that are there already', () => {
-    const settings = { userTable: { arn: TABLE, streamArn: STREAM }, crm: { existingSecretArn: SECRET } };
-    const diffUser = permissions('ChangeFeedDiffUser', settings).map(([resource]) => resource);
-    const syncContact = permissions('ContactSyncSyncContact', settings).map(([resource]) => resource);
+    const existing = templateWith({
+      userTable: { arn: TABLE, streamArn: STREAM },
+      crm: { existingSecretArn: SECRET },
+    });
+    const diffUser = permissions(existing, 'ChangeFeedDiffUser').map(([resource]) => resource);
+    const syncContact = permissions(existing, 'ContactSyncSyncContact').map(([resource]) => resource);
     expect(diffUser).toContain(STREAM);
     expect(diffUser).toContain(`${TABLE}/stream/*`);
     expect(syncContact).toContain(TABLE);
@@ -51,7 +56,6 @@ describe('permissions', () => {
   });
 
   it('come from one policy of each role, and from nothing managed by AWS', () => {
-    const { template } = stackWith();
     expect(Object.keys(resources(template, 'AWS::IAM::Policy'))).toHaveLength(2);
     for (const { Properties } of Object.values(resources(template, 'AWS::IAM::Role')))
       expect(Object.keys(Properties as object)).toEqual(['AssumeRolePolicyDocument']);
@@ -59,8 +63,7 @@ describe('permissions', () => {
 });
 
 /** What a function may do: for each statement the resource, and then the actions. */
-function permissions(functionId: string, settings?: ConfigInput): string[][] {
-  const { template } = stackWith(settings);
+function permissions(template: Template, functionId: string): string[][] {
   const { PolicyDocument } = properties(template, 'AWS::IAM::Policy', `${functionId}RoleDefaultPolicy`);
   const { Statement } = PolicyDocument as { Statement: Record<string, unknown>[] };
   return Statement.map(({ Action, Resource, Effect, ...rest }) => {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { properties, readable, resources, stackWith } from './stack-with.ts';
+import { properties, readable, resources, templateWith } from './template-with.ts';
 
 const TABLE = 'arn:aws:dynamodb:eu-west-1:123456789012:table/users';
 const STREAM = `${TABLE}/stream/2026-01-01T00:00:00.000`;
 
 describe('a new user table', () => {
   it('has what the sync needs', () => {
-    expect(properties(stackWith().template, 'AWS::DynamoDB::Table', 'UsersTable')).toMatchObject({
+    expect(properties(templateWith(), 'AWS::DynamoDB::Table', 'UsersTable')).toMatchObject({
       KeySchema: [{ AttributeName: 'userId', KeyType: 'HASH' }],
       AttributeDefinitions: [{ AttributeName: 'userId', AttributeType: 'S' }],
       BillingMode: 'PAY_PER_REQUEST',
@@ -17,7 +17,7 @@ describe('a new user table', () => {
 });
 
 describe('a user table that is there already', () => {
-  const { template } = stackWith({ userTable: { arn: TABLE, streamArn: STREAM } });
+  const template = templateWith({ userTable: { arn: TABLE, streamArn: STREAM } });
 
   it('is not made', () => {
     expect(Object.keys(resources(template, 'AWS::DynamoDB::Table'))).toEqual(['SyncTable']);
