@@ -1,0 +1,194 @@
+import {
+  ConditionalCheckFailedException,
+  DeleteItemCommand,
+  DescribeTableCommand,
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  ScanCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import {
+  DescribeExecutionCommand,
+  ExecutionDoesNotExist,
+  type SFNClient,
+  StartExecutionCommand,
+} from '@aws-sdk/client-sfn';
+import { GetQueueAttributesCommand, SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { marshall } from '@aws-sdk/util-dynamodb';
+import * as z from 'zod';
+import { syncTable } from '../../shared/store/sync-table.ts';
+import { unmarshallItem } from '../../shared/store/unmarshall-item.ts';
+import { messageGroupOf } from '../../shared/sync/message-group.ts';
+import { InvalidUserError, readUser } from '../../shared/user/read-user.ts';
+import type { User } from '../../shared/user/user.ts';
+import type { BackfillPorts } from './ports.ts';
+
+export interface AwsPortsOptions {
+  dynamodb: DynamoDBClient;
+  sqs: SQSClient;
+  sfn: SFNClient;
+  userTable: string;
+  syncTable: string;
+  queueUrl: string;
+  stateMachineArn: string;
+}
+
+/** Items of one page of the scan: small, so that a feed stops close to where the queue is full. */
+const SCAN_PAGE = 500;
+/** Entries of one SendMessageBatch, and batches under way at a time. */
+const ENTRIES = 10;
+const OWNER_KEY = { id: { S: 'backfill' } };
+
+const ownerSchema = z.object({ runId: z.string(), executionArn: z.string() });
+const countSchema = z.object({ requests: z.number() });
+
+/** The ports of the backfill over AWS. */
+export function awsPorts(options: AwsPortsOptions): BackfillPorts {
+  const { dynamodb, sqs, sfn, queueUrl } = options;
+  const spendIn = async (period: string, requests: number): Promise<number> => {
+    const { Attributes } = await dynamodb.send(
+      new UpdateItemCommand({
+        TableName: options.syncTable,
+        Key: marshall({ id: `backfill-requests#${period}` }),
+        UpdateExpression: 'ADD requests :requests',
+        ExpressionAttributeValues: marshall({ ':requests': requests }),
+        ReturnValues: 'ALL_NEW',
+      }),
+    );
+    return countSchema.parse(unmarshallItem(Attributes ?? {})).requests;
+  };
+  const sendBatch = async (messages: Parameters<BackfillPorts['send']>[0], runId: string): Promise<void> => {
+    const { Failed = [] } = await sqs.send(
+      new SendMessageBatchCommand({
+        QueueUrl: queueUrl,
+        Entries: messages.map((message, index) => ({
+          Id: String(index),
+          MessageBody: JSON.stringify(message),
+          MessageGroupId: messageGroupOf(message.userId),
+          MessageDeduplicationId: messageGroupOf(`${runId.slice(-80)}:${message.userId}`),
+        })),
+      }),
+    );
+    if (Failed.length > 0) throw new Error(`SQS did not take ${Failed.length} messages (${Failed[0]?.Code})`);
+  };
+
+  return {
+    async usersAfter(cursor) {
+      const { Items = [], LastEvaluatedKey } = await dynamodb.send(
+        new ScanCommand({
+          TableName: options.userTable,
+          Limit: SCAN_PAGE,
+          ...(cursor !== null && { ExclusiveStartKey: marshall({ userId: cursor }) }),
+        }),
+      );
+      return {
+        users: Items.flatMap((item) => userOf(unmarshallItem(item))),
+        finished: LastEvaluatedKey === undefined,
+      };
+    },
+    async countUsers() {
+      const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName: options.userTable }));
+      return Table?.ItemCount ?? 0;
+    },
+    catalog: () => syncTable(dynamodb, options.syncTable).readCatalog(),
+    async backlog() {
+      const { Attributes = {} } = await sqs.send(
+        new GetQueueAttributesCommand({
+          QueueUrl: queueUrl,
+          AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
+        }),
+      );
+      return Object.values(Attributes).reduce((sum, count) => sum + Number(count), 0);
+    },
+    async send(messages, runId) {
+      const batches = Array.from({ length: Math.ceil(messages.length / ENTRIES) }, (_, index) =>
+        messages.slice(index * ENTRIES, (index + 1) * ENTRIES),
+      );
+      await Promise.all(batches.map((batch) => sendBatch(batch, runId)));
+    },
+    async spend(requests, now) {
+      const date = new Date(now).toISOString();
+      const [day, month] = await Promise.all([
+        spendIn(date.slice(0, 10), requests),
+        spendIn(date.slice(0, 7), requests),
+      ]);
+      return { day, month };
+    },
+    async owner() {
+      const { Item } = await dynamodb.send(
+        new GetItemCommand({ TableName: options.syncTable, Key: OWNER_KEY, ConsistentRead: true }),
+      );
+      return Item && ownerSchema.parse(unmarshallItem(Item));
+    },
+    async own(owner, previous) {
+      return whenConditionHolds(() =>
+        dynamodb.send(
+          new PutItemCommand({
+            TableName: options.syncTable,
+            Item: { ...OWNER_KEY, ...marshall(owner) },
+            ...(previous
+              ? {
+                  ConditionExpression: 'executionArn = :previous',
+                  ExpressionAttributeValues: marshall({ ':previous': previous.executionArn }),
+                }
+              : { ConditionExpression: 'attribute_not_exists(id)' }),
+          }),
+        ),
+      );
+    },
+    async disown({ runId }) {
+      await whenConditionHolds(() =>
+        dynamodb.send(
+          new DeleteItemCommand({
+            TableName: options.syncTable,
+            Key: OWNER_KEY,
+            ConditionExpression: 'runId = :runId',
+            ExpressionAttributeValues: marshall({ ':runId': runId }),
+          }),
+        ),
+      );
+    },
+    async isRunning(executionArn) {
+      try {
+        const { status } = await sfn.send(new DescribeExecutionCommand({ executionArn }));
+        return status === 'RUNNING' || status === 'PENDING_REDRIVE';
+      } catch (error) {
+        if (error instanceof ExecutionDoesNotExist) return false;
+        throw error;
+      }
+    },
+    async startExecution(name, input) {
+      const { executionArn } = await sfn.send(
+        new StartExecutionCommand({
+          stateMachineArn: options.stateMachineArn,
+          name,
+          input: JSON.stringify(input),
+        }),
+      );
+      if (!executionArn) throw new Error('Step Functions told no ARN of the new execution');
+      return executionArn;
+    },
+    now: Date.now,
+  };
+}
+
+/** Items that are no users at all are passed over: the key of the table is all that there is to say of them. */
+function userOf(item: Record<string, unknown>): User[] {
+  try {
+    return [readUser(item).user];
+  } catch (error) {
+    if (error instanceof InvalidUserError) return [];
+    throw error;
+  }
+}
+
+async function whenConditionHolds(write: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await write();
+    return true;
+  } catch (error) {
+    if (error instanceof ConditionalCheckFailedException) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,76 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import middy from '@middy/core';
+import * as z from 'zod';
+import { mapping } from '../../shared/user/mapping.ts';
+import { awsPorts } from './aws-ports.ts';
+import type { Report, Run } from './run.ts';
+import { continueRun, feedPage, plan, report } from './steps.ts';
+
+const settings = z
+  .object({
+    USER_TABLE: z.string().min(1),
+    SYNC_TABLE: z.string().min(1),
+    SYNC_QUEUE_URL: z.url(),
+    REQUESTS_PER_SECOND: z.coerce.number().positive(),
+    REQUESTS_PER_DAY: z.coerce.number().positive(),
+    REQUESTS_PER_MONTH: z.coerce.number().positive(),
+    LIVE_RESERVE: z.coerce.number().min(0).max(1),
+  })
+  .parse(process.env);
+const clients = { dynamodb: new DynamoDBClient(), sqs: new SQSClient(), sfn: new SFNClient() };
+const logger = new Logger();
+
+/** How long one page may take to scan, in milliseconds: well within the function's time-out. */
+const SCAN_MS = 20_000;
+
+/** A task of the state machine. The state is its own output, so it is only checked for being there. */
+type Task =
+  | { step: 'plan'; input: unknown; executionArn: string; stateMachineArn: string }
+  | { step: 'feed' | 'continue' | 'report'; input: Run; executionArn: string; stateMachineArn: string };
+
+/** The steps of the backfill's state machine, in `infra/backfill.ts`. */
+export const handler = middy<Task, Run | Report>()
+  .use(injectLambdaContext(logger))
+  .handler(async (task) => {
+    const context = {
+      executionArn: task.executionArn,
+      ports: awsPorts({
+        ...clients,
+        userTable: settings.USER_TABLE,
+        syncTable: settings.SYNC_TABLE,
+        queueUrl: settings.SYNC_QUEUE_URL,
+        stateMachineArn: task.stateMachineArn,
+      }),
+      options: {
+        mapping,
+        budget: {
+          requestsPerDay: settings.REQUESTS_PER_DAY,
+          requestsPerMonth: settings.REQUESTS_PER_MONTH,
+          liveReserve: settings.LIVE_RESERVE,
+        },
+        requestsPerDay: settings.REQUESTS_PER_DAY,
+        requestsPerSecond: settings.REQUESTS_PER_SECOND,
+        scanMs: SCAN_MS,
+      },
+    };
+    const result = await take(task, context);
+    logger.info('Step done', { step: task.step, result });
+    return result;
+  });
+
+function take(task: Task, context: Parameters<typeof plan>[1]): Promise<Run | Report> {
+  switch (task.step) {
+    case 'plan':
+      return plan(task.input, context);
+    case 'feed':
+      return feedPage(task.input, context);
+    case 'continue':
+      return continueRun(task.input, context);
+    case 'report':
+      return report(task.input, context);
+  }
+}

@@ -1,0 +1,33 @@
+import * as z from 'zod';
+
+const positive = z.int().positive().nullable().default(null);
+
+const inputSchema = z.strictObject({
+  /** `contacts`: users without a contact id; `tags`: users with a contact and no tags; `refresh`: all active users. */
+  mode: z.enum(['contacts', 'tags', 'refresh']).default('contacts'),
+  /** Sends nothing and reports what would be done. */
+  dryRun: z.boolean().default(false),
+  /** Most users to send, or null for all. */
+  limit: positive,
+  /** Most messages in the queue: what a live change may have to wait behind. */
+  maxBacklog: z.int().min(10).max(10_000).default(250),
+  /** Most requests that the run may cost, or null for what the quota allows. */
+  requestBudget: positive,
+});
+
+/** What a person starts the state machine with. `{}` means contacts. */
+export type BackfillInput = z.output<typeof inputSchema>;
+
+/** The input of the execution is none that the backfill takes. */
+export class InvalidInputError extends Error {
+  override name = 'InvalidInputError';
+}
+
+/** @throws InvalidInputError that names every wrong field and says what it may be. */
+export function parseInput(input: unknown): BackfillInput {
+  const result = inputSchema.safeParse(input ?? {});
+  if (result.success) return result.data;
+  throw new InvalidInputError(
+    `The input is not one of a backfill, for example {"mode": "contacts", "dryRun": true}.\n${z.prettifyError(result.error)}`,
+  );
+}

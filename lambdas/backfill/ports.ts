@@ -1,0 +1,34 @@
+import type { Catalog } from '../../shared/infusionsoft/catalog.ts';
+import type { UserMessage } from '../../shared/sync/message.ts';
+import type { User } from '../../shared/user/user.ts';
+import type { Spent } from './budget.ts';
+
+/** Who runs: one backfill at a time. */
+export interface RunOwner {
+  runId: string;
+  executionArn: string;
+}
+
+/** What a run reads and writes. */
+export interface BackfillPorts {
+  /** Users after one, in the order of the table, and whether there are more. */
+  usersAfter(cursor: string | null): Promise<{ users: readonly User[]; finished: boolean }>;
+  /** About how many users there are. */
+  countUsers(): Promise<number>;
+  catalog(): Promise<Catalog | undefined>;
+  /** Messages in the queue, those being worked on too. */
+  backlog(): Promise<number>;
+  /** Sends messages. Throws unless all are sent; sending one again does no harm. */
+  send(messages: readonly UserMessage[], runId: string): Promise<void>;
+  /** Adds to the requests that backfills have planned, and tells the sums. */
+  spend(requests: number, now: number): Promise<Spent>;
+  owner(): Promise<RunOwner | undefined>;
+  /** Takes the run over from `previous`. @returns false when somebody else was quicker. */
+  own(owner: RunOwner, previous: RunOwner | undefined): Promise<boolean>;
+  disown(owner: RunOwner): Promise<void>;
+  isRunning(executionArn: string): Promise<boolean>;
+  /** Starts another execution of the same state machine. @returns its ARN. */
+  startExecution(name: string, input: unknown): Promise<string>;
+  /** Epoch milliseconds. */
+  now(): number;
+}

@@ -1,0 +1,68 @@
+import type { BackfillInput } from './input.ts';
+
+/** What a dry run found, or what a run has sent: users by what happens to them. */
+export interface Findings {
+  /** Created, or found by their email. */
+  created: number;
+  /** Whose contact's fields change. */
+  updated: number;
+  /** Whose tags change. */
+  tagged: number;
+  /** Who cannot be in the CRM, by reason. They are not sent. */
+  rejected: Record<string, number>;
+}
+
+/**
+ * Where a run stands. It is the output of every state of the execution, so it reads as progress in the console.
+ * `next` is what the state machine does: feed another page, wait first, go on as a new execution, or report.
+ */
+export interface Run {
+  runId: string;
+  input: BackfillInput;
+  next: 'feed' | 'drain' | 'quota' | 'continue' | 'report';
+  waitSeconds: number;
+  /** User after whom the scan goes on; null before the first. */
+  cursor: string | null;
+  scanFinished: boolean;
+  scanned: number;
+  enqueued: number;
+  skipped: number;
+  failed: number;
+  /** Messages in the queue, of live changes too. */
+  backlog: number;
+  /** Requests that the users sent so far cost, as planned. */
+  plannedRequests: number;
+  /** Requests of the day that backfills have planned, this run's and others'. */
+  requestsToday: number;
+  users: number;
+  shareDone: number;
+  /** Times in ISO 8601. */
+  startedAt: string;
+  estimatedEnd: string;
+  /** Pages fed in this execution: its history has an end. */
+  pages: number;
+  executions: number;
+  findings: Findings;
+}
+
+/** What a run came to: the output of the execution. */
+export interface Report {
+  runId: string;
+  mode: BackfillInput['mode'];
+  dryRun: boolean;
+  scanned: number;
+  enqueued: number;
+  skipped: number;
+  failed: number;
+  findings: Findings;
+  /** As planned; a contact that somebody gave managed tags before can cost one more. */
+  requests: number;
+  requestsAtMost: number;
+  /** Shortest time for those requests at the pace, in seconds. */
+  secondsAtPace: number;
+  /** Part of the day's limit that they are. */
+  shareOfDay: number;
+  startedAt: string;
+  endedAt: string;
+  executions: number;
+}

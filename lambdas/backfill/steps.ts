@@ -1,0 +1,127 @@
+import { type FeedOptions, feed } from './feed.ts';
+import { parseInput } from './input.ts';
+import type { BackfillPorts, RunOwner } from './ports.ts';
+import type { Report, Run } from './run.ts';
+
+/** Another backfill runs: two at once would fill the queue twice, and the second has nothing to add. */
+export class AlreadyRunningError extends Error {
+  override name = 'AlreadyRunningError';
+}
+
+/** Another backfill took over from this one, because its execution was found ended. */
+export class SupersededError extends Error {
+  override name = 'SupersededError';
+}
+
+export interface StepContext {
+  ports: BackfillPorts;
+  options: FeedOptions & { requestsPerDay: number };
+  executionArn: string;
+}
+
+/** Requests that a new contact can cost at most: the contact, old managed tags off, tags on. */
+const MOST_FOR_NEW = 3;
+const EXPECTED_FOR_NEW = 2;
+
+/**
+ * Checks the input and makes sure that this is the only backfill. One whose execution has ended without a report (stopped,
+ * failed) is taken over: what it did is in the table, and is not done again.
+ *
+ * @throws InvalidInputError, AlreadyRunningError.
+ */
+export async function plan(input: unknown, { ports, executionArn }: StepContext): Promise<Run> {
+  const parsed = parseInput(input);
+  const previous = await ports.owner();
+  if (previous && previous.executionArn !== executionArn && (await ports.isRunning(previous.executionArn))) {
+    throw new AlreadyRunningError(
+      `A backfill is running: ${previous.executionArn}. Wait for it, or stop it.`,
+    );
+  }
+  const runId = executionArn.split(':').at(-1) ?? executionArn;
+  if (!(await ports.own({ runId, executionArn }, previous))) {
+    throw new AlreadyRunningError('Another backfill was started at the same moment.');
+  }
+  const startedAt = new Date(ports.now()).toISOString();
+  return {
+    runId,
+    input: parsed,
+    next: 'feed',
+    waitSeconds: 0,
+    cursor: null,
+    scanFinished: false,
+    scanned: 0,
+    enqueued: 0,
+    skipped: 0,
+    failed: 0,
+    backlog: 0,
+    plannedRequests: 0,
+    requestsToday: 0,
+    users: await ports.countUsers(),
+    shareDone: 0,
+    startedAt,
+    estimatedEnd: startedAt,
+    pages: 0,
+    executions: 1,
+    findings: { created: 0, updated: 0, tagged: 0, rejected: {} },
+  };
+}
+
+/** Feeds a page, as long as this run is still the one. @throws SupersededError. */
+export async function feedPage(run: Run, context: StepContext): Promise<Run> {
+  await ownedBy(run, context);
+  return feed(run, context.ports, context.options);
+}
+
+/** Goes on as a new execution, whose history is empty. */
+export async function continueRun(run: Run, context: StepContext): Promise<Run & { continuedIn: string }> {
+  const owner = await ownedBy(run, context);
+  const executions = run.executions + 1;
+  const next: Run = { ...run, next: 'feed', waitSeconds: 0, pages: 0, executions };
+  const continuedIn = await context.ports.startExecution(`${run.runId.slice(0, 70)}-${executions}`, next);
+  await context.ports.own({ runId: run.runId, executionArn: continuedIn }, owner);
+  return { ...next, continuedIn };
+}
+
+/** Ends the run. */
+export async function report(run: Run, { ports, options, executionArn }: StepContext): Promise<Report> {
+  await ports.disown({ runId: run.runId, executionArn });
+  const {
+    runId,
+    input,
+    scanned,
+    enqueued,
+    skipped,
+    failed,
+    findings,
+    plannedRequests,
+    startedAt,
+    executions,
+  } = run;
+  return {
+    runId,
+    mode: input.mode,
+    dryRun: input.dryRun,
+    scanned,
+    enqueued,
+    skipped,
+    failed,
+    findings,
+    requests: plannedRequests,
+    requestsAtMost: plannedRequests + findings.created * (MOST_FOR_NEW - EXPECTED_FOR_NEW),
+    secondsAtPace: Math.ceil(plannedRequests / options.requestsPerSecond),
+    shareOfDay: Number((plannedRequests / options.requestsPerDay).toFixed(4)),
+    startedAt,
+    endedAt: new Date(ports.now()).toISOString(),
+    executions,
+  };
+}
+
+/** The owner of the run, updated to this execution where a continued one takes its first step. */
+async function ownedBy(run: Run, { ports, executionArn }: StepContext): Promise<RunOwner> {
+  const owner = await ports.owner();
+  if (owner?.runId !== run.runId)
+    throw new SupersededError(`Another backfill took over: ${owner?.executionArn}`);
+  const mine = { runId: run.runId, executionArn };
+  if (owner.executionArn !== executionArn) await ports.own(mine, owner);
+  return mine;
+}

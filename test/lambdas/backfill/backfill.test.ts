@@ -1,0 +1,268 @@
+import { describe, expect, it } from 'vitest';
+import { InvalidInputError, parseInput } from '../../../lambdas/backfill/input.ts';
+import { needOf } from '../../../lambdas/backfill/need.ts';
+import type { Run } from '../../../lambdas/backfill/run.ts';
+import {
+  AlreadyRunningError,
+  continueRun,
+  feedPage,
+  plan,
+  report,
+  SupersededError,
+} from '../../../lambdas/backfill/steps.ts';
+import type { Catalog } from '../../../shared/infusionsoft/catalog.ts';
+import { desiredState } from '../../../shared/sync/desired-state.ts';
+import { fingerprintOf } from '../../../shared/sync/plan.ts';
+import { managedTags } from '../../../shared/user/define-mapping.ts';
+import { mapping } from '../../../shared/user/mapping.ts';
+import type { User } from '../../../shared/user/user.ts';
+import { simulate } from './definition.ts';
+import { type JumpingClock, memoryPorts } from './memory-ports.ts';
+
+const NOON = Date.parse('2026-06-15T12:00:00Z');
+const HOUR_MS = 3_600_000;
+const PACE = { requestsPerSecond: 23.8, usersPerSecond: 11.9 };
+const OPTIONS = {
+  mapping,
+  budget: { requestsPerDay: 125_000, requestsPerMonth: 3_750_000, liveReserve: 0.2 },
+  requestsPerDay: 125_000,
+  requestsPerSecond: PACE.requestsPerSecond,
+  scanMs: 20_000,
+};
+const CATALOG: Catalog = {
+  tags: Object.fromEntries(managedTags(mapping).map((name, index) => [name.toLowerCase(), index + 1])),
+  customFields: Object.fromEntries(
+    Object.keys(mapping.customFields).map((label, index) => [label.toLowerCase(), index + 1]),
+  ),
+  refreshedAt: new Date(NOON).toISOString(),
+};
+
+const fresh = (index: number): User => ({
+  userId: String(index),
+  email: `user${index}@example.com`,
+  subscription: { status: 'active' },
+  lastActiveAt: new Date(NOON).toISOString(),
+});
+/** A user as the sync leaves it. */
+function synced(user: User, now = NOON): User {
+  const { fields, tags } = desiredState(mapping, user, now);
+  const tagIds = tags.map((name) => CATALOG.tags[name.toLowerCase()] ?? 0).sort((a, b) => a - b);
+  return { ...user, crm: { contactId: 7, tagIds, fingerprint: { ...fingerprintOf(fields) } } };
+}
+
+function start(count: number, at: (index: number) => User = fresh, catalog: Catalog | undefined = CATALOG) {
+  const clock: JumpingClock = { now: NOON };
+  const ports = memoryPorts(
+    clock,
+    { count, at },
+    { usersPerSecond: PACE.usersPerSecond, ...(catalog && { catalog }) },
+  );
+  const context = { ports, options: OPTIONS, executionArn: 'arn:execution:run-1' };
+  return { clock, ports, context, run: (input: unknown) => simulate(input, clock, ports, OPTIONS) };
+}
+
+describe('the input', () => {
+  it('is a backfill of contacts when empty', () => {
+    expect(parseInput({})).toEqual({
+      mode: 'contacts',
+      dryRun: false,
+      limit: null,
+      maxBacklog: 250,
+      requestBudget: null,
+    });
+  });
+
+  it.each([
+    [{ mode: 'all' }],
+    [{ dryrun: true }],
+    [{ limit: 0 }],
+    [{ maxBacklog: 1e6 }],
+    [{ requestBudget: '5' }],
+    ['tags'],
+    [[]],
+  ])('%j is refused with what it may be', (input) => {
+    expect(() => parseInput(input)).toThrow(InvalidInputError);
+    expect(() => parseInput(input)).toThrow(/for example \{"mode": "contacts"/);
+  });
+});
+
+describe('what a user needs', () => {
+  const need = (user: User, mode: 'contacts' | 'tags' | 'refresh', now = NOON) =>
+    needOf(user, { mapping, mode, catalog: CATALOG, now });
+  const untagged = { ...synced(fresh(1)), crm: { ...synced(fresh(1)).crm, tagIds: [] } };
+  const monthLater = NOON + 20 * 24 * HOUR_MS;
+
+  it.each([
+    ['a user without a contact', fresh(1), 'contacts', NOON, { creates: true, tags: true, requests: 2 }],
+    ['a user without a contact, of no interest to', fresh(1), 'tags', NOON, { kind: 'none' }],
+    ['a user with a contact, of no interest to', synced(fresh(1)), 'contacts', NOON, { kind: 'none' }],
+    [
+      'a contact without tags',
+      untagged,
+      'tags',
+      NOON,
+      { creates: false, updates: false, tags: true, requests: 1 },
+    ],
+    ['a user who is right already', synced(fresh(1)), 'refresh', NOON, { kind: 'none' }],
+    [
+      'a user whom time has changed',
+      synced(fresh(1)),
+      'refresh',
+      monthLater,
+      { updates: false, tags: true, requests: 2 },
+    ],
+    [
+      'a user who has long been inactive',
+      { ...fresh(1), subscription: undefined, lastActiveAt: '2025-01-01' },
+      'refresh',
+      NOON,
+      { kind: 'none' },
+    ],
+    [
+      'a user without a usable email',
+      { ...fresh(1), email: 'x' },
+      'contacts',
+      NOON,
+      { kind: 'rejected', reason: 'no-usable-email' },
+    ],
+  ] as const)('%s: %#', (_, user, mode, now, expected) => {
+    expect(need(user as User, mode, now)).toMatchObject(expected);
+  });
+});
+
+describe('a run of the synthesized state machine', () => {
+  it('sends every user who needs it once, and reports', async () => {
+    const { run, ports } = start(1000, (index) => (index % 4 === 0 ? synced(fresh(index)) : fresh(index)));
+    const { report } = await run({});
+    expect(report).toMatchObject({
+      scanned: 1000,
+      enqueued: 750,
+      skipped: 250,
+      failed: 0,
+      requests: 1500,
+      requestsAtMost: 2250,
+    });
+    expect(new Set(ports.sent.map(({ userId }) => userId)).size).toBe(750);
+    expect(ports.sent).toHaveLength(750);
+  });
+
+  it('keeps the queue short and the consumer busy', async () => {
+    const { run, ports, clock } = start(5000);
+    const backlogs: number[] = [];
+    const { backlog } = ports;
+    ports.backlog = async () => {
+      backlogs.push(await backlog());
+      return backlogs.at(-1) ?? 0;
+    };
+    const { report } = await run({});
+    const seconds = (clock.now - NOON) / 1000;
+    expect(Math.max(...backlogs)).toBeLessThanOrEqual(250);
+    expect(report.requests / (PACE.requestsPerSecond * seconds)).toBeGreaterThan(0.95);
+    expect(backlogs.slice(1, -1).every((waiting) => waiting > 0)).toBe(true);
+  });
+
+  it('of 60,000 users has under 5,000 history events, and waits for the quota of the next day', async () => {
+    const { run, clock } = start(60_000);
+    const { report, historyEvents } = await run({});
+    expect(report).toMatchObject({ enqueued: 60_000, requests: 120_000, executions: 1 });
+    expect(historyEvents[0]).toBeLessThan(5000);
+    expect(new Date(clock.now).toISOString().slice(0, 10)).toBe('2026-06-16');
+  });
+
+  it('goes on as a new execution before its history is full', async () => {
+    const { run } = start(60_000);
+    const { report, historyEvents } = await run({ maxBacklog: 20 });
+    expect(report.enqueued).toBe(60_000);
+    expect(historyEvents.length).toBeGreaterThan(1);
+    expect(report.executions).toBe(historyEvents.length);
+    expect(Math.max(...historyEvents)).toBeLessThan(25_000);
+  });
+
+  it.each([
+    ['limit', { limit: 40 }, 40],
+    ['request budget', { requestBudget: 100 }, 50],
+  ])('stops at its %s', async (_, input, enqueued) => {
+    const { run } = start(500);
+    expect((await run(input)).report.enqueued).toBe(enqueued);
+  });
+
+  it('that is dry sends nothing, waits for nothing, and says what would be done', async () => {
+    const broken = (index: number) => (index % 10 === 0 ? { ...fresh(index), email: 'x' } : fresh(index));
+    const { run, ports, clock } = start(2000, broken);
+    const { report } = await run({ dryRun: true });
+    expect(ports.sent).toEqual([]);
+    expect(clock.now - NOON).toBeLessThan(60_000);
+    expect(report).toMatchObject({
+      dryRun: true,
+      failed: 200,
+      findings: { created: 1800, updated: 0, tagged: 1800, rejected: { 'no-usable-email': 200 } },
+      requests: 3600,
+      requestsAtMost: 5400,
+      secondsAtPace: Math.ceil(3600 / PACE.requestsPerSecond),
+      shareOfDay: 0.0288,
+    });
+  });
+
+  it('over users who are right already costs neither a message nor a request', async () => {
+    const { run, ports } = start(1000, (index) => synced(fresh(index)));
+    for (const mode of ['contacts', 'tags', 'refresh']) {
+      expect((await run({ mode })).report).toMatchObject({ enqueued: 0, requests: 0, skipped: 1000 });
+    }
+    expect(ports.sent).toEqual([]);
+  });
+});
+
+describe('a run that is disturbed', () => {
+  it('refuses to start beside another', async () => {
+    const { context, ports } = start(1000);
+    await plan({}, context);
+    ports.running.add('arn:execution:run-1');
+    await expect(plan({}, { ...context, executionArn: 'arn:execution:run-2' })).rejects.toThrow(
+      AlreadyRunningError,
+    );
+  });
+
+  it('takes over from one that was stopped, and that one cannot go on', async () => {
+    const { context } = start(1000);
+    const first = await plan({}, context);
+    const second = { ...context, executionArn: 'arn:execution:run-2' };
+    expect((await plan({}, second)).runId).toBe('run-2');
+    await expect(feedPage(first, context)).rejects.toThrow(SupersededError);
+  });
+
+  it('loses nobody when a feeder dies between sending and recording: the page is fed again', async () => {
+    const { context, ports, clock } = start(1000);
+    const planned = await plan({}, context);
+    await feedPage(planned, context);
+    clock.now += 60_000;
+    let run: Run = await feedPage(planned, context);
+    while (run.next !== 'report') {
+      clock.now += run.waitSeconds * 1000;
+      run = await feedPage(run, context);
+    }
+    await report(run, context);
+    expect(new Set(ports.sent.map(({ userId }) => userId)).size).toBe(1000);
+    expect(await ports.owner()).toBeUndefined();
+  });
+
+  it('that is continued hands itself over to the new execution', async () => {
+    const { context, ports } = start(1000);
+    const run = await feedPage(await plan({}, context), context);
+    const continued = await continueRun(run, context);
+    expect(ports.started).toMatchObject([
+      { name: 'run-1-2', input: { cursor: run.cursor, pages: 0, executions: 2 } },
+    ]);
+    expect(await ports.owner()).toEqual({ runId: 'run-1', executionArn: continued.continuedIn });
+    await feedPage(continued, { ...context, executionArn: continued.continuedIn });
+  });
+
+  it('does not count requests too low when it cannot send', async () => {
+    const { context, ports } = start(100);
+    const planned = await plan({}, context);
+    ports.send = async () => {
+      throw new Error('throttled');
+    };
+    await expect(feedPage(planned, context)).rejects.toThrow('throttled');
+    expect((await ports.spend(0, NOON)).day).toBe(200);
+  });
+});

@@ -1,0 +1,99 @@
+import { App } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { StateMachine } from 'aws-local-stepfunctions';
+import * as z from 'zod';
+import { parseConfig } from '../../../infra/config.ts';
+import { UserSyncStack } from '../../../infra/user-sync-stack.ts';
+import type { Report, Run } from '../../../lambdas/backfill/run.ts';
+import { continueRun, feedPage, plan, report, type StepContext } from '../../../lambdas/backfill/steps.ts';
+import type { JumpingClock, MemoryPorts } from './memory-ports.ts';
+
+/** The state machine's definition as it is synthesized, with names in the place of ARNs. */
+export function synthesizedDefinition(): Record<string, unknown> {
+  const app = new App({ context: { 'aws:cdk:bundling-stacks': [] }, analyticsReporting: false });
+  const template = Template.fromStack(new UserSyncStack(app, 'UserSync', { config: parseConfig({}) }));
+  const [machine] = Object.values(template.findResources('AWS::StepFunctions::StateMachine'));
+  const parts: unknown[] = machine?.['Properties'].DefinitionString['Fn::Join'][1];
+  return JSON.parse(parts.map((part) => (typeof part === 'string' ? part : 'aws')).join(''));
+}
+
+const stepOf = z.object({
+  Payload: z.object({ step: z.enum(['plan', 'feed', 'continue', 'report']), input: z.unknown() }),
+});
+
+/** Events that Step Functions writes for a state: a task has three more than its entry and its exit (AWS docs). */
+const EVENTS: Readonly<Record<string, number>> = { Task: 5, Choice: 2, Wait: 2, Succeed: 2, Pass: 2 };
+
+export interface SimulatedRun {
+  report: Report;
+  /** History events of each execution. */
+  historyEvents: number[];
+  pages: number;
+}
+
+/**
+ * Runs the synthesized definition with the real steps and a clock that jumps over every wait. A continued run goes on in a
+ * new execution, as on AWS.
+ *
+ * @param pageMs how long a page takes, in milliseconds.
+ */
+export async function simulate(
+  input: unknown,
+  clock: JumpingClock,
+  ports: MemoryPorts,
+  options: StepContext['options'],
+  pageMs = 1500,
+): Promise<SimulatedRun> {
+  const definition = synthesizedDefinition();
+  const states = definition['States'] as Record<string, { Type: string }>;
+  const historyEvents: number[] = [];
+  let pages = 0;
+  let next: { name: string; input: unknown } | undefined = { name: 'run-1', input };
+  let last: Run | Report | undefined;
+  while (next) {
+    const execution: { name: string; input: unknown } = next;
+    const context: StepContext = { ports, options, executionArn: `arn:execution:${execution.name}` };
+    let events = 2;
+    const handle = async (parameters: unknown) => {
+      const { step, input } = stepOf.parse(parameters).Payload;
+      const run = input as Run;
+      if (step === 'feed') {
+        pages++;
+        clock.now += run.waitSeconds * 1000 + pageMs;
+      }
+      const steps = { plan, feed: feedPage, continue: continueRun, report } as Record<
+        typeof step,
+        (input: never, context: StepContext) => Promise<Run | Report>
+      >;
+      last = await steps[step](input as never, context);
+      return { Payload: JSON.parse(JSON.stringify(last)) };
+    };
+    ports.running.add(context.executionArn);
+    const names = Object.entries(states);
+    const machine = new StateMachine(definition as never, {
+      validationOptions: { checkPaths: true, checkArn: false },
+    });
+    const { result, eventLogs } = machine.run(execution.input as never, {
+      overrides: {
+        taskResourceLocalHandlers: Object.fromEntries(
+          names.filter(([, { Type }]) => Type === 'Task').map(([name]) => [name, handle]),
+        ),
+        waitTimeOverrides: Object.fromEntries(
+          names.filter(([, { Type }]) => Type === 'Wait').map(([name]) => [name, 0]),
+        ),
+      },
+      context: { Execution: { Id: context.executionArn }, StateMachine: { Id: 'arn:machine' } } as never,
+    });
+    const count = (async () => {
+      for await (const log of eventLogs) {
+        if (log.type === 'StateEntered' && 'state' in log) events += EVENTS[log.state.type] ?? 2;
+      }
+    })();
+    await result;
+    await count;
+    ports.running.delete(context.executionArn);
+    historyEvents.push(events);
+    next = ports.started.shift();
+  }
+  return { report: last as Report, historyEvents, pages };
+}
