@@ -50,6 +50,10 @@ const configSchema = group({
     url: crmUrl.default('https://api.infusionsoft.com'),
     /** Requests a second that this system may make: the contract's limit, or less if other programs share it. */
     requestsPerSecond: z.number().min(2).max(1000).default(25),
+    /** Requests a day (UTC) of the contract. */
+    requestsPerDay: z.int().positive().default(125_000),
+    /** Requests a month (UTC) of the contract. */
+    requestsPerMonth: z.int().positive().default(3_750_000),
     /** 95th percentile of the CRM's answer time: environments follow from it, see `shared/quota/pace.ts`. */
     latencyP95Ms: z.number().positive().max(30_000).default(400),
     /** How much longer than a second the pace's window is, since a network may bend two requests together. */
@@ -75,6 +79,14 @@ const configSchema = group({
       path: ['streamArn'],
     })
     .optional(),
+  backfill: group({
+    /** When active users are looked at again, as EventBridge Scheduler writes it (UTC), or `off`. */
+    refreshSchedule: text(/^(off|cron\(.+\)|rate\(.+\))$/, 'must be cron(…), rate(…) or off').default(
+      'cron(0 3 * * ? *)',
+    ),
+    /** Part of the day's and the month's limit that backfills leave for live changes, from 0 to 1. */
+    liveReserve: z.number().min(0).max(0.95).default(0.2),
+  }).prefault({}),
   /** The contact of a deleted user: `mark` takes the managed tags off and puts "Account Deleted" on. */
   deletionPolicy: z.enum(['mark', 'untag', 'leave', 'delete']).default('mark'),
   /**

@@ -1,5 +1,6 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
+import { Backfill } from './backfill.ts';
 import { ChangeFeed } from './change-feed.ts';
 import type { Config } from './config.ts';
 import { ContactSync } from './contact-sync.ts';
@@ -15,6 +16,7 @@ export interface UserSyncStackProps extends StackProps {
  * The whole system:
  *
  *     user table ──stream──▶ diff-user ──FIFO queue──▶ sync-contact ──▶ CRM
+ *     user table ──scan──▶ backfill ───────┘
  */
 export class UserSyncStack extends Stack {
   constructor(scope: Construct, id: string, { config, ...props }: UserSyncStackProps) {
@@ -26,6 +28,13 @@ export class UserSyncStack extends Stack {
     const contactSync = new ContactSync(this, 'ContactSync', { config, userTable, syncTable, secret });
     const changeFeed = new ChangeFeed(this, 'ChangeFeed', { config, userTable, queue: contactSync.queue });
 
+    const backfill = new Backfill(this, 'Backfill', {
+      config,
+      userTable,
+      syncTable,
+      queue: contactSync.queue,
+    });
+
     const outputs = {
       UserTableName: userTable.tableName,
       SyncTableName: syncTable.tableName,
@@ -35,6 +44,7 @@ export class UserSyncStack extends Stack {
       SecretArn: secret.secretArn,
       DiffUserFunctionName: changeFeed.diffUser.functionName,
       SyncContactFunctionName: contactSync.syncContact.functionName,
+      BackfillStateMachineArn: backfill.stateMachine.stateMachineArn,
       RefreshCatalogCommand:
         `aws sqs send-message --queue-url ${contactSync.queue.queueUrl} --message-group-id catalog ` +
         `--message-deduplication-id "$(date +%s)" --message-body '{"version":1,"kind":"refresh-catalog"}'`,

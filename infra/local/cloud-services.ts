@@ -1,9 +1,10 @@
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { SecretStore } from './emulators/secret-store.ts';
 import type { EventSource } from './event-sources/event-source.ts';
 import type { LambdaFunction } from './lambda/lambda-function.ts';
+import type { LocalStateMachine } from './state-machines/state-machine.ts';
 
 /** A queue as an event source or a failure destination needs to know it. */
 export interface QueueDescription {
@@ -20,6 +21,10 @@ export interface CloudServices {
   streams: DynamoDBStreamsClient;
   sqs: SQSClient;
   secrets: SecretStore;
+  /** By ARN. */
+  stateMachines: Map<string, LocalStateMachine>;
+  /** Items that a table has before the stack, by the beginning of its logical id. */
+  existingItems: Readonly<Record<string, Iterable<Record<string, AttributeValue>>>>;
   /** Directories of the bundles, by S3 key. */
   assets: ReadonlyMap<string, string>;
   /** Environment variables that an SDK client needs to find this cloud. */

@@ -16,6 +16,11 @@ export interface LocalCloudOptions {
   secrets?: Readonly<Record<string, string>>;
   /** Values that take the place of those in the template, for environment variables of its functions. */
   variables?: Readonly<Record<string, string>>;
+  /**
+   * Items that a table has before the stack, by the beginning of its logical id. Its stream is enabled after them, so they are
+   * in no stream: as when a stack is deployed onto a table in use.
+   */
+  existingItems?: CloudServices['existingItems'];
   /** Told each line that a function writes, and each error of an invocation. */
   log?: (entry: { functionName: string; line: string }) => void;
 }
@@ -48,6 +53,7 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
     region: stack.region,
     assets: stack.assets,
     overrides,
+    existingItems: options.existingItems ?? {},
     log: options.log ?? (() => undefined),
     queues: new Map(),
     streamArns: new Set(),

@@ -7,7 +7,7 @@ const userMessageSchema = z.object({
   kind: z.literal('user'),
   userId: z.string().min(1),
   /** Why the user should be looked at; `resync`: somebody removed the user's `crm` map. */
-  cause: z.enum(['created', 'changed', 'deleted', 'resync']),
+  cause: z.enum(['created', 'changed', 'deleted', 'resync', 'backfill']),
   /** When the change was made, in ISO 8601. */
   changedAt: z.iso.datetime(),
   /** What changed, by name: for people who read the queue. The consumer works it out anew. */

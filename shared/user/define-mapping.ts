@@ -39,6 +39,11 @@ export interface Mapping {
   contact: Readonly<Record<StandardField, Value<string>>>;
   customFields: Readonly<Record<string, CustomField>>;
   tagGroups: readonly TagGroup[];
+  /**
+   * Whether a user is one whose tags time alone may change: those are looked at again by the daily refresh
+   * (`now` in epoch milliseconds).
+   */
+  isActive(user: User, now: number): boolean;
   /** The tag that a contact gets when its user is deleted, and its meaning in words. */
   deletedTag: { name: string; description: string };
 }

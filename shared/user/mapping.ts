@@ -90,6 +90,11 @@ export const mapping: Mapping = {
     'Program Week': { type: 'WholeNumber', value: (user) => user.progress?.week },
     'Workouts Completed': { type: 'WholeNumber', value: (user) => user.progress?.workoutsCompleted },
   },
+  // Past 30 days of inactivity no tag changes by itself any more; two weeks of slack for a refresh that did not run.
+  isActive: ({ lastActiveAt, subscription }, now) =>
+    subscription?.status === 'trial' ||
+    subscription?.status === 'active' ||
+    (lastActiveAt !== undefined && now - Date.parse(lastActiveAt) < 45 * DAY_MS),
   tagGroups: [appUser, subscription, program, activity],
   deletedTag: { name: 'Account Deleted', description: 'Deleted the account in the app' },
 };

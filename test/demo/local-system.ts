@@ -1,5 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { ConfigInput } from '../../infra/config.ts';
 import { type LocalCloud, startLocalCloud } from '../../infra/local/local-cloud.ts';
@@ -24,6 +25,8 @@ export interface LocalSystemOptions {
   settings: ConfigInput;
   /** Key for the CRM. */
   token: string;
+  /** Users that were in the table before the stack: they are in no stream. */
+  existingUsers?: readonly Record<string, AttributeValue>[];
 }
 
 const DIRECTORY = fileURLToPath(new URL('../../.local/', import.meta.url));
@@ -32,7 +35,11 @@ const DIRECTORY = fileURLToPath(new URL('../../.local/', import.meta.url));
  * Synthesizes the stack and runs it.
  * @throws ConfigError for wrong settings; when Java is missing, with the way out.
  */
-export async function startLocalSystem({ settings, token }: LocalSystemOptions): Promise<LocalSystem> {
+export async function startLocalSystem({
+  settings,
+  token,
+  existingUsers = [],
+}: LocalSystemOptions): Promise<LocalSystem> {
   mkdirSync(DIRECTORY, { recursive: true });
   const outdir = mkdtempSync(`${DIRECTORY}assembly-`);
   const removeAssembly = () => rmSync(outdir, { recursive: true, force: true });
@@ -46,6 +53,7 @@ export async function startLocalSystem({ settings, token }: LocalSystemOptions):
       { outdir },
     ),
     secrets: { [secretName]: JSON.stringify({ kind: 'service-account-key', key: token }) },
+    existingItems: { Users: existingUsers },
     log({ functionName, line }) {
       logs.push(`${functionName} ${line}`);
       metrics.read(line);

@@ -6,6 +6,7 @@ import { startDynamoDbLocal } from './dynamodb-local.ts';
 import type { SecretStore } from './secret-store.ts';
 import { startSecretsManager } from './secrets-manager.ts';
 import { startSqsServer } from './sqs-server.ts';
+import { type StepFunctions, startStepFunctions } from './step-functions.ts';
 
 /** The services of the cloud that functions call, each on a free port of 127.0.0.1. */
 export interface Emulators {
@@ -13,6 +14,8 @@ export interface Emulators {
   streams: DynamoDBStreamsClient;
   sqs: SQSClient;
   secrets: SecretStore;
+  /** By ARN. */
+  stateMachines: StepFunctions['machines'];
   /** Environment variables with which an SDK client in any process finds them. */
   environment: Readonly<Record<string, string>>;
   stop(): Promise<void>;
@@ -28,6 +31,7 @@ export async function startEmulators(region: string, onDeath: (error: Error) => 
   const dynamodbLocal = await startDynamoDbLocal(onDeath);
   const sqsServer = await startSqsServer(region);
   const secretsManager = await startSecretsManager();
+  const stepFunctions = await startStepFunctions();
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = FAKE_CREDENTIALS;
   const client = { region, credentials: { accessKeyId, secretAccessKey } };
   const dynamodb = new DynamoDBClient({ ...client, endpoint: dynamodbLocal.endpoint });
@@ -38,6 +42,7 @@ export async function startEmulators(region: string, onDeath: (error: Error) => 
     streams,
     sqs,
     secrets: secretsManager.store,
+    stateMachines: stepFunctions.machines,
     environment: {
       ...FAKE_CREDENTIALS,
       AWS_REGION: region,
@@ -46,8 +51,10 @@ export async function startEmulators(region: string, onDeath: (error: Error) => 
       AWS_ENDPOINT_URL_DYNAMODB_STREAMS: dynamodbLocal.endpoint,
       AWS_ENDPOINT_URL_SQS: sqsServer.endpoint,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.endpoint,
+      AWS_ENDPOINT_URL_SFN: stepFunctions.endpoint,
     },
     async stop() {
+      await stepFunctions.stop();
       for (const each of [dynamodb, streams, sqs]) each.destroy();
       await Promise.all([dynamodbLocal.stop(), sqsServer.stop(), secretsManager.stop()]);
     },

@@ -4,6 +4,7 @@ import { lambdaFunction } from './function.ts';
 import { queue } from './queue.ts';
 import { meaninglessType, type ResourceType } from './resource-type.ts';
 import { secret } from './secret.ts';
+import { stateMachine } from './state-machine.ts';
 import { table } from './table.ts';
 
 /** All types of resources that a template may have here. A further one: a file beside this one, and a line in this table. */
@@ -13,6 +14,7 @@ export const RESOURCE_TYPES: ReadonlyMap<string, ResourceType> = new Map([
   ['AWS::Lambda::Function', lambdaFunction],
   ['AWS::SecretsManager::Secret', secret],
   ['AWS::SQS::Queue', queue],
+  ['AWS::StepFunctions::StateMachine', stateMachine],
 
   ['AWS::IAM::Policy', meaninglessType('there is no access control')],
   [
@@ -29,5 +31,6 @@ export const RESOURCE_TYPES: ReadonlyMap<string, ResourceType> = new Map([
       attributes: { Arn: arnOf('logs', services.region, `log-group:${physicalName}:*`) },
     })),
   ],
+  ['AWS::Scheduler::Schedule', meaninglessType('nothing here lasts until a schedule is due')],
   ['AWS::SQS::QueuePolicy', meaninglessType('there is no access control')],
 ]);

@@ -2,10 +2,12 @@ import {
   CreateTableCommand,
   type CreateTableCommandInput,
   DescribeTableCommand,
+  UpdateTableCommand,
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
 import { z } from 'zod';
 import { meaningless } from '../assembly/meaningless.ts';
+import { fillTable } from './fill-table.ts';
 import { resourceType } from './resource-type.ts';
 
 const keySchema = z.array(z.strictObject({ AttributeName: z.string(), KeyType: z.enum(['HASH', 'RANGE']) }));
@@ -52,7 +54,7 @@ const properties = z.strictObject({
 });
 
 /** `AWS::DynamoDB::Table`, in DynamoDB Local. */
-export const table = resourceType(properties, async (table, { services, physicalName }) => {
+export const table = resourceType(properties, async (table, { logicalId, services, physicalName }) => {
   const { TableName = physicalName, StreamSpecification, TimeToLiveSpecification } = table;
   const withoutThroughput = ({ IndexName, KeySchema, Projection }: z.output<typeof index>) => ({
     IndexName,
@@ -69,9 +71,14 @@ export const table = resourceType(properties, async (table, { services, physical
     KeySchema: table.KeySchema,
     GlobalSecondaryIndexes: table.GlobalSecondaryIndexes?.map(withoutThroughput),
     LocalSecondaryIndexes: table.LocalSecondaryIndexes?.map(withoutThroughput),
-    StreamSpecification: StreamSpecification && { StreamEnabled: true, ...StreamSpecification },
   };
   await services.dynamodb.send(new CreateTableCommand(input));
+  const [, existing] = Object.entries(services.existingItems).find(([id]) => logicalId.startsWith(id)) ?? [];
+  if (existing) await fillTable(services.dynamodb, TableName, existing);
+  if (StreamSpecification) {
+    const specification = { StreamEnabled: true, ...StreamSpecification };
+    await services.dynamodb.send(new UpdateTableCommand({ TableName, StreamSpecification: specification }));
+  }
   if (TimeToLiveSpecification)
     await services.dynamodb.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }));
   const { Table } = await services.dynamodb.send(new DescribeTableCommand({ TableName }));

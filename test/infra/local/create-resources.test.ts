@@ -46,6 +46,8 @@ async function create(
     streamArns: new Set(),
     functions: new Map(),
     eventSources: new Map(),
+    stateMachines: new Map(),
+    existingItems: {},
   };
   const stack = {
     name: `stack${stacks++}`,

@@ -1,0 +1,172 @@
+import { ArnFormat, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import { Schedule, ScheduleExpression, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler';
+import { StepFunctionsStartExecution } from 'aws-cdk-lib/aws-scheduler-targets';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import {
+  Choice,
+  Condition,
+  DefinitionBody,
+  JsonPath,
+  LogLevel,
+  StateMachine,
+  Succeed,
+  TaskInput,
+  Wait,
+  WaitTime,
+} from 'aws-cdk-lib/aws-stepfunctions';
+import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
+import { Construct } from 'constructs';
+import { paceFor } from '../shared/quota/pace.ts';
+import type { Config } from './config.ts';
+import { NodeFunction } from './node-function.ts';
+import type { SyncTable } from './sync-table.ts';
+import type { UserTable } from './user-table.ts';
+
+export interface BackfillProps {
+  config: Config;
+  userTable: UserTable;
+  syncTable: SyncTable;
+  /** The queue of the live changes too. */
+  queue: IQueue;
+}
+
+/** Existing users → messages in the same queue, as fast as the quota and the live changes allow. */
+export class Backfill extends Construct {
+  readonly stateMachine: StateMachine;
+
+  constructor(scope: Construct, id: string, { config, userTable, syncTable, queue }: BackfillProps) {
+    super(scope, id);
+    const stateMachineName = `${config.stackName}-backfill`;
+    const feeder = new NodeFunction(this, 'Feeder', {
+      folder: 'backfill',
+      description: 'Steps of the backfill: looks for users who need it and sends them to the queue',
+      timeout: Duration.seconds(60),
+      memorySize: 512,
+      environment: feederEnvironment({ config, userTable, syncTable, queue }),
+      config,
+    });
+    feeder.allow(['dynamodb:Scan', 'dynamodb:DescribeTable'], userTable.tableArn);
+    feeder.allow(
+      ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'],
+      syncTable.tableArn,
+    );
+    feeder.allow(['sqs:SendMessage', 'sqs:GetQueueAttributes'], queue.queueArn);
+    const arnOf = (resource: string, resourceName: string) =>
+      Stack.of(this).formatArn({
+        service: 'states',
+        resource,
+        resourceName,
+        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      });
+    feeder.allow(['states:StartExecution'], arnOf('stateMachine', stateMachineName));
+    feeder.allow(['states:DescribeExecution'], arnOf('execution', `${stateMachineName}:*`));
+
+    this.stateMachine = new StateMachine(this, 'StateMachine', {
+      stateMachineName,
+      comment:
+        'Brings existing users into the CRM. Input: {"mode": "contacts" | "tags" | "refresh", "dryRun": false}',
+      definitionBody: DefinitionBody.fromChainable(this.definition(feeder)),
+      tracingEnabled: true,
+      logs: {
+        destination: new LogGroup(this, 'Logs', {
+          // Step Functions takes log groups by this prefix without a longer resource policy for each.
+          logGroupName: `/aws/vendedlogs/states/${stateMachineName}`,
+          retention: config.logRetentionDays,
+          removalPolicy: RemovalPolicy.DESTROY,
+        }),
+        level: LogLevel.ERROR,
+      },
+    });
+    if (config.backfill.refreshSchedule !== 'off') this.refreshBy(config.backfill.refreshSchedule);
+  }
+
+  /** plan → feed → wait, feed, wait, … → report. The output of every state is the run so far. */
+  private definition(feeder: NodeFunction): Choice {
+    const step = (id: string, name: string, comment: string) =>
+      new LambdaInvoke(this, id, {
+        lambdaFunction: feeder,
+        comment,
+        payload: TaskInput.fromObject({
+          step: name,
+          input: JsonPath.entirePayload,
+          executionArn: JsonPath.stringAt('$$.Execution.Id'),
+          stateMachineArn: JsonPath.stringAt('$$.StateMachine.Id'),
+        }),
+        outputPath: '$.Payload',
+        retryOnServiceExceptions: true,
+      });
+    const wait = (id: string, comment: string) =>
+      new Wait(this, id, { time: WaitTime.secondsPath('$.waitSeconds'), comment }).next(feed);
+
+    const feed = step(
+      'Feed a page',
+      'feed',
+      'Sends the next users who need it, until the queue holds enough',
+    );
+    // Whatever the failure, the same page can be fed again: a message more does no harm.
+    feed.addRetry({
+      errors: [
+        'Lambda.Unknown',
+        'Lambda.TooManyRequestsException',
+        'Error',
+        'TimeoutError',
+        'ThrottlingException',
+      ],
+      interval: Duration.seconds(5),
+      backoffRate: 2,
+      maxAttempts: 8,
+      maxDelay: Duration.minutes(5),
+    });
+    const goOn = step(
+      'Go on as a new execution',
+      'continue',
+      'Before the history of this one is full (25,000 events)',
+    );
+    const report = step('Report', 'report', 'What the run came to: the output of the execution');
+    const next = new Choice(this, 'What next?', { comment: 'As the feeder decided' });
+    feed.next(
+      next
+        .when(Condition.stringEquals('$.next', 'feed'), feed)
+        .when(
+          Condition.stringEquals('$.next', 'drain'),
+          wait('Wait while the queue drains', 'As long as the backlog takes at the pace of the CRM'),
+        )
+        .when(
+          Condition.stringEquals('$.next', 'quota'),
+          wait('Wait for the quota', 'Until the day or the month begins anew (UTC)'),
+        )
+        .when(Condition.stringEquals('$.next', 'continue'), goOn.next(new Succeed(this, 'Continued')))
+        .otherwise(report.next(new Succeed(this, 'Done'))),
+    );
+    return new Choice(this, 'New or continued?', { comment: 'A continued run brings where it stands' })
+      .when(Condition.isPresent('$.runId'), feed)
+      .otherwise(
+        step('Plan the run', 'plan', 'Checks the input, and that no other backfill runs').next(feed),
+      );
+  }
+
+  private refreshBy(expression: string): void {
+    new Schedule(this, 'DailyRefresh', {
+      description: 'Looks at active users again: some tags depend on time alone',
+      schedule: ScheduleExpression.expression(expression),
+      target: new StepFunctionsStartExecution(this.stateMachine, {
+        input: ScheduleTargetInput.fromObject({ mode: 'refresh' }),
+        retryAttempts: 3,
+      }),
+    });
+  }
+}
+
+function feederEnvironment({ config, userTable, syncTable, queue }: BackfillProps): Record<string, string> {
+  const { environments, requestsPerWindow, windowMs } = paceFor(config.crm);
+  return {
+    USER_TABLE: userTable.tableName,
+    SYNC_TABLE: syncTable.tableName,
+    SYNC_QUEUE_URL: queue.queueUrl,
+    REQUESTS_PER_SECOND: String((environments * requestsPerWindow * 1000) / windowMs),
+    REQUESTS_PER_DAY: String(config.crm.requestsPerDay),
+    REQUESTS_PER_MONTH: String(config.crm.requestsPerMonth),
+    LIVE_RESERVE: String(config.backfill.liveReserve),
+  };
+}

@@ -1,0 +1,50 @@
+import {
+  type AttributeValue,
+  BatchWriteItemCommand,
+  type BatchWriteItemCommandOutput,
+  type DynamoDBClient,
+  type WriteRequest,
+} from '@aws-sdk/client-dynamodb';
+
+type Item = Record<string, AttributeValue>;
+
+/** Items of one BatchWriteItem (Amazon DynamoDB quotas), and how many of those are under way at a time. */
+const BATCH = 25;
+const WRITERS = 8;
+
+/** Writes items into a table, several batches at a time. */
+export async function fillTable(
+  client: DynamoDBClient,
+  tableName: string,
+  items: Iterable<Item>,
+): Promise<void> {
+  const batches = batchesOf(items);
+  const write = async () => {
+    for (const batch of batches) await writeBatch(client, tableName, batch);
+  };
+  await Promise.all(Array.from({ length: WRITERS }, write));
+}
+
+async function writeBatch(client: DynamoDBClient, tableName: string, items: readonly Item[]): Promise<void> {
+  let requests: Record<string, WriteRequest[]> | undefined = {
+    [tableName]: items.map((Item) => ({ PutRequest: { Item } })),
+  };
+  while (requests && Object.keys(requests).length > 0) {
+    const written: BatchWriteItemCommandOutput = await client.send(
+      new BatchWriteItemCommand({ RequestItems: requests }),
+    );
+    requests = written.UnprocessedItems;
+  }
+}
+
+function* batchesOf(items: Iterable<Item>): Generator<Item[]> {
+  let batch: Item[] = [];
+  for (const item of items) {
+    batch.push(item);
+    if (batch.length === BATCH) {
+      yield batch;
+      batch = [];
+    }
+  }
+  if (batch.length > 0) yield batch;
+}

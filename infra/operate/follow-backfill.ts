@@ -1,0 +1,113 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  DescribeExecutionCommand,
+  GetExecutionHistoryCommand,
+  paginateListStateMachines,
+  type SFNClient,
+  StartExecutionCommand,
+} from '@aws-sdk/client-sfn';
+import * as z from 'zod';
+import type { Report, Run } from '../../lambdas/backfill/run.ts';
+
+/** The execution ended without a report. The message says why and what to do. */
+export class BackfillFailedError extends Error {
+  override name = 'BackfillFailedError';
+}
+
+/** Where a run stands, as its executions tell. */
+export interface BackfillProgress {
+  executionArn: string;
+  run: Run;
+}
+
+export interface FinishedBackfill {
+  report: Report;
+  /** Events in the history of each of its executions. */
+  historyEvents: number[];
+}
+
+const runSchema = z.looseObject({ runId: z.string(), next: z.string() });
+const continuedSchema = z.looseObject({ continuedIn: z.string() });
+/** Enough of the newest events to hold the exit of a task. */
+const NEWEST_EVENTS = 20;
+
+/**
+ * The state machine of a stack.
+ * @throws BackfillFailedError when the account and region have none of that name.
+ */
+export async function findStateMachine(sfn: SFNClient, stackName: string): Promise<string> {
+  const name = `${stackName}-backfill`;
+  for await (const { stateMachines = [] } of paginateListStateMachines({ client: sfn }, {})) {
+    const found = stateMachines.find((machine) => machine.name === name);
+    if (found?.stateMachineArn) return found.stateMachineArn;
+  }
+  throw new BackfillFailedError(
+    `There is no state machine ${name} in this account and region. Deploy the stack, or name it with --stack.`,
+  );
+}
+
+/** Starts a backfill. @returns the ARN of its execution. */
+export async function startBackfill(
+  sfn: SFNClient,
+  stateMachineArn: string,
+  input: unknown,
+): Promise<string> {
+  const { executionArn } = await sfn.send(
+    new StartExecutionCommand({ stateMachineArn, input: JSON.stringify(input) }),
+  );
+  if (!executionArn) throw new BackfillFailedError('Step Functions told no ARN of the execution');
+  return executionArn;
+}
+
+/**
+ * Follows a backfill to its end, also where it goes on as a new execution.
+ *
+ * @param everyMs how often to look, in milliseconds.
+ * @throws BackfillFailedError with the reason when it fails or is stopped.
+ */
+export async function followBackfill(
+  sfn: SFNClient,
+  firstArn: string,
+  everyMs: number,
+  onProgress: (progress: BackfillProgress) => void,
+): Promise<FinishedBackfill> {
+  const historyEvents: number[] = [];
+  let executionArn = firstArn;
+  for (;;) {
+    const { status, output, error, cause } = await sfn.send(new DescribeExecutionCommand({ executionArn }));
+    const { events = [] } = await sfn.send(
+      new GetExecutionHistoryCommand({ executionArn, reverseOrder: true, maxResults: NEWEST_EVENTS }),
+    );
+    if (status === 'SUCCEEDED') {
+      historyEvents.push(Number(events[0]?.id ?? 0));
+      const result: unknown = JSON.parse(output ?? '{}');
+      const continued = continuedSchema.safeParse(result);
+      if (!continued.success) return { report: result as Report, historyEvents };
+      executionArn = continued.data.continuedIn;
+      continue;
+    }
+    if (status !== 'RUNNING' && status !== 'PENDING_REDRIVE') {
+      throw new BackfillFailedError(
+        `The backfill ended as ${status}: ${[error, messageOf(cause)].filter(Boolean).join(': ')}`,
+      );
+    }
+    const newest = events.find((event) => event.stateExitedEventDetails?.output)?.stateExitedEventDetails
+      ?.output;
+    const run: unknown = newest === undefined ? undefined : JSON.parse(newest);
+    if (runSchema.safeParse(run).success) onProgress({ executionArn, run: run as Run });
+    await sleep(everyMs);
+  }
+}
+
+/** A function's failure is told as JSON with a message in it. */
+function messageOf(cause: string | undefined): string | undefined {
+  try {
+    return (
+      z.looseObject({ errorMessage: z.string() }).safeParse(JSON.parse(cause ?? '')).data?.errorMessage ??
+      cause
+    );
+  } catch (error) {
+    if (error instanceof SyntaxError) return cause;
+    throw error;
+  }
+}

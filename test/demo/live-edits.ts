@@ -1,0 +1,46 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import ky from 'ky';
+import type { User } from '../../shared/user/user.ts';
+import type { ReadableContact } from '../simulator/admin-routes.ts';
+import type { App } from './app.ts';
+
+/** Times from the write in the table until the CRM shows it, in milliseconds. */
+export interface LiveLatency {
+  p50: number;
+  p99: number;
+}
+
+const POLL_MS = 100;
+const PATIENCE_MS = 120_000;
+
+/**
+ * Edits users while something else goes on, evenly over a time, and measures how long the CRM takes to show each edit.
+ * @throws Error when one does not arrive within two minutes.
+ */
+export async function liveEdits(
+  app: App,
+  crmUrl: string,
+  users: readonly User[],
+  overMs: number,
+): Promise<LiveLatency> {
+  const latencies = await Promise.all(
+    users.map(async ({ userId, email = '' }, index) => {
+      await sleep((overMs * index) / users.length);
+      const firstName = `Live ${index}`;
+      const written = performance.now();
+      await app.edit(userId, { firstName });
+      while (performance.now() - written < PATIENCE_MS) {
+        const found = ky
+          .get(`${crmUrl}/_simulator/contacts`, { searchParams: { email } })
+          .json<ReadableContact[]>();
+        if ((await found)[0]?.values['given_name'] === firstName) return performance.now() - written;
+        await sleep(POLL_MS);
+      }
+      throw new Error(`The edit of ${userId} did not arrive within ${PATIENCE_MS / 1000} s`);
+    }),
+  );
+  const sorted = latencies.sort((a, b) => a - b);
+  const at = (part: number) =>
+    Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0);
+  return { p50: at(0.5), p99: at(0.99) };
+}
