@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { properties, readable, resources, templateWith } from './template-with.ts';
 
-const FUNCTIONS = ['ChangeFeedDiffUser', 'ContactSyncSyncContact'];
+const FUNCTIONS = ['BackfillFeeder', 'ChangeFeedDiffUser', 'ContactSyncSyncContact'];
+const FOLDERS: Readonly<Record<string, string>> = {
+  BackfillFeeder: 'backfill',
+  ChangeFeedDiffUser: 'diff-user',
+  ContactSyncSyncContact: 'sync-contact',
+};
 
 describe.each(FUNCTIONS)('function %s', (id) => {
   const template = templateWith({ logLevel: 'DEBUG', logRetentionDays: 7 });
@@ -30,7 +35,7 @@ describe.each(FUNCTIONS)('function %s', (id) => {
   it('tells Powertools and Node what they need to know', () => {
     expect(definition['Environment']).toMatchObject({
       Variables: {
-        POWERTOOLS_SERVICE_NAME: id.endsWith('DiffUser') ? 'diff-user' : 'sync-contact',
+        POWERTOOLS_SERVICE_NAME: FOLDERS[id],
         POWERTOOLS_METRICS_NAMESPACE: 'UserSync',
         POWERTOOLS_LOG_LEVEL: 'DEBUG',
         NODE_OPTIONS: '--enable-source-maps',
@@ -39,7 +44,7 @@ describe.each(FUNCTIONS)('function %s', (id) => {
   });
 });
 
-it('there are two functions, and no log group without an end', () => {
+it('there are three functions, and no log group without an end', () => {
   const template = templateWith();
   expect(Object.keys(resources(template, 'AWS::Lambda::Function')).toSorted()).toEqual(FUNCTIONS);
   for (const { Properties } of Object.values(resources(template, 'AWS::Logs::LogGroup')))

@@ -42,6 +42,19 @@ describe('permissions', () => {
     ]);
   });
 
+  it('let the backfill scan users, keep its place, fill the queue, and go on as a new execution', () => {
+    const EXECUTIONS = 'arn:AWS::Partition:states:AWS::Region:AWS::AccountId';
+    expect(permissions(template, 'BackfillFeeder')).toEqual([
+      ['BackfillFeederLogs.Arn', ...LOG],
+      TRACE,
+      ['UsersTable.Arn', 'dynamodb:Scan', 'dynamodb:DescribeTable'],
+      ['SyncTable.Arn', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'],
+      ['ContactSyncQueue.Arn', 'sqs:SendMessage', 'sqs:GetQueueAttributes'],
+      [`${EXECUTIONS}:stateMachine:user-sync-backfill`, 'states:StartExecution'],
+      [`${EXECUTIONS}:execution:user-sync-backfill:*`, 'states:DescribeExecution'],
+    ]);
+  });
+
   it('name a table and a secret that are there already', () => {
     const existing = templateWith({
       userTable: { arn: TABLE, streamArn: STREAM },
@@ -56,7 +69,7 @@ describe('permissions', () => {
   });
 
   it('come from one policy of each role, and from nothing managed by AWS', () => {
-    expect(Object.keys(resources(template, 'AWS::IAM::Policy'))).toHaveLength(2);
+    expect(Object.keys(resources(template, 'AWS::IAM::Policy'))).toHaveLength(5);
     for (const { Properties } of Object.values(resources(template, 'AWS::IAM::Role')))
       expect(Object.keys(Properties as object)).toEqual(['AssumeRolePolicyDocument']);
   });

@@ -35,12 +35,14 @@ describe('synthesize', () => {
       'AWS::Logs::LogGroup',
       'AWS::SQS::Queue',
       'AWS::SQS::QueuePolicy',
+      'AWS::Scheduler::Schedule',
       'AWS::SecretsManager::Secret',
+      'AWS::StepFunctions::StateMachine',
     ]);
   });
 
   it('bundles each function as one ES module with a source map', () => {
-    expect(bundles).toHaveLength(2);
+    expect(bundles).toHaveLength(3);
     for (const bundle of bundles) {
       expect(readdirSync(bundle).toSorted()).toEqual(['index.mjs', 'index.mjs.map']);
       expect(codeOf(bundle)).toMatch(/export\{[^}]*\bas handler\b/);

@@ -16,6 +16,7 @@ describe('the stack', () => {
       DeadLetterQueueUrl: 'ContactSyncDeadLetterQueue',
       StreamFailureQueueUrl: 'ChangeFeedFailureQueue',
       SecretArn: 'CrmSecret',
+      BackfillStateMachineArn: 'BackfillStateMachine',
       DiffUserFunctionName: 'ChangeFeedDiffUser',
       SyncContactFunctionName: 'ContactSyncSyncContact',
       RefreshCatalogCommand:

@@ -9,13 +9,14 @@ export interface JumpingClock {
 }
 
 export interface MemoryPorts extends BackfillPorts {
-  /** Messages that were sent, in order. */
+  /** Messages that were sent, in order: the first 100,000. */
   sent: UserMessage[];
   started: { name: string; input: unknown }[];
   running: Set<string>;
 }
 
 const PAGE = 500;
+const KEPT = 100_000;
 
 /**
  * What a backfill reads and writes, in memory: a queue that drains at a steady rate of users a second, and users that are made
@@ -62,7 +63,7 @@ export function memoryPorts(
     send: async (messages) => {
       drain();
       queued += messages.length;
-      sent.push(...messages);
+      if (sent.length < KEPT) sent.push(...messages);
     },
     spend: async (requests, now) => {
       const date = new Date(now).toISOString();

@@ -1,0 +1,135 @@
+import { SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
+import { marshall } from '@aws-sdk/util-dynamodb';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BackfillFailedError, followBackfill, startBackfill } from '../../infra/operate/follow-backfill.ts';
+import type { User } from '../../shared/user/user.ts';
+import { crmAccount } from '../demo/crm-account.ts';
+import { type LocalSystem, startLocalSystem } from '../demo/local-system.ts';
+import { population } from '../demo/population.ts';
+import { simulatorClient } from '../demo/simulator-client.ts';
+import { spawnSimulator } from '../demo/spawn-simulator.ts';
+import { ALL_TAGS, verify } from '../demo/verify.ts';
+import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
+import type { RunningSimulator } from '../simulator/start-simulator.ts';
+
+const RATE = 100;
+const SETTLE_MS = 120_000;
+const USERS = population(300, 11, Date.now()).users as [User, User, User, ...User[]];
+
+let simulator: RunningSimulator;
+let system: LocalSystem;
+let door: ReturnType<typeof simulatorClient>;
+let sfn: SFNClient;
+
+beforeAll(async () => {
+  simulator = await spawnSimulator([
+    '--second',
+    '100',
+    '--minute',
+    '6000',
+    '--latency-median',
+    '20',
+    '--latency-p95',
+    '60',
+  ]);
+  door = simulatorClient(simulator.url);
+  await door.declareOwnership();
+  system = await startLocalSystem({
+    settings: { crm: { url: simulator.url, requestsPerSecond: RATE } },
+    token: DEFAULT_TOKEN,
+    existingUsers: USERS.map((user) => marshall(user, { removeUndefinedValues: true })),
+  });
+  sfn = new SFNClient({
+    endpoint: system.cloud.environment['AWS_ENDPOINT_URL_SFN'] ?? '',
+    region: system.cloud.environment['AWS_REGION'] ?? '',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  });
+});
+afterAll(async () => {
+  await system?.stop();
+  await simulator?.stop();
+});
+
+const start = (input: unknown) =>
+  startBackfill(sfn, system.cloud.outputs['BackfillStateMachineArn'] ?? '', input);
+const finish = async (input: unknown) =>
+  (await followBackfill(sfn, await start(input), 100, () => {})).report;
+const settle = () => system.cloud.untilIdle(SETTLE_MS);
+const requests = async () => (await door.stats()).totalRequests;
+const feeder = () =>
+  Object.keys(system.cloud.statistics().functions).find((name) => name.includes('Feeder')) ?? '';
+const held = async () =>
+  verify({
+    users: await system.app.users(),
+    contacts: await crmAccount(simulator.url, DEFAULT_TOKEN, RATE).contacts(ALL_TAGS),
+    existing: [],
+    deletedContactIds: [],
+    now: Date.now(),
+  });
+
+describe('the backfill on the local cloud', () => {
+  it('fails with a clear reason for an input that it does not take', async () => {
+    const failure = finish({ mode: 'everybody' });
+    await expect(failure).rejects.toThrow(BackfillFailedError);
+    await expect(failure).rejects.toThrow(/InvalidInputError.*mode/s);
+  });
+
+  it('that is dry tells what would be done, and does nothing', async () => {
+    expect(await finish({ dryRun: true })).toMatchObject({
+      dryRun: true,
+      enqueued: USERS.length,
+      findings: { created: USERS.length },
+      requests: USERS.length * 2,
+    });
+    expect(await requests()).toBe(0);
+  });
+
+  it('survives edits, deletions, a dead feeder, a second start, a stop and a new start, and loses nobody', async () => {
+    const first = await start({ maxBacklog: 40 });
+    await expect.poll(requests, { timeout: SETTLE_MS, interval: 50 }).toBeGreaterThan(60);
+    await expect(finish({})).rejects.toThrow(/AlreadyRunningError.*stop it/s);
+
+    await system.app.edit(USERS[250]?.userId ?? '', { firstName: 'Edited' });
+    await system.app.remove(USERS[251]?.userId ?? '');
+    await expect
+      .poll(() => system.cloud.killEnvironment(feeder()), { timeout: SETTLE_MS, interval: 5 })
+      .toBe(true);
+    await sfn.send(new StopExecutionCommand({ executionArn: first, cause: 'by hand' }));
+    await expect(followBackfill(sfn, first, 100, () => {})).rejects.toThrow(/ABORTED.*by hand/);
+
+    const report = await finish({});
+    await settle();
+    expect(report.enqueued).toBeLessThan(USERS.length);
+    expect(await held()).toEqual({ inSync: USERS.length - 1, problems: [] });
+    const { duplicateContacts, foreignWrites, throttled } = await door.stats();
+    expect({ duplicateContacts, foreignWrites, throttled }).toEqual({
+      duplicateContacts: 0,
+      foreignWrites: [],
+      throttled: 0,
+    });
+    expect(await system.deadLetters()).toBe(0);
+  });
+
+  it('run again costs no request in any mode', async () => {
+    const before = await requests();
+    for (const mode of ['contacts', 'tags', 'refresh']) {
+      expect(await finish({ mode })).toMatchObject({ enqueued: 0, skipped: USERS.length - 1, requests: 0 });
+    }
+    await settle();
+    expect(await requests()).toBe(before);
+  });
+
+  it('brings tags to users who have a contact and none', async () => {
+    const [user] = await system.app.users();
+    const { crm, userId = '' } = user ?? {};
+    await system.app.edit(userId, { crm: { ...crm, tagIds: [] } });
+    expect(await finish({ mode: 'tags' })).toMatchObject({
+      enqueued: 1,
+      findings: { created: 0, updated: 0, tagged: 1 },
+    });
+    await settle();
+    expect((await system.app.users()).find((each) => each.userId === userId)?.crm?.tagIds).toEqual(
+      crm?.tagIds,
+    );
+  });
+});

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { synthesizedDefinition } from '../lambdas/backfill/definition.ts';
+import { properties, resources, templateWith } from './template-with.ts';
+
+describe('the backfill', () => {
+  const template = templateWith();
+
+  it('plans, feeds and waits in turn, and reports', () => {
+    const { StartAt, States } = synthesizedDefinition() as {
+      StartAt: string;
+      States: Record<string, { Type: string; Next?: string; Default?: string; Comment?: string }>;
+    };
+    expect(StartAt).toBe('New or continued?');
+    expect(
+      Object.fromEntries(
+        Object.entries(States).map(([name, { Type, Next, Default }]) => [name, [Type, Next ?? Default]]),
+      ),
+    ).toEqual({
+      'New or continued?': ['Choice', 'Plan the run'],
+      'Plan the run': ['Task', 'Feed a page'],
+      'Feed a page': ['Task', 'What next?'],
+      'What next?': ['Choice', 'Report'],
+      'Wait while the queue drains': ['Wait', 'Feed a page'],
+      'Wait for the quota': ['Wait', 'Feed a page'],
+      'Go on as a new execution': ['Task', 'Continued'],
+      Report: ['Task', 'Done'],
+      Continued: ['Succeed', undefined],
+      Done: ['Succeed', undefined],
+    });
+  });
+
+  it('knows the pace, the limits and the reserve of the settings', () => {
+    const settings = {
+      crm: { requestsPerDay: 30_000, requestsPerMonth: 500_000 },
+      backfill: { liveReserve: 0.5 },
+    };
+    const feeder = properties(templateWith(settings), 'AWS::Lambda::Function', 'BackfillFeeder');
+    expect(feeder['Environment']).toMatchObject({
+      Variables: { REQUESTS_PER_DAY: '30000', REQUESTS_PER_MONTH: '500000', LIVE_RESERVE: '0.5' },
+    });
+    const { REQUESTS_PER_SECOND } = (feeder['Environment'] as { Variables: Record<string, string> })
+      .Variables;
+    expect(Number(REQUESTS_PER_SECOND)).toBeCloseTo(25 / 1.05, 5);
+  });
+
+  it('refreshes active users every day unless that is off', () => {
+    expect(Object.values(resources(template, 'AWS::Scheduler::Schedule'))).toMatchObject([
+      {
+        Properties: {
+          ScheduleExpression: 'cron(0 3 * * ? *)',
+          ScheduleExpressionTimezone: 'Etc/UTC',
+          State: 'ENABLED',
+          Target: { Input: '{"mode":"refresh"}' },
+        },
+      },
+    ]);
+    const off = templateWith({ backfill: { refreshSchedule: 'off' } });
+    expect(resources(off, 'AWS::Scheduler::Schedule')).toEqual({});
+  });
+});
