@@ -1,7 +1,7 @@
 import type { BackfillInput } from './input.ts';
 
 /** What a dry run found, or what a run has sent: users by what happens to them. */
-export interface Findings {
+interface Findings {
   /** Created, or found by their email. */
   created: number;
   /** Whose contact's fields change. */

@@ -65,6 +65,10 @@ const input = {
 
 try {
   if (options.local) {
+    process.once('SIGINT', () => {
+      process.stderr.write('\nStopped. Nothing goes on: all of it ran on this machine.\n');
+      process.exit(130);
+    });
     const local = { ...options, input: { ...input, maxBacklog: options.maxBacklog } };
     showLocal(await runLocalBackfill(local, say, show));
   } else {

@@ -1,7 +1,12 @@
 import { SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BackfillFailedError, followBackfill, startBackfill } from '../../infra/operate/follow-backfill.ts';
+import {
+  BackfillFailedError,
+  findStateMachine,
+  followBackfill,
+  startBackfill,
+} from '../../infra/operate/follow-backfill.ts';
 import type { User } from '../../shared/user/user.ts';
 import { crmAccount } from '../demo/crm-account.ts';
 import { type LocalSystem, startLocalSystem } from '../demo/local-system.ts';
@@ -68,6 +73,11 @@ const held = async () =>
   });
 
 describe('the backfill on the local cloud', () => {
+  it('is found by the name of the stack', async () => {
+    expect(await findStateMachine(sfn, 'user-sync')).toBe(system.cloud.outputs['BackfillStateMachineArn']);
+    await expect(findStateMachine(sfn, 'other')).rejects.toThrow(/no state machine other-backfill.*--stack/s);
+  });
+
   it('fails with a clear reason for an input that it does not take', async () => {
     const failure = finish({ mode: 'everybody' });
     await expect(failure).rejects.toThrow(BackfillFailedError);

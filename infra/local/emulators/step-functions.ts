@@ -37,6 +37,16 @@ type Operation = (machines: Machines, request: Request) => Record<string, unknow
 
 const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   [
+    'ListStateMachines',
+    (machines) => ({
+      stateMachines: [...machines.values()].map(({ arn, name }) => ({
+        stateMachineArn: arn,
+        name,
+        type: 'STANDARD',
+      })),
+    }),
+  ],
+  [
     'StartExecution',
     (machines, { stateMachineArn, input, name }) => {
       const execution = machineOf(machines, stateMachineArn).start(input, name);

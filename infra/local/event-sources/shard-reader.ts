@@ -6,6 +6,7 @@ import {
   GetRecordsCommand,
   GetShardIteratorCommand,
   type ShardIteratorType,
+  TrimmedDataAccessException,
 } from '@aws-sdk/client-dynamodb-streams';
 import type { EventFilter } from './event-pattern.ts';
 import { Gate } from './gate.ts';
@@ -105,6 +106,9 @@ export class ShardReader {
       process.stderr.write(`Reading the shard ${this.#settings.shardId} failed: ${error}\n`);
       await interruptibleSleep(RETRY_READ_MS, signal);
       if (error instanceof ExpiredIteratorException) await this.open();
+      // The emulator trims a stream by its size, and not after a day: what is left is read from its beginning, as by Lambda.
+      if (error instanceof TrimmedDataAccessException)
+        this.#iterator = await this.#iteratorAt('TRIM_HORIZON');
       return 0;
     }
   }

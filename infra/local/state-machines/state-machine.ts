@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { InvocationError, ThrottledError } from '../lambda/invocation-error.ts';
 import type { LambdaFunction } from '../lambda/lambda-function.ts';
 
-export type ExecutionStatus = 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'ABORTED';
+type ExecutionStatus = 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'ABORTED';
 
 /** One run of a state machine. Documents are JSON texts, as the service has them. */
 export interface Execution {

@@ -80,6 +80,14 @@ describe('the client', () => {
     expect(requests()).toBe(2);
   });
 
+  it('passes on what the pace or the credentials say about a later try', async () => {
+    const fetch = async () => {
+      throw new Retryable('no credentials yet', { afterMs: 300_000 });
+    };
+    const client = infusionsoftClient({ url: 'http://crm.local', fetch });
+    await expect(client.upsertContact(ANN)).rejects.toMatchObject({ name: 'Retryable', afterMs: 300_000 });
+  });
+
   it('wastes no request on a quota that is spent', async () => {
     const spent = () =>
       Response.json(
