@@ -1,5 +1,4 @@
 import {
-  ConditionalCheckFailedException,
   DeleteItemCommand,
   DescribeTableCommand,
   type DynamoDBClient,
@@ -19,6 +18,7 @@ import { marshall } from '@aws-sdk/util-dynamodb';
 import * as z from 'zod';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { unmarshallItem } from '../../shared/store/unmarshall-item.ts';
+import { whenConditionHolds } from '../../shared/store/when-condition-holds.ts';
 import { messageGroupOf } from '../../shared/sync/message-group.ts';
 import { InvalidUserError, readUser } from '../../shared/user/read-user.ts';
 import type { User } from '../../shared/user/user.ts';
@@ -179,16 +179,6 @@ function userOf(item: Record<string, unknown>): User[] {
     return [readUser(item).user];
   } catch (error) {
     if (error instanceof InvalidUserError) return [];
-    throw error;
-  }
-}
-
-async function whenConditionHolds(write: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await write();
-    return true;
-  } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return false;
     throw error;
   }
 }

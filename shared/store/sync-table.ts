@@ -1,5 +1,4 @@
 import {
-  ConditionalCheckFailedException,
   DeleteItemCommand,
   type DynamoDBClient,
   GetItemCommand,
@@ -8,6 +7,7 @@ import {
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { type Catalog, catalogSchema } from '../infusionsoft/catalog.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
+import { whenConditionHolds } from './when-condition-holds.ts';
 
 /** The sync's own table: one item for each thing that environments share. */
 export interface SyncTable {
@@ -41,7 +41,7 @@ export function syncTable(client: DynamoDBClient, tableName: string): SyncTable 
       );
     },
     acquireLease: (name, owner, { now, until }) =>
-      unlessConditionFails(() =>
+      whenConditionHolds(() =>
         client.send(
           new PutItemCommand({
             TableName: tableName,
@@ -53,7 +53,7 @@ export function syncTable(client: DynamoDBClient, tableName: string): SyncTable 
         ),
       ),
     async releaseLease(name, owner) {
-      await unlessConditionFails(() =>
+      await whenConditionHolds(() =>
         client.send(
           new DeleteItemCommand({
             TableName: tableName,
@@ -66,14 +66,4 @@ export function syncTable(client: DynamoDBClient, tableName: string): SyncTable 
       );
     },
   };
-}
-
-async function unlessConditionFails(write: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await write();
-    return true;
-  } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return false;
-    throw error;
-  }
 }

@@ -1,13 +1,9 @@
-import {
-  ConditionalCheckFailedException,
-  type DynamoDBClient,
-  GetItemCommand,
-  UpdateItemCommand,
-} from '@aws-sdk/client-dynamodb';
+import { type DynamoDBClient, GetItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { readUser, type Warning } from '../user/read-user.ts';
 import type { CrmState, User } from '../user/user.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
+import { whenConditionHolds } from './when-condition-holds.ts';
 
 /** The application's table of users, of which the sync writes one attribute. */
 export interface UserTable {
@@ -30,9 +26,9 @@ export function userTable(client: DynamoDBClient, tableName: string): UserTable 
       );
       return Item && readUser(unmarshallItem(Item));
     },
-    async writeCrm(userId, crm) {
-      try {
-        await client.send(
+    writeCrm: (userId, crm) =>
+      whenConditionHolds(() =>
+        client.send(
           new UpdateItemCommand({
             TableName: tableName,
             Key: key(userId),
@@ -40,12 +36,7 @@ export function userTable(client: DynamoDBClient, tableName: string): UserTable 
             ConditionExpression: 'attribute_exists(userId)',
             ExpressionAttributeValues: marshall({ ':crm': crm }, { removeUndefinedValues: true }),
           }),
-        );
-        return true;
-      } catch (error) {
-        if (error instanceof ConditionalCheckFailedException) return false;
-        throw error;
-      }
-    },
+        ),
+      ),
   };
 }

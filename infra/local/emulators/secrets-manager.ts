@@ -1,7 +1,5 @@
-import { once } from 'node:events';
-import { createAdaptorServer } from '@hono/node-server';
-import { Hono } from 'hono';
 import { z } from 'zod';
+import { ServiceError, startJsonService } from './aws-json-service.ts';
 import { SecretStore, type SecretVersion, type StoredSecret } from './secret-store.ts';
 
 export interface SecretsManager {
@@ -17,16 +15,6 @@ const requestSchema = z.looseObject({
   VersionId: z.string().optional(),
   VersionStage: z.string().optional(),
 });
-
-/** An error as the service sends it: HTTP 400 and a type that the SDK makes an error class of. */
-class ServiceError extends Error {
-  readonly type: string;
-
-  constructor(type: string, message: string) {
-    super(message);
-    this.type = type;
-  }
-}
 
 type Operation = (store: SecretStore, request: z.output<typeof requestSchema>) => Record<string, unknown>;
 
@@ -72,31 +60,10 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
 /** Starts a Secrets Manager with the operations that read and renew a secret, on a free port of 127.0.0.1. */
 export async function startSecretsManager(): Promise<SecretsManager> {
   const store = new SecretStore();
-  const app = new Hono().post('/', async (context) => {
-    const operation = context.req.header('x-amz-target')?.replace('secretsmanager.', '') ?? '';
-    try {
-      const perform = OPERATIONS.get(operation);
-      if (!perform)
-        throw new ServiceError('UnknownOperationException', `${operation} is not known to the local cloud.`);
-      return context.json(perform(store, requestSchema.parse(await context.req.json())));
-    } catch (error) {
-      if (!(error instanceof ServiceError)) throw error;
-      return context.json({ __type: error.type, Message: error.message }, 400);
-    }
-  });
-  const server = createAdaptorServer({ fetch: app.fetch });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (typeof address !== 'object' || address === null) throw new Error('Secrets Manager has no port.');
-  return {
-    store,
-    endpoint: `http://127.0.0.1:${address.port}`,
-    async stop() {
-      if ('closeAllConnections' in server) server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
+  const operations = [...OPERATIONS].map(
+    ([name, perform]) => [name, (request: unknown) => perform(store, requestSchema.parse(request))] as const,
+  );
+  return { store, ...(await startJsonService('secretsmanager', new Map(operations))) };
 }
 
 function find(store: SecretStore, secretId: string): StoredSecret {

@@ -1,8 +1,6 @@
-import { once } from 'node:events';
-import { createAdaptorServer } from '@hono/node-server';
-import { Hono } from 'hono';
 import * as z from 'zod';
 import type { Execution, LocalStateMachine } from '../state-machines/state-machine.ts';
+import { ServiceError, startJsonService } from './aws-json-service.ts';
 
 export interface StepFunctions {
   endpoint: string;
@@ -22,16 +20,6 @@ const requestSchema = z.looseObject({
 });
 type Request = z.output<typeof requestSchema>;
 type Machines = ReadonlyMap<string, LocalStateMachine>;
-
-/** An error as the service sends it: HTTP 400 and a type that the SDK makes an error class of. */
-class ServiceError extends Error {
-  readonly type: string;
-
-  constructor(type: string, message: string) {
-    super(message);
-    this.type = type;
-  }
-}
 
 type Operation = (machines: Machines, request: Request) => Record<string, unknown>;
 
@@ -88,30 +76,17 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
 /** Starts a Step Functions endpoint for the state machines of the template, on a free port of 127.0.0.1. */
 export async function startStepFunctions(): Promise<StepFunctions> {
   const machines = new Map<string, LocalStateMachine>();
-  const app = new Hono().post('/', async (context) => {
-    const operation = context.req.header('x-amz-target')?.replace('AWSStepFunctions.', '') ?? '';
-    try {
-      const perform = OPERATIONS.get(operation);
-      if (!perform)
-        throw new ServiceError('UnknownOperationException', `${operation} is not known to the local cloud.`);
-      return context.json(perform(machines, requestSchema.parse(await context.req.json())));
-    } catch (error) {
-      if (!(error instanceof ServiceError)) throw error;
-      return context.json({ __type: error.type, message: error.message }, 400);
-    }
-  });
-  const server = createAdaptorServer({ fetch: app.fetch });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (typeof address !== 'object' || address === null) throw new Error('Step Functions has no port.');
+  const operations = [...OPERATIONS].map(
+    ([name, perform]) =>
+      [name, (request: unknown) => perform(machines, requestSchema.parse(request))] as const,
+  );
+  const service = await startJsonService('AWSStepFunctions', new Map(operations));
   return {
     machines,
-    endpoint: `http://127.0.0.1:${address.port}`,
+    endpoint: service.endpoint,
     async stop() {
       for (const machine of machines.values()) machine.stopAll();
-      if ('closeAllConnections' in server) server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await service.stop();
     },
   };
 }

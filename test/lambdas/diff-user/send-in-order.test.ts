@@ -3,21 +3,13 @@ import { mockClient } from 'aws-sdk-client-mock';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Outgoing, sendInOrder } from '../../../lambdas/diff-user/send-in-order.ts';
+import { userMessage } from '../../shared/sync/user-message.ts';
 
 const sqs = mockClient(SQSClient);
 beforeEach(() => sqs.reset());
 
 const outgoing = (userId: string, number: number): Outgoing => ({
-  message: {
-    version: 1,
-    kind: 'user',
-    userId,
-    cause: 'changed',
-    changedAt: '2026-06-15T12:00:00.000Z',
-    fields: [],
-    tagsAdded: [],
-    tagsRemoved: [],
-  },
+  message: userMessage(userId),
   eventId: `e${number}`,
   sequenceNumber: String(number),
 });

@@ -9,6 +9,7 @@ import type { Rejected, Retryable } from '../../../shared/sync/errors.ts';
 import { Retryable as RetryableError } from '../../../shared/sync/errors.ts';
 import type { Message } from '../../../shared/sync/message.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
+import { userMessage } from '../../shared/sync/user-message.ts';
 import type { PreloadedContact, ReadableContact } from '../../simulator/admin-routes.ts';
 import { memoryUserTable, startCrm } from './crm.ts';
 
@@ -41,20 +42,6 @@ function record(
     body: typeof body === 'string' ? body : JSON.stringify(body),
     attributes: { MessageGroupId: group, ApproximateReceiveCount: '1' },
   } as SQSRecord;
-}
-
-function about(userId: string, more: Partial<Extract<Message, { kind: 'user' }>> = {}): Message {
-  return {
-    version: 1,
-    kind: 'user',
-    userId,
-    cause: 'changed',
-    changedAt: '2026-06-15T12:00:00.000Z',
-    fields: [],
-    tagsAdded: [],
-    tagsRemoved: [],
-    ...more,
-  };
 }
 
 function consumer(
@@ -109,7 +96,7 @@ describe('a new user', () => {
   it('becomes a contact with its tags, in two requests, and the table knows it', async () => {
     const users = memoryUserTable(ANN);
     const { receive, outcomes } = consumer(users);
-    const cost = await requestsOf(() => receive(record(about('ann'))));
+    const cost = await requestsOf(() => receive(record(userMessage('ann'))));
     expect(cost).toEqual({ 'PUT /contacts': 1, 'POST /contacts/{id}/tags': 1 });
     expect(outcomes).toEqual(['synced']);
     const [contact] = await contacts();
@@ -137,7 +124,7 @@ describe('a new user', () => {
     });
     await crm.admin.declareOwnership();
     const users = memoryUserTable(ANN);
-    const cost = await requestsOf(() => consumer(users).receive(record(about('ann'))));
+    const cost = await requestsOf(() => consumer(users).receive(record(userMessage('ann'))));
     expect(await contacts()).toMatchObject([
       {
         values: { given_name: 'Ann', 'phone_numbers.PHONE2': '+12125550100' },
@@ -158,20 +145,22 @@ describe('a known user', () => {
   async function known(item: Record<string, unknown> = ANN) {
     const users = memoryUserTable({ ...item, userId: 'ann' });
     const consuming = consumer(users);
-    await consuming.receive(record(about('ann')));
+    await consuming.receive(record(userMessage('ann')));
     return { users, ...consuming };
   }
 
   it('who is right already costs no request', async () => {
     const { receive, outcomes } = await known();
-    expect(await requestsOf(() => receive(record(about('ann'))))).toEqual({});
+    expect(await requestsOf(() => receive(record(userMessage('ann'))))).toEqual({});
     expect(outcomes).toEqual(['synced', 'unchanged']);
   });
 
   it('costs one request for any number of changed fields', async () => {
     const { users, receive } = await known();
     users.edit('ann', { firstName: 'Anna', phone: '+12125550123', email: 'anna@example.com' });
-    expect(await requestsOf(() => receive(record(about('ann'))))).toEqual({ 'PATCH /contacts/{id}': 1 });
+    expect(await requestsOf(() => receive(record(userMessage('ann'))))).toEqual({
+      'PATCH /contacts/{id}': 1,
+    });
     expect(await contacts()).toMatchObject([
       { values: { given_name: 'Anna', 'email_addresses.EMAIL1': 'anna@example.com' } },
     ]);
@@ -180,7 +169,7 @@ describe('a known user', () => {
   it('whose value is removed loses it in the CRM too', async () => {
     const { users, receive } = await known({ ...ANN, phone: '+12125550123', lastName: 'Lee' });
     users.edit('ann', { phone: undefined, lastName: '', progress: undefined });
-    await receive(record(about('ann')));
+    await receive(record(userMessage('ann')));
     const [contact] = await contacts();
     expect(Object.keys(contact?.values ?? {}).sort()).toEqual(['email_addresses.EMAIL1', 'given_name']);
     expect(contact?.customFields).toEqual({ 'App User Id': 'ann', 'Subscription Status': 'trial' });
@@ -189,7 +178,7 @@ describe('a known user', () => {
   it('swaps tags with one request for those that go and one for those that come', async () => {
     const { users, receive } = await known();
     users.edit('ann', { subscription: { status: 'active' }, lastActiveAt: '2026-05-01' });
-    expect(await requestsOf(() => receive(record(about('ann'))))).toEqual({
+    expect(await requestsOf(() => receive(record(userMessage('ann'))))).toEqual({
       'PATCH /contacts/{id}': 1,
       'DELETE /contacts/{id}/tags': 1,
       'POST /contacts/{id}/tags': 1,
@@ -205,7 +194,7 @@ describe('a known user', () => {
   it('with ten messages in one batch costs one round', async () => {
     const { users, receive } = await known();
     users.edit('ann', { firstName: 'Anna' });
-    const ten = Array.from({ length: 10 }, () => record(about('ann')));
+    const ten = Array.from({ length: 10 }, () => record(userMessage('ann')));
     expect(await requestsOf(() => receive(...ten))).toEqual({ 'PATCH /contacts/{id}': 1 });
   });
 
@@ -213,7 +202,7 @@ describe('a known user', () => {
     const { users, receive } = await known();
     const before = users.user('ann').crm;
     users.edit('ann', { crm: undefined });
-    expect(await requestsOf(() => receive(record(about('ann', { cause: 'resync' }))))).toEqual({
+    expect(await requestsOf(() => receive(record(userMessage('ann', { cause: 'resync' }))))).toEqual({
       'PUT /contacts': 1,
     });
     expect(users.user('ann').crm).toEqual(before);
@@ -224,7 +213,7 @@ describe('a known user', () => {
     const gone = users.user('ann').crm?.contactId;
     await ky.delete(`${crm.url}/_simulator/contacts/${gone}`);
     users.edit('ann', { firstName: 'Anna' });
-    expect(await receive(record(about('ann')))).toEqual([]);
+    expect(await receive(record(userMessage('ann')))).toEqual([]);
     expect(await contacts()).toMatchObject([{ values: { given_name: 'Anna' }, tags: ANN_TAGS }]);
     expect(users.user('ann').crm?.contactId).not.toBe(gone);
   });
@@ -233,7 +222,7 @@ describe('a known user', () => {
     const { users, receive } = await known();
     await ky.delete(`${crm.url}/_simulator/contacts/${users.user('ann').crm?.contactId}`);
     users.edit('ann', { lastActiveAt: '2026-05-01' });
-    expect(await receive(record(about('ann')))).toEqual([]);
+    expect(await receive(record(userMessage('ann')))).toEqual([]);
     expect((await contacts())[0]?.tags).toContain('Inactive 30 days');
   });
 
@@ -241,7 +230,7 @@ describe('a known user', () => {
     const { users, receive } = await known();
     await ky.delete(`${crm.url}/_simulator/tags/Week%204`);
     users.edit('ann', { progress: { ...ANN.progress, week: 4 } });
-    expect(await receive(record(about('ann')))).toEqual([]);
+    expect(await receive(record(userMessage('ann')))).toEqual([]);
     expect((await contacts())[0]?.tags).toContain('Week 4');
   });
 });
@@ -251,7 +240,7 @@ describe('a user who cannot be synced', () => {
     const users = memoryUserTable({ ...ANN, userId: 'bob', email: 'nobody' }, ANN);
     const { receive, rejected, outcomes } = consumer(users);
     const cost = await requestsOf(async () => {
-      expect(await receive(record(about('bob')), record(about('ann')))).toEqual([]);
+      expect(await receive(record(userMessage('bob')), record(userMessage('ann')))).toEqual([]);
     });
     expect(cost).toEqual({ 'PUT /contacts': 1, 'POST /contacts/{id}/tags': 1 });
     expect(outcomes.sort()).toEqual(['rejected', 'synced']);
@@ -265,9 +254,9 @@ describe('a user who cannot be synced', () => {
   it('loses its rejection when a later sync succeeds', async () => {
     const users = memoryUserTable({ ...ANN, email: 'nobody' });
     const { receive } = consumer(users);
-    await receive(record(about('ann')));
+    await receive(record(userMessage('ann')));
     users.edit('ann', { email: 'ann@example.com' });
-    await receive(record(about('ann')));
+    await receive(record(userMessage('ann')));
     expect(users.user('ann').crm).toHaveProperty('contactId');
     expect(users.user('ann').crm).not.toHaveProperty('rejection');
   });
@@ -282,7 +271,7 @@ describe('a user who cannot be synced', () => {
     await crm.table.writeCatalog({ ...broken, refreshedAt: new Date(Date.now() + 1000).toISOString() });
     await crm.catalog.newerThan(Date.now());
     const { receive, rejected } = consumer(users);
-    expect(await receive(record(about('ann')))).toEqual([]);
+    expect(await receive(record(userMessage('ann')))).toEqual([]);
     expect(rejected).toMatchObject([{ error: { reason: 'refused-by-crm', status: 400 } }]);
   });
 
@@ -291,7 +280,7 @@ describe('a user who cannot be synced', () => {
     const applyTags: InfusionsoftClient['applyTags'] = async (_, ids) =>
       new Map(ids.map((id) => [id, 'NO_PERMISSION']));
     const { receive, rejected } = consumer(users, { client: { ...crm.client, applyTags } });
-    expect(await receive(record(about('ann')))).toEqual([]);
+    expect(await receive(record(userMessage('ann')))).toEqual([]);
     expect(rejected).toMatchObject([{ error: { reason: 'tag-not-permitted' } }]);
     expect(users.user('ann').crm?.contactId).toBeGreaterThan(0);
   });
@@ -300,7 +289,7 @@ describe('a user who cannot be synced', () => {
     const users = memoryUserTable(ANN);
     const { receive, rejected } = consumer(users);
     expect(
-      await receive(record('{"hello":1}', 'ann'), record('not json', 'ann'), record(about('ann'))),
+      await receive(record('{"hello":1}', 'ann'), record('not json', 'ann'), record(userMessage('ann'))),
     ).toEqual([]);
     expect(rejected.map(({ error }) => error.reason)).toEqual(['unreadable-message', 'unreadable-message']);
     expect(users.user('ann').crm?.contactId).toBeGreaterThan(0);
@@ -317,10 +306,10 @@ describe('a failure that time can mend', () => {
 
   it('keeps all messages of the user in the queue, and nobody else’s', async () => {
     const users = memoryUserTable(ANN, { ...ANN, userId: 'bob', email: 'bob@example.com' });
-    await consumer(users).receive(record(about('bob')));
+    await consumer(users).receive(record(userMessage('bob')));
     users.edit('ann', { firstName: 'Anna' });
     const { receive, postponed, outcomes } = consumer(users, { client: failing('upsertContact') });
-    const records = [record(about('ann')), record(about('bob')), record(about('ann'))];
+    const records = [record(userMessage('ann')), record(userMessage('bob')), record(userMessage('ann'))];
     expect(await receive(...records)).toEqual([records[0]?.messageId, records[2]?.messageId]);
     expect(postponed).toMatchObject([{ error: { afterMs: 5000 } }]);
     expect(outcomes.sort()).toEqual(['postponed', 'unchanged']);
@@ -328,9 +317,9 @@ describe('a failure that time can mend', () => {
 
   it('after the contact was made does not make it again', async () => {
     const users = memoryUserTable(ANN);
-    await consumer(users, { client: failing('applyTags') }).receive(record(about('ann')));
+    await consumer(users, { client: failing('applyTags') }).receive(record(userMessage('ann')));
     expect(users.user('ann').crm?.contactId).toBeGreaterThan(0);
-    expect(await requestsOf(() => consumer(users).receive(record(about('ann'))))).toEqual({
+    expect(await requestsOf(() => consumer(users).receive(record(userMessage('ann'))))).toEqual({
       'POST /contacts/{id}/tags': 1,
     });
     expect((await contacts())[0]?.tags).toEqual(ANN_TAGS);
@@ -340,7 +329,7 @@ describe('a failure that time can mend', () => {
     const users = memoryUserTable(ANN);
     const applyTags: InfusionsoftClient['applyTags'] = async (_, ids) =>
       new Map(ids.map((id, index) => [id, index === 0 ? 'FAILURE' : 'SUCCESS']));
-    const one = record(about('ann'));
+    const one = record(userMessage('ann'));
     expect(await consumer(users, { client: { ...crm.client, applyTags } }).receive(one)).toEqual([
       one.messageId,
     ]);
@@ -353,10 +342,10 @@ describe('a deleted user', () => {
     await preload({ values: { 'email_addresses.EMAIL1': 'ann@example.com' }, tags: ['VIP'] });
     const users = memoryUserTable(ANN);
     const { receive, outcomes } = consumer(users, { deletionPolicy });
-    await receive(record(about('ann')));
+    await receive(record(userMessage('ann')));
     const contactId = users.user('ann').crm?.contactId ?? 0;
     users.rows.delete('ann');
-    const cost = await requestsOf(() => receive(record(about('ann', { cause: 'deleted', contactId }))));
+    const cost = await requestsOf(() => receive(record(userMessage('ann', { cause: 'deleted', contactId }))));
     expect(outcomes.at(-1)).toBe('retired');
     return { cost, tags: (await contacts()).map(({ tags }) => tags) };
   }
@@ -374,13 +363,13 @@ describe('a deleted user', () => {
 
   it('who never had a contact costs no request', async () => {
     const { receive, outcomes } = consumer(memoryUserTable());
-    expect(await requestsOf(() => receive(record(about('ann', { cause: 'deleted' }))))).toEqual({});
+    expect(await requestsOf(() => receive(record(userMessage('ann', { cause: 'deleted' }))))).toEqual({});
     expect(outcomes).toEqual(['retired']);
   });
 
   it('whose contact is gone already is no error', async () => {
     const { receive, outcomes } = consumer(memoryUserTable());
-    expect(await receive(record(about('ann', { cause: 'deleted', contactId: 999 })))).toEqual([]);
+    expect(await receive(record(userMessage('ann', { cause: 'deleted', contactId: 999 })))).toEqual([]);
     expect(outcomes).toEqual(['retired']);
   });
 
@@ -391,7 +380,7 @@ describe('a deleted user', () => {
       return crm.client.applyTags(...args);
     };
     const { receive, outcomes } = consumer(users, { client: { ...crm.client, applyTags } });
-    await receive(record(about('ann')));
+    await receive(record(userMessage('ann')));
     expect(outcomes).toEqual(['retired']);
     expect((await contacts())[0]?.tags).toEqual(['Account Deleted']);
     expect(users.rows.size).toBe(0);
@@ -400,12 +389,12 @@ describe('a deleted user', () => {
   it('who came back before the message was read is a living user', async () => {
     const users = memoryUserTable(ANN);
     const { receive } = consumer(users);
-    await receive(record(about('ann')));
+    await receive(record(userMessage('ann')));
     const contactId = users.user('ann').crm?.contactId ?? 0;
     users.edit('ann', { crm: undefined });
     await receive(
-      record(about('ann', { cause: 'deleted', contactId })),
-      record(about('ann', { cause: 'created' })),
+      record(userMessage('ann', { cause: 'deleted', contactId })),
+      record(userMessage('ann', { cause: 'created' })),
     );
     expect((await contacts()).map(({ tags }) => tags)).toEqual([ANN_TAGS]);
   });
