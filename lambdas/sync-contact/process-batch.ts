@@ -28,28 +28,45 @@ export async function processBatch(
 }
 
 async function processGroup(group: Group, dependencies: ProcessBatchDependencies): Promise<SQSRecord[]> {
-  const { queue, logger, count } = dependencies;
-  const records = group.deliveries.map(({ record }) => record);
   try {
     await handleGroup(group, dependencies);
     return [];
   } catch (error) {
-    const { message, record } = group.deliveries[group.deliveries.length - 1] ?? group.deliveries[0];
-    const userId = 'userId' in message ? message.userId : undefined;
+    return fail(group, error, dependencies);
+  }
+}
+
+/** @returns the messages that stay in the queue: none where nothing can be mended by waiting. */
+async function fail(
+  { deliveries }: Group,
+  error: unknown,
+  { queue, logger, count }: ProcessBatchDependencies,
+): Promise<SQSRecord[]> {
+  const records = deliveries.map(({ record }) => record);
+  const { message, record } = deliveries.at(-1) ?? deliveries[0];
+  const userId = 'userId' in message ? message.userId : undefined;
+  try {
     if (error instanceof Rejected) {
-      const { reason, status, errorId } = error;
       await queue.reject(record, error);
+      const { reason, status, errorId } = error;
       logger.error('Rejected', { userId, reason, status, errorId, problem: error.message });
       count('rejected');
       return [];
     }
-    const failure =
-      error instanceof Retryable ? error : new Retryable('Unexpected failure', { cause: error });
-    logger.warn('Postponed', { userId, messages: records.length, problem: failure.message, error: failure });
+    if (error instanceof Retryable) {
+      // The cause may hold an answer of the CRM, and so data of the person: its name has to do.
+      const cause = error.cause instanceof Error ? error.cause.name : undefined;
+      logger.warn('Postponed', { userId, messages: records.length, problem: error.message, cause });
+    } else {
+      logger.error('Postponed after an unexpected failure', { userId, messages: records.length, error });
+    }
     count('postponed');
-    await queue.postpone(records, failure);
-    return records;
+    await queue.postpone(records, error instanceof Retryable ? error : new Retryable('Unexpected failure'));
+  } catch (queueError) {
+    // Then they come back after the visibility time-out of the queue.
+    logger.error('The queue failed', { userId, messages: records.length, error: queueError });
   }
+  return records;
 }
 
 /** All messages of a group are about one user, apart from those of the catalog and unreadable ones. */

@@ -31,6 +31,8 @@ export interface StoredCustomField {
   fieldType: string;
 }
 
+const SLOTS = ['EMAIL1', 'EMAIL2', 'EMAIL3'];
+
 /** Statuses of an email address that a reason for the opt-in makes marketable; all others stay (v1). */
 const OPT_IN_CHANGES = new Set(['UnengagedMarketable', 'UnengagedNonMarketable', 'NonMarketable', 'Manual']);
 
@@ -40,6 +42,8 @@ export class ContactStore {
   readonly tags = new Map<number, StoredTag>();
   readonly customFields = new Map<number, StoredCustomField>();
   readonly arrays: ArrayMode;
+  /** Ids of contacts that hold or have held an address, by the address in lower case. */
+  readonly #byEmail = new Map<string, Set<number>>();
   #lastId = 0;
 
   constructor(arrays: ArrayMode) {
@@ -77,6 +81,7 @@ export class ContactStore {
     for (const [path, value] of changes) {
       if (value === '') contact.values.delete(path);
       else contact.values.set(path, value);
+      if (path.startsWith('email_addresses.')) this.#index(value, contact.id);
     }
     if (changes.get('opt_in_reason') && OPT_IN_CHANGES.has(contact.emailStatus))
       contact.emailStatus = 'SingleOptIn';
@@ -86,16 +91,23 @@ export class ContactStore {
   /** The oldest contact that has the address in any of its three slots; the case of letters does not count. */
   findByEmail(email: string, name?: { given: string; family: string }): StoredContact | undefined {
     const wanted = email.toLowerCase();
-    for (const contact of this.contacts.values()) {
-      const { values } = contact;
-      const holds = ['EMAIL1', 'EMAIL2', 'EMAIL3'].some(
-        (slot) => values.get(`email_addresses.${slot}`)?.toLowerCase() === wanted,
-      );
-      const named =
-        !name || (values.get('given_name') === name.given && values.get('family_name') === name.family);
-      if (holds && named) return contact;
-    }
-    return undefined;
+    const ids = [...(this.#byEmail.get(wanted) ?? [])].sort((a, b) => a - b);
+    return ids
+      .map((id) => this.contacts.get(id))
+      .find((contact) => {
+        if (!contact) return false;
+        const { values } = contact;
+        const holds = SLOTS.some((slot) => values.get(`email_addresses.${slot}`)?.toLowerCase() === wanted);
+        return (
+          holds &&
+          (!name || (values.get('given_name') === name.given && values.get('family_name') === name.family))
+        );
+      });
+  }
+
+  #index(email: string, id: number): void {
+    const key = email.toLowerCase();
+    this.#byEmail.set(key, (this.#byEmail.get(key) ?? new Set()).add(id));
   }
 
   createTag(name: string, description = '', categoryId?: number): StoredTag {

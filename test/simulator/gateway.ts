@@ -30,6 +30,8 @@ export function gateway(simulator: Simulator, base: string): MiddlewareHandler<S
       return context.json(refusal(exceeded, limits.limits), 429);
     }
 
+    statistics.admitted(arrivedAt);
+
     let waiting: Promise<void> | undefined;
     const latencyMs = drawLatencyMs();
     const wait = () => {
@@ -41,7 +43,7 @@ export function gateway(simulator: Simulator, base: string): MiddlewareHandler<S
     if (fault) statistics.count('faults');
     if (!fault || fault.afterEffect) await next();
     await wait();
-    statistics.admitted(`${context.req.method} ${fault ? '(fault)' : routeOf(context, base)}`, arrivedAt);
+    statistics.answered(`${context.req.method} ${fault ? '(fault)' : routeOf(context, base)}`);
     if (fault) context.res = await fail(fault.kind, simulator, context);
     return undefined;
   };

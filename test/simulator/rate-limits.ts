@@ -1,3 +1,5 @@
+import { SlidingWindow } from './sliding-window.ts';
+
 /** Requests that the CRM takes in each period. The second and the minute slide; day and month begin at 00:00 UTC. */
 export interface Limits {
   second: number;
@@ -14,8 +16,8 @@ export const TEAM_LIMITS: Limits = { second: 25, minute: 1500, day: 125_000, mon
 /** Counts arrivals and says which of them are past a limit. A refused request uses nothing up. */
 export class RateLimits {
   limits: Limits;
-  /** Arrival of every admitted request of the last minute, in epoch milliseconds. */
-  #recent: number[] = [];
+  readonly #second = new SlidingWindow(1000);
+  readonly #minute = new SlidingWindow(60_000);
   #used = { day: 0, month: 0 };
   #dayEnds = 0;
   #monthEnds = 0;
@@ -27,13 +29,12 @@ export class RateLimits {
   /** @returns the limit that the request is past, or nothing when it was admitted. */
   admit(now: number): Period | undefined {
     this.#rollOver(now);
-    this.#recent = this.#recent.filter((at) => at > now - 60_000);
-    const lastSecond = this.#recent.filter((at) => at > now - 1000).length;
     if (this.#used.month >= this.limits.month) return 'month';
     if (this.#used.day >= this.limits.day) return 'day';
-    if (this.#recent.length >= this.limits.minute) return 'minute';
-    if (lastSecond >= this.limits.second) return 'second';
-    this.#recent.push(now);
+    if (this.#minute.count(now) >= this.limits.minute) return 'minute';
+    if (this.#second.count(now) >= this.limits.second) return 'second';
+    this.#second.add(now);
+    this.#minute.add(now);
     this.use(1, now);
     return undefined;
   }
@@ -49,7 +50,7 @@ export class RateLimits {
   headers(now: number): Record<string, string> {
     this.#rollOver(now);
     const { day, minute, second } = this.limits;
-    const minuteUsed = this.#recent.filter((at) => at > now - 60_000).length;
+    const minuteUsed = this.#minute.count(now);
     return {
       'x-keap-product-quota-limit': String(day),
       'x-keap-product-quota-used': String(this.#used.day),

@@ -1,5 +1,6 @@
 import type { ContactStore } from './contact-store.ts';
 import type { ForeignWrite } from './ownership.ts';
+import { SlidingWindow } from './sliding-window.ts';
 
 /** What happened at the CRM's door since the start or the last reset. */
 export interface Statistics {
@@ -39,7 +40,8 @@ type Counter =
 export class StatisticsKeeper {
   /** Arrivals of admitted requests, in epoch milliseconds with fractions. */
   readonly times: number[] = [];
-  #arrivals: number[] = [];
+  readonly #arrivals = new SlidingWindow(1000);
+  readonly #admitted = new SlidingWindow(1000);
   #requests = new Map<string, number>();
   #maxArrivals = 0;
   #maxAdmitted = 0;
@@ -54,18 +56,18 @@ export class StatisticsKeeper {
   };
 
   arrived(now: number): void {
-    this.#arrivals = [...this.#arrivals.filter((at) => at > now - 1000), now];
-    this.#maxArrivals = Math.max(this.#maxArrivals, this.#arrivals.length);
+    this.#arrivals.add(now);
+    this.#maxArrivals = Math.max(this.#maxArrivals, this.#arrivals.count(now));
   }
 
-  admitted(route: string, now: number): void {
+  /** A request was let in. @param now its arrival. */
+  admitted(now: number): void {
     this.times.push(now);
-    let inLastSecond = 0;
-    for (let index = this.times.length - 1; index >= 0; index--) {
-      if ((this.times[index] ?? 0) <= now - 1000) break;
-      inLastSecond++;
-    }
-    this.#maxAdmitted = Math.max(this.#maxAdmitted, inLastSecond);
+    this.#admitted.add(now);
+    this.#maxAdmitted = Math.max(this.#maxAdmitted, this.#admitted.count(now));
+  }
+
+  answered(route: string): void {
     this.#requests.set(route, (this.#requests.get(route) ?? 0) + 1);
   }
 

@@ -3,6 +3,7 @@ import type { SQSRecord } from 'aws-lambda';
 import ky from 'ky';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { processBatch } from '../../../lambdas/sync-contact/process-batch.ts';
+import type { FailureQueue } from '../../../lambdas/sync-contact/queue.ts';
 import type { DeletionPolicy } from '../../../lambdas/sync-contact/settings.ts';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import type { Rejected, Retryable } from '../../../shared/sync/errors.ts';
@@ -55,6 +56,10 @@ function consumer(
   const rejected: { record: SQSRecord; error: Rejected }[] = [];
   const postponed: { records: readonly SQSRecord[]; error: Retryable }[] = [];
   const outcomes: string[] = [];
+  const queue: FailureQueue = {
+    postpone: async (records, error) => void postponed.push({ records, error }),
+    reject: async (record, error) => void rejected.push({ record, error }),
+  };
   const receive = async (...records: SQSRecord[]) =>
     (
       await processBatch(records, {
@@ -66,13 +71,10 @@ function consumer(
         now,
         logger: new Logger({ logLevel: 'SILENT' }),
         count: (outcome) => outcomes.push(outcome),
-        queue: {
-          postpone: async (records, error) => void postponed.push({ records, error }),
-          reject: async (record, error) => void rejected.push({ record, error }),
-        },
+        queue,
       })
     ).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
-  return { receive, rejected, postponed, outcomes };
+  return { receive, rejected, postponed, outcomes, queue };
 }
 
 const contacts = () => ky.get(`${crm.url}/_simulator/contacts`).json<ReadableContact[]>();
@@ -334,6 +336,27 @@ describe('a failure that time can mend', () => {
       one.messageId,
     ]);
     expect(users.user('ann').crm?.tagIds).toHaveLength(3);
+  });
+});
+
+describe('a queue that fails', () => {
+  it('keeps the messages whose fate it could not take, and the others are done', async () => {
+    const users = memoryUserTable(
+      { ...ANN, userId: 'bob', email: 'nobody' },
+      { ...ANN, userId: 'cleo', email: 'cleo@example.com' },
+      ANN,
+    );
+    const upsertContact: InfusionsoftClient['upsertContact'] = async (body) => {
+      if (body.email_addresses?.[0]?.email.startsWith('cleo')) throw new RetryableError('down');
+      return crm.client.upsertContact(body);
+    };
+    const { receive, outcomes, queue } = consumer(users, { client: { ...crm.client, upsertContact } });
+    queue.reject = queue.postpone = async () => {
+      throw new Error('throttled');
+    };
+    const records = [record(userMessage('bob')), record(userMessage('cleo')), record(userMessage('ann'))];
+    expect(await receive(...records)).toEqual([records[0]?.messageId, records[1]?.messageId]);
+    expect(outcomes).toContain('synced');
   });
 });
 
