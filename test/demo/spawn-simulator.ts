@@ -13,9 +13,7 @@ const MAIN = fileURLToPath(new URL('../simulator/main.ts', import.meta.url));
  * @throws Error with what the simulator wrote when it does not start.
  */
 export async function spawnSimulator(args: readonly string[]): Promise<RunningSimulator> {
-  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const kill = () => child.kill();
-  process.once('exit', kill);
+  const child = spawn(process.execPath, [MAIN, '--attached', ...args], { stdio: 'pipe' });
   const exited = once(child, 'exit');
   let complaint = '';
   child.stderr.on('data', (chunk: Buffer) => {
@@ -35,7 +33,6 @@ export async function spawnSimulator(args: readonly string[]): Promise<RunningSi
   return {
     url,
     async stop() {
-      process.removeListener('exit', kill);
       child.kill();
       await exited;
     },

@@ -30,6 +30,7 @@ const program = new Command('npm run simulator --')
   )
   .option('--speed <n>', 'limits times n, latency divided by n', number, 1)
   .option('--seed <n>', 'the same seed gives the same latencies and faults', number, 1)
+  .option('--attached', 'end when the standard input ends, as it does with the process that started this one')
   .option('--token <token...>', 'keys or tokens that are let in', [DEFAULT_TOKEN]);
 
 const options = program.parse().opts();
@@ -45,3 +46,4 @@ const simulator = await startSimulator({
 });
 process.stdout.write(`Simulator listening on ${simulator.url} (look at ${simulator.url}/_simulator)\n`);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void simulator.stop());
+if (options.attached) process.stdin.resume().once('end', () => void simulator.stop());
