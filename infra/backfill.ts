@@ -7,6 +7,7 @@ import {
   Choice,
   Condition,
   DefinitionBody,
+  Errors,
   JsonPath,
   LogLevel,
   StateMachine,
@@ -104,15 +105,11 @@ export class Backfill extends Construct {
       'feed',
       'Sends the next users who need it, until the queue holds enough',
     );
-    // Whatever the failure, the same page can be fed again: a message more does no harm.
+    // Whatever else fails (the function itself dies, a service throttles), the same page can be fed again: a message more
+    // does no harm.
+    feed.addRetry({ errors: ['SupersededError'], maxAttempts: 0 });
     feed.addRetry({
-      errors: [
-        'Lambda.Unknown',
-        'Lambda.TooManyRequestsException',
-        'Error',
-        'TimeoutError',
-        'ThrottlingException',
-      ],
+      errors: [Errors.ALL],
       interval: Duration.seconds(5),
       backoffRate: 2,
       maxAttempts: 8,

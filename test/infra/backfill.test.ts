@@ -29,6 +29,20 @@ describe('the backfill', () => {
     });
   });
 
+  it('feeds a page again whatever failed, unless another run took over', () => {
+    const { States } = synthesizedDefinition() as {
+      States: Record<string, { Retry?: { ErrorEquals: string[]; MaxAttempts: number }[] }>;
+    };
+    const retries = States['Feed a page']?.Retry?.map(({ ErrorEquals, MaxAttempts }) => [
+      ErrorEquals,
+      MaxAttempts,
+    ]);
+    expect(retries?.slice(1)).toEqual([
+      [['SupersededError'], 0],
+      [['States.ALL'], 8],
+    ]);
+  });
+
   it('knows the pace, the limits and the reserve of the settings', () => {
     const settings = {
       crm: { requestsPerDay: 30_000, requestsPerMonth: 500_000 },

@@ -45,5 +45,9 @@ const simulator = await startSimulator({
   tokens: options.token,
 });
 process.stdout.write(`Simulator listening on ${simulator.url} (look at ${simulator.url}/_simulator)\n`);
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void simulator.stop());
-if (options.attached) process.stdin.resume().once('end', () => void simulator.stop());
+const stop = async () => {
+  await simulator.stop();
+  process.stdin.destroy();
+};
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop());
+if (options.attached) process.stdin.resume().once('end', () => void stop());
