@@ -11,10 +11,13 @@ describe('parseConfig', () => {
       crm: {
         url: 'https://api.infusionsoft.com',
         requestsPerSecond: 25,
+        requestsPerDay: 125_000,
+        requestsPerMonth: 3_750_000,
         latencyP95Ms: 400,
         windowSlackMs: 50,
         secretName: 'user-sync/crm',
       },
+      backfill: { refreshSchedule: 'cron(0 3 * * ? *)', liveReserve: 0.2 },
       deletionPolicy: 'mark',
       logLevel: 'INFO',
       logRetentionDays: 30,
@@ -51,6 +54,8 @@ describe('parseConfig', () => {
     ['userSync.crm.windowSlackMs', { crm: { windowSlackMs: -1 } }, />=0/],
     ['userSync.crm.windowSlackMs', { crm: { windowSlackMs: 0.5 } }, /int/],
     ['userSync.crm.secretName', { crm: { secretName: 'a b' } }, /letters, digits/],
+    ['userSync.backfill.refreshSchedule', { backfill: { refreshSchedule: 'daily' } }, /cron.*rate.*off/],
+    ['userSync.backfill.liveReserve', { backfill: { liveReserve: 2 } }, /0\.95/],
     ['userSync.crm.existingSecretArn', { crm: { existingSecretArn: 'user-sync/crm' } }, /ARN of a secret/],
     [
       'userSync.crm.existingSecretArn',
