@@ -33,13 +33,21 @@ const NEWEST_EVENTS = 20;
 
 /**
  * The state machine of a stack.
- * @throws BackfillFailedError when the account and region have none of that name.
+ * @throws BackfillFailedError when the account and region have none of that name, or AWS cannot be asked.
  */
 export async function findStateMachine(sfn: SFNClient, stackName: string): Promise<string> {
   const name = `${stackName}-backfill`;
-  for await (const { stateMachines = [] } of paginateListStateMachines({ client: sfn }, {})) {
-    const found = stateMachines.find((machine) => machine.name === name);
-    if (found?.stateMachineArn) return found.stateMachineArn;
+  try {
+    for await (const { stateMachines = [] } of paginateListStateMachines({ client: sfn }, {})) {
+      const found = stateMachines.find((machine) => machine.name === name);
+      if (found?.stateMachineArn) return found.stateMachineArn;
+    }
+  } catch (error) {
+    throw new BackfillFailedError(
+      `AWS cannot be asked (${error instanceof Error ? error.message : error}). Set AWS_PROFILE or keys, and AWS_REGION; ` +
+        'or run it on this machine with --local.',
+      { cause: error },
+    );
   }
   throw new BackfillFailedError(
     `There is no state machine ${name} in this account and region. Deploy the stack, or name it with --stack.`,
