@@ -31,7 +31,7 @@ beforeAll(async () => {
   door = simulatorClient(simulator.url);
   await door.declareOwnership();
   system = await startLocalSystem({
-    settings: { crm: { url: simulator.url } },
+    settings: { crm: { url: simulator.url, windowSlackMs: 100 } },
     token: DEFAULT_TOKEN,
     existingUsers: USERS.map((user) => marshall(user, { removeUndefinedValues: true })),
   });

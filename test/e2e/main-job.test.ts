@@ -20,7 +20,10 @@ beforeAll(async () => {
   simulator = await spawnSimulator(['--latency-median', '20', '--latency-p95', '60']);
   door = simulatorClient(simulator.url);
   await door.declareOwnership();
-  system = await startLocalSystem({ settings: { crm: { url: simulator.url } }, token: DEFAULT_TOKEN });
+  system = await startLocalSystem({
+    settings: { crm: { url: simulator.url, windowSlackMs: 100 } },
+    token: DEFAULT_TOKEN,
+  });
   await Promise.all(USERS.map((user) => system.app.signUp(user)));
   await settle();
 });
