@@ -1,8 +1,9 @@
-import type { AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { SecretStore } from './emulators/secret-store.ts';
 import type { EventSource } from './event-sources/event-source.ts';
+import type { ExistingItems } from './existing-items.ts';
 import type { LambdaFunction } from './lambda/lambda-function.ts';
 import type { LocalStateMachine } from './state-machines/state-machine.ts';
 
@@ -23,8 +24,9 @@ export interface CloudServices {
   secrets: SecretStore;
   /** By ARN. */
   stateMachines: Map<string, LocalStateMachine>;
-  /** Items that a table has before the stack, by the beginning of its logical id. */
-  existingItems: Readonly<Record<string, Iterable<Record<string, AttributeValue>>>>;
+  /** Times this, `Wait` states of state machines last. */
+  waitScale: number;
+  existingItems: Pick<ExistingItems, 'of'>;
   /** Directories of the bundles, by S3 key. */
   assets: ReadonlyMap<string, string>;
   /** Environment variables that an SDK client needs to find this cloud. */

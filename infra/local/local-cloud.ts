@@ -4,8 +4,10 @@ import type { CloudServices } from './cloud-services.ts';
 import { createResources } from './create-resources.ts';
 import { startEmulators } from './emulators/emulators.ts';
 import type { EventSourceStatistics } from './event-sources/event-source.ts';
+import { ExistingItems, type Items } from './existing-items.ts';
 import type { FunctionStatistics, LambdaFunction } from './lambda/lambda-function.ts';
 import { Overrides } from './overrides.ts';
+import type { StateMachineStatistics } from './state-machines/state-machine.ts';
 
 export interface LocalCloudOptions {
   /** Directory of the synthesized assembly: it holds manifest.json. */
@@ -17,10 +19,12 @@ export interface LocalCloudOptions {
   /** Values that take the place of those in the template, for environment variables of its functions. */
   variables?: Readonly<Record<string, string>>;
   /**
-   * Items that a table has before the stack, by the beginning of its logical id. Its stream is enabled after them, so they are
-   * in no stream: as when a stack is deployed onto a table in use.
+   * Items that a table has before the stack, by the beginning of its logical id, which no other table's may have. Its stream is
+   * enabled after them, so they are in no stream: as when a stack is deployed onto a table in use.
    */
-  existingItems?: CloudServices['existingItems'];
+  existingItems?: Readonly<Record<string, Items>>;
+  /** Times this, `Wait` states of state machines last: for a system whose speed is scaled. 1 by default. */
+  waitScale?: number;
   /** Told each line that a function writes, and each error of an invocation. */
   log?: (entry: { functionName: string; line: string }) => void;
 }
@@ -30,6 +34,8 @@ export interface LocalCloudStatistics {
   functions: Record<string, FunctionStatistics>;
   /** By logical id of the event source mapping. */
   eventSources: Record<string, EventSourceStatistics>;
+  /** By name of the state machine. */
+  stateMachines: Record<string, StateMachineStatistics>;
 }
 
 const IDLE_POLL_MS = 50;
@@ -48,12 +54,14 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
     cloud?.fail(error);
   });
   const overrides = new Overrides(options.secrets ?? {}, options.variables ?? {});
+  const existingItems = new ExistingItems(options.existingItems ?? {});
   const services: CloudServices = {
     ...emulators,
     region: stack.region,
     assets: stack.assets,
     overrides,
-    existingItems: options.existingItems ?? {},
+    existingItems,
+    waitScale: options.waitScale ?? 1,
     log: options.log ?? (() => undefined),
     queues: new Map(),
     streamArns: new Set(),
@@ -64,6 +72,7 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
   try {
     cloud.outputs = await createResources(stack, services);
     overrides.requireAllUsed();
+    existingItems.requireAllUsed();
     cloud.resumeEventSources();
     return cloud;
   } catch (error) {
@@ -100,7 +109,8 @@ export class LocalCloud {
   }
 
   /**
-   * Whether nothing is at work and no event source has anything left. Dead-letter queues do not count.
+   * Whether no function is at work and no event source has anything left. Neither dead-letter queues count nor executions of
+   * state machines, which may wait for days.
    *
    * @throws when an emulator has died.
    */
@@ -129,6 +139,9 @@ export class LocalCloud {
     return {
       functions: Object.fromEntries(this.#functions().map((each) => [each.name, each.statistics])),
       eventSources: Object.fromEntries(sources.map(([id, each]) => [id, { ...each.statistics }])),
+      stateMachines: Object.fromEntries(
+        this.#stateMachines().map(({ settings, statistics }) => [settings.name, statistics]),
+      ),
     };
   }
 
@@ -153,6 +166,7 @@ export class LocalCloud {
 
   /** Stops all that was started; invocations that run fail. */
   stop(): Promise<void> {
+    for (const each of this.#stateMachines()) each.shutDown();
     this.#stopped ??= Promise.all([...this.#sources(), ...this.#functions()].map((each) => each.stop())).then(
       this.#stopEmulators,
     );
@@ -165,6 +179,10 @@ export class LocalCloud {
 
   #sources() {
     return [...this.#services.eventSources.values()];
+  }
+
+  #stateMachines() {
+    return [...this.#services.stateMachines.values()];
   }
 
   #function(name: string): LambdaFunction {

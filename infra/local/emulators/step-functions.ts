@@ -1,6 +1,9 @@
 import * as z from 'zod';
-import type { Execution, LocalStateMachine } from '../state-machines/state-machine.ts';
+import type { Execution } from '../state-machines/execution.ts';
+import type { LocalStateMachine } from '../state-machines/state-machine.ts';
 import { ServiceError, startJsonService } from './aws-json-service.ts';
+import { executionDocuments, executionHistory, executionSummary, seconds } from './execution-answers.ts';
+import { pageOf } from './page.ts';
 
 export interface StepFunctions {
   endpoint: string;
@@ -17,6 +20,9 @@ const requestSchema = z.looseObject({
   error: z.string().optional(),
   cause: z.string().optional(),
   statusFilter: z.string().optional(),
+  maxResults: z.number().optional(),
+  nextToken: z.string().optional(),
+  reverseOrder: z.boolean().optional(),
 });
 type Request = z.output<typeof requestSchema>;
 type Machines = ReadonlyMap<string, LocalStateMachine>;
@@ -24,20 +30,19 @@ type Machines = ReadonlyMap<string, LocalStateMachine>;
 type Operation = (machines: Machines, request: Request) => Record<string, unknown>;
 
 const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
+  ['ListStateMachines', (machines) => ({ stateMachines: [...machines.values()].map(machineSummary) })],
   [
-    'ListStateMachines',
-    (machines) => ({
-      stateMachines: [...machines.values()].map(({ arn, name }) => ({
-        stateMachineArn: arn,
-        name,
-        type: 'STANDARD',
-      })),
-    }),
+    'DescribeStateMachine',
+    (machines, { stateMachineArn }) => {
+      const machine = machineOf(machines, stateMachineArn);
+      const { definition, roleArn } = machine.settings;
+      return { ...machineSummary(machine), status: 'ACTIVE', definition, roleArn };
+    },
   ],
   [
     'StartExecution',
     (machines, { stateMachineArn, input, name }) => {
-      const execution = machineOf(machines, stateMachineArn).start(input, name);
+      const execution = start(machineOf(machines, stateMachineArn), input, name);
       if (!execution) throw new ServiceError('ExecutionAlreadyExists', `Execution Already Exists: '${name}'`);
       return { executionArn: execution.arn, startDate: seconds(execution.startedAt) };
     },
@@ -46,17 +51,18 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
     'DescribeExecution',
     (machines, { executionArn }) => {
       const { machine, execution } = find(machines, executionArn);
-      return { ...summaryOf(machine, execution), ...documentsOf(execution) };
+      return { ...executionSummary(machine, execution), ...executionDocuments(execution) };
     },
   ],
   [
     'ListExecutions',
-    (machines, { stateMachineArn, statusFilter }) => {
+    (machines, { stateMachineArn, statusFilter, ...page }) => {
       const machine = machineOf(machines, stateMachineArn);
-      const executions = [...machine.executions.values()].filter(
-        ({ status }) => !statusFilter || status === statusFilter,
-      );
-      return { executions: executions.reverse().map((execution) => summaryOf(machine, execution)) };
+      const all = [...machine.executions.values()];
+      const executions = all.filter(({ status }) => !statusFilter || status === statusFilter);
+      const { positions, ...rest } = pageOf(executions.length, { ...page, reverseOrder: true });
+      const listed = positions.flatMap((position) => executions[position] ?? []);
+      return { executions: listed.map((execution) => executionSummary(machine, execution)), ...rest };
     },
   ],
   [
@@ -64,14 +70,17 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
     (machines, { executionArn, error, cause }) => {
       const { machine, execution } = find(machines, executionArn);
       machine.stop(execution, error, cause);
-      return { stopDate: seconds(execution.stoppedAt ?? new Date()) };
+      return { stopDate: seconds(execution.outcome?.at ?? new Date()) };
     },
   ],
   [
     'GetExecutionHistory',
-    (machines, { executionArn }) => ({ events: newestEvents(find(machines, executionArn).execution) }),
+    (machines, { executionArn, ...page }) => executionHistory(find(machines, executionArn).execution, page),
   ],
 ]);
+
+/** Of an execution: what StartExecution takes (Step Functions API reference). */
+const NAME = /^[^\s<>{}[\]?*"#%\\^|~`$&,;:/\p{Cc}]{1,80}$/u;
 
 /** Starts a Step Functions endpoint for the state machines of the template, on a free port of 127.0.0.1. */
 export async function startStepFunctions(): Promise<StepFunctions> {
@@ -80,15 +89,21 @@ export async function startStepFunctions(): Promise<StepFunctions> {
     ([name, perform]) =>
       [name, (request: unknown) => perform(machines, requestSchema.parse(request))] as const,
   );
-  const service = await startJsonService('AWSStepFunctions', new Map(operations));
-  return {
-    machines,
-    endpoint: service.endpoint,
-    async stop() {
-      for (const machine of machines.values()) machine.stopAll();
-      await service.stop();
-    },
-  };
+  return { machines, ...(await startJsonService('AWSStepFunctions', new Map(operations))) };
+}
+
+function start(machine: LocalStateMachine, input: string, name: string | undefined): Execution | undefined {
+  if (name !== undefined && !NAME.test(name))
+    throw new ServiceError('InvalidName', `Invalid Name: '${name}'`);
+  try {
+    return machine.start(input, name);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new ServiceError(
+      'InvalidExecutionInput',
+      `Invalid State Machine Execution Input: ${error.message}`,
+    );
+  }
 }
 
 function machineOf(machines: Machines, arn: string | undefined): LocalStateMachine {
@@ -108,31 +123,7 @@ function find(
   throw new ServiceError('ExecutionDoesNotExist', `Execution Does Not Exist: '${arn}'`);
 }
 
-const seconds = (date: Date): number => date.getTime() / 1000;
-
-function summaryOf(machine: LocalStateMachine, { arn, name, status, startedAt, stoppedAt }: Execution) {
-  return {
-    executionArn: arn,
-    stateMachineArn: machine.arn,
-    name,
-    status,
-    startDate: seconds(startedAt),
-    ...(stoppedAt && { stopDate: seconds(stoppedAt) }),
-  };
-}
-
-const documentsOf = ({ input, output, error, cause }: Execution) => ({ input, output, error, cause });
-
-/** The newest event with the output of a state, its id being the length of the history: callers read it backwards. */
-function newestEvents({ historyEvents, lastExit, stoppedAt }: Execution) {
-  if (!lastExit) return [];
-  return [
-    {
-      id: historyEvents,
-      previousEventId: historyEvents - 1,
-      timestamp: seconds(stoppedAt ?? new Date()),
-      type: 'TaskStateExited',
-      stateExitedEventDetails: { name: lastExit.state, output: lastExit.output },
-    },
-  ];
+function machineSummary({ settings, createdAt }: LocalStateMachine) {
+  const { arn, name } = settings;
+  return { stateMachineArn: arn, name, type: 'STANDARD', creationDate: seconds(createdAt) };
 }

@@ -1,26 +1,20 @@
 import {
-  type AttributeValue,
   BatchWriteItemCommand,
   type BatchWriteItemCommandOutput,
   type DynamoDBClient,
   type WriteRequest,
 } from '@aws-sdk/client-dynamodb';
-
-type Item = Record<string, AttributeValue>;
+import type { Item, Items } from '../existing-items.ts';
 
 /** Items of one BatchWriteItem (Amazon DynamoDB quotas), and how many of those are under way at a time. */
 const BATCH = 25;
 const WRITERS = 8;
 
 /** Writes items into a table, several batches at a time. */
-export async function fillTable(
-  client: DynamoDBClient,
-  tableName: string,
-  items: Iterable<Item>,
-): Promise<void> {
+export async function fillTable(client: DynamoDBClient, tableName: string, items: Items): Promise<void> {
   const batches = batchesOf(items);
   const write = async () => {
-    for (const batch of batches) await writeBatch(client, tableName, batch);
+    for await (const batch of batches) await writeBatch(client, tableName, batch);
   };
   await Promise.all(Array.from({ length: WRITERS }, write));
 }
@@ -37,9 +31,9 @@ async function writeBatch(client: DynamoDBClient, tableName: string, items: read
   }
 }
 
-function* batchesOf(items: Iterable<Item>): Generator<Item[]> {
+async function* batchesOf(items: Items): AsyncGenerator<Item[]> {
   let batch: Item[] = [];
-  for (const item of items) {
+  for await (const item of items) {
     batch.push(item);
     if (batch.length === BATCH) {
       yield batch;

@@ -3,6 +3,7 @@ import { eventSourceMapping } from './event-source-mapping.ts';
 import { lambdaFunction } from './function.ts';
 import { queue } from './queue.ts';
 import { meaninglessType, type ResourceType } from './resource-type.ts';
+import { schedule } from './schedule.ts';
 import { secret } from './secret.ts';
 import { stateMachine } from './state-machine.ts';
 import { table } from './table.ts';
@@ -12,6 +13,7 @@ export const RESOURCE_TYPES: ReadonlyMap<string, ResourceType> = new Map([
   ['AWS::DynamoDB::Table', table],
   ['AWS::Lambda::EventSourceMapping', eventSourceMapping],
   ['AWS::Lambda::Function', lambdaFunction],
+  ['AWS::Scheduler::Schedule', schedule],
   ['AWS::SecretsManager::Secret', secret],
   ['AWS::SQS::Queue', queue],
   ['AWS::StepFunctions::StateMachine', stateMachine],
@@ -31,6 +33,5 @@ export const RESOURCE_TYPES: ReadonlyMap<string, ResourceType> = new Map([
       attributes: { Arn: arnOf('logs', services.region, `log-group:${physicalName}:*`) },
     })),
   ],
-  ['AWS::Scheduler::Schedule', meaninglessType('nothing here lasts until a schedule is due')],
   ['AWS::SQS::QueuePolicy', meaninglessType('there is no access control')],
 ]);

@@ -73,7 +73,7 @@ export const table = resourceType(properties, async (table, { logicalId, service
     LocalSecondaryIndexes: table.LocalSecondaryIndexes?.map(withoutThroughput),
   };
   await services.dynamodb.send(new CreateTableCommand(input));
-  const [, existing] = Object.entries(services.existingItems).find(([id]) => logicalId.startsWith(id)) ?? [];
+  const existing = services.existingItems.of(logicalId);
   if (existing) await fillTable(services.dynamodb, TableName, existing);
   if (StreamSpecification) {
     const specification = { StreamEnabled: true, ...StreamSpecification };

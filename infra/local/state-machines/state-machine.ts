@@ -1,194 +1,156 @@
 import { randomUUID } from 'node:crypto';
-import { ExecutionAbortedError, StateMachine, type StateMachineDefinition } from 'aws-local-stepfunctions';
-import * as z from 'zod';
-import { InvocationError, ThrottledError } from '../lambda/invocation-error.ts';
+import { ExecutionError, ExecutionTimeoutError, type StateMachine } from 'aws-local-stepfunctions';
 import type { LambdaFunction } from '../lambda/lambda-function.ts';
-
-type ExecutionStatus = 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'ABORTED';
-
-/** One run of a state machine. Documents are JSON texts, as the service has them. */
-export interface Execution {
-  readonly arn: string;
-  readonly name: string;
-  readonly input: string;
-  readonly startedAt: Date;
-  status: ExecutionStatus;
-  stoppedAt: Date | undefined;
-  output: string | undefined;
-  error: string | undefined;
-  cause: string | undefined;
-  /** Output of the last state that ended, and its name. */
-  lastExit: { state: string; output: string } | undefined;
-  /** Events that Step Functions would have in this execution's history, of which it allows 25,000. */
-  historyEvents: number;
-}
-
-const definitionSchema = z.looseObject({
-  States: z.record(
-    z.string(),
-    z.looseObject({
-      Type: z.enum(['Task', 'Choice', 'Wait', 'Pass', 'Succeed', 'Fail']),
-      Resource: z.string().optional(),
-    }),
-  ),
-});
-const invokeSchema = z.looseObject({ FunctionName: z.string(), Payload: z.unknown() });
-const LAMBDA_INVOKE = ':states:::lambda:invoke';
-
-/** Events of one visit of a state: entered and exited, and of a task scheduled, started and ended too (AWS docs). */
-const EVENTS: Readonly<Record<string, number>> = { Task: 5, Succeed: 2, Fail: 1 };
-const EVENTS_OF_RETRY = 3;
+import { type Definition, interpreterOf, parseDefinition } from './definition.ts';
+import { Execution, type Outcome } from './execution.ts';
+import { historyEvents } from './history.ts';
+import type { Json } from './json.ts';
+import { lambdaInvoke } from './lambda-invoke.ts';
+import { StatesError } from './states-error.ts';
+import { wait } from './wait.ts';
 
 export interface StateMachineSettings {
   arn: string;
   name: string;
+  roleArn: string;
   /** States Language, as the template has it. */
   definition: string;
-  /** The function of an ARN, with or without a version. */
-  functionOf(arn: string): LambdaFunction | undefined;
+  /** Times this, a `Wait` state lasts. */
+  waitScale: number;
+  /** The function that a task names. @throws when there is none. */
+  functionOf(name: string): LambdaFunction;
 }
 
-/**
- * A state machine of the template, run by an interpreter of the States Language. Its tasks invoke the functions of the
- * template.
- *
- * @throws Error when the definition has a kind of state or a service integration that the local cloud does not know.
- */
-export class LocalStateMachine {
-  readonly arn: string;
-  readonly name: string;
-  readonly definition: string;
-  readonly executions = new Map<string, Execution>();
-  readonly #settings: StateMachineSettings;
-  readonly #parsed: z.output<typeof definitionSchema>;
-  readonly #aborts = new Map<string, () => void>();
+/** By the name of an execution. */
+export type StateMachineStatistics = Record<string, { status: Execution['status']; historyEvents: number }>;
 
+type Handler = (parameters: Json, signal: AbortSignal) => Promise<Json>;
+
+const THE_CLOUD_STOPS = 'The local cloud stops.';
+
+/** A state machine of the template. Its tasks invoke the functions of the template. */
+export class LocalStateMachine {
+  readonly settings: Readonly<StateMachineSettings>;
+  readonly createdAt = new Date();
+  /** By ARN, in the order of their start. */
+  readonly executions = new Map<string, Execution>();
+  readonly #definition: Definition;
+  readonly #interpreter: StateMachine;
+  readonly #handlers: ReadonlyMap<string, Handler>;
+  readonly #running = new Map<Execution, AbortController>();
+  #shutDown = false;
+
+  /** @throws Error on a definition that is not valid, or has something in it that the local cloud does not know. */
   constructor(settings: StateMachineSettings) {
-    const { arn, name, definition } = settings;
-    this.arn = arn;
-    this.name = name;
-    this.definition = definition;
-    this.#settings = settings;
-    this.#parsed = definitionSchema.parse(JSON.parse(definition));
-    for (const [state, { Type, Resource }] of Object.entries(this.#parsed.States)) {
-      if (Type === 'Task' && !Resource?.endsWith(LAMBDA_INVOKE)) {
-        throw new Error(`State "${state}": the local cloud does not know the integration ${Resource}`);
-      }
-    }
+    this.settings = settings;
+    this.#definition = parseDefinition(settings.definition);
+    this.#interpreter = interpreterOf(this.#definition);
+    this.#handlers = handlersOf(this.#definition, settings);
   }
 
-  /** Starts an execution. One that has the name and the input of another is that other, as with the service. */
+  get statistics(): StateMachineStatistics {
+    const executions = [...this.executions.values()].map(
+      ({ name, status, history }) => [name, { status, historyEvents: history.length }] as const,
+    );
+    return Object.fromEntries(executions);
+  }
+
+  /**
+   * Starts an execution. One that runs and has this name and this input already is the answer itself.
+   *
+   * @returns undefined when the name is taken.
+   * @throws SyntaxError when the input is not JSON.
+   */
   start(input: string, name: string = randomUUID()): Execution | undefined {
-    const arn = `${this.arn.replace(':stateMachine:', ':execution:')}:${name}`;
+    const document: Json = JSON.parse(input);
+    const arn = `${this.settings.arn.replace(':stateMachine:', ':execution:')}:${name}`;
     const existing = this.executions.get(arn);
-    if (existing) return existing.input === input ? existing : undefined;
-    const execution: Execution = {
-      arn,
-      name,
-      input,
-      startedAt: new Date(),
-      status: 'RUNNING',
-      stoppedAt: undefined,
-      output: undefined,
-      error: undefined,
-      cause: undefined,
-      lastExit: undefined,
-      historyEvents: 1,
-    };
+    if (existing) return existing.status === 'RUNNING' && existing.input === input ? existing : undefined;
+    const execution = new Execution(arn, name, input);
     this.executions.set(arn, execution);
-    void this.#run(execution);
+    if (this.#shutDown) this.stop(execution, undefined, THE_CLOUD_STOPS);
+    else void this.#run(execution, document);
     return execution;
   }
 
-  /** Ends an execution that runs. */
+  /** Ends an execution that runs. The function of a task that is at work goes on, as with the service. */
   stop(execution: Execution, error?: string, cause?: string): void {
-    if (execution.status !== 'RUNNING') return;
-    end(execution, { status: 'ABORTED', error, cause });
-    this.#aborts.get(execution.arn)?.();
+    execution.end({ status: 'ABORTED', error, cause });
+    this.#running.get(execution)?.abort();
   }
 
-  stopAll(): void {
-    for (const execution of this.executions.values()) this.stop(execution);
+  /** Ends all executions, and those that are started from now on at once. */
+  shutDown(): void {
+    this.#shutDown = true;
+    for (const execution of this.#running.keys()) this.stop(execution, undefined, THE_CLOUD_STOPS);
   }
 
-  async #run(execution: Execution): Promise<void> {
-    const tasks = Object.entries(this.#parsed.States).filter(([, { Type }]) => Type === 'Task');
-    const machine = new StateMachine(this.#parsed as unknown as StateMachineDefinition, {
-      validationOptions: { checkArn: false },
-    });
-    const { result, eventLogs, abort } = machine.run(JSON.parse(execution.input), {
-      overrides: {
-        taskResourceLocalHandlers: Object.fromEntries(
-          tasks.map(([state]) => [state, (parameters: unknown) => this.#invoke(parameters)]),
-        ),
-      },
+  /** Never rejects: whatever fails is how the execution ended. */
+  async #run(execution: Execution, input: Json): Promise<void> {
+    const running = new AbortController();
+    this.#running.set(execution, running);
+    const { arn, name, roleArn } = this.settings;
+    const { result, eventLogs, abort } = this.#interpreter.run(input, {
+      overrides: { taskResourceLocalHandlers: this.#handlersWithin(running.signal) },
       context: {
-        Execution: { Id: execution.arn, Name: execution.name, StartTime: execution.startedAt.toISOString() },
-        StateMachine: { Id: this.arn, Name: this.name },
+        Execution: { Id: execution.arn, Name: execution.name, RoleArn: roleArn },
+        StateMachine: { Id: arn, Name: name },
       },
     });
-    this.#aborts.set(execution.arn, abort);
-    const recorded = (async () => {
-      for await (const event of eventLogs) record(execution, event);
-    })();
-    try {
-      const output = JSON.stringify(await result);
-      await recorded;
-      if (execution.status === 'RUNNING') end(execution, { status: 'SUCCEEDED', output });
-    } catch (error) {
-      if (error instanceof ExecutionAbortedError || execution.status !== 'RUNNING') return;
-      const { name, message } = firstCause(error);
-      end(execution, { status: 'FAILED', error: name, cause: message });
-    } finally {
-      this.#aborts.delete(execution.arn);
-    }
+    running.signal.addEventListener('abort', abort);
+    const record = async () => {
+      for await (const entry of eventLogs) {
+        const typeOf = (state: string) => this.#definition.States[state]?.Type;
+        for (const event of historyEvents(entry, typeOf, execution.history.at(-1))) execution.record(event);
+        if (execution.status !== 'RUNNING') running.abort();
+      }
+    };
+    const [ended, recorded] = await Promise.allSettled([result, record()]);
+    execution.end(outcomeOf(recorded.status === 'rejected' ? recorded : ended));
+    running.abort();
+    this.#running.delete(execution);
   }
 
-  /** `arn:aws:states:::lambda:invoke`: answers and fails as the integration does. */
-  async #invoke(parameters: unknown) {
-    const { FunctionName, Payload } = invokeSchema.parse(parameters);
-    const target = this.#settings.functionOf(FunctionName);
-    if (!target) throw named('Lambda.ResourceNotFoundException', `No function ${FunctionName}`);
-    try {
-      return { StatusCode: 200, ExecutedVersion: '$LATEST', Payload: toJson(await target.invoke(Payload)) };
-    } catch (error) {
-      if (error instanceof InvocationError)
-        throw named(error.response.errorType, JSON.stringify(error.response));
-      if (error instanceof ThrottledError) throw named('Lambda.TooManyRequestsException', error.message);
-      throw error;
-    }
+  /** The handlers for one execution. Once it has ended, nothing is invoked: the interpreter would still retry. */
+  #handlersWithin(signal: AbortSignal): Record<string, (parameters: Json) => Promise<Json>> {
+    const handlers = [...this.#handlers].map(([state, handle]) => {
+      const handleWhileRunning = async (parameters: Json) => {
+        if (signal.aborted) throw new StatesError('States.Runtime', 'The execution has ended.');
+        return handle(parameters, signal);
+      };
+      return [state, handleWhileRunning] as const;
+    });
+    return Object.fromEntries(handlers);
   }
 }
 
-type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
-const toJson = (value: unknown): Json => JSON.parse(JSON.stringify(value ?? null));
-
-function named(name: string, message: string): Error {
-  const error = new Error(message);
-  error.name = name;
-  return error;
+function handlersOf(
+  { States }: Definition,
+  { functionOf, waitScale }: StateMachineSettings,
+): Map<string, Handler> {
+  const handlers = new Map<string, Handler>();
+  for (const [name, state] of Object.entries(States)) {
+    if (state.Type === 'Wait')
+      handlers.set(name, (parameters, signal) => wait(parameters, waitScale, signal));
+    if (state.Type === 'Task') {
+      const target = functionOf(state.Parameters.FunctionName);
+      handlers.set(name, (parameters) => lambdaInvoke(target, payloadOf(parameters)));
+    }
+  }
+  return handlers;
 }
 
-/** The interpreter wraps what a task threw. */
-function firstCause(error: unknown): Error {
-  if (!(error instanceof Error)) return new Error(String(error));
-  return error.cause instanceof Error ? firstCause(error.cause) : error;
+function payloadOf(parameters: Json): Json | undefined {
+  const isObject = typeof parameters === 'object' && parameters !== null && !Array.isArray(parameters);
+  return isObject ? parameters['Payload'] : undefined;
 }
 
-function end(execution: Execution, outcome: Partial<Execution> & { status: ExecutionStatus }): void {
-  Object.assign(execution, outcome, { stoppedAt: new Date(), historyEvents: execution.historyEvents + 1 });
-}
-
-const eventSchema = z.looseObject({
-  type: z.string(),
-  state: z.looseObject({ name: z.string(), type: z.string(), output: z.unknown().optional() }).optional(),
-});
-
-function record(execution: Execution, event: unknown): void {
-  const { type, state } = eventSchema.parse(event);
-  if (type === 'StateRetried') execution.historyEvents += EVENTS_OF_RETRY;
-  if (!state) return;
-  if (type === 'StateEntered') execution.historyEvents += EVENTS[state.type] ?? 2;
-  if (type === 'StateExited')
-    execution.lastExit = { state: state.name, output: JSON.stringify(state.output) };
+function outcomeOf(settled: PromiseSettledResult<unknown>): Outcome {
+  if (settled.status === 'fulfilled') return { status: 'SUCCEEDED', output: JSON.stringify(settled.value) };
+  const reason: unknown = settled.reason;
+  if (reason instanceof ExecutionTimeoutError)
+    return { status: 'TIMED_OUT', error: 'States.Timeout', cause: undefined };
+  const { name, message } =
+    reason instanceof ExecutionError && reason.cause instanceof Error ? reason.cause : Error(String(reason));
+  return { status: 'FAILED', error: name, cause: message };
 }

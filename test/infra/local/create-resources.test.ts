@@ -8,6 +8,7 @@ import type { CloudServices } from '../../../infra/local/cloud-services.ts';
 import { createResources } from '../../../infra/local/create-resources.ts';
 import { SecretStore } from '../../../infra/local/emulators/secret-store.ts';
 import { type SqsServer, startSqsServer } from '../../../infra/local/emulators/sqs-server.ts';
+import { ExistingItems } from '../../../infra/local/existing-items.ts';
 import { Overrides } from '../../../infra/local/overrides.ts';
 import { temporaryDirectory, writeBundle } from './write-bundle.ts';
 
@@ -47,7 +48,8 @@ async function create(
     functions: new Map(),
     eventSources: new Map(),
     stateMachines: new Map(),
-    existingItems: {},
+    existingItems: new ExistingItems({}),
+    waitScale: 1,
   };
   const stack = {
     name: `stack${stacks++}`,
@@ -70,6 +72,31 @@ const lambda = (properties: Record<string, unknown> = {}) => ({
   },
 });
 const Role = { Type: 'AWS::IAM::Role', Properties: { whatever: true } };
+const stateMachine = (definition: unknown) => ({
+  Type: 'AWS::StepFunctions::StateMachine',
+  Properties: { DefinitionString: JSON.stringify(definition), RoleArn: { 'Fn::GetAtt': ['Role', 'Arn'] } },
+});
+const invoke = (FunctionName: string, properties = {}) => ({
+  StartAt: 'Go',
+  States: {
+    Go: {
+      Type: 'Task',
+      Resource: 'arn:aws:states:::lambda:invoke',
+      Parameters: { FunctionName },
+      End: true,
+      ...properties,
+    },
+  },
+});
+const schedule = (Arn: unknown, properties = {}) => ({
+  Type: 'AWS::Scheduler::Schedule',
+  Properties: {
+    ScheduleExpression: 'rate(1 day)',
+    FlexibleTimeWindow: { Mode: 'OFF' },
+    Target: { Arn, RoleArn: { 'Fn::GetAtt': ['Role', 'Arn'] }, Input: '{"mode":"refresh"}' },
+    ...properties,
+  },
+});
 const queue = (Properties: Record<string, unknown> = {}) => ({ Type: 'AWS::SQS::Queue', Properties });
 const mapping = (Properties: Record<string, unknown>) => ({
   Type: 'AWS::Lambda::EventSourceMapping',
@@ -99,6 +126,19 @@ describe('createResources', () => {
       AWS_LAMBDA_FUNCTION_NAME: `${stackName}-Function`,
     });
     await probe?.stop();
+  });
+
+  it('takes a schedule whose target is a state machine of the template', async () => {
+    const { services, outputs, stackName } = await create({
+      Resources: {
+        Nightly: schedule({ Ref: 'Machine' }),
+        Machine: stateMachine({ StartAt: 'Done', States: { Done: { Type: 'Succeed' } } }),
+        Role,
+      },
+      Outputs: { Schedule: { Value: { Ref: 'Nightly' } }, Machine: { Value: { Ref: 'Machine' } } },
+    });
+    expect(outputs['Schedule']).toBe(`${stackName}-Nightly`);
+    expect([...services.stateMachines.keys()]).toEqual([outputs['Machine']]);
   });
 
   it('gives a secret the value of its template, with the generated part, or the one it was told', async () => {
@@ -177,6 +217,22 @@ describe('createResources', () => {
       },
       /^Mapping: .*wildcard/,
     ],
+    [
+      'a function of a state machine',
+      { Role, Machine: stateMachine(invoke('nobody')) },
+      /^Machine: the function nobody/,
+    ],
+    [
+      'a field of a state',
+      { Role, Machine: stateMachine(invoke('x', { HeartbeatSeconds: 1 })) },
+      /^Machine: .*HeartbeatSeconds.*Go/s,
+    ],
+    [
+      'a target of a schedule',
+      { Role, Nightly: schedule('arn:aws:sqs:us-east-1:1:q') },
+      /^Nightly: its target arn:aws:sqs/,
+    ],
+    ['a property of a schedule', { Role, Nightly: schedule('x', { Colour: 'red' }) }, /^Nightly: .*Colour/s],
   ])('names %s that it does not know', async (_, Resources, message) => {
     await expect(create({ Resources })).rejects.toThrow(message);
   });
