@@ -208,7 +208,8 @@ function complaints(
       `a burst of ${BURST} edits took ${burstRequests} requests, more than ${maxBurst}`,
     requests === 0 && 'no request was counted',
     ...(stats?.foreignWrites ?? []).map(
-      ({ contactId, what }) => `foreign write: ${what} of contact ${contactId}`,
+      ({ contactId, what }) =>
+        `foreign write: ${what}${contactId === null ? '' : ` of contact ${contactId}`}`,
     ),
   ].filter((complaint) => complaint !== false);
 }

@@ -1,9 +1,10 @@
 import { Hono } from 'hono';
-import { html } from 'hono/html';
 import * as z from 'zod';
 import type { ContactStore, StoredContact } from './contact-store.ts';
 import { faultPlanSchema } from './faults.ts';
+import { mergeContacts } from './merge-contacts.ts';
 import type { Simulator, SimulatorEnv } from './simulator.ts';
+import { statsPage } from './stats-page.ts';
 
 const preloadSchema = z.array(
   z.strictObject({
@@ -30,7 +31,14 @@ const limitsSchema = z.strictObject({
   month: z.int().nonnegative().optional(),
   /** Requests that another program on the same key makes now. */
   usedByOthers: z.int().nonnegative().default(0),
+  /** Whether the day and the month begin anew. */
+  resetUsed: z.boolean().default(false),
 });
+const resetSchema = z.strictObject({
+  /** Whether contacts, tags and custom fields go too, and not only the counts and the foreign writes. */
+  data: z.boolean().default(false),
+});
+const mergeSchema = z.strictObject({ from: z.int(), into: z.int() });
 
 /** A contact in words: custom fields by label, tags by name. */
 export interface ReadableContact {
@@ -55,10 +63,10 @@ export function adminRoutes({
   routes.get('/times', (context) => context.json(statistics.times));
   routes.get('/contacts', (context) => {
     const email = context.req.query('email')?.toLowerCase();
-    const all = [...store.contacts.values()].map((contact) => readable(store, contact));
-    return context.json(
-      all.filter(({ values }) => !email || values['email_addresses.EMAIL1']?.toLowerCase() === email),
+    const wanted = [...store.contacts.values()].filter(
+      ({ values }) => !email || values.get('email_addresses.EMAIL1')?.toLowerCase() === email,
     );
+    return context.json(wanted.map((contact) => readable(store, contact)));
   });
   routes.post('/contacts', async (context) => {
     const contacts = preloadSchema.parse(await context.req.json());
@@ -70,6 +78,18 @@ export function adminRoutes({
   routes.delete('/contacts/:id', (context) =>
     context.json({ deleted: store.contacts.delete(Number(context.req.param('id'))) }),
   );
+  routes.post('/merge', async (context) => {
+    const { from, into } = mergeSchema.parse(await context.req.json());
+    if (mergeContacts(store, from, into, now())) return context.body(null, 204);
+    return context.json({ message: 'Two different contacts are needed' }, 404);
+  });
+  routes.post('/reset', async (context) => {
+    const { data } = resetSchema.parse(await context.req.json());
+    if (data) store.clear();
+    statistics.reset();
+    foreign.reset();
+    return context.body(null, 204);
+  });
   routes.delete('/tags/:name', (context) => {
     const tag = [...store.tags.values()].find(({ name }) => name === context.req.param('name'));
     if (tag) {
@@ -87,22 +107,14 @@ export function adminRoutes({
     return context.body(null, 204);
   });
   routes.post('/limits', async (context) => {
-    const { usedByOthers, ...changed } = limitsSchema.parse(await context.req.json());
+    const { usedByOthers, resetUsed, ...changed } = limitsSchema.parse(await context.req.json());
     const given = Object.entries(changed).filter(([, value]) => value !== undefined);
     limits.limits = { ...limits.limits, ...Object.fromEntries(given) };
+    if (resetUsed) limits.forget();
     limits.use(usedByOthers, now());
     return context.body(null, 204);
   });
-  routes.get('/', (context) => {
-    const rows = Object.entries(statistics.report(store, foreign.found)).map(
-      ([name, value]) => html`<tr><th>${name}</th><td><pre>${JSON.stringify(value, null, 1)}</pre></td></tr>`,
-    );
-    return context.html(
-      html`<!doctype html><meta charset="utf-8" /><meta http-equiv="refresh" content="2" /><title>CRM simulator</title>
-        <style>body { font: 14px system-ui; margin: 2em } th { text-align: left; vertical-align: top; padding-right: 2em }</style>
-        <h1>CRM simulator</h1><p><a href="/_simulator/contacts">Contacts</a></p><table>${rows}</table>`,
-    );
-  });
+  routes.get('/', (context) => context.html(statsPage(statistics.report(store, foreign.found))));
   return routes;
 }
 

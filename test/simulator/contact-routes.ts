@@ -1,5 +1,7 @@
 import { type Context, Hono } from 'hono';
-import { formatContact, readContactRequest } from './contact-format.ts';
+import { readContactRequest } from './contact-body.ts';
+import { formatContact } from './contact-format.ts';
+import { searchContacts } from './contact-search.ts';
 import type { Changes, StoredContact } from './contact-store.ts';
 import { pageOf } from './paging.ts';
 import type { Simulator, SimulatorEnv } from './simulator.ts';
@@ -28,14 +30,13 @@ export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
     const { changes, duplicateOption } = readContactRequest(await context.req.json(), store);
     const email = changes.get('email_addresses.EMAIL1');
     if (!duplicateOption) return context.json({ message: 'duplicate_option is required' }, 400);
-    if (!email && !hasPhone(changes))
-      return context.json({ message: 'An email or a phone number is required' }, 400);
+    if (!canBeReached(changes)) return unreachable(context);
     const name = { given: changes.get('given_name') ?? '', family: changes.get('family_name') ?? '' };
-    const find = () =>
-      email ? store.findByEmail(email, duplicateOption === 'EmailAndName' ? name : undefined) : undefined;
-    const existing = find();
+    const existing = email
+      ? store.findByEmail(email, duplicateOption === 'EmailAndName' ? name : undefined)
+      : undefined;
     // The check and the creation are apart in time: two such requests at once can make two contacts.
-    if (!existing) await context.var.wait();
+    if (!existing && simulator.raceyCreates) await context.var.wait();
     if (!existing) return answer(context, create(changes));
     update(existing, changes);
     return answer(context, existing);
@@ -43,21 +44,12 @@ export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
 
   routes.post('/', async (context) => {
     const { changes } = readContactRequest(await context.req.json(), store);
-    if (!changes.get('email_addresses.EMAIL1') && !hasPhone(changes)) {
-      return context.json({ message: 'An email or a phone number is required' }, 400);
-    }
+    if (!canBeReached(changes)) return unreachable(context);
     return answer(context, create(changes), 201);
   });
 
   routes.get('/', (context) => {
-    const { email, given_name: given, family_name: family } = context.req.query();
-    const found = [...store.contacts.values()].filter(
-      (contact) =>
-        contact.createdAt <= now() - simulator.searchDelayMs &&
-        (!email || holdsEmail(contact, email)) &&
-        (!given || contact.values.get('given_name') === given) &&
-        (!family || contact.values.get('family_name') === family),
-    );
+    const found = searchContacts(store, context.req.query(), now() - simulator.searchDelayMs);
     const { items, ...page } = pageOf(found, context, DEFAULT_PAGE);
     return context.json({
       contacts: items.map((contact) => {
@@ -98,13 +90,11 @@ export function notFound(context: Context) {
   return context.json({ message: 'Unable to find this Contact' }, 404);
 }
 
-const hasPhone = (changes: Changes): boolean =>
-  [...changes.keys()].some((path) => path.startsWith('phone_numbers.'));
+const canBeReached = (changes: Changes): boolean =>
+  [...changes].some(([path, value]) => value !== '' && /^(email_addresses|phone_numbers)\./.test(path));
 
-function holdsEmail({ values }: StoredContact, email: string): boolean {
-  return [...values].some(
-    ([path, value]) => path.startsWith('email_addresses.') && value.toLowerCase() === email.toLowerCase(),
-  );
+function unreachable(context: Context) {
+  return context.json({ message: 'An email or a phone number is required' }, 400);
 }
 
 function optionalProperties(context: Context): ReadonlySet<string> {

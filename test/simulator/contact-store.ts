@@ -1,8 +1,17 @@
+import { EmailIndex } from './email-index.ts';
+
 /** Whether array items that an update does not list stay or go: the vendor says both, of v1 and v2. */
 export type ArrayMode = 'merge' | 'replace';
 
 /** Properties of a contact that hold items with a key of their own. */
-const ARRAYS = ['email_addresses', 'phone_numbers', 'custom_fields', 'addresses', 'social_accounts'] as const;
+const ARRAYS = [
+  'email_addresses',
+  'phone_numbers',
+  'fax_numbers',
+  'custom_fields',
+  'addresses',
+  'social_accounts',
+] as const;
 type ArrayName = (typeof ARRAYS)[number];
 
 /** A value at a path: `given_name`, `email_addresses.EMAIL1`, `custom_fields.17`. An empty one takes it away. */
@@ -25,10 +34,22 @@ export interface StoredTag {
   categoryId: number | undefined;
 }
 
+export interface StoredTagCategory {
+  id: number;
+  name: string;
+  description: string;
+}
+
 export interface StoredCustomField {
   id: number;
   label: string;
   fieldType: string;
+  options: readonly CustomFieldOption[];
+}
+
+interface CustomFieldOption {
+  id: string;
+  label: string;
 }
 
 const SLOTS = ['EMAIL1', 'EMAIL2', 'EMAIL3'];
@@ -40,10 +61,10 @@ const OPT_IN_CHANGES = new Set(['UnengagedMarketable', 'UnengagedNonMarketable',
 export class ContactStore {
   readonly contacts = new Map<number, StoredContact>();
   readonly tags = new Map<number, StoredTag>();
+  readonly tagCategories = new Map<number, StoredTagCategory>();
   readonly customFields = new Map<number, StoredCustomField>();
   readonly arrays: ArrayMode;
-  /** Ids of contacts that hold or have held an address, by the address in lower case. */
-  readonly #byEmail = new Map<string, Set<number>>();
+  readonly #byEmail = new EmailIndex();
   #lastId = 0;
 
   constructor(arrays: ArrayMode) {
@@ -81,7 +102,7 @@ export class ContactStore {
     for (const [path, value] of changes) {
       if (value === '') contact.values.delete(path);
       else contact.values.set(path, value);
-      if (path.startsWith('email_addresses.')) this.#index(value, contact.id);
+      if (value && path.startsWith('email_addresses.')) this.#byEmail.add(value, contact.id);
     }
     if (changes.get('opt_in_reason') && OPT_IN_CHANGES.has(contact.emailStatus))
       contact.emailStatus = 'SingleOptIn';
@@ -91,8 +112,8 @@ export class ContactStore {
   /** The oldest contact that has the address in any of its three slots; the case of letters does not count. */
   findByEmail(email: string, name?: { given: string; family: string }): StoredContact | undefined {
     const wanted = email.toLowerCase();
-    const ids = [...(this.#byEmail.get(wanted) ?? [])].sort((a, b) => a - b);
-    return ids
+    return this.#byEmail
+      .ids(email)
       .map((id) => this.contacts.get(id))
       .find((contact) => {
         if (!contact) return false;
@@ -100,14 +121,11 @@ export class ContactStore {
         const holds = SLOTS.some((slot) => values.get(`email_addresses.${slot}`)?.toLowerCase() === wanted);
         return (
           holds &&
-          (!name || (values.get('given_name') === name.given && values.get('family_name') === name.family))
+          (!name ||
+            ((values.get('given_name') ?? '') === name.given &&
+              (values.get('family_name') ?? '') === name.family))
         );
       });
-  }
-
-  #index(email: string, id: number): void {
-    const key = email.toLowerCase();
-    this.#byEmail.set(key, (this.#byEmail.get(key) ?? new Set()).add(id));
   }
 
   createTag(name: string, description = '', categoryId?: number): StoredTag {
@@ -116,10 +134,28 @@ export class ContactStore {
     return tag;
   }
 
-  createCustomField(label: string, fieldType: string): StoredCustomField {
-    const field = { id: this.#nextId(), label, fieldType };
-    this.customFields.set(field.id, field);
+  createTagCategory(name: string, description: string): StoredTagCategory {
+    const category = { id: this.#nextId(), name, description };
+    this.tagCategories.set(category.id, category);
+    return category;
+  }
+
+  createCustomField(label: string, fieldType: string, options: readonly string[] = []): StoredCustomField {
+    const id = this.#nextId();
+    const field = {
+      id,
+      label,
+      fieldType,
+      options: options.map((option, index) => ({ id: `${id}-${index + 1}`, label: option })),
+    };
+    this.customFields.set(id, field);
     return field;
+  }
+
+  /** Forgets everything but the last id, so that no id comes a second time. */
+  clear(): void {
+    for (const kept of [this.contacts, this.tags, this.tagCategories, this.customFields, this.#byEmail])
+      kept.clear();
   }
 }
 

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import type { Random } from './random.ts';
 
-const FAULT_KINDS = [
+/** How a request can go wrong. */
+export const FAULT_KINDS = [
   'server-error',
   'unavailable',
   'html',
@@ -12,6 +13,7 @@ const FAULT_KINDS = [
   'spike',
   'quota',
   'unauthorized',
+  'slow',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -27,6 +29,8 @@ export const faultPlanSchema = z.strictObject({
   afterEffect: z.number().min(0).max(1).default(0.3),
   /** How long a hanging request hangs before its connection breaks, in milliseconds. */
   hangMs: z.number().min(0).default(40_000),
+  /** How much longer a slow answer takes, which is right otherwise, in milliseconds. */
+  slowMs: z.number().min(0).default(10_000),
 });
 export type FaultPlan = z.output<typeof faultPlanSchema>;
 

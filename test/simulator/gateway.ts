@@ -41,10 +41,13 @@ export function gateway(simulator: Simulator, base: string): MiddlewareHandler<S
     context.set('wait', wait);
     const fault = faults.next();
     if (fault) statistics.count('faults');
-    if (!fault || fault.afterEffect) await next();
+    if (!fault || fault.afterEffect || fault.kind === 'slow') await next();
     await wait();
-    statistics.answered(`${context.req.method} ${fault ? '(fault)' : routeOf(context, base)}`);
-    if (fault) context.res = await fail(fault.kind, simulator, context);
+    if (fault?.kind === 'slow') await sleepLightly(faults.plan.slowMs);
+    statistics.answered(
+      `${context.req.method} ${fault && fault.kind !== 'slow' ? '(fault)' : routeOf(context, base)}`,
+    );
+    if (fault && fault.kind !== 'slow') context.res = await fail(fault.kind, simulator, context);
     return undefined;
   };
 }
@@ -55,7 +58,7 @@ function routeOf(context: Context, base: string): string {
 }
 
 async function fail(
-  kind: FaultKind,
+  kind: Exclude<FaultKind, 'slow'>,
   { faults, limits }: Simulator,
   context: Context<SimulatorEnv>,
 ): Promise<Response> {
@@ -83,11 +86,16 @@ async function fail(
     case 'unauthorized':
       return Response.json(INVALID_TOKEN, { status: 401 });
     case 'hang':
-      await sleep(faults.plan.hangMs);
+      await sleepLightly(faults.plan.hangMs);
       return breakConnection(context);
     case 'reset':
       return breakConnection(context);
   }
+}
+
+/** Waits without holding up a process that wants to end. */
+function sleepLightly(ms: number): Promise<void> {
+  return sleep(ms, undefined, { ref: false });
 }
 
 function breakConnection({ env }: Context<SimulatorEnv>): Response {

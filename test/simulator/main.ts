@@ -1,5 +1,6 @@
 /** The CRM simulator on its own: `npm run simulator -- --help`. */
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { FAULT_KINDS } from './faults.ts';
 import { TEAM_LIMITS } from './rate-limits.ts';
 import { DEFAULT_TOKEN, REAL_LATENCY } from './simulator.ts';
 import { startSimulator } from './start-simulator.ts';
@@ -24,10 +25,19 @@ const program = new Command('npm run simulator --')
   .option('--latency-p95 <ms>', '95th percentile of the answer time', number, REAL_LATENCY.p95Ms)
   .option('--fault-rate <part>', 'part of the requests that go wrong', number, 0)
   .addOption(
+    new Option('--fault-kinds <kind...>', 'how they go wrong').choices(FAULT_KINDS).default([...FAULT_KINDS]),
+  )
+  .addOption(
     new Option('--arrays <mode>', 'array items that an update does not list')
       .choices(['merge', 'replace'])
       .default('merge'),
   )
+  .addOption(
+    new Option('--tag-results <form>', 'results of tags by id, or in a list as in the contract of 2022')
+      .choices(['object', 'entries'])
+      .default('object'),
+  )
+  .option('--no-limit-headers', 'answers do not say where the caller stands')
   .option('--speed <n>', 'limits times n, latency divided by n', number, 1)
   .option('--seed <n>', 'the same seed gives the same latencies and faults', number, 1)
   .option('--attached', 'end when the standard input ends, as it does with the process that started this one')
@@ -38,13 +48,16 @@ const simulator = await startSimulator({
   port: options.port,
   limits: { second: options.second, minute: options.minute, day: options.day, month: options.month },
   latency: { medianMs: options.latencyMedian, p95Ms: options.latencyP95 },
-  faults: { rate: options.faultRate },
+  faults: { rate: options.faultRate, kinds: options.faultKinds },
   arrays: options.arrays,
+  tagResults: options.tagResults,
+  limitHeaders: options.limitHeaders,
   speed: options.speed,
   seed: options.seed,
   tokens: options.token,
 });
-process.stdout.write(`Simulator listening on ${simulator.url} (look at ${simulator.url}/_simulator)\n`);
+process.stdout.write(`Simulator listening on ${simulator.url}\n`);
+process.stderr.write(`Look at ${simulator.url}/_simulator\n`);
 const stop = async () => {
   await simulator.stop();
   process.stdin.destroy();

@@ -6,24 +6,36 @@ import type { Simulator, SimulatorEnv } from './simulator.ts';
 const customFieldSchema = z.object({
   label: z.string().min(1),
   field_type: z.enum([
-    'Text',
-    'TextArea',
+    'Currency',
     'Date',
     'DateTime',
-    'WholeNumber',
+    'DayOfWeek',
     'DecimalNumber',
-    'Currency',
-    'YesNo',
+    'Drilldown',
     'Dropdown',
-    'ListBox',
-    'PhoneNumber',
-    'Website',
     'Email',
+    'ListBox',
+    'Month',
+    'Name',
+    'Percent',
+    'PhoneNumber',
+    'Radio',
+    'SocialSecurityNumber',
+    'State',
+    'Text',
+    'TextArea',
+    'User',
+    'UserListBox',
+    'Website',
+    'WholeNumber',
+    'Year',
+    'YesNo',
   ]),
+  options: z.array(z.object({ label: z.string().min(1) })).default([]),
 });
 
 /** `/contacts/model`: the account's custom fields. Two with one label are possible, so nobody should make them twice. */
-export function modelRoutes({ store }: Simulator): Hono<SimulatorEnv> {
+export function modelRoutes({ store, foreign }: Simulator): Hono<SimulatorEnv> {
   const routes = new Hono<SimulatorEnv>();
   routes.get('/', (context) =>
     context.json({
@@ -34,16 +46,23 @@ export function modelRoutes({ store }: Simulator): Hono<SimulatorEnv> {
   routes.post('/customFields', async (context) => {
     const body = customFieldSchema.safeParse(await context.req.json());
     if (!body.success) return context.json({ message: z.prettifyError(body.error) }, 400);
-    return context.json(format(store.createCustomField(body.data.label, body.data.field_type)), 201);
+    const { label, field_type, options } = body.data;
+    const field = store.createCustomField(
+      label,
+      field_type,
+      options.map((option) => option.label),
+    );
+    foreign.created('custom field', label);
+    return context.json(format(field), 201);
   });
   return routes;
 }
 
-const format = ({ id, label, fieldType }: StoredCustomField) => ({
+const format = ({ id, label, fieldType, options }: StoredCustomField) => ({
   id,
   label,
   field_type: fieldType,
   record_type: 'CONTACT',
-  options: [],
+  options,
   default_value: null,
 });

@@ -11,7 +11,8 @@ export interface Ownership {
 
 /** A write to something that the program does not own. */
 export interface ForeignWrite {
-  contactId: number;
+  /** None where a tag or a custom field was created. */
+  contactId: number | null;
   what: string;
 }
 
@@ -38,6 +39,18 @@ export class ForeignWrites {
   /** Notes a contact that a write has just made, or is about to remove. */
   whole(store: ContactStore, contact: StoredContact): void {
     this.#compare(contact.id, new Map(), snapshot(store, contact));
+  }
+
+  /** Notes a tag or a custom field that a program has created. */
+  created(kind: 'tag' | 'custom field', name: string): void {
+    const owned = kind === 'tag' ? this.#owned?.tags : this.#owned?.customFields;
+    if (owned && !owned.includes(name))
+      this.found.push({ contactId: null, what: `creation of ${kind} "${name}"` });
+  }
+
+  /** Forgets what was found; what is owned stays. */
+  reset(): void {
+    this.found.length = 0;
   }
 
   #compare(contactId: number, before: Snapshot, after: Snapshot): void {

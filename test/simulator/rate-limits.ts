@@ -13,6 +13,9 @@ export type Period = keyof Limits;
 /** What the team's contract says (the older contracts of the vendor, with 1,500 a minute). */
 export const TEAM_LIMITS: Limits = { second: 25, minute: 1500, day: 125_000, month: 3_750_000 };
 
+/** What the vendor allows all programs of an account together, a minute and a day. It is told, and not enforced. */
+const ACCOUNT_LIMITS = [10_000, 250_000] as const;
+
 /** Counts arrivals and says which of them are past a limit. A refused request uses nothing up. */
 export class RateLimits {
   limits: Limits;
@@ -46,6 +49,11 @@ export class RateLimits {
     this.#used.month += requests;
   }
 
+  /** Begins the day and the month anew. */
+  forget(): void {
+    this.#used = { day: 0, month: 0 };
+  }
+
   /** The headers that tell a caller where it stands. */
   headers(now: number): Record<string, string> {
     this.#rollOver(now);
@@ -64,7 +72,14 @@ export class RateLimits {
       'x-keap-product-throttle-time-unit': 'minute',
       'x-keap-product-throttle-interval': '1',
       'x-keap-product-spike-limit': `${second}ps`,
-      'x-keap-tenant-throttle-limit': '10000|250000',
+      'x-keap-product-throttle-expiry-time': String(now + 60_000),
+      'x-keap-tenant-throttle-limit': ACCOUNT_LIMITS.join('|'),
+      'x-keap-tenant-throttle-used': `${minuteUsed}|${this.#used.day}`,
+      'x-keap-tenant-throttle-available': [
+        Math.max(0, ACCOUNT_LIMITS[0] - minuteUsed),
+        Math.max(0, ACCOUNT_LIMITS[1] - this.#used.day),
+      ].join('|'),
+      'x-keap-tenant-throttle-interval': '1|1',
       'x-keap-tenant-throttle-time-unit': 'minute|day',
     };
   }

@@ -1,41 +1,9 @@
-import ky, { type KyInstance, type Options } from 'ky';
+import ky from 'ky';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { PreloadedContact, ReadableContact } from './admin-routes.ts';
 import type { SimulatorOptions } from './simulator.ts';
-import { type RunningSimulator, startSimulator } from './start-simulator.ts';
-import type { Statistics } from './statistics.ts';
+import { email, start, stopAll, upsert } from './simulator-under-test.ts';
 
-const NO_LATENCY = { medianMs: 0, p95Ms: 0 };
-let running: RunningSimulator | undefined;
-
-afterEach(async () => {
-  await running?.stop();
-  running = undefined;
-});
-
-async function start(options: SimulatorOptions = {}) {
-  running = await startSimulator({ latency: NO_LATENCY, searchDelayMs: 0, ...options });
-  const common: Options = { throwHttpErrors: false, retry: 0 };
-  const api = ky.create({
-    ...common,
-    prefix: `${running.url}/crm/rest/v1`,
-    headers: { 'x-keap-api-key': 'simulator-key' },
-  });
-  const admin = ky.create({ ...common, prefix: `${running.url}/_simulator` });
-  const preload = (contacts: PreloadedContact[]) =>
-    admin.post('contacts', { json: contacts }).json<{ id: number }[]>();
-  return {
-    api,
-    admin,
-    preload,
-    contacts: () => admin.get('contacts').json<ReadableContact[]>(),
-    stats: () => admin.get('stats').json<Statistics>(),
-  };
-}
-
-const email = (address: string) => ({ email_addresses: [{ field: 'EMAIL1', email: address }] });
-const upsert = (api: KyInstance, body: object) =>
-  api.put('contacts', { json: { ...body, duplicate_option: 'Email' } });
+afterEach(stopAll);
 
 describe('contacts', () => {
   it('are created once and then updated with only the given values, whatever the case of the email', async () => {
@@ -234,7 +202,7 @@ describe('faults', () => {
       const answer = await api.get('tags');
       statuses.push(`${answer.status} ${(await answer.text()).slice(0, 8)}`);
     }
-    await running?.stop();
+    await stopAll();
     return statuses;
   };
 

@@ -20,6 +20,8 @@ export interface SimulatorOptions {
   faults?: Partial<FaultPlan>;
   /** Keys and tokens that are let in. */
   tokens?: string[];
+  /** Whether two create-or-updates of one new email at the same time make two contacts. */
+  raceyCreates?: boolean;
   /** How long a search does not know a new contact, in milliseconds. */
   searchDelayMs?: number;
   /** Limits of the second and the minute are multiplied, and latencies divided, by this. */
@@ -44,6 +46,7 @@ export interface Simulator {
   tokens: ReadonlySet<string>;
   tagResults: 'object' | 'entries';
   limitHeaders: boolean;
+  raceyCreates: boolean;
   searchDelayMs: number;
   drawLatencyMs: () => number;
   now: () => number;
@@ -68,6 +71,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
     tokens: new Set(options.tokens ?? [DEFAULT_TOKEN]),
     tagResults: options.tagResults ?? 'object',
     limitHeaders: options.limitHeaders ?? true,
+    raceyCreates: options.raceyCreates ?? true,
     searchDelayMs: options.searchDelayMs ?? 1000,
     drawLatencyMs: latencySource(
       { medianMs: latency.medianMs / speed, p95Ms: latency.p95Ms / speed },

@@ -1,8 +1,9 @@
 import type { AddressInfo } from 'node:net';
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
+import * as z from 'zod';
 import { adminRoutes } from './admin-routes.ts';
-import { BadRequest } from './contact-format.ts';
+import { BadRequest } from './contact-body.ts';
 import { contactRoutes } from './contact-routes.ts';
 import { gateway } from './gateway.ts';
 import { modelRoutes } from './model-routes.ts';
@@ -24,6 +25,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Ru
   app.onError((error, context) => {
     if (error instanceof BadRequest || error instanceof SyntaxError)
       return context.json({ message: error.message }, 400);
+    if (error instanceof z.ZodError) return context.json({ message: z.prettifyError(error) }, 400);
     throw error;
   });
   app.use(`${BASE}/*`, gateway(simulator, BASE));

@@ -15,6 +15,9 @@ export interface Statistics {
   maxRequestsInAnySecond: number;
   /** Most arrivals in any sliding second, refused ones too. */
   maxArrivalsInAnySecond: number;
+  /** Arrivals of the first and the last admitted request, in epoch milliseconds. */
+  firstRequestAt: number | null;
+  lastRequestAt: number | null;
   contactsCreated: number;
   contactsUpdated: number;
   contactsDeleted: number;
@@ -23,6 +26,8 @@ export interface Statistics {
   foreignWrites: readonly ForeignWrite[];
   /** Emails that are the first address of more than one contact. */
   duplicateContacts: number;
+  /** Custom fields beyond the first with their label. */
+  duplicateCustomFields: number;
   contacts: number;
   tags: number;
 }
@@ -36,24 +41,26 @@ type Counter =
   | 'tagsApplied'
   | 'tagsRemoved';
 
+const NOTHING: Readonly<Record<Counter, number>> = {
+  throttled: 0,
+  faults: 0,
+  contactsCreated: 0,
+  contactsUpdated: 0,
+  contactsDeleted: 0,
+  tagsApplied: 0,
+  tagsRemoved: 0,
+};
+
 /** Counts what happens. */
 export class StatisticsKeeper {
-  /** Arrivals of admitted requests, in epoch milliseconds with fractions. */
+  /** Arrivals of admitted requests, in epoch milliseconds. */
   readonly times: number[] = [];
-  readonly #arrivals = new SlidingWindow(1000);
-  readonly #admitted = new SlidingWindow(1000);
-  #requests = new Map<string, number>();
+  #arrivals = new SlidingWindow(1000);
+  #admitted = new SlidingWindow(1000);
+  readonly #requests = new Map<string, number>();
   #maxArrivals = 0;
   #maxAdmitted = 0;
-  #counts: Record<Counter, number> = {
-    throttled: 0,
-    faults: 0,
-    contactsCreated: 0,
-    contactsUpdated: 0,
-    contactsDeleted: 0,
-    tagsApplied: 0,
-    tagsRemoved: 0,
-  };
+  #counts: Record<Counter, number> = { ...NOTHING };
 
   arrived(now: number): void {
     this.#arrivals.add(now);
@@ -75,6 +82,16 @@ export class StatisticsKeeper {
     this.#counts[counter] += by;
   }
 
+  reset(): void {
+    this.times.length = 0;
+    this.#requests.clear();
+    this.#arrivals = new SlidingWindow(1000);
+    this.#admitted = new SlidingWindow(1000);
+    this.#maxArrivals = 0;
+    this.#maxAdmitted = 0;
+    this.#counts = { ...NOTHING };
+  }
+
   report(store: ContactStore, foreignWrites: readonly ForeignWrite[]): Statistics {
     const emails = [...store.contacts.values()].map(({ values }) =>
       values.get('email_addresses.EMAIL1')?.toLowerCase(),
@@ -85,11 +102,16 @@ export class StatisticsKeeper {
       totalRequests: this.times.length,
       maxRequestsInAnySecond: this.#maxAdmitted,
       maxArrivalsInAnySecond: this.#maxArrivals,
+      firstRequestAt: this.times[0] ?? null,
+      lastRequestAt: this.times.at(-1) ?? null,
       ...this.#counts,
       foreignWrites,
-      duplicateContacts: present.length - new Set(present).size,
+      duplicateContacts: repeated(present),
+      duplicateCustomFields: repeated([...store.customFields.values()].map(({ label }) => label)),
       contacts: store.contacts.size,
       tags: store.tags.size,
     };
   }
 }
+
+const repeated = (names: readonly string[]): number => names.length - new Set(names).size;

@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono';
 import * as z from 'zod';
 import { notFound } from './contact-routes.ts';
-import type { StoredContact } from './contact-store.ts';
+import type { StoredContact, StoredTag } from './contact-store.ts';
 import { pageOf } from './paging.ts';
 import type { Simulator, SimulatorEnv } from './simulator.ts';
 
@@ -12,6 +12,8 @@ const tagSchema = z.object({
   description: z.string().nullish(),
   category: z.object({ id: z.int() }).nullish(),
 });
+
+const categorySchema = z.object({ name: z.string().min(1), description: z.string().nullish() });
 
 /** `/tags` and `/contacts/{id}/tags`: one contact and many tags, or one tag and many contacts. */
 export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
@@ -36,6 +38,12 @@ export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
     foreign.watch(store, contact, () => contact.tagIds.delete(tagId));
     statistics.count('tagsRemoved');
   };
+  const format = ({ id, name, description, categoryId }: StoredTag) => ({
+    id,
+    name,
+    description,
+    category: store.tagCategories.get(categoryId ?? Number.NaN) ?? null,
+  });
   const results = (entries: [number, string][]) =>
     tagResults === 'object' ? Object.fromEntries(entries) : entries.map(([id, result]) => ({ [id]: result }));
 
@@ -45,19 +53,22 @@ export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
       (tag) => (!name || tag.name === name) && (!category || tag.categoryId === Number(category)),
     );
     const { items, ...page } = pageOf(found, context, 1000);
-    const tags = items.map(({ id, name, description, categoryId }) => ({
-      id,
-      name,
-      description,
-      category: categoryId === undefined ? null : { id: categoryId },
-    }));
-    return context.json({ tags, ...page });
+    return context.json({ tags: items.map(format), ...page });
   });
   routes.post('/tags', async (context) => {
     const tag = tagSchema.safeParse(await context.req.json());
     if (!tag.success) return context.json({ message: z.prettifyError(tag.error) }, 400);
     const { name, description, category } = tag.data;
-    return context.json(store.createTag(name, description ?? '', category?.id), 201);
+    if (category && !store.tagCategories.has(category.id)) {
+      return context.json({ message: `Tag category ${category.id} does not exist` }, 400);
+    }
+    foreign.created('tag', name);
+    return context.json(format(store.createTag(name, description ?? '', category?.id)));
+  });
+  routes.post('/tags/categories', async (context) => {
+    const category = categorySchema.safeParse(await context.req.json());
+    if (!category.success) return context.json({ message: z.prettifyError(category.error) }, 400);
+    return context.json(store.createTagCategory(category.data.name, category.data.description ?? ''));
   });
 
   routes.get('/contacts/:id{[0-9]+}/tags', (context) => {

@@ -1,0 +1,141 @@
+import * as z from 'zod';
+import type { Changes, ContactStore } from './contact-store.ts';
+
+/** A request that the CRM refuses, with the reason that it gives. */
+export class BadRequest extends Error {
+  override name = 'BadRequest';
+}
+
+const EMAIL_MAX = 75;
+const NAME_MAX = 40;
+
+const text = z.string().nullish();
+const name = z.string().max(NAME_MAX).nullish();
+/** Phones or faxes. Their types and extensions are taken, but not kept. */
+const numbered = (...fields: [string, ...string[]]) =>
+  z
+    .array(z.strictObject({ field: z.enum(fields), number: text, extension: text, type: text }))
+    .nullish()
+    .transform((items) => items ?? []);
+
+const addressSchema = z
+  .strictObject({
+    field: z.enum(['BILLING', 'SHIPPING', 'OTHER']),
+    line1: text,
+    line2: text,
+    locality: text,
+    region: text,
+    country_code: text,
+    postal_code: text,
+    zip_code: text,
+    zip_four: text,
+  })
+  .refine(({ region, country_code }) => !region || country_code, {
+    error: 'country_code is required if region is specified',
+  });
+
+/** `UpsertContact` and `CreateOrPatchContact` of v1. Companies and origins are not simulated, and refused. */
+const contactBodySchema = z.strictObject({
+  given_name: name,
+  family_name: name,
+  middle_name: name,
+  preferred_name: text,
+  prefix: text,
+  suffix: text,
+  spouse_name: text,
+  time_zone: text,
+  preferred_locale: z
+    .string()
+    .regex(/^$|^[a-z]{2,3}(_[A-Z]{2}|_\d{3})?$/)
+    .nullish(),
+  opt_in_reason: text,
+  job_title: text,
+  website: text,
+  notes: text,
+  contact_type: text,
+  birthday: text,
+  anniversary: text,
+  source_type: z
+    .enum([
+      'APPOINTMENT',
+      'FORMAPIHOSTED',
+      'FORMAPIINTERNAL',
+      'WEBFORM',
+      'INTERNALFORM',
+      'LANDINGPAGE',
+      'IMPORT',
+      'MANUAL',
+      'API',
+      'OTHER',
+      'UNKNOWN',
+    ])
+    .nullish(),
+  lead_source_id: z.int().nullish(),
+  owner_id: z.int().nullish(),
+  email_addresses: z
+    .array(
+      z.object({
+        field: z.enum(['EMAIL1', 'EMAIL2', 'EMAIL3']),
+        email: z.preprocess((value) => (value === '' ? null : value), z.email().max(EMAIL_MAX).nullish()),
+      }),
+    )
+    .nullish(),
+  phone_numbers: numbered('PHONE1', 'PHONE2', 'PHONE3', 'PHONE4', 'PHONE5'),
+  fax_numbers: numbered('FAX1', 'FAX2'),
+  addresses: z.array(addressSchema).nullish(),
+  social_accounts: z
+    .array(
+      z.strictObject({
+        type: z.enum(['Facebook', 'Twitter', 'LinkedIn', 'Instagram', 'Snapchat', 'YouTube', 'Pinterest']),
+        name: text,
+      }),
+    )
+    .nullish(),
+  custom_fields: z.array(z.object({ id: z.int(), content: z.unknown() })).nullish(),
+  duplicate_option: z.enum(['Email', 'EmailAndName']).nullish(),
+});
+
+/** What a request asks for: values by path, and how a duplicate is recognised. */
+export interface ContactRequest {
+  changes: Changes;
+  duplicateOption: 'Email' | 'EmailAndName' | undefined;
+}
+
+/** Reads a contact from a request. @throws BadRequest for what the CRM refuses. */
+export function readContactRequest(body: unknown, store: ContactStore): ContactRequest {
+  const result = contactBodySchema.safeParse(body);
+  if (!result.success) throw new BadRequest(z.prettifyError(result.error));
+  const {
+    email_addresses,
+    phone_numbers,
+    fax_numbers,
+    addresses,
+    social_accounts,
+    custom_fields,
+    duplicate_option,
+    ...standard
+  } = result.data;
+  const changes = new Map<string, string>();
+  for (const [key, value] of Object.entries(standard)) {
+    if (value !== undefined) changes.set(key, value === null ? '' : String(value));
+  }
+  for (const { field, email } of email_addresses ?? []) changes.set(`email_addresses.${field}`, email ?? '');
+  for (const { field, number } of phone_numbers) changes.set(`phone_numbers.${field}`, number ?? '');
+  for (const { field, number } of fax_numbers) changes.set(`fax_numbers.${field}`, number ?? '');
+  for (const { type, name } of social_accounts ?? []) changes.set(`social_accounts.${type}`, name ?? '');
+  for (const { field, ...parts } of addresses ?? []) {
+    for (const [part, value] of Object.entries(parts)) {
+      if (value !== undefined) changes.set(`addresses.${field}.${part}`, value ?? '');
+    }
+  }
+  for (const { id, content } of custom_fields ?? []) {
+    if (!store.customFields.has(id)) throw new BadRequest(`Custom field ${id} does not exist`);
+    if (typeof content === 'number') {
+      throw new BadRequest(
+        'java.lang.ClassCastException: java.lang.Integer cannot be cast to java.lang.String',
+      );
+    }
+    changes.set(`custom_fields.${id}`, content == null ? '' : String(content));
+  }
+  return { changes, duplicateOption: duplicate_option ?? undefined };
+}

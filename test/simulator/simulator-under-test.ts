@@ -1,0 +1,46 @@
+import ky, { type KyInstance, type Options } from 'ky';
+import type { PreloadedContact, ReadableContact } from './admin-routes.ts';
+import { DEFAULT_TOKEN, type SimulatorOptions } from './simulator.ts';
+import { type RunningSimulator, startSimulator } from './start-simulator.ts';
+import type { Statistics } from './statistics.ts';
+
+const running: RunningSimulator[] = [];
+
+/** Starts a simulator that answers at once unless told otherwise, with a client for its API and one for its admin side. */
+export async function start(options: SimulatorOptions = {}) {
+  const simulator = await startSimulator({
+    latency: { medianMs: 0, p95Ms: 0 },
+    searchDelayMs: 0,
+    ...options,
+  });
+  running.push(simulator);
+  const common: Options = { throwHttpErrors: false, retry: 0 };
+  const api = ky.create({
+    ...common,
+    prefix: `${simulator.url}/crm/rest/v1`,
+    headers: { 'x-keap-api-key': DEFAULT_TOKEN },
+  });
+  const admin = ky.create({ ...common, prefix: `${simulator.url}/_simulator` });
+  const preload = (contacts: PreloadedContact[]) =>
+    admin.post('contacts', { json: contacts }).json<{ id: number }[]>();
+  return {
+    url: simulator.url,
+    api,
+    admin,
+    preload,
+    contacts: () => admin.get('contacts').json<ReadableContact[]>(),
+    stats: () => admin.get('stats').json<Statistics>(),
+  };
+}
+
+/** Stops whatever `start` started. */
+export async function stopAll(): Promise<void> {
+  for (const simulator of running.splice(0)) await simulator.stop();
+}
+
+/** The first address of a contact, as requests carry it. */
+export const email = (address: string) => ({ email_addresses: [{ field: 'EMAIL1', email: address }] });
+
+/** Create-or-update by email. */
+export const upsert = (api: KyInstance, body: object) =>
+  api.put('contacts', { json: { ...body, duplicate_option: 'Email' } });
