@@ -41,6 +41,7 @@ export class UserSyncStack extends Stack {
       QueueUrl: contactSync.queue.queueUrl,
       DeadLetterQueueUrl: contactSync.deadLetterQueue.queueUrl,
       StreamFailureQueueUrl: changeFeed.failureQueue.queueUrl,
+      CrmUrl: config.crm.url,
       SecretArn: secret.secretArn,
       DiffUserFunctionName: changeFeed.diffUser.functionName,
       SyncContactFunctionName: contactSync.syncContact.functionName,

@@ -98,6 +98,19 @@ export class LocalCloud {
     this.#stopEmulators = stopEmulators;
   }
 
+  /** Options of an SDK client of a service of this cloud. */
+  sdk(service: 'DYNAMODB' | 'SECRETS_MANAGER' | 'SFN' | 'SQS') {
+    const variable = (name: string) => this.environment[name] ?? '';
+    return {
+      endpoint: variable(`AWS_ENDPOINT_URL_${service}`),
+      region: variable('AWS_REGION'),
+      credentials: {
+        accessKeyId: variable('AWS_ACCESS_KEY_ID'),
+        secretAccessKey: variable('AWS_SECRET_ACCESS_KEY'),
+      },
+    };
+  }
+
   /**
    * Invokes a function, by its name or logical id, and waits for what it returns.
    *

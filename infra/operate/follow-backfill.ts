@@ -2,15 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   DescribeExecutionCommand,
   GetExecutionHistoryCommand,
-  paginateListStateMachines,
   type SFNClient,
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
 import * as z from 'zod';
 import type { Report, Run } from '../../lambdas/backfill/run.ts';
+import { CommandError } from './command-error.ts';
 
-/** The execution ended without a report. The message says why and what to do. */
-export class BackfillFailedError extends Error {
+/** The execution ended without a report. */
+export class BackfillFailedError extends CommandError {
   override name = 'BackfillFailedError';
 }
 
@@ -30,29 +30,6 @@ const runSchema = z.looseObject({ runId: z.string(), next: z.string() });
 const continuedSchema = z.looseObject({ continuedIn: z.string() });
 /** Enough of the newest events to hold the exit of a task. */
 const NEWEST_EVENTS = 20;
-
-/**
- * The state machine of a stack.
- * @throws BackfillFailedError when the account and region have none of that name, or AWS cannot be asked.
- */
-export async function findStateMachine(sfn: SFNClient, stackName: string): Promise<string> {
-  const name = `${stackName}-backfill`;
-  try {
-    for await (const { stateMachines = [] } of paginateListStateMachines({ client: sfn }, {})) {
-      const found = stateMachines.find((machine) => machine.name === name);
-      if (found?.stateMachineArn) return found.stateMachineArn;
-    }
-  } catch (error) {
-    throw new BackfillFailedError(
-      `AWS cannot be asked (${error instanceof Error ? error.message : error}). Set AWS_PROFILE or keys, and AWS_REGION; ` +
-        'or run it on this machine with --local.',
-      { cause: error },
-    );
-  }
-  throw new BackfillFailedError(
-    `There is no state machine ${name} in this account and region. Deploy the stack, or name it with --stack.`,
-  );
-}
 
 /** Starts a backfill. @returns the ARN of its execution. */
 export async function startBackfill(

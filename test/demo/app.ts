@@ -1,6 +1,6 @@
 import {
   DeleteItemCommand,
-  DynamoDBClient,
+  type DynamoDBClient,
   PutItemCommand,
   paginateScan,
   UpdateItemCommand,
@@ -19,16 +19,7 @@ export interface App {
   users(): Promise<User[]>;
 }
 
-/** @param environment with which the SDK finds the table. */
-export function appOn(tableName: string, environment: Readonly<Record<string, string>>): App {
-  const client = new DynamoDBClient({
-    endpoint: environment['AWS_ENDPOINT_URL_DYNAMODB'] ?? '',
-    region: environment['AWS_REGION'] ?? '',
-    credentials: {
-      accessKeyId: environment['AWS_ACCESS_KEY_ID'] ?? '',
-      secretAccessKey: environment['AWS_SECRET_ACCESS_KEY'] ?? '',
-    },
-  });
+export function appOn(client: DynamoDBClient, tableName: string): App {
   const TableName = tableName;
   const keyOf = (userId: string) => marshall({ userId });
   return {

@@ -1,12 +1,9 @@
 /** `npm run backfill`: starts a backfill, in AWS or on this machine, and shows how it goes. */
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import {
-  BackfillFailedError,
-  findStateMachine,
-  followBackfill,
-  startBackfill,
-} from '../../infra/operate/follow-backfill.ts';
+import { connect } from '../../infra/operate/connect.ts';
+import { followBackfill, startBackfill } from '../../infra/operate/follow-backfill.ts';
+import { runCommand } from '../../infra/operate/run-command.ts';
 import type { BackfillInput } from '../../lambdas/backfill/input.ts';
 import { progressBar, summary } from './backfill-display.ts';
 import { type LocalBackfillReport, runLocalBackfill } from './local-backfill.ts';
@@ -63,26 +60,19 @@ const input = {
   requestBudget: options.requestBudget ?? null,
 };
 
-try {
-  if (options.local) {
-    process.once('SIGINT', () => {
-      process.stderr.write('\nStopped. Nothing goes on: all of it ran on this machine.\n');
-      process.exit(130);
-    });
-    const local = { ...options, input: { ...input, maxBacklog: options.maxBacklog } };
-    showLocal(await runLocalBackfill(local, say, show));
-  } else {
-    await inAws();
-  }
-} catch (error) {
-  if (!(error instanceof BackfillFailedError)) throw error;
-  process.stderr.write(`\n✗ ${error.message}\n`);
-  process.exitCode = 1;
-}
+await runCommand(async () => {
+  if (!options.local) return inAws();
+  process.once('SIGINT', () => {
+    process.stderr.write('\nStopped. Nothing goes on: all of it ran on this machine.\n');
+    process.exit(130);
+  });
+  const local = { ...options, input: { ...input, maxBacklog: options.maxBacklog } };
+  showLocal(await runLocalBackfill(local, say, show));
+});
 
 async function inAws(): Promise<void> {
+  const stateMachineArn = (await connect({ stack: options.stack })).get('BackfillStateMachineArn');
   const sfn = new SFNClient();
-  const stateMachineArn = await findStateMachine(sfn, options.stack);
   const maxBacklog = options.maxBacklog === undefined ? {} : { maxBacklog: options.maxBacklog };
   const executionArn = await startBackfill(sfn, stateMachineArn, { ...input, ...maxBacklog });
   say(`Started ${executionArn}`);

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Connection } from '../../infra/local/connection-file.ts';
 import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
 import type { Statistics } from '../simulator/statistics.ts';
 import { crmAccount } from './crm-account.ts';
@@ -45,8 +46,10 @@ export interface DemoReport {
 /** A run that is over. The system still runs until `stop`. */
 export interface DemoRun {
   report: DemoReport;
-  /** Names and values of what a person can look at while the system is up. */
-  endpoints: Record<string, string>;
+  /** Where a person can look at the CRM while the system is up. */
+  crm: string;
+  /** How other processes find the system. */
+  connection: Connection;
   stop(): Promise<void>;
 }
 
@@ -172,13 +175,8 @@ export async function runDemo(options: DemoOptions, progress: Progress): Promise
     report.problems.push(...complaints(report, options, firstSyncRequests, atLast));
     return {
       report,
-      endpoints: {
-        CRM: simulator ? `${crmUrl}/_simulator` : crmUrl,
-        ...Object.fromEntries(
-          Object.entries(cloud.environment).filter(([name]) => name.startsWith('AWS_ENDPOINT')),
-        ),
-        ...cloud.outputs,
-      },
+      crm: simulator ? `${crmUrl}/_simulator` : crmUrl,
+      connection: { environment: cloud.environment, outputs: cloud.outputs },
       stop,
     };
   } catch (error) {

@@ -7,10 +7,8 @@ import { TEAM_LIMITS } from '../simulator/rate-limits.ts';
 import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
 import { crmAccount } from './crm-account.ts';
 import { type LiveLatency, liveEdits } from './live-edits.ts';
-import { startLocalSystem } from './local-system.ts';
 import { population } from './population.ts';
-import { simulatorClient } from './simulator-client.ts';
-import { spawnSimulator } from './spawn-simulator.ts';
+import { type SimulatedSystem, startSimulatedSystem } from './simulated-system.ts';
 import { ALL_TAGS, verify } from './verify.ts';
 
 export interface LocalBackfillOptions {
@@ -57,40 +55,31 @@ export async function runLocalBackfill(
 ): Promise<LocalBackfillReport> {
   const { speed, seed } = options;
   const rate = REQUESTS_PER_SECOND * speed;
-  const stops: (() => Promise<void>)[] = [];
+  let running: SimulatedSystem | undefined;
   try {
     say(`Starting the CRM and the local cloud, with ${options.users} users in the table`);
     const { users } = population(options.users, seed, Date.now());
-    const simulator = await spawnSimulator([
-      ...['--seed', String(seed), '--speed', String(speed)],
-      ...['--day', String(TEAM_LIMITS.day * speed), '--month', String(TEAM_LIMITS.month * speed)],
-    ]);
-    stops.push(simulator.stop);
-    const door = simulatorClient(simulator.url);
-    await door.declareOwnership();
-    const system = await startLocalSystem({
+    running = await startSimulatedSystem({
+      simulator: [
+        ...['--seed', String(seed), '--speed', String(speed)],
+        ...['--day', String(TEAM_LIMITS.day * speed), '--month', String(TEAM_LIMITS.month * speed)],
+      ],
       settings: {
         crm: {
-          url: simulator.url,
           requestsPerSecond: rate,
           requestsPerDay: TEAM_LIMITS.day * speed,
           requestsPerMonth: TEAM_LIMITS.month * speed,
           latencyP95Ms: LATENCY_P95_MS / speed,
         },
       },
-      token: DEFAULT_TOKEN,
       existingUsers: users.map((user) => marshall(user, { removeUndefinedValues: true })),
     });
-    stops.push(system.stop);
+    const { simulator, door, system } = running;
     const { cloud, app } = system;
 
     say('The backfill runs');
     const startedAt = Date.now();
-    const sfn = new SFNClient({
-      endpoint: cloud.environment['AWS_ENDPOINT_URL_SFN'] ?? '',
-      region: cloud.environment['AWS_REGION'] ?? '',
-      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-    });
+    const sfn = new SFNClient(cloud.sdk('SFN'));
     const maxBacklog = options.input.maxBacklog ?? MAX_BACKLOG * speed;
     const executionArn = await startBackfill(sfn, cloud.outputs['BackfillStateMachineArn'] ?? '', {
       ...options.input,
@@ -130,7 +119,7 @@ export async function runLocalBackfill(
       problems: finished.report.dryRun ? [] : problems,
     };
   } finally {
-    for (const stop of stops.reverse()) await stop();
+    await running?.stop();
   }
 }
 

@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { type AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { ConfigInput } from '../../infra/config.ts';
 import { type LocalCloud, startLocalCloud } from '../../infra/local/local-cloud.ts';
@@ -59,12 +59,8 @@ export async function startLocalSystem({
       metrics.read(line);
     },
   });
-  const { outputs, environment } = cloud;
-  const sqs = new SQSClient({
-    region: environment['AWS_REGION'] ?? '',
-    endpoint: environment['AWS_ENDPOINT_URL_SQS'] ?? '',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-  });
+  const { outputs } = cloud;
+  const sqs = new SQSClient(cloud.sdk('SQS'));
   const waiting = async (QueueUrl: string) => {
     const attributes = await sqs.send(
       new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['ApproximateNumberOfMessages'] }),
@@ -75,7 +71,7 @@ export async function startLocalSystem({
     cloud,
     metrics,
     logs,
-    app: appOn(outputs['UserTableName'] ?? '', environment),
+    app: appOn(new DynamoDBClient(cloud.sdk('DYNAMODB')), outputs['UserTableName'] ?? ''),
     async deadLetters() {
       const [messages, records] = await Promise.all([
         waiting(outputs['DeadLetterQueueUrl'] ?? ''),

@@ -1,6 +1,7 @@
 /** `npm start`: the whole system on one machine, from a change in DynamoDB to the tags in the CRM. */
 import { once } from 'node:events';
 import { Command, InvalidArgumentError } from 'commander';
+import { publishConnection } from '../../infra/local/connection-file.ts';
 import { type DemoOptions, type DemoReport, runDemo } from './demo.ts';
 import { progressOn } from './progress.ts';
 
@@ -38,16 +39,20 @@ const options = new Command('npm start --')
   .parse()
   .opts<DemoOptions & { keep?: true; json?: true }>();
 
-const { report, endpoints, stop } = await runDemo(options, progressOn(process.stderr));
+const { report, crm, connection, stop } = await runDemo(options, progressOn(process.stderr));
 const { problems, burstRequests, ...figures } = report;
 process.stdout.write(options.json ? '' : summary(report));
 for (const problem of problems.slice(0, 20)) process.stderr.write(`✗ ${problem}\n`);
 if (problems.length > 20) process.stderr.write(`✗ and ${problems.length - 20} more\n`);
 process.exitCode = problems.length === 0 ? 0 : 1;
 if (options.keep) {
-  const lines = Object.entries(endpoints).map(([name, value]) => `  ${name}=${value}\n`);
-  process.stderr.write(`\nStill up, until Ctrl-C:\n${lines.join('')}`);
+  const lines = Object.entries({ CRM: crm, ...connection.environment, ...connection.outputs }).map(
+    ([name, value]) => `  ${name}=${value}\n`,
+  );
+  const withdraw = publishConnection(connection);
+  process.stderr.write(`\nStill up, until Ctrl-C; commands find it with --local:\n${lines.join('')}`);
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+  withdraw();
 }
 await stop();
 if (options.json) process.stdout.write(`${JSON.stringify(figures)}\n`);

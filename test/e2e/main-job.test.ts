@@ -1,36 +1,26 @@
 import ky from 'ky';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { User } from '../../shared/user/user.ts';
-import { type LocalSystem, startLocalSystem } from '../demo/local-system.ts';
 import { population } from '../demo/population.ts';
-import { simulatorClient } from '../demo/simulator-client.ts';
-import { spawnSimulator } from '../demo/spawn-simulator.ts';
+import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
 import type { ReadableContact } from '../simulator/admin-routes.ts';
-import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
-import type { RunningSimulator } from '../simulator/start-simulator.ts';
 
 const SETTLE_MS = 120_000;
 const USERS = population(6, 5, Date.now()).users as [User, User, User, User, User, User];
 
-let simulator: RunningSimulator;
-let system: LocalSystem;
-let door: ReturnType<typeof simulatorClient>;
+let running: SimulatedSystem;
+let { simulator, system, door } = {} as SimulatedSystem;
 
 beforeAll(async () => {
-  simulator = await spawnSimulator(['--latency-median', '20', '--latency-p95', '60']);
-  door = simulatorClient(simulator.url);
-  await door.declareOwnership();
-  system = await startLocalSystem({
-    settings: { crm: { url: simulator.url, windowSlackMs: 100 } },
-    token: DEFAULT_TOKEN,
+  running = await startSimulatedSystem({
+    simulator: ['--latency-median', '20', '--latency-p95', '60'],
+    settings: { crm: { windowSlackMs: 100 } },
   });
+  ({ simulator, system, door } = running);
   await Promise.all(USERS.map((user) => system.app.signUp(user)));
   await settle();
 });
-afterAll(async () => {
-  await system?.stop();
-  await simulator?.stop();
-});
+afterAll(() => running?.stop());
 
 const settle = () => system.cloud.untilIdle(SETTLE_MS);
 const contactOf = async ({ email = '' }: User) =>

@@ -12,6 +12,7 @@ describe('the stack', () => {
     expect(Object.fromEntries(outputs)).toEqual({
       UserTableName: 'UsersTable',
       SyncTableName: 'SyncTable',
+      CrmUrl: 'https://api.infusionsoft.com',
       QueueUrl: 'ContactSyncQueue',
       DeadLetterQueueUrl: 'ContactSyncDeadLetterQueue',
       StreamFailureQueueUrl: 'ChangeFeedFailureQueue',

@@ -1,0 +1,46 @@
+import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
+import type { RunningSimulator } from '../simulator/start-simulator.ts';
+import { type LocalSystem, type LocalSystemOptions, startLocalSystem } from './local-system.ts';
+import { simulatorClient } from './simulator-client.ts';
+import { spawnSimulator } from './spawn-simulator.ts';
+
+/** The system on this machine with the simulator as its CRM. */
+export interface SimulatedSystem {
+  simulator: RunningSimulator;
+  /** The simulator's own side: it knows what the sync may write. */
+  door: ReturnType<typeof simulatorClient>;
+  system: LocalSystem;
+  stop(): Promise<void>;
+}
+
+export interface SimulatedSystemOptions extends Omit<LocalSystemOptions, 'token'> {
+  /** Options of `npm run simulator`. */
+  simulator?: readonly string[];
+}
+
+/** @throws as {@link startLocalSystem} and {@link spawnSimulator} do; nothing is left running then. */
+export async function startSimulatedSystem(options: SimulatedSystemOptions): Promise<SimulatedSystem> {
+  const simulator = await spawnSimulator(options.simulator ?? []);
+  try {
+    const door = simulatorClient(simulator.url);
+    await door.declareOwnership();
+    const { settings } = options;
+    const system = await startLocalSystem({
+      ...options,
+      settings: { ...settings, crm: { ...settings.crm, url: simulator.url } },
+      token: DEFAULT_TOKEN,
+    });
+    return {
+      simulator,
+      door,
+      system,
+      async stop() {
+        await system.stop();
+        await simulator.stop();
+      },
+    };
+  } catch (error) {
+    await simulator.stop();
+    throw error;
+  }
+}
