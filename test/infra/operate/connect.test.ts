@@ -14,11 +14,9 @@ afterEach(() => {
 
 describe('a command finds the system', () => {
   it('in AWS by the outputs of its stack', async () => {
-    cloudFormation
-      .on(DescribeStacksCommand, { StackName: 'user-sync' })
-      .resolves({
-        Stacks: [{ Outputs: [{ OutputKey: 'QueueUrl', OutputValue: 'https://queue' }] } as never],
-      });
+    cloudFormation.on(DescribeStacksCommand, { StackName: 'user-sync' }).resolves({
+      Stacks: [{ Outputs: [{ OutputKey: 'QueueUrl', OutputValue: 'https://queue' }] } as never],
+    });
     const outputs = await connect({ stack: 'user-sync' });
     expect(outputs.get('QueueUrl')).toBe('https://queue');
     expect(() => outputs.get('Other')).toThrow(/no output Other\. Deploy this version/);
