@@ -19,6 +19,7 @@ import {
 import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
 import { paceFor } from '../shared/quota/pace.ts';
+import { budgetVariables } from './budget-variables.ts';
 import type { Config } from './config.ts';
 import { NodeFunction } from './node-function.ts';
 import type { SyncTable } from './sync-table.ts';
@@ -48,10 +49,7 @@ export class Backfill extends Construct {
       config,
     });
     feeder.allow(['dynamodb:Scan', 'dynamodb:DescribeTable'], userTable.tableArn);
-    feeder.allow(
-      ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'],
-      syncTable.tableArn,
-    );
+    feeder.allow(['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'], syncTable.tableArn);
     feeder.allow(['sqs:SendMessage', 'sqs:GetQueueAttributes'], queue.queueArn);
     const arnOf = (resource: string, resourceName: string) =>
       Stack.of(this).formatArn({
@@ -162,8 +160,6 @@ function feederEnvironment({ config, userTable, syncTable, queue }: BackfillProp
     SYNC_TABLE: syncTable.tableName,
     SYNC_QUEUE_URL: queue.queueUrl,
     REQUESTS_PER_SECOND: String((environments * requestsPerWindow * 1000) / windowMs),
-    REQUESTS_PER_DAY: String(config.crm.requestsPerDay),
-    REQUESTS_PER_MONTH: String(config.crm.requestsPerMonth),
-    LIVE_RESERVE: String(config.backfill.liveReserve),
+    ...budgetVariables(config),
   };
 }

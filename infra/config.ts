@@ -1,5 +1,6 @@
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import * as z from 'zod';
+import { type Limits, limitsSchema, PRESETS } from '../shared/quota/limits.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
@@ -29,6 +30,7 @@ const secretArn = text(
   'must be the whole ARN of a secret, with the six characters at its end (arn:aws:secretsmanager:…:secret:name-AbCdEf)',
 );
 
+const PRESET_NAMES = Object.keys(PRESETS) as (keyof typeof PRESETS)[];
 const RETENTION = Object.values(RetentionDays).filter((days) => typeof days === 'number');
 
 /** An object of settings that knows no others. */
@@ -48,13 +50,17 @@ const configSchema = group({
   crm: group({
     /** Origin of the CRM's API. */
     url: crmUrl.default('https://api.infusionsoft.com'),
-    /** Requests a second that this system may make: the contract's limit, or less if other programs share it. */
-    requestsPerSecond: z.number().min(2).max(1000).default(25),
-    /** Requests a day (UTC) of the contract. */
-    requestsPerDay: z.int().positive().default(125_000),
-    /** Requests a month (UTC) of the contract. */
-    requestsPerMonth: z.int().positive().default(3_750_000),
-    /** 95th percentile of the CRM's answer time: environments follow from it, see `shared/quota/pace.ts`. */
+    /**
+     * Limits of the contract, or the part of them that this system may use: a row of the vendor's table (`team`, `oauth`,
+     * `service-account-key`), or numbers of your own. Environments and pace follow from them, see `shared/quota/pace.ts`.
+     */
+    limits: z
+      .union([z.enum(PRESET_NAMES), limitsSchema], {
+        error: `must be ${PRESET_NAMES.join(', ')}, or {"second": 25 (2 or more), "minute": 1500 (120 or more), "day": 125000, "month": 3750000 or null}`,
+      })
+      .transform((limits): Limits => (typeof limits === 'string' ? PRESETS[limits] : limits))
+      .prefault('team'),
+    /** 95th percentile of the CRM's answer time in milliseconds: environments follow from it too. */
     latencyP95Ms: z.number().positive().max(30_000).default(400),
     /** How much longer than a second the pace's window is, since a network may bend two requests together. */
     windowSlackMs: z.number().int().min(0).max(1000).default(50),
@@ -71,7 +77,7 @@ const configSchema = group({
   }).prefault({}),
   /**
    * The application's table, with partition key `userId`, and its stream of new and old images. Without it a new table is
-   * made. If it is encrypted with a key of yours, that key's policy has to let the roles of both functions decrypt.
+   * made. If it is encrypted with a key of yours, that key's policy has to let the roles of all three functions decrypt.
    */
   userTable: group({ arn: tableArn, streamArn })
     .refine(({ arn, streamArn }) => streamArn.startsWith(`${arn}/stream/`), {

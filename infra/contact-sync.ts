@@ -3,6 +3,7 @@ import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import { DeduplicationScope, FifoThroughputLimit, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { BATCH_SIZE, paceFor } from '../shared/quota/pace.ts';
+import { budgetVariables } from './budget-variables.ts';
 import type { Config } from './config.ts';
 import type { CrmSecret } from './crm-secret.ts';
 import { NodeFunction } from './node-function.ts';
@@ -19,10 +20,11 @@ export interface ContactSyncProps {
 const TIMEOUT = Duration.seconds(120);
 
 /**
- * Deliveries after which a message is a dead letter. Generous: what nobody can mend goes there at once by the function's
- * own hand, so only deliveries count here that failed in a way that time can mend.
+ * Deliveries after which a message is a dead letter: the most that SQS allows. What nobody can mend goes there at once by the
+ * function's own hand, so only deliveries count here that failed in a way that time can mend. A pause of the quota costs a
+ * delivery an hour, so a message is older than the 14 days that the queue keeps it before they are 1,000.
  */
-const MAX_RECEIVE_COUNT = 100;
+const MAX_RECEIVE_COUNT = 1000;
 
 /** Messages in the queue → sync-contact, at the pace of the CRM → contacts and tags. */
 export class ContactSync extends Construct {
@@ -54,6 +56,7 @@ export class ContactSync extends Construct {
         CRM_SECRET_ID: secret.secretArn,
         REQUESTS_PER_WINDOW: String(pace.requestsPerWindow),
         WINDOW_MS: String(pace.windowMs),
+        ...budgetVariables(config),
         DELETION_POLICY: config.deletionPolicy,
       },
       config,

@@ -42,6 +42,7 @@ export class UserSyncStack extends Stack {
       DeadLetterQueueUrl: contactSync.deadLetterQueue.queueUrl,
       StreamFailureQueueUrl: changeFeed.failureQueue.queueUrl,
       CrmUrl: config.crm.url,
+      QuotaSettings: JSON.stringify({ limits: config.crm.limits, liveReserve: config.backfill.liveReserve }),
       SecretArn: secret.secretArn,
       DiffUserFunctionName: changeFeed.diffUser.functionName,
       SyncContactFunctionName: contactSync.syncContact.functionName,

@@ -5,7 +5,6 @@ import {
   GetItemCommand,
   PutItemCommand,
   ScanCommand,
-  UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import {
   DescribeExecutionCommand,
@@ -36,28 +35,16 @@ export interface AwsPortsOptions {
 
 /** Items of one page of the scan: small, so that a feed stops close to where the queue is full. */
 const SCAN_PAGE = 500;
-/** Entries of one SendMessageBatch, and batches under way at a time. */
+/** Most entries of one SendMessageBatch (Amazon SQS quotas). */
 const ENTRIES = 10;
 const OWNER_KEY = { id: { S: 'backfill' } };
 
 const ownerSchema = z.object({ runId: z.string(), executionArn: z.string() });
-const countSchema = z.object({ requests: z.number() });
 
 /** The ports of the backfill over AWS. */
 export function awsPorts(options: AwsPortsOptions): BackfillPorts {
   const { dynamodb, sqs, sfn, queueUrl } = options;
-  const spendIn = async (period: string, requests: number): Promise<number> => {
-    const { Attributes } = await dynamodb.send(
-      new UpdateItemCommand({
-        TableName: options.syncTable,
-        Key: marshall({ id: `backfill-requests#${period}` }),
-        UpdateExpression: 'ADD requests :requests',
-        ExpressionAttributeValues: marshall({ ':requests': requests }),
-        ReturnValues: 'ALL_NEW',
-      }),
-    );
-    return countSchema.parse(unmarshallItem(Attributes ?? {})).requests;
-  };
+  const table = syncTable(dynamodb, options.syncTable);
   const sendBatch = async (messages: Parameters<BackfillPorts['send']>[0], runId: string): Promise<void> => {
     const { Failed = [] } = await sqs.send(
       new SendMessageBatchCommand({
@@ -91,7 +78,7 @@ export function awsPorts(options: AwsPortsOptions): BackfillPorts {
       const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName: options.userTable }));
       return Table?.ItemCount ?? 0;
     },
-    catalog: () => syncTable(dynamodb, options.syncTable).readCatalog(),
+    catalog: () => table.readCatalog(),
     async backlog() {
       const { Attributes = {} } = await sqs.send(
         new GetQueueAttributesCommand({
@@ -107,14 +94,7 @@ export function awsPorts(options: AwsPortsOptions): BackfillPorts {
       );
       await Promise.all(batches.map((batch) => sendBatch(batch, runId)));
     },
-    async spend(requests, now) {
-      const date = new Date(now).toISOString();
-      const [day, month] = await Promise.all([
-        spendIn(date.slice(0, 10), requests),
-        spendIn(date.slice(0, 7), requests),
-      ]);
-      return { day, month };
-    },
+    ledger: async () => (await table.readLedger())?.ledger,
     async owner() {
       const { Item } = await dynamodb.send(
         new GetItemCommand({ TableName: options.syncTable, Key: OWNER_KEY, ConsistentRead: true }),

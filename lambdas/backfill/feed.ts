@@ -1,7 +1,8 @@
+import { type Ledger, ledgerAt } from '../../shared/quota/ledger.ts';
+import { type Budget, backfillPausedUntil, leftOf, pauseOf } from '../../shared/quota/standing.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
 import type { User } from '../../shared/user/user.ts';
-import { type Budget, requestsLeft, untilReset } from './budget.ts';
 import { needOf } from './need.ts';
 import type { BackfillPorts } from './ports.ts';
 import type { Run } from './run.ts';
@@ -24,6 +25,10 @@ const LOW_WATER = 0.4;
 const REQUESTS_PER_USER = 2;
 /** Longest single wait for the queue, in seconds: it may drain faster than was thought. */
 const MAX_DRAIN_SECONDS = 300;
+/** Longest single wait for the quota, in seconds: a pause may be lifted by hand, and the contract raised. */
+const MAX_QUOTA_SECONDS = 3600;
+/** A little after the reset, so that no clock is still before it, in milliseconds. */
+const AFTER_RESET_MS = 5000;
 /** Pages of one execution. A page costs 9 events of the 25,000 that an execution's history may have (AWS quota). */
 const MAX_PAGES = 2000;
 
@@ -36,23 +41,25 @@ const MAX_PAGES = 2000;
 export async function feed(run: Run, ports: BackfillPorts, options: FeedOptions): Promise<Run> {
   const startedAt = ports.now();
   const { input } = run;
-  const spent = await ports.spend(0, startedAt);
+  const ledger = ledgerAt(await ports.ledger(), startedAt);
   const backlog = input.dryRun ? 0 : await ports.backlog();
   const left = Math.min(
-    requestsLeft(options.budget, spent),
+    // What is in the queue will be spent before anything that is sent now.
+    requestsLeft(ledger, options.budget) - backlog * requestsPerUser(run),
     input.requestBudget === null ? Number.POSITIVE_INFINITY : input.requestBudget - run.plannedRequests,
   );
+  const pausedUntil = input.dryRun ? undefined : quotaPausedUntil(ledger, options.budget, startedAt);
   const page: Page = {
     run: {
       ...run,
       backlog,
-      requestsToday: spent.day,
+      requestsToday: ledger.day.used,
       findings: structuredClone(run.findings),
       pages: run.pages + 1,
     },
     messages: [],
-    requests: 0,
-    room: input.dryRun ? Number.POSITIVE_INFINITY : Math.max(0, input.maxBacklog - backlog),
+    room: input.dryRun ? Number.POSITIVE_INFINITY : pausedUntil ? 0 : Math.max(0, input.maxBacklog - backlog),
+    pausedUntil,
     requestsLeft: input.dryRun ? Number.POSITIVE_INFINITY : left,
     usersLeft: input.limit === null ? Number.POSITIVE_INFINITY : input.limit - run.enqueued,
   };
@@ -70,18 +77,16 @@ export async function feed(run: Run, ports: BackfillPorts, options: FeedOptions)
     page.run.scanFinished = finished && taken === users.length;
   }
   if (!input.dryRun && page.messages.length > 0) {
-    // Counted before they are sent: who dies in between counts twice, and never too little.
-    page.run.requestsToday = (await ports.spend(page.requests, startedAt)).day;
     await ports.send(page.messages, run.runId);
     page.run.backlog += page.messages.length;
   }
-  return decide(page, spent, ports.now(), options);
+  return decide(page, ports.now(), options);
 }
 
 interface Page {
   run: Run;
   messages: UserMessage[];
-  requests: number;
+  pausedUntil: number | undefined;
   room: number;
   requestsLeft: number;
   usersLeft: number;
@@ -107,7 +112,6 @@ function take(page: Page, user: User, need: ReturnType<typeof needOf>, now: numb
   run.findings.updated += Number(need.updates);
   run.findings.tagged += Number(need.tags);
   run.plannedRequests += need.requests;
-  page.requests += need.requests;
   page.requestsLeft -= need.requests;
   page.usersLeft--;
   run.enqueued++;
@@ -124,11 +128,24 @@ function take(page: Page, user: User, need: ReturnType<typeof needOf>, now: numb
   });
 }
 
-function decide(page: Page, spent: { day: number; month: number }, now: number, options: FeedOptions): Run {
-  const { run } = page;
+/** Requests of the day and the month that are left to backfills. */
+const requestsLeft = (ledger: Ledger, budget: Budget): number =>
+  Math.min(...leftOf(ledger, budget).map(({ leftForBackfill }) => leftForBackfill));
+
+/** Until when a backfill waits for the quota, in epoch milliseconds. */
+function quotaPausedUntil(ledger: Ledger, budget: Budget, now: number): number | undefined {
+  const ends = [pauseOf(ledger, budget, now)?.until, backfillPausedUntil(ledger, budget)];
+  const known = ends.filter((end) => end !== undefined);
+  return known.length > 0 ? Math.max(...known) : undefined;
+}
+
+const requestsPerUser = (run: Run): number =>
+  run.enqueued > 0 ? run.plannedRequests / run.enqueued : REQUESTS_PER_USER;
+
+function decide(page: Page, now: number, options: FeedOptions): Run {
+  const { run, pausedUntil } = page;
   const { maxBacklog, dryRun, requestBudget } = run.input;
-  const perUser = run.enqueued > 0 ? run.plannedRequests / run.enqueued : REQUESTS_PER_USER;
-  const usersPerSecond = options.requestsPerSecond / Math.max(perUser, 1);
+  const usersPerSecond = options.requestsPerSecond / Math.max(requestsPerUser(run), 1);
   const budgetSpent = requestBudget !== null && run.plannedRequests >= requestBudget;
   const allSent = run.scanFinished || page.usersLeft <= 0 || budgetSpent;
   const progress = {
@@ -141,15 +158,11 @@ function decide(page: Page, spent: { day: number; month: number }, now: number, 
 
   if (allSent && (dryRun || run.backlog === 0)) return { ...progress, next: 'report', waitSeconds: 0 };
   if (run.pages >= MAX_PAGES) return { ...progress, next: 'continue', waitSeconds: 0 };
-  if (allSent) return { ...progress, next: 'drain', waitSeconds: drain(0) };
-  if (page.requestsLeft <= 0) {
-    const waitMs = untilReset(
-      options.budget,
-      { day: spent.day + page.requests, month: spent.month + page.requests },
-      now,
-    );
-    return { ...progress, next: 'quota', waitSeconds: Math.ceil(waitMs / 1000) };
+  if (pausedUntil !== undefined) {
+    const untilReset = Math.ceil((pausedUntil + AFTER_RESET_MS - now) / 1000);
+    return { ...progress, next: 'quota', waitSeconds: Math.min(MAX_QUOTA_SECONDS, Math.max(1, untilReset)) };
   }
+  if (allSent || page.requestsLeft <= 0) return { ...progress, next: 'drain', waitSeconds: drain(0) };
   if (page.room > 0) return { ...progress, next: 'feed', waitSeconds: 0 };
   return { ...progress, next: 'drain', waitSeconds: drain(maxBacklog * LOW_WATER) };
 }

@@ -5,6 +5,7 @@ import { SFNClient } from '@aws-sdk/client-sfn';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
 import * as z from 'zod';
+import { budgetOf, budgetSettings } from '../../shared/quota/budget-settings.ts';
 import { mapping } from '../../shared/user/mapping.ts';
 import { awsPorts } from './aws-ports.ts';
 import type { Report, Run } from './run.ts';
@@ -16,9 +17,7 @@ const settings = z
     SYNC_TABLE: z.string().min(1),
     SYNC_QUEUE_URL: z.url(),
     REQUESTS_PER_SECOND: z.coerce.number().positive(),
-    REQUESTS_PER_DAY: z.coerce.number().positive(),
-    REQUESTS_PER_MONTH: z.coerce.number().positive(),
-    LIVE_RESERVE: z.coerce.number().min(0).max(1),
+    ...budgetSettings,
   })
   .parse(process.env);
 const clients = { dynamodb: new DynamoDBClient(), sqs: new SQSClient(), sfn: new SFNClient() };
@@ -47,12 +46,7 @@ export const handler = middy<Task, Run | Report>()
       }),
       options: {
         mapping,
-        budget: {
-          requestsPerDay: settings.REQUESTS_PER_DAY,
-          requestsPerMonth: settings.REQUESTS_PER_MONTH,
-          liveReserve: settings.LIVE_RESERVE,
-        },
-        requestsPerDay: settings.REQUESTS_PER_DAY,
+        budget: budgetOf(settings),
         requestsPerSecond: settings.REQUESTS_PER_SECOND,
         scanMs: SCAN_MS,
       },

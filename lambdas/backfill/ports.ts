@@ -1,7 +1,7 @@
 import type { Catalog } from '../../shared/infusionsoft/catalog.ts';
+import type { Ledger } from '../../shared/quota/ledger.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import type { User } from '../../shared/user/user.ts';
-import type { Spent } from './budget.ts';
 
 /** Who runs: one backfill at a time. */
 export interface RunOwner {
@@ -20,8 +20,8 @@ export interface BackfillPorts {
   backlog(): Promise<number>;
   /** Sends messages. Throws unless all are sent; sending one again does no harm. */
   send(messages: readonly UserMessage[], runId: string): Promise<void>;
-  /** Adds to the requests that backfills have planned, and tells the sums. */
-  spend(requests: number, now: number): Promise<Spent>;
+  /** The requests made so far, by all who use the quota. */
+  ledger(): Promise<Ledger | undefined>;
   owner(): Promise<RunOwner | undefined>;
   /** Takes the run over from `previous`. @returns false when somebody else was quicker. */
   own(owner: RunOwner, previous: RunOwner | undefined): Promise<boolean>;

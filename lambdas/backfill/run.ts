@@ -32,7 +32,7 @@ export interface Run {
   backlog: number;
   /** Requests that the users sent so far cost, as planned. */
   plannedRequests: number;
-  /** Requests of the day that backfills have planned, this run's and others'. */
+  /** Requests of the day so far, by all who use the quota. */
   requestsToday: number;
   users: number;
   shareDone: number;

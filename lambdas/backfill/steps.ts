@@ -15,7 +15,7 @@ export class SupersededError extends Error {
 
 export interface StepContext {
   ports: BackfillPorts;
-  options: FeedOptions & { requestsPerDay: number };
+  options: FeedOptions;
   executionArn: string;
 }
 
@@ -109,7 +109,7 @@ export async function report(run: Run, { ports, options, executionArn }: StepCon
     requests: plannedRequests,
     requestsAtMost: plannedRequests + findings.created * (MOST_FOR_NEW - EXPECTED_FOR_NEW),
     secondsAtPace: Math.ceil(plannedRequests / options.requestsPerSecond),
-    shareOfDay: Number((plannedRequests / options.requestsPerDay).toFixed(4)),
+    shareOfDay: Number((plannedRequests / options.budget.limits.day).toFixed(4)),
     startedAt,
     endedAt: new Date(ports.now()).toISOString(),
     executions,

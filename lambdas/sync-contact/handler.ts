@@ -11,11 +11,15 @@ import { catalogSource } from '../../shared/infusionsoft/catalog-source.ts';
 import { infusionsoftClient } from '../../shared/infusionsoft/client.ts';
 import { secretCredentials } from '../../shared/infusionsoft/credentials.ts';
 import { pacedFetch } from '../../shared/infusionsoft/paced-fetch.ts';
+import { requestGate } from '../../shared/infusionsoft/request-gate.ts';
+import { budgetOf } from '../../shared/quota/budget-settings.ts';
+import { marginOf } from '../../shared/quota/standing.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { userTable } from '../../shared/store/user-table.ts';
 import { mapping } from '../../shared/user/mapping.ts';
 import { processBatch } from './process-batch.ts';
 import { failureQueue } from './queue.ts';
+import { quotaKeeper } from './quota-keeper.ts';
 import { readSettings } from './settings.ts';
 
 const settings = readSettings(process.env);
@@ -28,12 +32,16 @@ let endsAt = 0;
 const deadline = () => endsAt;
 
 // Made once for each environment: the pace has to stay across invocations, and so may the catalog.
+const budget = budgetOf(settings);
+const gate = requestGate(marginOf(budget.limits));
+const store = syncTable(dynamodb, settings.SYNC_TABLE);
 const client = infusionsoftClient({
   url: settings.CRM_URL,
   fetch: pacedFetch({
     requestsPerWindow: settings.REQUESTS_PER_WINDOW,
     windowMs: settings.WINDOW_MS,
     credentials: secretCredentials(settings.CRM_SECRET_ID),
+    gate,
     deadline,
     onRequest({ status, durationMs }) {
       metrics.addMetric('CrmRequests', MetricUnit.Count, 1);
@@ -45,7 +53,7 @@ const client = infusionsoftClient({
 const dependencies = {
   client,
   catalog: catalogSource({
-    table: syncTable(dynamodb, settings.SYNC_TABLE),
+    table: store,
     client,
     mapping,
     owner: randomUUID(),
@@ -56,6 +64,7 @@ const dependencies = {
     queueUrl: settings.SYNC_QUEUE_URL,
     deadLetterQueueUrl: settings.DEAD_LETTER_QUEUE_URL,
   }),
+  quota: quotaKeeper({ store, gate, budget, logger, now: Date.now }),
   mapping,
   deletionPolicy: settings.DELETION_POLICY,
   logger,

@@ -1,13 +1,16 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
+import { pausedFor } from '../../shared/infusionsoft/request-gate.ts';
 import { Rejected, Retryable } from '../../shared/sync/errors.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import { type Group, groupsOf } from './delivery.ts';
 import { type ProcessUserDependencies, processUser, type UserOutcome } from './process-user.ts';
 import type { FailureQueue } from './queue.ts';
+import type { Allowance, QuotaKeeper } from './quota-keeper.ts';
 
 export interface ProcessBatchDependencies extends ProcessUserDependencies {
   queue: FailureQueue;
+  quota: QuotaKeeper;
   logger: Logger;
   /** Counts one user's outcome. */
   count: (outcome: UserOutcome['outcome'] | 'rejected' | 'postponed') => void;
@@ -23,17 +26,36 @@ export async function processBatch(
   records: readonly SQSRecord[],
   dependencies: ProcessBatchDependencies,
 ): Promise<SQSBatchResponse> {
-  const kept = await Promise.all(groupsOf(records).map((group) => processGroup(group, dependencies)));
+  const allowance = await dependencies.quota.open();
+  const kept = await Promise.all(
+    groupsOf(records).map((group) => processGroup(group, allowance, dependencies)),
+  );
+  await dependencies.quota.close();
   return { batchItemFailures: kept.flat().map(({ messageId }) => ({ itemIdentifier: messageId })) };
 }
 
-async function processGroup(group: Group, dependencies: ProcessBatchDependencies): Promise<SQSRecord[]> {
+async function processGroup(
+  group: Group,
+  allowance: Allowance,
+  dependencies: ProcessBatchDependencies,
+): Promise<SQSRecord[]> {
   try {
+    checkAllowance(group, allowance, dependencies.now());
     await handleGroup(group, dependencies);
     return [];
   } catch (error) {
     return fail(group, error, dependencies);
   }
+}
+
+/** @throws Retryable while the quota is spent: for all users, or for those of a backfill alone. */
+function checkAllowance(group: Group, { pause, backfillPausedUntil }: Allowance, now: number): void {
+  if (pause) throw pausedFor(pause, now);
+  const isBackfill = group.deliveries.every(
+    ({ message }) => 'cause' in message && message.cause === 'backfill',
+  );
+  if (isBackfill && backfillPausedUntil !== undefined)
+    throw new Retryable("The backfill's part of the quota is spent", { afterMs: backfillPausedUntil - now });
 }
 
 /** @returns the messages that stay in the queue: none where nothing can be mended by waiting. */

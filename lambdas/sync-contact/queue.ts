@@ -13,8 +13,13 @@ export interface FailureQueue {
 const SECOND_MS = 1000;
 /** Longest wait between two tries of a message when nothing says how long to wait. */
 const MAX_BACKOFF_MS = 15 * 60 * SECOND_MS;
-/** A message may be hidden for 12 hours from its receipt on (Amazon SQS quotas); an hour is left for the run itself. */
-const MAX_HIDDEN_MS = 11 * 60 * 60 * SECOND_MS;
+/**
+ * Longest time that a message is hidden at once, however long a pause lasts: it may be lifted by hand. So a message of 14 days,
+ * the oldest that a queue keeps, has come back 336 times, which its `maxReceiveCount` has to allow (`infra/contact-sync.ts`).
+ */
+const MAX_HIDDEN_MS = 60 * 60 * SECOND_MS;
+/** Those who wait for one moment come back within this time after it. */
+const MAX_SPREAD_MS = 30 * SECOND_MS;
 
 /**
  * How long to wait until the next try, in milliseconds: what the error says, or twice as long with each delivery.
@@ -23,8 +28,10 @@ const MAX_HIDDEN_MS = 11 * 60 * 60 * SECOND_MS;
  * @param random from 0 to 1: spreads those who failed together.
  */
 export function backoffMs(receiveCount: number, afterMs: number | undefined, random: number): number {
-  const base = afterMs ?? Math.min(MAX_BACKOFF_MS, SECOND_MS * 2 ** receiveCount);
-  return Math.min(MAX_HIDDEN_MS, base * (1 + random / 2));
+  if (afterMs === undefined)
+    return Math.min(MAX_BACKOFF_MS, SECOND_MS * 2 ** receiveCount) * (1 + random / 2);
+  const base = Math.min(MAX_HIDDEN_MS, afterMs);
+  return base + Math.min(base / 2, MAX_SPREAD_MS) * random;
 }
 
 /** Failures by way of Amazon SQS. */

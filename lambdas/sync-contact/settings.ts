@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { budgetSettings } from '../../shared/quota/budget-settings.ts';
 
 /** What becomes of the contact of a deleted user. */
 const deletionPolicySchema = z.enum(['mark', 'untag', 'leave', 'delete']);
@@ -14,6 +15,7 @@ const settingsSchema = z.object({
   /** This environment's share of the CRM's limit: see `paceFor` in `shared/quota/pace.ts`. */
   REQUESTS_PER_WINDOW: z.coerce.number().int().positive(),
   WINDOW_MS: z.coerce.number().int().positive(),
+  ...budgetSettings,
   DELETION_POLICY: deletionPolicySchema,
 });
 

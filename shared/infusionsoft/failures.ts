@@ -1,5 +1,6 @@
 import { HTTPError } from 'ky';
 import { Rejected, Retryable } from '../sync/errors.ts';
+import { type ExceededLimit, resetOf } from './limit-headers.ts';
 
 /** The contact (or whatever the path named) is not there: deleted or merged (v1 answers 404 for both). */
 export class NotFound extends Error {
@@ -10,9 +11,6 @@ const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 /** A credential or a permission that a person has to mend. */
 const PERSON_MS = 5 * MINUTE_MS;
-
-/** Which of the CRM's limits an answer of status 429 speaks of. */
-export type ExceededLimit = 'second' | 'minute' | 'day';
 
 /**
  * The limit that a 429 names. Three bodies have been seen: two faults of the gateway, told apart by their error code,
@@ -46,19 +44,8 @@ export function toFailure(error: unknown, now: number): Error {
 }
 
 function tooManyRequests(limit: ExceededLimit, headers: Headers, now: number): Retryable {
-  const afterMs = {
-    second: 2 * SECOND_MS,
-    minute: MINUTE_MS,
-    day: untilReset(headers.get('x-keap-product-quota-expiry-time'), now),
-  }[limit];
+  const afterMs = limit === 'second' ? 2 * SECOND_MS : Math.max(0, resetOf(limit, headers, now) - now);
   return new Retryable(`Past the CRM's limit of the ${limit} (429)`, { afterMs });
-}
-
-/** The reset that the answer names (epoch milliseconds), or the next midnight in UTC. */
-function untilReset(expiry: string | null, now: number): number {
-  const named = Number(expiry);
-  const midnight = new Date(now).setUTCHours(24, 0, 0, 0);
-  return (named > now && named - now < 31 * 24 * 60 * MINUTE_MS ? named : midnight) - now;
 }
 
 function nameOf(error: unknown): string {

@@ -1,6 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import pThrottle from 'p-throttle';
 import { Retryable } from '../sync/errors.ts';
 import type { Credentials } from './credentials.ts';
+import { exceededLimit } from './failures.ts';
+import type { RequestGate } from './request-gate.ts';
 
 /** One request as it was made: every attempt counts, retries too. */
 export interface RequestRecord {
@@ -16,6 +19,8 @@ export interface PacedFetchOptions {
   requestsPerWindow: number;
   windowMs: number;
   credentials: Credentials;
+  /** What this environment knows of the quota. */
+  gate: RequestGate;
   /** When the invocation ends, in epoch milliseconds: no request is begun that could not be finished. */
   deadline: () => number;
   onRequest: (record: RequestRecord) => void;
@@ -28,30 +33,47 @@ const MIN_TIME_MS = 5_000;
 
 /**
  * A `fetch` that keeps the pace: all that goes through it, retries included, starts at most `requestsPerWindow` times in
- * any sliding window. It identifies the caller, and on a 401 it looks at the secret once more and tries again if
- * that has changed. Make one for each environment and keep it across invocations.
+ * any sliding window, rests after a spike arrest, and stops while the quota is spent. It identifies the caller, and on a
+ * 401 it looks at the secret once more and tries again if that has changed. Make one for each environment and keep it
+ * across invocations.
  *
- * @throws Retryable when the time left until the deadline is too short for a request.
+ * @throws Retryable while the quota is spent, and when the time left until the deadline is too short for a request.
  */
 export function pacedFetch(options: PacedFetchOptions): typeof fetch {
-  const { requestsPerWindow, windowMs, credentials, deadline, onRequest } = options;
+  const { requestsPerWindow, windowMs, credentials, gate, deadline, onRequest } = options;
   const throttled = pThrottle({ limit: requestsPerWindow, interval: windowMs, strict: true });
 
-  const attempt = throttled(async (request: Request): Promise<Response> => {
-    const left = deadline() - Date.now();
+  /** @returns undefined without a request when the environment has to rest first. */
+  const start = throttled(async (request: Request): Promise<Response | undefined> => {
+    const startedAt = Date.now();
+    const left = deadline() - startedAt;
     if (left < MIN_TIME_MS)
       throw new Retryable('The invocation ends too soon for another request', { afterMs: 0 });
+    gate.enter(startedAt);
+    if (gate.backOffMs(startedAt) > 0) return undefined;
+    gate.started(startedAt);
     const started = performance.now();
     let status: number | undefined;
     try {
       const timeout = AbortSignal.timeout(Math.min(TIMEOUT_MS, left));
       const answer = await fetch(request, { signal: AbortSignal.any([request.signal, timeout]) });
       status = answer.status;
+      const exceeded = status === 429 ? exceededLimit(await answer.clone().text()) : undefined;
+      gate.answered({ headers: answer.headers, exceeded, startedAt }, Date.now());
       return answer;
     } finally {
       onRequest({ method: request.method, status, durationMs: performance.now() - started });
     }
   });
+
+  const attempt = async (request: Request): Promise<Response> => {
+    for (;;) {
+      gate.enter(Date.now());
+      await sleep(gate.backOffMs(Date.now()));
+      const answer = await start(request);
+      if (answer) return answer;
+    }
+  };
 
   return async (input, init) => {
     const request = new Request(input, init);

@@ -1,7 +1,9 @@
-/** What the pace follows from: the CRM's limit and how fast it answers. */
+import { LEAST_RATE, type Limits, rateOf } from './limits.ts';
+
+/** What the pace follows from: the CRM's limits and how fast it answers. */
 export interface PaceInput {
-  /** Requests a second that this system may start, all environments together. */
-  requestsPerSecond: number;
+  /** Requests that this system may start, all environments together. */
+  limits: Pick<Limits, 'second' | 'minute'>;
   /** 95th percentile of the CRM's answer time in milliseconds. */
   latencyP95Ms: number;
   /** Slack of the window in milliseconds: how much the network may bend two requests towards each other. */
@@ -25,7 +27,7 @@ export const BATCH_SIZE = 10;
 const REQUESTS_PER_USER = 2;
 
 /** An event source's maximum concurrency is at least 2 (AWS Lambda, `ScalingConfig.MaximumConcurrency`). */
-const MIN_ENVIRONMENTS = 2;
+const MIN_ENVIRONMENTS = LEAST_RATE;
 
 /** Part of an invocation that may be spent waiting for its slowest user. */
 const IDLE_TAIL = 0.1;
@@ -44,17 +46,17 @@ const IDLE_TAIL = 0.1;
  * numbers for each window, so of N up to twice that many, the one with `N × s` closest to the rate wins, and of equals
  * the smallest. `N × s` is never more than the rate, whatever the latency.
  *
- * @example paceFor({ requestsPerSecond: 25, latencyP95Ms: 400, windowSlackMs: 50 })
+ * The rate is what the second and the minute both allow, so the minute is kept by the same arithmetic: sixty windows of
+ * `N × s` requests are never more than the minute's limit.
+ *
+ * @example paceFor({ limits: PRESETS.team, latencyP95Ms: 400, windowSlackMs: 50 })
  *          // → 5 environments, 5 requests each in any 1,050 ms
  * @throws RangeError when the rate is under 2 a second: the event source cannot run fewer than two environments.
  */
-export function paceFor({ requestsPerSecond, latencyP95Ms, windowSlackMs }: PaceInput): Pace {
-  const rate = Math.floor(requestsPerSecond);
-  if (rate < MIN_ENVIRONMENTS) {
-    throw new RangeError(
-      `requestsPerSecond is ${requestsPerSecond}; it must be at least ${MIN_ENVIRONMENTS}`,
-    );
-  }
+export function paceFor({ limits, latencyP95Ms, windowSlackMs }: PaceInput): Pace {
+  const rate = rateOf(limits);
+  if (rate < MIN_ENVIRONMENTS)
+    throw new RangeError(`The limits allow ${rate} requests a second; ${MIN_ENVIRONMENTS} are needed`);
   const requests = BATCH_SIZE * REQUESTS_PER_USER;
   const largestShare = Math.max(1, Math.floor((IDLE_TAIL * requests * 1000) / latencyP95Ms));
   let fewest = MIN_ENVIRONMENTS;

@@ -5,7 +5,9 @@ import {
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
+import * as z from 'zod';
 import { type Catalog, catalogSchema } from '../infusionsoft/catalog.ts';
+import { type Ledger, ledgerSchema } from '../quota/ledger.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 import { whenConditionHolds } from './when-condition-holds.ts';
 
@@ -14,6 +16,10 @@ export interface SyncTable {
   /** The catalog, or undefined where none was stored yet or it is of an older shape. */
   readCatalog(): Promise<Catalog | undefined>;
   writeCatalog(catalog: Catalog): Promise<void>;
+  /** The ledger of requests and the version to write over, or undefined where nothing was recorded yet. */
+  readLedger(): Promise<StoredLedger | undefined>;
+  /** Stores the ledger over the version that was read. @returns false when somebody else was quicker. */
+  writeLedger(ledger: Ledger, over: number | undefined): Promise<boolean>;
   /**
    * Takes the lease unless somebody else holds it. Times are epoch milliseconds.
    * @returns whether `owner` holds it now.
@@ -23,6 +29,14 @@ export interface SyncTable {
   releaseLease(name: string, owner: string): Promise<void>;
 }
 
+/** A ledger with the version that it was stored as. */
+export interface StoredLedger {
+  ledger: Ledger;
+  version: number;
+}
+
+const LEDGER_KEY = { id: { S: 'quota' } };
+const storedLedgerSchema = z.object({ ledger: ledgerSchema, version: z.int() });
 const CATALOG_KEY = { id: { S: 'catalog' } };
 const leaseKey = (name: string) => ({ id: { S: `lease#${name}` } });
 
@@ -40,6 +54,27 @@ export function syncTable(client: DynamoDBClient, tableName: string): SyncTable 
         new PutItemCommand({ TableName: tableName, Item: { ...CATALOG_KEY, ...marshall(catalog) } }),
       );
     },
+    async readLedger() {
+      const { Item } = await client.send(
+        new GetItemCommand({ TableName: tableName, Key: LEDGER_KEY, ConsistentRead: true }),
+      );
+      return Item && storedLedgerSchema.parse(unmarshallItem(Item));
+    },
+    writeLedger: (ledger, over) =>
+      whenConditionHolds(() =>
+        client.send(
+          new PutItemCommand({
+            TableName: tableName,
+            Item: { ...LEDGER_KEY, ...marshall({ ledger, version: (over ?? 0) + 1 }) },
+            ...(over === undefined
+              ? { ConditionExpression: 'attribute_not_exists(id)' }
+              : {
+                  ConditionExpression: 'version = :over',
+                  ExpressionAttributeValues: marshall({ ':over': over }),
+                }),
+          }),
+        ),
+      ),
     acquireLease: (name, owner, { now, until }) =>
       whenConditionHolds(() =>
         client.send(

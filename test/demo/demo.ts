@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from '../../infra/local/connection-file.ts';
+import { PRESETS } from '../../shared/quota/limits.ts';
 import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
 import type { Statistics } from '../simulator/statistics.ts';
 import { crmAccount } from './crm-account.ts';
@@ -93,7 +94,13 @@ export async function runDemo(options: DemoOptions, progress: Progress): Promise
     const crmUrl = options.crmUrl ?? simulator?.url ?? '';
     const door = simulator && simulatorClient(simulator.url);
     const system = await startLocalSystem({
-      settings: { crm: { url: crmUrl, requestsPerSecond: rate, windowSlackMs: WINDOW_SLACK_MS } },
+      settings: {
+        crm: {
+          url: crmUrl,
+          limits: { ...PRESETS.team, second: rate, minute: rate * 60 },
+          windowSlackMs: WINDOW_SLACK_MS,
+        },
+      },
       token,
     });
     stops.push(system.stop);

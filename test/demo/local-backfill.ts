@@ -3,7 +3,7 @@ import { marshall } from '@aws-sdk/util-dynamodb';
 import { type BackfillProgress, followBackfill, startBackfill } from '../../infra/operate/follow-backfill.ts';
 import type { BackfillInput } from '../../lambdas/backfill/input.ts';
 import type { Report } from '../../lambdas/backfill/run.ts';
-import { TEAM_LIMITS } from '../simulator/rate-limits.ts';
+import { PRESETS } from '../../shared/quota/limits.ts';
 import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
 import { crmAccount } from './crm-account.ts';
 import { type LiveLatency, liveEdits } from './live-edits.ts';
@@ -41,7 +41,6 @@ export interface LocalBackfillReport {
   problems: string[];
 }
 
-const REQUESTS_PER_SECOND = TEAM_LIMITS.second;
 const LATENCY_P95_MS = 400;
 const MAX_BACKLOG = 250;
 const FOLLOW_MS = 500;
@@ -54,7 +53,13 @@ export async function runLocalBackfill(
   onProgress: (progress: BackfillProgress) => void,
 ): Promise<LocalBackfillReport> {
   const { speed, seed } = options;
-  const rate = REQUESTS_PER_SECOND * speed;
+  const limits = {
+    second: PRESETS.team.second * speed,
+    minute: PRESETS.team.minute * speed,
+    day: PRESETS.team.day * speed,
+    month: PRESETS.team.month * speed,
+  };
+  const rate = limits.second;
   let running: SimulatedSystem | undefined;
   try {
     say(`Starting the CRM and the local cloud, with ${options.users} users in the table`);
@@ -62,13 +67,11 @@ export async function runLocalBackfill(
     running = await startSimulatedSystem({
       simulator: [
         ...['--seed', String(seed), '--speed', String(speed)],
-        ...['--day', String(TEAM_LIMITS.day * speed), '--month', String(TEAM_LIMITS.month * speed)],
+        ...['--day', String(limits.day), '--month', String(limits.month)],
       ],
       settings: {
         crm: {
-          requestsPerSecond: rate,
-          requestsPerDay: TEAM_LIMITS.day * speed,
-          requestsPerMonth: TEAM_LIMITS.month * speed,
+          limits,
           latencyP95Ms: LATENCY_P95_MS / speed,
         },
       },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PRESETS } from '../../shared/quota/limits.ts';
 import { paceFor } from '../../shared/quota/pace.ts';
 import { type Mapping, tagGroup } from '../../shared/user/define-mapping.ts';
 import { mapping } from '../../shared/user/mapping.ts';
@@ -26,22 +27,22 @@ const SMALL: Mapping = {
   tagGroups: [tagGroup({ tags: { 'App User': '' }, pick: () => 'App User' })],
 };
 
-/** The rows of the vendor's limits (see the README of the API), with the 20 % that is left for live changes. */
+/** With the 20 % that is left for live changes. */
 describe.each([
-  { limits: 'of the team', second: 25, day: 125_000, month: 3_750_000, days: 120 },
-  { limits: 'of an OAuth client', second: 25, day: 150_000, month: 4_500_000, days: 100 },
-  { limits: 'of a service account key', second: 4, day: 30_000, month: 900_000, days: 500 },
-])('six million users under the limits $limits', ({ second, day, month, days }) => {
+  { preset: 'team', days: 120 },
+  { preset: 'oauth', days: 100 },
+  { preset: 'service-account-key', days: 500 },
+] as const)('six million users under the limits of preset $preset', ({ preset, days }) => {
   it(`take about ${days} days, in executions whose history never fills`, async () => {
     const clock = { now: NOON };
-    const pace = paceFor({ requestsPerSecond: second, latencyP95Ms: 400, windowSlackMs: 50 });
+    const budget = { limits: PRESETS[preset], liveReserve: 0.2 };
+    const pace = paceFor({ limits: PRESETS[preset], latencyP95Ms: 400, windowSlackMs: 50 });
     const requestsPerSecond = (pace.environments * pace.requestsPerWindow * 1000) / pace.windowMs;
     const at = (index: number) => ({ userId: String(index), email: 'a@example.com' });
-    const ports = memoryPorts(clock, { count: USERS, at }, { usersPerSecond: requestsPerSecond / 2 });
+    const ports = memoryPorts(clock, { count: USERS, at }, { usersPerSecond: requestsPerSecond / 2, budget });
     const { report, historyEvents } = await simulate({}, clock, ports, {
       mapping: SMALL,
-      budget: { requestsPerDay: day, requestsPerMonth: month, liveReserve: 0.2 },
-      requestsPerDay: day,
+      budget,
       requestsPerSecond,
       scanMs: 20_000,
     });

@@ -45,12 +45,12 @@ describe('the backfill', () => {
 
   it('knows the pace, the limits and the reserve of the settings', () => {
     const settings = {
-      crm: { requestsPerDay: 30_000, requestsPerMonth: 500_000 },
+      crm: { limits: { second: 25, minute: 1500, day: 30_000, month: 500_000 } },
       backfill: { liveReserve: 0.5 },
     };
     const feeder = properties(templateWith(settings), 'AWS::Lambda::Function', 'BackfillFeeder');
     expect(feeder['Environment']).toMatchObject({
-      Variables: { REQUESTS_PER_DAY: '30000', REQUESTS_PER_MONTH: '500000', LIVE_RESERVE: '0.5' },
+      Variables: { LIMITS: JSON.stringify(settings.crm.limits), LIVE_RESERVE: '0.5' },
     });
     const { REQUESTS_PER_SECOND } = (feeder['Environment'] as { Variables: Record<string, string> })
       .Variables;

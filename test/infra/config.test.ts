@@ -10,9 +10,7 @@ describe('parseConfig', () => {
       stackName: 'user-sync',
       crm: {
         url: 'https://api.infusionsoft.com',
-        requestsPerSecond: 25,
-        requestsPerDay: 125_000,
-        requestsPerMonth: 3_750_000,
+        limits: { second: 25, minute: 1500, day: 125_000, month: 3_750_000 },
         latencyP95Ms: 400,
         windowSlackMs: 50,
         secretName: 'user-sync/crm',
@@ -30,7 +28,8 @@ describe('parseConfig', () => {
     { crm: { url: 'http://127.0.0.1:8080' } },
     { crm: { url: 'http://[::1]:8080' } },
     { crm: { url: 'http://localhost:8080/' } },
-    { crm: { requestsPerSecond: 2, latencyP95Ms: 30_000, windowSlackMs: 0 } },
+    { crm: { latencyP95Ms: 30_000, windowSlackMs: 0 } },
+    { crm: { limits: { second: 2, minute: 120, day: 1000, month: null } } },
     { crm: { existingSecretArn: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:crm-AbCd12' } },
     { crm: { existingSecretArn: 'arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:a/b-AbCd12' } },
     { userTable: { arn: TABLE, streamArn: STREAM } },
@@ -48,8 +47,10 @@ describe('parseConfig', () => {
     ['userSync.crm.url', { crm: { url: 'ftp://api.infusionsoft.com' } }, /https:/],
     ['userSync.crm.url', { crm: { url: 'http://api.infusionsoft.com' } }, /must be https/],
     ['userSync.crm.url', { crm: { url: 'https://api.infusionsoft.com/crm/rest' } }, /without a path/],
-    ['userSync.crm.requestsPerSecond', { crm: { requestsPerSecond: 1 } }, />=2/],
-    ['userSync.crm.requestsPerSecond', { crm: { requestsPerSecond: '25' } }, /expected number/],
+    ['userSync.crm.limits', { crm: { limits: 'gold' } }, /team, oauth, service-account-key, or \{/],
+    ['userSync.crm.limits.second', { crm: { limits: { second: 1, minute: 120, day: 1 } } }, />=2/],
+    ['userSync.crm.limits.minute', { crm: { limits: { second: 2, minute: 60, day: 1 } } }, />=120/],
+    ['userSync.crm.limits', { crm: { limits: { second: 25, minute: 1500 } } }, /"day": 125000/],
     ['userSync.crm.latencyP95Ms', { crm: { latencyP95Ms: 0 } }, />0/],
     ['userSync.crm.windowSlackMs', { crm: { windowSlackMs: -1 } }, />=0/],
     ['userSync.crm.windowSlackMs', { crm: { windowSlackMs: 0.5 } }, /int/],
@@ -74,12 +75,20 @@ describe('parseConfig', () => {
     ['userSync.logRetentionDays', { logRetentionDays: 31 }, /1\|3\|5\|7\|14\|30\|/],
     ['userSync.removalPolicy', { removalPolicy: 'snapshot' }, /"retain"\|"destroy"/],
     ['userSync.crmUrl', { crmUrl: 'https://x' }, /no setting; there are stackName, crm,/],
-    ['userSync.crm.rate', { crm: { rate: 25 } }, /no setting; there are url, requestsPerSecond,/],
+    ['userSync.crm.rate', { crm: { rate: 25 } }, /no setting; there are url, limits,/],
   ])('names %s in %j and what is allowed', (path, settings, allowed) => {
     const lines = linesOf(settings);
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(new RegExp(`^  ${path}: `));
     expect(lines[0]).toMatch(allowed);
+  });
+
+  it.each([
+    ['team', { second: 25, minute: 1500, day: 125_000, month: 3_750_000 }],
+    ['oauth', { second: 25, minute: 1500, day: 150_000, month: null }],
+    ['service-account-key', { second: 10, minute: 240, day: 30_000, month: null }],
+  ] as const)('knows the limits of the preset %s', (limits, expected) => {
+    expect(parseConfig({ crm: { limits } }).crm.limits).toEqual(expected);
   });
 
   it('names every wrong setting at once', () => {

@@ -1,19 +1,22 @@
 import type { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../infra/config.ts';
+import { backoffMs } from '../../lambdas/sync-contact/queue.ts';
 import { readSettings } from '../../lambdas/sync-contact/settings.ts';
 import { BATCH_SIZE, paceFor } from '../../shared/quota/pace.ts';
 import { properties, readable, templateWith } from './template-with.ts';
 
 describe('the pace of the CRM', () => {
   it.each([
-    { requestsPerSecond: 25, latencyP95Ms: 400 },
-    { requestsPerSecond: 25, latencyP95Ms: 4_000 },
-    { requestsPerSecond: 2, latencyP95Ms: 100 },
-    { requestsPerSecond: 10.5, latencyP95Ms: 400, windowSlackMs: 0 },
-    { requestsPerSecond: 100, latencyP95Ms: 400 },
-  ])('bounds the function and its event source alike: %j', (crm) => {
+    { latencyP95Ms: 400 },
+    { latencyP95Ms: 4_000 },
+    { limits: { second: 2, minute: 120, day: 30_000 }, latencyP95Ms: 100 },
+    { limits: { second: 10.5, minute: 1500, day: 30_000 }, windowSlackMs: 0 },
+    { limits: 'service-account-key' },
+  ] as const)('bounds the function and its event source alike: %j', (crm) => {
     const template = templateWith({ crm });
-    const pace = paceFor({ windowSlackMs: 50, ...crm });
+    const parsed = parseConfig({ crm }).crm;
+    const pace = paceFor(parsed);
     const source = properties(template, 'AWS::Lambda::EventSourceMapping', 'ContactSyncQueueSource');
     const { ReservedConcurrentExecutions } = properties(
       template,
@@ -26,9 +29,8 @@ describe('the pace of the CRM', () => {
     expect(source['ScalingConfig']).toEqual({ MaximumConcurrency: pace.environments });
     expect(variables['REQUESTS_PER_WINDOW']).toBe(String(pace.requestsPerWindow));
     expect(variables['WINDOW_MS']).toBe(String(pace.windowMs));
-    expect(pace.environments * Number(variables['REQUESTS_PER_WINDOW'])).toBeLessThanOrEqual(
-      crm.requestsPerSecond,
-    );
+    expect(pace.environments * pace.requestsPerWindow).toBeLessThanOrEqual(parsed.limits.second);
+    expect(pace.environments * pace.requestsPerWindow * 60).toBeLessThanOrEqual(parsed.limits.minute);
   });
 });
 
@@ -55,10 +57,13 @@ describe('the queue', () => {
     expect(queue['VisibilityTimeout']).toBeGreaterThanOrEqual(6 * Number(syncContact['Timeout']));
   });
 
-  it('gives up on a message late', () => {
+  it('gives up on no message before it is 14 days old, however often a pause brings it back', () => {
     const { deadLetterTargetArn, maxReceiveCount } = queue['RedrivePolicy'] as Record<string, unknown>;
     expect(readable(deadLetterTargetArn)).toBe('ContactSyncDeadLetterQueue.Arn');
-    expect(maxReceiveCount).toBeGreaterThanOrEqual(100);
+    const hoursOf14Days = 14 * 24;
+    expect(maxReceiveCount).toBeGreaterThan(2 * hoursOf14Days);
+    const longestPause = backoffMs(500, Number.POSITIVE_INFINITY, 0);
+    expect(longestPause).toBe(3_600_000);
   });
 
   it('feeds full batches at once, and takes failures by message', () => {
@@ -95,6 +100,8 @@ describe('sync-contact', () => {
       DELETION_POLICY: 'untag',
       REQUESTS_PER_WINDOW: 5,
       WINDOW_MS: 1050,
+      LIMITS: { second: 25, minute: 1500, day: 125_000, month: 3_750_000 },
+      LIVE_RESERVE: 0.2,
     });
   });
 });

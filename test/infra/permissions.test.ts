@@ -48,7 +48,7 @@ describe('permissions', () => {
       ['BackfillFeederLogs.Arn', ...LOG],
       TRACE,
       ['UsersTable.Arn', 'dynamodb:Scan', 'dynamodb:DescribeTable'],
-      ['SyncTable.Arn', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'],
+      ['SyncTable.Arn', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'],
       ['ContactSyncQueue.Arn', 'sqs:SendMessage', 'sqs:GetQueueAttributes'],
       [`${EXECUTIONS}:stateMachine:user-sync-backfill`, 'states:StartExecution'],
       [`${EXECUTIONS}:execution:user-sync-backfill:*`, 'states:DescribeExecution'],

@@ -13,6 +13,7 @@ describe('the stack', () => {
       UserTableName: 'UsersTable',
       SyncTableName: 'SyncTable',
       CrmUrl: 'https://api.infusionsoft.com',
+      QuotaSettings: '{"limits":{"second":25,"minute":1500,"day":125000,"month":3750000},"liveReserve":0.2}',
       QueueUrl: 'ContactSyncQueue',
       DeadLetterQueueUrl: 'ContactSyncDeadLetterQueue',
       StreamFailureQueueUrl: 'ChangeFeedFailureQueue',

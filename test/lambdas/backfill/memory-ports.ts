@@ -1,5 +1,7 @@
 import type { BackfillPorts, RunOwner } from '../../../lambdas/backfill/ports.ts';
 import type { Catalog } from '../../../shared/infusionsoft/catalog.ts';
+import { emptyLedger, ledgerAt } from '../../../shared/quota/ledger.ts';
+import { type Budget, leftOf } from '../../../shared/quota/standing.ts';
 import type { UserMessage } from '../../../shared/sync/message.ts';
 import type { User } from '../../../shared/user/user.ts';
 
@@ -17,30 +19,33 @@ export interface MemoryPorts extends BackfillPorts {
 
 const PAGE = 500;
 const KEPT = 100_000;
+/** What each user costs the consumer. */
+const REQUESTS = 2;
 
 /**
- * What a backfill reads and writes, in memory: a queue that drains at a steady rate of users a second, and users that are made
- * as they are read, so that millions need no memory.
+ * What a backfill reads and writes, in memory: a queue that drains at a steady rate of users a second while the backfill's part
+ * of the quota lasts, and users that are made as they are read, so that millions need no memory.
  */
 export function memoryPorts(
   clock: JumpingClock,
   users: { count: number; at(index: number): User },
-  { usersPerSecond, catalog }: { usersPerSecond: number; catalog?: Catalog },
+  { usersPerSecond, budget, catalog }: { usersPerSecond: number; budget: Budget; catalog?: Catalog },
 ): MemoryPorts {
   const sent: UserMessage[] = [];
   const started: MemoryPorts['started'] = [];
   const running = new Set<string>();
-  const spent = new Map<string, number>();
+  let ledger = emptyLedger(clock.now);
   let owner: RunOwner | undefined;
   let queued = 0;
   let drainedAt = clock.now;
   const drain = () => {
-    queued = Math.max(0, queued - ((clock.now - drainedAt) / 1000) * usersPerSecond);
+    ledger = ledgerAt(ledger, clock.now);
+    const left = Math.min(...leftOf(ledger, budget).map(({ leftForBackfill }) => leftForBackfill));
+    const users = Math.min(queued, left / REQUESTS, ((clock.now - drainedAt) / 1000) * usersPerSecond);
+    queued -= users;
+    ledger.day.used += users * REQUESTS;
+    ledger.month.used += users * REQUESTS;
     drainedAt = clock.now;
-  };
-  const add = (period: string, requests: number) => {
-    spent.set(period, (spent.get(period) ?? 0) + requests);
-    return spent.get(period) ?? 0;
   };
   return {
     sent,
@@ -65,9 +70,9 @@ export function memoryPorts(
       queued += messages.length;
       if (sent.length < KEPT) sent.push(...messages);
     },
-    spend: async (requests, now) => {
-      const date = new Date(now).toISOString();
-      return { day: add(date.slice(0, 10), requests), month: add(date.slice(0, 7), requests) };
+    ledger: async () => {
+      drain();
+      return structuredClone(ledger);
     },
     owner: async () => owner,
     own: async (next, previous) => {

@@ -1,6 +1,6 @@
 import { catalogSource } from '../../../shared/infusionsoft/catalog-source.ts';
 import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
-import type { SyncTable } from '../../../shared/store/sync-table.ts';
+import type { StoredLedger, SyncTable } from '../../../shared/store/sync-table.ts';
 import type { UserTable } from '../../../shared/store/user-table.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import { readUser } from '../../../shared/user/read-user.ts';
@@ -34,13 +34,20 @@ export async function startCrm(options: SimulatorOptions = {}) {
 }
 
 /** The sync's table in memory, with the same rules. */
-function memorySyncTable(): SyncTable {
+export function memorySyncTable(): SyncTable {
   let catalog: Awaited<ReturnType<SyncTable['readCatalog']>>;
+  let stored: StoredLedger | undefined;
   const leases = new Map<string, { owner: string; until: number }>();
   return {
     readCatalog: async () => structuredClone(catalog),
     writeCatalog: async (written) => {
       catalog = structuredClone(written);
+    },
+    readLedger: async () => structuredClone(stored),
+    writeLedger: async (ledger, over) => {
+      if (stored?.version !== over) return false;
+      stored = { ledger: structuredClone(ledger), version: (over ?? 0) + 1 };
+      return true;
     },
     acquireLease: async (name, owner, { now, until }) => {
       const lease = leases.get(name);

@@ -4,6 +4,7 @@ import ky from 'ky';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { processBatch } from '../../../lambdas/sync-contact/process-batch.ts';
 import type { FailureQueue } from '../../../lambdas/sync-contact/queue.ts';
+import type { Allowance, QuotaKeeper } from '../../../lambdas/sync-contact/quota-keeper.ts';
 import type { DeletionPolicy } from '../../../lambdas/sync-contact/settings.ts';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import type { Rejected, Retryable } from '../../../shared/sync/errors.ts';
@@ -45,13 +46,24 @@ function record(
   } as SQSRecord;
 }
 
+const plentyOfQuota: QuotaKeeper = {
+  open: async () => ({ pause: undefined, backfillPausedUntil: undefined }),
+  close: async () => {},
+};
+
 function consumer(
   users: ReturnType<typeof memoryUserTable>,
   {
     client = crm.client,
     deletionPolicy = 'mark',
     now = () => NOW,
-  }: { client?: InfusionsoftClient; deletionPolicy?: DeletionPolicy; now?: () => number } = {},
+    quota = plentyOfQuota,
+  }: {
+    client?: InfusionsoftClient;
+    deletionPolicy?: DeletionPolicy;
+    now?: () => number;
+    quota?: QuotaKeeper;
+  } = {},
 ) {
   const rejected: { record: SQSRecord; error: Rejected }[] = [];
   const postponed: { records: readonly SQSRecord[]; error: Retryable }[] = [];
@@ -72,6 +84,7 @@ function consumer(
         logger: new Logger({ logLevel: 'SILENT' }),
         count: (outcome) => outcomes.push(outcome),
         queue,
+        quota,
       })
     ).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
   return { receive, rejected, postponed, outcomes, queue };
@@ -429,4 +442,34 @@ it('the catalog is read from the CRM again on demand', async () => {
   const { receive } = consumer(memoryUserTable(), { now: Date.now });
   expect(await receive(record({ version: 1, kind: 'refresh-catalog' }, 'catalog'))).toEqual([]);
   expect((await crm.admin.stats()).tags).toBe(22);
+});
+
+describe('a spent quota', () => {
+  const allow = (allowance: Partial<Allowance>): QuotaKeeper => ({
+    ...plentyOfQuota,
+    open: async () => ({ pause: undefined, backfillPausedUntil: undefined, ...allowance }),
+  });
+  const until = NOW + 3_600_000;
+
+  it('holds every message back until the reset, without a request', async () => {
+    const users = memoryUserTable(ANN);
+    const pause = { reason: 'day', since: NOW, until } as const;
+    const { receive, postponed, rejected } = consumer(users, { quota: allow({ pause }) });
+    const kept = await receive(record(userMessage('ann')), record(userMessage('ann', { cause: 'backfill' })));
+    expect(kept).toHaveLength(2);
+    expect(postponed).toMatchObject([{ error: { afterMs: 3_600_000 } }]);
+    expect(rejected).toEqual([]);
+    expect((await crm.admin.stats()).totalRequests).toBe(0);
+  });
+
+  it('of the backfill holds back its messages, and lets live changes through', async () => {
+    const users = memoryUserTable(ANN, { ...ANN, userId: 'bob', email: 'bob@example.com' });
+    const { receive, postponed, outcomes } = consumer(users, {
+      quota: allow({ backfillPausedUntil: until }),
+    });
+    const backfilled = record(userMessage('bob', { cause: 'backfill' }));
+    expect(await receive(record(userMessage('ann')), backfilled)).toEqual([backfilled.messageId]);
+    expect(outcomes.sort()).toEqual(['postponed', 'synced']);
+    expect(postponed).toMatchObject([{ error: { afterMs: 3_600_000 } }]);
+  });
 });

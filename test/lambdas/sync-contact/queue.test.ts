@@ -25,9 +25,14 @@ describe('the wait before the next try', () => {
     [30, undefined, 900_000],
     [1, 5000, 5000],
     [9, 0, 0],
-    [1, 24 * 3_600_000, 11 * 3_600_000],
+    [1, 24 * 3_600_000, 3_600_000],
   ])('after %d deliveries, when told %s ms, is %d ms', (receiveCount, afterMs, expected) => {
     expect(backoffMs(receiveCount, afterMs, 0)).toBe(expected);
+  });
+
+  it('spreads those who wait for one moment by half a minute at most', () => {
+    expect(backoffMs(1, 3_000_000, 1)).toBe(3_030_000);
+    expect(backoffMs(1, 2000, 1)).toBe(3000);
   });
 
   it('is never longer than SQS can hide a message, and never negative', () => {

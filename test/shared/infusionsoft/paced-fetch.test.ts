@@ -5,6 +5,7 @@ import {
   pacedFetch,
   type RequestRecord,
 } from '../../../shared/infusionsoft/paced-fetch.ts';
+import { requestGate } from '../../../shared/infusionsoft/request-gate.ts';
 import { Retryable } from '../../../shared/sync/errors.ts';
 
 const KEY: AuthorizationHeader = ['x-keap-api-key', 'old'];
@@ -38,6 +39,7 @@ function paced(options: Partial<PacedFetchOptions> = {}) {
     requestsPerWindow: 5,
     windowMs: 1050,
     credentials: always(KEY),
+    gate: requestGate(25, () => 0),
     deadline: () => Date.now() + 120_000,
     onRequest: (record) => records.push(record),
     ...options,

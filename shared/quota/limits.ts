@@ -1,0 +1,40 @@
+import * as z from 'zod';
+
+/** Requests that the CRM takes in each period, from all programs that use the same key. */
+export interface Limits {
+  /** In any sliding second (spike arrest). */
+  second: number;
+  /** In any sliding minute. */
+  minute: number;
+  /** From 00:00 UTC on. */
+  day: number;
+  /** Of the calendar in UTC; null where the contract has none. */
+  month: number | null;
+}
+
+/**
+ * The rows of the vendor's table of limits: older contracts (with the 1,500 a minute of an OAuth client), OAuth clients, and
+ * service account keys and personal access tokens.
+ * Source: the vendor's developer pages, "API quotas and throttles".
+ */
+export const PRESETS = {
+  team: { second: 25, minute: 1500, day: 125_000, month: 3_750_000 },
+  oauth: { second: 25, minute: 1500, day: 150_000, month: null },
+  'service-account-key': { second: 10, minute: 240, day: 30_000, month: null },
+} as const satisfies Readonly<Record<string, Limits>>;
+
+/** Least requests a second: an event source runs two environments at least, and each makes one. */
+export const LEAST_RATE = 2;
+
+/** Limits as a person or the stack writes them. A minute that allows less than the second does sets the pace. */
+export const limitsSchema = z.strictObject({
+  second: z.number().min(LEAST_RATE).max(1000),
+  minute: z.number().min(LEAST_RATE * 60),
+  day: z.int().positive(),
+  month: z.int().positive().nullable().default(null),
+});
+
+/** Requests a second that keep both the second and the minute: a service account key's 240 a minute are 4 a second. */
+export function rateOf({ second, minute }: Pick<Limits, 'second' | 'minute'>): number {
+  return Math.floor(Math.min(second, minute / 60));
+}
