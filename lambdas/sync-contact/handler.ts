@@ -8,6 +8,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { catalogSource } from '../../shared/infusionsoft/catalog-source.ts';
+import { circuitBreaker } from '../../shared/infusionsoft/circuit-breaker.ts';
 import { infusionsoftClient } from '../../shared/infusionsoft/client.ts';
 import { secretCredentials } from '../../shared/infusionsoft/credentials.ts';
 import { pacedFetch } from '../../shared/infusionsoft/paced-fetch.ts';
@@ -42,6 +43,7 @@ const client = infusionsoftClient({
     windowMs: settings.WINDOW_MS,
     credentials: secretCredentials(settings.CRM_SECRET_ID),
     gate,
+    breaker: circuitBreaker(),
     deadline,
     onRequest({ status, durationMs }) {
       metrics.addMetric('CrmRequests', MetricUnit.Count, 1);

@@ -1,5 +1,6 @@
-import ky, { isHTTPError, type KyInstance } from 'ky';
+import ky, { type HTTPError, isHTTPError, type KyInstance } from 'ky';
 import type * as z from 'zod';
+import { Retryable } from '../sync/errors.ts';
 import type { CustomFieldType } from '../user/define-mapping.ts';
 import { type Endpoint, endpoints, TAG_PAGE_SIZE } from './api.ts';
 import type { ContactBody } from './contact-body.ts';
@@ -51,6 +52,8 @@ export interface ClientOptions {
 /** Retries inside one invocation; after that the message's next delivery is the retry. */
 const RETRIES = 2;
 const MAX_BACKOFF_MS = 4000;
+/** How long a create-or-update without a usable answer may be at work at the CRM, in milliseconds. */
+const PERHAPS_CREATED_MS = 60_000;
 
 /** A client of the REST API, over ky. */
 export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions): InfusionsoftClient {
@@ -66,11 +69,15 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
       maxRetryAfter: MAX_BACKOFF_MS,
       backoffLimit: MAX_BACKOFF_MS,
       jitter: true,
-      shouldRetry: ({ error }) => (isExhausted(error) ? false : undefined),
+      shouldRetry: ({ error }) => (isFinal(error) ? false : undefined),
     },
   });
   // A create that seemed to fail may have happened: repeating it would make a second one.
   const once = repeatable.extend({ retry: 0 });
+  // It may be at work still, too, and two at once for one email can make two contacts.
+  const ifRefused = repeatable.extend({
+    retry: { shouldRetry: ({ error }) => (isSpikeArrest(error) ? undefined : false) },
+  });
 
   const call = async <Result>(
     request: (http: KyInstance) => Promise<Result>,
@@ -95,8 +102,15 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
     });
 
   return {
-    upsertContact: (body) =>
-      send('put', endpoints.contacts, { ...body, duplicate_option: 'Email' }, contactSchema),
+    upsertContact: async (body) => {
+      const upsert = { ...body, duplicate_option: 'Email' };
+      try {
+        return await send('put', endpoints.contacts, upsert, contactSchema, ifRefused);
+      } catch (error) {
+        if (!(error instanceof Retryable) || error.afterMs !== undefined) throw error;
+        throw new Retryable(error.message, { cause: error.cause, afterMs: PERHAPS_CREATED_MS });
+      }
+    },
     updateContact: (contactId, body) => send('patch', endpoints.contact(contactId), body, contactSchema),
     deleteContact: (contactId) => remove(endpoints.contact(contactId)),
     applyTags: (contactId, tagIds) =>
@@ -116,6 +130,10 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
 }
 
 /** A spent minute or day does not come back within an invocation: trying again would only waste requests. */
-function isExhausted(error: Error): boolean {
-  return isHTTPError(error) && error.response.status === 429 && exceededLimit(error.data) !== 'second';
+function isFinal(error: Error): boolean {
+  return error instanceof Retryable || (isTooMany(error) && !isSpikeArrest(error));
 }
+
+const isTooMany = (error: Error): error is HTTPError => isHTTPError(error) && error.response.status === 429;
+
+const isSpikeArrest = (error: Error): boolean => isTooMany(error) && exceededLimit(error.data) === 'second';

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pThrottle from 'p-throttle';
 import { Retryable } from '../sync/errors.ts';
+import type { CircuitBreaker } from './circuit-breaker.ts';
 import type { Credentials } from './credentials.ts';
 import { exceededLimit } from './failures.ts';
 import type { RequestGate } from './request-gate.ts';
@@ -21,6 +22,8 @@ export interface PacedFetchOptions {
   credentials: Credentials;
   /** What this environment knows of the quota. */
   gate: RequestGate;
+  /** What this environment knows of the CRM's health. */
+  breaker: CircuitBreaker;
   /** When the invocation ends, in epoch milliseconds: no request is begun that could not be finished. */
   deadline: () => number;
   onRequest: (record: RequestRecord) => void;
@@ -33,14 +36,14 @@ const MIN_TIME_MS = 5_000;
 
 /**
  * A `fetch` that keeps the pace: all that goes through it, retries included, starts at most `requestsPerWindow` times in
- * any sliding window, rests after a spike arrest, and stops while the quota is spent. It identifies the caller, and on a
+ * any sliding window, rests after a spike arrest, and stops while the quota is spent or the CRM is down. It identifies the caller, and on a
  * 401 it looks at the secret once more and tries again if that has changed. Make one for each environment and keep it
  * across invocations.
  *
- * @throws Retryable while the quota is spent, and when the time left until the deadline is too short for a request.
+ * @throws Retryable while the quota is spent or the CRM is down, and when the time left until the deadline is too short for a request.
  */
 export function pacedFetch(options: PacedFetchOptions): typeof fetch {
-  const { requestsPerWindow, windowMs, credentials, gate, deadline, onRequest } = options;
+  const { requestsPerWindow, windowMs, credentials, gate, breaker, deadline, onRequest } = options;
   const throttled = pThrottle({ limit: requestsPerWindow, interval: windowMs, strict: true });
 
   /** @returns undefined without a request when the environment has to rest first. */
@@ -50,8 +53,10 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
     if (left < MIN_TIME_MS)
       throw new Retryable('The invocation ends too soon for another request', { afterMs: 0 });
     gate.enter(startedAt);
+    breaker.enter(startedAt);
     if (gate.backOffMs(startedAt) > 0) return undefined;
     gate.started(startedAt);
+    breaker.started();
     const started = performance.now();
     let status: number | undefined;
     try {
@@ -62,6 +67,8 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
       gate.answered({ headers: answer.headers, exceeded, startedAt }, Date.now());
       return answer;
     } finally {
+      if (status === undefined || status >= 500) breaker.failed(Date.now());
+      else breaker.succeeded();
       onRequest({ method: request.method, status, durationMs: performance.now() - started });
     }
   });
@@ -69,6 +76,7 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
   const attempt = async (request: Request): Promise<Response> => {
     for (;;) {
       gate.enter(Date.now());
+      breaker.enter(Date.now());
       await sleep(gate.backOffMs(Date.now()));
       const answer = await start(request);
       if (answer) return answer;

@@ -66,10 +66,28 @@ describe('the client', () => {
     await expect(refused).rejects.not.toThrow(/xxx|ann@/);
   });
 
-  it('tries again after a fault, and gives up as something to retry later', async () => {
+  it('tries again after a fault', async () => {
     const ok = () => Response.json({ id: 5, tag_ids: [] });
     const { client, requests } = answering(() => new Response('<html>', { status: 502 }), ok);
-    expect(await client.upsertContact(ANN)).toEqual({ id: 5, tag_ids: [] });
+    expect(await client.updateContact(5, ANN)).toEqual({ id: 5, tag_ids: [] });
+    expect(requests()).toBe(2);
+  });
+
+  it('lets a create-or-update rest that may be at work still: two at once can make two contacts', async () => {
+    for (const answer of [() => new Response('<html>', { status: 502 }), () => new Response('{"id"')]) {
+      const { client, requests } = answering(answer);
+      await expect(client.upsertContact(ANN)).rejects.toMatchObject({ name: 'Retryable', afterMs: 60_000 });
+      expect(requests()).toBe(1);
+    }
+  });
+
+  it('repeats a create-or-update that was refused at the gate', async () => {
+    const spike = { fault: { detail: { errorcode: 'policies.ratelimit.SpikeArrestViolation' } } };
+    const { client, requests } = answering(
+      () => Response.json(spike, { status: 429 }),
+      () => Response.json({ id: 5 }),
+    );
+    expect((await client.upsertContact(ANN)).id).toBe(5);
     expect(requests()).toBe(2);
   });
 

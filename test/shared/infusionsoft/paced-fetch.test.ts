@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { circuitBreaker } from '../../../shared/infusionsoft/circuit-breaker.ts';
 import type { AuthorizationHeader, Credentials } from '../../../shared/infusionsoft/credentials.ts';
 import {
   type PacedFetchOptions,
@@ -40,6 +41,7 @@ function paced(options: Partial<PacedFetchOptions> = {}) {
     windowMs: 1050,
     credentials: always(KEY),
     gate: requestGate(25, () => 0),
+    breaker: circuitBreaker(() => 0),
     deadline: () => Date.now() + 120_000,
     onRequest: (record) => records.push(record),
     ...options,
@@ -105,4 +107,61 @@ it('a request without an answer is counted too', async () => {
   const { fetch, records } = paced();
   await expect(fetch('http://crm.local/tags')).rejects.toThrow('fetch failed');
   expect(records).toMatchObject([{ method: 'GET', status: undefined }]);
+});
+
+describe('what the CRM says of its limits', () => {
+  const refusedOnce = (body: unknown, headers: Record<string, string> = {}) => {
+    let refused = false;
+    answers = () => {
+      if (refused) return new Response('{}');
+      refused = true;
+      return new Response(JSON.stringify(body), { status: 429, headers });
+    };
+  };
+
+  it('makes the environment rest after a spike arrest, and go on', async () => {
+    refusedOnce({ fault: { detail: { errorcode: 'policies.ratelimit.SpikeArrestViolation' } } });
+    const { fetch } = paced();
+    expect((await fetch('http://crm.local/tags')).status).toBe(429);
+    const next = fetch('http://crm.local/tags');
+    await vi.advanceTimersByTimeAsync(499);
+    expect(starts).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect((await next).status).toBe(200);
+  });
+
+  it('makes it stop until the reset when the quota is spent: one refusal, and no more requests', async () => {
+    const reset = Date.now() + 3_600_000;
+    refusedOnce(
+      { fault: { detail: { errorcode: 'policies.ratelimit.QuotaViolation' } } },
+      { 'x-keap-product-quota-expiry-time': String(reset) },
+    );
+    const { fetch } = paced();
+    await fetch('http://crm.local/tags');
+    await expect(fetch('http://crm.local/tags')).rejects.toThrow(/quota of the day/);
+    expect(starts).toHaveLength(1);
+    vi.setSystemTime(reset);
+    await fetch('http://crm.local/tags');
+    expect(starts).toHaveLength(2);
+  });
+});
+
+it('an outage of six hours costs few requests, and ends by itself', async () => {
+  answers = () => new Response('<html>', { status: 503 });
+  const { fetch } = paced();
+  const end = Date.now() + 6 * 3_600_000;
+  const outcomes = { failed: 0, notAsked: 0 };
+  while (Date.now() < end) {
+    await fetch('http://crm.local/tags').then(
+      () => outcomes.failed++,
+      () => outcomes.notAsked++,
+    );
+    await vi.advanceTimersByTimeAsync(10_000);
+  }
+  expect(outcomes.notAsked).toBeGreaterThan(2000);
+  expect(starts.length).toBeLessThan(60);
+  answers = () => new Response('{}');
+  await vi.advanceTimersByTimeAsync(10 * 60_000);
+  expect((await fetch('http://crm.local/tags')).status).toBe(200);
+  expect((await fetch('http://crm.local/tags')).status).toBe(200);
 });
