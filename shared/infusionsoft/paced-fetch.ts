@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import pThrottle from 'p-throttle';
 import { Retryable } from '../sync/errors.ts';
 import type { CircuitBreaker } from './circuit-breaker.ts';
@@ -77,7 +76,8 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
     for (;;) {
       gate.enter(Date.now());
       breaker.enter(Date.now());
-      await sleep(gate.backOffMs(Date.now()));
+      const restMs = gate.backOffMs(Date.now());
+      if (restMs > 0) await new Promise((rested) => setTimeout(rested, restMs));
       const answer = await start(request);
       if (answer) return answer;
     }
