@@ -74,6 +74,13 @@ const configSchema = group({
      * policy has to let the role of sync-contact decrypt.
      */
     existingSecretArn: secretArn.optional(),
+    /**
+     * Hours between two renewals of OAuth tokens, which live for 24: by rotation of the secret, whose shortest time is 4 hours
+     * (AWS Secrets Manager). Or `off`, when another program renews them. Other credentials rotate to themselves.
+     */
+    tokenRotationHours: z
+      .union([z.int().min(4).max(20), z.literal('off')], { error: 'must be 4 to 20, or "off"' })
+      .default(12),
   }).prefault({}),
   /**
    * The application's table, with partition key `userId`, and its stream of new and old images. Without it a new table is

@@ -1,27 +1,35 @@
-import { RemovalPolicy } from 'aws-cdk-lib';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { Config } from './config.ts';
+import { removalPolicyOf } from './removal-policy.ts';
+import { TokenRotation } from './token-rotation.ts';
 
 /** Where the CRM's credentials are: a secret that is there already, or a new one that somebody has to fill in. */
 export class CrmSecret extends Construct {
   readonly secretArn: string;
 
-  constructor(scope: Construct, id: string, { crm, removalPolicy }: Config) {
+  constructor(scope: Construct, id: string, config: Config) {
     super(scope, id);
+    const { crm } = config;
     const secret = crm.existingSecretArn
       ? Secret.fromSecretCompleteArn(this, 'Secret', crm.existingSecretArn)
       : new Secret(this, 'Secret', {
           secretName: crm.secretName,
-          description:
-            'Credentials for Infusionsoft: {"kind":"service-account-key","key":"…"} or {"kind":"bearer","accessToken":"…"}',
+          description: 'Credentials for Infusionsoft: npm run authorize stores them',
           // Says that nobody has filled it in yet; the key beside it only exists because CDK asks for one.
           generateSecretString: {
             secretStringTemplate: '{"kind":"unset"}',
             generateStringKey: 'placeholder',
           },
-          removalPolicy: removalPolicy === 'retain' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+          removalPolicy: removalPolicyOf(config),
         });
     this.secretArn = secret.secretArn;
+    if (crm.tokenRotationHours !== 'off') {
+      new TokenRotation(this, 'Rotation', {
+        config,
+        secretArn: secret.secretArn,
+        secretName: crm.existingSecretArn ?? crm.secretName,
+      });
+    }
   }
 }

@@ -9,7 +9,7 @@ import type { Config } from './config.ts';
 
 export interface NodeFunctionProps {
   /** Folder under `lambdas/` with a `handler.ts` that exports `handler`. */
-  folder: 'diff-user' | 'sync-contact' | 'backfill';
+  folder: 'diff-user' | 'sync-contact' | 'backfill' | 'rotate-token';
   description: string;
   timeout: Duration;
   memorySize: number;

@@ -1,16 +1,16 @@
-import { RemovalPolicy } from 'aws-cdk-lib';
 import { AttributeType, BillingMode, Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { Construct } from 'constructs';
 import type { Config } from './config.ts';
+import { removalPolicyOf } from './removal-policy.ts';
 
-/** The sync's own table: the catalog of ids by name, and the leases. All of it can be made again. */
+/** The sync's own table: the catalog of ids by name, the ledger of requests, leases, and who runs a backfill. All of it can be made again. */
 export class SyncTable extends Table {
-  constructor(scope: Construct, id: string, { removalPolicy }: Config) {
+  constructor(scope: Construct, id: string, config: Config) {
     super(scope, id, {
       partitionKey: { name: 'id', type: AttributeType.STRING },
       billingMode: BillingMode.PAY_PER_REQUEST,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-      removalPolicy: removalPolicy === 'retain' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: removalPolicyOf(config),
     });
   }
 }

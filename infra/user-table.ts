@@ -1,7 +1,7 @@
-import { RemovalPolicy } from 'aws-cdk-lib';
 import { AttributeType, BillingMode, StreamViewType, Table } from 'aws-cdk-lib/aws-dynamodb';
 import { Construct } from 'constructs';
 import type { Config } from './config.ts';
+import { removalPolicyOf } from './removal-policy.ts';
 
 /** The application's table of users: one that is there already, or a new one. */
 export class UserTable extends Construct {
@@ -9,8 +9,9 @@ export class UserTable extends Construct {
   readonly tableArn: string;
   readonly streamArn: string;
 
-  constructor(scope: Construct, id: string, { userTable, removalPolicy }: Config) {
+  constructor(scope: Construct, id: string, config: Config) {
     super(scope, id);
+    const { userTable, removalPolicy } = config;
     const table = userTable
       ? Table.fromTableAttributes(this, 'Table', {
           tableArn: userTable.arn,
@@ -22,7 +23,7 @@ export class UserTable extends Construct {
           stream: StreamViewType.NEW_AND_OLD_IMAGES,
           pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
           deletionProtection: removalPolicy === 'retain',
-          removalPolicy: removalPolicy === 'retain' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+          removalPolicy: removalPolicyOf(config),
         });
     if (!table.tableStreamArn) throw new Error('The user table has no stream');
     this.tableName = table.tableName;

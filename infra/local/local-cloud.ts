@@ -121,6 +121,22 @@ export class LocalCloud {
     return this.#function(functionName).invoke(event);
   }
 
+  /** Values of all versions of a secret, by its name or ARN. */
+  secretValues(secretId: string): string[] {
+    return this.#services.secrets.find(secretId)?.versions.map(({ value }) => value) ?? [];
+  }
+
+  /**
+   * Rotates a secret, by its name or ARN, and waits for the end.
+   *
+   * @throws what its function throws, and when it has none.
+   */
+  async rotate(secretId: string): Promise<void> {
+    const secret = this.#services.secrets.find(secretId);
+    if (!secret) throw new Error(`No secret ${secretId}`);
+    await this.#services.secrets.rotate(secret);
+  }
+
   /**
    * Whether no function is at work and no event source has anything left. Neither dead-letter queues count nor executions of
    * state machines, which may wait for days.

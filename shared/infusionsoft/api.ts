@@ -18,6 +18,8 @@ export const endpoints = {
   contactModel: fixed('contacts/model'),
   customFields: fixed('contacts/model/customFields'),
   tags: fixed('tags'),
+  /** Who the credentials belong to: the cheapest proof that they work. */
+  userInfo: fixed('oauth/connect/userinfo'),
   contact: (id: number): Endpoint => ({ route: '/contacts/{id}', path: `${V1}/contacts/${id}` }),
   contactTags: (id: number): Endpoint => ({
     route: '/contacts/{id}/tags',

@@ -1,67 +1,112 @@
-import { getSecret } from '@aws-lambda-powertools/parameters/secrets';
-import * as z from 'zod';
+import {
+  GetSecretValueCommand,
+  ResourceNotFoundException,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager';
 import { Retryable } from '../sync/errors.ts';
+import { type AuthorizationHeader, type CrmSecret, headerOf, parseCrmSecret } from './crm-secret.ts';
 
-/** What the secret holds: a key that never expires, or a token that somebody else renews. */
-const secretSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('service-account-key'), key: z.string().min(1) }),
-  z.object({ kind: z.literal('bearer'), accessToken: z.string().min(1) }),
-]);
-
-/** Name and value of the header that identifies the caller. */
-export type AuthorizationHeader = readonly [name: string, value: string];
-
+/** What identifies the sync to the CRM. Nobody here renews anything: only the rotation of the secret does. */
 export interface Credentials {
-  /** The header to send, from the cache of the environment. */
+  /**
+   * The header to send, as this environment knows it.
+   * @throws Retryable without a request while the secret holds nothing that the CRM takes.
+   */
   current(): Promise<AuthorizationHeader>;
-  /** The header after another look at the secret. Callers at the same time share one look. */
-  reread(): Promise<AuthorizationHeader>;
+  /**
+   * Another header than one that was refused (401), after another look at the secret.
+   * @returns undefined where the secret holds no other.
+   */
+  renew(refused: AuthorizationHeader): Promise<AuthorizationHeader | undefined>;
 }
 
-/** How long an environment trusts the secret that it has read, in seconds. A 401 makes it look again at once. */
-const MAX_AGE_S = 300;
-/** How long users wait for a person who has to fill in the secret, in milliseconds. */
-const UNUSABLE_AFTER_MS = 5 * 60_000;
+const SECOND_MS = 1000;
+/** How long an environment trusts what it has read. */
+const MAX_AGE_MS = 300 * SECOND_MS;
+/** Least time between two looks at a secret that holds nothing usable. */
+const LOOK_AGAIN_MS = 5 * SECOND_MS;
+/** How long users wait for the rotation, or for a person. */
+const WAIT_MS = 60 * SECOND_MS;
+/** How long a refused header is not sent again: a gateway's mistake must not lock the sync out until the next rotation. */
+const REFUSED_MS = 300 * SECOND_MS;
 
 /**
- * Credentials from Secrets Manager.
+ * Credentials from Secrets Manager: the current version, or the pending one where that is the only one with a token that
+ * works (a rotation that died before its last step leaves it there).
  *
  * @param secretId name or ARN of the secret.
+ * @param now epoch milliseconds.
  */
-export function secretCredentials(secretId: string): Credentials {
-  let reading: Promise<AuthorizationHeader> | undefined;
-  const read = async (forceFetch: boolean) =>
-    toHeader(secretId, await getSecret(secretId, { maxAge: MAX_AGE_S, forceFetch }));
+export function secretCredentials(
+  secretId: string,
+  {
+    client = new SecretsManagerClient(),
+    now = Date.now,
+  }: { client?: SecretsManagerClient; now?: () => number } = {},
+): Credentials {
+  let known: { secret: CrmSecret; readAt: number } | undefined;
+  let looking: Promise<CrmSecret> | undefined;
+  let failedAt = Number.NEGATIVE_INFINITY;
+  const refusedAt = new Map<string, number>();
+
+  const isUsable = (secret: CrmSecret): boolean =>
+    (secret.kind !== 'oauth' || Date.parse(secret.expiresAt) > now()) &&
+    now() - (refusedAt.get(headerOf(secret)[1]) ?? Number.NEGATIVE_INFINITY) >= REFUSED_MS;
+
+  const read = async (stage: 'AWSCURRENT' | 'AWSPENDING'): Promise<CrmSecret | undefined> => {
+    try {
+      const { SecretString } = await client.send(
+        new GetSecretValueCommand({ SecretId: secretId, VersionStage: stage }),
+      );
+      return parseCrmSecret(SecretString);
+    } catch (error) {
+      if (stage === 'AWSPENDING' && error instanceof ResourceNotFoundException) return undefined;
+      throw error;
+    }
+  };
+
+  const look = async (): Promise<CrmSecret> => {
+    const current = await read('AWSCURRENT');
+    const found = current && !isUsable(current) ? ((await usablePending()) ?? current) : current;
+    if (found && isUsable(found)) {
+      known = { secret: found, readAt: now() };
+      return found;
+    }
+    failedAt = now();
+    throw unusable(secretId, current);
+  };
+  const usablePending = async () => {
+    const pending = await read('AWSPENDING');
+    return pending && isUsable(pending) ? pending : undefined;
+  };
+
+  const find = async (): Promise<AuthorizationHeader> => {
+    if (known && now() - known.readAt < MAX_AGE_MS && isUsable(known.secret)) return headerOf(known.secret);
+    if (!looking && now() - failedAt < LOOK_AGAIN_MS) throw unusable(secretId, known?.secret);
+    looking ??= look().finally(() => {
+      looking = undefined;
+    });
+    return headerOf(await looking);
+  };
   return {
-    current: () => reading ?? read(false),
-    reread() {
-      reading ??= read(true).finally(() => {
-        reading = undefined;
-      });
-      return reading;
+    current: find,
+    async renew([, refused]) {
+      refusedAt.set(refused, now());
+      try {
+        return await find();
+      } catch (error) {
+        if (error instanceof Retryable) return undefined;
+        throw error;
+      }
     },
   };
 }
 
-function toHeader(secretId: string, secret: unknown): AuthorizationHeader {
-  const parsed = secretSchema.safeParse(parseJson(secret));
-  if (!parsed.success) {
-    throw new Retryable(
-      `The secret ${secretId} holds no credentials for the CRM. Store {"kind":"service-account-key","key":"…"} or ` +
-        '{"kind":"bearer","accessToken":"…"} in it; users wait in the queue until then.',
-      { afterMs: UNUSABLE_AFTER_MS },
-    );
-  }
-  return parsed.data.kind === 'bearer'
-    ? ['authorization', `Bearer ${parsed.data.accessToken}`]
-    : ['x-keap-api-key', parsed.data.key];
-}
-
-/** Not JSON is the same as no credentials; the parser's message would quote the secret. */
-function parseJson(secret: unknown): unknown {
-  try {
-    return JSON.parse(String(secret));
-  } catch {
-    return undefined;
-  }
+function unusable(secretId: string, secret: CrmSecret | undefined): Retryable {
+  const why = secret
+    ? 'holds credentials that the CRM does not take any more; the rotation renews them, or npm run authorize'
+    : 'holds no credentials for the CRM. Run npm run authorize';
+  return new Retryable(`The secret ${secretId} ${why}. Users wait in the queue until then.`, {
+    afterMs: WAIT_MS,
+  });
 }

@@ -36,7 +36,7 @@ const MIN_TIME_MS = 5_000;
 /**
  * A `fetch` that keeps the pace: all that goes through it, retries included, starts at most `requestsPerWindow` times in
  * any sliding window, rests after a spike arrest, and stops while the quota is spent or the CRM is down. It identifies the caller, and on a
- * 401 it looks at the secret once more and tries again if that has changed. Make one for each environment and keep it
+ * 401 it looks at the secret once more and tries again if that holds another token. Make one for each environment and keep it
  * across invocations.
  *
  * @throws Retryable while the quota is spent or the CRM is down, and when the time left until the deadline is too short for a request.
@@ -85,16 +85,16 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
 
   return async (input, init) => {
     const request = new Request(input, init);
-    const [name, value] = await credentials.current();
-    request.headers.set(name, value);
+    const header = await credentials.current();
+    request.headers.set(...header);
     const spare = request.clone();
     const answer = await attempt(request);
     if (answer.status !== 401) return answer;
-    const [freshName, freshValue] = await credentials.reread();
-    if (freshValue === value) return answer;
+    const fresh = await credentials.renew(header);
+    if (!fresh) return answer;
     await answer.body?.cancel();
-    spare.headers.delete(name);
-    spare.headers.set(freshName, freshValue);
+    spare.headers.delete(header[0]);
+    spare.headers.set(...fresh);
     return attempt(spare);
   };
 }

@@ -101,7 +101,7 @@ export async function runDemo(options: DemoOptions, progress: Progress): Promise
           windowSlackMs: WINDOW_SLACK_MS,
         },
       },
-      token,
+      credentials: { kind: 'service-account-key', key: token },
     });
     stops.push(system.stop);
     const { app, cloud, metrics } = system;

@@ -1,10 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { ConfigInput } from '../../infra/config.ts';
 import { type LocalCloud, startLocalCloud } from '../../infra/local/local-cloud.ts';
 import { synthesize } from '../../infra/synthesize.ts';
+import { type CrmSecret, headerOf, parseCrmSecret } from '../../shared/infusionsoft/crm-secret.ts';
 import { type App, appOn } from './app.ts';
 import { FunctionMetrics } from './function-metrics.ts';
 
@@ -15,6 +16,10 @@ export interface LocalSystem {
   metrics: FunctionMetrics;
   /** Lines that the functions wrote, oldest first. */
   logs: string[];
+  /** The synthesized template. */
+  template(): unknown;
+  /** Every version of the CRM's secrets, part by part. */
+  secretValues(): string[];
   /** Messages and stream records that nobody could handle. */
   deadLetters(): Promise<number>;
   stop(): Promise<void>;
@@ -23,8 +28,8 @@ export interface LocalSystem {
 export interface LocalSystemOptions {
   /** Settings of the stack, as in cdk.json. */
   settings: ConfigInput;
-  /** Key for the CRM. */
-  token: string;
+  /** Credentials for the CRM. */
+  credentials: CrmSecret;
   /** Users that were in the table before the stack: they are in no stream. */
   existingUsers?: readonly Record<string, AttributeValue>[];
 }
@@ -37,7 +42,7 @@ const DIRECTORY = fileURLToPath(new URL('../../.local/', import.meta.url));
  */
 export async function startLocalSystem({
   settings,
-  token,
+  credentials,
   existingUsers = [],
 }: LocalSystemOptions): Promise<LocalSystem> {
   mkdirSync(DIRECTORY, { recursive: true });
@@ -52,7 +57,7 @@ export async function startLocalSystem({
       { ...settings, crm: { ...settings.crm, secretName }, removalPolicy: 'destroy' },
       { outdir },
     ),
-    secrets: { [secretName]: JSON.stringify({ kind: 'service-account-key', key: token }) },
+    secrets: { [secretName]: JSON.stringify(credentials) },
     existingItems: { Users: existingUsers },
     log({ functionName, line }) {
       logs.push(`${functionName} ${line}`);
@@ -72,6 +77,14 @@ export async function startLocalSystem({
     metrics,
     logs,
     app: appOn(new DynamoDBClient(cloud.sdk('DYNAMODB')), outputs['UserTableName'] ?? ''),
+    template: () =>
+      JSON.parse(
+        readFileSync(
+          `${outdir}/${readdirSync(outdir).find((file) => file.endsWith('.template.json'))}`,
+          'utf8',
+        ),
+      ),
+    secretValues: () => cloud.secretValues(secretName).flatMap(tokensOf),
     async deadLetters() {
       const [messages, records] = await Promise.all([
         waiting(outputs['DeadLetterQueueUrl'] ?? ''),
@@ -86,4 +99,11 @@ export async function startLocalSystem({
       removeAssembly();
     },
   };
+}
+
+/** The parts of a secret that nobody may see. */
+function tokensOf(secret: string): string[] {
+  const parsed = parseCrmSecret(secret);
+  if (parsed?.kind === 'oauth') return [parsed.clientSecret, parsed.accessToken, parsed.refreshToken];
+  return parsed ? [headerOf(parsed)[1].replace('Bearer ', '')] : [];
 }

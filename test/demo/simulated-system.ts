@@ -13,7 +13,9 @@ export interface SimulatedSystem {
   stop(): Promise<void>;
 }
 
-export interface SimulatedSystemOptions extends Omit<LocalSystemOptions, 'token'> {
+export interface SimulatedSystemOptions extends Omit<LocalSystemOptions, 'credentials'> {
+  /** Whether the sync is let in by OAuth tokens, and not by a key. */
+  oauth?: boolean;
   /** Options of `npm run simulator`. */
   simulator?: readonly string[];
 }
@@ -28,7 +30,9 @@ export async function startSimulatedSystem(options: SimulatedSystemOptions): Pro
     const system = await startLocalSystem({
       ...options,
       settings: { ...settings, crm: { ...settings.crm, url: simulator.url } },
-      token: DEFAULT_TOKEN,
+      credentials: options.oauth
+        ? await door.authorized()
+        : { kind: 'service-account-key', key: DEFAULT_TOKEN },
     });
     return {
       simulator,

@@ -1,6 +1,9 @@
 import ky from 'ky';
+import type { CrmSecret } from '../../shared/infusionsoft/crm-secret.ts';
 import { managedTags } from '../../shared/user/define-mapping.ts';
 import { mapping } from '../../shared/user/mapping.ts';
+import type { ReadableContact } from '../simulator/admin-routes.ts';
+import { DEFAULT_CLIENT, type IssuedPair } from '../simulator/oauth.ts';
 import type { Ownership } from '../simulator/ownership.ts';
 import type { Statistics } from '../simulator/statistics.ts';
 
@@ -18,8 +21,30 @@ export function simulatorClient(url: string) {
   const http = ky.create({ prefix: `${url}/_simulator` });
   return {
     stats: () => http.get('stats').json<Statistics>(),
+    /** Contacts in words, all or those of an email. */
+    contacts: (email?: string) =>
+      http.get('contacts', { searchParams: email ? { email } : {} }).json<ReadableContact[]>(),
     /** Arrivals of admitted requests, in epoch milliseconds. */
     times: () => http.get('times').json<number[]>(),
+    /** OAuth tokens of the simulator's client, as a person's authorization gives them. */
+    authorized: async (): Promise<CrmSecret> => {
+      const { access_token, refresh_token, expires_in } = await http.post('oauth/pair').json<IssuedPair>();
+      const { clientId, clientSecret } = DEFAULT_CLIENT;
+      const now = Date.now();
+      return {
+        kind: 'oauth',
+        clientId,
+        clientSecret,
+        accessToken: access_token,
+        refreshToken: refresh_token,
+        issuedAt: new Date(now).toISOString(),
+        expiresAt: new Date(now + expires_in * 1000).toISOString(),
+      };
+    },
+    /** Sets the simulator up, see `admin-routes.ts`. */
+    set: async (what: 'faults' | 'limits' | 'oauth', json: Record<string, unknown>) => {
+      await http.post(what, { json });
+    },
     declareOwnership: async () => {
       await http.post('ownership', { json: OWNED });
     },

@@ -3,13 +3,10 @@ import { marshall } from '@aws-sdk/util-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BackfillFailedError, followBackfill, startBackfill } from '../../infra/operate/follow-backfill.ts';
 import type { User } from '../../shared/user/user.ts';
-import { crmAccount } from '../demo/crm-account.ts';
 import { population } from '../demo/population.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
-import { ALL_TAGS, verify } from '../demo/verify.ts';
-import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
+import { inSyncWith } from './held.ts';
 
-const RATE = 25;
 const SETTLE_MS = 120_000;
 const USERS = population(150, 11, Date.now()).users as [User, User, User, ...User[]];
 
@@ -36,14 +33,7 @@ const settle = () => system.cloud.untilIdle(SETTLE_MS);
 const requests = async () => (await door.stats()).totalRequests;
 const feeder = () =>
   Object.keys(system.cloud.statistics().functions).find((name) => name.includes('Feeder')) ?? '';
-const held = async () =>
-  verify({
-    users: await system.app.users(),
-    contacts: await crmAccount(simulator.url, DEFAULT_TOKEN, RATE).contacts(ALL_TAGS),
-    existing: [],
-    deletedContactIds: [],
-    now: Date.now(),
-  });
+const held = () => inSyncWith(system, simulator.url);
 
 describe('the backfill on the local cloud', () => {
   it('fails with a clear reason for an input that it does not take', async () => {

@@ -1,34 +1,27 @@
-import ky from 'ky';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { User } from '../../shared/user/user.ts';
 import { population } from '../demo/population.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
-import type { ReadableContact } from '../simulator/admin-routes.ts';
 
 const SETTLE_MS = 120_000;
 const USERS = population(6, 5, Date.now()).users as [User, User, User, User, User, User];
 
 let running: SimulatedSystem;
-let { simulator, system, door } = {} as SimulatedSystem;
+let { system, door } = {} as SimulatedSystem;
 
 beforeAll(async () => {
   running = await startSimulatedSystem({
     simulator: ['--latency-median', '20', '--latency-p95', '60'],
     settings: { crm: { windowSlackMs: 100 } },
   });
-  ({ simulator, system, door } = running);
+  ({ system, door } = running);
   await Promise.all(USERS.map((user) => system.app.signUp(user)));
   await settle();
 });
 afterAll(() => running?.stop());
 
 const settle = () => system.cloud.untilIdle(SETTLE_MS);
-const contactOf = async ({ email = '' }: User) =>
-  (
-    await ky
-      .get(`${simulator.url}/_simulator/contacts`, { searchParams: { email } })
-      .json<ReadableContact[]>()
-  )[0];
+const contactOf = async ({ email = '' }: User) => (await door.contacts(email))[0];
 const row = async ({ userId }: User) => (await system.app.users()).find((user) => user.userId === userId);
 const requests = async () => (await door.stats()).totalRequests;
 
@@ -75,12 +68,10 @@ describe('through the synthesized template', () => {
   });
 
   it('an outage of the CRM loses nothing', async () => {
-    await ky.post(`${simulator.url}/_simulator/faults`, {
-      json: { rate: 1, kinds: ['server-error', 'html', 'truncated'] },
-    });
+    await door.set('faults', { rate: 1, kinds: ['server-error', 'html', 'truncated'] });
     await system.app.edit(USERS[4].userId, { firstName: 'Patient' });
     await expect.poll(() => system.metrics.sum('Users.postponed'), { timeout: SETTLE_MS }).toBeGreaterThan(0);
-    await ky.post(`${simulator.url}/_simulator/faults`, { json: { rate: 0 } });
+    await door.set('faults', { rate: 0 });
     await settle();
     expect((await contactOf(USERS[4]))?.values).toMatchObject({ given_name: 'Patient' });
   });

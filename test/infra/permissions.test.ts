@@ -55,6 +55,20 @@ describe('permissions', () => {
     ]);
   });
 
+  it('let rotate-token renew the one secret', () => {
+    expect(permissions(template, 'CrmRotationRotateToken')).toEqual([
+      ['CrmRotationRotateTokenLogs.Arn', ...LOG],
+      TRACE,
+      [
+        'CrmSecret',
+        'secretsmanager:DescribeSecret',
+        'secretsmanager:GetSecretValue',
+        'secretsmanager:PutSecretValue',
+        'secretsmanager:UpdateSecretVersionStage',
+      ],
+    ]);
+  });
+
   it('name a table and a secret that are there already', () => {
     const existing = templateWith({
       userTable: { arn: TABLE, streamArn: STREAM },
@@ -69,7 +83,7 @@ describe('permissions', () => {
   });
 
   it('come from one policy of each role, and from nothing managed by AWS', () => {
-    expect(Object.keys(resources(template, 'AWS::IAM::Policy'))).toHaveLength(5);
+    expect(Object.keys(resources(template, 'AWS::IAM::Policy'))).toHaveLength(6);
     for (const { Properties } of Object.values(resources(template, 'AWS::IAM::Role')))
       expect(Object.keys(Properties as object)).toEqual(['AssumeRolePolicyDocument']);
   });

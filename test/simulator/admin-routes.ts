@@ -33,6 +33,18 @@ const limitsSchema = z.strictObject({
   usedByOthers: z.int().nonnegative().default(0),
   /** Whether the day and the month begin anew. */
   resetUsed: z.boolean().default(false),
+  /** When the running day ends instead of at midnight, in milliseconds from now. */
+  dayEndsInMs: z.number().positive().optional(),
+});
+const oauthSchema = z.strictObject({
+  /** How long new access tokens live. */
+  tokenSeconds: z.number().positive().optional(),
+  /** Whether the person says no to the next authorization. */
+  declines: z.boolean().optional(),
+  /** The answer to the next request of tokens is lost on its way. */
+  loseNextAnswer: z.boolean().optional(),
+  /** Access tokens that live expire now. */
+  expireNow: z.boolean().default(false),
 });
 const resetSchema = z.strictObject({
   /** Whether contacts, tags and custom fields go too, and not only the counts and the foreign writes. */
@@ -56,6 +68,7 @@ export function adminRoutes({
   foreign,
   faults,
   limits,
+  oauth,
   now,
 }: Simulator): Hono<SimulatorEnv> {
   const routes = new Hono<SimulatorEnv>();
@@ -107,13 +120,21 @@ export function adminRoutes({
     return context.body(null, 204);
   });
   routes.post('/limits', async (context) => {
-    const { usedByOthers, resetUsed, ...changed } = limitsSchema.parse(await context.req.json());
+    const { usedByOthers, resetUsed, dayEndsInMs, ...changed } = limitsSchema.parse(await context.req.json());
     const given = Object.entries(changed).filter(([, value]) => value !== undefined);
     limits.limits = { ...limits.limits, ...Object.fromEntries(given) };
     if (resetUsed) limits.forget();
     limits.use(usedByOthers, now());
+    if (dayEndsInMs !== undefined) limits.endDay(now() + dayEndsInMs);
     return context.body(null, 204);
   });
+  routes.post('/oauth', async (context) => {
+    const { expireNow, ...settings } = oauthSchema.parse(await context.req.json());
+    oauth.change(settings);
+    if (expireNow) oauth.expireAll();
+    return context.body(null, 204);
+  });
+  routes.post('/oauth/pair', (context) => context.json(oauth.issue()));
   routes.get('/', (context) => context.html(statsPage(statistics.report(store, foreign.found))));
   return routes;
 }

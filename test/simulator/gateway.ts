@@ -20,7 +20,10 @@ export function gateway(simulator: Simulator, base: string): MiddlewareHandler<S
     statistics.arrived(arrivedAt);
     const key =
       context.req.header('x-keap-api-key') ?? context.req.header('authorization')?.replace(/^Bearer /, '');
-    if (!key || !tokens.has(key)) return context.json(INVALID_TOKEN, 401);
+    if (!key || !(tokens.has(key) || simulator.oauth.letsIn(key))) {
+      statistics.count('unauthorized');
+      return context.json(INVALID_TOKEN, 401);
+    }
     const exceeded = limits.admit(arrivedAt);
     if (limitHeaders) {
       for (const [name, value] of Object.entries(limits.headers(arrivedAt))) context.header(name, value);

@@ -1,6 +1,7 @@
 /** The CRM simulator on its own: `npm run simulator -- --help`. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { FAULT_KINDS } from './faults.ts';
+import { DEFAULT_CLIENT } from './oauth.ts';
 import { TEAM_LIMITS } from './rate-limits.ts';
 import { DEFAULT_TOKEN, REAL_LATENCY } from './simulator.ts';
 import { startSimulator } from './start-simulator.ts';
@@ -41,6 +42,9 @@ const program = new Command('npm run simulator --')
   .option('--speed <n>', 'limits times n, latency divided by n', number, 1)
   .option('--seed <n>', 'the same seed gives the same latencies and faults', number, 1)
   .option('--attached', 'end when the standard input ends, as it does with the process that started this one')
+  .option('--client-id <id>', 'id of the OAuth client', DEFAULT_CLIENT.clientId)
+  .option('--client-secret <secret>', 'secret of the OAuth client', DEFAULT_CLIENT.clientSecret)
+  .option('--token-seconds <n>', 'how long access tokens live', number, DEFAULT_CLIENT.tokenSeconds)
   .option('--token <token...>', 'keys or tokens that are let in', [DEFAULT_TOKEN]);
 
 const options = program.parse().opts();
@@ -55,6 +59,11 @@ const simulator = await startSimulator({
   speed: options.speed,
   seed: options.seed,
   tokens: options.token,
+  oauth: {
+    clientId: options.clientId,
+    clientSecret: options.clientSecret,
+    tokenSeconds: options.tokenSeconds,
+  },
 });
 process.stdout.write(`Simulator listening on ${simulator.url}\n`);
 process.stderr.write(`Look at ${simulator.url}/_simulator\n`);

@@ -49,6 +49,11 @@ export class RateLimits {
     this.#used.month += requests;
   }
 
+  /** Ends the running day at a time other than midnight, in epoch milliseconds. */
+  endDay(at: number): void {
+    this.#dayEnds = at;
+  }
+
   /** Begins the day and the month anew. */
   forget(): void {
     this.#used = { day: 0, month: 0 };

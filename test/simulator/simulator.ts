@@ -2,6 +2,7 @@ import type { HttpBindings } from '@hono/node-server';
 import { type ArrayMode, ContactStore } from './contact-store.ts';
 import { type FaultPlan, FaultSource, faultPlanSchema } from './faults.ts';
 import { type Latency, latencySource } from './latency.ts';
+import { OAuth, type OAuthOptions } from './oauth.ts';
 import { ForeignWrites } from './ownership.ts';
 import { seededRandom } from './random.ts';
 import { type Limits, RateLimits, TEAM_LIMITS } from './rate-limits.ts';
@@ -20,6 +21,7 @@ export interface SimulatorOptions {
   faults?: Partial<FaultPlan>;
   /** Keys and tokens that are let in. */
   tokens?: string[];
+  oauth?: Partial<OAuthOptions>;
   /** Whether two create-or-updates of one new email at the same time make two contacts. */
   raceyCreates?: boolean;
   /** How long a search does not know a new contact, in milliseconds. */
@@ -44,6 +46,7 @@ export interface Simulator {
   statistics: StatisticsKeeper;
   foreign: ForeignWrites;
   tokens: ReadonlySet<string>;
+  oauth: OAuth;
   tagResults: 'object' | 'entries';
   limitHeaders: boolean;
   raceyCreates: boolean;
@@ -69,6 +72,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
     statistics: new StatisticsKeeper(),
     foreign: new ForeignWrites(),
     tokens: new Set(options.tokens ?? [DEFAULT_TOKEN]),
+    oauth: new OAuth(options.oauth ?? {}, options.now ?? Date.now),
     tagResults: options.tagResults ?? 'object',
     limitHeaders: options.limitHeaders ?? true,
     raceyCreates: options.raceyCreates ?? true,

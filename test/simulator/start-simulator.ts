@@ -7,6 +7,7 @@ import { BadRequest } from './contact-body.ts';
 import { contactRoutes } from './contact-routes.ts';
 import { gateway } from './gateway.ts';
 import { modelRoutes } from './model-routes.ts';
+import { oauthRoutes } from './oauth-routes.ts';
 import { createSimulator, type SimulatorEnv, type SimulatorOptions } from './simulator.ts';
 import { tagRoutes } from './tag-routes.ts';
 
@@ -32,6 +33,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Ru
   app.route(`${BASE}/contacts/model`, modelRoutes(simulator));
   app.route(`${BASE}/contacts`, contactRoutes(simulator));
   app.route(BASE, tagRoutes(simulator));
+  app.route('/', oauthRoutes(simulator));
+  app.get(`${BASE}/oauth/connect/userinfo`, (context) => context.json(simulator.oauth.person));
   app.route('/_simulator', adminRoutes(simulator));
 
   return new Promise((resolve, reject) => {

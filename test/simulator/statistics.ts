@@ -9,6 +9,8 @@ export interface Statistics {
   totalRequests: number;
   /** Requests refused for being past a limit. */
   throttled: number;
+  /** Requests refused for their key or token. */
+  unauthorized: number;
   /** Requests that went wrong on purpose. */
   faults: number;
   /** Most admitted requests in any sliding second. */
@@ -34,6 +36,7 @@ export interface Statistics {
 
 type Counter =
   | 'throttled'
+  | 'unauthorized'
   | 'faults'
   | 'contactsCreated'
   | 'contactsUpdated'
@@ -43,6 +46,7 @@ type Counter =
 
 const NOTHING: Readonly<Record<Counter, number>> = {
   throttled: 0,
+  unauthorized: 0,
   faults: 0,
   contactsCreated: 0,
   contactsUpdated: 0,

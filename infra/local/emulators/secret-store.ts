@@ -13,7 +13,18 @@ export interface StoredSecret {
   arn: string;
   /** From the oldest to the newest. */
   versions: SecretVersion[];
+  /** Invokes the function that rotates it, if it has one. */
+  rotation?: (event: RotationEvent) => Promise<unknown>;
 }
+
+/** What Secrets Manager passes to a rotation function. */
+export interface RotationEvent {
+  Step: (typeof ROTATION_STEPS)[number];
+  SecretId: string;
+  ClientRequestToken: string;
+}
+
+const ROTATION_STEPS = ['createSecret', 'setSecret', 'testSecret', 'finishSecret'] as const;
 
 /** The secrets of one account, in memory. Stages move as AWS Secrets Manager moves them. */
 export class SecretStore {
@@ -34,16 +45,43 @@ export class SecretStore {
     );
   }
 
-  /** Adds a version that becomes the current one; the one before becomes the previous one. */
-  put(secret: StoredSecret, value: string, versionId: string = randomUUID()): SecretVersion {
-    const version = { id: versionId, value, stages: new Set(['AWSCURRENT']), createdAt: new Date() };
-    const before = secret.versions.find(({ stages }) => stages.has('AWSCURRENT'));
-    if (before) {
-      for (const { stages } of secret.versions) stages.delete('AWSPREVIOUS');
-      before.stages.delete('AWSCURRENT');
-      before.stages.add('AWSPREVIOUS');
-    }
+  /** Adds a version with these stages; without a pending one it becomes the current version, and that before the previous. */
+  put(
+    secret: StoredSecret,
+    value: string,
+    {
+      versionId = randomUUID(),
+      stages = ['AWSCURRENT'],
+    }: { versionId?: string; stages?: readonly string[] } = {},
+  ): SecretVersion {
+    const version = { id: versionId, value, stages: new Set<string>(), createdAt: new Date() };
     secret.versions.push(version);
+    for (const stage of stages) this.move(secret, stage, version);
     return version;
+  }
+
+  /** Moves a stage to a version, or takes it off. The version that was current becomes the previous one. */
+  move(secret: StoredSecret, stage: string, to: SecretVersion | undefined): void {
+    const from = secret.versions.find(({ stages }) => stages.has(stage));
+    if (from === to) return;
+    from?.stages.delete(stage);
+    to?.stages.add(stage);
+    if (stage === 'AWSCURRENT' && from) this.move(secret, 'AWSPREVIOUS', from);
+  }
+
+  /**
+   * Rotates a secret to the end, as Secrets Manager does: a rotation that was left unfinished goes on with its version.
+   * @throws what its function throws, and when it has none.
+   */
+  async rotate(secret: StoredSecret): Promise<void> {
+    if (!secret.rotation) throw new Error(`The secret ${secret.name} has no rotation`);
+    const unfinished = secret.versions.find(
+      ({ stages }) => stages.has('AWSPENDING') && !stages.has('AWSCURRENT'),
+    );
+    const ClientRequestToken = unfinished?.id ?? randomUUID();
+    for (const Step of ROTATION_STEPS) {
+      await secret.rotation({ Step, SecretId: secret.arn, ClientRequestToken });
+    }
+    this.move(secret, 'AWSPENDING', undefined);
   }
 }

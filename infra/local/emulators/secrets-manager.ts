@@ -14,6 +14,9 @@ const requestSchema = z.looseObject({
   ClientRequestToken: z.string().optional(),
   VersionId: z.string().optional(),
   VersionStage: z.string().optional(),
+  VersionStages: z.array(z.string()).min(1).optional(),
+  MoveToVersionId: z.string().optional(),
+  RemoveFromVersionId: z.string().optional(),
 });
 
 type Operation = (store: SecretStore, request: z.output<typeof requestSchema>) => Record<string, unknown>;
@@ -37,14 +40,34 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ],
   [
     'PutSecretValue',
-    (store, { SecretId, SecretString, ClientRequestToken }) => {
+    (store, { SecretId, SecretString, ClientRequestToken, VersionStages }) => {
       const secret = find(store, SecretId);
       if (SecretString === undefined)
         throw new ServiceError('InvalidParameterException', 'Only SecretString is known to the local cloud.');
       const same = secret.versions.find(({ id }) => id === ClientRequestToken);
       if (same && same.value !== SecretString)
         throw new ServiceError('ResourceExistsException', 'The token belongs to another value.');
-      return versionOf(secret, same ?? store.put(secret, SecretString, ClientRequestToken));
+      const options = {
+        ...(ClientRequestToken !== undefined && { versionId: ClientRequestToken }),
+        ...(VersionStages && { stages: VersionStages }),
+      };
+      return versionOf(secret, same ?? store.put(secret, SecretString, options));
+    },
+  ],
+  [
+    'UpdateSecretVersionStage',
+    (store, { SecretId, VersionStage, MoveToVersionId, RemoveFromVersionId }) => {
+      const secret = find(store, SecretId);
+      const holder = secret.versions.find(({ stages }) => stages.has(VersionStage ?? ''));
+      const to = secret.versions.find(({ id }) => id === MoveToVersionId);
+      if (MoveToVersionId !== undefined && !to) throw notFound('secret version');
+      if (holder && holder !== to && holder.id !== RemoveFromVersionId)
+        throw new ServiceError(
+          'InvalidParameterException',
+          `The stage ${VersionStage} is on another version than RemoveFromVersionId.`,
+        );
+      store.move(secret, VersionStage ?? '', to);
+      return { ARN: secret.arn, Name: secret.name };
     },
   ],
   [

@@ -3,6 +3,7 @@ import { eventSourceMapping } from './event-source-mapping.ts';
 import { lambdaFunction } from './function.ts';
 import { queue } from './queue.ts';
 import { meaninglessType, type ResourceType } from './resource-type.ts';
+import { rotationSchedule } from './rotation-schedule.ts';
 import { schedule } from './schedule.ts';
 import { secret } from './secret.ts';
 import { stateMachine } from './state-machine.ts';
@@ -14,10 +15,12 @@ export const RESOURCE_TYPES: ReadonlyMap<string, ResourceType> = new Map([
   ['AWS::Lambda::EventSourceMapping', eventSourceMapping],
   ['AWS::Lambda::Function', lambdaFunction],
   ['AWS::Scheduler::Schedule', schedule],
+  ['AWS::SecretsManager::RotationSchedule', rotationSchedule],
   ['AWS::SecretsManager::Secret', secret],
   ['AWS::SQS::Queue', queue],
   ['AWS::StepFunctions::StateMachine', stateMachine],
 
+  ['AWS::CloudWatch::Alarm', meaninglessType('nobody is to be woken up')],
   ['AWS::IAM::Policy', meaninglessType('there is no access control')],
   [
     'AWS::IAM::Role',
@@ -26,6 +29,7 @@ export const RESOURCE_TYPES: ReadonlyMap<string, ResourceType> = new Map([
       attributes: { Arn: arnOf('iam', '', `role/${physicalName}`) },
     })),
   ],
+  ['AWS::Lambda::Permission', meaninglessType('there is no access control')],
   [
     'AWS::Logs::LogGroup',
     meaninglessType('lines go to one log', ({ physicalName, services }) => ({

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { circuitBreaker } from '../../../shared/infusionsoft/circuit-breaker.ts';
-import type { AuthorizationHeader, Credentials } from '../../../shared/infusionsoft/credentials.ts';
+import type { Credentials } from '../../../shared/infusionsoft/credentials.ts';
+import type { AuthorizationHeader } from '../../../shared/infusionsoft/crm-secret.ts';
 import {
   type PacedFetchOptions,
   pacedFetch,
@@ -12,7 +13,7 @@ import { Retryable } from '../../../shared/sync/errors.ts';
 const KEY: AuthorizationHeader = ['x-keap-api-key', 'old'];
 const always = (header: AuthorizationHeader): Credentials => ({
   current: async () => header,
-  reread: async () => header,
+  renew: async () => undefined,
 });
 
 let answers: (request: Request) => Response;
@@ -82,7 +83,7 @@ describe('credentials', () => {
       new Response(null, { status: headers.get('authorization') === 'Bearer new' ? 200 : 401 });
     const credentials = {
       current: async () => KEY,
-      reread: async () => ['authorization', 'Bearer new'] as const,
+      renew: async () => ['authorization', 'Bearer new'] as const,
     };
     const { fetch, records } = paced({ credentials });
     const answer = await fetch('http://crm.local/tags', { method: 'POST', body: '{"name":"A"}' });

@@ -1,0 +1,108 @@
+import ky, { HTTPError, isHTTPError } from 'ky';
+import * as z from 'zod';
+import type { OAuthSecret } from './crm-secret.ts';
+
+/** The CRM takes neither this code nor this refresh token: nobody but a person can let the sync in again. */
+export class AuthorizationLost extends Error {
+  override name = 'AuthorizationLost';
+}
+
+/** The two tokens, and the times that go with them. */
+export type TokenPair = Pick<OAuthSecret, 'accessToken' | 'refreshToken' | 'issuedAt' | 'expiresAt'>;
+
+export interface Client {
+  clientId: string;
+  clientSecret: string;
+}
+
+const answerSchema = z.object({
+  access_token: z.string().min(1),
+  refresh_token: z.string().min(1),
+  /** Seconds: 24 hours as a rule. */
+  expires_in: z.number().positive(),
+});
+
+/** Access tokens are not used in their last five minutes. */
+const EARLIER_MS = 5 * 60_000;
+const TIMEOUT_MS = 15_000;
+
+/**
+ * Asks `POST /token` for a pair (the vendor's OAuth 2.0 pages). A failure that is no answer is tried again twice: if the
+ * first try has happened, its answer is lost, and the next one is told that the token is used up.
+ *
+ * @throws AuthorizationLost for a token or code that is used up, revoked or of another client; it quotes no secret.
+ */
+async function askForPair(
+  crmUrl: string,
+  form: Readonly<Record<string, string>>,
+  headers: Readonly<Record<string, string>>,
+  now: () => number,
+): Promise<TokenPair> {
+  const issuedAt = now();
+  try {
+    const answer = await ky
+      .post('token', {
+        prefix: crmUrl,
+        body: new URLSearchParams(form),
+        headers,
+        timeout: TIMEOUT_MS,
+        retry: {
+          limit: 2,
+          methods: ['post'],
+          statusCodes: [408, 429, 500, 502, 503, 504],
+          backoffLimit: 5000,
+        },
+      })
+      .json(answerSchema);
+    return {
+      accessToken: answer.access_token,
+      refreshToken: answer.refresh_token,
+      issuedAt: new Date(issuedAt).toISOString(),
+      expiresAt: new Date(issuedAt + answer.expires_in * 1000 - EARLIER_MS).toISOString(),
+    };
+  } catch (error) {
+    if (isHTTPError(error) && [400, 401, 403].includes(error.response.status))
+      throw new AuthorizationLost(`The CRM refuses the authorization (${reasonOf(error)})`);
+    // The request of the error holds the tokens: only its name goes on.
+    throw new Error(`The CRM's token endpoint failed (${nameOf(error)})`);
+  }
+}
+
+/** Exchanges the code of an authorization for the first pair. @throws AuthorizationLost, Error. */
+export function exchangeCode(
+  crmUrl: string,
+  { clientId, clientSecret }: Client,
+  { code, redirectUri }: { code: string; redirectUri: string },
+  now: () => number = Date.now,
+): Promise<TokenPair> {
+  const form = {
+    grant_type: 'authorization_code',
+    code,
+    redirect_uri: redirectUri,
+    client_id: clientId,
+    client_secret: clientSecret,
+  };
+  return askForPair(crmUrl, form, {}, now);
+}
+
+/** Uses a refresh token up for a new pair. @throws AuthorizationLost, Error. */
+export function refreshPair(
+  crmUrl: string,
+  { clientId, clientSecret, refreshToken }: Client & { refreshToken: string },
+  now: () => number = Date.now,
+): Promise<TokenPair> {
+  const basic = Buffer.from(`${clientId}:${clientSecret}`).toString('base64');
+  const form = { grant_type: 'refresh_token', refresh_token: refreshToken };
+  return askForPair(crmUrl, form, { authorization: `Basic ${basic}` }, now);
+}
+
+/** `invalid_grant` and the like: words of the protocol, and nothing else of the answer. */
+function reasonOf({ data, response }: HTTPError): string {
+  const told = z.looseObject({ error: z.string().regex(/^[a-z_]{1,40}$/) }).safeParse(data);
+  return told.success ? `${response.status} ${told.data.error}` : String(response.status);
+}
+
+function nameOf(error: unknown): string {
+  if (error instanceof HTTPError) return String(error.response.status);
+  return error instanceof Error ? error.name : typeof error;
+}

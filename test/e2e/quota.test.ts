@@ -1,0 +1,62 @@
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { marshall } from '@aws-sdk/util-dynamodb';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { followBackfill, startBackfill } from '../../infra/operate/follow-backfill.ts';
+import type { User } from '../../shared/user/user.ts';
+import { population } from '../demo/population.ts';
+import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
+import { inSyncWith } from './held.ts';
+
+const SETTLE_MS = 170_000;
+const USERS = population(150, 21, Date.now()).users as [User, ...User[]];
+/** Less than the backfill takes, and the other program's part comes off it too. */
+const DAY_LIMIT = 280;
+const DAY_ENDS_MS = 25_000;
+
+let running: SimulatedSystem;
+let { system, door, simulator } = {} as SimulatedSystem;
+beforeAll(async () => {
+  running = await startSimulatedSystem({
+    simulator: ['--latency-median', '20', '--latency-p95', '60'],
+    settings: { crm: { windowSlackMs: 100 } },
+    existingUsers: USERS.map((user) => marshall(user, { removeUndefinedValues: true })),
+  });
+  ({ system, door, simulator } = running);
+});
+afterAll(() => running?.stop());
+
+const synced = async () => (await system.app.users()).filter(({ crm }) => crm?.contactId).length;
+
+describe('a backfill over the end of the day’s quota, which another program shares', () => {
+  it('leaves the reserve to live changes, waits, goes on by itself, and brings every user in sync', async () => {
+    const sfn = new SFNClient(system.cloud.sdk('SFN'));
+    await door.set('limits', { day: DAY_LIMIT, dayEndsInMs: DAY_ENDS_MS });
+    const endOfDay = Date.now() + DAY_ENDS_MS;
+    const execution = await startBackfill(sfn, system.cloud.outputs['BackfillStateMachineArn'] ?? '', {});
+    const finished = followBackfill(sfn, execution, 200, () => {});
+
+    await expect.poll(synced, { timeout: SETTLE_MS, interval: 100 }).toBeGreaterThan(10);
+    await door.set('limits', { usedByOthers: 60 });
+    await expect
+      .poll(() => system.metrics.sum('Users.postponed'), { timeout: SETTLE_MS, interval: 100 })
+      .toBeGreaterThan(0);
+    const [first] = await system.app.users();
+    expect(first?.crm?.contactId).toBeDefined();
+    await system.app.edit(first?.userId ?? '', { firstName: 'Live' });
+    await expect
+      .poll(async () => (await door.contacts(first?.email ?? ''))[0]?.values['given_name'], {
+        timeout: DAY_ENDS_MS,
+      })
+      .toBe('Live');
+    expect(Date.now()).toBeLessThan(endOfDay);
+    expect(await synced()).toBeLessThan(USERS.length);
+
+    await finished;
+    await system.cloud.untilIdle(SETTLE_MS);
+    expect(await inSyncWith(system, simulator.url)).toEqual({ inSync: USERS.length, problems: [] });
+    expect(await system.deadLetters()).toBe(0);
+    const { throttled, totalRequests, duplicateContacts } = await door.stats();
+    expect(throttled).toBeLessThanOrEqual((totalRequests + throttled) * 0.01);
+    expect(duplicateContacts).toBe(0);
+  });
+});

@@ -1,0 +1,60 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { population } from '../demo/population.ts';
+import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
+import { inSyncWith } from './held.ts';
+
+const SETTLE_MS = 150_000;
+const USERS = population(90, 31, Date.now()).users;
+const SECRET = 'user-sync/crm';
+
+let running: SimulatedSystem;
+let { system, door, simulator } = {} as SimulatedSystem;
+beforeAll(async () => {
+  running = await startSimulatedSystem({
+    simulator: ['--latency-median', '20', '--latency-p95', '60'],
+    settings: { crm: { windowSlackMs: 100 } },
+    oauth: true,
+  });
+  ({ system, door, simulator } = running);
+});
+afterAll(() => running?.stop());
+
+const requests = async () => (await door.stats()).totalRequests;
+
+describe('OAuth tokens in the middle of a run', () => {
+  it('are renewed, and die, without losing anybody', async () => {
+    await Promise.all(USERS.map((user) => system.app.signUp(user)));
+    await expect.poll(requests, { timeout: SETTLE_MS, interval: 50 }).toBeGreaterThan(60);
+    await system.cloud.rotate(SECRET);
+    const whenRotated = await requests();
+    await expect.poll(requests, { timeout: SETTLE_MS, interval: 50 }).toBeGreaterThan(whenRotated + 30);
+    await door.set('oauth', { expireNow: true });
+    await system.cloud.rotate(SECRET);
+
+    await expect
+      .poll(async () => (await system.app.users()).filter(({ crm }) => crm?.contactId).length, {
+        timeout: SETTLE_MS,
+        interval: 500,
+      })
+      .toBe(USERS.length);
+    await system.cloud.untilIdle(SETTLE_MS);
+    expect(await inSyncWith(system, simulator.url)).toEqual({ inSync: USERS.length, problems: [] });
+    expect(await system.deadLetters()).toBe(0);
+    const { unauthorized, duplicateContacts } = await door.stats();
+    expect(duplicateContacts).toBe(0);
+    // Twice a token died: each environment had at most the requests of one window on their way.
+    expect(unauthorized).toBeLessThanOrEqual(2 * 25);
+  });
+
+  it('are in no log, no template and no environment variable', async () => {
+    const everything = [
+      system.logs.join('\n'),
+      JSON.stringify(system.cloud.outputs),
+      JSON.stringify(system.template()),
+    ].join('\n');
+    for (const secret of system.secretValues()) {
+      expect(secret.length).toBeGreaterThan(8);
+      expect(everything).not.toContain(secret);
+    }
+  });
+});
