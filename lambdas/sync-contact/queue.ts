@@ -11,8 +11,11 @@ export interface FailureQueue {
 }
 
 const SECOND_MS = 1000;
-/** Longest wait between two tries of a message when nothing says how long to wait. */
-const MAX_BACKOFF_MS = 15 * 60 * SECOND_MS;
+/**
+ * Longest wait between two tries of a message when nothing says how long to wait. Long enough that the 1,000 deliveries of a
+ * message (`maxReceiveCount`, `infra/contact-sync.ts`) last for the 14 days that the queue keeps it: an outage makes no dead letter.
+ */
+const MAX_BACKOFF_MS = 21 * 60 * SECOND_MS;
 /**
  * Longest time that a message is hidden at once, however long a pause lasts: it may be lifted by hand. So a message of 14 days,
  * the oldest that a queue keeps, has come back 336 times, which its `maxReceiveCount` has to allow (`infra/contact-sync.ts`).

@@ -16,10 +16,10 @@ export interface CircuitBreaker {
 const FAILURES = 5;
 const FIRST_REST_MS = 10_000;
 /**
- * Longest rest between two probes, in milliseconds: an outage of six hours costs each environment some 40 requests, and
- * ends for the users ten minutes after the CRM is back at the latest.
+ * Longest rest between two probes, in milliseconds: an outage of six hours costs each environment some 30 requests, and the 1,000
+ * deliveries of a message last for the 14 days that the queue keeps it (see `lambdas/sync-contact/queue.ts`).
  */
-const MAX_REST_MS = 10 * 60_000;
+const MAX_REST_MS = 28 * 60_000;
 /** How long others wait while a probe is on its way, in milliseconds. */
 const WHILE_PROBING_MS = 5000;
 

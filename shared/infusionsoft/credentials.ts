@@ -13,6 +13,8 @@ export interface Credentials {
    * @throws Retryable without a request while the secret holds nothing that the CRM takes.
    */
   current(): Promise<AuthorizationHeader>;
+  /** The same, where no look at the secret is needed. */
+  known(): AuthorizationHeader | undefined;
   /**
    * Another header than one that was refused (401), after another look at the secret.
    * @returns undefined where the secret holds no other.
@@ -25,8 +27,6 @@ const SECOND_MS = 1000;
 const MAX_AGE_MS = 300 * SECOND_MS;
 /** Least time between two looks at a secret that holds nothing usable. */
 const LOOK_AGAIN_MS = 5 * SECOND_MS;
-/** How long users wait for the rotation, or for a person. */
-const WAIT_MS = 60 * SECOND_MS;
 /** How long a refused header is not sent again: a gateway's mistake must not lock the sync out until the next rotation. */
 const REFUSED_MS = 300 * SECOND_MS;
 
@@ -80,8 +80,12 @@ export function secretCredentials(
     return pending && isUsable(pending) ? pending : undefined;
   };
 
+  const atHand = (): AuthorizationHeader | undefined =>
+    known && now() - known.readAt < MAX_AGE_MS && isUsable(known.secret) ? headerOf(known.secret) : undefined;
+
   const find = async (): Promise<AuthorizationHeader> => {
-    if (known && now() - known.readAt < MAX_AGE_MS && isUsable(known.secret)) return headerOf(known.secret);
+    const header = atHand();
+    if (header) return header;
     if (!looking && now() - failedAt < LOOK_AGAIN_MS) throw unusable(secretId, known?.secret);
     looking ??= look().finally(() => {
       looking = undefined;
@@ -90,6 +94,7 @@ export function secretCredentials(
   };
   return {
     current: find,
+    known: atHand,
     async renew([, refused]) {
       refusedAt.set(refused, now());
       try {
@@ -106,7 +111,5 @@ function unusable(secretId: string, secret: CrmSecret | undefined): Retryable {
   const why = secret
     ? 'holds credentials that the CRM does not take any more; the rotation renews them, or npm run authorize'
     : 'holds no credentials for the CRM. Run npm run authorize';
-  return new Retryable(`The secret ${secretId} ${why}. Users wait in the queue until then.`, {
-    afterMs: WAIT_MS,
-  });
+  return new Retryable(`The secret ${secretId} ${why}. Users wait in the queue until then.`);
 }

@@ -8,9 +8,6 @@ export class NotFound extends Error {
 }
 
 const SECOND_MS = 1000;
-const MINUTE_MS = 60 * SECOND_MS;
-/** A credential or a permission that a person has to mend. */
-const PERSON_MS = 5 * MINUTE_MS;
 
 /**
  * The limit that a 429 names. Three bodies have been seen: two faults of the gateway, told apart by their error code,
@@ -36,8 +33,8 @@ export function toFailure(error: unknown, now: number): Error {
   }
   const { status, headers } = error.response;
   if (status === 404) return new NotFound('The CRM does not have it (404)');
-  if (status === 401) return new Retryable('The CRM refuses the credentials (401)', { afterMs: PERSON_MS });
-  if (status === 403) return new Retryable('The account may not do this (403)', { afterMs: PERSON_MS });
+  if (status === 401) return new Retryable('The CRM refuses the credentials (401)');
+  if (status === 403) return new Retryable('The account may not do this (403)');
   if (status === 429) return tooManyRequests(exceededLimit(error.data), headers, now);
   if (status === 408 || status >= 500) return new Retryable(`The CRM failed (${status})`);
   return new Rejected('refused-by-crm', `The CRM refused the request (${status})`, { status, cause: error });

@@ -2,6 +2,7 @@ import pThrottle from 'p-throttle';
 import { Retryable } from '../sync/errors.ts';
 import type { CircuitBreaker } from './circuit-breaker.ts';
 import type { Credentials } from './credentials.ts';
+import type { AuthorizationHeader } from './crm-secret.ts';
 import { exceededLimit } from './failures.ts';
 import type { RequestGate } from './request-gate.ts';
 
@@ -28,6 +29,12 @@ export interface PacedFetchOptions {
   onRequest: (record: RequestRecord) => void;
 }
 
+/** A request that was made, and what identified it. */
+interface Attempt {
+  answer: Response;
+  header: AuthorizationHeader;
+}
+
 /** Answers can take 10 s and more; after this many milliseconds nobody waits any longer. */
 const TIMEOUT_MS = 30_000;
 /** Least time that a request is given: less than that and it is not begun, in milliseconds. */
@@ -45,15 +52,17 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
   const { requestsPerWindow, windowMs, credentials, gate, breaker, deadline, onRequest } = options;
   const throttled = pThrottle({ limit: requestsPerWindow, interval: windowMs, strict: true });
 
-  /** @returns undefined without a request when the environment has to rest first. */
-  const start = throttled(async (request: Request): Promise<Response | undefined> => {
+  /** @returns undefined without a request when the environment has to rest, or to look for credentials, first. */
+  const start = throttled(async (request: Request): Promise<Attempt | undefined> => {
     const startedAt = Date.now();
     const left = deadline() - startedAt;
     if (left < MIN_TIME_MS)
       throw new Retryable('The invocation ends too soon for another request', { afterMs: 0 });
     gate.enter(startedAt);
     breaker.enter(startedAt);
-    if (gate.backOffMs(startedAt) > 0) return undefined;
+    const header = credentials.known();
+    if (!header || gate.backOffMs(startedAt) > 0) return undefined;
+    request.headers.set(...header);
     gate.started(startedAt);
     breaker.started();
     const started = performance.now();
@@ -64,7 +73,7 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
       status = answer.status;
       const exceeded = status === 429 ? exceededLimit(await answer.clone().text()) : undefined;
       gate.answered({ headers: answer.headers, exceeded, startedAt }, Date.now());
-      return answer;
+      return { answer, header };
     } finally {
       if (status === undefined || status >= 500) breaker.failed(Date.now());
       else breaker.succeeded();
@@ -72,29 +81,23 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
     }
   });
 
-  const attempt = async (request: Request): Promise<Response> => {
+  const attempt = async (request: Request): Promise<Attempt> => {
     for (;;) {
       gate.enter(Date.now());
       breaker.enter(Date.now());
+      await credentials.current();
       const restMs = gate.backOffMs(Date.now());
       if (restMs > 0) await new Promise((rested) => setTimeout(rested, restMs));
-      const answer = await start(request);
-      if (answer) return answer;
+      const made = await start(request);
+      if (made) return made;
     }
   };
 
   return async (input, init) => {
     const request = new Request(input, init);
-    const header = await credentials.current();
-    request.headers.set(...header);
-    const spare = request.clone();
-    const answer = await attempt(request);
-    if (answer.status !== 401) return answer;
-    const fresh = await credentials.renew(header);
-    if (!fresh) return answer;
+    const { answer, header } = await attempt(request.clone());
+    if (answer.status !== 401 || !(await credentials.renew(header))) return answer;
     await answer.body?.cancel();
-    spare.headers.delete(header[0]);
-    spare.headers.set(...fresh);
-    return attempt(spare);
+    return (await attempt(request)).answer;
   };
 }

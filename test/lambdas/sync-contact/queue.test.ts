@@ -22,7 +22,7 @@ describe('the wait before the next try', () => {
   it.each([
     [1, undefined, 2000],
     [4, undefined, 16_000],
-    [30, undefined, 900_000],
+    [30, undefined, 1_260_000],
     [1, 5000, 5000],
     [9, 0, 0],
     [1, 24 * 3_600_000, 3_600_000],
