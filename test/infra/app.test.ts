@@ -5,14 +5,14 @@ import { expect, it } from 'vitest';
 const APP = fileURLToPath(new URL('../../infra/app.ts', import.meta.url));
 
 it('tells what is wrong with the settings of cdk.json, without a stack trace', () => {
-  const userSync = { crm: { requestPerSecond: 10 }, deletionPolicy: 'forget' };
+  const userSync = { crm: { limit: 'team' }, deletionPolicy: 'forget' };
   const { status, stderr, stdout } = spawnSync(process.execPath, [APP], {
     encoding: 'utf8',
     env: { ...process.env, CDK_CONTEXT_JSON: JSON.stringify({ userSync }) },
   });
   expect(stderr.trimEnd().split('\n')).toEqual([
     'Wrong settings in cdk.json, under "context":',
-    expect.stringMatching(/^ {2}userSync\.crm\.requestPerSecond: is no setting; there are url, requestsPerS/),
+    expect.stringMatching(/^ {2}userSync\.crm\.limit: is no setting; there are url, limits,/),
     expect.stringMatching(/^ {2}userSync\.deletionPolicy: .*"mark"\|"untag"\|"leave"\|"delete"/),
   ]);
   expect(stdout).toBe('');

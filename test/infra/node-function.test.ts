@@ -1,11 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { properties, readable, resources, templateWith } from './template-with.ts';
 
-const FUNCTIONS = ['BackfillFeeder', 'ChangeFeedDiffUser', 'ContactSyncSyncContact'];
+const FUNCTIONS = [
+  'BackfillFeeder',
+  'ChangeFeedDiffUser',
+  'ContactSyncSyncContact',
+  'CrmRotationRotateToken',
+];
 const FOLDERS: Readonly<Record<string, string>> = {
   BackfillFeeder: 'backfill',
   ChangeFeedDiffUser: 'diff-user',
   ContactSyncSyncContact: 'sync-contact',
+  CrmRotationRotateToken: 'rotate-token',
 };
 
 describe.each(FUNCTIONS)('function %s', (id) => {
@@ -44,7 +50,7 @@ describe.each(FUNCTIONS)('function %s', (id) => {
   });
 });
 
-it('there are three functions, and no log group without an end', () => {
+it('there are four functions, and no log group without an end', () => {
   const template = templateWith();
   expect(Object.keys(resources(template, 'AWS::Lambda::Function')).toSorted()).toEqual(FUNCTIONS);
   for (const { Properties } of Object.values(resources(template, 'AWS::Logs::LogGroup')))

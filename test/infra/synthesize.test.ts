@@ -27,22 +27,25 @@ describe('synthesize', () => {
     const template: unknown = JSON.parse(readFileSync(join(outdir, 'UserSync.template.json'), 'utf8'));
     const types = Object.values(templateSchema.parse(template).Resources).map(({ Type }) => Type);
     expect([...new Set(types)].toSorted()).toEqual([
+      'AWS::CloudWatch::Alarm',
       'AWS::DynamoDB::Table',
       'AWS::IAM::Policy',
       'AWS::IAM::Role',
       'AWS::Lambda::EventSourceMapping',
       'AWS::Lambda::Function',
+      'AWS::Lambda::Permission',
       'AWS::Logs::LogGroup',
       'AWS::SQS::Queue',
       'AWS::SQS::QueuePolicy',
       'AWS::Scheduler::Schedule',
+      'AWS::SecretsManager::RotationSchedule',
       'AWS::SecretsManager::Secret',
       'AWS::StepFunctions::StateMachine',
     ]);
   });
 
   it('bundles each function as one ES module with a source map', () => {
-    expect(bundles).toHaveLength(3);
+    expect(bundles).toHaveLength(4);
     for (const bundle of bundles) {
       expect(readdirSync(bundle).toSorted()).toEqual(['index.mjs', 'index.mjs.map']);
       expect(codeOf(bundle)).toMatch(/export\{[^}]*\bas handler\b/);

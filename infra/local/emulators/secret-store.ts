@@ -18,7 +18,7 @@ export interface StoredSecret {
 }
 
 /** What Secrets Manager passes to a rotation function. */
-export interface RotationEvent {
+interface RotationEvent {
   Step: (typeof ROTATION_STEPS)[number];
   SecretId: string;
   ClientRequestToken: string;

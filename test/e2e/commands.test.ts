@@ -1,0 +1,141 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { publishConnection } from '../../infra/local/connection-file.ts';
+import { population } from '../demo/population.ts';
+import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
+import { DEFAULT_CLIENT } from '../simulator/oauth.ts';
+import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
+
+const SETTLE_MS = 60_000;
+const USERS = population(4, 41, Date.now()).users;
+
+let running: SimulatedSystem;
+let withdraw = () => {};
+beforeAll(async () => {
+  running = await startSimulatedSystem({
+    simulator: ['--latency-median', '5', '--latency-p95', '10'],
+    settings: { crm: { windowSlackMs: 100 } },
+  });
+  const { cloud, app } = running.system;
+  withdraw = publishConnection({ environment: cloud.environment, outputs: cloud.outputs });
+  await Promise.all(USERS.map((user) => app.signUp(user)));
+  await cloud.untilIdle(SETTLE_MS);
+});
+afterAll(async () => {
+  withdraw();
+  await running?.stop();
+});
+
+interface Run {
+  environment?: Record<string, string>;
+  input?: string;
+  /** Told what the command writes for a person. */
+  onPrompt?: (text: string) => void;
+}
+
+/** Runs a command of infra/operate on the local system, as its npm script does. */
+async function command(name: string, args: string[], { environment = {}, input = '', onPrompt }: Run = {}) {
+  const child = spawn(process.execPath, [`infra/operate/${name}.ts`, '--local', ...args], {
+    env: { PATH: process.env['PATH'], ...environment },
+  });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => {
+    out += chunk;
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    err += chunk;
+    onPrompt?.(err);
+  });
+  child.stdin.end(input);
+  const [code] = await once(child, 'close');
+  return { code, out, err };
+}
+
+describe('npm run quota', () => {
+  it('shows what the run has used', async () => {
+    const { code, out } = await command('quota', ['--json']);
+    expect(code).toBe(0);
+    const { totalRequests } = await running.door.stats();
+    expect(JSON.parse(out)).toMatchObject({
+      pause: null,
+      windows: [{ window: 'minute' }, { window: 'day', used: totalRequests }, { used: totalRequests }],
+    });
+  });
+
+  it('pauses all requests, and resumes', async () => {
+    const { app, cloud, metrics } = running.system;
+    expect((await command('quota', ['--pause', '60'])).out).toMatch(/Paused until/);
+    const before = (await running.door.stats()).totalRequests;
+    await app.edit(USERS[0]?.userId ?? '', { firstName: 'Waits' });
+    await expect.poll(() => metrics.sum('Users.postponed'), { timeout: SETTLE_MS }).toBeGreaterThan(0);
+    expect((await running.door.stats()).totalRequests).toBe(before);
+    expect((await command('quota', ['--resume'])).out).toMatch(/Not paused/);
+    await app.edit(USERS[1]?.userId ?? '', { firstName: 'Goes' });
+    await expect
+      .poll(async () => (await running.door.contacts(USERS[1]?.email ?? ''))[0]?.values['given_name'], {
+        timeout: SETTLE_MS,
+      })
+      .toBe('Goes');
+    expect(cloud.secretValues('user-sync/crm')).toHaveLength(1);
+  });
+});
+
+describe('npm run authorize', () => {
+  const client = {
+    INFUSIONSOFT_CLIENT_ID: DEFAULT_CLIENT.clientId,
+    INFUSIONSOFT_CLIENT_SECRET: DEFAULT_CLIENT.clientSecret,
+  };
+  /** A person who opens the page that the command prints. */
+  const person = () => {
+    let opened = false;
+    return (text: string) => {
+      const url = /https?:\S+authorize\S+/.exec(text)?.[0];
+      if (opened || !url) return;
+      opened = true;
+      void fetch(url);
+    };
+  };
+  const newest = () => JSON.parse(running.system.cloud.secretValues('user-sync/crm').at(-1) ?? '{}');
+
+  it('stores a pair that the sync uses and the rotation renews', async () => {
+    const { code, out, err } = await command('authorize', ['--port', '0'], {
+      environment: client,
+      onPrompt: person(),
+    });
+    expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' });
+    expect(out).toMatch(/lets the sync in/);
+    expect(newest()).toMatchObject({ kind: 'oauth', clientId: DEFAULT_CLIENT.clientId });
+    expect(out + err).not.toContain(newest().refreshToken);
+    const { accessToken } = newest();
+    await running.system.cloud.rotate('user-sync/crm');
+    expect(newest()).toMatchObject({ kind: 'oauth' });
+    expect(newest().accessToken).not.toBe(accessToken);
+  });
+
+  it('that is declined changes nothing', async () => {
+    await running.door.set('oauth', { declines: true });
+    const before = newest();
+    const { code, err } = await command('authorize', ['--port', '0'], {
+      environment: client,
+      onPrompt: person(),
+    });
+    expect(code).toBe(1);
+    expect(err).toMatch(/declined in the browser/);
+    expect(newest()).toEqual(before);
+  });
+
+  it('names everything that is missing at once', async () => {
+    const { code, err } = await command('authorize', []);
+    expect(code).toBe(1);
+    expect(err).toMatch(/--client-id.*INFUSIONSOFT_CLIENT_SECRET.*--service-account-key/s);
+  });
+
+  it('stores a key that is piped in, and says when the CRM does not take it', async () => {
+    const wrong = await command('authorize', ['--service-account-key'], { input: 'wrong-key\n' });
+    expect(wrong).toMatchObject({ code: 1, err: expect.stringMatching(/did not take them.*401/) });
+    const right = await command('authorize', ['--service-account-key'], { input: `${DEFAULT_TOKEN}\n` });
+    expect(right).toMatchObject({ code: 0 });
+    expect(newest()).toEqual({ kind: 'service-account-key', key: DEFAULT_TOKEN });
+  });
+});
