@@ -15,9 +15,11 @@ import { pacedFetch } from '../../shared/infusionsoft/paced-fetch.ts';
 import { requestGate } from '../../shared/infusionsoft/request-gate.ts';
 import { budgetOf } from '../../shared/quota/budget-settings.ts';
 import { marginOf } from '../../shared/quota/standing.ts';
+import { claimStore } from '../../shared/store/claim-store.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { userTable } from '../../shared/store/user-table.ts';
 import { mapping } from '../../shared/user/mapping.ts';
+import { claims } from './claims.ts';
 import { processBatch } from './process-batch.ts';
 import { failureQueue } from './queue.ts';
 import { quotaKeeper } from './quota-keeper.ts';
@@ -35,6 +37,7 @@ const deadline = () => endsAt;
 // Made once for each environment: the pace has to stay across invocations, and so may the catalog.
 const budget = budgetOf(settings);
 const gate = requestGate(marginOf(budget.limits));
+const users = userTable(dynamodb, settings.USER_TABLE);
 const store = syncTable(dynamodb, settings.SYNC_TABLE);
 const client = infusionsoftClient({
   url: settings.CRM_URL,
@@ -61,7 +64,8 @@ const dependencies = {
     owner: randomUUID(),
     deadline,
   }),
-  users: userTable(dynamodb, settings.USER_TABLE),
+  users,
+  claims: claims({ store: claimStore(dynamodb, settings.SYNC_TABLE), users, mapping, now: Date.now }),
   queue: failureQueue(new SQSClient(), {
     queueUrl: settings.SYNC_QUEUE_URL,
     deadLetterQueueUrl: settings.DEAD_LETTER_QUEUE_URL,

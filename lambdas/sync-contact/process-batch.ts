@@ -70,8 +70,8 @@ async function fail(
   try {
     if (error instanceof Rejected) {
       await queue.reject(record, error);
-      const { reason, status, errorId } = error;
-      logger.error('Rejected', { userId, reason, status, errorId, problem: error.message });
+      const { reason, status, errorId, otherUserId } = error;
+      logger.error('Rejected', { userId, reason, status, errorId, otherUserId, problem: error.message });
       count('rejected');
       return [];
     }

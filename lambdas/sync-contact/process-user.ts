@@ -1,10 +1,11 @@
 import type { CatalogSource } from '../../shared/infusionsoft/catalog-source.ts';
 import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
 import type { UserTable } from '../../shared/store/user-table.ts';
-import { Rejected } from '../../shared/sync/errors.ts';
+import { Rejected, Retryable } from '../../shared/sync/errors.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
 import { InvalidUserError, type Warning } from '../../shared/user/read-user.ts';
+import type { Claims } from './claims.ts';
 import { retireContact } from './retire-contact.ts';
 import type { DeletionPolicy } from './settings.ts';
 import { syncUser } from './sync-user.ts';
@@ -13,6 +14,7 @@ export interface ProcessUserDependencies {
   client: InfusionsoftClient;
   catalog: CatalogSource;
   users: UserTable;
+  claims: Claims;
   mapping: Mapping;
   deletionPolicy: DeletionPolicy;
   /** Epoch milliseconds. */
@@ -45,15 +47,26 @@ export async function processUser(
   // A user can be deleted and come back with another contact before its messages are read.
   const leftBehind = new Set(messages.map(({ contactId }) => contactId).filter((id) => id !== undefined));
   if (found?.user.crm?.contactId) leftBehind.delete(found.user.crm.contactId);
-  for (const contactId of leftBehind) await retireContact(contactId, dependencies);
+  for (const contactId of leftBehind) await retireContact(contactId, userId, dependencies);
   if (!found) return { outcome: 'retired', contactId: [...leftBehind].at(-1), warnings: [] };
 
   const result = await syncUser(found.user, dependencies);
   const { contactId } = result.crm;
-  if (!result.unchanged && !(await users.writeCrm(userId, result.crm))) {
+  const written = result.unchanged
+    ? 'stored'
+    : await users.writeCrm(userId, result.crm, found.user.crm?.revision);
+  if (written === 'gone') {
     // Deleted while its sync was in flight: the message of the deletion knows no contact, so nobody else cleans up.
-    if (contactId) await retireContact(contactId, dependencies);
+    if (contactId) await retireContact(contactId, userId, dependencies);
     return { outcome: 'retired', contactId, warnings: [] };
+  }
+  if (written === 'conflict') {
+    await distrust(userId, contactId, dependencies);
+    throw new Retryable('Somebody else has written back for this user', { afterMs: 0 });
+  }
+  if (result.failure instanceof Rejected && result.failure.reason === 'contact-of-another-user') {
+    // The create-or-update has written this user's values to it: the other user's are written anew.
+    await distrust(result.failure.otherUserId ?? '', undefined, dependencies);
   }
   if (result.failure) throw result.failure;
   return {
@@ -61,4 +74,18 @@ export async function processUser(
     contactId,
     warnings: [...found.warnings, ...result.desired.warnings],
   };
+}
+
+/**
+ * Two have worked on one user at the same time, so what either knows of the contact may be wrong: all but its id is forgotten, and
+ * the next sync writes all fields and sees in the answer which tags there are.
+ */
+async function distrust(
+  userId: string,
+  contactId: number | undefined,
+  { users }: ProcessUserDependencies,
+): Promise<void> {
+  const found = await users.read(userId);
+  const { contactId: known = contactId, revision } = found?.user.crm ?? {};
+  if (known) await users.writeCrm(userId, { contactId: known }, revision);
 }

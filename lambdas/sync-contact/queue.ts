@@ -59,7 +59,7 @@ export function failureQueue(
         }),
       );
     },
-    async reject({ body, messageId, attributes }, { reason, status, errorId }) {
+    async reject({ body, messageId, attributes }, { reason, status, errorId, otherUserId }) {
       await sqs.send(
         new SendMessageCommand({
           QueueUrl: deadLetterQueueUrl,
@@ -69,6 +69,7 @@ export function failureQueue(
           MessageAttributes: {
             reason: { DataType: 'String', StringValue: reason },
             errorId: { DataType: 'String', StringValue: errorId },
+            ...(otherUserId && { otherUserId: { DataType: 'String', StringValue: otherUserId } }),
             ...(status && { status: { DataType: 'Number', StringValue: String(status) } }),
           },
         }),

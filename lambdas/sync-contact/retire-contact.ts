@@ -3,12 +3,14 @@ import type { CatalogSource } from '../../shared/infusionsoft/catalog-source.ts'
 import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
 import { NotFound } from '../../shared/infusionsoft/failures.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
+import type { Claims } from './claims.ts';
 import type { DeletionPolicy } from './settings.ts';
 import { swapTags } from './swap-tags.ts';
 
 export interface RetireDependencies {
   client: InfusionsoftClient;
   catalog: CatalogSource;
+  claims: Claims;
   mapping: Mapping;
   deletionPolicy: DeletionPolicy;
 }
@@ -20,16 +22,23 @@ export interface RetireDependencies {
  *
  * @throws Rejected or Retryable, as the client does.
  */
-export async function retireContact(contactId: number, dependencies: RetireDependencies): Promise<void> {
-  try {
-    await applyPolicy(contactId, dependencies);
-  } catch (error) {
-    if (!(error instanceof NotFound)) throw error;
-  }
+export async function retireContact(
+  contactId: number,
+  userId: string,
+  dependencies: RetireDependencies,
+): Promise<void> {
+  await dependencies.claims.retire(contactId, userId, async () => {
+    try {
+      await applyPolicy(contactId, userId, dependencies);
+    } catch (error) {
+      if (!(error instanceof NotFound)) throw error;
+    }
+  });
 }
 
 async function applyPolicy(
   contactId: number,
+  userId: string,
   { client, catalog, mapping, deletionPolicy }: RetireDependencies,
 ): Promise<void> {
   if (deletionPolicy === 'leave') return;
@@ -37,7 +46,7 @@ async function applyPolicy(
   const names = await catalog.current();
   // All managed tags and not just the stored ones: one request either way, and none can be left behind.
   const perhapsHeld = [...managedTagIds(names)].filter((id) => id !== tagId(names, mapping.deletedTag.name));
-  const progress = { crm: { contactId, tagIds: perhapsHeld }, observedTags: undefined };
+  const progress = { userId, crm: { contactId, tagIds: perhapsHeld }, observedTags: undefined };
   const tags = deletionPolicy === 'mark' ? [mapping.deletedTag.name] : [];
   await swapTags(progress, tags, names, { client, catalog });
 }

@@ -1,21 +1,31 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Catalog, customFieldId } from '../../shared/infusionsoft/catalog.ts';
+import {
+  type Catalog,
+  customFieldId,
+  keepsArrays,
+  managedTagIds,
+} from '../../shared/infusionsoft/catalog.ts';
 import type { CatalogSource } from '../../shared/infusionsoft/catalog-source.ts';
 import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
-import { contactBody } from '../../shared/infusionsoft/contact-body.ts';
+import { type ContactBody, contactBody } from '../../shared/infusionsoft/contact-body.ts';
 import { NotFound } from '../../shared/infusionsoft/failures.ts';
 import type { Contact } from '../../shared/infusionsoft/schemas.ts';
+import { withWholeArrays } from '../../shared/infusionsoft/whole-arrays.ts';
 import { type DesiredState, desiredState, isSyncable } from '../../shared/sync/desired-state.ts';
 import { Rejected, Retryable } from '../../shared/sync/errors.ts';
 import { type FieldPlan, fingerprintOf, planFields } from '../../shared/sync/plan.ts';
 import { type Mapping, managedFields } from '../../shared/user/define-mapping.ts';
 import type { CrmState, User } from '../../shared/user/user.ts';
+import type { Claims } from './claims.ts';
+import type { DeletionPolicy } from './settings.ts';
 import { type Progress, swapTags } from './swap-tags.ts';
 
 export interface SyncUserDependencies {
   client: InfusionsoftClient;
   catalog: CatalogSource;
+  claims: Claims;
   mapping: Mapping;
+  deletionPolicy: DeletionPolicy;
   /** Epoch milliseconds. */
   now: () => number;
 }
@@ -39,7 +49,7 @@ export async function syncUser(user: User, dependencies: SyncUserDependencies): 
   const { catalog, mapping, now } = dependencies;
   const stored = user.crm ?? {};
   const desired = desiredState(mapping, user, now());
-  const progress: Progress = { crm: stored, observedTags: undefined };
+  const progress: Progress = { userId: user.userId, crm: stored, observedTags: undefined };
   let failure: unknown;
   try {
     if (!isSyncable(desired))
@@ -48,7 +58,8 @@ export async function syncUser(user: User, dependencies: SyncUserDependencies): 
     await bringUpToDate(progress, desired, names, dependencies).catch(async (error: unknown) => {
       if (!(error instanceof NotFound)) throw error;
       // The contact was deleted or merged: it is found or created by its email, as for a new user.
-      progress.crm = {};
+      const { revision } = progress.crm;
+      progress.crm = { revision };
       progress.observedTags = undefined;
       await bringUpToDate(progress, desired, names, dependencies);
     });
@@ -58,8 +69,9 @@ export async function syncUser(user: User, dependencies: SyncUserDependencies): 
     failure =
       error instanceof NotFound ? new Retryable('The contact vanished twice', { cause: error }) : error;
     if (failure instanceof Rejected) {
-      const { reason, errorId } = failure;
-      progress.crm = { ...progress.crm, rejection: { reason, errorId, at: new Date(now()).toISOString() } };
+      const { reason, errorId, otherUserId } = failure;
+      const rejection = { reason, errorId, at: new Date(now()).toISOString(), otherUserId };
+      progress.crm = { ...progress.crm, rejection };
     }
   }
   const unchanged = isDeepStrictEqual(progress.crm, stored);
@@ -81,14 +93,25 @@ async function writeFields(
   progress: Progress,
   desired: DesiredState,
   names: Catalog,
-  { client, mapping }: SyncUserDependencies,
+  dependencies: SyncUserDependencies,
 ): Promise<void> {
-  const { contactId, fingerprint = {} } = progress.crm;
-  const plan = planFields(desired.fields, contactId ? fingerprint : {}, managedFields(mapping));
+  const { mapping, claims } = dependencies;
+  const planned = () => {
+    const { contactId, fingerprint = {} } = progress.crm;
+    return planFields(desired.fields, contactId ? fingerprint : {}, managedFields(mapping));
+  };
+  let plan = planned();
+  if (plan.write.EMAIL1 !== undefined) {
+    await claims.email(plan.write.EMAIL1, progress.userId);
+    if (await leaveForContactOf(plan.write.EMAIL1, progress, names, dependencies)) plan = planned();
+  }
+  const before = progress.crm.contactId;
   const body = contactBody(plan, (label) => customFieldId(names, label));
-  let contact: Contact | undefined;
-  if (!contactId) contact = await client.upsertContact(body);
-  else if (!isEmpty(plan)) contact = await client.updateContact(contactId, body);
+  const contact =
+    before && isEmpty(plan)
+      ? undefined
+      : await writeContact(before, body, names, desired.fields.EMAIL1 ?? '', dependencies);
+  if (contact && contact.id !== before) await claims.contact(contact.id, progress.userId);
 
   progress.observedTags = contact?.tag_ids ?? undefined;
   const written = { ...progress.crm, fingerprint: fingerprintOf(desired.fields) };
@@ -96,3 +119,43 @@ async function writeFields(
 }
 
 const isEmpty = ({ write, clear }: FieldPlan): boolean => Object.keys(write).length + clear.length === 0;
+
+/**
+ * When a user's new email is that of another contact (a newsletter sign-up, say), that contact is the user's from now on, since
+ * a second one with the email would be a duplicate. The old one loses the managed tags, and keeps all else.
+ *
+ * @returns whether the user has left its contact.
+ */
+async function leaveForContactOf(
+  email: string,
+  progress: Progress,
+  names: Catalog,
+  { client, deletionPolicy }: SyncUserDependencies,
+): Promise<boolean> {
+  const old = progress.crm.contactId;
+  if (!old) return false;
+  const others = (await client.findContactsByEmail(email)).filter(({ id }) => id !== old);
+  if (others.length === 0) return false;
+  if (deletionPolicy !== 'leave') await client.removeTags(old, [...managedTagIds(names)]);
+  const { revision } = progress.crm;
+  progress.crm = { revision };
+  return true;
+}
+
+/** Creates or updates a contact. Where array items that are not listed would be lost, they are read and sent along. */
+async function writeContact(
+  contactId: number | undefined,
+  body: ContactBody,
+  names: Catalog,
+  email: string,
+  { client, now }: SyncUserDependencies,
+): Promise<Contact> {
+  if (keepsArrays(names, now()))
+    return contactId ? client.updateContact(contactId, body) : client.upsertContact(body);
+  const existing = contactId
+    ? await client.readContact(contactId)
+    : (await client.findContactsByEmail(email)).sort((a, b) => a.id - b.id)[0];
+  return existing
+    ? client.updateContact(existing.id, withWholeArrays(body, existing))
+    : client.upsertContact(body);
+}

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SyncTable } from '../store/sync-table.ts';
 import { Retryable } from '../sync/errors.ts';
 import type { Mapping } from '../user/define-mapping.ts';
-import { type Catalog, isComplete } from './catalog.ts';
+import { type Catalog, isComplete, knowsArrays } from './catalog.ts';
 import type { InfusionsoftClient } from './client.ts';
 import { refreshCatalog } from './refresh-catalog.ts';
 
@@ -41,11 +41,12 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
   let cached: Catalog | undefined;
   let pending: Promise<Catalog> | undefined;
 
+  const isUsable = (catalog: Catalog, since: number): boolean =>
+    isComplete(catalog, mapping) && knowsArrays(catalog, now()) && Date.parse(catalog.refreshedAt) > since;
+
   const stored = async (since: number): Promise<Catalog | undefined> => {
     const catalog = await table.readCatalog();
-    return catalog && isComplete(catalog, mapping) && Date.parse(catalog.refreshedAt) > since
-      ? catalog
-      : undefined;
+    return catalog && isUsable(catalog, since) ? catalog : undefined;
   };
 
   const refresh = async (since: number): Promise<Catalog> => {
@@ -58,7 +59,7 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
           // Another environment may have finished between the look and the lease.
           const justStored = await stored(since);
           if (justStored) return justStored;
-          const catalog = await refreshCatalog(client, mapping, now());
+          const catalog = await refreshCatalog(client, mapping, now(), await table.readCatalog());
           await table.writeCatalog(catalog);
           return catalog;
         } finally {
@@ -71,7 +72,7 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
   };
 
   const newerThan = async (since: number): Promise<Catalog> => {
-    if (cached && Date.parse(cached.refreshedAt) > since) return cached;
+    if (cached && isUsable(cached, since)) return cached;
     pending ??= refresh(since).finally(() => {
       pending = undefined;
     });

@@ -8,6 +8,7 @@ import { exceededLimit, toFailure } from './failures.ts';
 import {
   type Contact,
   contactModelSchema,
+  contactPageSchema,
   contactSchema,
   customFieldSchema,
   type TagResult,
@@ -26,7 +27,14 @@ type Labelled = z.infer<typeof customFieldSchema>;
 export interface InfusionsoftClient {
   /** Creates the contact, or updates the one with the same email (`duplicate_option: Email`). */
   upsertContact(body: ContactBody): Promise<Contact>;
-  /** Changes the given values of a contact and leaves the others. */
+  /** Creates a contact, whatever there is already: for a throwaway one. */
+  createContact(body: ContactBody): Promise<Contact>;
+  /** A contact with its custom fields. */
+  readContact(contactId: number): Promise<Contact>;
+  /** Contacts with an email, in any of their slots, with their custom fields. May not know one that was made a moment ago. */
+  findContactsByEmail(email: string): Promise<Contact[]>;
+  findContactsByName(name: { given_name: string; family_name: string }): Promise<Contact[]>;
+  /** Changes the given values of a contact and leaves the others, apart from array items: see `learn-arrays.ts`. */
   updateContact(contactId: number, body: ContactBody): Promise<Contact>;
   deleteContact(contactId: number): Promise<void>;
   /** Puts tags on a contact. Each has a result of its own: an answer of 200 is not yet a success. */
@@ -48,6 +56,8 @@ export interface ClientOptions {
   /** Epoch milliseconds. */
   now?: () => number;
 }
+
+const WITH_CUSTOM_FIELDS = { optional_properties: 'custom_fields' };
 
 /** Retries inside one invocation; after that the message's next delivery is the retry. */
 const RETRIES = 2;
@@ -101,6 +111,10 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
       await client.delete(path, { searchParams });
     });
 
+  const search = async (searchParams: Record<string, string>): Promise<Contact[]> =>
+    (await call((http) => http.get(endpoints.contacts.path, { searchParams }).json(contactPageSchema)))
+      .contacts;
+
   return {
     upsertContact: async (body) => {
       const upsert = { ...body, duplicate_option: 'Email' };
@@ -111,6 +125,13 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
         throw new Retryable(error.message, { cause: error.cause, afterMs: PERHAPS_CREATED_MS });
       }
     },
+    createContact: (body) => send('post', endpoints.contacts, body, contactSchema, once),
+    readContact: (contactId) =>
+      call((http) =>
+        http.get(endpoints.contact(contactId).path, { searchParams: WITH_CUSTOM_FIELDS }).json(contactSchema),
+      ),
+    findContactsByEmail: (email) => search({ email, ...WITH_CUSTOM_FIELDS }),
+    findContactsByName: (name) => search(name),
     updateContact: (contactId, body) => send('patch', endpoints.contact(contactId), body, contactSchema),
     deleteContact: (contactId) => remove(endpoints.contact(contactId)),
     applyTags: (contactId, tagIds) =>

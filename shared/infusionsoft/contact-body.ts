@@ -8,9 +8,9 @@ export interface ContactBody {
   time_zone?: string;
   preferred_locale?: string;
   opt_in_reason?: string;
-  email_addresses?: { field: 'EMAIL1'; email: string }[];
-  phone_numbers?: { field: 'PHONE1'; number: string }[];
-  custom_fields?: { id: number; content: string }[];
+  email_addresses?: { field: string; email?: string | null | undefined }[];
+  phone_numbers?: { field: string; number?: string | null | undefined }[];
+  custom_fields?: { id: number; content: unknown }[];
 }
 
 const CUSTOM_FIELD = 'custom_fields.';

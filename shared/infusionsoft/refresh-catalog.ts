@@ -1,6 +1,9 @@
+import { Rejected } from '../sync/errors.ts';
 import { type Mapping, managedTags } from '../user/define-mapping.ts';
-import { type Catalog, catalogKey } from './catalog.ts';
+import { type ArrayMode, type Catalog, catalogKey, knowsArrays } from './catalog.ts';
 import type { InfusionsoftClient } from './client.ts';
+import { NotFound } from './failures.ts';
+import { learnArrays } from './learn-arrays.ts';
 
 /** Pages of tags that are read at most: `next` has been seen never to end (v1). 100 pages hold 100,000 tags. */
 const MAX_PAGES = 100;
@@ -10,12 +13,14 @@ const MAX_PAGES = 100;
  * caller at a time may do this, since two would create everything twice: see `catalog-source.ts`.
  *
  * @param now epoch milliseconds.
+ * @param previous the catalog so far: what it knows of the arrays is kept as long as that is valid.
  * @throws Rejected or Retryable, as the client does. What was created by then is found by the next refresh.
  */
 export async function refreshCatalog(
   client: InfusionsoftClient,
   mapping: Mapping,
   now: number,
+  previous?: Catalog,
 ): Promise<Catalog> {
   const allTags = idsByName(await listAllTags(client));
   const fields = await client.listCustomFields();
@@ -35,7 +40,27 @@ export async function refreshCatalog(
     const key = catalogKey(label);
     customFields[key] = allFields.get(key) ?? (await client.createCustomField(label, type)).id;
   }
-  return { tags, customFields, refreshedAt: new Date(now).toISOString() };
+  const catalog = { tags, customFields, refreshedAt: new Date(now).toISOString() };
+  if (previous && knowsArrays(previous, now)) return { ...catalog, arrays: previous.arrays };
+  const texts = Object.entries(mapping.customFields).filter(([, { type }]) => type === 'Text');
+  const mode = await tryToLearn(
+    client,
+    texts.map(([label]) => customFields[catalogKey(label)] ?? 0),
+  );
+  return { ...catalog, arrays: { ...(mode && { mode }), learnedAt: catalog.refreshedAt } };
+}
+
+/** An account that does not let the experiment be made is written to with care: whole arrays are read and sent. */
+async function tryToLearn(
+  client: InfusionsoftClient,
+  customFieldIds: readonly number[],
+): Promise<ArrayMode | undefined> {
+  try {
+    return await learnArrays(client, customFieldIds);
+  } catch (error) {
+    if (error instanceof Rejected || error instanceof NotFound) return undefined;
+    throw error;
+  }
 }
 
 /** Stops on an empty page, on one that was seen before, and at a bound; a page may be shorter than it could be. */

@@ -2,9 +2,22 @@ import * as z from 'zod';
 
 const id = z.int().positive();
 
+/** An address of a contact. Other properties, as the type of a phone number, go back as they came. */
+const emailSchema = z.looseObject({ field: z.string(), email: z.string().nullish() });
+const phoneSchema = z.looseObject({ field: z.string(), number: z.string().nullish() });
+const fieldValueSchema = z.looseObject({ id, content: z.unknown() });
+
 /** The parts of a contact that the sync reads. `tag_ids` is missing where the contact has none. */
-export const contactSchema = z.object({ id, tag_ids: z.array(id).nullish() });
+export const contactSchema = z.object({
+  id,
+  tag_ids: z.array(id).nullish(),
+  email_addresses: z.array(emailSchema).nullish(),
+  phone_numbers: z.array(phoneSchema).nullish(),
+  /** Only where the request asked for them. */
+  custom_fields: z.array(fieldValueSchema).nullish(),
+});
 export type Contact = z.infer<typeof contactSchema>;
+export const contactPageSchema = z.object({ contacts: z.array(contactSchema) });
 
 export const tagSchema = z.object({ id, name: z.string() });
 export const tagPageSchema = z.object({ tags: z.array(tagSchema) });

@@ -10,15 +10,26 @@ export interface UserTable {
   /** The user as stored now (a consistent read), or undefined where there is none. */
   read(userId: string): Promise<{ user: User; warnings: Warning[] } | undefined>;
   /**
-   * Stores what the sync knows of the user's contact. Writes the `crm` map and nothing else.
-   * @returns false when the user is gone: an update must not bring a deleted user back.
+   * Stores what the sync knows of the user's contact, over the revision that was read. Writes the `crm` map and nothing else.
+   * @returns `gone` when the user is (an update must not bring a deleted user back), `conflict` when somebody else has written.
    */
-  writeCrm(userId: string, crm: CrmState): Promise<boolean>;
+  writeCrm(userId: string, crm: CrmState, over: number | undefined): Promise<'stored' | 'gone' | 'conflict'>;
 }
 
 /** The user table over DynamoDB. */
 export function userTable(client: DynamoDBClient, tableName: string): UserTable {
   const key = (userId: string) => ({ userId: { S: userId } });
+  const exists = async (userId: string): Promise<boolean> => {
+    const { Item } = await client.send(
+      new GetItemCommand({
+        TableName: tableName,
+        Key: key(userId),
+        ConsistentRead: true,
+        ProjectionExpression: 'userId',
+      }),
+    );
+    return Item !== undefined;
+  };
   return {
     async read(userId) {
       const { Item } = await client.send(
@@ -26,17 +37,26 @@ export function userTable(client: DynamoDBClient, tableName: string): UserTable 
       );
       return Item && readUser(unmarshallItem(Item));
     },
-    writeCrm: (userId, crm) =>
-      whenConditionHolds(() =>
+    async writeCrm(userId, crm, over) {
+      const revision = (over ?? 0) + 1;
+      const stored = await whenConditionHolds(() =>
         client.send(
           new UpdateItemCommand({
             TableName: tableName,
             Key: key(userId),
             UpdateExpression: 'SET crm = :crm',
-            ConditionExpression: 'attribute_exists(userId)',
-            ExpressionAttributeValues: marshall({ ':crm': crm }, { removeUndefinedValues: true }),
+            ConditionExpression: `attribute_exists(userId) AND ${
+              over === undefined ? 'attribute_not_exists(crm.revision)' : 'crm.revision = :over'
+            }`,
+            ExpressionAttributeValues: marshall(
+              { ':crm': { ...crm, revision }, ...(over !== undefined && { ':over': over }) },
+              { removeUndefinedValues: true },
+            ),
           }),
         ),
-      ),
+      );
+      if (stored) return 'stored';
+      return (await exists(userId)) ? 'conflict' : 'gone';
+    },
   };
 }

@@ -17,6 +17,8 @@ export type RejectionReason =
   | 'no-usable-email'
   | 'refused-by-crm'
   | 'tag-not-permitted'
+  | 'email-of-another-user'
+  | 'contact-of-another-user'
   | 'not-a-user'
   | 'unreadable-message';
 
@@ -28,10 +30,17 @@ export class Rejected extends Error {
   readonly errorId: string = randomUUID();
   /** Status of the CRM's answer, if the CRM refused. */
   readonly status: number | undefined;
+  /** The user who has what this one would need. */
+  readonly otherUserId: string | undefined;
 
-  constructor(reason: RejectionReason, message: string, options: { status?: number; cause?: unknown } = {}) {
+  constructor(
+    reason: RejectionReason,
+    message: string,
+    options: { status?: number; otherUserId?: string; cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause });
     this.reason = reason;
     this.status = options.status;
+    this.otherUserId = options.otherUserId;
   }
 }

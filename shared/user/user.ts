@@ -19,7 +19,17 @@ const crmStateSchema = z.object({
   /** When the contact was last made to match, in ISO 8601. */
   syncedAt: maybe(z.iso.datetime()),
   /** Why the CRM refused this user for good, until a sync succeeds. */
-  rejection: maybe(z.object({ reason: z.string(), errorId: z.string(), at: z.iso.datetime() })),
+  rejection: maybe(
+    z.object({
+      reason: z.string(),
+      errorId: z.string(),
+      at: z.iso.datetime(),
+      /** The user who has what this one would need. */
+      otherUserId: maybe(z.string()),
+    }),
+  ),
+  /** Counts the write-backs, so that no two undo each other. */
+  revision: maybe(z.int().nonnegative()),
 });
 
 /**

@@ -15,7 +15,7 @@ export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
 
   const create = (changes: Changes): StoredContact => {
     const contact = store.create(changes, now());
-    foreign.whole(store, contact);
+    foreign.made(store, contact);
     statistics.count('contactsCreated');
     return contact;
   };
@@ -80,6 +80,7 @@ export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
     const contact = store.contacts.get(Number(context.req.param('id')));
     if (!contact) return notFound(context);
     store.contacts.delete(contact.id);
+    foreign.removed(contact.id);
     statistics.count('contactsDeleted');
     return context.body(null, 204);
   });

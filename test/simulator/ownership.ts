@@ -22,6 +22,7 @@ type Snapshot = ReadonlyMap<string, string>;
 /** Watches writes and keeps those that touch what the program does not own. Without ownership nothing is foreign. */
 export class ForeignWrites {
   readonly found: ForeignWrite[] = [];
+  readonly #made = new Set<number>();
   #owned: Ownership | undefined;
 
   declare(owned: Ownership): void {
@@ -36,9 +37,17 @@ export class ForeignWrites {
     return result;
   }
 
-  /** Notes a contact that a write has just made, or is about to remove. */
-  whole(store: ContactStore, contact: StoredContact): void {
+  /** Notes a contact that a program has just made. */
+  made(store: ContactStore, contact: StoredContact): void {
+    this.#made.add(contact.id);
     this.#compare(contact.id, new Map(), snapshot(store, contact));
+  }
+
+  /** Notes a contact that a program has removed. What programs have made was theirs, whole: nothing of it was foreign. */
+  removed(contactId: number): void {
+    if (!this.#made.has(contactId)) return;
+    const others = this.found.filter((found) => found.contactId !== contactId);
+    this.found.splice(0, this.found.length, ...others);
   }
 
   /** Notes a tag or a custom field that a program has created. */

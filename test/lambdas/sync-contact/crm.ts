@@ -1,11 +1,14 @@
+import ky from 'ky';
 import { catalogSource } from '../../../shared/infusionsoft/catalog-source.ts';
 import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
+import type { Claim, ClaimStore } from '../../../shared/store/claim-store.ts';
 import type { StoredLedger, SyncTable } from '../../../shared/store/sync-table.ts';
 import type { UserTable } from '../../../shared/store/user-table.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import { readUser } from '../../../shared/user/read-user.ts';
-import type { User } from '../../../shared/user/user.ts';
+import type { CrmState, User } from '../../../shared/user/user.ts';
 import { simulatorClient } from '../../demo/simulator-client.ts';
+import type { PreloadedContact } from '../../simulator/admin-routes.ts';
 import { DEFAULT_TOKEN, type SimulatorOptions } from '../../simulator/simulator.ts';
 import { startSimulator } from '../../simulator/start-simulator.ts';
 
@@ -23,14 +26,33 @@ export async function startCrm(options: SimulatorOptions = {}) {
   };
   const table = memorySyncTable();
   const client = infusionsoftClient({ url, fetch: identified });
-  const catalog = catalogSource({
-    table,
+  const environment = (owner: string) =>
+    catalogSource({ table, client, mapping, owner, deadline: () => Date.now() + 60_000 });
+  const catalog = environment('test');
+  const admin = simulatorClient(url);
+  /** Requests that some work costs, by route, without those of the catalog. */
+  const requestsOf = async (work: () => Promise<unknown>): Promise<Record<string, number>> => {
+    await catalog.current();
+    const before = (await admin.stats()).requests;
+    await work();
+    const after = Object.entries((await admin.stats()).requests);
+    const cost = after.map(([route, count]): [string, number] => [route, count - (before[route] ?? 0)]);
+    return Object.fromEntries(cost.filter(([, count]) => count > 0));
+  };
+  return {
+    url,
+    stop,
     client,
-    mapping,
-    owner: 'test',
-    deadline: () => Date.now() + 60_000,
-  });
-  return { url, stop, client, catalog, table, admin: simulatorClient(url) };
+    catalog,
+    /** The catalog as another environment sees it. */
+    another: () => environment('another'),
+    table,
+    admin,
+    requestsOf,
+    contacts: () => admin.contacts(),
+    preload: (...json: PreloadedContact[]) =>
+      ky.post(`${url}/_simulator/contacts`, { json }).json<{ id: number }[]>(),
+  };
 }
 
 /** The sync's table in memory, with the same rules. */
@@ -69,15 +91,33 @@ export function memoryUserTable(...items: (Record<string, unknown> & { userId: s
       const item = rows.get(userId);
       return item && readUser(structuredClone(item));
     },
-    writeCrm: async (userId, crm) => {
+    writeCrm: async (userId, crm, over) => {
       const item = rows.get(userId);
-      if (!item) return false;
-      rows.set(userId, { ...item, crm: structuredClone(crm) });
-      return true;
+      if (!item) return 'gone';
+      if ((item['crm'] as CrmState | undefined)?.revision !== over) return 'conflict';
+      rows.set(userId, { ...item, crm: structuredClone({ ...crm, revision: (over ?? 0) + 1 }) });
+      return 'stored';
     },
   };
   const user = (userId: string): User => readUser(rows.get(userId) ?? {}).user;
   const edit = (userId: string, changes: Record<string, unknown>) =>
     rows.set(userId, { ...rows.get(userId), ...changes });
   return { table, rows, user, edit };
+}
+
+/** Claims in memory, with the same rules. */
+export function memoryClaimStore(): ClaimStore {
+  const items = new Map<string, Claim>();
+  return {
+    read: async (key) => structuredClone(items.get(key)),
+    write: async (key, claim, over = claim.userId) => {
+      const holder = items.get(key)?.userId;
+      if (holder !== undefined && holder !== over) return false;
+      items.set(key, claim);
+      return true;
+    },
+    release: async (key, userId) => {
+      if (items.get(key)?.userId === userId) items.delete(key);
+    },
+  };
 }

@@ -1,21 +1,14 @@
-import { Logger } from '@aws-lambda-powertools/logger';
-import type { SQSRecord } from 'aws-lambda';
 import ky from 'ky';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { processBatch } from '../../../lambdas/sync-contact/process-batch.ts';
-import type { FailureQueue } from '../../../lambdas/sync-contact/queue.ts';
 import type { Allowance, QuotaKeeper } from '../../../lambdas/sync-contact/quota-keeper.ts';
 import type { DeletionPolicy } from '../../../lambdas/sync-contact/settings.ts';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
-import type { Rejected, Retryable } from '../../../shared/sync/errors.ts';
 import { Retryable as RetryableError } from '../../../shared/sync/errors.ts';
-import type { Message } from '../../../shared/sync/message.ts';
-import { mapping } from '../../../shared/user/mapping.ts';
 import { userMessage } from '../../shared/sync/user-message.ts';
-import type { PreloadedContact, ReadableContact } from '../../simulator/admin-routes.ts';
+import type { PreloadedContact } from '../../simulator/admin-routes.ts';
+import { type ConsumerOptions, consumerOf, NOW, plentyOfQuota, record } from './consumer.ts';
 import { memoryUserTable, startCrm } from './crm.ts';
 
-const NOW = Date.parse('2026-06-15T12:00:00Z');
 const ANN = {
   userId: 'ann',
   email: 'ann@example.com',
@@ -32,80 +25,13 @@ beforeEach(async () => {
 });
 afterEach(() => crm.stop());
 
-let delivered = 0;
-function record(
-  body: Message | string,
-  group = 'userId' in (body as object) ? (body as { userId: string }).userId : 'x',
-) {
-  delivered++;
-  return {
-    messageId: `m${delivered}`,
-    receiptHandle: `r${delivered}`,
-    body: typeof body === 'string' ? body : JSON.stringify(body),
-    attributes: { MessageGroupId: group, ApproximateReceiveCount: '1' },
-  } as SQSRecord;
-}
-
-const plentyOfQuota: QuotaKeeper = {
-  open: async () => ({ pause: undefined, backfillPausedUntil: undefined }),
-  close: async () => {},
+const consumer = (users: ReturnType<typeof memoryUserTable>, options: ConsumerOptions = {}) =>
+  consumerOf(crm, users, options);
+const { contacts, preload, requestsOf } = {
+  contacts: () => crm.contacts(),
+  preload: (...json: PreloadedContact[]) => crm.preload(...json),
+  requestsOf: (work: () => Promise<unknown>) => crm.requestsOf(work),
 };
-
-function consumer(
-  users: ReturnType<typeof memoryUserTable>,
-  {
-    client = crm.client,
-    deletionPolicy = 'mark',
-    now = () => NOW,
-    quota = plentyOfQuota,
-  }: {
-    client?: InfusionsoftClient;
-    deletionPolicy?: DeletionPolicy;
-    now?: () => number;
-    quota?: QuotaKeeper;
-  } = {},
-) {
-  const rejected: { record: SQSRecord; error: Rejected }[] = [];
-  const postponed: { records: readonly SQSRecord[]; error: Retryable }[] = [];
-  const outcomes: string[] = [];
-  const queue: FailureQueue = {
-    postpone: async (records, error) => void postponed.push({ records, error }),
-    reject: async (record, error) => void rejected.push({ record, error }),
-  };
-  const receive = async (...records: SQSRecord[]) =>
-    (
-      await processBatch(records, {
-        client,
-        catalog: crm.catalog,
-        users: users.table,
-        mapping,
-        deletionPolicy,
-        now,
-        logger: new Logger({ logLevel: 'SILENT' }),
-        count: (outcome) => outcomes.push(outcome),
-        queue,
-        quota,
-      })
-    ).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
-  return { receive, rejected, postponed, outcomes, queue };
-}
-
-const contacts = () => ky.get(`${crm.url}/_simulator/contacts`).json<ReadableContact[]>();
-const preload = (...json: PreloadedContact[]) =>
-  ky.post(`${crm.url}/_simulator/contacts`, { json }).json<{ id: number }[]>();
-
-/** Requests that some work costs, by route, without those of the catalog. */
-async function requestsOf(work: () => Promise<unknown>): Promise<Record<string, number>> {
-  await crm.catalog.current();
-  const before = (await crm.admin.stats()).requests;
-  await work();
-  const after = (await crm.admin.stats()).requests;
-  const cost = Object.entries(after).map(([route, count]): [string, number] => [
-    route,
-    count - (before[route] ?? 0),
-  ]);
-  return Object.fromEntries(cost.filter(([, count]) => count > 0));
-}
 
 describe('a new user', () => {
   it('becomes a contact with its tags, in two requests, and the table knows it', async () => {
@@ -172,13 +98,23 @@ describe('a known user', () => {
 
   it('costs one request for any number of changed fields', async () => {
     const { users, receive } = await known();
-    users.edit('ann', { firstName: 'Anna', phone: '+12125550123', email: 'anna@example.com' });
+    users.edit('ann', { firstName: 'Anna', phone: '+12125550123' });
     expect(await requestsOf(() => receive(record(userMessage('ann'))))).toEqual({
       'PATCH /contacts/{id}': 1,
     });
     expect(await contacts()).toMatchObject([
-      { values: { given_name: 'Anna', 'email_addresses.EMAIL1': 'anna@example.com' } },
+      { values: { given_name: 'Anna', 'phone_numbers.PHONE1': '+12125550123' } },
     ]);
+  });
+
+  it('whose email changes costs one more: a look whether another contact has it', async () => {
+    const { users, receive } = await known();
+    users.edit('ann', { firstName: 'Anna', email: 'anna@example.com' });
+    expect(await requestsOf(() => receive(record(userMessage('ann'))))).toEqual({
+      'GET /contacts': 1,
+      'PATCH /contacts/{id}': 1,
+    });
+    expect(await contacts()).toMatchObject([{ values: { 'email_addresses.EMAIL1': 'anna@example.com' } }]);
   });
 
   it('whose value is removed loses it in the CRM too', async () => {
@@ -360,7 +296,7 @@ describe('a queue that fails', () => {
       ANN,
     );
     const upsertContact: InfusionsoftClient['upsertContact'] = async (body) => {
-      if (body.email_addresses?.[0]?.email.startsWith('cleo')) throw new RetryableError('down');
+      if (body.email_addresses?.[0]?.email?.startsWith('cleo')) throw new RetryableError('down');
       return crm.client.upsertContact(body);
     };
     const { receive, outcomes, queue } = consumer(users, { client: { ...crm.client, upsertContact } });

@@ -28,16 +28,31 @@ describe('the user table', () => {
     expect(await userTable(client, 'users').read('ann')).toBeUndefined();
   });
 
-  it('is written to in one attribute, and only where the user is still there', async () => {
-    dynamodb.on(UpdateItemCommand).resolvesOnce({}).rejectsOnce(conditionFailed);
+  it('is written to in one attribute, over what was read, and only where the user is still there', async () => {
+    dynamodb.on(UpdateItemCommand).resolvesOnce({}).resolvesOnce({}).rejects(conditionFailed);
     const table = userTable(client, 'users');
-    expect(await table.writeCrm('ann', { contactId: 5, tagIds: [1], rejection: undefined })).toBe(true);
-    expect(await table.writeCrm('ann', { contactId: 5 })).toBe(false);
-    expect(dynamodb.commandCalls(UpdateItemCommand)[0]?.args[0].input).toMatchObject({
-      UpdateExpression: 'SET crm = :crm',
-      ConditionExpression: 'attribute_exists(userId)',
-      ExpressionAttributeValues: { ':crm': { M: { contactId: { N: '5' }, tagIds: { L: [{ N: '1' }] } } } },
-    });
+    expect(await table.writeCrm('ann', { contactId: 5, rejection: undefined }, undefined)).toBe('stored');
+    expect(await table.writeCrm('ann', { contactId: 5 }, 1)).toBe('stored');
+    dynamodb
+      .on(GetItemCommand)
+      .resolvesOnce({})
+      .resolvesOnce({ Item: { userId: { S: 'ann' } } });
+    expect(await table.writeCrm('ann', { contactId: 5 }, 1)).toBe('gone');
+    expect(await table.writeCrm('ann', { contactId: 5 }, 1)).toBe('conflict');
+    const inputs = dynamodb.commandCalls(UpdateItemCommand).map(({ args }) => args[0].input);
+    expect(inputs).toMatchObject([
+      {
+        UpdateExpression: 'SET crm = :crm',
+        ConditionExpression: 'attribute_exists(userId) AND attribute_not_exists(crm.revision)',
+        ExpressionAttributeValues: { ':crm': { M: { contactId: { N: '5' }, revision: { N: '1' } } } },
+      },
+      {
+        ConditionExpression: 'attribute_exists(userId) AND crm.revision = :over',
+        ExpressionAttributeValues: { ':crm': { M: { revision: { N: '2' } } }, ':over': { N: '1' } },
+      },
+      {},
+      {},
+    ]);
   });
 });
 

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import type { ClaimStore } from '../../shared/store/claim-store.ts';
+import type { UserTable } from '../../shared/store/user-table.ts';
+import { desiredState } from '../../shared/sync/desired-state.ts';
+import { Rejected, Retryable } from '../../shared/sync/errors.ts';
+import type { Mapping } from '../../shared/user/define-mapping.ts';
+import { InvalidUserError } from '../../shared/user/read-user.ts';
+import type { User } from '../../shared/user/user.ts';
+
+/** Keeps two users from sharing an email or a contact: they would overwrite each other for ever. */
+export interface Claims {
+  /** @throws Rejected that names the user who has the email. */
+  email(email: string, userId: string): Promise<void>;
+  /** @throws Rejected that names the user who has the contact; Retryable while that of a deleted user is being treated. */
+  contact(contactId: number, userId: string): Promise<void>;
+  /**
+   * Treats the contact of a deleted user, unless it belongs to another by now.
+   * @returns whether it was treated.
+   */
+  retire(contactId: number, userId: string, treat: () => Promise<void>): Promise<boolean>;
+}
+
+export interface ClaimsOptions {
+  store: ClaimStore;
+  users: UserTable;
+  mapping: Mapping;
+  /** Epoch milliseconds. */
+  now: () => number;
+}
+
+/** Longer than an invocation may run, in milliseconds. */
+const RETIRING_MS = 150_000;
+/** How soon to look again for the end of it, in milliseconds. */
+const LOOK_AGAIN_MS = 5000;
+
+/** A hash, so that the sync's table holds no address. */
+const emailKey = (email: string): string =>
+  `email#${createHash('sha256').update(email.toLowerCase()).digest('base64url')}`;
+const contactKey = (contactId: number): string => `contact#${contactId}`;
+
+/** Claims that need no cleaning up: one counts only as long as the table of users bears it out. */
+export function claims({ store, users, mapping, now }: ClaimsOptions): Claims {
+  const rowOf = async (userId: string): Promise<User | undefined> => {
+    try {
+      return (await users.read(userId))?.user;
+    } catch (error) {
+      if (error instanceof InvalidUserError) return undefined;
+      throw error;
+    }
+  };
+  /** @returns the user who holds it in truth, or undefined once it is ours. */
+  const take = async (
+    key: string,
+    userId: string,
+    isBorneOut: (holder: User) => boolean,
+  ): Promise<string | undefined> => {
+    if (await store.write(key, { userId })) return undefined;
+    const claim = await store.read(key);
+    if (claim && (claim.retiringUntil ?? 0) > now())
+      throw new Retryable('The contact of a deleted user is being treated', { afterMs: LOOK_AGAIN_MS });
+    const holder = claim && (await rowOf(claim.userId));
+    if (claim && holder && isBorneOut(holder)) return claim.userId;
+    if (await store.write(key, { userId }, claim?.userId)) return undefined;
+    throw new Retryable('Another user took it at the same moment', { afterMs: LOOK_AGAIN_MS });
+  };
+  return {
+    async email(email, userId) {
+      const hasIt = (holder: User) =>
+        desiredState(mapping, holder, now()).fields.EMAIL1?.toLowerCase() === email.toLowerCase();
+      const otherUserId = await take(emailKey(email), userId, hasIt);
+      if (otherUserId === undefined) return;
+      throw new Rejected('email-of-another-user', `User ${otherUserId} has the same email`, { otherUserId });
+    },
+    async contact(contactId, userId) {
+      const otherUserId = await take(
+        contactKey(contactId),
+        userId,
+        (holder) => holder.crm?.contactId === contactId,
+      );
+      if (otherUserId === undefined) return;
+      throw new Rejected('contact-of-another-user', `Contact ${contactId} is that of user ${otherUserId}`, {
+        otherUserId,
+      });
+    },
+    async retire(contactId, userId, treat) {
+      const key = contactKey(contactId);
+      if (!(await store.write(key, { userId, retiringUntil: now() + RETIRING_MS }))) return false;
+      await treat();
+      await store.release(key, userId);
+      return true;
+    },
+  };
+}

@@ -1,0 +1,62 @@
+import {
+  DeleteItemCommand,
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { marshall } from '@aws-sdk/util-dynamodb';
+import * as z from 'zod';
+import { unmarshallItem } from './unmarshall-item.ts';
+import { whenConditionHolds } from './when-condition-holds.ts';
+
+const claimSchema = z.object({
+  userId: z.string(),
+  /** Until when the contact of a deleted user is being treated, in epoch milliseconds. */
+  retiringUntil: z.number().optional(),
+});
+export type Claim = z.infer<typeof claimSchema>;
+
+/** Which user has which email and which contact: items of the sync's table, each held by one user. */
+export interface ClaimStore {
+  read(key: string): Promise<Claim | undefined>;
+  /** Writes a claim where there is none, or over that of `over`. @returns whether it was written. */
+  write(key: string, claim: Claim, over?: string): Promise<boolean>;
+  /** Gives a claim up; one that somebody else has taken over is left to them. */
+  release(key: string, userId: string): Promise<void>;
+}
+
+/** Claims over DynamoDB. */
+export function claimStore(client: DynamoDBClient, TableName: string): ClaimStore {
+  const Key = (key: string) => ({ id: { S: key } });
+  return {
+    async read(key) {
+      const { Item } = await client.send(
+        new GetItemCommand({ TableName, Key: Key(key), ConsistentRead: true }),
+      );
+      return Item && claimSchema.parse(unmarshallItem(Item));
+    },
+    write: (key, claim, over = claim.userId) =>
+      whenConditionHolds(() =>
+        client.send(
+          new PutItemCommand({
+            TableName,
+            Item: { ...Key(key), ...marshall(claim, { removeUndefinedValues: true }) },
+            ConditionExpression: 'attribute_not_exists(id) OR userId = :over',
+            ExpressionAttributeValues: marshall({ ':over': over }),
+          }),
+        ),
+      ),
+    async release(key, userId) {
+      await whenConditionHolds(() =>
+        client.send(
+          new DeleteItemCommand({
+            TableName,
+            Key: Key(key),
+            ConditionExpression: 'userId = :userId',
+            ExpressionAttributeValues: marshall({ ':userId': userId }),
+          }),
+        ),
+      );
+    },
+  };
+}

@@ -1,0 +1,87 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import type { SQSRecord } from 'aws-lambda';
+import { claims } from '../../../lambdas/sync-contact/claims.ts';
+import { processBatch } from '../../../lambdas/sync-contact/process-batch.ts';
+import type { FailureQueue } from '../../../lambdas/sync-contact/queue.ts';
+import type { QuotaKeeper } from '../../../lambdas/sync-contact/quota-keeper.ts';
+import type { DeletionPolicy } from '../../../lambdas/sync-contact/settings.ts';
+import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
+import type { ClaimStore } from '../../../shared/store/claim-store.ts';
+import type { Rejected, Retryable } from '../../../shared/sync/errors.ts';
+import type { Message } from '../../../shared/sync/message.ts';
+import { mapping } from '../../../shared/user/mapping.ts';
+import { memoryClaimStore, type memoryUserTable, type startCrm } from './crm.ts';
+
+export const NOW = Date.parse('2026-06-15T12:00:00Z');
+
+let delivered = 0;
+/** A message as the queue delivers it. */
+export function record(
+  body: Message | string,
+  group = 'userId' in (body as object) ? (body as { userId: string }).userId : 'x',
+) {
+  delivered++;
+  return {
+    messageId: `m${delivered}`,
+    receiptHandle: `r${delivered}`,
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+    attributes: { MessageGroupId: group, ApproximateReceiveCount: '1' },
+  } as SQSRecord;
+}
+
+export const plentyOfQuota: QuotaKeeper = {
+  open: async () => ({ pause: undefined, backfillPausedUntil: undefined }),
+  close: async () => {},
+};
+
+/** Consumers of the same users share their claims. */
+const stores = new WeakMap<object, ClaimStore>();
+function claimsOf(users: object): ClaimStore {
+  const store = stores.get(users) ?? memoryClaimStore();
+  stores.set(users, store);
+  return store;
+}
+
+export interface ConsumerOptions {
+  client?: InfusionsoftClient;
+  deletionPolicy?: DeletionPolicy;
+  now?: () => number;
+  quota?: QuotaKeeper;
+}
+
+/** One environment of sync-contact, with its queue in memory. */
+export function consumerOf(
+  crm: Awaited<ReturnType<typeof startCrm>>,
+  users: ReturnType<typeof memoryUserTable>,
+  {
+    client = crm.client,
+    deletionPolicy = 'mark',
+    now = () => NOW,
+    quota = plentyOfQuota,
+  }: ConsumerOptions = {},
+) {
+  const rejected: { record: SQSRecord; error: Rejected }[] = [];
+  const postponed: { records: readonly SQSRecord[]; error: Retryable }[] = [];
+  const outcomes: string[] = [];
+  const queue: FailureQueue = {
+    postpone: async (records, error) => void postponed.push({ records, error }),
+    reject: async (record, error) => void rejected.push({ record, error }),
+  };
+  const receive = async (...records: SQSRecord[]) =>
+    (
+      await processBatch(records, {
+        client,
+        catalog: crm.catalog,
+        users: users.table,
+        claims: claims({ store: claimsOf(users), users: users.table, mapping, now }),
+        mapping,
+        deletionPolicy,
+        now,
+        logger: new Logger({ logLevel: 'SILENT' }),
+        count: (outcome) => outcomes.push(outcome),
+        queue,
+        quota,
+      })
+    ).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
+  return { receive, rejected, postponed, outcomes, queue };
+}
