@@ -31,6 +31,10 @@ export interface CloudServices {
   assets: ReadonlyMap<string, string>;
   /** Environment variables that an SDK client needs to find this cloud. */
   environment: Readonly<Record<string, string>>;
+  /** The same, for the functions of the stack. */
+  functionEnvironment: Readonly<Record<string, string>>;
+  /** How long a received message is hidden, in seconds, in place of what the template says. */
+  visibilityTimeoutSeconds: number | undefined;
   /** Values that take the place of the template's for secrets (by logical id or name) and function variables (by name). */
   overrides: { secret(...keys: string[]): string | undefined; variable(name: string): string | undefined };
   log(entry: { functionName: string; line: string }): void;

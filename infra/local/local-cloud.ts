@@ -23,6 +23,13 @@ export interface LocalCloudOptions {
    * enabled after them, so they are in no stream: as when a stack is deployed onto a table in use.
    */
   existingItems?: Readonly<Record<string, Items>>;
+  /**
+   * How long a received message is hidden, in seconds, in place of the template's: for a run that cannot wait so long for what a
+   * killed environment held. Then a message can come twice.
+   */
+  visibilityTimeoutSeconds?: number;
+  /** Environment variables with which functions find the cloud, made from its own: to put something in between. */
+  functionEnvironment?: (environment: Readonly<Record<string, string>>) => Promise<Record<string, string>>;
   /** Times this, `Wait` states of state machines last: for a system whose speed is scaled. 1 by default. */
   waitScale?: number;
   /** Told each line that a function writes, and each error of an invocation. */
@@ -55,8 +62,11 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
   });
   const overrides = new Overrides(options.secrets ?? {}, options.variables ?? {});
   const existingItems = new ExistingItems(options.existingItems ?? {});
+  const { visibilityTimeoutSeconds, functionEnvironment } = options;
   const services: CloudServices = {
     ...emulators,
+    visibilityTimeoutSeconds,
+    functionEnvironment: (await functionEnvironment?.(emulators.environment)) ?? emulators.environment,
     region: stack.region,
     assets: stack.assets,
     overrides,

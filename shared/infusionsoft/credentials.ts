@@ -27,8 +27,12 @@ const SECOND_MS = 1000;
 const MAX_AGE_MS = 300 * SECOND_MS;
 /** Least time between two looks at a secret that holds nothing usable. */
 const LOOK_AGAIN_MS = 5 * SECOND_MS;
-/** How long a refused header is not sent again: a gateway's mistake must not lock the sync out until the next rotation. */
-const REFUSED_MS = 300 * SECOND_MS;
+/**
+ * How long a refused header is not sent again: at first, and twice as long each time, up to the most. A gateway's mistake must not
+ * lock the sync out until the next rotation, and a revoked key must not be tried all the time.
+ */
+const FIRST_REFUSAL_MS = 10 * SECOND_MS;
+const MAX_REFUSAL_MS = 300 * SECOND_MS;
 
 /**
  * Credentials from Secrets Manager: the current version, or the pending one where that is the only one with a token that
@@ -47,11 +51,11 @@ export function secretCredentials(
   let known: { secret: CrmSecret; readAt: number } | undefined;
   let looking: Promise<CrmSecret> | undefined;
   let failedAt = Number.NEGATIVE_INFINITY;
-  const refusedAt = new Map<string, number>();
+  const refusals = new Map<string, { times: number; until: number }>();
 
   const isUsable = (secret: CrmSecret): boolean =>
     (secret.kind !== 'oauth' || Date.parse(secret.expiresAt) > now()) &&
-    now() - (refusedAt.get(headerOf(secret)[1]) ?? Number.NEGATIVE_INFINITY) >= REFUSED_MS;
+    now() >= (refusals.get(headerOf(secret)[1])?.until ?? Number.NEGATIVE_INFINITY);
 
   const read = async (stage: 'AWSCURRENT' | 'AWSPENDING'): Promise<CrmSecret | undefined> => {
     try {
@@ -96,7 +100,13 @@ export function secretCredentials(
     current: find,
     known: atHand,
     async renew([, refused]) {
-      refusedAt.set(refused, now());
+      const { times = 0, until = 0 } = refusals.get(refused) ?? {};
+      // Those who were on their way together were refused once.
+      if (now() >= until) {
+        const forMs = Math.min(MAX_REFUSAL_MS, FIRST_REFUSAL_MS * 2 ** Math.min(times, 10));
+        refusals.set(refused, { times: times + 1, until: now() + forMs });
+        known = undefined;
+      }
       try {
         return await find();
       } catch (error) {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { type AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { ConfigInput } from '../../infra/config.ts';
-import { type LocalCloud, startLocalCloud } from '../../infra/local/local-cloud.ts';
+import { type LocalCloud, type LocalCloudOptions, startLocalCloud } from '../../infra/local/local-cloud.ts';
 import { synthesize } from '../../infra/synthesize.ts';
 import { type CrmSecret, headerOf, parseCrmSecret } from '../../shared/infusionsoft/crm-secret.ts';
 import { type App, appOn } from './app.ts';
@@ -30,6 +30,8 @@ export interface LocalSystemOptions {
   settings: ConfigInput;
   /** Credentials for the CRM. */
   credentials: CrmSecret;
+  /** Options of the local cloud. */
+  cloud?: Pick<LocalCloudOptions, 'visibilityTimeoutSeconds' | 'functionEnvironment'>;
   /** Users that were in the table before the stack: they are in no stream. */
   existingUsers?: readonly Record<string, AttributeValue>[];
 }
@@ -44,6 +46,7 @@ export async function startLocalSystem({
   settings,
   credentials,
   existingUsers = [],
+  cloud: cloudOptions = {},
 }: LocalSystemOptions): Promise<LocalSystem> {
   mkdirSync(DIRECTORY, { recursive: true });
   const outdir = mkdtempSync(`${DIRECTORY}assembly-`);
@@ -53,6 +56,7 @@ export async function startLocalSystem({
   const logs: string[] = [];
   const secretName = 'user-sync/crm';
   const cloud = await startLocalCloud({
+    ...cloudOptions,
     assembly: synthesize(
       { ...settings, crm: { ...settings.crm, secretName }, removalPolicy: 'destroy' },
       { outdir },

@@ -2,7 +2,7 @@ import ky from 'ky';
 import type { CrmSecret } from '../../shared/infusionsoft/crm-secret.ts';
 import { managedTags } from '../../shared/user/define-mapping.ts';
 import { mapping } from '../../shared/user/mapping.ts';
-import type { ReadableContact } from '../simulator/admin-routes.ts';
+import type { PreloadedContact, ReadableContact } from '../simulator/admin-routes.ts';
 import { DEFAULT_CLIENT, type IssuedPair } from '../simulator/oauth.ts';
 import type { Ownership } from '../simulator/ownership.ts';
 import type { Statistics } from '../simulator/statistics.ts';
@@ -45,6 +45,16 @@ export function simulatorClient(url: string) {
     set: async (what: 'faults' | 'limits' | 'oauth', json: Record<string, unknown>) => {
       await http.post(what, { json });
     },
+    /** Takes a contact away by hand. */
+    removeContact: async (id: number) => {
+      await http.delete(`contacts/${id}`);
+    },
+    /** Merges a contact into another by hand. */
+    merge: async (from: number, into: number) => {
+      await http.post('merge', { json: { from, into } });
+    },
+    addContacts: (json: readonly PreloadedContact[]) =>
+      http.post('contacts', { json }).json<{ id: number }[]>(),
     declareOwnership: async () => {
       await http.post('ownership', { json: OWNED });
     },

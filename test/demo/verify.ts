@@ -2,6 +2,7 @@ import { desiredState } from '../../shared/sync/desired-state.ts';
 import { managedFields, managedTags } from '../../shared/user/define-mapping.ts';
 import { mapping } from '../../shared/user/mapping.ts';
 import type { User } from '../../shared/user/user.ts';
+import type { ReadableContact } from '../simulator/admin-routes.ts';
 import type { ShownContact } from './crm-account.ts';
 import { type ExistingContact, HAND_MADE } from './population.ts';
 
@@ -32,6 +33,14 @@ export interface VerificationInput {
   deletedContactIds: readonly number[];
   /** Epoch milliseconds. */
   now: number;
+}
+
+/** A contact as the simulator tells it, in the words of {@link verify}. */
+export function shownOf({ id, values, customFields, tags }: ReadableContact): ShownContact {
+  const custom = Object.entries(customFields).map(
+    ([label, value]) => [`custom_fields.${label}`, value] as const,
+  );
+  return { id, values: new Map([...Object.entries(values), ...custom]), tags: new Set(tags) };
 }
 
 /** Checks every user and every hand-made thing. */

@@ -65,7 +65,7 @@ export const lambdaFunction = resourceType(properties, async (definition, contex
     ...(definition.LoggingConfig?.ApplicationLogLevel && {
       AWS_LAMBDA_LOG_LEVEL: definition.LoggingConfig.ApplicationLogLevel,
     }),
-    ...services.environment,
+    ...services.functionEnvironment,
     ...Object.fromEntries(given),
   };
   const settings = {

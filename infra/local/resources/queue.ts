@@ -31,7 +31,11 @@ const properties = z.strictObject({
 });
 
 /** `AWS::SQS::Queue`, in the SQS server. */
-export const queue = resourceType(properties, async (queue, { services, physicalName }) => {
+export const queue = resourceType(properties, async (template, { services, physicalName }) => {
+  const queue = {
+    ...template,
+    VisibilityTimeout: services.visibilityTimeoutSeconds ?? template.VisibilityTimeout,
+  };
   const fifo = queue.FifoQueue === true;
   const name = queue.QueueName ?? (fifo ? `${physicalName}.fifo` : physicalName);
   const given = Object.keys(attributes).flatMap((key) => {
@@ -44,6 +48,6 @@ export const queue = resourceType(properties, async (queue, { services, physical
     new CreateQueueCommand({ QueueName: name, Attributes: Object.fromEntries(given) }),
   );
   const arn = arnOf('sqs', services.region, name);
-  services.queues.set(arn, { url, arn, fifo, visibilityTimeoutSeconds: queue.VisibilityTimeout });
+  services.queues.set(arn, { url, arn, fifo, visibilityTimeoutSeconds: template.VisibilityTimeout });
   return { ref: url, attributes: { Arn: arn, QueueName: name, QueueUrl: url } };
 });

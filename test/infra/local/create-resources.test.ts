@@ -50,6 +50,8 @@ async function create(
     stateMachines: new Map(),
     existingItems: new ExistingItems({}),
     waitScale: 1,
+    functionEnvironment: {},
+    visibilityTimeoutSeconds: undefined,
   };
   const stack = {
     name: `stack${stacks++}`,

@@ -80,12 +80,16 @@ describe('credentials', () => {
     expect(await each.current()).toEqual(['authorization', 'Bearer t2']);
   });
 
-  it('that a gateway refused by mistake are tried again after five minutes', async () => {
-    stages = { AWSCURRENT: oauth('t1') };
+  it('that a gateway refused by mistake are tried again, later each time', async () => {
+    stages = { AWSCURRENT: '{"kind":"bearer","accessToken":"t1"}' };
     const each = credentials();
-    await each.renew(await each.current());
-    clock += 5 * MINUTE;
-    expect(await each.current()).toEqual(['authorization', 'Bearer t1']);
+    for (const seconds of [10, 20, 40, 80, 160, 300, 300]) {
+      await each.renew(await each.current());
+      clock += seconds * 1000 - 1;
+      await expect(each.current()).rejects.toThrow(Retryable);
+      clock += 5000;
+      expect(await each.current()).toEqual(['authorization', 'Bearer t1']);
+    }
   });
 
   it('that are about to expire are not sent: the secret is looked at first', async () => {

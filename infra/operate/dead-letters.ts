@@ -1,0 +1,125 @@
+import {
+  ChangeMessageVisibilityCommand,
+  DeleteMessageCommand,
+  GetQueueAttributesCommand,
+  type Message,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
+import { messageSchema } from '../../shared/sync/message.ts';
+
+/** A message that nobody could handle. */
+export interface DeadLetter {
+  messageId: string;
+  receiptHandle: string;
+  body: string;
+  group: string;
+  /** The message attribute; without one, SQS itself gave up on it, or it is none of ours. */
+  reason: string;
+  /** Undefined for one that is no message of this system. */
+  userId: string | undefined;
+  /** When it was sent, in epoch milliseconds. */
+  sentAt: number;
+}
+
+/** SQS gave up on it after too many deliveries. */
+const TOO_MANY_RECEIVES = 'too-many-receives';
+export const UNREADABLE = 'unreadable-message';
+/** How long letters are hidden while they are looked at, in seconds: they come back by themselves if this process dies. */
+const HOLD_SECONDS = 120;
+const PER_RECEIVE = 10;
+
+/** The dead letters that can be seen now. Of one user's, only the oldest can: the others come when it is gone. */
+export async function holdDeadLetters(sqs: SQSClient, QueueUrl: string): Promise<DeadLetter[]> {
+  const held = new Map<string, DeadLetter>();
+  for (;;) {
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({
+        QueueUrl,
+        MaxNumberOfMessages: PER_RECEIVE,
+        VisibilityTimeout: HOLD_SECONDS,
+        MessageAttributeNames: ['All'],
+        MessageSystemAttributeNames: ['MessageGroupId', 'SentTimestamp'],
+      }),
+    );
+    const fresh = Messages.map(deadLetterOf).filter(({ messageId }) => !held.has(messageId));
+    if (fresh.length === 0) return [...held.values()];
+    for (const letter of fresh) held.set(letter.messageId, letter);
+  }
+}
+
+/** Lets letters be seen again. */
+export async function release(
+  sqs: SQSClient,
+  QueueUrl: string,
+  letters: readonly DeadLetter[],
+): Promise<void> {
+  for (const { receiptHandle } of letters) {
+    await sqs.send(
+      new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle: receiptHandle, VisibilityTimeout: 0 }),
+    );
+  }
+}
+
+/** Puts a letter back into the queue, and takes it off the dead letters after that: in between it is in both, which does no harm. */
+export async function putBack(
+  sqs: SQSClient,
+  { body, group, messageId, receiptHandle }: DeadLetter,
+  urls: { queue: string; deadLetters: string },
+): Promise<void> {
+  await sqs.send(
+    new SendMessageCommand({
+      QueueUrl: urls.queue,
+      MessageBody: body,
+      MessageGroupId: group,
+      MessageDeduplicationId: `redrive-${messageId}-${Date.now()}`,
+    }),
+  );
+  await sqs.send(new DeleteMessageCommand({ QueueUrl: urls.deadLetters, ReceiptHandle: receiptHandle }));
+}
+
+/** How many letters there are, about, and the queue's ARN. */
+export async function describeQueue(
+  sqs: SQSClient,
+  QueueUrl: string,
+): Promise<{ messages: number; arn: string }> {
+  const { Attributes = {} } = await sqs.send(
+    new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['ApproximateNumberOfMessages', 'QueueArn'] }),
+  );
+  return {
+    messages: Number(Attributes['ApproximateNumberOfMessages'] ?? 0),
+    arn: Attributes['QueueArn'] ?? '',
+  };
+}
+
+function deadLetterOf({
+  MessageId: messageId = '',
+  ReceiptHandle: receiptHandle = '',
+  Body: body = '',
+  Attributes = {},
+  MessageAttributes = {},
+}: Message): DeadLetter {
+  const userId = userIdOf(body);
+  return {
+    messageId,
+    receiptHandle,
+    body,
+    group: Attributes.MessageGroupId ?? messageId,
+    reason:
+      userId === undefined ? UNREADABLE : (MessageAttributes['reason']?.StringValue ?? TOO_MANY_RECEIVES),
+    userId,
+    sentAt: Number(Attributes.SentTimestamp ?? 0),
+  };
+}
+
+/** The user of a message, `catalog` for one about that, or undefined where it is no message of this system. */
+function userIdOf(body: string): string | undefined {
+  try {
+    const message = messageSchema.safeParse(JSON.parse(body)).data;
+    return message && ('userId' in message ? message.userId : 'catalog');
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,157 @@
+import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import type { UserMessage } from '../../shared/sync/message.ts';
+import { messageGroupOf } from '../../shared/sync/message-group.ts';
+import type { SimulatedSystem } from '../demo/simulated-system.ts';
+import type { FaultKind } from '../simulator/faults.ts';
+import type { ThrottlingProxy } from './throttling-proxy.ts';
+import type { World } from './world.ts';
+
+export interface ChaosContext {
+  world: World;
+  running: SimulatedSystem;
+  proxy: ThrottlingProxy;
+  sqs: SQSClient;
+  counts: { killed: number; duplicates: number };
+}
+
+type Action = (context: ChaosContext) => Promise<void>;
+
+const someUser = ({ world }: ChaosContext) => world.pick([...world.users.values()]);
+
+const edit: Action = async (context) => {
+  const { world, running } = context;
+  const user = someUser(context);
+  if (!user) return;
+  const changes = world.edit(user);
+  if (changes.email === 'no email') world.withoutEmail.add(user.userId);
+  world.users.set(user.userId, { ...user, ...changes });
+  world.changes++;
+  await running.system.app.edit(user.userId, changes);
+};
+
+/** Messages come again, and late: also that of a deletion long past. */
+const duplicate: Action = async ({ world, running, sqs, counts }) => {
+  const userId = world.pick([...world.users.keys()]);
+  if (!userId) return;
+  const cause = world.pick(['changed', 'created', 'backfill', 'deleted'] as const) ?? 'changed';
+  const message: UserMessage = {
+    version: 1,
+    kind: 'user',
+    userId,
+    cause,
+    changedAt: new Date(0).toISOString(),
+    fields: [],
+    tagsAdded: [],
+    tagsRemoved: [],
+  };
+  counts.duplicates++;
+  await sqs.send(
+    new SendMessageCommand({
+      QueueUrl: running.system.cloud.outputs['QueueUrl'] ?? '',
+      MessageBody: JSON.stringify(message),
+      MessageGroupId: messageGroupOf(userId),
+      MessageDeduplicationId: `chaos-${counts.duplicates}`,
+    }),
+  );
+};
+
+const KINDS: readonly FaultKind[] = [
+  'server-error',
+  'unavailable',
+  'html',
+  'truncated',
+  'empty',
+  'hang',
+  'reset',
+  'spike',
+  'unauthorized',
+  'slow',
+];
+
+/** What can happen, by name, and how often in a hundred. */
+export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: Action]>> = {
+  edit: [54, edit],
+  burst: [
+    4,
+    async (context) => {
+      for (let time = 0; time < 5; time++) await edit(context);
+    },
+  ],
+  create: [
+    10,
+    async ({ world, running }) => {
+      const user = world.newcomer();
+      if (!user) return;
+      world.users.set(user.userId, user);
+      world.changes++;
+      await running.system.app.signUp(user);
+    },
+  ],
+  delete: [
+    4,
+    async (context) => {
+      const user = someUser(context);
+      if (!user) return;
+      context.world.users.delete(user.userId);
+      context.world.changes++;
+      await context.running.system.app.remove(user.userId);
+    },
+  ],
+  recreate: [
+    3,
+    async (context) => {
+      const { world, running } = context;
+      const user = someUser(context);
+      if (!user) return;
+      world.changes += 2;
+      await running.system.app.remove(user.userId);
+      const again = { ...user, firstName: `${user.firstName} Again` };
+      world.users.set(user.userId, again);
+      await running.system.app.signUp(again);
+    },
+  ],
+  duplicate: [6, duplicate],
+  kill: [
+    5,
+    async ({ running, counts, world }) => {
+      const { outputs } = running.system.cloud;
+      const name = outputs[world.random() < 0.8 ? 'SyncContactFunctionName' : 'DiffUserFunctionName'] ?? '';
+      if (running.system.cloud.killEnvironment(name)) counts.killed++;
+    },
+  ],
+  faults: [
+    8,
+    async ({ world, running }) => {
+      const kinds = KINDS.filter(() => world.random() < 0.4);
+      const rate = world.random() < 0.4 ? 0 : world.random() * 0.6;
+      await running.door.set('faults', {
+        rate: kinds.length > 0 ? rate : 0,
+        kinds: kinds.length > 0 ? kinds : [...KINDS],
+        hangMs: 1500,
+        slowMs: 700,
+      });
+    },
+  ],
+  throttle: [
+    4,
+    async ({ world, proxy }) => {
+      proxy.rate = world.random() < 0.5 ? 0 : world.random() * 0.5;
+    },
+  ],
+  drift: [
+    2,
+    async (context) => {
+      const { world, running } = context;
+      const user = someUser(context);
+      const row = (await running.system.app.users()).find(({ userId }) => userId === user?.userId);
+      const contactId = row?.crm?.contactId;
+      if (!user || !contactId) return;
+      world.drifted.add(user.userId);
+      if (world.random() < 0.5) return running.door.removeContact(contactId);
+      const [survivor] = await running.door.addContacts([
+        { values: { 'email_addresses.EMAIL1': `old.${user.email}` } },
+      ]);
+      if (survivor) await running.door.merge(contactId, survivor.id);
+    },
+  ],
+};

@@ -1,0 +1,138 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { desiredState, isSyncable } from '../../shared/sync/desired-state.ts';
+import { mapping } from '../../shared/user/mapping.ts';
+import { signUpAll } from '../demo/scenario.ts';
+import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
+import { shownOf, verify } from '../demo/verify.ts';
+import { ACTIONS, type ChaosContext } from './actions.ts';
+import { explainDeadLetters } from './dead-letters.ts';
+import { throttlingProxy } from './throttling-proxy.ts';
+import { World } from './world.ts';
+
+export interface ChaosOptions {
+  seed: number;
+  users: number;
+  /** How long things happen, in seconds. */
+  seconds: number;
+  /** Names of actions that do not happen. */
+  without: readonly string[];
+}
+
+export interface ChaosReport {
+  seed: number;
+  users: number;
+  changes: number;
+  faultsInjected: number;
+  environmentsKilled: number;
+  lost: number;
+  doubledContacts: number;
+  foreignWrites: number;
+  wrongTags: number;
+  deadLettersExplained: number;
+  deadLettersUnexplained: number;
+  settleMs: number;
+  problems: string[];
+}
+
+/** Limits times this, latencies divided by it. */
+const SPEED = 8;
+/** In place of the template's twelve minutes: how soon the messages of a killed environment come back. */
+const VISIBILITY_SECONDS = 15;
+const SETTLE_MS = 12 * 60_000;
+const QUIET_MS = 2000;
+const ACTION_EVERY_MS = 120;
+
+/** Lets everything go wrong at once, and then holds every user against the CRM. */
+export async function runChaos(options: ChaosOptions, say: (what: string) => void): Promise<ChaosReport> {
+  const world = new World(options.seed, options.users, Date.now());
+  const proxy = throttlingProxy(world.random);
+  let running: SimulatedSystem | undefined;
+  try {
+    const limits = { second: 25 * SPEED, minute: 1500 * SPEED, day: 1_000_000, month: null };
+    running = await startSimulatedSystem({
+      simulator: ['--speed', String(SPEED), '--day', '1000000', '--seed', String(options.seed)],
+      settings: { crm: { limits, latencyP95Ms: 400 / SPEED, windowSlackMs: 100 } },
+      cloud: { visibilityTimeoutSeconds: VISIBILITY_SECONDS, functionEnvironment: proxy.between },
+    });
+    const { system, door } = running;
+    const sqs = new SQSClient(system.cloud.sdk('SQS'));
+    const context: ChaosContext = { world, running, proxy, sqs, counts: { killed: 0, duplicates: 0 } };
+
+    say(`${options.users} users sign up, and everything goes wrong for ${options.seconds} s`);
+    await signUpAll(system.app, [...world.users.values()]);
+    await happen(context, options);
+
+    say('The faults end');
+    proxy.rate = 0;
+    await door.set('faults', { rate: 0 });
+    const settlingSince = Date.now();
+    await settle(running);
+    for (const userId of world.drifted) {
+      if (world.users.has(userId)) await system.app.edit(userId, { firstName: 'Found Again' });
+    }
+    await settle(running);
+    const settleMs = Date.now() - settlingSince - 2 * QUIET_MS;
+
+    say('Every user is held against the CRM');
+    const rows = await system.app.users();
+    const now = Date.now();
+    const syncable = rows.filter((user) => isSyncable(desiredState(mapping, user, now)));
+    const { problems } = verify({
+      users: syncable,
+      contacts: (await door.contacts()).map(shownOf),
+      existing: [],
+      deletedContactIds: [],
+      now,
+    });
+    const missing = [...world.users.keys()].filter((userId) => !rows.some((row) => row.userId === userId));
+    const stats = await door.stats();
+    const deadLetters = await explainDeadLetters(sqs, system.cloud.outputs, world);
+    const wrongTags = problems.filter((problem) => problem.includes(': holds '));
+    return {
+      seed: options.seed,
+      users: rows.length,
+      changes: world.changes,
+      faultsInjected: stats.faults + proxy.throttled,
+      environmentsKilled: context.counts.killed,
+      lost: problems.length - wrongTags.length + missing.length,
+      doubledContacts: stats.duplicateContacts,
+      foreignWrites: stats.foreignWrites.length,
+      wrongTags: wrongTags.length,
+      deadLettersExplained: deadLetters.explained,
+      deadLettersUnexplained: deadLetters.unexplained.length,
+      settleMs,
+      problems: [
+        ...problems,
+        ...missing.map((userId) => `${userId}: is not in the table`),
+        ...stats.foreignWrites.map(({ what }) => `foreign write: ${what}`),
+        ...deadLetters.unexplained,
+      ],
+    };
+  } finally {
+    await running?.stop();
+    proxy.stop();
+  }
+}
+
+async function happen(context: ChaosContext, { seconds, without }: ChaosOptions): Promise<void> {
+  const actions = Object.entries(ACTIONS).filter(([name]) => !without.includes(name));
+  const total = actions.reduce((sum, [, [weight]]) => sum + weight, 0);
+  const end = Date.now() + seconds * 1000;
+  while (Date.now() < end) {
+    let left = context.world.random() * total;
+    const chosen = actions.find(([, [weight]]) => {
+      left -= weight;
+      return left < 0;
+    });
+    await chosen?.[1][1](context);
+    await sleep(context.world.random() * 2 * ACTION_EVERY_MS);
+  }
+}
+
+async function settle({ system }: SimulatedSystem): Promise<void> {
+  do {
+    await system.cloud.untilIdle(SETTLE_MS);
+    await sleep(QUIET_MS);
+  } while (!(await system.cloud.idle()));
+}

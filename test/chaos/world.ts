@@ -1,0 +1,46 @@
+import type { User } from '../../shared/user/user.ts';
+import { population } from '../demo/population.ts';
+import { type Random, seededRandom } from '../simulator/random.ts';
+
+/** What the people of a run do, decided by its seed alone. */
+export class World {
+  readonly random: Random;
+  /** Users as the table should have them. */
+  readonly users = new Map<string, User>();
+  /** Users who had no usable email at some time. */
+  readonly withoutEmail = new Set<string>();
+  /** Users whose contact people have taken away by hand: nothing tells the sync of it but the next change. */
+  readonly drifted = new Set<string>();
+  changes = 0;
+  readonly #newcomers: User[];
+
+  constructor(seed: number, users: number, now: number) {
+    this.random = seededRandom(seed);
+    this.#newcomers = population(users * 2, seed, now).users;
+    for (const user of this.#newcomers.splice(0, users)) this.users.set(user.userId, user);
+  }
+
+  pick<Item>(items: readonly Item[]): Item | undefined {
+    return items[Math.floor(this.random() * items.length)];
+  }
+
+  newcomer(): User | undefined {
+    return this.#newcomers.pop();
+  }
+
+  /** A change that the CRM shows, or not. */
+  edit({ email = '' }: User): Partial<User> {
+    const number = Math.floor(this.random() * 1_000_000);
+    const kinds: (() => Partial<User>)[] = [
+      () => ({ firstName: `Name ${number}` }),
+      () => ({ lastName: `Family ${number}` }),
+      () => ({ phone: this.random() < 0.3 ? undefined : `+1646555${1000 + (number % 9000)}` }),
+      () => ({ subscription: { status: this.pick(['trial', 'active', 'cancelled', 'expired'] as const) } }),
+      () => ({ progress: { program: 'Running', week: 1 + (number % 12), workoutsCompleted: number } }),
+      () => ({ lastActiveAt: new Date(Date.now() - (number % 40) * 86_400_000).toISOString() }),
+      () => ({ email: email.includes('@') ? `${number}.${email.slice(-30)}` : `again${number}@example.com` }),
+      () => (this.random() < 0.1 ? { email: 'no email' } : { marketingOptIn: number % 2 === 0 }),
+    ];
+    return this.pick(kinds)?.() ?? {};
+  }
+}

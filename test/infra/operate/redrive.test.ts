@@ -1,0 +1,140 @@
+import {
+  ChangeMessageVisibilityCommand,
+  DeleteMessageCommand,
+  GetQueueAttributesCommand,
+  ListMessageMoveTasksCommand,
+  type Message,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  SQSClient,
+  StartMessageMoveTaskCommand,
+} from '@aws-sdk/client-sqs';
+import { mockClient } from 'aws-sdk-client-mock';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type RedriveOptions, redrive } from '../../../infra/operate/redrive-letters.ts';
+import { userMessage } from '../../shared/sync/user-message.ts';
+
+const sqs = mockClient(SQSClient);
+const DAY = 24 * 3_600_000;
+const NOW = Date.parse('2026-06-15T12:00:00Z');
+
+/** A FIFO dead-letter queue: of a group, only the oldest that is not hidden can be received. */
+let letters: Message[];
+let hidden: Set<string>;
+beforeEach(() => {
+  sqs.reset();
+  hidden = new Set();
+  letters = [];
+  sqs.on(GetQueueAttributesCommand).callsFake(({ QueueUrl }) => ({
+    Attributes: { ApproximateNumberOfMessages: String(letters.length), QueueArn: `arn:${QueueUrl}` },
+  }));
+  sqs.on(ReceiveMessageCommand).callsFake(() => {
+    const seen = new Set<string | undefined>();
+    const Messages = letters.filter(({ Attributes, MessageId = '' }) => {
+      const first = !seen.has(Attributes?.MessageGroupId);
+      seen.add(Attributes?.MessageGroupId);
+      return first && !hidden.has(MessageId);
+    });
+    for (const { MessageId = '' } of Messages) hidden.add(MessageId);
+    return { Messages: Messages.slice(0, 10) };
+  });
+  sqs.on(SendMessageCommand).resolves({});
+  sqs.on(DeleteMessageCommand).callsFake(({ ReceiptHandle }) => {
+    letters = letters.filter(({ MessageId }) => MessageId !== ReceiptHandle);
+  });
+  sqs.on(ChangeMessageVisibilityCommand).callsFake(({ ReceiptHandle }) => hidden.delete(ReceiptHandle));
+});
+
+const letter = (id: string, userId: string, reason?: string, sentAt = NOW, body?: string): Message => ({
+  MessageId: id,
+  ReceiptHandle: id,
+  Body: body ?? JSON.stringify(userMessage(userId)),
+  Attributes: { MessageGroupId: userId, SentTimestamp: String(sentAt) },
+  ...(reason && { MessageAttributes: { reason: { DataType: 'String', StringValue: reason } } }),
+});
+const run = (options: Partial<RedriveOptions> = {}) =>
+  redrive(new SQSClient(), { queueUrl: 'queue', deadLetterQueueUrl: 'dead', canMove: false, ...options });
+const sent = () => sqs.commandCalls(SendMessageCommand).map(({ args }) => args[0].input.MessageGroupId);
+
+describe('a redrive', () => {
+  it('tells why letters are there, and leaves them when it is dry', async () => {
+    letters = [
+      letter('1', 'ann', 'no-usable-email', NOW - DAY),
+      letter('2', 'bob', 'no-usable-email'),
+      letter('3', 'cleo'),
+    ];
+    expect(await run({ dryRun: true })).toEqual({
+      reasons: [
+        { reason: 'no-usable-email', letters: 2, oldest: '2026-06-14T12:00:00.000Z', exampleUserId: 'ann' },
+        {
+          reason: 'too-many-receives',
+          letters: 1,
+          oldest: '2026-06-15T12:00:00.000Z',
+          exampleUserId: 'cleo',
+        },
+      ],
+      behindOthers: 0,
+      redriven: 0,
+      unreadable: [],
+    });
+    expect(sent()).toEqual([]);
+    expect(hidden.size).toBe(0);
+  });
+
+  it('puts all back, those behind others of the same user too, each before it is deleted', async () => {
+    letters = [
+      letter('1', 'ann', 'refused-by-crm'),
+      letter('2', 'ann', 'refused-by-crm'),
+      letter('3', 'bob'),
+    ];
+    expect(await run()).toMatchObject({ behindOthers: 1, redriven: 3 });
+    expect(sent().sort()).toEqual(['ann', 'ann', 'bob']);
+    expect(letters).toEqual([]);
+  });
+
+  it('loses nothing when it cannot send', async () => {
+    letters = [letter('1', 'ann'), letter('2', 'bob')];
+    sqs.on(SendMessageCommand).rejects(new Error('throttled'));
+    await expect(run()).rejects.toThrow('throttled');
+    expect(letters).toHaveLength(2);
+  });
+
+  it.each([
+    ['a reason', { reason: 'refused-by-crm' }, ['bob']],
+    ['a time', { since: NOW - 1 }, ['bob']],
+  ])('by %s leaves the others', async (_, filter, users) => {
+    letters = [letter('1', 'ann', 'no-usable-email', NOW - DAY), letter('2', 'bob', 'refused-by-crm')];
+    expect(await run({ ...filter, canMove: true })).toMatchObject({ redriven: 1 });
+    expect(sent()).toEqual(users);
+    expect(hidden.size).toBe(1);
+  });
+
+  it('leaves what is no message of this system, and lists it without its text', async () => {
+    letters = [letter('1', 'x', undefined, NOW, 'not ours'), letter('2', 'ann')];
+    expect(await run({ canMove: true })).toMatchObject({
+      redriven: 1,
+      unreadable: [{ messageId: '1', characters: 8 }],
+    });
+    expect(letters.map(({ MessageId }) => MessageId)).toEqual(['1']);
+  });
+
+  it('names the reasons that there are', async () => {
+    letters = [letter('1', 'ann', 'no-usable-email')];
+    await expect(run({ reason: 'other' })).rejects.toThrow(/reason other\. There are: no-usable-email/);
+    expect(hidden.size).toBe(0);
+  });
+
+  it('of everything is done by SQS where it can', async () => {
+    letters = [letter('1', 'ann'), letter('2', 'bob')];
+    sqs
+      .on(ListMessageMoveTasksCommand)
+      .resolves({ Results: [{ Status: 'COMPLETED', ApproximateNumberOfMessagesMoved: 2 }] });
+    sqs.on(StartMessageMoveTaskCommand).resolves({});
+    expect(await run({ canMove: true })).toMatchObject({ redriven: 2 });
+    expect(sqs.commandCalls(StartMessageMoveTaskCommand)[0]?.args[0].input).toEqual({
+      SourceArn: 'arn:dead',
+      DestinationArn: 'arn:queue',
+    });
+    expect(sent()).toEqual([]);
+  });
+});
