@@ -27,7 +27,7 @@ export interface RedriveOptions {
 }
 
 /** Dead letters of one reason. */
-export interface ReasonSummary {
+interface ReasonSummary {
   reason: string;
   letters: number;
   oldest: string;

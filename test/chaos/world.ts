@@ -29,7 +29,7 @@ export class World {
   }
 
   /** A change that the CRM shows, or not. */
-  edit({ email = '' }: User): Partial<User> {
+  edit({ userId }: User): Partial<User> {
     const number = Math.floor(this.random() * 1_000_000);
     const kinds: (() => Partial<User>)[] = [
       () => ({ firstName: `Name ${number}` }),
@@ -38,7 +38,7 @@ export class World {
       () => ({ subscription: { status: this.pick(['trial', 'active', 'cancelled', 'expired'] as const) } }),
       () => ({ progress: { program: 'Running', week: 1 + (number % 12), workoutsCompleted: number } }),
       () => ({ lastActiveAt: new Date(Date.now() - (number % 40) * 86_400_000).toISOString() }),
-      () => ({ email: email.includes('@') ? `${number}.${email.slice(-30)}` : `again${number}@example.com` }),
+      () => ({ email: `moved.${number}.${userId.slice(0, 8)}@example.com` }),
       () => (this.random() < 0.1 ? { email: 'no email' } : { marketingOptIn: number % 2 === 0 }),
     ];
     return this.pick(kinds)?.() ?? {};
