@@ -46,10 +46,14 @@ export function userTable(client: DynamoDBClient, tableName: string): UserTable 
             Key: key(userId),
             UpdateExpression: 'SET crm = :crm',
             ConditionExpression: `attribute_exists(userId) AND ${
-              over === undefined ? 'attribute_not_exists(crm.revision)' : 'crm.revision = :over'
+              // Whatever else may stand there is no revision.
+              over === undefined ? 'NOT attribute_type(crm.revision, :number)' : 'crm.revision = :over'
             }`,
             ExpressionAttributeValues: marshall(
-              { ':crm': { ...crm, revision }, ...(over !== undefined && { ':over': over }) },
+              {
+                ':crm': { ...crm, revision },
+                ...(over === undefined ? { ':number': 'N' } : { ':over': over }),
+              },
               { removeUndefinedValues: true },
             ),
           }),

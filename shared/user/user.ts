@@ -29,7 +29,7 @@ const crmStateSchema = z.object({
     }),
   ),
   /** Counts the write-backs, so that no two undo each other. */
-  revision: maybe(z.int().nonnegative()),
+  revision: maybe(z.number()),
 });
 
 /**

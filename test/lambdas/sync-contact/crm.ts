@@ -6,7 +6,7 @@ import type { StoredLedger, SyncTable } from '../../../shared/store/sync-table.t
 import type { UserTable } from '../../../shared/store/user-table.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import { readUser } from '../../../shared/user/read-user.ts';
-import type { CrmState, User } from '../../../shared/user/user.ts';
+import type { User } from '../../../shared/user/user.ts';
 import { simulatorClient } from '../../demo/simulator-client.ts';
 import type { PreloadedContact } from '../../simulator/admin-routes.ts';
 import { DEFAULT_TOKEN, type SimulatorOptions } from '../../simulator/simulator.ts';
@@ -94,7 +94,8 @@ export function memoryUserTable(...items: (Record<string, unknown> & { userId: s
     writeCrm: async (userId, crm, over) => {
       const item = rows.get(userId);
       if (!item) return 'gone';
-      if ((item['crm'] as CrmState | undefined)?.revision !== over) return 'conflict';
+      const { revision } = (item['crm'] ?? {}) as { revision?: unknown };
+      if ((typeof revision === 'number' ? revision : undefined) !== over) return 'conflict';
       rows.set(userId, { ...item, crm: structuredClone({ ...crm, revision: (over ?? 0) + 1 }) });
       return 'stored';
     },

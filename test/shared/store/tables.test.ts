@@ -43,7 +43,7 @@ describe('the user table', () => {
     expect(inputs).toMatchObject([
       {
         UpdateExpression: 'SET crm = :crm',
-        ConditionExpression: 'attribute_exists(userId) AND attribute_not_exists(crm.revision)',
+        ConditionExpression: 'attribute_exists(userId) AND NOT attribute_type(crm.revision, :number)',
         ExpressionAttributeValues: { ':crm': { M: { contactId: { N: '5' }, revision: { N: '1' } } } },
       },
       {

@@ -1,0 +1,94 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { userMessage } from '../../shared/sync/user-message.ts';
+import { consumerOf, record } from './consumer.ts';
+import { memoryUserTable, startCrm } from './crm.ts';
+
+let crm: Awaited<ReturnType<typeof startCrm>>;
+beforeAll(async () => {
+  crm = await startCrm();
+  await crm.catalog.current();
+});
+afterAll(() => crm.stop());
+
+const ANN = { userId: 'ann', email: 'ann@example.com', firstName: 'Ann' };
+const EMAILS = [
+  'a@b.co',
+  'first.last+tag@sub.example.org',
+  '"quoted local"@example.com',
+  'üñí@example.com',
+  'user@münchen.example',
+  'a@[127.0.0.1]',
+  'no-at.example.com',
+  'two@@example.com',
+  '@example.com',
+  'ends.with.dot.@example.com',
+  'spaces in@example.com',
+  `${'x'.repeat(70)}@example.com`,
+  'a@b',
+  ' padded@example.com ',
+  'line\nbreak@example.com',
+];
+const wild = fc.oneof(
+  fc.anything({ withBigInt: true, withDate: true, withSet: true, withMap: true, withTypedArray: true }),
+  fc.string({ unit: 'binary' }),
+  fc.constantFrom('\uD800', '\uDFFF lone', '𝒜𝓃𝓃 🦊', '\u0000', 'x'.repeat(400_000), '12', 1e308, Number.NaN),
+);
+/** DynamoDB has no such numbers. */
+const storable = wild.filter((value) => typeof value !== 'number' || Number.isFinite(value));
+const items = fc.record(
+  {
+    email: fc.oneof(wild, fc.constantFrom(...EMAILS)),
+    firstName: wild,
+    phone: wild,
+    locale: wild,
+    timeZone: wild,
+    marketingOptIn: wild,
+    appDownloadDate: wild,
+    subscription: fc.oneof(wild, fc.record({ status: wild })),
+    progress: fc.oneof(wild, fc.record({ program: wild, week: wild, workoutsCompleted: wild })),
+    lastActiveAt: wild,
+    crm: fc.oneof(wild, fc.record({ contactId: wild, tagIds: wild, fingerprint: wild, revision: storable })),
+  },
+  { requiredKeys: [] },
+);
+
+describe('a batch', () => {
+  it('comes to an end with any item in the table, and the user beside it is synced', async () => {
+    await fc.assert(
+      fc.asyncProperty(items, async (attributes) => {
+        const users = memoryUserTable({ ...attributes, userId: 'odd' }, ANN);
+        const { receive, outcomes, postponed } = consumerOf(crm, users);
+        await receive(record(userMessage('odd')), record(userMessage('ann')));
+        expect(users.user('ann').crm?.contactId).toBeGreaterThan(0);
+        expect(outcomes).toHaveLength(2);
+        expect(postponed).toEqual([]);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('comes to an end with any message in the queue, and the user beside it is synced', async () => {
+    const bodies = fc.oneof(
+      fc.json(),
+      fc.string({ unit: 'binary' }),
+      fc
+        .record({ version: wild, kind: fc.constantFrom('user', 'other'), userId: wild, cause: wild })
+        .map((message) =>
+          JSON.stringify(message, (_, value) => (typeof value === 'bigint' ? String(value) : value)),
+        ),
+      fc.constantFrom('', 'null', '[]', '{"version":1,"kind":"user"}', 'x'.repeat(262_144)),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(bodies, { maxLength: 5 }), async (odd) => {
+        const users = memoryUserTable(ANN);
+        const { receive, rejected } = consumerOf(crm, users);
+        const odds = odd.map((body, index) => record(body, `odd-${index}`));
+        expect(await receive(...odds, record(userMessage('ann')))).toEqual([]);
+        expect(users.user('ann').crm?.contactId).toBeGreaterThan(0);
+        expect(rejected.map(({ error }) => error.reason)).toEqual(odd.map(() => 'unreadable-message'));
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
