@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from '../../infra/local/connection-file.ts';
+import type { ArrayMode } from '../../shared/infusionsoft/catalog.ts';
 import { PRESETS } from '../../shared/quota/limits.ts';
 import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
 import type { Statistics } from '../simulator/statistics.ts';
@@ -38,6 +39,8 @@ export interface DemoReport {
   foreignWrites: number | null;
   deadLetters: number;
   elapsedMs: number;
+  /** What the account does with array items that an update does not list, as the sync has learned it. */
+  arrays: ArrayMode | 'unknown';
   /** Requests that the burst of edits of one user cost. */
   burstRequests: number;
   /** What is wrong, in words. Empty when all is well. */
@@ -175,6 +178,7 @@ export async function runDemo(options: DemoOptions, progress: Progress): Promise
       maxRequestsInAnySecond: atLast?.maxArrivalsInAnySecond ?? null,
       foreignWrites: atLast?.foreignWrites.length ?? null,
       deadLetters: await system.deadLetters(),
+      arrays: (await system.catalog())?.arrays?.mode ?? 'unknown',
       elapsedMs,
       burstRequests,
       problems,

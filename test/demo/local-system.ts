@@ -5,7 +5,9 @@ import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { ConfigInput } from '../../infra/config.ts';
 import { type LocalCloud, type LocalCloudOptions, startLocalCloud } from '../../infra/local/local-cloud.ts';
 import { synthesize } from '../../infra/synthesize.ts';
+import type { Catalog } from '../../shared/infusionsoft/catalog.ts';
 import { type CrmSecret, headerOf, parseCrmSecret } from '../../shared/infusionsoft/crm-secret.ts';
+import { syncTable } from '../../shared/store/sync-table.ts';
 import { type App, appOn } from './app.ts';
 import { FunctionMetrics } from './function-metrics.ts';
 
@@ -16,6 +18,8 @@ export interface LocalSystem {
   metrics: FunctionMetrics;
   /** Lines that the functions wrote, oldest first. */
   logs: string[];
+  /** What the sync knows of the CRM's account. */
+  catalog(): Promise<Catalog | undefined>;
   /** The synthesized template. */
   template(): unknown;
   /** Every version of the CRM's secrets, part by part. */
@@ -70,6 +74,7 @@ export async function startLocalSystem({
   });
   const { outputs } = cloud;
   const sqs = new SQSClient(cloud.sdk('SQS'));
+  const dynamodb = new DynamoDBClient(cloud.sdk('DYNAMODB'));
   const waiting = async (QueueUrl: string) => {
     const attributes = await sqs.send(
       new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['ApproximateNumberOfMessages'] }),
@@ -80,7 +85,8 @@ export async function startLocalSystem({
     cloud,
     metrics,
     logs,
-    app: appOn(new DynamoDBClient(cloud.sdk('DYNAMODB')), outputs['UserTableName'] ?? ''),
+    app: appOn(dynamodb, outputs['UserTableName'] ?? ''),
+    catalog: () => syncTable(dynamodb, outputs['SyncTableName'] ?? '').readCatalog(),
     template: () =>
       JSON.parse(
         readFileSync(

@@ -67,6 +67,7 @@ ${done.problems.length === 0 ? '✓ Every user is in the CRM as it should be' : 
   tags                    ${unknown(done.tagsApplied)} put on, ${unknown(done.tagsRemoved)} taken off
   requests                ${done.requests}: ${done.requestsPerUser} for each user at first, ${done.burstRequests} for the burst
   most in any second      ${unknown(done.maxRequestsInAnySecond)} (${done.throttled} refused)
+  array items             ${done.arrays === 'merge' ? 'stay when an update does not list them' : done.arrays === 'replace' ? 'go when an update does not list them: whole arrays are sent' : 'not known: whole arrays are sent'}
   foreign writes          ${unknown(done.foreignWrites)}
   dead letters            ${done.deadLetters}
   time                    ${(done.elapsedMs / 1000).toFixed(1)} s

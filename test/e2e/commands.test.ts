@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DescribeStreamCommand, DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
+import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { publishConnection } from '../../infra/local/connection-file.ts';
 import { population } from '../demo/population.ts';
@@ -65,7 +68,7 @@ describe('npm run quota', () => {
 
   it('pauses all requests, and resumes', async () => {
     const { app, cloud, metrics } = running.system;
-    expect((await command('quota', ['--pause', '60'])).out).toMatch(/Paused until/);
+    expect((await command('quota', ['--pause', '0.2'])).out).toMatch(/Paused until/);
     const before = (await running.door.stats()).totalRequests;
     await app.edit(USERS[0]?.userId ?? '', { firstName: 'Waits' });
     await expect.poll(() => metrics.sum('Users.postponed'), { timeout: SETTLE_MS }).toBeGreaterThan(0);
@@ -138,4 +141,73 @@ describe('npm run authorize', () => {
     expect(right).toMatchObject({ code: 0 });
     expect(newest()).toEqual({ kind: 'service-account-key', key: DEFAULT_TOKEN });
   });
+});
+
+describe('npm run catalog', () => {
+  it('shows ids, and what the account does with arrays', async () => {
+    const { code, out } = await command('catalog', []);
+    expect(code).toBe(0);
+    expect(out).toMatch(/\d+ {2}week 12\n/);
+    expect(out).toMatch(/items that an update does not list stay/);
+  });
+});
+
+describe('npm run redrive', () => {
+  it('shows dead letters by reason, and puts them back when the cause is mended', async () => {
+    const { app, cloud } = running.system;
+    const [first, second] = USERS;
+    await app.edit(first?.userId ?? '', { email: 'no email' });
+    await cloud.untilIdle(SETTLE_MS);
+    const dry = JSON.parse((await command('redrive', ['--dry-run', '--json'])).out);
+    expect(dry).toMatchObject({ reasons: [{ reason: 'no-usable-email', exampleUserId: first?.userId }] });
+    const other = await command('redrive', ['--reason', 'refused-by-crm']);
+    expect(other).toMatchObject({ code: 1, err: expect.stringMatching(/There are: no-usable-email/) });
+    await cloud.pauseEventSources();
+    await app.edit(first?.userId ?? '', { email: first?.email });
+    expect((await command('redrive', [])).out).toMatch(/1 put back into the queue/);
+    expect(await running.system.deadLetters()).toBe(0);
+    cloud.resumeEventSources();
+    await cloud.untilIdle(SETTLE_MS);
+    const row = (await app.users()).find(({ userId }) => userId === first?.userId);
+    expect(row?.crm).not.toHaveProperty('rejection');
+    expect(second).toBeDefined();
+  });
+});
+
+describe('npm run replay', () => {
+  it('looks again at the users of a position of the stream', async () => {
+    const { cloud } = running.system;
+    const { LatestStreamArn } = await describeUsers();
+    const streams = new DynamoDBStreamsClient(cloud.sdk('DYNAMODB'));
+    const { StreamDescription } = await streams.send(
+      new DescribeStreamCommand({ StreamArn: LatestStreamArn }),
+    );
+    const shard = StreamDescription?.Shards?.[0];
+    const first = shard?.SequenceNumberRange?.StartingSequenceNumber;
+    const position = {
+      shardId: shard?.ShardId,
+      startSequenceNumber: first,
+      endSequenceNumber: first,
+      streamArn: LatestStreamArn,
+    };
+    const sqs = new SQSClient(cloud.sdk('SQS'));
+    await sqs.send(
+      new SendMessageCommand({
+        QueueUrl: cloud.outputs['StreamFailureQueueUrl'] ?? '',
+        MessageBody: JSON.stringify({ DDBStreamBatchInfo: position }),
+      }),
+    );
+    const { out } = await command('replay', ['--json']);
+    expect(JSON.parse(out)).toMatchObject({ positions: 1, unreadable: 0 });
+    await cloud.untilIdle(SETTLE_MS);
+  });
+
+  const describeUsers = async () => {
+    const { cloud } = running.system;
+    const dynamodb = new DynamoDBClient(cloud.sdk('DYNAMODB'));
+    const { Table } = await dynamodb.send(
+      new DescribeTableCommand({ TableName: cloud.outputs['UserTableName'] ?? '' }),
+    );
+    return { LatestStreamArn: Table?.LatestStreamArn ?? '' };
+  };
 });

@@ -1,0 +1,78 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { backoffMs } from '../../../lambdas/sync-contact/queue.ts';
+import { circuitBreaker } from '../../../shared/infusionsoft/circuit-breaker.ts';
+import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
+import type { Credentials } from '../../../shared/infusionsoft/credentials.ts';
+import { pacedFetch } from '../../../shared/infusionsoft/paced-fetch.ts';
+import { requestGate } from '../../../shared/infusionsoft/request-gate.ts';
+import { Retryable } from '../../../shared/sync/errors.ts';
+import { properties, templateWith } from '../../infra/template-with.ts';
+
+const HOUR = 3_600_000;
+const NOON = Date.parse('2026-06-15T12:00:00Z');
+
+let isDown: boolean;
+let requests: number;
+beforeEach(() => {
+  vi.useFakeTimers({ now: NOON });
+  isDown = true;
+  requests = 0;
+  vi.stubGlobal('fetch', async () => {
+    requests++;
+    return isDown ? new Response('<html>', { status: 503 }) : Response.json({ id: 7 });
+  });
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+const credentials: Credentials = {
+  current: async () => ['x-keap-api-key', 'k'],
+  known: () => ['x-keap-api-key', 'k'],
+  renew: async () => undefined,
+};
+const environment = () =>
+  infusionsoftClient({
+    url: 'http://crm.local',
+    fetch: pacedFetch({
+      requestsPerWindow: 5,
+      windowMs: 1050,
+      credentials,
+      gate: requestGate(25),
+      breaker: circuitBreaker(),
+      deadline: () => Date.now() + 120_000,
+      onRequest: () => {},
+    }),
+  });
+
+describe('an outage of the CRM of six hours', () => {
+  it('sends nobody to the dead-letter queue, costs few requests, and ends by itself', async () => {
+    const ENVIRONMENTS = 5;
+    const clients = Array.from({ length: ENVIRONMENTS }, environment);
+    const messages = Array.from({ length: 60 }, (_, id) => ({ id, receives: 0, dueAt: NOON, doneAt: 0 }));
+    const end = NOON + 6 * HOUR;
+    while (messages.some(({ doneAt }) => doneAt === 0) && Date.now() < end + 2 * HOUR) {
+      isDown = Date.now() < end;
+      const due = messages.filter(({ dueAt, doneAt }) => doneAt === 0 && dueAt <= Date.now());
+      const work = due.map(async (message) => {
+        message.receives++;
+        try {
+          await clients[message.id % ENVIRONMENTS]?.updateContact(7, {});
+          message.doneAt = Date.now();
+        } catch (error) {
+          if (!(error instanceof Retryable)) throw error;
+          message.dueAt = Date.now() + backoffMs(message.receives, error.afterMs, Math.random());
+        }
+      });
+      await vi.advanceTimersByTimeAsync(30_000);
+      await Promise.all(work);
+    }
+    const { maxReceiveCount } = properties(templateWith(), 'AWS::SQS::Queue', 'ContactSyncQueue')[
+      'RedrivePolicy'
+    ] as { maxReceiveCount: number };
+    expect(Math.max(...messages.map(({ receives }) => receives))).toBeLessThan(maxReceiveCount / 10);
+    expect(messages.every(({ doneAt }) => doneAt >= end && doneAt < end + HOUR)).toBe(true);
+    expect(requests).toBeLessThan(ENVIRONMENTS * 40 + messages.length);
+  }, 60_000);
+});
