@@ -5,6 +5,7 @@ import { Rejected, Retryable } from '../../shared/sync/errors.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
 import { InvalidUserError, type Warning } from '../../shared/user/read-user.ts';
+import type { CrmState } from '../../shared/user/user.ts';
 import type { Claims } from './claims.ts';
 import { retireContact } from './retire-contact.ts';
 import type { DeletionPolicy } from './settings.ts';
@@ -26,6 +27,17 @@ export interface UserOutcome {
   outcome: 'synced' | 'unchanged' | 'retired';
   contactId: number | undefined;
   warnings: readonly Warning[];
+}
+
+/** The user is gone, or somebody else has written back, while its sync was in flight. */
+class WriteBackFailed extends Error {
+  override name = 'WriteBackFailed';
+  readonly outcome: 'gone' | 'conflict';
+
+  constructor(outcome: 'gone' | 'conflict') {
+    super(`The write-back met ${outcome}`);
+    this.outcome = outcome;
+  }
 }
 
 /**
@@ -50,11 +62,21 @@ export async function processUser(
   for (const contactId of leftBehind) await retireContact(contactId, userId, dependencies);
   if (!found) return { outcome: 'retired', contactId: [...leftBehind].at(-1), warnings: [] };
 
-  const result = await syncUser(found.user, dependencies);
+  let { revision } = found.user.crm ?? {};
+  const save = async (crm: CrmState): Promise<CrmState> => {
+    const outcome = await users.writeCrm(userId, crm, revision);
+    if (outcome !== 'stored') throw new WriteBackFailed(outcome);
+    revision = (revision ?? 0) + 1;
+    return { ...crm, revision };
+  };
+  const result = await syncUser(found.user, { ...dependencies, save });
   const { contactId } = result.crm;
-  const written = result.unchanged
-    ? 'stored'
-    : await users.writeCrm(userId, result.crm, found.user.crm?.revision);
+  const written =
+    result.failure instanceof WriteBackFailed
+      ? result.failure.outcome
+      : result.unchanged
+        ? 'stored'
+        : await users.writeCrm(userId, result.crm, revision);
   if (written === 'gone') {
     // Deleted while its sync was in flight: the message of the deletion knows no contact, so nobody else cleans up.
     if (contactId) await retireContact(contactId, userId, dependencies);

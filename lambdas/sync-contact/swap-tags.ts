@@ -47,19 +47,26 @@ async function swap(
   const managed = managedTagIds(names);
   const desired = tags.map((name) => tagId(names, name));
   const { crm, observedTags: observed } = progress;
-  const { remove, add } = planTags(desired, { applied: crm.tagIds ?? [], observed }, managed);
+  const { tagIds: applied = [], perhapsTagIds: perhaps } = crm;
+  const { remove, add } = planTags(desired, { applied, observed, perhaps }, managed);
 
-  const setTags = (tagIds: Iterable<number>) => {
-    progress.crm = { ...progress.crm, tagIds: [...tagIds].sort((a, b) => a - b) };
+  const setTags = (certain: Iterable<number>, uncertain: readonly number[]) => {
+    const { perhapsTagIds: _, ...rest } = progress.crm;
+    progress.crm = {
+      ...rest,
+      tagIds: [...certain].sort((a, b) => a - b),
+      ...(uncertain.length > 0 && { perhapsTagIds: [...uncertain] }),
+    };
     progress.observedTags = undefined;
   };
+  const held = desired.filter((id) => !add.includes(id));
+  setTags(held, [...remove, ...add]);
   if (remove.length > 0) await client.removeTags(contactId, remove);
-  const held = new Set(desired.filter((id) => !add.includes(id)));
-  setTags(held);
+  setTags(held, add);
   if (add.length === 0) return [];
 
   const results = await client.applyTags(contactId, add);
-  setTags([...held, ...add.filter((id) => isOn(results.get(id)))]);
+  setTags([...held, ...add.filter((id) => isOn(results.get(id)))], []);
   return check(add, results);
 }
 

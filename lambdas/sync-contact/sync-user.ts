@@ -16,6 +16,7 @@ import { Rejected, Retryable } from '../../shared/sync/errors.ts';
 import { type FieldPlan, fingerprintOf, planFields } from '../../shared/sync/plan.ts';
 import { type Mapping, managedFields } from '../../shared/user/define-mapping.ts';
 import type { CrmState, User } from '../../shared/user/user.ts';
+import { certainOf, checkpointOf } from './checkpoint.ts';
 import type { Claims } from './claims.ts';
 import type { DeletionPolicy } from './settings.ts';
 import { type Progress, swapTags } from './swap-tags.ts';
@@ -26,6 +27,8 @@ export interface SyncUserDependencies {
   claims: Claims;
   mapping: Mapping;
   deletionPolicy: DeletionPolicy;
+  /** Stores a state before the requests that lead away from it. @returns it with its revision. */
+  save: (crm: CrmState) => Promise<CrmState>;
   /** Epoch milliseconds. */
   now: () => number;
 }
@@ -46,7 +49,7 @@ export interface SyncResult {
  * Never throws: what was done before a failure is in the result, so that it can be stored and is not done twice.
  */
 export async function syncUser(user: User, dependencies: SyncUserDependencies): Promise<SyncResult> {
-  const { catalog, mapping, now } = dependencies;
+  const { catalog, mapping, save, now } = dependencies;
   const stored = user.crm ?? {};
   const desired = desiredState(mapping, user, now());
   const progress: Progress = { userId: user.userId, crm: stored, observedTags: undefined };
@@ -55,6 +58,8 @@ export async function syncUser(user: User, dependencies: SyncUserDependencies): 
     if (!isSyncable(desired))
       throw new Rejected('no-usable-email', 'The user has no email that the CRM takes');
     const names = await catalog.current();
+    const checkpoint = checkpointOf(stored, desired, names, mapping);
+    if (checkpoint && !isDeepStrictEqual(checkpoint, stored)) progress.crm = await save(checkpoint);
     await bringUpToDate(progress, desired, names, dependencies).catch(async (error: unknown) => {
       if (!(error instanceof NotFound)) throw error;
       // The contact was deleted or merged: it is found or created by its email, as for a new user.
@@ -96,10 +101,7 @@ async function writeFields(
   dependencies: SyncUserDependencies,
 ): Promise<void> {
   const { mapping, claims } = dependencies;
-  const planned = () => {
-    const { contactId, fingerprint = {} } = progress.crm;
-    return planFields(desired.fields, contactId ? fingerprint : {}, managedFields(mapping));
-  };
+  const planned = () => planFields(desired.fields, certainOf(progress.crm), managedFields(mapping));
   let plan = planned();
   if (plan.write.EMAIL1 !== undefined) {
     await claims.email(plan.write.EMAIL1, progress.userId);

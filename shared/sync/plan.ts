@@ -21,6 +21,9 @@ export interface TagPlan {
 /** Fields that the CRM cannot take back: there a removed value is only forgotten. */
 const NOT_CLEARABLE: ReadonlySet<string> = new Set(['opt_in_reason', 'EMAIL1']);
 
+/** In place of a hash: a request for the field may have had its effect, so neither the old nor the new value is certain. */
+export const UNCERTAIN = '?';
+
 /** Hash of every value, short enough for the user's item (66 bits: no two values of one field meet by chance). */
 export function fingerprintOf(fields: ContactFields): Fingerprint {
   return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, hash(value)]));
@@ -55,6 +58,8 @@ export interface KnownTags {
   applied: readonly number[];
   /** Those that the contact holds, where an answer of the CRM told. */
   observed?: readonly number[] | undefined;
+  /** Those of which it is not certain. */
+  perhaps?: readonly number[] | undefined;
 }
 
 /**
@@ -63,11 +68,11 @@ export interface KnownTags {
  */
 export function planTags(
   desired: readonly number[],
-  { applied, observed }: KnownTags,
+  { applied, observed, perhaps = [] }: KnownTags,
   managed: ReadonlySet<number>,
 ): TagPlan {
   const present = new Set(observed ?? applied);
-  const perhapsPresent = new Set([...applied, ...(observed ?? [])]);
+  const perhapsPresent = new Set([...applied, ...(observed ?? []), ...perhaps]);
   return {
     remove: [...perhapsPresent].filter((id) => managed.has(id) && !desired.includes(id)),
     add: desired.filter((id) => !present.has(id)),

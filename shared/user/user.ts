@@ -14,6 +14,8 @@ const crmStateSchema = z.object({
   contactId: maybe(z.int().positive()),
   /** Ids of the tags that the sync applied to the contact. */
   tagIds: maybe(z.array(z.int().positive())),
+  /** Ids of tags of which it is not certain whether the contact holds them: a request for them may have had its effect. */
+  perhapsTagIds: maybe(z.array(z.int().positive())),
   /** A hash of the value last written, for each contact field. */
   fingerprint: maybe(z.record(z.string(), z.string())),
   /** When the contact was last made to match, in ISO 8601. */
