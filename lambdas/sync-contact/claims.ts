@@ -14,10 +14,12 @@ export interface Claims {
   /** @throws Rejected that names the user who has the contact; Retryable while that of a deleted user is being treated. */
   contact(contactId: number, userId: string): Promise<void>;
   /**
-   * Treats the contact of a deleted user, unless it belongs to another by now.
+   * Treats the contact of a deleted user, unless it belongs to another by now, or to the same one who has come back.
+   *
+   * @param deletedAt epoch milliseconds.
    * @returns whether it was treated.
    */
-  retire(contactId: number, userId: string, treat: () => Promise<void>): Promise<boolean>;
+  retire(contactId: number, userId: string, deletedAt: number, treat: () => Promise<void>): Promise<boolean>;
 }
 
 export interface ClaimsOptions {
@@ -30,6 +32,8 @@ export interface ClaimsOptions {
 
 /** Longer than an invocation may run, in milliseconds. */
 const RETIRING_MS = 150_000;
+/** A stream tells times to the second (Amazon DynamoDB, `ApproximateCreationDateTime`), in milliseconds. */
+const STREAM_TIME_MS = 1000;
 /** How soon to look again for the end of it, in milliseconds. */
 const LOOK_AGAIN_MS = 5000;
 
@@ -54,13 +58,15 @@ export function claims({ store, users, mapping, now }: ClaimsOptions): Claims {
     userId: string,
     isBorneOut: (holder: User) => boolean,
   ): Promise<string | undefined> => {
-    if (await store.write(key, { userId })) return undefined;
+    const mine = { userId, claimedAt: now() };
+    if (await store.write(key, mine, { userId, notRetiringAt: now() })) return undefined;
     const claim = await store.read(key);
     if (claim && (claim.retiringUntil ?? 0) > now())
       throw new Retryable('The contact of a deleted user is being treated', { afterMs: LOOK_AGAIN_MS });
     const holder = claim && (await rowOf(claim.userId));
     if (claim && holder && isBorneOut(holder)) return claim.userId;
-    if (await store.write(key, { userId }, claim?.userId)) return undefined;
+    if (await store.write(key, mine, { userId: claim?.userId ?? userId, notRetiringAt: now() }))
+      return undefined;
     throw new Retryable('Another user took it at the same moment', { afterMs: LOOK_AGAIN_MS });
   };
   return {
@@ -82,9 +88,11 @@ export function claims({ store, users, mapping, now }: ClaimsOptions): Claims {
         otherUserId,
       });
     },
-    async retire(contactId, userId, treat) {
+    async retire(contactId, userId, deletedAt, treat) {
       const key = contactKey(contactId);
-      if (!(await store.write(key, { userId, retiringUntil: now() + RETIRING_MS }))) return false;
+      const retiring = { userId, retiringUntil: now() + RETIRING_MS };
+      const claimedBefore = deletedAt + STREAM_TIME_MS;
+      if (!(await store.write(key, retiring, { userId, claimedBefore }))) return false;
       await treat();
       await store.release(key, userId);
       return true;

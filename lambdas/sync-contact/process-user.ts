@@ -57,10 +57,14 @@ export async function processUser(
     throw error instanceof InvalidUserError ? new Rejected('not-a-user', error.message) : error;
   });
   // A user can be deleted and come back with another contact before its messages are read.
-  const leftBehind = new Set(messages.map(({ contactId }) => contactId).filter((id) => id !== undefined));
-  if (found?.user.crm?.contactId) leftBehind.delete(found.user.crm.contactId);
-  for (const contactId of leftBehind) await retireContact(contactId, userId, dependencies);
-  if (!found) return { outcome: 'retired', contactId: [...leftBehind].at(-1), warnings: [] };
+  const leftBehind = new Map(
+    messages.map(({ contactId, changedAt }) => [contactId, Date.parse(changedAt)] as const),
+  );
+  leftBehind.delete(undefined);
+  leftBehind.delete(found?.user.crm?.contactId);
+  for (const [contactId = 0, deletedAt] of leftBehind)
+    await retireContact(contactId, userId, deletedAt, dependencies);
+  if (!found) return { outcome: 'retired', contactId: [...leftBehind.keys()].at(-1), warnings: [] };
 
   let { revision } = found.user.crm ?? {};
   const save = async (crm: CrmState): Promise<CrmState> => {
@@ -79,7 +83,7 @@ export async function processUser(
         : await users.writeCrm(userId, result.crm, revision);
   if (written === 'gone') {
     // Deleted while its sync was in flight: the message of the deletion knows no contact, so nobody else cleans up.
-    if (contactId) await retireContact(contactId, userId, dependencies);
+    if (contactId) await retireContact(contactId, userId, dependencies.now(), dependencies);
     return { outcome: 'retired', contactId, warnings: [] };
   }
   if (written === 'conflict') {

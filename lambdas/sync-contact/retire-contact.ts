@@ -25,9 +25,10 @@ export interface RetireDependencies {
 export async function retireContact(
   contactId: number,
   userId: string,
+  deletedAt: number,
   dependencies: RetireDependencies,
 ): Promise<void> {
-  await dependencies.claims.retire(contactId, userId, async () => {
+  await dependencies.claims.retire(contactId, userId, deletedAt, async () => {
     try {
       await applyPolicy(contactId, userId, dependencies);
     } catch (error) {

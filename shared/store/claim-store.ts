@@ -11,16 +11,27 @@ import { whenConditionHolds } from './when-condition-holds.ts';
 
 const claimSchema = z.object({
   userId: z.string(),
+  /** When the user took it, in epoch milliseconds. */
+  claimedAt: z.number().optional(),
   /** Until when the contact of a deleted user is being treated, in epoch milliseconds. */
   retiringUntil: z.number().optional(),
 });
 export type Claim = z.infer<typeof claimSchema>;
 
+/** What a claim has to be to be written over. Times in epoch milliseconds. */
+export interface ExpectedClaim {
+  userId: string;
+  /** Its contact is not being treated at this moment. */
+  notRetiringAt?: number;
+  /** It was taken before this moment. */
+  claimedBefore?: number;
+}
+
 /** Which user has which email and which contact: items of the sync's table, each held by one user. */
 export interface ClaimStore {
   read(key: string): Promise<Claim | undefined>;
-  /** Writes a claim where there is none, or over that of `over`. @returns whether it was written. */
-  write(key: string, claim: Claim, over?: string): Promise<boolean>;
+  /** Writes a claim where there is none, or over one that is as expected. @returns whether it was written. */
+  write(key: string, claim: Claim, over: ExpectedClaim): Promise<boolean>;
   /** Gives a claim up; one that somebody else has taken over is left to them. */
   release(key: string, userId: string): Promise<void>;
 }
@@ -35,17 +46,26 @@ export function claimStore(client: DynamoDBClient, TableName: string): ClaimStor
       );
       return Item && claimSchema.parse(unmarshallItem(Item));
     },
-    write: (key, claim, over = claim.userId) =>
-      whenConditionHolds(() =>
+    write: (key, claim, { userId, notRetiringAt, claimedBefore }) => {
+      const conditions = [
+        'userId = :userId',
+        notRetiringAt !== undefined && '(attribute_not_exists(retiringUntil) OR retiringUntil < :now)',
+        claimedBefore !== undefined && '(attribute_not_exists(claimedAt) OR claimedAt < :before)',
+      ].filter((condition) => condition !== false);
+      return whenConditionHolds(() =>
         client.send(
           new PutItemCommand({
             TableName,
             Item: { ...Key(key), ...marshall(claim, { removeUndefinedValues: true }) },
-            ConditionExpression: 'attribute_not_exists(id) OR userId = :over',
-            ExpressionAttributeValues: marshall({ ':over': over }),
+            ConditionExpression: `attribute_not_exists(id) OR (${conditions.join(' AND ')})`,
+            ExpressionAttributeValues: marshall(
+              { ':userId': userId, ':now': notRetiringAt, ':before': claimedBefore },
+              { removeUndefinedValues: true },
+            ),
           }),
         ),
-      ),
+      );
+    },
     async release(key, userId) {
       await whenConditionHolds(() =>
         client.send(

@@ -111,11 +111,15 @@ export function memoryClaimStore(): ClaimStore {
   const items = new Map<string, Claim>();
   return {
     read: async (key) => structuredClone(items.get(key)),
-    write: async (key, claim, over = claim.userId) => {
-      const holder = items.get(key)?.userId;
-      if (holder !== undefined && holder !== over) return false;
-      items.set(key, claim);
-      return true;
+    write: async (key, claim, { userId, notRetiringAt = 0, claimedBefore = Number.POSITIVE_INFINITY }) => {
+      const held = items.get(key);
+      const isExpected =
+        !held ||
+        (held.userId === userId &&
+          (held.retiringUntil === undefined || notRetiringAt === 0 || held.retiringUntil < notRetiringAt) &&
+          (held.claimedAt ?? 0) < claimedBefore);
+      if (isExpected) items.set(key, claim);
+      return isExpected;
     },
     release: async (key, userId) => {
       if (items.get(key)?.userId === userId) items.delete(key);

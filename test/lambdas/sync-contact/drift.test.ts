@@ -71,6 +71,26 @@ describe('a user who deletes the account and signs up again', () => {
     expect((await withEmail(ANN.email))?.tags).toEqual(ANN_TAGS);
   });
 
+  it('under the same id keeps them too, when the deletion is worked on a second time after that', async () => {
+    const users = memoryUserTable(ANN);
+    let clock = NOW - 3_600_000;
+    const { receive } = consumerOf(crm, users, { now: () => clock });
+    await receive(message('ann'));
+    const contactId = users.user('ann').crm?.contactId ?? 0;
+    users.rows.set('ann', { ...ANN });
+    clock = NOW + 60_000;
+    await receive(message('ann'));
+    users.edit('ann', { crm: { ...users.user('ann').crm, contactId: undefined } });
+    const deletion = userMessage('ann', {
+      cause: 'deleted',
+      contactId,
+      changedAt: new Date(NOW).toISOString(),
+    });
+    await receive(record(deletion));
+    expect((await withEmail(ANN.email))?.tags).toEqual(ANN_TAGS);
+    expect((await crm.admin.stats()).requests['DELETE /contacts/{id}/tags']).toBeUndefined();
+  });
+
   it('after the contact was marked gets it back with the right tags', async () => {
     const users = memoryUserTable(ANN);
     const { receive } = consumerOf(crm, users);
