@@ -25,7 +25,7 @@ export interface LocalCloudOptions {
   existingItems?: Readonly<Record<string, Items>>;
   /**
    * How long a received message is hidden, in seconds, in place of the template's: for a run that cannot wait so long for what a
-   * killed environment held. Then a message can come twice.
+   * killed environment held. It has to be longer than any invocation lasts, or a message is worked on by two at once.
    */
   visibilityTimeoutSeconds?: number;
   /** Environment variables with which functions find the cloud, made from its own: to put something in between. */

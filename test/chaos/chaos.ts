@@ -37,8 +37,11 @@ export interface ChaosReport {
 
 /** Limits times this, latencies divided by it. */
 const SPEED = 8;
-/** In place of the template's twelve minutes: how soon the messages of a killed environment come back. */
-const VISIBILITY_SECONDS = 15;
+/**
+ * In place of the template's twelve minutes: how soon the messages of a killed environment come back. Longer than any invocation
+ * lasts here, as twelve minutes are longer than the two of the function's time-out: a message never comes back beside a living one.
+ */
+const VISIBILITY_SECONDS = 60;
 const SETTLE_MS = 12 * 60_000;
 const QUIET_MS = 2000;
 const ACTION_EVERY_MS = 120;
