@@ -6,16 +6,15 @@ import { syncTable } from '../../shared/store/sync-table.ts';
 import { CommandError } from './command-error.ts';
 import { connect } from './connect.ts';
 import { runCommand } from './run-command.ts';
+import { type TargetOptions, withTarget } from './target-options.ts';
 
-const options = new Command('npm run catalog --')
-  .description(
+const options = withTarget(
+  new Command('npm run catalog --').description(
     "Shows what the sync knows of the CRM's account: tags, custom fields, and what updates do with arrays.",
-  )
-  .option('--stack <name>', 'name of the stack in AWS', 'user-sync')
-  .option('--local', 'the system on this machine (npm start -- --keep)')
-  .option('--json', 'print it as JSON')
+  ),
+)
   .parse()
-  .opts<{ stack: string; local?: true; json?: true }>();
+  .opts<TargetOptions>();
 
 await runCommand(async () => {
   const outputs = await connect(options);

@@ -7,6 +7,7 @@ import { syncTable } from '../../shared/store/sync-table.ts';
 import { connect } from './connect.ts';
 import { budgetFrom, describeQuota, quotaTable } from './quota-report.ts';
 import { runCommand } from './run-command.ts';
+import { type TargetOptions, withTarget } from './target-options.ts';
 
 function minutes(text: string): number {
   const value = Number(text);
@@ -15,15 +16,14 @@ function minutes(text: string): number {
   return value;
 }
 
-const options = new Command('npm run quota --')
-  .description("Shows the CRM's quota as the sync has recorded it: used, left, reserve, pause, resets.")
-  .option('--pause <minutes>', 'make no requests for so many minutes; messages wait in the queue', minutes)
-  .option('--resume', 'lift a pause; users who wait come back within the hour')
-  .option('--stack <name>', 'name of the stack in AWS', 'user-sync')
-  .option('--local', 'the system on this machine (npm start -- --keep)')
-  .option('--json', 'print it as JSON')
+const options = withTarget(
+  new Command('npm run quota --')
+    .description("Shows the CRM's quota as the sync has recorded it: used, left, reserve, pause, resets.")
+    .option('--pause <minutes>', 'make no requests for so many minutes; messages wait in the queue', minutes)
+    .option('--resume', 'lift a pause; users who wait come back within the hour'),
+)
   .parse()
-  .opts<{ pause?: number; resume?: true; stack: string; local?: true; json?: true }>();
+  .opts<TargetOptions & { pause?: number; resume?: true }>();
 
 await runCommand(async () => {
   const outputs = await connect(options);

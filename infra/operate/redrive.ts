@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { connect } from './connect.ts';
 import { type RedriveReport, redrive } from './redrive-letters.ts';
 import { runCommand } from './run-command.ts';
+import { type TargetOptions, withTarget } from './target-options.ts';
 
 function time(text: string): number {
   const value = Date.parse(text);
@@ -11,16 +12,15 @@ function time(text: string): number {
   return value;
 }
 
-const options = new Command('npm run redrive --')
-  .description('Puts dead letters back into the queue. Safe at any time: messages carry no data.')
-  .option('--reason <reason>', 'only those with this reason')
-  .option('--since <time>', 'only those sent since then (ISO 8601)', time)
-  .option('--dry-run', 'show why they are there, and leave them')
-  .option('--stack <name>', 'name of the stack in AWS', 'user-sync')
-  .option('--local', 'the system on this machine (npm start -- --keep)')
-  .option('--json', 'print it as JSON')
+const options = withTarget(
+  new Command('npm run redrive --')
+    .description('Puts dead letters back into the queue. Safe at any time: messages carry no data.')
+    .option('--reason <reason>', 'only those with this reason')
+    .option('--since <time>', 'only those sent since then (ISO 8601)', time)
+    .option('--dry-run', 'show why they are there, and leave them'),
+)
   .parse()
-  .opts<{ reason?: string; since?: number; dryRun?: true; stack: string; local?: true; json?: true }>();
+  .opts<TargetOptions & { reason?: string; since?: number; dryRun?: true }>();
 
 await runCommand(async () => {
   const outputs = await connect(options);

@@ -5,16 +5,16 @@ import { Command } from 'commander';
 import { connect } from './connect.ts';
 import { replay } from './replay-records.ts';
 import { runCommand } from './run-command.ts';
+import { type TargetOptions, withTarget } from './target-options.ts';
 
-const options = new Command('npm run replay --')
-  .description("Sends a fresh message for each user in the stream's failure queue. Safe at any time.")
-  .option('--dry-run', 'show what would be sent')
-  .option('--discard-expired', 'forget positions whose records have left the stream')
-  .option('--stack <name>', 'name of the stack in AWS', 'user-sync')
-  .option('--local', 'the system on this machine (npm start -- --keep)')
-  .option('--json', 'print it as JSON')
+const options = withTarget(
+  new Command('npm run replay --')
+    .description("Sends a fresh message for each user in the stream's failure queue. Safe at any time.")
+    .option('--dry-run', 'show what would be sent')
+    .option('--discard-expired', 'forget positions whose records have left the stream'),
+)
   .parse()
-  .opts<{ dryRun?: true; discardExpired?: true; stack: string; local?: true; json?: true }>();
+  .opts<TargetOptions & { dryRun?: true; discardExpired?: true }>();
 
 await runCommand(async () => {
   const outputs = await connect(options);

@@ -2,7 +2,7 @@ import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import { messageGroupOf } from '../../shared/sync/message-group.ts';
 import type { SimulatedSystem } from '../demo/simulated-system.ts';
-import type { FaultKind } from '../simulator/faults.ts';
+import { FAULT_KINDS } from '../simulator/faults.ts';
 import type { ThrottlingProxy } from './throttling-proxy.ts';
 import type { World } from './world.ts';
 
@@ -55,18 +55,8 @@ const duplicate: Action = async ({ world, running, sqs, counts }) => {
   );
 };
 
-const KINDS: readonly FaultKind[] = [
-  'server-error',
-  'unavailable',
-  'html',
-  'truncated',
-  'empty',
-  'hang',
-  'reset',
-  'spike',
-  'unauthorized',
-  'slow',
-];
+/** All but a spent quota, which would pause everything for a minute each time. */
+const KINDS = FAULT_KINDS.filter((kind) => kind !== 'quota');
 
 /** What can happen, by name, and how often in a hundred. */
 export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: Action]>> = {
