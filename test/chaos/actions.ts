@@ -55,7 +55,7 @@ const duplicate: Action = async ({ world, running, sqs, counts }) => {
   );
 };
 
-/** All but a spent quota, which would pause everything for a minute each time. */
+/** All but a spent quota, which has an action of its own. */
 const KINDS = FAULT_KINDS.filter((kind) => kind !== 'quota');
 
 /** What can happen, by name, and how often in a hundred. */
@@ -122,6 +122,8 @@ export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: 
       });
     },
   ],
+  // A spent quota pauses everything for a minute: seldom, or nothing else would happen.
+  quota: [0.4, ({ running }) => running.door.set('faults', { rate: 0.2, kinds: ['quota'] })],
   throttle: [
     4,
     async ({ world, proxy }) => {
