@@ -32,8 +32,8 @@ export interface ClaimsOptions {
 
 /** Longer than an invocation may run, in milliseconds. */
 const RETIRING_MS = 150_000;
-/** A stream tells times to the second (Amazon DynamoDB, `ApproximateCreationDateTime`), in milliseconds. */
-const STREAM_TIME_MS = 1000;
+/** A stream tells times rounded down: to the second, and to the minute on one machine (`ApproximateCreationDateTime`). */
+const STREAM_TIME_MS = 60_000;
 /** How soon to look again for the end of it, in milliseconds. */
 const LOOK_AGAIN_MS = 5000;
 
