@@ -3,7 +3,10 @@ import type { Construct } from 'constructs';
 import type { Config } from './config.ts';
 import { removalPolicyOf } from './removal-policy.ts';
 
-/** The sync's own table: the catalog of ids by name, the ledger of requests, leases, who runs a backfill, and which user has which email and contact. All of it can be made again. */
+/**
+ * The sync's own table: the catalog of ids by name, the ledger of requests, leases, who runs a backfill, and which user has which
+ * email and contact. All of it can be made again.
+ */
 export class SyncTable extends Table {
   constructor(scope: Construct, id: string, config: Config) {
     super(scope, id, {

@@ -18,8 +18,9 @@ export interface RetireDependencies {
 /**
  * Does with the contact of a deleted user what the deletion policy says: `mark` (managed tags off, the deleted tag on),
  * `untag` (managed tags off), `leave`, or `delete` the contact. All of it can be done twice. A contact that is gone
- * already is fine.
+ * already is fine, and one that is somebody else's by now, or the user's who has come back, is left alone.
  *
+ * @param deletedAt when the user was deleted, in epoch milliseconds.
  * @throws Rejected or Retryable, as the client does.
  */
 export async function retireContact(
@@ -30,7 +31,7 @@ export async function retireContact(
 ): Promise<void> {
   await dependencies.claims.retire(contactId, userId, deletedAt, async () => {
     try {
-      await applyPolicy(contactId, userId, dependencies);
+      await applyPolicy(contactId, dependencies);
     } catch (error) {
       if (!(error instanceof NotFound)) throw error;
     }
@@ -39,7 +40,6 @@ export async function retireContact(
 
 async function applyPolicy(
   contactId: number,
-  userId: string,
   { client, catalog, mapping, deletionPolicy }: RetireDependencies,
 ): Promise<void> {
   if (deletionPolicy === 'leave') return;
@@ -47,7 +47,7 @@ async function applyPolicy(
   const names = await catalog.current();
   // All managed tags and not just the stored ones: one request either way, and none can be left behind.
   const perhapsHeld = [...managedTagIds(names)].filter((id) => id !== tagId(names, mapping.deletedTag.name));
-  const progress = { userId, crm: { contactId, tagIds: perhapsHeld }, observedTags: undefined };
+  const progress = { crm: { contactId, tagIds: perhapsHeld }, observedTags: undefined };
   const tags = deletionPolicy === 'mark' ? [mapping.deletedTag.name] : [];
   await swapTags(progress, tags, names, { client, catalog });
 }

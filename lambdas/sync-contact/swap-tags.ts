@@ -9,7 +9,6 @@ import type { CrmState } from '../../shared/user/user.ts';
 
 /** A contact that is being brought up to date: `crm` follows every request that succeeded. */
 export interface Progress {
-  userId: string;
   crm: CrmState;
   /** Tags that the CRM's last answer showed, if it showed any. */
   observedTags: readonly number[] | undefined;

@@ -33,6 +33,11 @@ export interface SyncUserDependencies {
   now: () => number;
 }
 
+/** How far a user's contact is, and whose it is. */
+interface UserProgress extends Progress {
+  userId: string;
+}
+
 /** What a user's sync came to: the state to store, and why it stopped early if it did. */
 export interface SyncResult {
   crm: CrmState;
@@ -52,7 +57,7 @@ export async function syncUser(user: User, dependencies: SyncUserDependencies): 
   const { catalog, mapping, save, now } = dependencies;
   const stored = user.crm ?? {};
   const desired = desiredState(mapping, user, now());
-  const progress: Progress = { userId: user.userId, crm: stored, observedTags: undefined };
+  const progress: UserProgress = { userId: user.userId, crm: stored, observedTags: undefined };
   let failure: unknown;
   try {
     if (!isSyncable(desired))
@@ -85,7 +90,7 @@ export async function syncUser(user: User, dependencies: SyncUserDependencies): 
 }
 
 async function bringUpToDate(
-  progress: Progress,
+  progress: UserProgress,
   desired: DesiredState,
   names: Catalog,
   dependencies: SyncUserDependencies,
@@ -95,7 +100,7 @@ async function bringUpToDate(
 }
 
 async function writeFields(
-  progress: Progress,
+  progress: UserProgress,
   desired: DesiredState,
   names: Catalog,
   dependencies: SyncUserDependencies,

@@ -56,6 +56,7 @@ export function secretCredentials(
   const isUsable = (secret: CrmSecret): boolean =>
     (secret.kind !== 'oauth' || Date.parse(secret.expiresAt) > now()) &&
     now() >= (refusals.get(headerOf(secret)[1])?.until ?? Number.NEGATIVE_INFINITY);
+  const usable = (secret: CrmSecret | undefined) => (secret && isUsable(secret) ? secret : undefined);
 
   const read = async (stage: 'AWSCURRENT' | 'AWSPENDING'): Promise<CrmSecret | undefined> => {
     try {
@@ -71,17 +72,13 @@ export function secretCredentials(
 
   const look = async (): Promise<CrmSecret> => {
     const current = await read('AWSCURRENT');
-    const found = current && !isUsable(current) ? ((await usablePending()) ?? current) : current;
-    if (found && isUsable(found)) {
-      known = { secret: found, readAt: now() };
-      return found;
+    const secret = usable(current) ?? (current && usable(await read('AWSPENDING')));
+    if (!secret) {
+      failedAt = now();
+      throw unusable(secretId, current);
     }
-    failedAt = now();
-    throw unusable(secretId, current);
-  };
-  const usablePending = async () => {
-    const pending = await read('AWSPENDING');
-    return pending && isUsable(pending) ? pending : undefined;
+    known = { secret, readAt: now() };
+    return secret;
   };
 
   const atHand = (): AuthorizationHeader | undefined =>

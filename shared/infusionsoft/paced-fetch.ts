@@ -42,11 +42,11 @@ const MIN_TIME_MS = 5_000;
 
 /**
  * A `fetch` that keeps the pace: all that goes through it, retries included, starts at most `requestsPerWindow` times in
- * any sliding window, rests after a spike arrest, and stops while the quota is spent or the CRM is down. It identifies the caller, and on a
- * 401 it looks at the secret once more and tries again if that holds another token. Make one for each environment and keep it
- * across invocations.
+ * any sliding window, rests after a spike arrest, and stops while the quota is spent or the CRM is down. It identifies the
+ * caller, and on a 401 it looks at the secret once more and tries again if that holds another token. Make one for each
+ * environment and keep it across invocations.
  *
- * @throws Retryable while the quota is spent or the CRM is down, and when the time left until the deadline is too short for a request.
+ * @throws Retryable while the quota is spent or the CRM is down, and when the time left until the deadline is too short.
  */
 export function pacedFetch(options: PacedFetchOptions): typeof fetch {
   const { requestsPerWindow, windowMs, credentials, gate, breaker, deadline, onRequest } = options;

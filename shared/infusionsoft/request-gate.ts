@@ -36,9 +36,9 @@ export function requestGate(margin: number, random: () => number = Math.random):
   let starts: number[] = [];
   let observed: Observation | undefined;
   let pause: Pause | undefined;
-  let restUntil = 0;
-
+  /** The pause that this environment has met and the ledger does not know of yet. */
   let untold: Pause | undefined;
+  let restUntil = 0;
 
   const close = (reason: 'minute' | 'day', headers: Headers, startedAt: number, now: number) => {
     const next: Pause = { reason, since: now, until: resetOf(reason, headers, startedAt) };
