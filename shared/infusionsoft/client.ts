@@ -4,7 +4,7 @@ import { Retryable } from '../sync/errors.ts';
 import type { CustomFieldType } from '../user/define-mapping.ts';
 import { type Endpoint, endpoints, TAG_PAGE_SIZE } from './api.ts';
 import type { ContactBody } from './contact-body.ts';
-import { exceededLimit, toFailure } from './failures.ts';
+import { exceededLimit, toFailure, Uncertain } from './failures.ts';
 import {
   type Contact,
   contactModelSchema,
@@ -121,7 +121,7 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
       try {
         return await send('put', endpoints.contacts, upsert, contactSchema, ifRefused);
       } catch (error) {
-        if (!(error instanceof Retryable) || error.afterMs !== undefined) throw error;
+        if (!(error instanceof Uncertain)) throw error;
         throw new Retryable(error.message, { cause: error.cause, afterMs: PERHAPS_CREATED_MS });
       }
     },

@@ -7,6 +7,9 @@ export class NotFound extends Error {
   override name = 'NotFound';
 }
 
+/** A request without a usable answer: nobody knows whether it has had its effect, or is at work still. */
+export class Uncertain extends Retryable {}
+
 const SECOND_MS = 1000;
 
 /**
@@ -29,14 +32,14 @@ export function exceededLimit(body: unknown): ExceededLimit {
 export function toFailure(error: unknown, now: number): Error {
   if (error instanceof Retryable) return error;
   if (!(error instanceof HTTPError)) {
-    return new Retryable(`No usable answer from the CRM (${nameOf(error)})`, { cause: error });
+    return new Uncertain(`No usable answer from the CRM (${nameOf(error)})`, { cause: error });
   }
   const { status, headers } = error.response;
   if (status === 404) return new NotFound('The CRM does not have it (404)');
   if (status === 401) return new Retryable('The CRM refuses the credentials (401)');
   if (status === 403) return new Retryable('The account may not do this (403)');
   if (status === 429) return tooManyRequests(exceededLimit(error.data), headers, now);
-  if (status === 408 || status >= 500) return new Retryable(`The CRM failed (${status})`);
+  if (status === 408 || status >= 500) return new Uncertain(`The CRM failed (${status})`);
   return new Rejected('refused-by-crm', `The CRM refused the request (${status})`, { status, cause: error });
 }
 

@@ -11,7 +11,7 @@ const SETTLE_MS = 120_000;
 const USERS = population(150, 11, Date.now()).users as [User, User, User, ...User[]];
 
 let running: SimulatedSystem;
-let { simulator, system, door } = {} as SimulatedSystem;
+let { system, door } = {} as SimulatedSystem;
 let sfn: SFNClient;
 
 beforeAll(async () => {
@@ -20,7 +20,7 @@ beforeAll(async () => {
     settings: { crm: { windowSlackMs: 100 } },
     existingUsers: USERS.map((user) => marshall(user, { removeUndefinedValues: true })),
   });
-  ({ simulator, system, door } = running);
+  ({ system, door } = running);
   sfn = new SFNClient(system.cloud.sdk('SFN'));
 });
 afterAll(() => running?.stop());
@@ -33,7 +33,7 @@ const settle = () => system.cloud.untilIdle(SETTLE_MS);
 const requests = async () => (await door.stats()).totalRequests;
 const feeder = () =>
   Object.keys(system.cloud.statistics().functions).find((name) => name.includes('Feeder')) ?? '';
-const held = () => inSyncWith(system, simulator.url);
+const held = () => inSyncWith(running);
 
 describe('the backfill on the local cloud', () => {
   it('fails with a clear reason for an input that it does not take', async () => {

@@ -1,16 +1,11 @@
-import { crmAccount } from '../demo/crm-account.ts';
-import type { LocalSystem } from '../demo/local-system.ts';
-import { ALL_TAGS, verify } from '../demo/verify.ts';
-import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
+import type { SimulatedSystem } from '../demo/simulated-system.ts';
+import { shownOf, verify } from '../demo/verify.ts';
 
-/** Requests a second of the one who holds the users against the CRM. */
-const RATE = 25;
-
-/** Holds every user of the table against the CRM. */
-export async function inSyncWith(system: LocalSystem, crmUrl: string) {
+/** Holds every user of the table against what the CRM holds: its search would not know a contact of the last second. */
+export async function inSyncWith({ system, door }: SimulatedSystem) {
   return verify({
     users: await system.app.users(),
-    contacts: await crmAccount(crmUrl, DEFAULT_TOKEN, RATE).contacts(ALL_TAGS),
+    contacts: (await door.contacts()).map(shownOf),
     existing: [],
     deletedContactIds: [],
     now: Date.now(),

@@ -14,14 +14,14 @@ const DAY_LIMIT = 500;
 const DAY_ENDS_MS = 25_000;
 
 let running: SimulatedSystem;
-let { system, door, simulator } = {} as SimulatedSystem;
+let { system, door } = {} as SimulatedSystem;
 beforeAll(async () => {
   running = await startSimulatedSystem({
     simulator: ['--latency-median', '20', '--latency-p95', '60'],
     settings: { crm: { windowSlackMs: 100 }, backfill: { liveReserve: 0.5 } },
     existingUsers: USERS.map((user) => marshall(user, { removeUndefinedValues: true })),
   });
-  ({ system, door, simulator } = running);
+  ({ system, door } = running);
 });
 afterAll(() => running?.stop());
 
@@ -53,7 +53,7 @@ describe('a backfill over the end of the day’s quota, which another program sh
 
     await finished;
     await system.cloud.untilIdle(SETTLE_MS);
-    expect(await inSyncWith(system, simulator.url)).toEqual({ inSync: USERS.length, problems: [] });
+    expect(await inSyncWith(running)).toEqual({ inSync: USERS.length, problems: [] });
     expect(await system.deadLetters()).toBe(0);
     const { throttled, totalRequests, duplicateContacts } = await door.stats();
     expect(throttled).toBeLessThanOrEqual((totalRequests + throttled) * 0.01);

@@ -8,14 +8,14 @@ const USERS = population(90, 31, Date.now()).users;
 const SECRET = 'user-sync/crm';
 
 let running: SimulatedSystem;
-let { system, door, simulator } = {} as SimulatedSystem;
+let { system, door } = {} as SimulatedSystem;
 beforeAll(async () => {
   running = await startSimulatedSystem({
     simulator: ['--latency-median', '20', '--latency-p95', '60'],
     settings: { crm: { windowSlackMs: 100 } },
     oauth: true,
   });
-  ({ system, door, simulator } = running);
+  ({ system, door } = running);
 });
 afterAll(() => running?.stop());
 
@@ -38,7 +38,7 @@ describe('OAuth tokens in the middle of a run', () => {
       })
       .toBe(USERS.length);
     await system.cloud.untilIdle(SETTLE_MS);
-    expect(await inSyncWith(system, simulator.url)).toEqual({ inSync: USERS.length, problems: [] });
+    expect(await inSyncWith(running)).toEqual({ inSync: USERS.length, problems: [] });
     expect(await system.deadLetters()).toBe(0);
     const { unauthorized, duplicateContacts } = await door.stats();
     expect(duplicateContacts).toBe(0);

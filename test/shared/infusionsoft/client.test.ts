@@ -81,6 +81,19 @@ describe('the client', () => {
     }
   });
 
+  it.each([
+    ['refused for its credentials', async () => new Response(null, { status: 401 })],
+    [
+      'never made, for lack of credentials',
+      async () => {
+        throw new Retryable('no credentials');
+      },
+    ],
+  ])('does not let one rest that certainly did nothing: %s', async (_, fetch) => {
+    const client = infusionsoftClient({ url: 'http://crm.local', fetch });
+    await expect(client.upsertContact(ANN)).rejects.toMatchObject({ name: 'Retryable', afterMs: undefined });
+  });
+
   it('repeats a create-or-update that was refused at the gate', async () => {
     const spike = { fault: { detail: { errorcode: 'policies.ratelimit.SpikeArrestViolation' } } };
     const { client, requests } = answering(
