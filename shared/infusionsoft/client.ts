@@ -108,7 +108,9 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
   ): Promise<Result> => call((client) => client[method](path, { json }).json(schema), http);
   const remove = ({ path }: Endpoint, searchParams: Record<string, string> = {}): Promise<void> =>
     call(async (client) => {
-      await client.delete(path, { searchParams });
+      // A removal answers 204 (v1). Words in the answer are somebody else's: perhaps a proxy's, and nothing was removed.
+      const words = await client.delete(path, { searchParams }).text();
+      if (words.trim() !== '') throw new Uncertain('A removal was answered with words');
     });
 
   const search = async (searchParams: Record<string, string>): Promise<Contact[]> =>

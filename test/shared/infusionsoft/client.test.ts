@@ -73,6 +73,18 @@ describe('the client', () => {
     expect(requests()).toBe(2);
   });
 
+  it('takes a removal for done only when the answer is empty, as the CRM answers it', async () => {
+    for (const answer of [
+      () => new Response('{"id": 12, "given_na'),
+      () => new Response('<html>log in</html>'),
+    ]) {
+      const { client } = answering(answer);
+      await expect(client.removeTags(5, [1])).rejects.toThrow(Retryable);
+    }
+    const { client } = answering(() => new Response(null, { status: 204 }));
+    await client.removeTags(5, [1]);
+  });
+
   it('lets a create-or-update rest that may be at work still: two at once can make two contacts', async () => {
     for (const answer of [() => new Response('<html>', { status: 502 }), () => new Response('{"id"')]) {
       const { client, requests } = answering(answer);
