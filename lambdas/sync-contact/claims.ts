@@ -11,8 +11,11 @@ import type { User } from '../../shared/user/user.ts';
 export interface Claims {
   /** @throws Rejected that names the user who has the email. */
   email(email: string, userId: string): Promise<void>;
-  /** @throws Rejected that names the user who has the contact; Retryable while that of a deleted user is being treated. */
-  contact(contactId: number, userId: string): Promise<void>;
+  /**
+   * @returns whether the contact was that of a deleted user before: then its fields of the mapping were written by the sync.
+   * @throws Rejected that names the user who has the contact; Retryable while that of a deleted user is being treated.
+   */
+  contact(contactId: number, userId: string): Promise<boolean>;
   /**
    * Treats the contact of a deleted user, unless it belongs to another by now, or to the same one who has come back.
    *
@@ -57,8 +60,9 @@ export function claims({ store, users, mapping, now }: ClaimsOptions): Claims {
     key: string,
     userId: string,
     isBorneOut: (holder: User) => boolean,
+    inherited?: boolean,
   ): Promise<string | undefined> => {
-    const mine = { userId, claimedAt: now() };
+    const mine = { userId, claimedAt: now(), inherited };
     if (await store.write(key, mine, { userId, notRetiringAt: now() })) return undefined;
     const claim = await store.read(key);
     if (claim && (claim.retiringUntil ?? 0) > now())
@@ -78,23 +82,23 @@ export function claims({ store, users, mapping, now }: ClaimsOptions): Claims {
       throw new Rejected('email-of-another-user', `User ${otherUserId} has the same email`, { otherUserId });
     },
     async contact(contactId, userId) {
-      const otherUserId = await take(
-        contactKey(contactId),
-        userId,
-        (holder) => holder.crm?.contactId === contactId,
-      );
-      if (otherUserId === undefined) return;
+      const key = contactKey(contactId);
+      const before = await store.read(key);
+      const inherited = before !== undefined && (before.inherited === true || before.userId !== userId);
+      const otherUserId = await take(key, userId, (holder) => holder.crm?.contactId === contactId, inherited);
+      if (otherUserId === undefined) return inherited;
       throw new Rejected('contact-of-another-user', `Contact ${contactId} is that of user ${otherUserId}`, {
         otherUserId,
       });
     },
     async retire(contactId, userId, deletedAt, treat) {
       const key = contactKey(contactId);
-      const retiring = { userId, retiringUntil: now() + RETIRING_MS };
+      const retiring = { userId, retiringUntil: now() + RETIRING_MS, inherited: true };
       const claimedBefore = deletedAt + STREAM_TIME_MS;
       if (!(await store.write(key, retiring, { userId, claimedBefore }))) return false;
       await treat();
-      await store.release(key, userId);
+      // From now on anybody may have it, and its next user is told.
+      await store.write(key, { userId, inherited: true }, { userId, claimedBefore });
       return true;
     },
   };

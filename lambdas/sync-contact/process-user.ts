@@ -3,6 +3,7 @@ import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
 import type { UserTable } from '../../shared/store/user-table.ts';
 import { Rejected, Retryable } from '../../shared/sync/errors.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
+import { UNCERTAIN } from '../../shared/sync/plan.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
 import { InvalidUserError, type Warning } from '../../shared/user/read-user.ts';
 import type { CrmState } from '../../shared/user/user.ts';
@@ -87,12 +88,12 @@ export async function processUser(
     return { outcome: 'retired', contactId, warnings: [] };
   }
   if (written === 'conflict') {
-    await distrust(userId, contactId, dependencies);
+    await distrust(userId, result.crm, dependencies);
     throw new Retryable('Somebody else has written back for this user', { afterMs: 0 });
   }
   if (result.failure instanceof Rejected && result.failure.reason === 'contact-of-another-user') {
     // The create-or-update has written this user's values to it: the other user's are written anew.
-    await distrust(result.failure.otherUserId ?? '', undefined, dependencies);
+    await distrust(result.failure.otherUserId ?? '', {}, dependencies);
   }
   if (result.failure) throw result.failure;
   return {
@@ -103,15 +104,17 @@ export async function processUser(
 }
 
 /**
- * Two have worked on one user at the same time, so what either knows of the contact may be wrong: all but its id is forgotten, and
- * the next sync writes all fields and sees in the answer which tags there are.
+ * Two have worked on one user at the same time, so what either knows of the contact may be wrong: of the fields that either has
+ * written none is certain any more. The next sync writes or clears them all, and sees in the answer which tags there are.
  */
 async function distrust(
   userId: string,
-  contactId: number | undefined,
+  { contactId: ours, fingerprint: written = {} }: CrmState,
   { users }: ProcessUserDependencies,
 ): Promise<void> {
   const found = await users.read(userId);
-  const { contactId: known = contactId, revision } = found?.user.crm ?? {};
-  if (known) await users.writeCrm(userId, { contactId: known }, revision);
+  const { contactId = ours, fingerprint = {}, revision } = found?.user.crm ?? {};
+  if (!contactId) return;
+  const uncertain = Object.keys({ ...fingerprint, ...written }).map((key) => [key, UNCERTAIN]);
+  await users.writeCrm(userId, { contactId, fingerprint: Object.fromEntries(uncertain) }, revision);
 }

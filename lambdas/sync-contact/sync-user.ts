@@ -13,7 +13,7 @@ import type { Contact } from '../../shared/infusionsoft/schemas.ts';
 import { withWholeArrays } from '../../shared/infusionsoft/whole-arrays.ts';
 import { type DesiredState, desiredState, isSyncable } from '../../shared/sync/desired-state.ts';
 import { Rejected, Retryable } from '../../shared/sync/errors.ts';
-import { type FieldPlan, fingerprintOf, planFields } from '../../shared/sync/plan.ts';
+import { type FieldPlan, fingerprintOf, planFields, UNCERTAIN } from '../../shared/sync/plan.ts';
 import { type Mapping, managedFields } from '../../shared/user/define-mapping.ts';
 import type { CrmState, User } from '../../shared/user/user.ts';
 import { certainOf, checkpointOf } from './checkpoint.ts';
@@ -68,8 +68,8 @@ export async function syncUser(user: User, dependencies: SyncUserDependencies): 
     await bringUpToDate(progress, desired, names, dependencies).catch(async (error: unknown) => {
       if (!(error instanceof NotFound)) throw error;
       // The contact was deleted or merged: it is found or created by its email, as for a new user.
-      const { revision } = progress.crm;
-      progress.crm = { revision };
+      const { revision, fingerprint } = progress.crm;
+      progress.crm = { revision, ...(fingerprint && { fingerprint }) };
       progress.observedTags = undefined;
       await bringUpToDate(progress, desired, names, dependencies);
     });
@@ -114,15 +114,34 @@ async function writeFields(
   }
   const before = progress.crm.contactId;
   const body = contactBody(plan, (label) => customFieldId(names, label));
-  const contact =
+  let contact =
     before && isEmpty(plan)
       ? undefined
       : await writeContact(before, body, names, desired.fields.EMAIL1 ?? '', dependencies);
-  if (contact && contact.id !== before) await claims.contact(contact.id, progress.userId);
+  if (contact && contact.id !== before && (await claims.contact(contact.id, progress.userId)))
+    contact = await clearInherited(contact, desired, names, dependencies);
 
   progress.observedTags = contact?.tag_ids ?? undefined;
   const written = { ...progress.crm, fingerprint: fingerprintOf(desired.fields) };
   progress.crm = contact ? { ...written, contactId: contact.id } : written;
+}
+
+/**
+ * Takes away what the sync wrote to a contact for a user who was deleted, where its user of today has no value: who signs up again
+ * without a phone number would else keep the old one.
+ */
+async function clearInherited(
+  contact: Contact,
+  { fields }: DesiredState,
+  names: Catalog,
+  dependencies: SyncUserDependencies,
+): Promise<Contact> {
+  const managed = managedFields(dependencies.mapping);
+  const perhaps = Object.fromEntries([...managed].map((key) => [key, UNCERTAIN]));
+  const clear = planFields(fields, { ...perhaps, ...fingerprintOf(fields) }, managed);
+  if (isEmpty(clear)) return contact;
+  const body = contactBody(clear, (label) => customFieldId(names, label));
+  return writeContact(contact.id, body, names, fields.EMAIL1 ?? '', dependencies);
 }
 
 const isEmpty = ({ write, clear }: FieldPlan): boolean => Object.keys(write).length + clear.length === 0;

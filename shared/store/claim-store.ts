@@ -1,9 +1,4 @@
-import {
-  DeleteItemCommand,
-  type DynamoDBClient,
-  GetItemCommand,
-  PutItemCommand,
-} from '@aws-sdk/client-dynamodb';
+import { type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import * as z from 'zod';
 import { unmarshallItem } from './unmarshall-item.ts';
@@ -15,6 +10,8 @@ const claimSchema = z.object({
   claimedAt: z.number().optional(),
   /** Until when the contact of a deleted user is being treated, in epoch milliseconds. */
   retiringUntil: z.number().optional(),
+  /** The contact was that of a user who was deleted, so what the mapping manages of it was written by the sync. */
+  inherited: z.boolean().optional(),
 });
 export type Claim = z.infer<typeof claimSchema>;
 
@@ -32,8 +29,6 @@ export interface ClaimStore {
   read(key: string): Promise<Claim | undefined>;
   /** Writes a claim where there is none, or over one that is as expected. @returns whether it was written. */
   write(key: string, claim: Claim, over: ExpectedClaim): Promise<boolean>;
-  /** Gives a claim up; one that somebody else has taken over is left to them. */
-  release(key: string, userId: string): Promise<void>;
 }
 
 /** Claims over DynamoDB. */
@@ -62,18 +57,6 @@ export function claimStore(client: DynamoDBClient, TableName: string): ClaimStor
               { ':userId': userId, ':now': notRetiringAt, ':before': claimedBefore },
               { removeUndefinedValues: true },
             ),
-          }),
-        ),
-      );
-    },
-    async release(key, userId) {
-      await whenConditionHolds(() =>
-        client.send(
-          new DeleteItemCommand({
-            TableName,
-            Key: Key(key),
-            ConditionExpression: 'userId = :userId',
-            ExpressionAttributeValues: marshall({ ':userId': userId }),
           }),
         ),
       );

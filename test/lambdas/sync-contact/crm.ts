@@ -121,8 +121,5 @@ export function memoryClaimStore(): ClaimStore {
       if (isExpected) items.set(key, claim);
       return isExpected;
     },
-    release: async (key, userId) => {
-      if (items.get(key)?.userId === userId) items.delete(key);
-    },
   };
 }

@@ -105,6 +105,68 @@ describe('a user who deletes the account and signs up again', () => {
   });
 });
 
+describe('a user who deletes the account and signs up again without a phone number', () => {
+  const CALLED = { ...ANN, phone: '+12125550123' };
+  const shown = async () => (await withEmail(ANN.email))?.values['phone_numbers.PHONE1'];
+  const deletion = (contactId: number | undefined) =>
+    record(
+      userMessage('ann', { cause: 'deleted', contactId, changedAt: new Date(NOW + 60_000).toISOString() }),
+    );
+
+  it.each(['ann', 'ann-2'])('as %s does not keep the old one', async (userId) => {
+    const users = memoryUserTable(CALLED);
+    const { receive } = consumerOf(crm, users);
+    await receive(message('ann'));
+    expect(await shown()).toBe('+12125550123');
+    const { contactId } = users.user('ann').crm ?? {};
+    users.rows.delete('ann');
+    users.rows.set(userId, { ...ANN, userId });
+    await receive(deletion(contactId), message(userId));
+    // As somebody else, the user may have to wait until the deletion has been worked on.
+    await receive(message(userId));
+    expect(await shown()).toBeUndefined();
+    expect((await withEmail(ANN.email))?.tags).toEqual(ANN_TAGS);
+  });
+
+  it('does not keep it either when the first try is cut off', async () => {
+    const users = memoryUserTable(CALLED);
+    await consumerOf(crm, users).receive(message('ann'));
+    const { contactId } = users.user('ann').crm ?? {};
+    users.rows.set('ann', { ...ANN });
+    const updateContact = async () => {
+      throw new Retryable('cut off');
+    };
+    const cutOff = consumerOf(crm, users, { client: { ...crm.client, updateContact } });
+    await cutOff.receive(deletion(contactId), message('ann'));
+    expect(cutOff.outcomes).toContain('postponed');
+    await consumerOf(crm, users).receive(message('ann'));
+    expect(await shown()).toBeUndefined();
+  });
+
+  it('while a sync is in flight, does not keep it', async () => {
+    const users = memoryUserTable(CALLED);
+    const updateContact: typeof crm.client.updateContact = async (id, body) => {
+      const answer = await crm.client.updateContact(id, body);
+      users.rows.set('ann', { ...ANN });
+      return answer;
+    };
+    const { receive } = consumerOf(crm, users);
+    await receive(message('ann'));
+    users.edit('ann', { firstName: 'Anna' });
+    await consumerOf(crm, users, { client: { ...crm.client, updateContact } }).receive(message('ann'));
+    await receive(message('ann'));
+    expect(await shown()).toBeUndefined();
+  });
+
+  it('keeps what somebody else typed in by hand before the first account', async () => {
+    await crm.preload({
+      values: { 'email_addresses.EMAIL1': ANN.email, 'phone_numbers.PHONE1': '+12125550199' },
+    });
+    await consumerOf(crm, memoryUserTable(ANN)).receive(message('ann'));
+    expect(await shown()).toBe('+12125550199');
+  });
+});
+
 describe('an email that changes', () => {
   it('to one that another contact has moves the user to that contact: no duplicate, nothing of it lost', async () => {
     const users = memoryUserTable(ANN);
