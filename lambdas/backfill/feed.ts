@@ -1,7 +1,9 @@
+import { type Catalog, hashOf } from '../../shared/infusionsoft/catalog.ts';
 import { type Ledger, ledgerAt } from '../../shared/quota/ledger.ts';
 import { type Budget, backfillPausedUntil, leftOf, pauseOf } from '../../shared/quota/standing.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
+import { needsOf } from '../../shared/user/needs.ts';
 import type { User } from '../../shared/user/user.ts';
 import { needOf } from './need.ts';
 import type { BackfillPorts } from './ports.ts';
@@ -63,7 +65,7 @@ export async function feed(run: Run, ports: BackfillPorts, options: FeedOptions)
     requestsLeft: input.dryRun ? Number.POSITIVE_INFINITY : left,
     usersLeft: input.limit === null ? Number.POSITIVE_INFINITY : input.limit - run.enqueued,
   };
-  const catalog = await ports.catalog();
+  const catalog = await catalogFor(options.mapping, ports);
   const context = { mapping: options.mapping, mode: input.mode, catalog, now: startedAt };
 
   while (!page.run.scanFinished && hasRoom(page) && ports.now() - startedAt < options.scanMs) {
@@ -81,6 +83,15 @@ export async function feed(run: Run, ports: BackfillPorts, options: FeedOptions)
     page.run.backlog += page.messages.length;
   }
   return decide(page, ports.now(), options);
+}
+
+/** The catalog, if it is of this mapping: the consumer reads a new one before its first user. */
+export async function catalogFor(
+  mapping: Mapping,
+  ports: Pick<BackfillPorts, 'catalog'>,
+): Promise<Catalog | undefined> {
+  const catalog = await ports.catalog();
+  return catalog?.needs === hashOf(needsOf(mapping)) ? catalog : undefined;
 }
 
 interface Page {

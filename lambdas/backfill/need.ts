@@ -1,4 +1,5 @@
 import { type Catalog, managedTagIds, tagId } from '../../shared/infusionsoft/catalog.ts';
+import { fitToAccount, usableFields } from '../../shared/infusionsoft/fit-to-account.ts';
 import { desiredState, isSyncable } from '../../shared/sync/desired-state.ts';
 import { planFields, planTags } from '../../shared/sync/plan.ts';
 import { type Mapping, managedFields } from '../../shared/user/define-mapping.ts';
@@ -35,14 +36,16 @@ export function needOf(user: User, { mapping, mode, catalog, now }: NeedContext)
     refresh: mapping.isActive(user, now),
   }[mode];
   if (!concerned) return NONE;
-  const desired = desiredState(mapping, user, now);
+  const wanted = desiredState(mapping, user, now);
+  const desired = catalog ? fitToAccount(wanted, catalog, mapping) : wanted;
   if (!isSyncable(desired)) return { kind: 'rejected', reason: 'no-usable-email' };
 
   const hasTags = desired.tags.length > 0;
   if (!contactId) {
     return { kind: 'requests', creates: true, updates: false, tags: hasTags, requests: 1 + Number(hasTags) };
   }
-  const fields = planFields(desired.fields, fingerprint, managedFields(mapping));
+  const managed = catalog ? usableFields(mapping, catalog) : managedFields(mapping);
+  const fields = planFields(desired.fields, fingerprint, managed);
   const updates = Object.keys(fields.write).length + fields.clear.length > 0;
   const { remove, add } = catalog
     ? planTags(

@@ -1,4 +1,4 @@
-import { type FeedOptions, feed } from './feed.ts';
+import { catalogFor, type FeedOptions, feed } from './feed.ts';
 import { parseInput } from './input.ts';
 import type { BackfillPorts, RunOwner } from './ports.ts';
 import type { Report, Run } from './run.ts';
@@ -11,6 +11,11 @@ export class AlreadyRunningError extends Error {
 /** Another backfill took over from this one, because its execution was found ended. */
 export class SupersededError extends Error {
   override name = 'SupersededError';
+}
+
+/** The account cannot take some of what the mapping would write to all users. */
+export class MappingDoesNotFitError extends Error {
+  override name = 'MappingDoesNotFitError';
 }
 
 export interface StepContext {
@@ -27,10 +32,17 @@ const EXPECTED_FOR_NEW = 2;
  * Checks the input and makes sure that this is the only backfill. One whose execution has ended without a report (stopped,
  * failed) is taken over: what it did is in the table, and is not done again.
  *
- * @throws InvalidInputError, AlreadyRunningError.
+ * The daily refresh goes on with a mapping that does not fit, without the fields in question; what a person starts once does not.
+ *
+ * @throws InvalidInputError, AlreadyRunningError, MappingDoesNotFitError.
  */
-export async function plan(input: unknown, { ports, executionArn }: StepContext): Promise<Run> {
+export async function plan(input: unknown, { ports, options, executionArn }: StepContext): Promise<Run> {
   const parsed = parseInput(input);
+  const { problems = [] } = (await catalogFor(options.mapping, ports)) ?? {};
+  if (problems.length > 0 && parsed.mode !== 'refresh')
+    throw new MappingDoesNotFitError(
+      `The mapping does not fit the account. Mend it, and see npm run catalog:\n${problems.join('\n')}`,
+    );
   const previous = await ports.owner();
   if (previous && previous.executionArn !== executionArn && (await ports.isRunning(previous.executionArn))) {
     throw new AlreadyRunningError(

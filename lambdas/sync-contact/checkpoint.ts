@@ -1,7 +1,8 @@
 import { type Catalog, tagId } from '../../shared/infusionsoft/catalog.ts';
+import { usableFields } from '../../shared/infusionsoft/fit-to-account.ts';
 import type { DesiredState } from '../../shared/sync/desired-state.ts';
 import { planFields, UNCERTAIN } from '../../shared/sync/plan.ts';
-import { type Mapping, managedFields } from '../../shared/user/define-mapping.ts';
+import type { Mapping } from '../../shared/user/define-mapping.ts';
 import type { CrmState } from '../../shared/user/user.ts';
 
 /**
@@ -19,7 +20,7 @@ export function checkpointOf(
 ): CrmState | undefined {
   const { contactId, tagIds = [], perhapsTagIds = [] } = crm;
   const fingerprint = certainOf(crm);
-  const { write, clear } = planFields(desired.fields, fingerprint, managedFields(mapping));
+  const { write, clear } = planFields(desired.fields, fingerprint, usableFields(mapping, names));
   const changing = [...Object.keys(write), ...clear];
   const wanted = desired.tags.map((name) => tagId(names, name));
   const coming = wanted.filter((id) => !tagIds.includes(id));

@@ -20,6 +20,7 @@ import { syncTable } from '../../shared/store/sync-table.ts';
 import { userTable } from '../../shared/store/user-table.ts';
 import { mapping } from '../../shared/user/mapping.ts';
 import { claims } from './claims.ts';
+import { companies } from './companies.ts';
 import { processBatch } from './process-batch.ts';
 import { failureQueue } from './queue.ts';
 import { quotaKeeper } from './quota-keeper.ts';
@@ -55,15 +56,18 @@ const client = infusionsoftClient({
     },
   }),
 });
+const environment = { table: store, client, owner: randomUUID(), deadline, now: Date.now };
 const dependencies = {
   client,
   catalog: catalogSource({
-    table: store,
-    client,
+    ...environment,
     mapping,
-    owner: randomUUID(),
-    deadline,
+    onRefresh({ problems }) {
+      metrics.addMetric('CatalogProblems', MetricUnit.Count, problems.length);
+      if (problems.length > 0) logger.error('The mapping does not fit the account', { problems });
+    },
   }),
+  companies: companies(environment),
   users,
   claims: claims({ store: claimStore(dynamodb, settings.SYNC_TABLE), users, mapping, now: Date.now }),
   queue: failureQueue(new SQSClient(), {

@@ -1,5 +1,6 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
+import { UNMATCHED } from '../../shared/infusionsoft/fit-to-account.ts';
 import { pausedFor } from '../../shared/infusionsoft/request-gate.ts';
 import { Rejected, Retryable } from '../../shared/sync/errors.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
@@ -13,7 +14,7 @@ export interface ProcessBatchDependencies extends ProcessUserDependencies {
   quota: QuotaKeeper;
   logger: Logger;
   /** Counts one user's outcome. */
-  count: (outcome: UserOutcome['outcome'] | 'rejected' | 'postponed') => void;
+  count: (outcome: UserOutcome['outcome'] | 'rejected' | 'postponed' | 'withoutOwner') => void;
 }
 
 /**
@@ -127,4 +128,5 @@ async function handleGroup(group: Group, dependencies: ProcessBatchDependencies)
     ...(warnings.length > 0 && { warnings }),
   });
   count(outcome);
+  if (warnings.some(({ problem }) => problem.includes(UNMATCHED))) count('withoutOwner');
 }

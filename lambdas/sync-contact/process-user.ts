@@ -8,6 +8,7 @@ import type { Mapping } from '../../shared/user/define-mapping.ts';
 import { InvalidUserError, type Warning } from '../../shared/user/read-user.ts';
 import type { CrmState } from '../../shared/user/user.ts';
 import type { Claims } from './claims.ts';
+import type { Companies } from './companies.ts';
 import { retireContact } from './retire-contact.ts';
 import type { DeletionPolicy } from './settings.ts';
 import { syncUser } from './sync-user.ts';
@@ -17,6 +18,7 @@ export interface ProcessUserDependencies {
   catalog: CatalogSource;
   users: UserTable;
   claims: Claims;
+  companies: Companies;
   mapping: Mapping;
   deletionPolicy: DeletionPolicy;
   /** Epoch milliseconds. */

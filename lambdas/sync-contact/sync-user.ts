@@ -1,30 +1,27 @@
 import { isDeepStrictEqual } from 'node:util';
-import {
-  type Catalog,
-  customFieldId,
-  keepsArrays,
-  managedTagIds,
-} from '../../shared/infusionsoft/catalog.ts';
+import { type Catalog, managedTagIds } from '../../shared/infusionsoft/catalog.ts';
 import type { CatalogSource } from '../../shared/infusionsoft/catalog-source.ts';
 import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
-import { type ContactBody, contactBody } from '../../shared/infusionsoft/contact-body.ts';
 import { NotFound } from '../../shared/infusionsoft/failures.ts';
+import { fitToAccount, usableFields } from '../../shared/infusionsoft/fit-to-account.ts';
 import type { Contact } from '../../shared/infusionsoft/schemas.ts';
-import { withWholeArrays } from '../../shared/infusionsoft/whole-arrays.ts';
 import { type DesiredState, desiredState, isSyncable } from '../../shared/sync/desired-state.ts';
 import { Rejected, Retryable } from '../../shared/sync/errors.ts';
 import { type FieldPlan, fingerprintOf, planFields, UNCERTAIN } from '../../shared/sync/plan.ts';
-import { type Mapping, managedFields } from '../../shared/user/define-mapping.ts';
+import type { Mapping } from '../../shared/user/define-mapping.ts';
 import type { CrmState, User } from '../../shared/user/user.ts';
 import { certainOf, checkpointOf } from './checkpoint.ts';
 import type { Claims } from './claims.ts';
+import type { Companies } from './companies.ts';
 import type { DeletionPolicy } from './settings.ts';
 import { type Progress, swapTags } from './swap-tags.ts';
+import { writeContact } from './write-contact.ts';
 
 export interface SyncUserDependencies {
   client: InfusionsoftClient;
   catalog: CatalogSource;
   claims: Claims;
+  companies: Companies;
   mapping: Mapping;
   deletionPolicy: DeletionPolicy;
   /** Stores a state before the requests that lead away from it. @returns it with its revision. */
@@ -56,22 +53,24 @@ export interface SyncResult {
 export async function syncUser(user: User, dependencies: SyncUserDependencies): Promise<SyncResult> {
   const { catalog, mapping, save, now } = dependencies;
   const stored = user.crm ?? {};
-  const desired = desiredState(mapping, user, now());
+  let desired = desiredState(mapping, user, now());
   const progress: UserProgress = { userId: user.userId, crm: stored, observedTags: undefined };
   let failure: unknown;
   try {
     if (!isSyncable(desired))
       throw new Rejected('no-usable-email', 'The user has no email that the CRM takes');
     const names = await catalog.current();
+    const fitting = fitToAccount(desired, names, mapping);
+    desired = fitting;
     const checkpoint = checkpointOf(stored, desired, names, mapping);
     if (checkpoint && !isDeepStrictEqual(checkpoint, stored)) progress.crm = await save(checkpoint);
-    await bringUpToDate(progress, desired, names, dependencies).catch(async (error: unknown) => {
+    await bringUpToDate(progress, fitting, names, dependencies).catch(async (error: unknown) => {
       if (!(error instanceof NotFound)) throw error;
       // The contact was deleted or merged: it is found or created by its email, as for a new user.
       const { revision, fingerprint } = progress.crm;
       progress.crm = { revision, ...(fingerprint && { fingerprint }) };
       progress.observedTags = undefined;
-      await bringUpToDate(progress, desired, names, dependencies);
+      await bringUpToDate(progress, fitting, names, dependencies);
     });
     const { rejection: _, ...healthy } = progress.crm;
     progress.crm = healthy;
@@ -106,18 +105,18 @@ async function writeFields(
   dependencies: SyncUserDependencies,
 ): Promise<void> {
   const { mapping, claims } = dependencies;
-  const planned = () => planFields(desired.fields, certainOf(progress.crm), managedFields(mapping));
+  const planned = () => planFields(desired.fields, certainOf(progress.crm), usableFields(mapping, names));
   let plan = planned();
   if (plan.write.EMAIL1 !== undefined) {
     await claims.email(plan.write.EMAIL1, progress.userId);
     if (await leaveForContactOf(plan.write.EMAIL1, progress, names, dependencies)) plan = planned();
   }
   const before = progress.crm.contactId;
-  const body = contactBody(plan, (label) => customFieldId(names, label));
+  const email = desired.fields.EMAIL1 ?? '';
   let contact =
     before && isEmpty(plan)
       ? undefined
-      : await writeContact(before, body, names, desired.fields.EMAIL1 ?? '', dependencies);
+      : await writeContact({ contactId: before, email }, plan, names, dependencies);
   if (contact && contact.id !== before && (await claims.contact(contact.id, progress.userId)))
     contact = await clearInherited(contact, desired, names, dependencies);
 
@@ -136,12 +135,11 @@ async function clearInherited(
   names: Catalog,
   dependencies: SyncUserDependencies,
 ): Promise<Contact> {
-  const managed = managedFields(dependencies.mapping);
+  const managed = usableFields(dependencies.mapping, names);
   const perhaps = Object.fromEntries([...managed].map((key) => [key, UNCERTAIN]));
   const clear = planFields(fields, { ...perhaps, ...fingerprintOf(fields) }, managed);
   if (isEmpty(clear)) return contact;
-  const body = contactBody(clear, (label) => customFieldId(names, label));
-  return writeContact(contact.id, body, names, fields.EMAIL1 ?? '', dependencies);
+  return writeContact({ contactId: contact.id, email: '' }, clear, names, dependencies);
 }
 
 const isEmpty = ({ write, clear }: FieldPlan): boolean => Object.keys(write).length + clear.length === 0;
@@ -166,22 +164,4 @@ async function leaveForContactOf(
   const { revision } = progress.crm;
   progress.crm = { revision };
   return true;
-}
-
-/** Creates or updates a contact. Where array items that are not listed would be lost, they are read and sent along. */
-async function writeContact(
-  contactId: number | undefined,
-  body: ContactBody,
-  names: Catalog,
-  email: string,
-  { client, now }: SyncUserDependencies,
-): Promise<Contact> {
-  if (keepsArrays(names, now()))
-    return contactId ? client.updateContact(contactId, body) : client.upsertContact(body);
-  const existing = contactId
-    ? await client.readContact(contactId)
-    : (await client.findContactsByEmail(email)).sort((a, b) => a.id - b.id)[0];
-  return existing
-    ? client.updateContact(existing.id, withWholeArrays(body, existing))
-    : client.upsertContact(body);
 }

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SyncTable } from '../store/sync-table.ts';
 import { Retryable } from '../sync/errors.ts';
 import type { Mapping } from '../user/define-mapping.ts';
-import { type Catalog, isComplete, knowsArrays } from './catalog.ts';
+import { needsOf } from '../user/needs.ts';
+import { type Catalog, hashOf, knowsArrays } from './catalog.ts';
 import type { InfusionsoftClient } from './client.ts';
 import { refreshCatalog } from './refresh-catalog.ts';
 
@@ -22,6 +23,8 @@ export interface CatalogSourceOptions {
   owner: string;
   /** When the invocation ends, in epoch milliseconds: nothing runs any longer, so neither does a lease. */
   deadline: () => number;
+  /** Told of each catalog that was read from the CRM. */
+  onRefresh?: (catalog: Catalog) => void;
   now?: () => number;
 }
 
@@ -37,12 +40,15 @@ const MAX_WAIT_MS = 20_000;
  * @throws Retryable when another environment holds the lease for too long, or the CRM fails.
  */
 export function catalogSource(options: CatalogSourceOptions): CatalogSource {
-  const { table, client, mapping, owner, deadline, now = Date.now } = options;
+  const { table, client, mapping, owner, deadline, onRefresh, now = Date.now } = options;
   let cached: Catalog | undefined;
   let pending: Promise<Catalog> | undefined;
 
+  const needs = needsOf(mapping);
+  const hash = hashOf(needs);
+
   const isUsable = (catalog: Catalog, since: number): boolean =>
-    isComplete(catalog, mapping) && knowsArrays(catalog, now()) && Date.parse(catalog.refreshedAt) > since;
+    catalog.needs === hash && knowsArrays(catalog, now()) && Date.parse(catalog.refreshedAt) > since;
 
   const stored = async (since: number): Promise<Catalog | undefined> => {
     const catalog = await table.readCatalog();
@@ -59,8 +65,9 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
           // Another environment may have finished between the look and the lease.
           const justStored = await stored(since);
           if (justStored) return justStored;
-          const catalog = await refreshCatalog(client, mapping, now(), await table.readCatalog());
+          const catalog = await refreshCatalog(client, needs, now(), await table.readCatalog());
           await table.writeCatalog(catalog);
+          onRefresh?.(catalog);
           return catalog;
         } finally {
           await table.releaseLease(LEASE, owner);

@@ -1,14 +1,27 @@
+import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { type Mapping, managedTags } from '../user/define-mapping.ts';
+import type { Needs } from '../user/needs.ts';
+import { type Account, problemsOf } from './account.ts';
 
 /** What an update does with array items that it does not list: they stay, or they go. */
 const arrayModeSchema = z.enum(['merge', 'replace']);
 export type ArrayMode = z.infer<typeof arrayModeSchema>;
 
-/** Ids of the account's tags and custom fields, by lower-case name: of those in the mapping. */
+const idsByName = z.record(z.string(), z.int().positive());
+
+/** Ids of the account's tags, custom fields and the like, by lower-case name: of those in the mapping. */
 export const catalogSchema = z.object({
-  tags: z.record(z.string(), z.int().positive()),
-  customFields: z.record(z.string(), z.int().positive()),
+  tags: idsByName,
+  customFields: idsByName,
+  leadSources: idsByName.optional(),
+  /** By email. */
+  staff: idsByName.optional(),
+  /** Keys of fields, and names of contact types, that the account cannot take as the mapping writes them. */
+  unusable: z.array(z.string()).default([]),
+  /** The same in words, for people. */
+  problems: z.array(z.string()).default([]),
+  /** Hash of what the mapping asked for: another mapping needs another reading. */
+  needs: z.string().optional(),
   /** When the names were last read from the CRM, in ISO 8601. */
   refreshedAt: z.iso.datetime(),
   /** What was learned of the account's arrays, and when (ISO 8601). Without a mode, the experiment could not be made. */
@@ -33,12 +46,29 @@ export function keepsArrays(catalog: Catalog, now: number): boolean {
 /** Names are the same whatever their case: that is how people and the CRM's search read them. */
 export const catalogKey = (name: string): string => name.trim().toLowerCase();
 
-/** Whether the catalog knows every name of the mapping. */
-export function isComplete(catalog: Catalog, mapping: Mapping): boolean {
-  return (
-    managedTags(mapping).every((name) => catalogKey(name) in catalog.tags) &&
-    Object.keys(mapping.customFields).every((label) => catalogKey(label) in catalog.customFields)
-  );
+/** A name for what a mapping asks for: the same for the same. */
+export function hashOf(needs: Needs): string {
+  return createHash('sha256').update(JSON.stringify(needs)).digest('base64url').slice(0, 22);
+}
+
+/** The ids of an account. @param now epoch milliseconds. */
+export function catalogOf(account: Account, needs: Needs, now: number): Catalog {
+  const ids = (items: readonly { name: string; id?: number | undefined }[]) =>
+    Object.fromEntries(items.flatMap(({ name, id }) => (id === undefined ? [] : [[catalogKey(name), id]])));
+  const { tags, customFields, leadSources, contactTypes, staff } = account;
+  return {
+    tags: ids(tags),
+    customFields: ids(customFields),
+    ...(needs.leadSources.length > 0 && { leadSources: ids(leadSources) }),
+    ...(staff && { staff }),
+    unusable: [
+      ...customFields.filter(({ problem }) => problem).map(({ name }) => `custom_fields.${name}`),
+      ...contactTypes.filter(({ problem }) => problem).map(({ name }) => `contact_type.${name}`),
+    ],
+    problems: problemsOf(account),
+    needs: hashOf(needs),
+    refreshedAt: new Date(now).toISOString(),
+  };
 }
 
 /**

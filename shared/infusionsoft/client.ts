@@ -1,23 +1,32 @@
 import ky, { type HTTPError, isHTTPError, type KyInstance } from 'ky';
 import type * as z from 'zod';
 import { Retryable } from '../sync/errors.ts';
-import type { CustomFieldType } from '../user/define-mapping.ts';
 import { type Endpoint, endpoints, TAG_PAGE_SIZE } from './api.ts';
 import type { ContactBody } from './contact-body.ts';
 import { exceededLimit, toFailure, Uncertain } from './failures.ts';
 import {
   type Contact,
+  companyPageSchema,
+  companySchema,
   contactModelSchema,
   contactPageSchema,
   contactSchema,
+  contactTypesSchema,
   customFieldSchema,
+  leadSourcePageSchema,
+  leadSourceSchema,
+  staffPageSchema,
+  type Tag,
   type TagResult,
+  taggedSchema,
   tagPageSchema,
   tagResultsSchema,
   tagSchema,
 } from './schemas.ts';
 
-type Named = z.infer<typeof tagSchema>;
+type Named = z.infer<typeof leadSourceSchema>;
+type Company = z.infer<typeof companySchema>;
+type StaffMember = z.infer<typeof staffPageSchema>['users'][number];
 type Labelled = z.infer<typeof customFieldSchema>;
 
 /**
@@ -42,10 +51,23 @@ export interface InfusionsoftClient {
   /** Takes tags off a contact; those it does not hold are no error. */
   removeTags(contactId: number, tagIds: readonly number[]): Promise<void>;
   /** One page of the account's tags, at most 1,000 from `offset` on. */
-  listTags(offset: number): Promise<Named[]>;
-  createTag(name: string, description: string): Promise<Named>;
+  listTags(offset: number): Promise<Tag[]>;
+  createTag(name: string, description: string): Promise<Tag>;
+  /** How many contacts carry a tag. */
+  countTagged(tagId: number): Promise<number>;
   listCustomFields(): Promise<Labelled[]>;
-  createCustomField(label: string, type: CustomFieldType): Promise<Labelled>;
+  /** @param type one of the CRM's types (v1, `CreateRestCustomField`). */
+  createCustomField(label: string, type: string, options?: readonly string[]): Promise<Labelled>;
+  /** All lead sources: one request for each thousand. */
+  listLeadSources(): Promise<Named[]>;
+  createLeadSource(name: string): Promise<Named>;
+  /** One page of the people who work in the account, from `offset` on. */
+  listStaff(offset: number): Promise<StaffMember[]>;
+  /** The names that a contact's type can have in this account. */
+  listContactTypes(): Promise<string[]>;
+  /** Companies with exactly this name, whatever the case of its letters. */
+  findCompanies(name: string): Promise<Company[]>;
+  createCompany(name: string): Promise<Company>;
 }
 
 export interface ClientOptions {
@@ -56,6 +78,9 @@ export interface ClientOptions {
   /** Epoch milliseconds. */
   now?: () => number;
 }
+
+/** A bound for pages that never end. */
+const MAX_LEAD_SOURCE_PAGES = 20;
 
 const WITH_CUSTOM_FIELDS = { optional_properties: 'custom_fields' };
 
@@ -147,8 +172,52 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
     listCustomFields: async () =>
       (await call((http) => http.get(endpoints.contactModel.path).json(contactModelSchema))).custom_fields ??
       [],
-    createCustomField: (label, type) =>
-      send('post', endpoints.customFields, { label, field_type: type }, customFieldSchema, once),
+    createCustomField: (label, type, options = []) => {
+      const choices = options.length > 0 && { options: options.map((option) => ({ label: option })) };
+      return send(
+        'post',
+        endpoints.customFields,
+        { label, field_type: type, ...choices },
+        customFieldSchema,
+        once,
+      );
+    },
+    countTagged: async (tagId) => {
+      const searchParams = { limit: 1 };
+      return (
+        await call((http) => http.get(endpoints.tagged(tagId).path, { searchParams }).json(taggedSchema))
+      ).count;
+    },
+    listLeadSources: async () => {
+      const sources: Named[] = [];
+      let token: string | null | undefined;
+      for (let page = 0; page < MAX_LEAD_SOURCE_PAGES; page++) {
+        const searchParams = { page_size: TAG_PAGE_SIZE, ...(token && { page_token: token }) };
+        const found = await call((http) =>
+          http.get(endpoints.leadSources.path, { searchParams }).json(leadSourcePageSchema),
+        );
+        sources.push(...(found.lead_sources ?? []));
+        token = found.next_page_token;
+        if (!token || !found.lead_sources?.length) break;
+      }
+      return sources;
+    },
+    createLeadSource: (name) => send('post', endpoints.leadSources, { name }, leadSourceSchema, once),
+    listStaff: async (offset) => {
+      const searchParams = { limit: TAG_PAGE_SIZE, offset, include_inactive: false, include_partners: false };
+      return (await call((http) => http.get(endpoints.staff.path, { searchParams }).json(staffPageSchema)))
+        .users;
+    },
+    listContactTypes: () => call((http) => http.get(endpoints.contactTypes.path).json(contactTypesSchema)),
+    findCompanies: async (name) => {
+      const searchParams = { company_name: name };
+      const { companies } = await call((http) =>
+        http.get(endpoints.companies.path, { searchParams }).json(companyPageSchema),
+      );
+      // A search may find what only begins like the name.
+      return companies.filter(({ company_name }) => company_name.toLowerCase() === name.toLowerCase());
+    },
+    createCompany: (name) => send('post', endpoints.companies, { company_name: name }, companySchema, once),
   };
 }
 

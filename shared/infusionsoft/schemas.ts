@@ -5,6 +5,8 @@ const id = z.int().positive();
 /** An address of a contact. Other properties, as the type of a phone number, go back as they came. */
 const emailSchema = z.looseObject({ field: z.string(), email: z.string().nullish() });
 const phoneSchema = z.looseObject({ field: z.string(), number: z.string().nullish() });
+const addressSchema = z.looseObject({ field: z.string() });
+const socialAccountSchema = z.looseObject({ type: z.string(), name: z.string().nullish() });
 const fieldValueSchema = z.looseObject({ id, content: z.unknown() });
 
 /** The parts of a contact that the sync reads. `tag_ids` is missing where the contact has none. */
@@ -13,17 +15,60 @@ export const contactSchema = z.object({
   tag_ids: z.array(id).nullish(),
   email_addresses: z.array(emailSchema).nullish(),
   phone_numbers: z.array(phoneSchema).nullish(),
+  addresses: z.array(addressSchema).nullish(),
+  social_accounts: z.array(socialAccountSchema).nullish(),
   /** Only where the request asked for them. */
   custom_fields: z.array(fieldValueSchema).nullish(),
 });
 export type Contact = z.infer<typeof contactSchema>;
 export const contactPageSchema = z.object({ contacts: z.array(contactSchema) });
 
-export const tagSchema = z.object({ id, name: z.string() });
+export const tagSchema = z.object({
+  id,
+  name: z.string(),
+  category: z.object({ name: z.string() }).nullish(),
+});
+export type Tag = z.infer<typeof tagSchema>;
 export const tagPageSchema = z.object({ tags: z.array(tagSchema) });
+/** The number of contacts with a tag, whatever the page. */
+export const taggedSchema = z.object({ count: z.int().nonnegative() });
 
-export const customFieldSchema = z.object({ id, label: z.string() });
+export const customFieldSchema = z.object({
+  id,
+  label: z.string(),
+  field_type: z.string().nullish(),
+  options: z.array(z.object({ label: z.string().nullish() })).nullish(),
+});
 export const contactModelSchema = z.object({ custom_fields: z.array(customFieldSchema).nullish() });
+
+/** Version 2 writes ids as texts. */
+const textId = z.union([
+  id,
+  z
+    .string()
+    .regex(/^[1-9]\d*$/)
+    .transform(Number),
+]);
+export const leadSourceSchema = z.object({ id: textId, name: z.string() });
+export const leadSourcePageSchema = z.object({
+  lead_sources: z.array(leadSourceSchema).nullish(),
+  next_page_token: z.string().nullish(),
+});
+
+export const staffPageSchema = z.object({
+  users: z.array(z.object({ id, email_address: z.string().nullish() })),
+});
+
+/** A list with commas between (v1, `Setting`). */
+export const contactTypesSchema = z.object({ value: z.string() }).transform(({ value }) =>
+  value
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean),
+);
+
+export const companySchema = z.object({ id, company_name: z.string() });
+export const companyPageSchema = z.object({ companies: z.array(companySchema) });
 
 /** What the CRM says of one tag of a request (v1). Anything but the first two means that the tag is not on. */
 const tagResultSchema = z.enum([

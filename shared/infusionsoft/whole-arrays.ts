@@ -7,6 +7,7 @@ import type { Contact } from './schemas.ts';
  */
 export function withWholeArrays(body: ContactBody, contact: Contact): ContactBody {
   const { email_addresses: emails, phone_numbers: phones, custom_fields: fields } = body;
+  const { addresses, social_accounts: accounts } = body;
   return {
     ...body,
     ...(emails && {
@@ -14,6 +15,10 @@ export function withWholeArrays(body: ContactBody, contact: Contact): ContactBod
     }),
     ...(phones && {
       phone_numbers: [...phones, ...unset(contact.phone_numbers, phones, 'field', 'number')],
+    }),
+    ...(addresses && { addresses: [...addresses, ...unset(contact.addresses, addresses, 'field', 'field')] }),
+    ...(accounts && {
+      social_accounts: [...accounts, ...unset(contact.social_accounts, accounts, 'type', 'name')],
     }),
     ...(fields && { custom_fields: [...fields, ...unset(contact.custom_fields, fields, 'id', 'content')] }),
   };

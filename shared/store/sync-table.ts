@@ -16,6 +16,9 @@ export interface SyncTable {
   /** The catalog, or undefined where none was stored yet or it is of an older shape. */
   readCatalog(): Promise<Catalog | undefined>;
   writeCatalog(catalog: Catalog): Promise<void>;
+  /** The id that was stored under a key, of something in the CRM. */
+  readId(key: string): Promise<number | undefined>;
+  writeId(key: string, crmId: number): Promise<void>;
   /** The ledger of requests and the version to write over, or undefined where nothing was recorded yet. */
   readLedger(): Promise<StoredLedger | undefined>;
   /** Stores the ledger over the version that was read. @returns false when somebody else was quicker. */
@@ -37,6 +40,7 @@ export interface StoredLedger {
 
 const LEDGER_KEY = { id: { S: 'quota' } };
 const storedLedgerSchema = z.object({ ledger: ledgerSchema, version: z.int() });
+const idSchema = z.object({ crmId: z.int().positive() });
 const CATALOG_KEY = { id: { S: 'catalog' } };
 const leaseKey = (name: string) => ({ id: { S: `lease#${name}` } });
 
@@ -53,6 +57,15 @@ export function syncTable(client: DynamoDBClient, tableName: string): SyncTable 
       await client.send(
         new PutItemCommand({ TableName: tableName, Item: { ...CATALOG_KEY, ...marshall(catalog) } }),
       );
+    },
+    async readId(key) {
+      const { Item } = await client.send(
+        new GetItemCommand({ TableName: tableName, Key: { id: { S: key } }, ConsistentRead: true }),
+      );
+      return Item && idSchema.parse(unmarshallItem(Item)).crmId;
+    },
+    async writeId(key, crmId) {
+      await client.send(new PutItemCommand({ TableName: tableName, Item: marshall({ id: key, crmId }) }));
     },
     async readLedger() {
       const { Item } = await client.send(

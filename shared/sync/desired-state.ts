@@ -1,5 +1,7 @@
-import type { CustomKey, Mapping, StandardField } from '../user/define-mapping.ts';
-import { type Normalised, normaliseCustom, normaliseStandard } from '../user/normalise.ts';
+import type { Address, Choice, CustomKey, Mapping, StandardField, Value } from '../user/define-mapping.ts';
+import { normaliseStandard } from '../user/normalise.ts';
+import { normaliseCustom } from '../user/normalise-custom.ts';
+import type { Normalised } from '../user/normalised.ts';
 import type { Warning } from '../user/read-user.ts';
 import type { User } from '../user/user.ts';
 
@@ -32,16 +34,25 @@ export function desiredState(mapping: Mapping, user: User, now: number): Desired
     if (normalised.changed) warnings.push({ field: key, problem: normalised.changed });
   };
 
-  for (const [field, value] of Object.entries(mapping.contact)) {
-    const raw = value(user);
-    if (raw?.trim()) take(field as StandardField, normaliseStandard(field as StandardField, raw, user));
+  const sources = Object.entries(mapping.contact) as [StandardField, Value<string | Address> | Choice][];
+  for (const [field, source] of sources) {
+    const raw = typeof source === 'function' ? source(user) : source.pick(user);
+    if (hasValue(raw)) take(field, normaliseStandard(field, raw, user));
   }
-  for (const [label, { type, value }] of Object.entries(mapping.customFields)) {
-    const raw = value(user);
-    if (raw !== undefined && String(raw).trim()) take(`custom_fields.${label}`, normaliseCustom(type, raw));
+  for (const [label, field] of Object.entries(mapping.customFields)) {
+    const raw = field.value(user);
+    if (hasValue(raw)) take(`custom_fields.${label}`, normaliseCustom(field, raw, user));
   }
   const tags = mapping.tagGroups.map((group) => group.pick(user, now)).filter((tag) => tag !== undefined);
   return { fields, tags, warnings };
+}
+
+/** An empty text, list or address is no value. */
+function hasValue<Raw>(raw: Raw | undefined): raw is Raw {
+  if (raw === undefined) return false;
+  if (Array.isArray(raw)) return raw.length > 0;
+  if (typeof raw === 'object' && raw !== null) return Object.values(raw).some(hasValue);
+  return String(raw).trim() !== '';
 }
 
 /** Whether a user can be in the CRM at all: the sync finds contacts by email, so there has to be one. */

@@ -19,7 +19,13 @@ export interface TagPlan {
 }
 
 /** Fields that the CRM cannot take back: there a removed value is only forgotten. */
-const NOT_CLEARABLE: ReadonlySet<string> = new Set(['opt_in_reason', 'EMAIL1']);
+const NOT_CLEARABLE: ReadonlySet<string> = new Set([
+  'opt_in_reason',
+  'EMAIL1',
+  'lead_source',
+  'owner',
+  'company',
+]);
 
 /** In place of a hash: a request for the field may have had its effect, so neither the old nor the new value is certain. */
 export const UNCERTAIN = '?';

@@ -1,17 +1,48 @@
+import type { CustomField } from './custom-field.ts';
 import type { User } from './user.ts';
 
-/** Fields of a contact that every account has, by their names in the CRM's API. */
-export type StandardField =
+/** Addresses of a contact (v1, `ContactAddress`). */
+export const ADDRESS_FIELDS = ['BILLING', 'SHIPPING', 'OTHER'] as const;
+export type AddressField = (typeof ADDRESS_FIELDS)[number];
+
+/** Networks of which a contact holds an account name (v1, `SocialAccount`). */
+export const SOCIAL_FIELDS = [
+  'Facebook',
+  'Twitter',
+  'LinkedIn',
+  'Instagram',
+  'Snapchat',
+  'YouTube',
+  'Pinterest',
+] as const;
+export type SocialField = (typeof SOCIAL_FIELDS)[number];
+
+/** Fields that the CRM takes as one text. */
+export type TextField =
   | 'EMAIL1'
   | 'given_name'
+  | 'middle_name'
   | 'family_name'
   | 'PHONE1'
+  | 'job_title'
+  | 'website'
   | 'time_zone'
   | 'preferred_locale'
-  | 'opt_in_reason';
+  | 'opt_in_reason'
+  /** A date. */
+  | 'birthday'
+  /** A date. */
+  | 'anniversary'
+  /** Name of the company: the CRM's company of that name, made if there is none. */
+  | 'company'
+  /** Email of the member of staff who owns the contact. Nobody with that email: no owner. */
+  | 'owner';
 
-/** The field types that the sync can write and create (`POST /contacts/model/customFields`, v1). */
-export type CustomFieldType = 'Text' | 'Date' | 'WholeNumber';
+/** Fields whose values the account knows by name: the mapping has to list them all. */
+export type ChoiceField = 'contact_type' | 'lead_source';
+
+/** Fields of a contact that every account has. */
+export type StandardField = TextField | ChoiceField | AddressField | SocialField;
 
 /** A custom field, by its label. */
 export type CustomKey = `custom_fields.${string}`;
@@ -20,12 +51,39 @@ export type CustomKey = `custom_fields.${string}`;
 export type FieldKey = StandardField | CustomKey;
 
 /** A value for a field, or nothing where the user has none. */
-type Value<Result> = (user: User) => Result | undefined;
+export type Value<Result> = (user: User) => Result | undefined;
 
-interface CustomField {
-  type: CustomFieldType;
-  value: Value<string | number>;
+/** A postal address. The CRM wants a country (ISO 3166-1, three letters: `USA`) wherever there is a region. */
+export interface Address {
+  line1?: string | undefined;
+  line2?: string | undefined;
+  locality?: string | undefined;
+  region?: string | undefined;
+  postal_code?: string | undefined;
+  country_code?: string | undefined;
 }
+
+/** One of several names that the account has to know. */
+export interface Choice {
+  names: readonly string[];
+  pick: Value<string>;
+}
+
+/** A choice. `pick` can only return a name that the choice lists: anything else does not compile. */
+export function choice<const Names extends readonly string[]>(choice: {
+  names: Names;
+  pick: Value<Names[number]>;
+}): Choice {
+  return choice;
+}
+
+type ContactMapping = Readonly<
+  { EMAIL1: Value<string> } & Partial<
+    Record<TextField | SocialField, Value<string>> &
+      Record<AddressField, Value<Address>> &
+      Record<ChoiceField, Choice>
+  >
+>;
 
 /** Tags of which a contact holds one at most. */
 export interface TagGroup {
@@ -36,7 +94,7 @@ export interface TagGroup {
 }
 
 export interface Mapping {
-  contact: Readonly<Record<StandardField, Value<string>>>;
+  contact: ContactMapping;
   customFields: Readonly<Record<string, CustomField>>;
   tagGroups: readonly TagGroup[];
   /**

@@ -1,20 +1,22 @@
 import ky from 'ky';
 import type { CrmSecret } from '../../shared/infusionsoft/crm-secret.ts';
-import { managedTags } from '../../shared/user/define-mapping.ts';
-import { mapping } from '../../shared/user/mapping.ts';
-import type { PreloadedContact, ReadableContact } from '../simulator/admin-routes.ts';
+import { type Mapping, managedTags } from '../../shared/user/define-mapping.ts';
+import { mapping as defaultMapping } from '../../shared/user/mapping.ts';
+import type { DirectoryReport, PreloadedContact, ReadableContact } from '../simulator/admin-routes.ts';
 import { DEFAULT_CLIENT, type IssuedPair } from '../simulator/oauth.ts';
 import type { Ownership } from '../simulator/ownership.ts';
 import type { Statistics } from '../simulator/statistics.ts';
+import { pathsOf } from './shown-path.ts';
 
 /** What the sync may write in the CRM, by its mapping. */
-const OWNED: Ownership = {
-  fields: Object.keys(mapping.contact).map((key) =>
-    key === 'EMAIL1' ? 'email_addresses.EMAIL1' : key === 'PHONE1' ? 'phone_numbers.PHONE1' : key,
-  ),
-  customFields: Object.keys(mapping.customFields),
-  tags: managedTags(mapping),
-};
+function ownedBy(mapping: Mapping): Ownership {
+  return {
+    fields: Object.keys(mapping.contact).flatMap(pathsOf),
+    customFields: Object.keys(mapping.customFields),
+    tags: managedTags(mapping),
+    leadSources: [...(mapping.contact.lead_source?.names ?? [])],
+  };
+}
 
 /** The simulator's own side: what happened at the CRM's door. */
 export function simulatorClient(url: string) {
@@ -42,7 +44,7 @@ export function simulatorClient(url: string) {
       };
     },
     /** Sets the simulator up, see `admin-routes.ts`. */
-    set: async (what: 'faults' | 'limits' | 'oauth', json: Record<string, unknown>) => {
+    set: async (what: 'faults' | 'limits' | 'oauth' | 'directory', json: Record<string, unknown>) => {
       await http.post(what, { json });
     },
     /** Takes a contact away by hand. */
@@ -55,8 +57,9 @@ export function simulatorClient(url: string) {
     },
     addContacts: (json: readonly PreloadedContact[]) =>
       http.post('contacts', { json }).json<{ id: number }[]>(),
-    declareOwnership: async () => {
-      await http.post('ownership', { json: OWNED });
+    directory: () => http.get('directory').json<DirectoryReport>(),
+    declareOwnership: async (mapping: Mapping = defaultMapping) => {
+      await http.post('ownership', { json: ownedBy(mapping) });
     },
   };
 }

@@ -5,6 +5,7 @@ import type { User } from '../../shared/user/user.ts';
 import type { ReadableContact } from '../simulator/admin-routes.ts';
 import type { ShownContact } from './crm-account.ts';
 import { type ExistingContact, HAND_MADE } from './population.ts';
+import { pathsOf } from './shown-path.ts';
 
 /** What the CRM shows held against what it should. */
 export interface Verification {
@@ -14,11 +15,7 @@ export interface Verification {
   problems: string[];
 }
 
-/** Where the CRM shows a field of the mapping. The reason for an opt-in does not come back. */
-const PATHS: Readonly<Record<string, string>> = {
-  EMAIL1: 'email_addresses.EMAIL1',
-  PHONE1: 'phone_numbers.PHONE1',
-};
+/** The reason for an opt-in does not come back. */
 const NOT_SHOWN = 'opt_in_reason';
 
 export const ALL_TAGS: readonly string[] = [...managedTags(mapping), ...HAND_MADE.tags];
@@ -90,7 +87,7 @@ function problemsOf(
   const doubles = byEmail.get(fields.EMAIL1?.toLowerCase())?.length ?? 0;
   const wrongFields = [...managedFields(mapping)].filter((key) => {
     const wanted = (fields as Readonly<Record<string, string>>)[key];
-    return key !== NOT_SHOWN && contact.values.get(PATHS[key] ?? key) !== wanted;
+    return key !== NOT_SHOWN && contact.values.get(pathsOf(key)[0] ?? key) !== wanted;
   });
   const held = managedTags(mapping).filter((tag) => contact.tags.has(tag));
   return [

@@ -23,6 +23,14 @@ const ownershipSchema = z.strictObject({
   fields: z.array(z.string()),
   customFields: z.array(z.string()),
   tags: z.array(z.string()),
+  leadSources: z.array(z.string()).optional(),
+});
+const directorySchema = z.strictObject({
+  /** Emails of members of staff to add. */
+  staff: z.array(z.string()).default([]),
+  leadSources: z.array(z.string()).default([]),
+  contactTypes: z.array(z.string()).optional(),
+  allowsLeadSources: z.boolean().optional(),
 });
 const limitsSchema = z.strictObject({
   second: z.int().positive().optional(),
@@ -52,6 +60,13 @@ const resetSchema = z.strictObject({
 });
 const mergeSchema = z.strictObject({ from: z.int(), into: z.int() });
 
+/** What an account has beside contacts, tags and fields. */
+export interface DirectoryReport {
+  staff: { id: number; email: string }[];
+  leadSources: { id: number; name: string }[];
+  companies: { id: number; name: string }[];
+}
+
 /** A contact in words: custom fields by label, tags by name. */
 export interface ReadableContact {
   id: number;
@@ -64,6 +79,7 @@ export interface ReadableContact {
 /** `/_simulator`: to look at the CRM and to set it up. Not limited, not delayed, not counted. */
 export function adminRoutes({
   store,
+  directory,
   statistics,
   foreign,
   faults,
@@ -115,6 +131,23 @@ export function adminRoutes({
     foreign.declare(ownershipSchema.parse(await context.req.json()));
     return context.body(null, 204);
   });
+  routes.post('/directory', async (context) => {
+    const { staff, leadSources, contactTypes, allowsLeadSources } = directorySchema.parse(
+      await context.req.json(),
+    );
+    for (const email of staff) directory.addStaff(email);
+    for (const name of leadSources) directory.createLeadSource(name);
+    directory.contactTypes = contactTypes ?? directory.contactTypes;
+    directory.allowsLeadSources = allowsLeadSources ?? directory.allowsLeadSources;
+    return context.body(null, 204);
+  });
+  routes.get('/directory', (context) =>
+    context.json({
+      staff: [...directory.staff.values()],
+      leadSources: [...directory.leadSources.values()],
+      companies: [...directory.companies.values()],
+    }),
+  );
   routes.post('/faults', async (context) => {
     faults.plan = faultPlanSchema.parse(await context.req.json());
     return context.body(null, 204);

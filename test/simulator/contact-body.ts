@@ -1,5 +1,7 @@
 import * as z from 'zod';
 import type { Changes, ContactStore } from './contact-store.ts';
+import { problemWithContent } from './custom-field-content.ts';
+import type { Directory } from './directory.ts';
 
 /** A request that the CRM refuses, with the reason that it gives. */
 export class BadRequest extends Error {
@@ -34,7 +36,7 @@ const addressSchema = z
     error: 'country_code is required if region is specified',
   });
 
-/** `UpsertContact` and `CreateOrPatchContact` of v1. Companies and origins are not simulated, and refused. */
+/** `UpsertContact` and `CreateOrPatchContact` of v1. Origins are not simulated, and refused. */
 const contactBodySchema = z.strictObject({
   given_name: name,
   family_name: name,
@@ -92,6 +94,7 @@ const contactBodySchema = z.strictObject({
     )
     .nullish(),
   custom_fields: z.array(z.object({ id: z.int(), content: z.unknown() })).nullish(),
+  company: z.strictObject({ id: z.int() }).nullish(),
   duplicate_option: z.enum(['Email', 'EmailAndName']).nullish(),
 });
 
@@ -102,7 +105,7 @@ export interface ContactRequest {
 }
 
 /** Reads a contact from a request. @throws BadRequest for what the CRM refuses. */
-export function readContactRequest(body: unknown, store: ContactStore): ContactRequest {
+export function readContactRequest(body: unknown, store: ContactStore, directory: Directory): ContactRequest {
   const result = contactBodySchema.safeParse(body);
   if (!result.success) throw new BadRequest(z.prettifyError(result.error));
   const {
@@ -112,6 +115,7 @@ export function readContactRequest(body: unknown, store: ContactStore): ContactR
     addresses,
     social_accounts,
     custom_fields,
+    company,
     duplicate_option,
     ...standard
   } = result.data;
@@ -128,6 +132,16 @@ export function readContactRequest(body: unknown, store: ContactStore): ContactR
       if (value !== undefined) changes.set(`addresses.${field}.${part}`, value ?? '');
     }
   }
+  const { contact_type, lead_source_id, owner_id } = standard;
+  if (contact_type && !directory.contactTypes.includes(contact_type))
+    throw new BadRequest(`"${contact_type}" is no contact type`);
+  if (lead_source_id && !directory.leadSources.has(lead_source_id))
+    throw new BadRequest(`Lead source ${lead_source_id} does not exist`);
+  if (owner_id && !directory.staff.has(owner_id)) throw new BadRequest(`User ${owner_id} does not exist`);
+  if (company) {
+    if (!directory.companies.has(company.id)) throw new BadRequest(`Company ${company.id} does not exist`);
+    changes.set('company', String(company.id));
+  }
   for (const { id, content } of custom_fields ?? []) {
     if (!store.customFields.has(id)) throw new BadRequest(`Custom field ${id} does not exist`);
     if (typeof content === 'number') {
@@ -135,7 +149,11 @@ export function readContactRequest(body: unknown, store: ContactStore): ContactR
         'java.lang.ClassCastException: java.lang.Integer cannot be cast to java.lang.String',
       );
     }
-    changes.set(`custom_fields.${id}`, content == null ? '' : String(content));
+    const { fieldType, options } = store.customFields.get(id) ?? { fieldType: 'Text', options: [] };
+    const text = content == null ? '' : String(content);
+    const problem = problemWithContent({ fieldType, options: options.map(({ label }) => label) }, text);
+    if (problem) throw new BadRequest(`The content of custom field ${id} ${problem}`);
+    changes.set(`custom_fields.${id}`, text);
   }
   return { changes, duplicateOption: duplicate_option ?? undefined };
 }

@@ -34,13 +34,15 @@ export function formatContact(
         const slot = path.slice(array.length + 1);
         return { [key]: key === 'id' ? Number(slot) : slot, [value]: content };
       });
+  const company = values.get('company');
   const standard = [...values].filter(
-    ([path]) => !path.includes('.') && (!OPTIONAL.has(path) || optional.has(path)),
+    ([path]) => !path.includes('.') && path !== 'company' && (!OPTIONAL.has(path) || optional.has(path)),
   );
   return {
     id: contact.id,
     ...Object.fromEntries(NULLABLE.map((key) => [key, null])),
     ...Object.fromEntries(standard.map(([key, value]) => [key, NUMBERS.has(key) ? Number(value) : value])),
+    company: company === undefined ? null : { id: Number(company) },
     email_addresses: items('email_addresses', 'field', 'email'),
     phone_numbers: items('phone_numbers', 'field', 'number'),
     ...(optional.has('custom_fields') && { custom_fields: items('custom_fields', 'id', 'content') }),

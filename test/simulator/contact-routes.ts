@@ -10,7 +10,7 @@ const DEFAULT_PAGE = 1000;
 
 /** `/contacts`: create-or-update, create, update, read, search, delete. */
 export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
-  const { store, statistics, foreign, now } = simulator;
+  const { store, directory, statistics, foreign, now } = simulator;
   const routes = new Hono<SimulatorEnv>();
 
   const create = (changes: Changes): StoredContact => {
@@ -27,7 +27,7 @@ export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
     context.json(formatContact(contact, optionalProperties(context)), status);
 
   routes.put('/', async (context) => {
-    const { changes, duplicateOption } = readContactRequest(await context.req.json(), store);
+    const { changes, duplicateOption } = readContactRequest(await context.req.json(), store, directory);
     const email = changes.get('email_addresses.EMAIL1');
     if (!duplicateOption) return context.json({ message: 'duplicate_option is required' }, 400);
     if (!canBeReached(changes)) return unreachable(context);
@@ -43,7 +43,7 @@ export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
   });
 
   routes.post('/', async (context) => {
-    const { changes } = readContactRequest(await context.req.json(), store);
+    const { changes } = readContactRequest(await context.req.json(), store, directory);
     if (!canBeReached(changes)) return unreachable(context);
     return answer(context, create(changes), 201);
   });
@@ -69,7 +69,7 @@ export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
   routes.patch('/:id{[0-9]+}', async (context) => {
     const contact = store.contacts.get(Number(context.req.param('id')));
     if (!contact) return notFound(context);
-    const { changes } = readContactRequest(await context.req.json(), store);
+    const { changes } = readContactRequest(await context.req.json(), store, directory);
     const mask = context.req.queries('update_mask')?.flatMap((names) => names.split(','));
     const masked = [...changes].filter(([path]) => !mask || mask.includes(path.split('.')[0] ?? path));
     update(contact, new Map(masked));

@@ -7,6 +7,7 @@ export interface Ownership {
   /** Custom fields by label. */
   customFields: string[];
   tags: string[];
+  leadSources?: string[] | undefined;
 }
 
 /** A write to something that the program does not own. */
@@ -50,11 +51,19 @@ export class ForeignWrites {
     this.found.splice(0, this.found.length, ...others);
   }
 
-  /** Notes a tag or a custom field that a program has created. */
-  created(kind: 'tag' | 'custom field', name: string): void {
-    const owned = kind === 'tag' ? this.#owned?.tags : this.#owned?.customFields;
+  /** Notes something that a program has created beside contacts. */
+  created(kind: 'tag' | 'custom field' | 'lead source' | 'company', name: string): void {
+    const owned = this.#ownedOf(kind);
     if (owned && !owned.includes(name))
       this.found.push({ contactId: null, what: `creation of ${kind} "${name}"` });
+  }
+
+  /** Companies are made as users name them: whoever owns the field of the contact may make them. */
+  #ownedOf(kind: 'tag' | 'custom field' | 'lead source' | 'company'): string[] | undefined {
+    if (kind === 'tag') return this.#owned?.tags;
+    if (kind === 'custom field') return this.#owned?.customFields;
+    if (kind === 'lead source') return this.#owned?.leadSources;
+    return this.#owned?.fields.includes('company') ? undefined : this.#owned && [];
   }
 
   /** Forgets what was found; what is owned stays. */

@@ -1,5 +1,6 @@
 import type { HttpBindings } from '@hono/node-server';
 import { type ArrayMode, ContactStore } from './contact-store.ts';
+import { Directory } from './directory.ts';
 import { type FaultPlan, FaultSource, faultPlanSchema } from './faults.ts';
 import { type Latency, latencySource } from './latency.ts';
 import { OAuth, type OAuthOptions } from './oauth.ts';
@@ -41,6 +42,7 @@ export const REAL_LATENCY: Latency = { medianMs: 150, p95Ms: 400 };
 /** Everything that the routes share. */
 export interface Simulator {
   store: ContactStore;
+  directory: Directory;
   limits: RateLimits;
   faults: FaultSource;
   statistics: StatisticsKeeper;
@@ -67,6 +69,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
   const { second, minute, ...longer } = { ...TEAM_LIMITS, ...limits };
   return {
     store: new ContactStore(options.arrays ?? 'merge'),
+    directory: new Directory(),
     limits: new RateLimits({ second: second * speed, minute: minute * speed, ...longer }),
     faults: new FaultSource(faultPlanSchema.parse(options.faults ?? {}), seededRandom(seed + 1)),
     statistics: new StatisticsKeeper(),

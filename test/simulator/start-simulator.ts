@@ -6,8 +6,10 @@ import { adminRoutes } from './admin-routes.ts';
 import { BadRequest } from './contact-body.ts';
 import { contactRoutes } from './contact-routes.ts';
 import { gateway } from './gateway.ts';
+import { leadSourceRoutes } from './lead-source-routes.ts';
 import { modelRoutes } from './model-routes.ts';
 import { oauthRoutes } from './oauth-routes.ts';
+import { peopleRoutes } from './people-routes.ts';
 import { createSimulator, type SimulatorEnv, type SimulatorOptions } from './simulator.ts';
 import { tagRoutes } from './tag-routes.ts';
 
@@ -18,6 +20,7 @@ export interface RunningSimulator {
 }
 
 const BASE = '/crm/rest/v1';
+const BASE_V2 = '/crm/rest/v2';
 
 /** Starts a CRM that speaks the Infusionsoft REST API v1 on this machine, on a free port unless one is named. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<RunningSimulator> {
@@ -33,6 +36,9 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Ru
   app.route(`${BASE}/contacts/model`, modelRoutes(simulator));
   app.route(`${BASE}/contacts`, contactRoutes(simulator));
   app.route(BASE, tagRoutes(simulator));
+  app.route(BASE, peopleRoutes(simulator));
+  app.use(`${BASE_V2}/*`, gateway(simulator, '/crm/rest'));
+  app.route(`${BASE_V2}/leadSources`, leadSourceRoutes(simulator));
   app.route('/', oauthRoutes(simulator));
   app.get(`${BASE}/oauth/connect/userinfo`, (context) => context.json(simulator.oauth.person));
   app.route('/_simulator', adminRoutes(simulator));

@@ -6,16 +6,18 @@ import {
   AlreadyRunningError,
   continueRun,
   feedPage,
+  MappingDoesNotFitError,
   plan,
   report,
   SupersededError,
 } from '../../../lambdas/backfill/steps.ts';
-import type { Catalog } from '../../../shared/infusionsoft/catalog.ts';
+import { type Catalog, hashOf } from '../../../shared/infusionsoft/catalog.ts';
 import { PRESETS } from '../../../shared/quota/limits.ts';
 import { desiredState } from '../../../shared/sync/desired-state.ts';
 import { fingerprintOf } from '../../../shared/sync/plan.ts';
 import { managedTags } from '../../../shared/user/define-mapping.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
+import { needsOf } from '../../../shared/user/needs.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { simulate } from './definition.ts';
 import { type JumpingClock, memoryPorts } from './memory-ports.ts';
@@ -34,6 +36,9 @@ const CATALOG: Catalog = {
   customFields: Object.fromEntries(
     Object.keys(mapping.customFields).map((label, index) => [label.toLowerCase(), index + 1]),
   ),
+  unusable: [],
+  problems: [],
+  needs: hashOf(needsOf(mapping)),
   refreshedAt: new Date(NOON).toISOString(),
 };
 
@@ -209,6 +214,24 @@ describe('a run of the synthesized state machine', () => {
       expect((await run({ mode })).report).toMatchObject({ enqueued: 0, requests: 0, skipped: 1000 });
     }
     expect(ports.sent).toEqual([]);
+  });
+});
+
+describe('a mapping that the account cannot take', () => {
+  const problems = ['custom field "Program": is of type Date in the CRM, and Text in the mapping'];
+
+  it('meets no user: what a person starts fails and names what is wrong, and the daily refresh goes on', async () => {
+    const { context, ports } = start(10, fresh, { ...CATALOG, problems });
+    await expect(plan({ mode: 'contacts' }, context)).rejects.toThrow(MappingDoesNotFitError);
+    await expect(plan({ mode: 'tags' }, context)).rejects.toThrow(/custom field "Program"/);
+    expect(await ports.owner()).toBeUndefined();
+    expect(await plan({ mode: 'refresh' }, context)).toMatchObject({ next: 'feed' });
+  });
+
+  it('of another mapping than this does not count, and its ids do not either: every user is looked at', async () => {
+    const older: Catalog = { ...CATALOG, tags: {}, problems, needs: 'of an older mapping' };
+    const { run } = start(10, (index) => synced(fresh(index)), older);
+    expect((await run({ mode: 'refresh' })).report).toMatchObject({ enqueued: 10 });
   });
 });
 

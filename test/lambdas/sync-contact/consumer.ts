@@ -1,6 +1,7 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSRecord } from 'aws-lambda';
 import { claims } from '../../../lambdas/sync-contact/claims.ts';
+import { companies } from '../../../lambdas/sync-contact/companies.ts';
 import { processBatch } from '../../../lambdas/sync-contact/process-batch.ts';
 import type { FailureQueue } from '../../../lambdas/sync-contact/queue.ts';
 import type { QuotaKeeper } from '../../../lambdas/sync-contact/quota-keeper.ts';
@@ -9,7 +10,6 @@ import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts'
 import type { ClaimStore } from '../../../shared/store/claim-store.ts';
 import type { Rejected, Retryable } from '../../../shared/sync/errors.ts';
 import type { Message } from '../../../shared/sync/message.ts';
-import { mapping } from '../../../shared/user/mapping.ts';
 import { memoryClaimStore, type memoryUserTable, type startCrm } from './crm.ts';
 
 export const NOW = Date.parse('2026-06-15T12:00:00Z');
@@ -60,6 +60,8 @@ export function consumerOf(
     quota = plentyOfQuota,
   }: ConsumerOptions = {},
 ) {
+  const { mapping } = crm;
+  const environment = { client, table: crm.table, owner: 'test', deadline: () => Date.now() + 60_000, now };
   const rejected: { record: SQSRecord; error: Rejected }[] = [];
   const postponed: { records: readonly SQSRecord[]; error: Retryable }[] = [];
   const outcomes: string[] = [];
@@ -74,6 +76,7 @@ export function consumerOf(
         catalog: crm.catalog,
         users: users.table,
         claims: claims({ store: claimsOf(users), users: users.table, mapping, now }),
+        companies: companies(environment),
         mapping,
         deletionPolicy,
         now,

@@ -4,7 +4,8 @@ import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import type { Claim, ClaimStore } from '../../../shared/store/claim-store.ts';
 import type { StoredLedger, SyncTable } from '../../../shared/store/sync-table.ts';
 import type { UserTable } from '../../../shared/store/user-table.ts';
-import { mapping } from '../../../shared/user/mapping.ts';
+import type { Mapping } from '../../../shared/user/define-mapping.ts';
+import { mapping as defaultMapping } from '../../../shared/user/mapping.ts';
 import { readUser } from '../../../shared/user/read-user.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { simulatorClient } from '../../demo/simulator-client.ts';
@@ -13,7 +14,7 @@ import { DEFAULT_TOKEN, type SimulatorOptions } from '../../simulator/simulator.
 import { startSimulator } from '../../simulator/start-simulator.ts';
 
 /** A CRM that answers at once, with a client that does not pace. */
-export async function startCrm(options: SimulatorOptions = {}) {
+export async function startCrm(options: SimulatorOptions = {}, mapping: Mapping = defaultMapping) {
   const { url, stop } = await startSimulator({
     latency: { medianMs: 0, p95Ms: 0 },
     limits: { second: 10_000, minute: 100_000 },
@@ -44,6 +45,7 @@ export async function startCrm(options: SimulatorOptions = {}) {
     stop,
     client,
     catalog,
+    mapping,
     /** The catalog as another environment sees it. */
     another: () => environment('another'),
     table,
@@ -59,12 +61,15 @@ export async function startCrm(options: SimulatorOptions = {}) {
 export function memorySyncTable(): SyncTable {
   let catalog: Awaited<ReturnType<SyncTable['readCatalog']>>;
   let stored: StoredLedger | undefined;
+  const ids = new Map<string, number>();
   const leases = new Map<string, { owner: string; until: number }>();
   return {
     readCatalog: async () => structuredClone(catalog),
     writeCatalog: async (written) => {
       catalog = structuredClone(written);
     },
+    readId: async (key) => ids.get(key),
+    writeId: async (key, crmId) => void ids.set(key, crmId),
     readLedger: async () => structuredClone(stored),
     writeLedger: async (ledger, over) => {
       if (stored?.version !== over) return false;

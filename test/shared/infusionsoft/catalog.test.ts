@@ -4,6 +4,7 @@ import { catalogSource } from '../../../shared/infusionsoft/catalog-source.ts';
 import { refreshCatalog } from '../../../shared/infusionsoft/refresh-catalog.ts';
 import { managedTags } from '../../../shared/user/define-mapping.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
+import { needsOf } from '../../../shared/user/needs.ts';
 import { startCrm } from '../../lambdas/sync-contact/crm.ts';
 
 let crm: Awaited<ReturnType<typeof startCrm>>;
@@ -73,7 +74,11 @@ describe('the catalog', () => {
     };
     const created: string[] = [];
     const createTag = async (name: string) => ({ id: 100 + created.push(name), name });
-    const catalog = await refreshCatalog({ ...crm.client, listTags, createTag }, mapping, Date.now());
+    const catalog = await refreshCatalog(
+      { ...crm.client, listTags, createTag },
+      needsOf(mapping),
+      Date.now(),
+    );
     expect(pages).toBe(2);
     expect(created).toEqual(managedTags(mapping).slice(3));
     expect(Object.keys(catalog.tags)).toHaveLength(managedTags(mapping).length);
@@ -82,7 +87,7 @@ describe('the catalog', () => {
   it('takes the oldest of several tags with one name', async () => {
     const listTags = async (offset: number) =>
       offset === 0 ? [9, 4, 7].map((id) => ({ id, name: 'App User' })) : [];
-    const catalog = await refreshCatalog({ ...crm.client, listTags }, mapping, Date.now());
+    const catalog = await refreshCatalog({ ...crm.client, listTags }, needsOf(mapping), Date.now());
     expect(catalog.tags['app user']).toBe(4);
   });
 });

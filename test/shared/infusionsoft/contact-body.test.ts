@@ -1,14 +1,21 @@
 import { expect, it } from 'vitest';
-import { contactBody } from '../../../shared/infusionsoft/contact-body.ts';
+import { contactBody, type NamedIds } from '../../../shared/infusionsoft/contact-body.ts';
+
+const CUSTOM: Readonly<Record<string, number>> = { Program: 11, 'Program Week': 12 };
+const ids: NamedIds = {
+  customField: (label) => CUSTOM[label] ?? 0,
+  leadSource: () => 21,
+  staff: () => 31,
+  company: () => 41,
+};
 
 it('writes a plan as the CRM reads it, and a cleared field as an empty text', () => {
-  const ids: Record<string, number> = { Program: 11, 'Program Week': 12 };
   const body = contactBody(
     {
       write: { EMAIL1: 'ann@example.com', given_name: 'Ann', 'custom_fields.Program': 'Strength' },
       clear: ['PHONE1', 'family_name', 'custom_fields.Program Week'],
     },
-    (label) => ids[label] ?? 0,
+    ids,
   );
   expect(body).toEqual({
     email_addresses: [{ field: 'EMAIL1', email: 'ann@example.com' }],
@@ -22,6 +29,46 @@ it('writes a plan as the CRM reads it, and a cleared field as an empty text', ()
   });
 });
 
+it('writes what the CRM knows by id as that id', () => {
+  const write = { lead_source: 'App', owner: 'sam@example.com', company: 'Acme', contact_type: 'Customer' };
+  expect(contactBody({ write, clear: [] }, ids)).toEqual({
+    lead_source_id: 21,
+    owner_id: 31,
+    company: { id: 41 },
+    contact_type: 'Customer',
+  });
+});
+
+it('writes an address with every part, so that one that has gone does not stay', () => {
+  const write = { BILLING: '{"line1":"1 Main St","country_code":"USA"}', LinkedIn: 'ann' };
+  expect(contactBody({ write, clear: ['SHIPPING', 'Facebook'] }, ids)).toEqual({
+    addresses: [
+      {
+        field: 'BILLING',
+        line1: '1 Main St',
+        line2: '',
+        locality: '',
+        region: '',
+        postal_code: '',
+        country_code: 'USA',
+      },
+      {
+        field: 'SHIPPING',
+        line1: '',
+        line2: '',
+        locality: '',
+        region: '',
+        postal_code: '',
+        country_code: '',
+      },
+    ],
+    social_accounts: [
+      { type: 'LinkedIn', name: 'ann' },
+      { type: 'Facebook', name: '' },
+    ],
+  });
+});
+
 it('writes nothing that is not in the plan', () => {
-  expect(contactBody({ write: {}, clear: [] }, () => 0)).toEqual({});
+  expect(contactBody({ write: {}, clear: [] }, ids)).toEqual({});
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { normaliseCustom, normaliseStandard } from '../../../shared/user/normalise.ts';
+import { normaliseStandard } from '../../../shared/user/normalise.ts';
 
 const user = { userId: 'u1', locale: 'en-US' };
 
@@ -33,14 +33,36 @@ describe('values that the CRM takes', () => {
   });
 
   it.each([
-    ['Text', 'x'.repeat(300), { value: 'x'.repeat(255), changed: 'cut to 255 characters' }],
-    ['Date', '2026-03-01T23:30:00-05:00', { value: '2026-03-02' }],
-    ['Date', '2026-03-01', { value: '2026-03-01' }],
-    ['Date', 'spring', { dropped: 'not a date' }],
-    ['WholeNumber', 12, { value: '12' }],
-    ['WholeNumber', 1.5, { dropped: 'not a whole number' }],
-  ] as const)('a custom field of type %s takes %j', (type, raw, expected) => {
-    expect(normaliseCustom(type, raw)).toEqual(expected);
+    ['birthday', '1990-05-17T23:00:00Z', '1990-05-17'],
+    ['website', 'example.com/ann', 'https://example.com/ann'],
+    ['owner', ' sam@example.com ', 'sam@example.com'],
+    ['contact_type', ' Customer ', 'Customer'],
+    ['LinkedIn', 'ann-lee', 'ann-lee'],
+  ] as const)('%s: %j becomes %j', (field, raw, value) => {
+    expect(normaliseStandard(field, raw, user)).toEqual({ value });
+  });
+
+  it.each([
+    [
+      { line1: ' 1 Main St ', region: 'CA', country_code: 'usa' },
+      { line1: '1 Main St', region: 'CA', country_code: 'USA' },
+    ],
+    [{ locality: 'Berlin', line2: '' }, { locality: 'Berlin' }],
+    [{ line1: '1 Main St', region: 'CA' }, { line1: '1 Main St' }],
+    [{ line1: '1 Main St', region: 'CA', country_code: 'US' }, { line1: '1 Main St' }],
+  ])('the address %j becomes %j: a region only with a country', (raw, parts) => {
+    const normalised = normaliseStandard('BILLING', raw, user);
+    expect(JSON.parse('value' in normalised ? normalised.value : '')).toEqual(parts);
+  });
+
+  it.each([
+    ['BILLING', 'Main St'],
+    ['BILLING', { region: 'CA' }],
+    ['given_name', { line1: 'x' }],
+    ['website', 'nonsense'],
+    ['birthday', 'spring'],
+  ] as const)('%s: %j is left out', (field, raw) => {
+    expect(normaliseStandard(field, raw, user)).toHaveProperty('dropped');
   });
 
   it('are never too long, never hold a control character, and normalise to themselves', () => {

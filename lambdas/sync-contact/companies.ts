@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
+import type { SyncTable } from '../../shared/store/sync-table.ts';
+import { Retryable } from '../../shared/sync/errors.ts';
+
+/** Companies of the CRM by name. */
+export interface Companies {
+  /**
+   * Id of the company with a name, whatever the case of its letters: known from the environment, the sync's table, or the CRM, where it
+   * is created if there is none.
+   * @throws Retryable while another environment looks for the same, and as the client does.
+   */
+  idOf(name: string): Promise<number>;
+}
+
+export interface CompaniesOptions {
+  client: InfusionsoftClient;
+  table: SyncTable;
+  /** Name of this environment, for the leases. */
+  owner: string;
+  /** When the invocation ends, in epoch milliseconds. */
+  deadline: () => number;
+  /** Epoch milliseconds. */
+  now: () => number;
+}
+
+/** How soon to look again when somebody else is creating the company, in milliseconds. */
+const LOOK_AGAIN_MS = 2000;
+
+/** A hash, so that the sync's table holds no name: a company can be a person. */
+const keyOf = (name: string): string =>
+  `company#${createHash('sha256').update(name.trim().toLowerCase()).digest('base64url')}`;
+
+/** One writer for each name, since two at once would make two companies. */
+export function companies({ client, table, owner, deadline, now }: CompaniesOptions): Companies {
+  const known = new Map<string, Promise<number>>();
+
+  const look = async (name: string): Promise<number> => {
+    const key = keyOf(name);
+    const stored = await table.readId(key);
+    if (stored !== undefined) return stored;
+    if (!(await table.acquireLease(key, owner, { now: now(), until: deadline() })))
+      throw new Retryable('Another environment is looking for the same company', { afterMs: LOOK_AGAIN_MS });
+    try {
+      const found = (await client.findCompanies(name)).sort((a, b) => a.id - b.id)[0];
+      const { id } = found ?? (await client.createCompany(name));
+      await table.writeId(key, id);
+      return id;
+    } finally {
+      await table.releaseLease(key, owner);
+    }
+  };
+
+  return {
+    async idOf(name) {
+      const key = keyOf(name);
+      const pending = known.get(key) ?? look(name);
+      known.set(key, pending);
+      try {
+        return await pending;
+      } catch (error) {
+        known.delete(key);
+        throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,160 @@
+import { Rejected, Retryable } from '../sync/errors.ts';
+import type { Needs } from '../user/needs.ts';
+import type { Account, AccountField, AccountTag } from './account.ts';
+import { catalogKey } from './catalog.ts';
+import type { InfusionsoftClient } from './client.ts';
+import { NotFound } from './failures.ts';
+import { mismatch } from './field-types.ts';
+import { allPages } from './pages.ts';
+import type { Tag } from './schemas.ts';
+
+export interface ReadAccountOptions {
+  /** Whether what is missing is created. */
+  create: boolean;
+  /** Whether the contacts of each tag are counted: one request for each. */
+  count?: boolean;
+}
+
+/**
+ * Reads what an account has of that which a mapping asks for, checks types and options, and creates what is missing if it is told to.
+ * Only one caller at a time may create, since two would create everything twice: see `catalog-source.ts`.
+ *
+ * @throws Rejected or Retryable, as the client does. What was created by then is found by the next reading.
+ */
+export async function readAccount(
+  client: InfusionsoftClient,
+  needs: Needs,
+  { create, count = false }: ReadAccountOptions,
+): Promise<Account> {
+  return {
+    tags: await readTags(client, needs, create, count),
+    customFields: await readFields(client, needs, create),
+    leadSources: await readLeadSources(client, needs, create),
+    contactTypes: await readContactTypes(client, needs),
+    ...(needs.staff && { staff: await readStaff(client) }),
+  };
+}
+
+async function readTags(
+  client: InfusionsoftClient,
+  needs: Needs,
+  create: boolean,
+  count: boolean,
+): Promise<AccountTag[]> {
+  const known = byName(await allPages((offset) => client.listTags(offset)), ({ name }) => name);
+  const tags: AccountTag[] = [];
+  for (const { name, description } of needs.tags) {
+    const found: Tag | undefined =
+      known.get(catalogKey(name)) ?? (create ? await client.createTag(name, description) : undefined);
+    const category = found?.category?.name;
+    const contacts = found && count ? await client.countTagged(found.id) : undefined;
+    tags.push({
+      name,
+      description,
+      ...(found && { id: found.id }),
+      ...(category && { category }),
+      ...(contacts !== undefined && { contacts }),
+    });
+  }
+  return tags;
+}
+
+async function readFields(
+  client: InfusionsoftClient,
+  needs: Needs,
+  create: boolean,
+): Promise<AccountField[]> {
+  const known = byName(await client.listCustomFields(), ({ label }) => label);
+  const fields: AccountField[] = [];
+  for (const { label, type, options } of needs.customFields) {
+    const found = known.get(catalogKey(label));
+    if (found) {
+      const actual = {
+        type: found.field_type ?? undefined,
+        options: (found.options ?? []).map((option) => option.label ?? ''),
+      };
+      const problem = mismatch({ type, options }, actual);
+      fields.push({
+        name: label,
+        id: found.id,
+        type: actual.type ?? type,
+        options: actual.options,
+        ...(problem && { problem }),
+      });
+    } else {
+      const made = create ? await client.createCustomField(label, type, options) : undefined;
+      fields.push({ name: label, type, options, ...(made && { id: made.id }) });
+    }
+  }
+  return fields;
+}
+
+async function readLeadSources(
+  client: InfusionsoftClient,
+  { leadSources }: Needs,
+  create: boolean,
+): Promise<Account['leadSources']> {
+  if (leadSources.length === 0) return [];
+  const known = byName(await client.listLeadSources(), ({ name }) => name);
+  const sources: Account['leadSources'] = [];
+  for (const name of leadSources) {
+    const found = known.get(catalogKey(name));
+    sources.push(found ? { name, id: found.id } : create ? await createLeadSource(client, name) : { name });
+  }
+  return sources;
+}
+
+/** An account that does not let one be created has it created by hand. */
+async function createLeadSource(
+  client: InfusionsoftClient,
+  name: string,
+): Promise<Account['leadSources'][number]> {
+  try {
+    return { name, id: (await client.createLeadSource(name)).id };
+  } catch (error) {
+    const refused = error instanceof Rejected || error instanceof NotFound || isForbidden(error);
+    if (!refused) throw error;
+    return {
+      name,
+      problem: 'is missing, and the account does not let it be created: create it in the CRM by hand',
+    };
+  }
+}
+
+const isForbidden = (error: unknown): boolean =>
+  error instanceof Retryable && error.message.includes('(403)');
+
+async function readContactTypes(
+  client: InfusionsoftClient,
+  { contactTypes }: Needs,
+): Promise<Account['contactTypes']> {
+  if (contactTypes.length === 0) return [];
+  const known = new Set((await client.listContactTypes()).map(catalogKey));
+  return contactTypes.map((name) =>
+    known.has(catalogKey(name))
+      ? { name }
+      : {
+          name,
+          problem:
+            'is no contact type of the account: add it in the settings of the CRM, or take it out of the mapping',
+        },
+  );
+}
+
+async function readStaff(client: InfusionsoftClient): Promise<Record<string, number>> {
+  const staff = await allPages((offset) => client.listStaff(offset));
+  return Object.fromEntries(
+    staff
+      .filter(({ email_address }) => email_address)
+      .map(({ id, email_address }) => [catalogKey(email_address ?? ''), id]),
+  );
+}
+
+/** Of several with one name the oldest counts, so that every reading chooses the same. */
+function byName<Item extends { id: number }>(
+  items: readonly Item[],
+  name: (item: Item) => string,
+): Map<string, Item> {
+  const newestFirst = [...items].sort((a, b) => b.id - a.id);
+  return new Map(newestFirst.map((item) => [catalogKey(name(item)), item]));
+}

@@ -1,0 +1,38 @@
+import * as z from 'zod';
+import { optionsOf } from './custom-field.ts';
+import type { Mapping } from './define-mapping.ts';
+
+const name = z.string().min(1);
+
+/** What a mapping asks of an account of the CRM, by name: plain data, so that it can be sent and compared. */
+export const needsSchema = z.object({
+  tags: z.array(z.object({ name, description: z.string() })),
+  customFields: z.array(z.object({ label: name, type: z.string(), options: z.array(z.string()) })),
+  leadSources: z.array(name),
+  contactTypes: z.array(name),
+  /** Whether owners or custom fields name members of staff. */
+  staff: z.boolean(),
+});
+export type Needs = z.infer<typeof needsSchema>;
+
+/** What a mapping asks of the account. */
+export function needsOf(mapping: Mapping): Needs {
+  const { contact, customFields, tagGroups, deletedTag } = mapping;
+  const tags = tagGroups.flatMap((group) => Object.entries(group.tags));
+  const fields = Object.entries(customFields);
+  return {
+    tags: [
+      ...tags.map(([tag, description]) => ({ name: tag, description })),
+      { name: deletedTag.name, description: deletedTag.description },
+    ],
+    customFields: fields.map(([label, field]) => ({
+      label,
+      type: field.type,
+      options: [...optionsOf(field)],
+    })),
+    leadSources: [...(contact.lead_source?.names ?? [])],
+    contactTypes: [...(contact.contact_type?.names ?? [])],
+    staff:
+      contact.owner !== undefined || fields.some(([, { type }]) => type === 'User' || type === 'UserListBox'),
+  };
+}

@@ -1,0 +1,97 @@
+import { type CustomField, type CustomValue, optionsOf } from './custom-field.ts';
+import { normaliseEmail, normalisePhone } from './normalise.ts';
+import {
+  type Normalised,
+  normaliseDate,
+  normaliseMoment,
+  normaliseText,
+  normaliseWebsite,
+  TEXT_MAX,
+} from './normalised.ts';
+import type { User } from './user.ts';
+
+/** A text area holds much more than a text; this much is enough, in characters. */
+const AREA_MAX = 4000;
+
+/**
+ * Puts a custom field's value into the form that the CRM takes: always a string, since numbers have failed. Never throws.
+ * The forms of yes/no (`1`, `0`) and of lists (labels with commas between) are assumed: no source settles them.
+ */
+export function normaliseCustom(field: CustomField, raw: CustomValue, user: User): Normalised {
+  const text = String(raw).trim();
+  switch (field.type) {
+    case 'TextArea':
+      return normaliseText(text, AREA_MAX);
+    case 'Email':
+    case 'User':
+      return normaliseEmail(text);
+    case 'PhoneNumber':
+      return normalisePhone(text, user.locale);
+    case 'Website':
+      return normaliseWebsite(text);
+    case 'Date':
+      return normaliseDate(text);
+    case 'DateTime':
+      return normaliseMoment(text);
+    case 'WholeNumber':
+      return wholeNumber(text, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+    case 'Year':
+      return wholeNumber(text, 1000, 9999);
+    case 'Month':
+      return wholeNumber(text, 1, 12);
+    case 'DayOfWeek':
+      return wholeNumber(text, 1, 7);
+    case 'DecimalNumber':
+    case 'Percent':
+      return decimal(text);
+    case 'Currency':
+      return decimal(text, 2);
+    case 'YesNo':
+      return typeof raw === 'boolean' ? { value: raw ? '1' : '0' } : { dropped: 'neither true nor false' };
+    case 'Dropdown':
+    case 'Radio':
+    case 'Drilldown':
+      return oneOf(text, optionsOf(field));
+    case 'ListBox':
+      return all(raw, (item) => oneOf(item, optionsOf(field)));
+    case 'UserListBox':
+      return all(raw, normaliseEmail);
+    case 'SocialSecurityNumber':
+      return /^\d{3}-?\d{2}-?\d{4}$/.test(text)
+        ? { value: text }
+        : { dropped: 'not a social security number' };
+    default:
+      return normaliseText(text, TEXT_MAX);
+  }
+}
+
+function wholeNumber(text: string, min: number, max: number): Normalised {
+  const value = Number(text);
+  return Number.isSafeInteger(value) && value >= min && value <= max
+    ? { value: String(value) }
+    : { dropped: `not a whole number from ${min} to ${max}` };
+}
+
+function decimal(text: string, digits?: number): Normalised {
+  const value = Number(text);
+  if (!Number.isFinite(value) || Math.abs(value) > Number.MAX_SAFE_INTEGER)
+    return { dropped: 'not a number' };
+  const plain = digits === undefined ? String(value) : value.toFixed(digits).replace(/^-(0\.0+)$/, '$1');
+  return plain.includes('e') ? { dropped: 'too small a number' } : { value: plain };
+}
+
+/** The option as it is declared, whatever the case of the value's letters. */
+function oneOf(text: string, options: readonly string[]): Normalised {
+  const option = options.find((each) => each.toLowerCase() === text.toLowerCase());
+  return option === undefined ? { dropped: 'not one of the options' } : { value: option };
+}
+
+/** Items with commas between, without those that do not fit. */
+function all(raw: CustomValue, normalise: (item: string) => Normalised): Normalised {
+  const items = Array.isArray(raw) ? raw.map(String) : [String(raw)];
+  const fitting = items.map((item) => normalise(item.trim())).filter((item) => 'value' in item);
+  const values = [...new Set(fitting.map(({ value }) => value))];
+  if (values.length === 0) return { dropped: 'none of its items fits' };
+  const value = values.join(',');
+  return fitting.length < items.length ? { value, changed: 'items that do not fit left out' } : { value };
+}

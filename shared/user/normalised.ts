@@ -1,0 +1,48 @@
+/** A value that the CRM takes, or why it has none of it. `changed` says that the value had to be put right. */
+export type Normalised = { value: string; changed?: string } | { dropped: string };
+
+/** A text field of the CRM holds 255 characters. */
+export const TEXT_MAX = 255;
+
+/** A text in one line, without control characters, cut to `max` UTF-16 units: the stricter reading of the CRM's limits. */
+export function normaliseText(raw: string, max: number): Normalised {
+  const clean = raw
+    .toWellFormed()
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
+    .trim();
+  if (clean === '') return { dropped: 'nothing but spaces and control characters' };
+  if (clean.length > max) return { value: cut(clean, max), changed: `cut to ${max} characters` };
+  return clean === raw.trim() ? { value: clean } : { value: clean, changed: 'control characters taken out' };
+}
+
+/** Never cuts a character in two. */
+function cut(text: string, max: number): string {
+  let short = '';
+  for (const character of text) {
+    if (short.length + character.length > max) break;
+    short += character;
+  }
+  return short.trim();
+}
+
+/** The day of a moment, in ISO 8601. */
+export function normaliseDate(raw: string): Normalised {
+  const moment = normaliseMoment(raw);
+  return 'value' in moment ? { value: moment.value.slice(0, 10) } : { dropped: 'not a date' };
+}
+
+/** A moment in UTC, in ISO 8601. Years have four digits. */
+export function normaliseMoment(raw: string): Normalised {
+  const time = Date.parse(raw);
+  const moment = Number.isNaN(time) ? '' : new Date(time).toISOString();
+  return /^\d{4}-/.test(moment) ? { value: moment } : { dropped: 'not a moment' };
+}
+
+/** An address in the web. One without a scheme gets `https`. */
+export function normaliseWebsite(raw: string): Normalised {
+  const text = raw.trim();
+  const url = URL.parse(/^[a-z]+:/i.test(text) ? text : `https://${text}`);
+  return url && /^https?:$/.test(url.protocol) && url.hostname.includes('.') && url.href.length <= TEXT_MAX
+    ? { value: url.href }
+    : { dropped: `not a web address of up to ${TEXT_MAX} characters` };
+}
