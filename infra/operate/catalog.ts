@@ -1,41 +1,61 @@
-/** `npm run catalog`: what the sync knows of the CRM's account. */
+/** `npm run catalog`: what the CRM's account has of that which the mapping asks for. */
+import { writeFileSync } from 'node:fs';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import { Command } from 'commander';
-import { keepsArrays, knowsArrays } from '../../shared/infusionsoft/catalog.ts';
+import { missingFrom, problemsOf } from '../../shared/infusionsoft/account.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
-import { CommandError } from './command-error.ts';
+import { needsOf } from '../../shared/user/needs.ts';
+import { askForInspection } from './ask-for-inspection.ts';
+import { catalogPage } from './catalog-page.ts';
+import { catalogReport } from './catalog-report.ts';
 import { connect } from './connect.ts';
+import { DEFAULT_MAPPING, loadMapping } from './load-mapping.ts';
 import { runCommand } from './run-command.ts';
 import { type TargetOptions, withTarget } from './target-options.ts';
 
+const TIMEOUT_MS = 90_000;
+
 const options = withTarget(
-  new Command('npm run catalog --').description(
-    "Shows what the sync knows of the CRM's account: tags, custom fields, and what updates do with arrays.",
-  ),
+  new Command('npm run catalog --')
+    .description(
+      "Checks the mapping of this working tree against the CRM's account: ids, types, options, what is missing.",
+    )
+    .option('--mapping <file>', 'the mapping', DEFAULT_MAPPING)
+    .option('--create', 'create what is missing')
+    .option('--write <file>', 'write the reference page of fields and tags, and do nothing else'),
 )
   .parse()
-  .opts<TargetOptions>();
+  .opts<TargetOptions & { mapping: string; create?: true; write?: string }>();
 
 await runCommand(async () => {
-  const outputs = await connect(options);
-  const catalog = await syncTable(new DynamoDBClient(), outputs.get('SyncTableName')).readCatalog();
-  if (!catalog)
-    throw new CommandError(
-      `The account has not been read yet: the first change of a user does it, or ${outputs.get('RefreshCatalogCommand')}`,
-    );
-  if (options.json) {
-    process.stdout.write(`${JSON.stringify(catalog)}\n`);
+  const mapping = await loadMapping(options.mapping);
+  if (options.write !== undefined) {
+    writeFileSync(options.write, catalogPage(mapping, options.mapping));
+    process.stdout.write(`Written: ${options.write}\n`);
     return;
   }
-  const now = Date.now();
-  const arrays = keepsArrays(catalog, now)
-    ? 'items that an update does not list stay: one request for each update'
-    : `${knowsArrays(catalog, now) && catalog.arrays?.mode === 'replace' ? 'items that an update does not list go' : 'not known'}: contacts are read first, and whole arrays are sent`;
-  const ids = (names: Readonly<Record<string, number>>) =>
-    Object.entries(names)
-      .map(([name, id]) => `  ${String(id).padStart(8)}  ${name}\n`)
-      .join('');
+  const outputs = await connect(options);
+  const table = syncTable(new DynamoDBClient(), outputs.get('SyncTableName'));
+  const { account, inspectedAt } = await askForInspection(new SQSClient(), table, {
+    queueUrl: outputs.get('QueueUrl'),
+    needs: needsOf(mapping),
+    create: options.create === true,
+    timeoutMs: TIMEOUT_MS,
+  });
+  const catalog = await table.readCatalog();
+  const problems = problemsOf(account);
+  if (problems.length > 0) process.exitCode = 1;
+  const { staff, ...rest } = account;
+  const report = {
+    ...rest,
+    staff: staff && Object.keys(staff).length,
+    arrays: catalog?.arrays ?? null,
+    missing: missingFrom(account),
+    problems,
+    inspectedAt,
+  };
   process.stdout.write(
-    `Tags\n${ids(catalog.tags)}Custom fields\n${ids(catalog.customFields)}Arrays\n  ${arrays}\nRead ${catalog.refreshedAt}\n`,
+    options.json ? `${JSON.stringify(report)}\n` : catalogReport(account, catalog, Date.now()),
   );
 });

@@ -3,6 +3,8 @@ import { type Ledger, ledgerAt } from '../../shared/quota/ledger.ts';
 import { limitsSchema, rateOf } from '../../shared/quota/limits.ts';
 import { type Budget, leftOf, pauseOf } from '../../shared/quota/standing.ts';
 
+import { textTable } from './text-table.ts';
+
 /** The quota as a person reads it. Times in ISO 8601. */
 export interface QuotaReport {
   requestsPerSecond: number;
@@ -58,20 +60,10 @@ export function quotaTable({ requestsPerSecond, windows, pause }: QuotaReport, n
     reserve === 0 ? '' : reserve.toLocaleString('en'),
     `${resetsAt.slice(0, 16).replace('T', ' ')} UTC (in ${duration(Date.parse(resetsAt) - now)})`,
   ]);
-  const widths = columns.map((column, index) =>
-    Math.max(column.length, ...rows.map((row) => row[index]?.length ?? 0)),
-  );
-  const line = (cells: readonly string[]) =>
-    `  ${cells
-      .map((cell, index) =>
-        index === 0 || index === 5 ? cell.padEnd(widths[index] ?? 0) : cell.padStart(widths[index] ?? 0),
-      )
-      .join('  ')
-      .trimEnd()}\n`;
   const paused = pause
     ? `  Paused until ${pause.until} (${pause.reason}).\n  Messages wait in the queue; work goes on by itself.\n`
     : '  Not paused.\n';
-  return `${line(columns)}${rows.map(line).join('')}
+  return `${textTable(columns, rows, [1, 2, 3, 4])}
   Reserved for live changes: a backfill cannot spend it.
   At most ${requestsPerSecond} requests a second, by the pace.
 ${paused}`;

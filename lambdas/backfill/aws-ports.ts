@@ -4,7 +4,6 @@ import {
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
-  ScanCommand,
 } from '@aws-sdk/client-dynamodb';
 import {
   DescribeExecutionCommand,
@@ -15,12 +14,11 @@ import {
 import { GetQueueAttributesCommand, SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import * as z from 'zod';
+import { scanUsers } from '../../shared/store/scan-users.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { unmarshallItem } from '../../shared/store/unmarshall-item.ts';
 import { whenConditionHolds } from '../../shared/store/when-condition-holds.ts';
 import { messageGroupOf } from '../../shared/sync/message-group.ts';
-import { InvalidUserError, readUser } from '../../shared/user/read-user.ts';
-import type { User } from '../../shared/user/user.ts';
 import type { BackfillPorts } from './ports.ts';
 
 export interface AwsPortsOptions {
@@ -61,19 +59,7 @@ export function awsPorts(options: AwsPortsOptions): BackfillPorts {
   };
 
   return {
-    async usersAfter(cursor) {
-      const { Items = [], LastEvaluatedKey } = await dynamodb.send(
-        new ScanCommand({
-          TableName: options.userTable,
-          Limit: SCAN_PAGE,
-          ...(cursor !== null && { ExclusiveStartKey: marshall({ userId: cursor }) }),
-        }),
-      );
-      return {
-        users: Items.flatMap((item) => userOf(unmarshallItem(item))),
-        finished: LastEvaluatedKey === undefined,
-      };
-    },
+    usersAfter: (cursor) => scanUsers(dynamodb, options.userTable, cursor, SCAN_PAGE),
     async countUsers() {
       const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName: options.userTable }));
       return Table?.ItemCount ?? 0;
@@ -151,14 +137,4 @@ export function awsPorts(options: AwsPortsOptions): BackfillPorts {
     },
     now: Date.now,
   };
-}
-
-/** Items that are no users at all are passed over: the key of the table is all that there is to say of them. */
-function userOf(item: Record<string, unknown>): User[] {
-  try {
-    return [readUser(item).user];
-  } catch (error) {
-    if (error instanceof InvalidUserError) return [];
-    throw error;
-  }
 }

@@ -59,6 +59,7 @@ const client = infusionsoftClient({
 const environment = { table: store, client, owner: randomUUID(), deadline, now: Date.now };
 const dependencies = {
   client,
+  table: store,
   catalog: catalogSource({
     ...environment,
     mapping,

@@ -5,11 +5,12 @@ import { pausedFor } from '../../shared/infusionsoft/request-gate.ts';
 import { Rejected, Retryable } from '../../shared/sync/errors.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import { type Group, groupsOf } from './delivery.ts';
+import { type InspectAccountDependencies, inspectAccount } from './inspect-account.ts';
 import { type ProcessUserDependencies, processUser, type UserOutcome } from './process-user.ts';
 import type { FailureQueue } from './queue.ts';
 import type { Allowance, QuotaKeeper } from './quota-keeper.ts';
 
-export interface ProcessBatchDependencies extends ProcessUserDependencies {
+export interface ProcessBatchDependencies extends ProcessUserDependencies, InspectAccountDependencies {
   queue: FailureQueue;
   quota: QuotaKeeper;
   logger: Logger;
@@ -108,6 +109,12 @@ async function handleGroup(group: Group, dependencies: ProcessBatchDependencies)
     } else if (message.kind === 'refresh-catalog') {
       const { tags, customFields } = await catalog.newerThan(now());
       logger.info('Catalog refreshed', { tags, customFields });
+    } else if (message.kind === 'inspect-account') {
+      const { inspectionId } = message;
+      logger.info('Account inspected', {
+        inspectionId,
+        problems: await inspectAccount(message, dependencies),
+      });
     } else {
       aboutUser.push(message);
     }

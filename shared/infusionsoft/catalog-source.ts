@@ -13,6 +13,8 @@ export interface CatalogSource {
   current(): Promise<Catalog>;
   /** A catalog that was read from the CRM after `since` (epoch milliseconds): read anew if nobody else has. */
   newerThan(since: number): Promise<Catalog>;
+  /** Runs what only one environment may do at a time, since it creates things in the account. */
+  exclusively<Result>(work: () => Promise<Result>): Promise<Result>;
 }
 
 export interface CatalogSourceOptions {
@@ -55,20 +57,18 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
     return catalog && isUsable(catalog, since) ? catalog : undefined;
   };
 
-  const refresh = async (since: number): Promise<Catalog> => {
+  /** Runs what only one may do at a time. `meanwhile` looks before each try whether somebody else has done it. */
+  const exclusively = async <Result>(
+    work: () => Promise<Result>,
+    meanwhile: () => Promise<Result | undefined> = async () => undefined,
+  ): Promise<Result> => {
     const giveUpAt = now() + MAX_WAIT_MS;
     while (now() < giveUpAt) {
-      const found = await stored(since);
-      if (found) return found;
+      const found = await meanwhile();
+      if (found !== undefined) return found;
       if (await table.acquireLease(LEASE, owner, { now: now(), until: deadline() })) {
         try {
-          // Another environment may have finished between the look and the lease.
-          const justStored = await stored(since);
-          if (justStored) return justStored;
-          const catalog = await refreshCatalog(client, needs, now(), await table.readCatalog());
-          await table.writeCatalog(catalog);
-          onRefresh?.(catalog);
-          return catalog;
+          return await work();
         } finally {
           await table.releaseLease(LEASE, owner);
         }
@@ -78,6 +78,20 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
     throw new Retryable('Another environment is still reading the catalog', { afterMs: POLL_MS });
   };
 
+  const refresh = (since: number): Promise<Catalog> =>
+    exclusively(
+      async () => {
+        // Another environment may have finished between the look and the lease.
+        const justStored = await stored(since);
+        if (justStored) return justStored;
+        const catalog = await refreshCatalog(client, needs, now(), await table.readCatalog());
+        await table.writeCatalog(catalog);
+        onRefresh?.(catalog);
+        return catalog;
+      },
+      () => stored(since),
+    );
+
   const newerThan = async (since: number): Promise<Catalog> => {
     if (cached && isUsable(cached, since)) return cached;
     pending ??= refresh(since).finally(() => {
@@ -86,5 +100,5 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
     cached = await pending;
     return cached;
   };
-  return { newerThan, current: () => newerThan(0) };
+  return { newerThan, current: () => newerThan(0), exclusively };
 }

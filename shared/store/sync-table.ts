@@ -6,6 +6,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import * as z from 'zod';
+import { accountSchema } from '../infusionsoft/account.ts';
 import { type Catalog, catalogSchema } from '../infusionsoft/catalog.ts';
 import { type Ledger, ledgerSchema } from '../quota/ledger.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
@@ -16,6 +17,9 @@ export interface SyncTable {
   /** The catalog, or undefined where none was stored yet or it is of an older shape. */
   readCatalog(): Promise<Catalog | undefined>;
   writeCatalog(catalog: Catalog): Promise<void>;
+  /** The last report on the account, or undefined where there is none yet or it is of an older shape. */
+  readInspection(): Promise<Inspection | undefined>;
+  writeInspection(inspection: Inspection): Promise<void>;
   /** The id that was stored under a key, of something in the CRM. */
   readId(key: string): Promise<number | undefined>;
   writeId(key: string, crmId: number): Promise<void>;
@@ -32,6 +36,15 @@ export interface SyncTable {
   releaseLease(name: string, owner: string): Promise<void>;
 }
 
+/** A report on the CRM's account. */
+const inspectionSchema = z.object({
+  inspectionId: z.string(),
+  /** ISO 8601. */
+  inspectedAt: z.iso.datetime(),
+  account: accountSchema,
+});
+export type Inspection = z.infer<typeof inspectionSchema>;
+
 /** A ledger with the version that it was stored as. */
 export interface StoredLedger {
   ledger: Ledger;
@@ -41,6 +54,7 @@ export interface StoredLedger {
 const LEDGER_KEY = { id: { S: 'quota' } };
 const storedLedgerSchema = z.object({ ledger: ledgerSchema, version: z.int() });
 const idSchema = z.object({ crmId: z.int().positive() });
+const INSPECTION_KEY = { id: { S: 'inspection' } };
 const CATALOG_KEY = { id: { S: 'catalog' } };
 const leaseKey = (name: string) => ({ id: { S: `lease#${name}` } });
 
@@ -56,6 +70,20 @@ export function syncTable(client: DynamoDBClient, tableName: string): SyncTable 
     async writeCatalog(catalog) {
       await client.send(
         new PutItemCommand({ TableName: tableName, Item: { ...CATALOG_KEY, ...marshall(catalog) } }),
+      );
+    },
+    async readInspection() {
+      const { Item } = await client.send(
+        new GetItemCommand({ TableName: tableName, Key: INSPECTION_KEY, ConsistentRead: true }),
+      );
+      return Item && inspectionSchema.safeParse(unmarshallItem(Item)).data;
+    },
+    async writeInspection(inspection) {
+      await client.send(
+        new PutItemCommand({
+          TableName: tableName,
+          Item: { ...INSPECTION_KEY, ...marshall(inspection, { removeUndefinedValues: true }) },
+        }),
       );
     },
     async readId(key) {

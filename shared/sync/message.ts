@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { needsSchema } from '../user/needs.ts';
 
 const names = z.array(z.string());
 
@@ -20,8 +21,25 @@ const userMessageSchema = z.object({
 
 const refreshCatalogSchema = z.object({ version: z.literal(1), kind: z.literal('refresh-catalog') });
 
+/** Asks for a report on the CRM's account: what it has of that which a mapping asks for. */
+const inspectAccountSchema = z.object({
+  version: z.literal(1),
+  kind: z.literal('inspect-account'),
+  inspectionId: z.string().min(1),
+  needs: needsSchema,
+  /** Whether what is missing is created. */
+  create: z.boolean(),
+  /** Whether the contacts of each tag are counted: one request for each. */
+  count: z.boolean(),
+});
+
 /** What travels through the queue: who changed and why, and no data of the person. */
-export const messageSchema = z.discriminatedUnion('kind', [userMessageSchema, refreshCatalogSchema]);
+export const messageSchema = z.discriminatedUnion('kind', [
+  userMessageSchema,
+  refreshCatalogSchema,
+  inspectAccountSchema,
+]);
 
 export type Message = z.infer<typeof messageSchema>;
+export type InspectAccountMessage = z.infer<typeof inspectAccountSchema>;
 export type UserMessage = z.infer<typeof userMessageSchema>;

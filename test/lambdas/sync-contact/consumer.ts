@@ -74,6 +74,7 @@ export function consumerOf(
       await processBatch(records, {
         client,
         catalog: crm.catalog,
+        table: crm.table,
         users: users.table,
         claims: claims({ store: claimsOf(users), users: users.table, mapping, now }),
         companies: companies(environment),

@@ -2,7 +2,7 @@ import ky from 'ky';
 import { catalogSource } from '../../../shared/infusionsoft/catalog-source.ts';
 import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import type { Claim, ClaimStore } from '../../../shared/store/claim-store.ts';
-import type { StoredLedger, SyncTable } from '../../../shared/store/sync-table.ts';
+import type { Inspection, StoredLedger, SyncTable } from '../../../shared/store/sync-table.ts';
 import type { UserTable } from '../../../shared/store/user-table.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import { mapping as defaultMapping } from '../../../shared/user/mapping.ts';
@@ -61,12 +61,17 @@ export async function startCrm(options: SimulatorOptions = {}, mapping: Mapping 
 export function memorySyncTable(): SyncTable {
   let catalog: Awaited<ReturnType<SyncTable['readCatalog']>>;
   let stored: StoredLedger | undefined;
+  let inspection: Inspection | undefined;
   const ids = new Map<string, number>();
   const leases = new Map<string, { owner: string; until: number }>();
   return {
     readCatalog: async () => structuredClone(catalog),
     writeCatalog: async (written) => {
       catalog = structuredClone(written);
+    },
+    readInspection: async () => structuredClone(inspection),
+    writeInspection: async (written) => {
+      inspection = structuredClone(written);
     },
     readId: async (key) => ids.get(key),
     writeId: async (key, crmId) => void ids.set(key, crmId),
