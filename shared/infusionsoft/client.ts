@@ -38,7 +38,7 @@ export interface InfusionsoftClient {
   upsertContact(body: ContactBody): Promise<Contact>;
   /** Creates a contact, whatever there is already: for a throwaway one. */
   createContact(body: ContactBody): Promise<Contact>;
-  /** A contact with its custom fields. */
+  /** A whole contact. */
   readContact(contactId: number): Promise<Contact>;
   /** Contacts with an email, in any of their slots, with their custom fields. May not know one that was made a moment ago. */
   findContactsByEmail(email: string): Promise<Contact[]>;
@@ -83,6 +83,8 @@ export interface ClientOptions {
 const MAX_LEAD_SOURCE_PAGES = 20;
 
 const WITH_CUSTOM_FIELDS = { optional_properties: 'custom_fields' };
+/** Properties that come back only when they are named (v1). */
+const WHOLE = { optional_properties: 'custom_fields,lead_source_id,job_title' };
 
 /** Retries inside one invocation; after that the message's next delivery is the retry. */
 const RETRIES = 2;
@@ -155,7 +157,7 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
     createContact: (body) => send('post', endpoints.contacts, body, contactSchema, once),
     readContact: (contactId) =>
       call((http) =>
-        http.get(endpoints.contact(contactId).path, { searchParams: WITH_CUSTOM_FIELDS }).json(contactSchema),
+        http.get(endpoints.contact(contactId).path, { searchParams: WHOLE }).json(contactSchema),
       ),
     findContactsByEmail: (email) => search({ email, ...WITH_CUSTOM_FIELDS }),
     findContactsByName: (name) => search(name),

@@ -9,8 +9,8 @@ const addressSchema = z.looseObject({ field: z.string() });
 const socialAccountSchema = z.looseObject({ type: z.string(), name: z.string().nullish() });
 const fieldValueSchema = z.looseObject({ id, content: z.unknown() });
 
-/** The parts of a contact that the sync reads. `tag_ids` is missing where the contact has none. */
-export const contactSchema = z.object({
+/** The parts of a contact that the sync reads, and the others as they came. `tag_ids` is missing where the contact has none. */
+export const contactSchema = z.looseObject({
   id,
   tag_ids: z.array(id).nullish(),
   email_addresses: z.array(emailSchema).nullish(),

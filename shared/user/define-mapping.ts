@@ -3,7 +3,7 @@ import type { User } from './user.ts';
 
 /** Addresses of a contact (v1, `ContactAddress`). */
 export const ADDRESS_FIELDS = ['BILLING', 'SHIPPING', 'OTHER'] as const;
-export type AddressField = (typeof ADDRESS_FIELDS)[number];
+type AddressField = (typeof ADDRESS_FIELDS)[number];
 
 /** Networks of which a contact holds an account name (v1, `SocialAccount`). */
 export const SOCIAL_FIELDS = [
@@ -15,10 +15,10 @@ export const SOCIAL_FIELDS = [
   'YouTube',
   'Pinterest',
 ] as const;
-export type SocialField = (typeof SOCIAL_FIELDS)[number];
+type SocialField = (typeof SOCIAL_FIELDS)[number];
 
 /** Fields that the CRM takes as one text. */
-export type TextField =
+type TextField =
   | 'EMAIL1'
   | 'given_name'
   | 'middle_name'
@@ -39,7 +39,7 @@ export type TextField =
   | 'owner';
 
 /** Fields whose values the account knows by name: the mapping has to list them all. */
-export type ChoiceField = 'contact_type' | 'lead_source';
+type ChoiceField = 'contact_type' | 'lead_source';
 
 /** Fields of a contact that every account has. */
 export type StandardField = TextField | ChoiceField | AddressField | SocialField;

@@ -1,4 +1,5 @@
 import type { StoredContact } from './contact-store.ts';
+import type { Directory } from './directory.ts';
 
 /** Properties that come back only when a request names them (v1). */
 const OPTIONAL = new Set(['custom_fields', 'lead_source_id', 'job_title', 'opt_in_reason', 'notes']);
@@ -25,6 +26,7 @@ const NULLABLE = [
 export function formatContact(
   contact: StoredContact,
   optional: ReadonlySet<string>,
+  { companies }: Directory,
 ): Record<string, unknown> {
   const { values, tagIds, emailStatus } = contact;
   const items = (array: string, key: string, value: string) =>
@@ -42,7 +44,10 @@ export function formatContact(
     id: contact.id,
     ...Object.fromEntries(NULLABLE.map((key) => [key, null])),
     ...Object.fromEntries(standard.map(([key, value]) => [key, NUMBERS.has(key) ? Number(value) : value])),
-    company: company === undefined ? null : { id: Number(company) },
+    company:
+      company === undefined
+        ? null
+        : { id: Number(company), company_name: companies.get(Number(company))?.name },
     email_addresses: items('email_addresses', 'field', 'email'),
     phone_numbers: items('phone_numbers', 'field', 'number'),
     ...(optional.has('custom_fields') && { custom_fields: items('custom_fields', 'id', 'content') }),

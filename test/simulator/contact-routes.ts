@@ -24,7 +24,7 @@ export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
     statistics.count('contactsUpdated');
   };
   const answer = (context: Context, contact: StoredContact, status: 200 | 201 = 200) =>
-    context.json(formatContact(contact, optionalProperties(context)), status);
+    context.json(formatContact(contact, optionalProperties(context), directory), status);
 
   routes.put('/', async (context) => {
     const { changes, duplicateOption } = readContactRequest(await context.req.json(), store, directory);
@@ -54,7 +54,7 @@ export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
     return context.json({
       contacts: items.map((contact) => {
         // A list shows partial contacts (v1, `RestPartialContact`): without their tags.
-        const { tag_ids: _, ...partial } = formatContact(contact, optionalProperties(context));
+        const { tag_ids: _, ...partial } = formatContact(contact, optionalProperties(context), directory);
         return partial;
       }),
       ...page,

@@ -1,0 +1,75 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { quotaKeeper } from '../../lambdas/sync-contact/quota-keeper.ts';
+import { circuitBreaker } from '../../shared/infusionsoft/circuit-breaker.ts';
+import { type InfusionsoftClient, infusionsoftClient } from '../../shared/infusionsoft/client.ts';
+import { secretCredentials } from '../../shared/infusionsoft/credentials.ts';
+import { NotFound } from '../../shared/infusionsoft/failures.ts';
+import { pacedFetch } from '../../shared/infusionsoft/paced-fetch.ts';
+import { requestGate } from '../../shared/infusionsoft/request-gate.ts';
+import type { Contact } from '../../shared/infusionsoft/schemas.ts';
+import { marginOf } from '../../shared/quota/standing.ts';
+import type { SyncTable } from '../../shared/store/sync-table.ts';
+import type { Outputs } from './connect.ts';
+import { budgetFrom } from './quota-report.ts';
+
+/** Requests of this process in a second, and how long it waits for the CRM, in milliseconds: it makes three at most. */
+const PACE = { requestsPerWindow: 1, windowMs: 1050 };
+const DEADLINE_MS = 60_000;
+
+/**
+ * Reads a contact for a person who wants to see it. The only requests to the CRM that the sync does not make itself: its answers hold
+ * data of a person, which may not go through the queue or the sync's table. They are counted in the ledger, and keep to its pauses.
+ *
+ * @returns the contact with the id, or else the oldest with the email, whole; undefined where there is none.
+ * @throws Retryable or Rejected, as the client does.
+ */
+export async function readContactOf(
+  { contactId, email }: { contactId: number | undefined; email: string | undefined },
+  outputs: Outputs,
+  store: SyncTable,
+): Promise<Contact | undefined> {
+  const budget = budgetFrom(outputs.get('QuotaSettings'));
+  const gate = requestGate(marginOf(budget.limits));
+  const quota = quotaKeeper({
+    store,
+    gate,
+    budget,
+    logger: new Logger({ logLevel: 'SILENT' }),
+    now: Date.now,
+  });
+  const deadline = Date.now() + DEADLINE_MS;
+  const client = infusionsoftClient({
+    url: outputs.get('CrmUrl'),
+    fetch: pacedFetch({
+      ...PACE,
+      credentials: secretCredentials(outputs.get('SecretArn')),
+      gate,
+      breaker: circuitBreaker(),
+      deadline: () => deadline,
+      onRequest: () => {},
+    }),
+  });
+  await quota.open();
+  try {
+    return (
+      (contactId && (await byId(client, contactId))) || (email ? await byEmail(client, email) : undefined)
+    );
+  } finally {
+    await quota.close();
+  }
+}
+
+async function byId(client: InfusionsoftClient, contactId: number): Promise<Contact | undefined> {
+  try {
+    return await client.readContact(contactId);
+  } catch (error) {
+    if (error instanceof NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** A search does not tell the tags. */
+async function byEmail(client: InfusionsoftClient, email: string): Promise<Contact | undefined> {
+  const oldest = (await client.findContactsByEmail(email)).sort((a, b) => a.id - b.id)[0];
+  return oldest && byId(client, oldest.id);
+}
