@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import * as z from 'zod';
 import { type Limits, limitsSchema, PRESETS } from '../shared/quota/limits.ts';
@@ -15,7 +16,8 @@ const crmUrl = z
     return href === `${origin}/`;
   }, 'must be a host without a path (https://api.infusionsoft.com)');
 
-const text = (pattern: RegExp, message: string) => z.string(message).regex(pattern, message);
+const text = (pattern: RegExp, message: string) =>
+  z.string(message).regex(pattern, { error: message, abort: true });
 
 const tableArn = text(
   /^arn:[a-z-]+:dynamodb:[a-z0-9-]+:\d{12}:table\/[\w.-]+$/,
@@ -47,6 +49,10 @@ const configSchema = group({
     /^[A-Za-z][A-Za-z0-9-]{0,127}$/,
     'must be letters, digits and hyphens, a letter first, 128 at most',
   ).default('user-sync'),
+  /** File of the mapping, which decides what the CRM shows: one for each account that shows something else. */
+  mapping: text(/^shared\/user\/[\w.-]+\.ts$/, 'must be a file in shared/user (shared/user/mapping.ts)')
+    .refine((file) => existsSync(new URL(`../${file}`, import.meta.url)), 'must be a file that exists')
+    .default('shared/user/mapping.ts'),
   crm: group({
     /** Origin of the CRM's API. */
     url: crmUrl.default('https://api.infusionsoft.com'),
@@ -123,16 +129,23 @@ export class ConfigError extends Error {
 }
 
 /**
- * Checks the settings and fills in the defaults.
+ * Checks the settings of one stack and fills in the defaults.
+ *
+ * @param path where the settings are, for the messages.
  * @throws ConfigError that names every wrong or unknown setting.
  */
-export function parseConfig(settings: unknown): Config {
+export function parseConfig(settings: unknown, path: readonly string[] = ['userSync']): Config {
   const result = configSchema.safeParse(settings ?? {});
   if (result.success) return result.data;
   const lines = result.error.issues.flatMap((issue) => {
     const names = issue.code === 'unrecognized_keys' ? issue.keys : [];
     const paths = names.length > 0 ? names.map((name) => [...issue.path, name]) : [issue.path];
-    return paths.map((path) => `  ${['userSync', ...path].join('.')}: ${issue.message}`);
+    return paths.map((each) => `  ${[...path, ...each].join('.')}: ${issue.message}`);
   });
-  throw new ConfigError(['Wrong settings in cdk.json, under "context":', ...lines].join('\n'));
+  throw wrongSettings(lines);
+}
+
+/** @param lines one for each wrong setting. */
+export function wrongSettings(lines: readonly string[]): ConfigError {
+  return new ConfigError(['Wrong settings in cdk.json, under "context":', ...lines].join('\n'));
 }

@@ -48,7 +48,7 @@ export class NodeFunction extends NodejsFunction {
       tracing: Tracing.ACTIVE,
       environment: {
         POWERTOOLS_SERVICE_NAME: folder,
-        POWERTOOLS_METRICS_NAMESPACE: 'UserSync',
+        POWERTOOLS_METRICS_NAMESPACE: config.stackName,
         POWERTOOLS_LOG_LEVEL: config.logLevel,
         NODE_OPTIONS: '--enable-source-maps',
         ...environment,
@@ -59,6 +59,8 @@ export class NodeFunction extends NodejsFunction {
         target: 'node24',
         minify: true,
         sourceMap: true,
+        // Each stack has its own mapping in place of the one that package.json names.
+        esbuildArgs: { '--alias:#mapping': `${root}${config.mapping}` },
         logLevel: LogLevel.WARNING,
       },
     });

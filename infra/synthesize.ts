@@ -1,20 +1,23 @@
 import { App, type AppProps } from 'aws-cdk-lib';
-import { type ConfigInput, parseConfig } from './config.ts';
+import { parseAccounts, type Settings } from './accounts.ts';
 import { UserSyncStack } from './user-sync-stack.ts';
 
 /**
- * Builds the app and writes its assembly (template and bundled functions). Needs no AWS account.
+ * Builds the app and writes its assembly (templates and bundled functions). Needs no AWS account.
  *
  * @param settings what cdk.json has under `context.userSync`; left out: what the app's context has.
  * @returns directory of the assembly.
  * @throws ConfigError when a setting is wrong.
  */
-export function synthesize(settings?: ConfigInput, props?: AppProps): string {
+export function synthesize(settings?: Settings, props?: AppProps): string {
   const app = new App({ analyticsReporting: false, ...props });
-  const config = parseConfig(settings ?? app.node.tryGetContext('userSync'));
-  new UserSyncStack(app, 'UserSync', {
-    config,
-    description: "Keeps an app's users and their contacts in Infusionsoft the same",
-  });
+  const configs = parseAccounts(settings ?? app.node.tryGetContext('userSync'));
+  for (const config of configs) {
+    // A stack among several is known to the CLI by its name.
+    new UserSyncStack(app, configs.length === 1 ? 'UserSync' : config.stackName, {
+      config,
+      description: "Keeps an app's users and their contacts in Infusionsoft the same",
+    });
+  }
   return app.synth().directory;
 }

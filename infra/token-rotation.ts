@@ -54,10 +54,10 @@ export class TokenRotation extends Construct {
     });
     schedule.node.addDependency(permission);
     schedule.node.addDependency(this.rotateToken);
-    this.alarms(secretName);
+    this.alarms(config, secretName);
   }
 
-  private alarms(secretName: string): void {
+  private alarms(config: Config, secretName: string): void {
     const again = `authorize again: npm run authorize -- --secret ${secretName}`;
     const alarm = (id: string, description: string, metric: Metric) =>
       new Alarm(this, id, {
@@ -72,7 +72,7 @@ export class TokenRotation extends Construct {
       'AuthorizationLost',
       `The CRM does not take the refresh token any more, and messages wait in the queue. A person has to ${again}`,
       new Metric({
-        namespace: 'UserSync',
+        namespace: config.stackName,
         metricName: 'AuthorizationLost',
         dimensionsMap: { service: 'rotate-token' },
         statistic: 'Sum',

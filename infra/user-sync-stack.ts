@@ -43,6 +43,7 @@ export class UserSyncStack extends Stack {
       StreamFailureQueueUrl: changeFeed.failureQueue.queueUrl,
       CrmUrl: config.crm.url,
       QuotaSettings: JSON.stringify({ limits: config.crm.limits, liveReserve: config.backfill.liveReserve }),
+      Mapping: config.mapping,
       DeletionPolicy: config.deletionPolicy,
       SecretArn: secret.secretArn,
       DiffUserFunctionName: changeFeed.diffUser.functionName,

@@ -1,11 +1,17 @@
 /** Part of `npm run check`: finds what is wrong with a mapping before it meets a user. */
+import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import fc from 'fast-check';
+import * as z from 'zod';
+import { parseAccounts } from '../accounts.ts';
+import { ConfigError } from '../config.ts';
 import { CommandError } from '../operate/command-error.ts';
-import { DEFAULT_MAPPING, loadMapping } from '../operate/load-mapping.ts';
+import { loadMapping } from '../operate/load-mapping.ts';
 import { runCommand } from '../operate/run-command.ts';
 import { anyUser } from './any-user.ts';
 import { checkNames, checkUser } from './mapping-problems.ts';
+
+const contextSchema = z.object({ context: z.object({ userSync: z.unknown() }) });
 
 /** Users that are tried: the same ones every time. */
 const USERS = 1000;
@@ -16,13 +22,13 @@ const { args } = new Command('npm run check:mapping --')
   .description(
     'Checks mappings: names, choices, tag groups, and rules about time, by a thousand users made up from the schema.',
   )
-  .argument('[files...]', `mappings; ${DEFAULT_MAPPING} if none is named`)
+  .argument('[files...]', 'mappings; those of cdk.json if none is named')
   .parse();
 
 await runCommand(async () => {
   const users = fc.sample(anyUser(NOW), { numRuns: USERS, seed: SEED });
   const problems: string[] = [];
-  for (const file of args.length > 0 ? args : [DEFAULT_MAPPING]) {
+  for (const file of args.length > 0 ? args : mappingsOfTheApp()) {
     const mapping = await loadMapping(file);
     const found = new Set([
       ...checkNames(mapping),
@@ -33,3 +39,14 @@ await runCommand(async () => {
   }
   if (problems.length > 0) throw new CommandError(problems.join('\n✗ '));
 });
+
+/** The mappings of all stacks. @throws CommandError when the settings are wrong. */
+function mappingsOfTheApp(): Set<string> {
+  const cdk: unknown = JSON.parse(readFileSync(new URL('../../cdk.json', import.meta.url), 'utf8'));
+  try {
+    return new Set(parseAccounts(contextSchema.parse(cdk).context.userSync).map(({ mapping }) => mapping));
+  } catch (error) {
+    if (error instanceof ConfigError) throw new CommandError(error.message, { cause: error });
+    throw error;
+  }
+}

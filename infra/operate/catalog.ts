@@ -21,21 +21,22 @@ const options = withTarget(
     .description(
       "Checks the mapping of this working tree against the CRM's account: ids, types, options, what is missing.",
     )
-    .option('--mapping <file>', 'the mapping', DEFAULT_MAPPING)
+    .option('--mapping <file>', "the mapping, deployed or not; the stack's own unless named")
     .option('--create', 'create what is missing')
     .option('--write <file>', 'write the reference page of fields and tags, and do nothing else'),
 )
   .parse()
-  .opts<TargetOptions & { mapping: string; create?: true; write?: string }>();
+  .opts<TargetOptions & { mapping?: string; create?: true; write?: string }>();
 
 await runCommand(async () => {
-  const mapping = await loadMapping(options.mapping);
   if (options.write !== undefined) {
-    writeFileSync(options.write, catalogPage(mapping, options.mapping));
+    const file = options.mapping ?? DEFAULT_MAPPING;
+    writeFileSync(options.write, catalogPage(await loadMapping(file), file));
     process.stdout.write(`Written: ${options.write}\n`);
     return;
   }
   const outputs = await connect(options);
+  const mapping = await loadMapping(options.mapping ?? outputs.get('Mapping'));
   const table = syncTable(new DynamoDBClient(), outputs.get('SyncTableName'));
   const { account, inspectedAt } = await askForInspection(new SQSClient(), table, {
     queueUrl: outputs.get('QueueUrl'),

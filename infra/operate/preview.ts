@@ -13,7 +13,7 @@ import { InvalidUserError, readUser } from '../../shared/user/read-user.ts';
 import { CommandError } from './command-error.ts';
 import { connect, type Outputs } from './connect.ts';
 import { readContactOf } from './crm-reader.ts';
-import { DEFAULT_MAPPING, loadMapping } from './load-mapping.ts';
+import { loadMapping } from './load-mapping.ts';
 import { compare, comparisonText } from './preview/comparison.ts';
 import { type PreviewContext, previewUser } from './preview/preview-user.ts';
 import { provisionalCatalog } from './preview/provisional-catalog.ts';
@@ -42,7 +42,7 @@ interface Options extends TargetOptions {
   all?: true;
   sample?: number;
   at?: number;
-  mapping: string;
+  mapping?: string;
 }
 
 const options = withTarget(
@@ -55,7 +55,7 @@ const options = withTarget(
     .option('--all', 'all users in sum, by what the sync remembers of them; makes no requests')
     .option('--sample <n>', 'with --all: only so many, and an estimate for all', count)
     .option('--at <date>', 'as of another day: some tags depend on time alone', moment)
-    .option('--mapping <file>', 'the mapping, deployed or not', DEFAULT_MAPPING),
+    .option('--mapping <file>', "the mapping, deployed or not; the stack's own unless named"),
 )
   .parse()
   .opts<Options>();
@@ -65,8 +65,8 @@ await runCommand(async () => {
   if ([user, file, all].filter((choice) => choice !== undefined).length !== 1)
     throw new CommandError('Name what to preview: --user ID, --file user.json, or --all [--sample 500].');
   const now = options.at ?? Date.now();
-  const mapping = await loadMapping(options.mapping);
   const outputs = await connect(options);
+  const mapping = await loadMapping(options.mapping ?? outputs.get('Mapping'));
   const dynamodb = new DynamoDBClient();
   const store = syncTable(dynamodb, outputs.get('SyncTableName'));
   const { catalog, created } = provisionalCatalog(await store.readCatalog(), needsOf(mapping), now);

@@ -8,6 +8,7 @@ describe('parseConfig', () => {
   it.each([[undefined], [{}], [{ crm: {} }]])('has a default for every setting: %j', (settings) => {
     expect(parseConfig(settings)).toEqual({
       stackName: 'user-sync',
+      mapping: 'shared/user/mapping.ts',
       crm: {
         url: 'https://api.infusionsoft.com',
         limits: { second: 25, minute: 1500, day: 125_000, month: 3_750_000 },
@@ -76,7 +77,9 @@ describe('parseConfig', () => {
     ['userSync.logLevel', { logLevel: 'WARN' }, /"DEBUG"\|"INFO"/],
     ['userSync.logRetentionDays', { logRetentionDays: 31 }, /1\|3\|5\|7\|14\|30\|/],
     ['userSync.removalPolicy', { removalPolicy: 'snapshot' }, /"retain"\|"destroy"/],
-    ['userSync.crmUrl', { crmUrl: 'https://x' }, /no setting; there are stackName, crm,/],
+    ['userSync.crmUrl', { crmUrl: 'https://x' }, /no setting; there are stackName, mapping, crm,/],
+    ['userSync.mapping', { mapping: '../mapping.ts' }, /a file in shared\/user/],
+    ['userSync.mapping', { mapping: 'shared/user/nowhere.ts' }, /a file that exists/],
     ['userSync.crm.rate', { crm: { rate: 25 } }, /no setting; there are url, limits,/],
   ])('names %s in %j and what is allowed', (path, settings, allowed) => {
     const lines = linesOf(settings);

@@ -42,7 +42,7 @@ describe.each(FUNCTIONS)('function %s', (id) => {
     expect(definition['Environment']).toMatchObject({
       Variables: {
         POWERTOOLS_SERVICE_NAME: FOLDERS[id],
-        POWERTOOLS_METRICS_NAMESPACE: 'UserSync',
+        POWERTOOLS_METRICS_NAMESPACE: 'user-sync',
         POWERTOOLS_LOG_LEVEL: 'DEBUG',
         NODE_OPTIONS: '--enable-source-maps',
       },

@@ -30,7 +30,7 @@ describe('the rotation of the CRM’s tokens', () => {
     const alarm = properties(templateWith(), 'AWS::CloudWatch::Alarm', 'CrmRotationAuthorizationLost');
     expect(alarm).toMatchObject({
       AlarmDescription: expect.stringContaining('npm run authorize -- --secret user-sync/crm'),
-      Namespace: 'UserSync',
+      Namespace: 'user-sync',
       MetricName: 'AuthorizationLost',
       Threshold: 1,
     });

@@ -17,6 +17,8 @@ describe('the stack', () => {
       QueueUrl: 'ContactSyncQueue',
       DeadLetterQueueUrl: 'ContactSyncDeadLetterQueue',
       StreamFailureQueueUrl: 'ChangeFeedFailureQueue',
+      Mapping: 'shared/user/mapping.ts',
+      DeletionPolicy: 'mark',
       SecretArn: 'CrmSecret',
       BackfillStateMachineArn: 'BackfillStateMachine',
       DiffUserFunctionName: 'ChangeFeedDiffUser',

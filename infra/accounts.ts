@@ -1,0 +1,97 @@
+import * as z from 'zod';
+import { type Config, type ConfigInput, parseConfig, wrongSettings } from './config.ts';
+
+const accountsSchema = z.strictObject({
+  /** Settings that all accounts share, unless they have their own. */
+  defaults: z.record(z.string(), z.unknown()).default({}),
+  /** Settings of each account, by its name. */
+  accounts: z.record(
+    z.string().regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,39}$/, 'must be letters, digits and hyphens, 40 at most'),
+    z.record(z.string(), z.unknown()),
+  ),
+});
+
+/** Settings of several accounts of the CRM, each with a stack of its own. */
+interface AccountsInput {
+  defaults?: ConfigInput;
+  accounts: Readonly<Record<string, ConfigInput>>;
+}
+
+/** Settings of one stack, or of several. */
+export type Settings = ConfigInput | AccountsInput;
+
+/** Groups of settings that are merged one by one; all else is taken whole. */
+const GROUPS = ['crm', 'backfill'] as const;
+
+/**
+ * Reads the settings of the app: those of one stack, or `accounts` with several, each its own stack, quota, secret and mapping.
+ *
+ * @returns the settings of each stack, at least one.
+ * @throws ConfigError that names every wrong setting, and what two accounts cannot share.
+ */
+export function parseAccounts(settings: unknown): Config[] {
+  if (typeof settings !== 'object' || settings === null || !('accounts' in settings))
+    return [parseConfig(settings)];
+  const result = accountsSchema.safeParse(settings);
+  if (!result.success)
+    throw wrongSettings(
+      result.error.issues.map(({ path, message }) => `  ${['userSync', ...path].join('.')}: ${message}`),
+    );
+  const { defaults, accounts } = result.data;
+  const names = Object.keys(accounts);
+  if (names.length === 0) throw wrongSettings(['  userSync.accounts: must hold one account at least']);
+  const configs = new Map(
+    names.map((name) => {
+      const ownNames = { stackName: `user-sync-${name}`, crm: { secretName: `user-sync-${name}/crm` } };
+      const own = merge(merge(ownNames, defaults), accounts[name] ?? {});
+      return [name, parseConfig(own, ['userSync', 'accounts', name])];
+    }),
+  );
+  checkShared(configs);
+  return [...configs.values()];
+}
+
+type Loose = Record<string, unknown>;
+
+function merge(below: Loose, above: Loose): Loose {
+  const groups = GROUPS.filter((name) => isGroup(below[name]) && isGroup(above[name]));
+  return {
+    ...below,
+    ...above,
+    ...Object.fromEntries(
+      groups.map((name) => [name, { ...(below[name] as Loose), ...(above[name] as Loose) }]),
+    ),
+  };
+}
+
+const isGroup = (value: unknown): value is Loose =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** What only one stack can have: two would write over each other. */
+const UNIQUE: readonly [setting: string, of: (config: Config) => string | undefined, why: string][] = [
+  ['stackName', ({ stackName }) => stackName, 'each account has a stack of its own'],
+  [
+    'crm.secretName',
+    ({ crm }) => (crm.existingSecretArn ? undefined : crm.secretName),
+    'each stack makes its own secret',
+  ],
+  ['crm.existingSecretArn', ({ crm }) => crm.existingSecretArn, 'the token of one account opens no other'],
+  [
+    'userTable.arn',
+    ({ userTable }) => userTable?.arn,
+    'both would keep their contact ids in the same attribute of a user',
+  ],
+];
+
+function checkShared(configs: ReadonlyMap<string, Config>): void {
+  const lines = UNIQUE.flatMap(([setting, of, why]) => {
+    const byValue = Map.groupBy([...configs], ([, config]) => of(config));
+    return [...byValue]
+      .filter(([value, same]) => value !== undefined && same.length > 1)
+      .map(([value, same]) => {
+        const paths = same.map(([name]) => `userSync.accounts.${name}.${setting}`).join(' and ');
+        return `  ${paths}: must not both be ${value} (${why})`;
+      });
+  });
+  if (lines.length > 0) throw wrongSettings(lines);
+}

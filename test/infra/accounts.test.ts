@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { parseAccounts } from '../../infra/accounts.ts';
+import { ConfigError } from '../../infra/config.ts';
+
+const TABLE = 'arn:aws:dynamodb:eu-west-1:123456789012:table/users';
+const userTable = { arn: TABLE, streamArn: `${TABLE}/stream/2026-01-01T00:00:00.000` };
+
+describe('the settings of several accounts', () => {
+  it('give each a stack and a secret of its own, by its name', () => {
+    const configs = parseAccounts({ accounts: { production: {}, sandbox: {} } });
+    expect(configs.map(({ stackName, crm }) => [stackName, crm.secretName])).toEqual([
+      ['user-sync-production', 'user-sync-production/crm'],
+      ['user-sync-sandbox', 'user-sync-sandbox/crm'],
+    ]);
+  });
+
+  it('are those they share, unless an account has its own', () => {
+    const [production, sandbox] = parseAccounts({
+      defaults: { logRetentionDays: 90, crm: { latencyP95Ms: 600, limits: 'oauth' } },
+      accounts: { production: { stackName: 'sync' }, sandbox: { crm: { limits: 'service-account-key' } } },
+    });
+    expect(production).toMatchObject({ stackName: 'sync', logRetentionDays: 90, crm: { latencyP95Ms: 600 } });
+    expect(sandbox?.crm).toMatchObject({ latencyP95Ms: 600, limits: { second: 10 } });
+    expect(sandbox?.crm.secretName).toBe('user-sync-sandbox/crm');
+  });
+
+  it('may also be those of one stack without a name', () => {
+    expect(parseAccounts(undefined)).toMatchObject([{ stackName: 'user-sync' }]);
+    expect(parseAccounts({ stackName: 'sync' })).toMatchObject([{ stackName: 'sync' }]);
+  });
+
+  it.each([
+    [{ accounts: {} }, /userSync\.accounts: must hold one account at least/],
+    [{ accounts: { 'a b': {} } }, /userSync\.accounts\.a b: .*/],
+    [{ accounts: { a: {} }, crm: {} }, /userSync: .*crm/],
+    [{ accounts: { a: { crm: { url: 'nowhere' } } } }, /userSync\.accounts\.a\.crm\.url: must be a URL/],
+    [
+      { accounts: { a: { stackName: 'x' }, b: { stackName: 'x' } } },
+      /userSync\.accounts\.a\.stackName and userSync\.accounts\.b\.stackName: must not both be x/,
+    ],
+    [
+      { defaults: { userTable }, accounts: { a: {}, b: {} } },
+      /userTable\.arn: must not both be .*same attribute of a user/,
+    ],
+    [
+      { defaults: { crm: { secretName: 's' } }, accounts: { a: {}, b: {} } },
+      /crm\.secretName: must not both be s/,
+    ],
+  ])('%j are refused with what is wrong', (settings, expected) => {
+    expect(() => parseAccounts(settings)).toThrow(ConfigError);
+    expect(() => parseAccounts(settings)).toThrow(expected);
+  });
+});
