@@ -29,19 +29,19 @@ const MAX_NUMBER = 1000;
 export function anyUser(now: number): fc.Arbitrary<User> {
   const { properties = {}, ...schema } = z.toJSONSchema(userSchema, { io: 'output' }) as JsonSchema;
   const { crm: _, ...ofTheApp } = properties;
-  return valueOf({ ...schema, properties: ofTheApp }, now) as fc.Arbitrary<User>;
+  return anyOf({ ...schema, properties: ofTheApp }, now) as fc.Arbitrary<User>;
 }
 
-function valueOf(schema: JsonSchema, now: number): fc.Arbitrary<unknown> {
+function anyOf(schema: JsonSchema, now: number): fc.Arbitrary<unknown> {
   if (schema.enum) return fc.constantFrom(...schema.enum);
-  if (schema.anyOf) return fc.oneof(...schema.anyOf.map((each) => valueOf(each, now)));
+  if (schema.anyOf) return fc.oneof(...schema.anyOf.map((each) => anyOf(each, now)));
   switch (schema.type) {
     case 'object': {
-      const parts = Object.entries(schema.properties ?? {}).map(([key, part]) => [key, valueOf(part, now)]);
+      const parts = Object.entries(schema.properties ?? {}).map(([key, part]) => [key, anyOf(part, now)]);
       return fc.record(Object.fromEntries(parts), { requiredKeys: (schema.required ?? []) as never[] });
     }
     case 'array':
-      return fc.array(valueOf(schema.items ?? {}, now), { maxLength: 4 });
+      return fc.array(anyOf(schema.items ?? {}, now), { maxLength: 4 });
     case 'boolean':
       return fc.boolean();
     case 'integer':

@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { type AttributeValue, DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { ConfigInput } from '../../infra/config.ts';
 import { type LocalCloud, type LocalCloudOptions, startLocalCloud } from '../../infra/local/local-cloud.ts';
@@ -20,6 +20,8 @@ export interface LocalSystem {
   logs: string[];
   /** What the sync knows of the CRM's account. */
   catalog(): Promise<Catalog | undefined>;
+  /** All items of both tables, as another deployment would find them. */
+  items(): Promise<Required<Pick<LocalSystemOptions, 'existingUsers' | 'existingSyncItems'>>>;
   /** The synthesized template. */
   template(): unknown;
   /** Every version of the CRM's secrets, part by part. */
@@ -38,6 +40,8 @@ export interface LocalSystemOptions {
   cloud?: Pick<LocalCloudOptions, 'visibilityTimeoutSeconds' | 'functionEnvironment'>;
   /** Users that were in the table before the stack: they are in no stream. */
   existingUsers?: readonly Record<string, AttributeValue>[];
+  /** Items that were in the sync's table: those of an earlier deployment. */
+  existingSyncItems?: readonly Record<string, AttributeValue>[];
 }
 
 const DIRECTORY = fileURLToPath(new URL('../../.local/', import.meta.url));
@@ -50,6 +54,7 @@ export async function startLocalSystem({
   settings,
   credentials,
   existingUsers = [],
+  existingSyncItems = [],
   cloud: cloudOptions = {},
 }: LocalSystemOptions): Promise<LocalSystem> {
   mkdirSync(DIRECTORY, { recursive: true });
@@ -66,7 +71,7 @@ export async function startLocalSystem({
       { outdir },
     ),
     secrets: { [secretName]: JSON.stringify(credentials) },
-    existingItems: { Users: existingUsers },
+    existingItems: { Users: existingUsers, SyncTable: existingSyncItems },
     log({ functionName, line }) {
       logs.push(`${functionName} ${line}`);
       metrics.read(line);
@@ -81,12 +86,22 @@ export async function startLocalSystem({
     );
     return Number(attributes.Attributes?.['ApproximateNumberOfMessages'] ?? 0);
   };
+  const everyItem = async (TableName: string) => {
+    const items: Record<string, AttributeValue>[] = [];
+    for await (const { Items = [] } of paginateScan({ client: dynamodb }, { TableName }))
+      items.push(...Items);
+    return items;
+  };
   return {
     cloud,
     metrics,
     logs,
     app: appOn(dynamodb, outputs['UserTableName'] ?? ''),
     catalog: () => syncTable(dynamodb, outputs['SyncTableName'] ?? '').readCatalog(),
+    items: async () => ({
+      existingUsers: await everyItem(outputs['UserTableName'] ?? ''),
+      existingSyncItems: await everyItem(outputs['SyncTableName'] ?? ''),
+    }),
     template: () =>
       JSON.parse(
         readFileSync(

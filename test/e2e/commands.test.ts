@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DescribeStreamCommand, DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
@@ -9,6 +7,7 @@ import { population } from '../demo/population.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
 import { DEFAULT_CLIENT } from '../simulator/oauth.ts';
 import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
+import { command } from './command.ts';
 
 const SETTLE_MS = 60_000;
 const USERS = population(4, 41, Date.now()).users;
@@ -29,31 +28,6 @@ afterAll(async () => {
   withdraw();
   await running?.stop();
 });
-
-interface Run {
-  environment?: Record<string, string>;
-  input?: string;
-  /** Told what the command writes for a person. */
-  onPrompt?: (text: string) => void;
-}
-
-/** Runs a command of infra/operate on the local system, as its npm script does. */
-async function command(name: string, args: string[], { environment = {}, input = '', onPrompt }: Run = {}) {
-  const child = spawn(process.execPath, [`infra/operate/${name}.ts`, '--local', ...args], {
-    env: { PATH: process.env['PATH'], ...environment },
-  });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => {
-    out += chunk;
-  });
-  child.stderr.on('data', (chunk: Buffer) => {
-    err += chunk;
-    onPrompt?.(err);
-  });
-  child.stdin.end(input);
-  const [code] = await once(child, 'close');
-  return { code, out, err };
-}
 
 describe('npm run quota', () => {
   it('shows what the run has used', async () => {
@@ -140,15 +114,6 @@ describe('npm run authorize', () => {
     const right = await command('authorize', ['--service-account-key'], { input: `${DEFAULT_TOKEN}\n` });
     expect(right).toMatchObject({ code: 0 });
     expect(newest()).toEqual({ kind: 'service-account-key', key: DEFAULT_TOKEN });
-  });
-});
-
-describe('npm run catalog', () => {
-  it('shows ids, and what the account does with arrays', async () => {
-    const { code, out } = await command('catalog', []);
-    expect(code).toBe(0);
-    expect(out).toMatch(/\d+ {2}week 12\n/);
-    expect(out).toMatch(/items that an update does not list stay/);
   });
 });
 
