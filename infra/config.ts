@@ -106,8 +106,13 @@ const configSchema = group({
     /** Part of the day's and the month's limit that backfills leave for live changes, from 0 to 1. */
     liveReserve: z.number().min(0).max(0.95).default(0.2),
   }).prefault({}),
-  /** The contact of a deleted user: `mark` takes the managed tags off and puts "Account Deleted" on. */
-  deletionPolicy: z.enum(['mark', 'untag', 'leave', 'delete']).default('mark'),
+  /**
+   * The contact of a deleted user: `mark` takes the managed tags off and puts "Account Deleted" on, `untag` only takes them off,
+   * `leave` does nothing, `delete` deletes it, `anonymise` marks it and takes away all that says something of the person.
+   */
+  deletionPolicy: z.enum(['mark', 'untag', 'leave', 'delete', 'anonymise']).default('mark'),
+  /** The contact of a person who asks to be forgotten (`npm run forget`). */
+  forgetPolicy: z.enum(['delete', 'anonymise']).default('delete'),
   /**
    * The least important lines that are kept. None above INFO: metrics are log lines of that level, and Lambda would drop them
    * (AWS Lambda, "Log-level filtering": a line without a level is INFO).

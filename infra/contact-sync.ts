@@ -58,6 +58,7 @@ export class ContactSync extends Construct {
         WINDOW_MS: String(pace.windowMs),
         ...budgetVariables(config),
         DELETION_POLICY: config.deletionPolicy,
+        FORGET_POLICY: config.forgetPolicy,
       },
       config,
     });

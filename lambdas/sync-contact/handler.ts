@@ -17,6 +17,7 @@ import { requestGate } from '../../shared/infusionsoft/request-gate.ts';
 import { budgetOf } from '../../shared/quota/budget-settings.ts';
 import { marginOf } from '../../shared/quota/standing.ts';
 import { claimStore } from '../../shared/store/claim-store.ts';
+import { departureStore } from '../../shared/store/departure-store.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { userTable } from '../../shared/store/user-table.ts';
 import { claims } from './claims.ts';
@@ -77,7 +78,9 @@ const dependencies = {
   }),
   quota: quotaKeeper({ store, gate, budget, logger, now: Date.now }),
   mapping,
+  departures: departureStore(dynamodb, settings.SYNC_TABLE),
   deletionPolicy: settings.DELETION_POLICY,
+  forgetPolicy: settings.FORGET_POLICY,
   logger,
   now: Date.now,
 };

@@ -5,12 +5,16 @@ import { pausedFor } from '../../shared/infusionsoft/request-gate.ts';
 import { Rejected, Retryable } from '../../shared/sync/errors.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import { type Group, groupsOf } from './delivery.ts';
+import { type ForgetDependencies, forgetUser } from './forget-user.ts';
 import { type InspectAccountDependencies, inspectAccount } from './inspect-account.ts';
 import { type ProcessUserDependencies, processUser, type UserOutcome } from './process-user.ts';
 import type { FailureQueue } from './queue.ts';
 import type { Allowance, QuotaKeeper } from './quota-keeper.ts';
 
-export interface ProcessBatchDependencies extends ProcessUserDependencies, InspectAccountDependencies {
+export interface ProcessBatchDependencies
+  extends ProcessUserDependencies,
+    ForgetDependencies,
+    InspectAccountDependencies {
   queue: FailureQueue;
   quota: QuotaKeeper;
   logger: Logger;
@@ -115,6 +119,10 @@ async function handleGroup(group: Group, dependencies: ProcessBatchDependencies)
         inspectionId,
         problems: await inspectAccount(message, dependencies),
       });
+    } else if (message.kind === 'forget') {
+      const { userId, requestId } = message;
+      logger.info('Forgotten', { userId, requestId, done: await forgetUser(message, dependencies) });
+      count('retired');
     } else {
       aboutUser.push(message);
     }

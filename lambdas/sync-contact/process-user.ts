@@ -1,28 +1,18 @@
-import type { CatalogSource } from '../../shared/infusionsoft/catalog-source.ts';
-import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
 import type { UserTable } from '../../shared/store/user-table.ts';
 import { Rejected, Retryable } from '../../shared/sync/errors.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import { UNCERTAIN } from '../../shared/sync/plan.ts';
-import type { Mapping } from '../../shared/user/define-mapping.ts';
 import { InvalidUserError, type Warning } from '../../shared/user/read-user.ts';
 import type { CrmState } from '../../shared/user/user.ts';
-import type { Claims } from './claims.ts';
 import type { Companies } from './companies.ts';
-import { retireContact } from './retire-contact.ts';
+import { type RetireDependencies, retireContact } from './retire-contact.ts';
 import type { DeletionPolicy } from './settings.ts';
 import { syncUser } from './sync-user.ts';
 
-export interface ProcessUserDependencies {
-  client: InfusionsoftClient;
-  catalog: CatalogSource;
+export interface ProcessUserDependencies extends RetireDependencies {
   users: UserTable;
-  claims: Claims;
   companies: Companies;
-  mapping: Mapping;
   deletionPolicy: DeletionPolicy;
-  /** Epoch milliseconds. */
-  now: () => number;
 }
 
 /** How a user came out of it. `retired`: deleted from the table, and its contact treated as the policy says. */
@@ -54,7 +44,7 @@ export async function processUser(
   messages: readonly [UserMessage, ...UserMessage[]],
   dependencies: ProcessUserDependencies,
 ): Promise<UserOutcome> {
-  const { users } = dependencies;
+  const { users, deletionPolicy: policy } = dependencies;
   const { userId } = messages[0];
   const found = await users.read(userId).catch((error: unknown) => {
     throw error instanceof InvalidUserError ? new Rejected('not-a-user', error.message) : error;
@@ -66,7 +56,7 @@ export async function processUser(
   leftBehind.delete(undefined);
   leftBehind.delete(found?.user.crm?.contactId);
   for (const [contactId = 0, deletedAt] of leftBehind)
-    await retireContact(contactId, userId, deletedAt, dependencies);
+    await retireContact({ contactId, userId, deletedAt, policy }, dependencies);
   if (!found) return { outcome: 'retired', contactId: [...leftBehind.keys()].at(-1), warnings: [] };
 
   let { revision } = found.user.crm ?? {};
@@ -86,7 +76,8 @@ export async function processUser(
         : await users.writeCrm(userId, result.crm, revision);
   if (written === 'gone') {
     // Deleted while its sync was in flight: the message of the deletion knows no contact, so nobody else cleans up.
-    if (contactId) await retireContact(contactId, userId, dependencies.now(), dependencies);
+    const deletedAt = dependencies.now();
+    if (contactId) await retireContact({ contactId, userId, deletedAt, policy }, dependencies);
     return { outcome: 'retired', contactId, warnings: [] };
   }
   if (written === 'conflict') {

@@ -2,8 +2,12 @@ import * as z from 'zod';
 import { budgetSettings } from '../../shared/quota/budget-settings.ts';
 
 /** What becomes of the contact of a deleted user. */
-const deletionPolicySchema = z.enum(['mark', 'untag', 'leave', 'delete']);
+const deletionPolicySchema = z.enum(['mark', 'untag', 'leave', 'delete', 'anonymise']);
 export type DeletionPolicy = z.infer<typeof deletionPolicySchema>;
+
+/** What becomes of the contact of a person who asks to be forgotten. */
+const forgetPolicySchema = z.enum(['delete', 'anonymise']);
+export type ForgetPolicy = z.infer<typeof forgetPolicySchema>;
 
 const settingsSchema = z.object({
   USER_TABLE: z.string().min(1),
@@ -17,6 +21,7 @@ const settingsSchema = z.object({
   WINDOW_MS: z.coerce.number().int().positive(),
   ...budgetSettings,
   DELETION_POLICY: deletionPolicySchema,
+  FORGET_POLICY: forgetPolicySchema,
 });
 
 /**

@@ -17,6 +17,11 @@ export interface ContactBody {
   lead_source_id?: number;
   owner_id?: number;
   company?: { id: number };
+  preferred_name?: string;
+  spouse_name?: string;
+  prefix?: string;
+  suffix?: string;
+  fax_numbers?: { field: string; number?: string }[];
   email_addresses?: { field: string; email?: string | null | undefined }[];
   phone_numbers?: { field: string; number?: string | null | undefined }[];
   addresses?: { field: string; [part: string]: unknown }[];

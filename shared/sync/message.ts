@@ -33,13 +33,25 @@ const inspectAccountSchema = z.object({
   count: z.boolean(),
 });
 
+/** A person who has left the app asks to be forgotten. */
+const forgetSchema = z.object({
+  version: z.literal(1),
+  kind: z.literal('forget'),
+  userId: z.string().min(1),
+  /** The contact, where the sync's own record does not know it. */
+  contactId: z.int().positive().optional(),
+  requestId: z.string().min(1),
+});
+
 /** What travels through the queue: who changed and why, and no data of the person. */
 export const messageSchema = z.discriminatedUnion('kind', [
   userMessageSchema,
   refreshCatalogSchema,
   inspectAccountSchema,
+  forgetSchema,
 ]);
 
 export type Message = z.infer<typeof messageSchema>;
+export type ForgetMessage = z.infer<typeof forgetSchema>;
 export type InspectAccountMessage = z.infer<typeof inspectAccountSchema>;
 export type UserMessage = z.infer<typeof userMessageSchema>;

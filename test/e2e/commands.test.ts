@@ -176,3 +176,37 @@ describe('npm run replay', () => {
     return { LatestStreamArn: Table?.LatestStreamArn ?? '' };
   };
 });
+
+describe('npm run forget', () => {
+  const leaving = population(1, 43, Date.now()).users[0];
+  const userId = leaving?.userId ?? '';
+
+  it('refuses while the user is in the app, and for one whom nobody knows', async () => {
+    await running.system.app.signUp({ ...leaving, userId });
+    await running.system.cloud.untilIdle(SETTLE_MS);
+    expect(await command('forget', ['--user', userId])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/still in the table.*Delete the user in the app, then forget/),
+    });
+    expect((await command('forget', ['--user', 'stranger'])).err).toMatch(
+      /No record knows a contact .*--contact ID/,
+    );
+    expect((await command('forget', [])).err).toMatch(/--user ID, or --list/);
+  });
+
+  it('deletes the contact of a user who has left, and keeps a record without personal data', async () => {
+    const { app, cloud, logs } = running.system;
+    await app.remove(userId);
+    await cloud.untilIdle(SETTLE_MS);
+    const [contact] = await running.door.contacts(leaving?.email ?? '');
+    const { code, out } = await command('forget', ['--user', userId, '--json']);
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ userId, contactId: contact?.id, done: 'delete' });
+    expect(await running.door.contacts(leaving?.email ?? '')).toEqual([]);
+    const records = (await command('forget', ['--list'])).out;
+    expect(records).toMatch(new RegExp(`${userId} +${contact?.id} +delete +asked to be forgotten`));
+    for (const personal of [leaving?.email, leaving?.phone]) {
+      if (personal) expect([records, ...logs].filter((line) => line.includes(personal))).toEqual([]);
+    }
+  });
+});

@@ -13,7 +13,7 @@ it('tells what is wrong with the settings of cdk.json, without a stack trace', (
   expect(stderr.trimEnd().split('\n')).toEqual([
     'Wrong settings in cdk.json, under "context":',
     expect.stringMatching(/^ {2}userSync\.crm\.limit: is no setting; there are url, limits,/),
-    expect.stringMatching(/^ {2}userSync\.deletionPolicy: .*"mark"\|"untag"\|"leave"\|"delete"/),
+    expect.stringMatching(/^ {2}userSync\.deletionPolicy: .*"mark"\|"untag"\|"leave"\|"delete"\|"anonymise"/),
   ]);
   expect(stdout).toBe('');
   expect(status).toBe(1);

@@ -5,12 +5,12 @@ import { companies } from '../../../lambdas/sync-contact/companies.ts';
 import { processBatch } from '../../../lambdas/sync-contact/process-batch.ts';
 import type { FailureQueue } from '../../../lambdas/sync-contact/queue.ts';
 import type { QuotaKeeper } from '../../../lambdas/sync-contact/quota-keeper.ts';
-import type { DeletionPolicy } from '../../../lambdas/sync-contact/settings.ts';
+import type { DeletionPolicy, ForgetPolicy } from '../../../lambdas/sync-contact/settings.ts';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import type { ClaimStore } from '../../../shared/store/claim-store.ts';
 import type { Rejected, Retryable } from '../../../shared/sync/errors.ts';
 import type { Message } from '../../../shared/sync/message.ts';
-import { memoryClaimStore, type memoryUserTable, type startCrm } from './crm.ts';
+import { memoryClaimStore, memoryDepartureStore, type memoryUserTable, type startCrm } from './crm.ts';
 
 export const NOW = Date.parse('2026-06-15T12:00:00Z');
 
@@ -45,6 +45,7 @@ function claimsOf(users: object): ClaimStore {
 export interface ConsumerOptions {
   client?: InfusionsoftClient;
   deletionPolicy?: DeletionPolicy;
+  forgetPolicy?: ForgetPolicy;
   now?: () => number;
   quota?: QuotaKeeper;
 }
@@ -56,6 +57,7 @@ export function consumerOf(
   {
     client = crm.client,
     deletionPolicy = 'mark',
+    forgetPolicy = 'delete',
     now = () => NOW,
     quota = plentyOfQuota,
   }: ConsumerOptions = {},
@@ -65,6 +67,7 @@ export function consumerOf(
   const rejected: { record: SQSRecord; error: Rejected }[] = [];
   const postponed: { records: readonly SQSRecord[]; error: Retryable }[] = [];
   const outcomes: string[] = [];
+  const departures = memoryDepartureStore();
   const queue: FailureQueue = {
     postpone: async (records, error) => void postponed.push({ records, error }),
     reject: async (record, error) => void rejected.push({ record, error }),
@@ -80,6 +83,8 @@ export function consumerOf(
         companies: companies(environment),
         mapping,
         deletionPolicy,
+        forgetPolicy,
+        departures,
         now,
         logger: new Logger({ logLevel: 'SILENT' }),
         count: (outcome) => outcomes.push(outcome),
@@ -87,5 +92,5 @@ export function consumerOf(
         quota,
       })
     ).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
-  return { receive, rejected, postponed, outcomes, queue };
+  return { receive, departures, rejected, postponed, outcomes, queue };
 }

@@ -2,6 +2,7 @@ import ky from 'ky';
 import { catalogSource } from '../../../shared/infusionsoft/catalog-source.ts';
 import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import type { Claim, ClaimStore } from '../../../shared/store/claim-store.ts';
+import type { Departure, DepartureStore } from '../../../shared/store/departure-store.ts';
 import type { Inspection, StoredLedger, SyncTable } from '../../../shared/store/sync-table.ts';
 import type { UserTable } from '../../../shared/store/user-table.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
@@ -131,5 +132,15 @@ export function memoryClaimStore(): ClaimStore {
       if (isExpected) items.set(key, claim);
       return isExpected;
     },
+  };
+}
+
+/** Departures in memory. */
+export function memoryDepartureStore(): DepartureStore {
+  const departures = new Map<string, Departure>();
+  return {
+    read: async (userId) => departures.get(userId),
+    write: async (departure) => void departures.set(departure.userId, departure),
+    list: async () => [...departures.values()],
   };
 }

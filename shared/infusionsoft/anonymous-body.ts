@@ -1,0 +1,63 @@
+import type { ContactBody } from './contact-body.ts';
+import type { Contact } from './schemas.ts';
+
+/** Texts of a contact that say something of the person (v1, `CreateOrPatchContact`). */
+const TEXTS = [
+  'given_name',
+  'middle_name',
+  'family_name',
+  'preferred_name',
+  'spouse_name',
+  'prefix',
+  'suffix',
+  'job_title',
+  'website',
+  'birthday',
+  'anniversary',
+  'time_zone',
+  'preferred_locale',
+] as const;
+const ADDRESS_PARTS = [
+  'line1',
+  'line2',
+  'locality',
+  'region',
+  'postal_code',
+  'zip_code',
+  'zip_four',
+  'country_code',
+];
+
+/**
+ * What takes the person out of a contact: every name, address, number, account and custom field that it has, whoever wrote it. An email
+ * has to be there (v1), so one takes its place that reaches nobody (`.invalid`, RFC 2606). Tags are not part of it.
+ */
+export function anonymousBody(contact: Contact): ContactBody {
+  const present = TEXTS.filter(
+    (key) => contact[key] !== undefined && contact[key] !== null && contact[key] !== '',
+  );
+  const { email_addresses, phone_numbers, addresses, social_accounts, custom_fields } = contact;
+  const fax = contact['fax_numbers'] as { field: string }[] | null | undefined;
+  const otherEmails = (email_addresses ?? []).filter(({ field }) => field !== 'EMAIL1');
+  return {
+    ...Object.fromEntries(present.map((key) => [key, ''])),
+    email_addresses: [
+      { field: 'EMAIL1', email: `forgotten-${contact.id}@example.invalid` },
+      ...otherEmails.map(({ field }) => ({ field, email: '' })),
+    ],
+    ...(phone_numbers?.length && {
+      phone_numbers: phone_numbers.map(({ field }) => ({ field, number: '' })),
+    }),
+    ...(fax?.length && { fax_numbers: fax.map(({ field }) => ({ field, number: '' })) }),
+    ...(addresses?.length && {
+      addresses: addresses.map(({ field }) => ({
+        field,
+        ...Object.fromEntries(ADDRESS_PARTS.map((part) => [part, ''])),
+      })),
+    }),
+    ...(social_accounts?.length && {
+      social_accounts: social_accounts.map(({ type }) => ({ type, name: '' })),
+    }),
+    ...(custom_fields?.length && { custom_fields: custom_fields.map(({ id }) => ({ id, content: '' })) }),
+  };
+}

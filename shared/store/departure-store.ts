@@ -1,0 +1,58 @@
+import { type DynamoDBClient, GetItemCommand, PutItemCommand, paginateScan } from '@aws-sdk/client-dynamodb';
+import { marshall } from '@aws-sdk/util-dynamodb';
+import * as z from 'zod';
+import { unmarshallItem } from './unmarshall-item.ts';
+
+const departureSchema = z.object({
+  userId: z.string(),
+  /** The contact that the user had; none where nobody knew of one. */
+  contactId: z.int().positive().optional(),
+  /**
+   * What was done with the contact; or why nothing was: it is another user's by now, nobody knows of one, or the user is still in the
+   * table, so that the next change would make it again.
+   */
+  done: z.enum(['mark', 'untag', 'leave', 'delete', 'anonymise', 'kept', 'no-contact', 'not-deleted']),
+  /** When, in ISO 8601. */
+  doneAt: z.iso.datetime(),
+  /** Which request to be forgotten it answers; without one, the user was deleted in the app. */
+  requestId: z.string().optional(),
+});
+/** A record of a user who has gone: ids and times, and no data of the person. It is kept as the proof. */
+export type Departure = z.infer<typeof departureSchema>;
+
+/** Users who have gone, in the sync's table. */
+export interface DepartureStore {
+  read(userId: string): Promise<Departure | undefined>;
+  write(departure: Departure): Promise<void>;
+  /** All, in no order. Reads the whole table of the sync. */
+  list(): Promise<Departure[]>;
+}
+
+const PREFIX = 'departed#';
+
+/** Departures over DynamoDB. */
+export function departureStore(client: DynamoDBClient, TableName: string): DepartureStore {
+  return {
+    async read(userId) {
+      const { Item } = await client.send(
+        new GetItemCommand({ TableName, Key: { id: { S: PREFIX + userId } }, ConsistentRead: true }),
+      );
+      return Item && departureSchema.parse(unmarshallItem(Item));
+    },
+    async write(departure) {
+      const Item = marshall({ ...departure, id: PREFIX + departure.userId }, { removeUndefinedValues: true });
+      await client.send(new PutItemCommand({ TableName, Item }));
+    },
+    async list() {
+      const departures: Departure[] = [];
+      const scan = {
+        TableName,
+        FilterExpression: 'begins_with(id, :prefix)',
+        ExpressionAttributeValues: marshall({ ':prefix': PREFIX }),
+      };
+      for await (const { Items = [] } of paginateScan({ client }, scan))
+        departures.push(...Items.map((item) => departureSchema.parse(unmarshallItem(item))));
+      return departures;
+    },
+  };
+}
