@@ -49,9 +49,6 @@ export class UserSyncStack extends Stack {
       DiffUserFunctionName: changeFeed.diffUser.functionName,
       SyncContactFunctionName: contactSync.syncContact.functionName,
       BackfillStateMachineArn: backfill.stateMachine.stateMachineArn,
-      RefreshCatalogCommand:
-        `aws sqs send-message --queue-url ${contactSync.queue.queueUrl} --message-group-id catalog ` +
-        `--message-deduplication-id "$(date +%s)" --message-body '{"version":1,"kind":"refresh-catalog"}'`,
     };
     for (const [name, value] of Object.entries(outputs)) new CfnOutput(this, name, { value });
   }

@@ -15,7 +15,7 @@ export interface InspectAccountDependencies {
 
 /**
  * Reports what the account has of that which somebody's mapping asks for, and creates what is missing if it was told to. The report is
- * left in the sync's table, where the one who asked looks for it.
+ * left in the sync's table, where the one who asked looks for it; asked for the mapping that is deployed, it is the new catalog too.
  *
  * @returns how many things do not fit.
  * @throws Rejected or Retryable, as the client does.
@@ -26,6 +26,7 @@ export async function inspectAccount(
 ): Promise<number> {
   const read = () => readAccount(client, needs, { create, count });
   const account = create ? await catalog.exclusively(read) : await read();
+  await catalog.adopt(account, needs);
   await table.writeInspection({ inspectionId, inspectedAt: new Date(now()).toISOString(), account });
   return problemsOf(account).length;
 }

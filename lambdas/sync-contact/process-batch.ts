@@ -97,9 +97,9 @@ async function fail(
   return records;
 }
 
-/** All messages of a group are about one user, apart from those of the catalog and unreadable ones. */
+/** All messages of a group are about one user, apart from those about the account and unreadable ones. */
 async function handleGroup(group: Group, dependencies: ProcessBatchDependencies): Promise<void> {
-  const { catalog, queue, logger, count, now } = dependencies;
+  const { queue, logger, count, now } = dependencies;
   const aboutUser: UserMessage[] = [];
   for (const { record, message } of group.deliveries) {
     if (message instanceof Rejected) {
@@ -110,9 +110,6 @@ async function handleGroup(group: Group, dependencies: ProcessBatchDependencies)
         messageId: record.messageId,
       });
       count('rejected');
-    } else if (message.kind === 'refresh-catalog') {
-      const { tags, customFields } = await catalog.newerThan(now());
-      logger.info('Catalog refreshed', { tags, customFields });
     } else if (message.kind === 'inspect-account') {
       const { inspectionId } = message;
       logger.info('Account inspected', {

@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SyncTable } from '../store/sync-table.ts';
 import { Retryable } from '../sync/errors.ts';
 import type { Mapping } from '../user/define-mapping.ts';
-import { needsOf } from '../user/needs.ts';
-import { type Catalog, hashOf, knowsArrays } from './catalog.ts';
+import { type Needs, needsOf } from '../user/needs.ts';
+import { type Account, missingFrom } from './account.ts';
+import { type Catalog, catalogOf, hashOf, knowsArrays } from './catalog.ts';
 import type { InfusionsoftClient } from './client.ts';
 import { refreshCatalog } from './refresh-catalog.ts';
 
@@ -15,6 +16,8 @@ export interface CatalogSource {
   newerThan(since: number): Promise<Catalog>;
   /** Runs what only one environment may do at a time, since it creates things in the account. */
   exclusively<Result>(work: () => Promise<Result>): Promise<Result>;
+  /** Takes what somebody has just read of the account for the catalog of all environments, if it was read for this mapping. */
+  adopt(account: Account, needs: Needs): Promise<void>;
 }
 
 export interface CatalogSourceOptions {
@@ -32,6 +35,8 @@ export interface CatalogSourceOptions {
 
 const LEASE = 'catalog';
 const POLL_MS = 250;
+/** How long an environment does not look in the sync's table again, in milliseconds: one read of an item a minute. */
+const CACHED_MS = 60_000;
 /** How long an environment waits for another one's refresh, in milliseconds: some 30 requests at its pace. */
 const MAX_WAIT_MS = 20_000;
 
@@ -44,6 +49,7 @@ const MAX_WAIT_MS = 20_000;
 export function catalogSource(options: CatalogSourceOptions): CatalogSource {
   const { table, client, mapping, owner, deadline, onRefresh, now = Date.now } = options;
   let cached: Catalog | undefined;
+  let cachedUntil = 0;
   let pending: Promise<Catalog> | undefined;
 
   const needs = needsOf(mapping);
@@ -93,12 +99,23 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
     );
 
   const newerThan = async (since: number): Promise<Catalog> => {
-    if (cached && isUsable(cached, since)) return cached;
+    if (cached && now() < cachedUntil && isUsable(cached, since)) return cached;
     pending ??= refresh(since).finally(() => {
       pending = undefined;
     });
     cached = await pending;
+    cachedUntil = now() + CACHED_MS;
     return cached;
   };
-  return { newerThan, current: () => newerThan(0), exclusively };
+
+  const adopt = async (account: Account, asked: Needs): Promise<void> => {
+    const previous = await table.readCatalog();
+    const isWhole = hashOf(asked) === hash && missingFrom(account).length === 0;
+    if (!isWhole || !previous || !knowsArrays(previous, now())) return;
+    const catalog = { ...catalogOf(account, needs, now()), arrays: previous.arrays };
+    await table.writeCatalog(catalog);
+    cachedUntil = 0;
+    onRefresh?.(catalog);
+  };
+  return { newerThan, current: () => newerThan(0), exclusively, adopt };
 }

@@ -19,8 +19,6 @@ const userMessageSchema = z.object({
   contactId: z.int().positive().optional(),
 });
 
-const refreshCatalogSchema = z.object({ version: z.literal(1), kind: z.literal('refresh-catalog') });
-
 /** Asks for a report on the CRM's account: what it has of that which a mapping asks for. */
 const inspectAccountSchema = z.object({
   version: z.literal(1),
@@ -46,7 +44,6 @@ const forgetSchema = z.object({
 /** What travels through the queue: who changed and why, and no data of the person. */
 export const messageSchema = z.discriminatedUnion('kind', [
   userMessageSchema,
-  refreshCatalogSchema,
   inspectAccountSchema,
   forgetSchema,
 ]);

@@ -51,6 +51,10 @@ export function simulatorClient(url: string) {
     removeContact: async (id: number) => {
       await http.delete(`contacts/${id}`);
     },
+    /** Deletes a tag by hand. */
+    removeTag: async (name: string) => {
+      await http.delete(`tags/${encodeURIComponent(name)}`);
+    },
     /** Merges a contact into another by hand. */
     merge: async (from: number, into: number) => {
       await http.post('merge', { json: { from, into } });

@@ -23,9 +23,6 @@ describe('the stack', () => {
       BackfillStateMachineArn: 'BackfillStateMachine',
       DiffUserFunctionName: 'ChangeFeedDiffUser',
       SyncContactFunctionName: 'ContactSyncSyncContact',
-      RefreshCatalogCommand:
-        'aws sqs send-message --queue-url ContactSyncQueue --message-group-id catalog ' +
-        `--message-deduplication-id "$(date +%s)" --message-body '{"version":1,"kind":"refresh-catalog"}'`,
     });
   });
 

@@ -44,6 +44,7 @@ export async function previewUser(
       current: async () => catalog,
       newerThan: async () => catalog,
       exclusively: (work) => work(),
+      adopt: async () => {},
     },
     claims: { email: async () => {}, contact: async () => false, retire: async () => false },
     // Nobody knows from here which companies there are: each counts as known, as nearly all are after the first users.

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
+import { mapping as appMapping } from '../../../shared/user/mapping.ts';
+import { needsOf } from '../../../shared/user/needs.ts';
 import { richMapping } from '../../shared/infusionsoft/rich-mapping.ts';
 import { userMessage } from '../../shared/sync/user-message.ts';
 import { consumerOf, record } from './consumer.ts';
@@ -33,6 +35,11 @@ const sync = async (...items: (Record<string, unknown> & { userId: string })[]) 
   for (const { userId } of items) await look(userId);
   return { users, look, ...consumer };
 };
+const inspection = (mapping: Mapping, create = false) =>
+  record(
+    { version: 1, kind: 'inspect-account', inspectionId: 'i1', needs: needsOf(mapping), create, count: true },
+    'catalog',
+  );
 const shown = async (email = ANN.email) => (await crm.admin.contacts(email))[0];
 
 describe('a mapping with all that a contact can have', () => {
@@ -162,8 +169,52 @@ describe('a mapping that does not fit the account', () => {
     const { look, receive } = await sync(ANN);
     expect((await shown())?.values).not.toHaveProperty('contact_type');
     await crm.admin.set('directory', { contactTypes: ['Prospect', 'Customer'] });
-    await receive(record({ version: 1, kind: 'refresh-catalog' }, 'catalog'));
+    await receive(inspection(richMapping));
     await look('ann');
     expect((await shown())?.values).toMatchObject({ contact_type: 'Customer' });
+  });
+});
+
+describe('an inspection of the account', () => {
+  it('reports ids, counts, what is missing and what does not fit, and creates nothing', async () => {
+    await start({ contactTypes: ['Prospect'] });
+    const { receive } = consumerOf(crm, memoryUserTable(), { now: Date.now });
+    expect(await receive(inspection(richMapping))).toEqual([]);
+    const { account } = (await crm.table.readInspection()) ?? {};
+    expect(account?.tags.every(({ id }) => id === undefined)).toBe(true);
+    expect(account?.contactTypes[1]?.problem).toMatch(/no contact type of the account/);
+    const { requests } = await crm.admin.stats();
+    expect(Object.keys(requests).filter((route) => !route.startsWith('GET'))).toEqual([]);
+  });
+
+  it('creates what is missing when told to, once', async () => {
+    await start();
+    const { receive } = consumerOf(crm, memoryUserTable(), { now: Date.now });
+    await receive(inspection(richMapping, true));
+    const first = (await crm.table.readInspection())?.account;
+    await receive(inspection(richMapping, true));
+    expect((await crm.table.readInspection())?.account).toEqual(first);
+    expect(first?.tags.every(({ id, contacts }) => id !== undefined && contacts === 0)).toBe(true);
+  });
+
+  it('for the deployed mapping is the new catalog: a tag that was deleted by hand is there again, with its new id', async () => {
+    await start();
+    await sync(ANN);
+    const before = await crm.table.readCatalog();
+    await crm.admin.removeTag('Week 9');
+    const { receive } = consumerOf(crm, memoryUserTable(), { now: Date.now });
+    await receive(inspection(richMapping, true));
+    const after = await crm.table.readCatalog();
+    expect(after?.tags['week 9']).toBeGreaterThan(before?.tags['week 9'] ?? 0);
+    expect(after?.arrays).toEqual(before?.arrays);
+  });
+
+  it('for another mapping than the deployed one leaves the catalog as it is', async () => {
+    await start();
+    await sync(ANN);
+    const before = await crm.table.readCatalog();
+    const { receive } = consumerOf(crm, memoryUserTable(), { now: Date.now });
+    await receive(inspection(appMapping, true));
+    expect(await crm.table.readCatalog()).toEqual(before);
   });
 });

@@ -372,14 +372,6 @@ describe('a deleted user', () => {
   });
 });
 
-it('the catalog is read from the CRM again on demand', async () => {
-  await crm.catalog.current();
-  await ky.delete(`${crm.url}/_simulator/tags/Week%209`);
-  const { receive } = consumer(memoryUserTable(), { now: Date.now });
-  expect(await receive(record({ version: 1, kind: 'refresh-catalog' }, 'catalog'))).toEqual([]);
-  expect((await crm.admin.stats()).tags).toBe(22);
-});
-
 describe('a spent quota', () => {
   const allow = (allowance: Partial<Allowance>): QuotaKeeper => ({
     ...plentyOfQuota,

@@ -47,6 +47,20 @@ describe('the catalog', () => {
     expect((await crm.admin.stats()).totalRequests).toBe(totalRequests);
   });
 
+  it('that another environment has stored is seen within a minute, without a request', async () => {
+    let clock = Date.now();
+    const { table, client } = crm;
+    const deadline = () => clock + 60_000;
+    const mine = catalogSource({ table, client, mapping, owner: 'a', deadline, now: () => clock });
+    const first = await mine.current();
+    await table.writeCatalog({ ...first, problems: ['found by another'] });
+    const { totalRequests } = await crm.admin.stats();
+    expect((await mine.current()).problems).toEqual([]);
+    clock += 61_000;
+    expect((await mine.current()).problems).toEqual(['found by another']);
+    expect((await crm.admin.stats()).totalRequests).toBe(totalRequests);
+  });
+
   it('is read from the CRM again for those who ask for a newer one, once for all', async () => {
     const first = await source('a').current();
     await ky.delete(`${crm.url}/_simulator/tags/Week%203`);
