@@ -90,6 +90,21 @@ describe('a mapping with all that a contact can have', () => {
   });
 });
 
+it.each(['merge', 'replace'] as const)(
+  'addresses and accounts that people typed in by hand stay where the account does %s array items',
+  async (arrays) => {
+    crm = await startCrm({ arrays }, richMapping);
+    const byHand = { 'addresses.SHIPPING.line1': '5 Side St', 'social_accounts.Twitter': 'ann_tweets' };
+    await crm.preload({ values: { 'email_addresses.EMAIL1': ANN.email, ...byHand } });
+    await crm.admin.declareOwnership(richMapping);
+    const { users, look } = await sync(ANN);
+    users.edit('ann', { timeZone: 'Europe/Berlin' });
+    await look('ann');
+    expect((await shown())?.values).toMatchObject({ ...byHand, 'social_accounts.LinkedIn': 'ann' });
+    expect((await crm.admin.stats()).foreignWrites).toEqual([]);
+  },
+);
+
 describe('an owner', () => {
   it('whom nobody in the account is leaves the contact without one, counted and no failure', async () => {
     await start();
