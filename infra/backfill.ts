@@ -36,6 +36,7 @@ export interface BackfillProps {
 /** Existing users → messages in the same queue, as fast as the quota and the live changes allow. */
 export class Backfill extends Construct {
   readonly stateMachine: StateMachine;
+  readonly feeder: NodeFunction;
 
   constructor(scope: Construct, id: string, { config, userTable, syncTable, queue }: BackfillProps) {
     super(scope, id);
@@ -61,6 +62,7 @@ export class Backfill extends Construct {
     feeder.allow(['states:StartExecution'], arnOf('stateMachine', stateMachineName));
     feeder.allow(['states:DescribeExecution'], arnOf('execution', `${stateMachineName}:*`));
 
+    this.feeder = feeder;
     this.stateMachine = new StateMachine(this, 'StateMachine', {
       stateMachineName,
       comment:

@@ -120,6 +120,14 @@ const configSchema = group({
   logLevel: z.enum(['DEBUG', 'INFO']).default('INFO'),
   /** Days that CloudWatch Logs keeps a line, of those that it offers; 9999 keeps them for ever. */
   logRetentionDays: z.literal(RETENTION).default(30),
+  alarms: group({
+    /** Who is told of alarms, by email; AWS asks that person to confirm. Without it, nobody is until somebody subscribes to the topic. */
+    email: z.email('must be an email address').optional(),
+    /** Where the runbook is read: alarms link to its articles. */
+    runbookUrl: text(/^\S+$/, 'must be an address').default('docs/runbook.md'),
+    /** Seconds after its change within which nearly every user (99 %) should be in sync. A backfill adds the backlog in front. */
+    lagSeconds: z.int().min(60).default(900),
+  }).prefault({}),
   /** What `cdk destroy` does with the tables and the secret made by the stack. */
   removalPolicy: z.enum(['retain', 'destroy']).default('retain'),
 });

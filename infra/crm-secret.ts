@@ -7,6 +7,8 @@ import { TokenRotation } from './token-rotation.ts';
 /** Where the CRM's credentials are: a secret that is there already, or a new one that somebody has to fill in. */
 export class CrmSecret extends Construct {
   readonly secretArn: string;
+  /** Unless another program renews the tokens. */
+  readonly rotation: TokenRotation | undefined;
 
   constructor(scope: Construct, id: string, config: Config) {
     super(scope, id);
@@ -25,11 +27,7 @@ export class CrmSecret extends Construct {
         });
     this.secretArn = secret.secretArn;
     if (crm.tokenRotationHours !== 'off') {
-      new TokenRotation(this, 'Rotation', {
-        config,
-        secretArn: secret.secretArn,
-        secretName: crm.existingSecretArn ?? crm.secretName,
-      });
+      this.rotation = new TokenRotation(this, 'Rotation', { config, secretArn: secret.secretArn });
     }
   }
 }

@@ -5,6 +5,8 @@ import { ChangeFeed } from './change-feed.ts';
 import type { Config } from './config.ts';
 import { ContactSync } from './contact-sync.ts';
 import { CrmSecret } from './crm-secret.ts';
+import { Alarms } from './operations/alarms.ts';
+import { OperationsDashboard } from './operations/dashboard.ts';
 import { SyncTable } from './sync-table.ts';
 import { UserTable } from './user-table.ts';
 
@@ -35,6 +37,10 @@ export class UserSyncStack extends Stack {
       queue: contactSync.queue,
     });
 
+    const watched = { config, contactSync, changeFeed, backfill, secret };
+    const alarms = new Alarms(this, 'Alarms', watched);
+    const dashboard = new OperationsDashboard(this, 'Dashboard', { ...watched, alarms });
+
     const outputs = {
       UserTableName: userTable.tableName,
       SyncTableName: syncTable.tableName,
@@ -46,6 +52,8 @@ export class UserSyncStack extends Stack {
       Mapping: config.mapping,
       DeletionPolicy: config.deletionPolicy,
       SecretArn: secret.secretArn,
+      AlarmTopicArn: alarms.topic.topicArn,
+      DashboardName: dashboard.dashboardName,
       DiffUserFunctionName: changeFeed.diffUser.functionName,
       SyncContactFunctionName: contactSync.syncContact.functionName,
       BackfillStateMachineArn: backfill.stateMachine.stateMachineArn,

@@ -1,17 +1,13 @@
 /** Part of `npm run check`: finds what is wrong with a mapping before it meets a user. */
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import fc from 'fast-check';
-import * as z from 'zod';
-import { parseAccounts } from '../accounts.ts';
 import { ConfigError } from '../config.ts';
 import { CommandError } from '../operate/command-error.ts';
 import { loadMapping } from '../operate/load-mapping.ts';
+import { readAppConfigs } from '../operate/read-app-configs.ts';
 import { runCommand } from '../operate/run-command.ts';
 import { anyUser } from './any-user.ts';
 import { checkNames, checkUser } from './mapping-problems.ts';
-
-const contextSchema = z.object({ context: z.object({ userSync: z.unknown() }) });
 
 /** Users that are tried: the same ones every time. */
 const USERS = 1000;
@@ -42,9 +38,8 @@ await runCommand(async () => {
 
 /** The mappings of all stacks. @throws CommandError when the settings are wrong. */
 function mappingsOfTheApp(): Set<string> {
-  const cdk: unknown = JSON.parse(readFileSync(new URL('../../cdk.json', import.meta.url), 'utf8'));
   try {
-    return new Set(parseAccounts(contextSchema.parse(cdk).context.userSync).map(({ mapping }) => mapping));
+    return new Set(readAppConfigs().map(({ mapping }) => mapping));
   } catch (error) {
     if (error instanceof ConfigError) throw new CommandError(error.message, { cause: error });
     throw error;

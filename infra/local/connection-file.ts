@@ -8,6 +8,8 @@ const connectionSchema = z.object({
   environment: z.record(z.string(), z.string()),
   /** Outputs of its stack. */
   outputs: z.record(z.string(), z.string()),
+  /** What its functions write; each line begins with the name of the function. */
+  logFile: z.string(),
 });
 export type Connection = z.infer<typeof connectionSchema>;
 

@@ -13,6 +13,8 @@ export interface Target {
 export interface Outputs {
   /** @throws CommandError when the stack is too old to have it. */
   get(name: string): string;
+  /** What the functions of a system on this machine write. */
+  logFile?: string | undefined;
 }
 
 /**
@@ -29,7 +31,7 @@ export async function connect({ local, stack }: Target): Promise<Outputs> {
       'No system runs on this machine. Start one in another terminal: npm start -- --keep',
     );
   Object.assign(process.env, connection.environment);
-  return outputsOf(stack, connection.outputs);
+  return { ...outputsOf(stack, connection.outputs), logFile: connection.logFile };
 }
 
 async function stackOutputs(StackName: string): Promise<Record<string, string>> {

@@ -1,5 +1,7 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
+import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SQSClient } from '@aws-sdk/client-sqs';
@@ -22,6 +24,7 @@ const settings = z
   .parse(process.env);
 const clients = { dynamodb: new DynamoDBClient(), sqs: new SQSClient(), sfn: new SFNClient() };
 const logger = new Logger();
+const metrics = new Metrics();
 
 /** How long one page may take to scan, in milliseconds: well within the function's time-out. */
 const SCAN_MS = 20_000;
@@ -34,6 +37,7 @@ type Task =
 /** The steps of the backfill's state machine, in `infra/backfill.ts`. */
 export const handler = middy<Task, Run | Report>()
   .use(injectLambdaContext(logger))
+  .use(logMetrics(metrics))
   .handler(async (task) => {
     const context = {
       executionArn: task.executionArn,
@@ -52,6 +56,7 @@ export const handler = middy<Task, Run | Report>()
       },
     };
     const result = await take(task, context);
+    if ('shareDone' in result) metrics.addMetric('BackfillDone', MetricUnit.Percent, 100 * result.shareDone);
     logger.info('Step done', { step: task.step, result });
     return result;
   });

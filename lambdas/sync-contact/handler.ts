@@ -76,7 +76,18 @@ const dependencies = {
     queueUrl: settings.SYNC_QUEUE_URL,
     deadLetterQueueUrl: settings.DEAD_LETTER_QUEUE_URL,
   }),
-  quota: quotaKeeper({ store, gate, budget, logger, now: Date.now }),
+  quota: quotaKeeper({
+    store,
+    gate,
+    budget,
+    logger,
+    onStanding({ used, paused }) {
+      for (const { window, percent } of used)
+        metrics.addMetric(window === 'day' ? 'QuotaDayUsed' : 'QuotaMonthUsed', MetricUnit.Percent, percent);
+      metrics.addMetric('Paused', MetricUnit.Count, paused ? 1 : 0);
+    },
+    now: Date.now,
+  }),
   mapping,
   departures: departureStore(dynamodb, settings.SYNC_TABLE),
   deletionPolicy: settings.DELETION_POLICY,
@@ -96,6 +107,7 @@ export const handler = middy<SQSEvent, SQSBatchResponse>()
     endsAt = Date.now() + context.getRemainingTimeInMillis();
     return processBatch(Records, {
       ...dependencies,
+      lag: (ms) => metrics.addMetric('SyncLag', MetricUnit.Milliseconds, ms),
       count: (outcome) => metrics.addMetric(`Users.${outcome}`, MetricUnit.Count, 1),
     });
   });

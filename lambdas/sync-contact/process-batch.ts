@@ -20,6 +20,8 @@ export interface ProcessBatchDependencies
   logger: Logger;
   /** Counts one user's outcome. */
   count: (outcome: UserOutcome['outcome'] | 'rejected' | 'postponed' | 'withoutOwner') => void;
+  /** Told how long after its change a user was in sync, in milliseconds. */
+  lag: (ms: number) => void;
 }
 
 /**
@@ -99,7 +101,7 @@ async function fail(
 
 /** All messages of a group are about one user, apart from those about the account and unreadable ones. */
 async function handleGroup(group: Group, dependencies: ProcessBatchDependencies): Promise<void> {
-  const { queue, logger, count, now } = dependencies;
+  const { queue, logger, count, lag, now } = dependencies;
   const aboutUser: UserMessage[] = [];
   for (const { record, message } of group.deliveries) {
     if (message instanceof Rejected) {
@@ -128,7 +130,7 @@ async function handleGroup(group: Group, dependencies: ProcessBatchDependencies)
   if (!first) return;
   const startedAt = now();
   const { outcome, contactId, warnings } = await processUser([first, ...rest], dependencies);
-  const lagMs = startedAt - Date.parse(first.changedAt);
+  const lagMs = now() - Date.parse(first.changedAt);
   const causes = aboutUser.map(({ cause }) => cause);
   logger.info('Done', {
     userId: first.userId,
@@ -140,5 +142,6 @@ async function handleGroup(group: Group, dependencies: ProcessBatchDependencies)
     ...(warnings.length > 0 && { warnings }),
   });
   count(outcome);
+  lag(lagMs);
   if (warnings.some(({ problem }) => problem.includes(UNMATCHED))) count('withoutOwner');
 }

@@ -187,7 +187,7 @@ export async function runDemo(options: DemoOptions, progress: Progress): Promise
     return {
       report,
       crm: simulator ? `${crmUrl}/_simulator` : crmUrl,
-      connection: { environment: cloud.environment, outputs: cloud.outputs },
+      connection: system.connection,
       stop,
     };
   } catch (error) {

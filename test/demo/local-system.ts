@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createWriteStream, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type AttributeValue, DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { ConfigInput } from '../../infra/config.ts';
+import type { Connection } from '../../infra/local/connection-file.ts';
 import { type LocalCloud, type LocalCloudOptions, startLocalCloud } from '../../infra/local/local-cloud.ts';
 import { synthesize } from '../../infra/synthesize.ts';
 import type { Catalog } from '../../shared/infusionsoft/catalog.ts';
@@ -14,6 +15,8 @@ import { FunctionMetrics } from './function-metrics.ts';
 /** The system on this machine: the stack as it would be deployed, and the app that writes to its table. */
 export interface LocalSystem {
   cloud: LocalCloud;
+  /** How commands find it. */
+  connection: Connection;
   app: App;
   metrics: FunctionMetrics;
   /** Lines that the functions wrote, oldest first. */
@@ -63,6 +66,8 @@ export async function startLocalSystem({
   process.once('exit', removeAssembly);
   const metrics = new FunctionMetrics();
   const logs: string[] = [];
+  const logFile = `${outdir}/functions.log`;
+  const log = createWriteStream(logFile);
   const secretName = 'user-sync/crm';
   const cloud = await startLocalCloud({
     ...cloudOptions,
@@ -74,6 +79,7 @@ export async function startLocalSystem({
     existingItems: { Users: existingUsers, SyncTable: existingSyncItems },
     log({ functionName, line }) {
       logs.push(`${functionName} ${line}`);
+      log.write(`${functionName} ${line}\n`);
       metrics.read(line);
     },
   });
@@ -94,6 +100,7 @@ export async function startLocalSystem({
   };
   return {
     cloud,
+    connection: { environment: cloud.environment, outputs, logFile },
     metrics,
     logs,
     app: appOn(dynamodb, outputs['UserTableName'] ?? ''),
@@ -120,6 +127,7 @@ export async function startLocalSystem({
     async stop() {
       sqs.destroy();
       await cloud.stop();
+      log.end();
       process.removeListener('exit', removeAssembly);
       removeAssembly();
     },

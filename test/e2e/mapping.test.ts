@@ -63,8 +63,7 @@ async function deploy(
     credentials: { kind: 'service-account-key', key: DEFAULT_TOKEN },
     ...existing,
   });
-  const { environment, outputs } = system.cloud;
-  withdraw = publishConnection({ environment, outputs });
+  withdraw = publishConnection(system.connection);
 }
 /** Requests about contacts since an earlier moment, by route. */
 async function requestsSince(before: Readonly<Record<string, number>>) {

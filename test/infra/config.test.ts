@@ -20,6 +20,7 @@ describe('parseConfig', () => {
       backfill: { refreshSchedule: 'cron(0 3 * * ? *)', liveReserve: 0.2 },
       deletionPolicy: 'mark',
       forgetPolicy: 'delete',
+      alarms: { runbookUrl: 'docs/runbook.md', lagSeconds: 900 },
       logLevel: 'INFO',
       logRetentionDays: 30,
       removalPolicy: 'retain',

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { ConfigError } from '../../infra/config.ts';
+import { BUDGET_BYTES, bundleSizes } from '../../infra/operate/bundle-sizes.ts';
 import { synthesize } from '../../infra/synthesize.ts';
 
 const templateSchema = z.object({ Resources: z.record(z.string(), z.object({ Type: z.string() })) });
@@ -28,6 +29,7 @@ describe('synthesize', () => {
     const types = Object.values(templateSchema.parse(template).Resources).map(({ Type }) => Type);
     expect([...new Set(types)].toSorted()).toEqual([
       'AWS::CloudWatch::Alarm',
+      'AWS::CloudWatch::Dashboard',
       'AWS::DynamoDB::Table',
       'AWS::IAM::Policy',
       'AWS::IAM::Role',
@@ -35,6 +37,8 @@ describe('synthesize', () => {
       'AWS::Lambda::Function',
       'AWS::Lambda::Permission',
       'AWS::Logs::LogGroup',
+      'AWS::SNS::Topic',
+      'AWS::SNS::TopicPolicy',
       'AWS::SQS::Queue',
       'AWS::SQS::QueuePolicy',
       'AWS::Scheduler::Schedule',
@@ -61,6 +65,12 @@ describe('synthesize', () => {
       // esbuild's stand-in for a CommonJS package that asks for what the bundle has not.
       expect(code).not.toContain('Dynamic require of');
     }
+  });
+
+  it('keeps every bundle within the budget', () => {
+    const sizes = bundleSizes(outdir);
+    expect(sizes).toHaveLength(4);
+    for (const { functionId, bytes } of sizes) expect(bytes, functionId).toBeLessThanOrEqual(BUDGET_BYTES);
   });
 
   it('refuses wrong settings', () => {

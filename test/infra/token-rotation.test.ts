@@ -26,16 +26,6 @@ describe('the rotation of the CRM’s tokens', () => {
     expect(permission).toHaveProperty('SourceAccount');
   });
 
-  it('raises an alarm that says how to authorize again', () => {
-    const alarm = properties(templateWith(), 'AWS::CloudWatch::Alarm', 'CrmRotationAuthorizationLost');
-    expect(alarm).toMatchObject({
-      AlarmDescription: expect.stringContaining('npm run authorize -- --secret user-sync/crm'),
-      Namespace: 'user-sync',
-      MetricName: 'AuthorizationLost',
-      Threshold: 1,
-    });
-  });
-
   it('works on a secret that is there already', () => {
     const template = templateWith({ crm: { existingSecretArn: SECRET, tokenRotationHours: 6 } });
     const schedule = properties(template, 'AWS::SecretsManager::RotationSchedule', 'CrmRotationSchedule');
@@ -48,6 +38,5 @@ describe('the rotation of the CRM’s tokens', () => {
   it('can be left to another program', () => {
     const template = templateWith({ crm: { tokenRotationHours: 'off' } });
     expect(resources(template, 'AWS::SecretsManager::RotationSchedule')).toEqual({});
-    expect(resources(template, 'AWS::CloudWatch::Alarm')).toEqual({});
   });
 });

@@ -20,6 +20,8 @@ describe('the stack', () => {
       Mapping: 'shared/user/mapping.ts',
       DeletionPolicy: 'mark',
       SecretArn: 'CrmSecret',
+      AlarmTopicArn: 'AlarmsTopic',
+      DashboardName: 'user-sync',
       BackfillStateMachineArn: 'BackfillStateMachine',
       DiffUserFunctionName: 'ChangeFeedDiffUser',
       SyncContactFunctionName: 'ContactSyncSyncContact',

@@ -21,6 +21,7 @@ export const RESOURCE_TYPES: ReadonlyMap<string, ResourceType> = new Map([
   ['AWS::StepFunctions::StateMachine', stateMachine],
 
   ['AWS::CloudWatch::Alarm', meaninglessType('nobody is to be woken up')],
+  ['AWS::CloudWatch::Dashboard', meaninglessType('nobody looks at it')],
   ['AWS::IAM::Policy', meaninglessType('there is no access control')],
   [
     'AWS::IAM::Role',
@@ -37,5 +38,8 @@ export const RESOURCE_TYPES: ReadonlyMap<string, ResourceType> = new Map([
       attributes: { Arn: arnOf('logs', services.region, `log-group:${physicalName}:*`) },
     })),
   ],
+  ['AWS::SNS::Subscription', meaninglessType('nobody is to be woken up')],
+  ['AWS::SNS::Topic', meaninglessType('nobody is to be woken up')],
+  ['AWS::SNS::TopicPolicy', meaninglessType('there is no access control')],
   ['AWS::SQS::QueuePolicy', meaninglessType('there is no access control')],
 ]);

@@ -172,7 +172,7 @@ describe('createResources', () => {
 
   const stream = { FunctionName: { Ref: 'Function' }, StartingPosition: 'LATEST' };
   it.each<[string, Record<string, unknown>, RegExp]>([
-    ['a type', { Topic: { Type: 'AWS::SNS::Topic' } }, /^Topic: .*AWS::SNS::Topic/],
+    ['a type', { Topic: { Type: 'AWS::S3::Bucket' } }, /^Topic: .*AWS::S3::Bucket/],
     ['a property', { Queue: queue({ Shiny: true }) }, /^Queue: .*Shiny/s],
     [
       'a property within another',

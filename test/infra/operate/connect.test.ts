@@ -33,6 +33,7 @@ describe('a command finds the system', () => {
 
   it('on this machine by what the running one has published, as long as it runs', async () => {
     const withdraw = publishConnection({
+      logFile: '/tmp/functions.log',
       environment: { AWS_ENDPOINT_URL_SQS: 'http://127.0.0.1:1' },
       outputs: { QueueUrl: 'http://queue' },
     });

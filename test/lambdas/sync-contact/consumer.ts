@@ -88,6 +88,7 @@ export function consumerOf(
         now,
         logger: new Logger({ logLevel: 'SILENT' }),
         count: (outcome) => outcomes.push(outcome),
+        lag: () => {},
         queue,
         quota,
       })

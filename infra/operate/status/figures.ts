@@ -1,0 +1,37 @@
+/** What the functions have measured over a while. Undefined where nothing was measured. */
+export interface Figures {
+  /** From a change to the CRM, in milliseconds. */
+  lagP50Ms: number | undefined;
+  lagP99Ms: number | undefined;
+  /** Requests to the CRM, and those that it refused for being too many. */
+  requests: number;
+  refused: number;
+  latencyP95Ms: number | undefined;
+  /** Users by outcome. */
+  users: Record<Outcome, number>;
+}
+
+export const OUTCOMES = ['synced', 'unchanged', 'retired', 'rejected', 'postponed', 'withoutOwner'] as const;
+type Outcome = (typeof OUTCOMES)[number];
+
+/** A figure by the metric that it comes from, see `infra/operations/watched.ts`. */
+export const METRICS = [
+  { id: 'lagP50Ms', metric: 'SyncLag', statistic: 'p50' },
+  { id: 'lagP99Ms', metric: 'SyncLag', statistic: 'p99' },
+  { id: 'requests', metric: 'CrmRequests', statistic: 'Sum' },
+  { id: 'refused', metric: 'CrmThrottles', statistic: 'Sum' },
+  { id: 'latencyP95Ms', metric: 'CrmLatency', statistic: 'p95' },
+  ...OUTCOMES.map((outcome) => ({ id: outcome, metric: `Users.${outcome}`, statistic: 'Sum' as const })),
+] as const;
+
+/** Puts values by id together. */
+export function figuresOf(value: (id: string) => number | undefined): Figures {
+  return {
+    lagP50Ms: value('lagP50Ms'),
+    lagP99Ms: value('lagP99Ms'),
+    requests: value('requests') ?? 0,
+    refused: value('refused') ?? 0,
+    latencyP95Ms: value('latencyP95Ms'),
+    users: Object.fromEntries(OUTCOMES.map((outcome) => [outcome, value(outcome) ?? 0])) as Figures['users'],
+  };
+}

@@ -1,0 +1,68 @@
+import type { QuotaReport } from '../quota-report.ts';
+import { quotaTable } from '../quota-report.ts';
+import type { BackfillStatus } from './backfill-status.ts';
+import type { CredentialsStatus } from './credentials-status.ts';
+import { type Figures, OUTCOMES } from './figures.ts';
+import type { QueueDepth } from './queues.ts';
+
+/** One screen of how the system is. */
+export interface Status {
+  at: string;
+  figures: Figures;
+  queue: QueueDepth;
+  deadLetters: number;
+  streamFailures: number;
+  quota: QuotaReport;
+  catalog: { refreshedAt: string; problems: readonly string[] } | null;
+  credentials: CredentialsStatus;
+  backfill: BackfillStatus | null;
+}
+
+/** What needs a person, with what to do; empty when all is well. */
+export function complaintsOf(status: Status): string[] {
+  const { deadLetters, streamFailures, quota, catalog, credentials, backfill, at } = status;
+  return [
+    credentials.kind === 'none' && 'The CRM does not let the sync in yet: npm run authorize',
+    credentials.expiresAt !== null &&
+      Date.parse(credentials.expiresAt) < Date.parse(at) &&
+      'The access token has expired, and was not renewed: npm run authorize',
+    deadLetters > 0 && `${deadLetters} users the CRM does not get: npm run redrive -- --dry-run`,
+    streamFailures > 0 && `${streamFailures} positions of the stream were not handled: npm run replay`,
+    quota.pause && `Paused until ${quota.pause.until} (${quota.pause.reason}): npm run quota`,
+    (catalog?.problems.length ?? 0) > 0 && 'The mapping does not fit the account: npm run catalog',
+    backfill &&
+      ['FAILED', 'TIMED_OUT'].includes(backfill.status) &&
+      `The last backfill failed: ${backfill.cause}`,
+  ].filter((complaint) => typeof complaint === 'string');
+}
+
+/** The status for a terminal. */
+export function statusText(status: Status, now: number): string {
+  const { figures, queue, deadLetters, streamFailures, quota, catalog, credentials, backfill } = status;
+  const complaints = complaintsOf(status);
+  const seconds = (ms: number | undefined) => (ms === undefined ? '–' : `${(ms / 1000).toFixed(1)} s`);
+  const token = credentials.expiresAt
+    ? `${credentials.kind}, until ${credentials.expiresAt}`
+    : credentials.kind;
+  const run = backfill
+    ? `${backfill.status.toLowerCase()}, ${backfill.mode ?? ''} since ${backfill.startedAt}${
+        backfill.shareDone === null ? '' : `, ${Math.round(100 * backfill.shareDone)} % done`
+      }`
+    : 'none yet';
+  return [
+    ...(complaints.length > 0
+      ? complaints.map((complaint) => `✗ ${complaint}\n`)
+      : ['✓ Nothing needs a person.\n']),
+    '\nThe last hour\n',
+    `  lag           p50 ${seconds(figures.lagP50Ms)}, p99 ${seconds(figures.lagP99Ms)}\n`,
+    `  users         ${OUTCOMES.map((outcome) => `${figures.users[outcome]} ${outcome}`).join(', ')}\n`,
+    `  requests      ${figures.requests}, ${figures.refused} refused; latency p95 ${seconds(figures.latencyP95Ms)}\n`,
+    '\nNow\n',
+    `  backlog       ${queue.waiting} messages wait, ${queue.hidden} are worked on or wait for a time\n`,
+    `  failures      ${deadLetters} dead letters, ${streamFailures} positions of the stream\n`,
+    `  catalog       ${catalog ? `read ${catalog.refreshedAt}, ${catalog.problems.length} problems` : 'not read yet'}\n`,
+    `  credentials   ${token}\n`,
+    `  backfill      ${run}\n`,
+    `\nQuota\n${quotaTable(quota, now)}`,
+  ].join('');
+}

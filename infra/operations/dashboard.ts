@@ -1,0 +1,158 @@
+import { Duration } from 'aws-cdk-lib';
+import {
+  AlarmStatusWidget,
+  Dashboard,
+  GraphWidget,
+  type IMetric,
+  MathExpression,
+  type Metric,
+  SingleValueWidget,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import { Construct } from 'constructs';
+import { rateOf } from '../../shared/quota/limits.ts';
+import { paceFor } from '../../shared/quota/pace.ts';
+import type { Alarms } from './alarms.ts';
+import { ownMetric, type Watched } from './watched.ts';
+
+const HALF = 12;
+const WIDE = 24;
+const HEIGHT = 6;
+const MINUTE = Duration.minutes(1);
+
+/** One page that answers: is it in sync, how late, how much quota, what is failing. */
+export class OperationsDashboard extends Construct {
+  readonly dashboardName: string;
+
+  constructor(scope: Construct, id: string, { alarms, ...watched }: Watched & { alarms: Alarms }) {
+    super(scope, id);
+    const { config, contactSync, changeFeed } = watched;
+    this.dashboardName = config.stackName;
+    const own = (...[name, statistic, label]: [Parameters<typeof ownMetric>[1], string, string]) =>
+      ownMetric(config, name, statistic, MINUTE).with({ label });
+    const graph = (
+      title: string,
+      left: IMetric[],
+      more: { right?: IMetric[]; line?: number; unit?: string } = {},
+    ) =>
+      new GraphWidget({
+        title,
+        width: HALF,
+        height: HEIGHT,
+        left,
+        ...(more.right && { right: more.right }),
+        leftYAxis: { min: 0, ...(more.unit && { label: more.unit, showUnits: false }) },
+        ...(more.line !== undefined && { leftAnnotations: [{ value: more.line, label: 'limit' }] }),
+      });
+    const visible = (queue: typeof contactSync.queue, label: string) =>
+      queue.metricApproximateNumberOfMessagesVisible({ period: MINUTE, statistic: 'Maximum', label });
+
+    new Dashboard(this, 'Dashboard', {
+      dashboardName: this.dashboardName,
+      widgets: [
+        [new AlarmStatusWidget({ title: 'What is failing', alarms: alarms.alarms, width: WIDE, height: 4 })],
+        [
+          new SingleValueWidget({
+            title: 'Now',
+            width: WIDE,
+            height: 3,
+            metrics: [
+              own('SyncLag', 'p50', 'lag p50 (ms)'),
+              own('SyncLag', 'p99', 'lag p99 (ms)'),
+              visible(contactSync.queue, 'backlog'),
+              own('QuotaDayUsed', 'Maximum', "day's quota used (%)"),
+              visible(contactSync.deadLetterQueue, 'dead letters'),
+              own('BackfillDone', 'Maximum', 'backfill done (%)'),
+            ],
+          }),
+        ],
+        [
+          graph(
+            'How late: from the change to the CRM',
+            [own('SyncLag', 'p50', 'p50'), own('SyncLag', 'p99', 'p99')],
+            {
+              unit: 'ms',
+            },
+          ),
+          graph('Backlog', [visible(contactSync.queue, 'messages')], {
+            right: [
+              contactSync.queue.metricApproximateAgeOfOldestMessage({
+                period: MINUTE,
+                label: 'age of the oldest (s)',
+              }),
+            ],
+          }),
+        ],
+        [
+          graph(
+            'Requests to the CRM a second',
+            [
+              perSecond(own('CrmRequests', 'Sum', 'requests'), 'requests'),
+              perSecond(own('CrmThrottles', 'Sum', 'refused (429)'), 'refused'),
+            ],
+            { line: rateOf(config.crm.limits) },
+          ),
+          graph(
+            'Quota used',
+            [own('QuotaDayUsed', 'Maximum', 'day'), own('QuotaMonthUsed', 'Maximum', 'month')],
+            {
+              unit: '%',
+              line: 100,
+            },
+          ),
+        ],
+        [
+          graph(
+            'Users',
+            (['synced', 'unchanged', 'retired', 'rejected', 'postponed', 'withoutOwner'] as const).map(
+              (outcome) => own(`Users.${outcome}`, 'Sum', outcome),
+            ),
+          ),
+          graph('Latency of the CRM', [own('CrmLatency', 'p50', 'p50'), own('CrmLatency', 'p95', 'p95')], {
+            unit: 'ms',
+            line: config.crm.latencyP95Ms,
+          }),
+        ],
+        [
+          graph('Behind the stream', [
+            changeFeed.diffUser.metric('IteratorAge', {
+              period: MINUTE,
+              statistic: 'Maximum',
+              label: 'iterator age (ms)',
+            }),
+          ]),
+          graph(
+            'Environments of sync-contact',
+            [
+              contactSync.syncContact.metric('ConcurrentExecutions', {
+                period: MINUTE,
+                statistic: 'Maximum',
+              }),
+            ],
+            { line: paceFor(config.crm).environments },
+          ),
+        ],
+        [
+          graph('Dead letters', [
+            visible(contactSync.deadLetterQueue, 'users'),
+            visible(changeFeed.failureQueue, 'positions of the stream'),
+          ]),
+          graph('Backfill and pauses', [own('BackfillDone', 'Maximum', 'backfill done (%)')], {
+            right: [
+              own('Paused', 'Maximum', 'paused'),
+              own('AuthorizationLost', 'Sum', 'authorization lost'),
+            ],
+          }),
+        ],
+      ],
+    });
+  }
+}
+
+function perSecond(metric: Metric, id: string): MathExpression {
+  return new MathExpression({
+    expression: `FILL(${id}, 0) / PERIOD(${id})`,
+    usingMetrics: { [id]: metric },
+    label: metric.label ?? id,
+    period: MINUTE,
+  });
+}

@@ -1,0 +1,51 @@
+import { Duration } from 'aws-cdk-lib';
+import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import type { Backfill } from '../backfill.ts';
+import type { ChangeFeed } from '../change-feed.ts';
+import type { Config } from '../config.ts';
+import type { ContactSync } from '../contact-sync.ts';
+import type { CrmSecret } from '../crm-secret.ts';
+
+/** What is watched: the parts of the system. */
+export interface Watched {
+  config: Config;
+  contactSync: ContactSync;
+  changeFeed: ChangeFeed;
+  backfill: Backfill;
+  secret: CrmSecret;
+}
+
+/** Metrics that the functions write, by the function that does. */
+const WRITTEN_BY = {
+  'sync-contact': [
+    'SyncLag',
+    'CrmRequests',
+    'CrmThrottles',
+    'CrmLatency',
+    'QuotaDayUsed',
+    'QuotaMonthUsed',
+    'Paused',
+    'CatalogProblems',
+    'Users.synced',
+    'Users.unchanged',
+    'Users.retired',
+    'Users.rejected',
+    'Users.postponed',
+    'Users.withoutOwner',
+  ],
+  'rotate-token': ['AuthorizationLost'],
+  backfill: ['BackfillDone'],
+} as const;
+type MetricName = (typeof WRITTEN_BY)[keyof typeof WRITTEN_BY][number];
+
+/** A metric of the functions' own, over five minutes unless told otherwise. */
+export function ownMetric(
+  { stackName }: Config,
+  metricName: MetricName,
+  statistic: string,
+  period = Duration.minutes(5),
+): Metric {
+  const [service = ''] =
+    Object.entries(WRITTEN_BY).find(([, names]) => (names as readonly string[]).includes(metricName)) ?? [];
+  return new Metric({ namespace: stackName, metricName, dimensionsMap: { service }, statistic, period });
+}

@@ -1,0 +1,107 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CloudWatchClient, GetMetricDataCommand } from '@aws-sdk/client-cloudwatch';
+import { mockClient } from 'aws-sdk-client-mock';
+import { describe, expect, it } from 'vitest';
+import { describeQuota } from '../../../infra/operate/quota-report.ts';
+import { cloudWatchFigures } from '../../../infra/operate/status/cloudwatch-figures.ts';
+import { figuresOf } from '../../../infra/operate/status/figures.ts';
+import { localFigures } from '../../../infra/operate/status/local-figures.ts';
+import { complaintsOf, type Status, statusText } from '../../../infra/operate/status/status-text.ts';
+import { PRESETS } from '../../../shared/quota/limits.ts';
+
+const NOW = Date.parse('2026-06-15T12:00:00Z');
+const WELL: Status = {
+  at: new Date(NOW).toISOString(),
+  figures: figuresOf((id) => ({ lagP50Ms: 1200, lagP99Ms: 4000, requests: 90, synced: 40 })[id]),
+  queue: { waiting: 3, hidden: 1 },
+  deadLetters: 0,
+  streamFailures: 0,
+  quota: describeQuota(undefined, { limits: PRESETS.team, liveReserve: 0.2 }, NOW),
+  catalog: { refreshedAt: '2026-06-15T08:00:00.000Z', problems: [] },
+  credentials: { kind: 'oauth', issuedAt: '2026-06-15T08:00:00.000Z', expiresAt: '2026-06-16T08:00:00.000Z' },
+  backfill: {
+    name: 'x',
+    status: 'RUNNING',
+    startedAt: '2026-06-15T11:00:00.000Z',
+    mode: 'contacts',
+    shareDone: 0.4,
+    cause: null,
+  },
+};
+
+describe('the status', () => {
+  it('of a system that is well fits on a screen and asks for nobody', () => {
+    const text = statusText(WELL, NOW);
+    expect(text).toMatch(/^✓ Nothing needs a person/);
+    expect(text).toMatch(/lag +p50 1\.2 s, p99 4\.0 s/);
+    expect(text).toMatch(/backfill +running, contacts since .*, 40 % done/);
+    expect(text.split('\n').length).toBeLessThan(26);
+  });
+
+  it.each<[Partial<Status>, RegExp]>([
+    [{ credentials: { kind: 'none', issuedAt: null, expiresAt: null } }, /npm run authorize/],
+    [
+      { credentials: { ...WELL.credentials, expiresAt: '2026-06-15T11:00:00.000Z' } },
+      /has expired.*npm run authorize/,
+    ],
+    [{ deadLetters: 2 }, /2 users the CRM does not get: npm run redrive/],
+    [{ streamFailures: 1 }, /npm run replay/],
+    [{ catalog: { refreshedAt: '', problems: ['x'] } }, /does not fit the account: npm run catalog/],
+    [
+      { quota: { ...WELL.quota, pause: { reason: 'day', until: '2026-06-16T00:00:00.000Z' } } },
+      /Paused until .* \(day\)/,
+    ],
+    [
+      { backfill: { ...(WELL.backfill as NonNullable<Status['backfill']>), status: 'FAILED', cause: 'why' } },
+      /backfill failed: why/,
+    ],
+  ])('%j asks for a person, and says what to do', (wrong, expected) => {
+    expect(complaintsOf({ ...WELL, ...wrong })).toEqual([expect.stringMatching(expected)]);
+  });
+});
+
+describe('the figures of the last hour', () => {
+  it('come from CloudWatch, by the names that the functions write', async () => {
+    const cloudWatch = mockClient(CloudWatchClient);
+    cloudWatch.on(GetMetricDataCommand).resolves({
+      MetricDataResults: [
+        { Id: 'lagP99Ms', Values: [4000] },
+        { Id: 'synced', Values: [7] },
+      ],
+    });
+    const figures = await cloudWatchFigures(
+      cloudWatch as unknown as CloudWatchClient,
+      'user-sync',
+      3600,
+      NOW,
+    );
+    expect(figures).toMatchObject({ lagP99Ms: 4000, lagP50Ms: undefined, requests: 0, users: { synced: 7 } });
+    const [{ args = [] } = {}] = cloudWatch.commandCalls(GetMetricDataCommand);
+    expect(args[0]?.input.MetricDataQueries).toContainEqual(
+      expect.objectContaining({ MetricStat: expect.objectContaining({ Stat: 'p99', Period: 3600 }) }),
+    );
+  });
+
+  it('come from the lines of the functions on this machine, those of the last while', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'status-'));
+    const line = (Timestamp: number, values: object) =>
+      `sync ${JSON.stringify({ _aws: { Timestamp }, ...values })}`;
+    const lines = [
+      'sync not a metric',
+      line(NOW - 10, { SyncLag: [100, 300], 'Users.synced': 2, CrmRequests: [1, 1, 1] }),
+      line(NOW - 20, { SyncLag: 200, 'Users.synced': 1 }),
+      line(NOW - 9000, { SyncLag: 99_000 }),
+    ];
+    writeFileSync(join(directory, 'log'), lines.join('\n'));
+    const figures = localFigures(join(directory, 'log'), NOW - 100);
+    rmSync(directory, { recursive: true });
+    expect(figures).toMatchObject({
+      lagP50Ms: 200,
+      lagP99Ms: 300,
+      requests: 3,
+      users: { synced: 3, rejected: 0 },
+    });
+  });
+});

@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { properties, readable, resources, templateWith } from '../template-with.ts';
+
+const RUNBOOK = readFileSync(new URL('../../../docs/runbook.md', import.meta.url), 'utf8');
+const articles = [...RUNBOOK.matchAll(/^## (.+)$/gm)].map(([, heading = '']) => heading);
+const template = templateWith({ alarms: { email: 'ops@example.com' } });
+const alarms = resources(template, 'AWS::CloudWatch::Alarm');
+const propertiesOf = (alarm: Record<string, unknown>) => alarm['Properties'] as Record<string, unknown>;
+
+describe('alarms', () => {
+  it('each have an article in the runbook, and each article has an alarm', () => {
+    expect(
+      Object.keys(alarms)
+        .map((id) => id.replace(/^Alarms/, ''))
+        .sort(),
+    ).toEqual([...articles].sort());
+  });
+
+  it('link to their article', () => {
+    for (const [id, alarm] of Object.entries(alarms)) {
+      const anchor = id.replace(/^Alarms/, '').toLowerCase();
+      expect(propertiesOf(alarm)['AlarmDescription']).toMatch(new RegExp(`docs/runbook\\.md#${anchor}$`));
+    }
+    const elsewhere = templateWith({ alarms: { runbookUrl: 'https://wiki.example.com/sync' } });
+    expect(properties(elsewhere, 'AWS::CloudWatch::Alarm', 'AlarmsPaused')['AlarmDescription']).toMatch(
+      /https:\/\/wiki\.example\.com\/sync#paused$/,
+    );
+  });
+
+  it('tell the topic when they begin and when they end', () => {
+    for (const alarm of Object.values(alarms)) {
+      const { AlarmActions, OKActions } = propertiesOf(alarm) as Record<string, unknown[]>;
+      expect(AlarmActions?.map(readable)).toEqual(['AlarmsTopic']);
+      expect(OKActions?.map(readable)).toEqual(['AlarmsTopic']);
+    }
+  });
+
+  it('are quiet while there is nothing to measure', () => {
+    for (const alarm of Object.values(alarms))
+      expect(propertiesOf(alarm)['TreatMissingData']).toBe('notBreaching');
+  });
+
+  it('reach the person who is named, and nobody else', () => {
+    expect(Object.values(resources(template, 'AWS::SNS::Subscription')).map(propertiesOf)).toMatchObject([
+      { Protocol: 'email', Endpoint: 'ops@example.com' },
+    ]);
+    expect(resources(templateWith(), 'AWS::SNS::Subscription')).toEqual({});
+  });
+
+  it.each([
+    ['SyncLag', 900_000, 'p99', 300, 3],
+    ['OldMessages', 93_600, 'Maximum', 300, 1],
+    ['DeadLetters', 1, 'Maximum', 300, 1],
+    ['StreamFailures', 1, 'Maximum', 300, 1],
+    ['IteratorAge', 21_600_000, 'Maximum', 300, 1],
+    ['QuotaDay', 80, 'Maximum', 300, 1],
+    ['Paused', 1, 'Maximum', 300, 3],
+    ['SyncContactErrors', 3, 'Sum', 300, 1],
+  ])('%s is raised at %d (%s of %d s, %d in a row)', (id, threshold, statistic, period, periods) => {
+    const alarm = properties(template, 'AWS::CloudWatch::Alarm', `Alarms${id}`);
+    expect(alarm).toMatchObject({ Threshold: threshold, Period: period, EvaluationPeriods: periods });
+    expect(alarm['Statistic'] ?? alarm['ExtendedStatistic']).toBe(statistic);
+  });
+
+  it('on tokens are there only where this system renews them', () => {
+    const ids = Object.keys(
+      resources(templateWith({ crm: { tokenRotationHours: 'off' } }), 'AWS::CloudWatch::Alarm'),
+    );
+    expect(ids).not.toContain('AlarmsAuthorizationLost');
+    expect(ids).toContain('AlarmsDeadLetters');
+  });
+});
