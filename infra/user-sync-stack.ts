@@ -56,6 +56,9 @@ export class UserSyncStack extends Stack {
       DashboardName: dashboard.dashboardName,
       DiffUserFunctionName: changeFeed.diffUser.functionName,
       SyncContactFunctionName: contactSync.syncContact.functionName,
+      LogGroupNames: this.toJsonString(
+        [changeFeed.diffUser, contactSync.syncContact].map(({ logGroup }) => logGroup.logGroupName),
+      ),
       BackfillStateMachineArn: backfill.stateMachine.stateMachineArn,
     };
     for (const [name, value] of Object.entries(outputs)) new CfnOutput(this, name, { value });

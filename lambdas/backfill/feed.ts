@@ -132,6 +132,7 @@ function take(page: Page, user: User, need: ReturnType<typeof needOf>, now: numb
     kind: 'user',
     userId: user.userId,
     cause: 'backfill',
+    correlationId: run.runId,
     changedAt: new Date(now).toISOString(),
     fields: [],
     tagsAdded: [],

@@ -33,7 +33,9 @@ export const handler = middy<DynamoDBStreamEvent, DynamoDBBatchResponse>()
       const sequenceNumber = record.dynamodb?.SequenceNumber ?? '';
       try {
         const message = changeMessage(mapping, changeOf(record), now);
-        if (message) outgoing.push({ message, eventId: record.eventID ?? sequenceNumber, sequenceNumber });
+        const eventId = record.eventID ?? sequenceNumber;
+        if (message)
+          outgoing.push({ message: { ...message, correlationId: eventId }, eventId, sequenceNumber });
       } catch (error) {
         if (!(error instanceof InvalidUserError)) throw error;
         logger.error('A stream record holds no user', { eventId: record.eventID, problem: error.message });
@@ -43,8 +45,16 @@ export const handler = middy<DynamoDBStreamEvent, DynamoDBBatchResponse>()
     const unsent = await sendInOrder(sqs, SYNC_QUEUE_URL, outgoing);
     for (const { message, eventId, sequenceNumber } of outgoing) {
       if (unsent.includes(sequenceNumber)) continue;
-      const { userId, cause, fields, tagsAdded, tagsRemoved } = message;
-      logger.info('Change sent', { userId, cause, fields, tagsAdded, tagsRemoved, eventId });
+      const { userId, cause, fields, tagsAdded, tagsRemoved, changedAt } = message;
+      logger.info('Change sent', {
+        userId,
+        cause,
+        fields,
+        tagsAdded,
+        tagsRemoved,
+        changedAt,
+        correlationIds: [eventId],
+      });
     }
     if (unsent.length > 0)
       logger.warn('Messages not sent, their records will be read again', { count: unsent.length });

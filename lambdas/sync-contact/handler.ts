@@ -25,6 +25,7 @@ import { companies } from './companies.ts';
 import { processBatch } from './process-batch.ts';
 import { failureQueue } from './queue.ts';
 import { quotaKeeper } from './quota-keeper.ts';
+import { requestJournal } from './request-journal.ts';
 import { readSettings } from './settings.ts';
 
 const settings = readSettings(process.env);
@@ -35,6 +36,8 @@ const dynamodb = new DynamoDBClient();
 /** When the running invocation ends, in epoch milliseconds. An environment runs one at a time. */
 let endsAt = 0;
 const deadline = () => endsAt;
+
+const journal = requestJournal();
 
 // Made once for each environment: the pace has to stay across invocations, and so may the catalog.
 const budget = budgetOf(settings);
@@ -50,7 +53,9 @@ const client = infusionsoftClient({
     gate,
     breaker: circuitBreaker(),
     deadline,
-    onRequest({ status, durationMs }) {
+    onRequest(request) {
+      const { status, durationMs } = request;
+      journal.record(request);
       metrics.addMetric('CrmRequests', MetricUnit.Count, 1);
       metrics.addMetric('CrmLatency', MetricUnit.Milliseconds, durationMs);
       if (status === 429) metrics.addMetric('CrmThrottles', MetricUnit.Count, 1);
@@ -92,6 +97,7 @@ const dependencies = {
   departures: departureStore(dynamodb, settings.SYNC_TABLE),
   deletionPolicy: settings.DELETION_POLICY,
   forgetPolicy: settings.FORGET_POLICY,
+  journal,
   logger,
   now: Date.now,
 };

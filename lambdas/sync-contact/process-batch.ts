@@ -10,6 +10,7 @@ import { type InspectAccountDependencies, inspectAccount } from './inspect-accou
 import { type ProcessUserDependencies, processUser, type UserOutcome } from './process-user.ts';
 import type { FailureQueue } from './queue.ts';
 import type { Allowance, QuotaKeeper } from './quota-keeper.ts';
+import type { RequestJournal } from './request-journal.ts';
 
 export interface ProcessBatchDependencies
   extends ProcessUserDependencies,
@@ -17,6 +18,7 @@ export interface ProcessBatchDependencies
     InspectAccountDependencies {
   queue: FailureQueue;
   quota: QuotaKeeper;
+  journal: RequestJournal;
   logger: Logger;
   /** Counts one user's outcome. */
   count: (outcome: UserOutcome['outcome'] | 'rejected' | 'postponed' | 'withoutOwner') => void;
@@ -36,7 +38,9 @@ export async function processBatch(
 ): Promise<SQSBatchResponse> {
   const allowance = await dependencies.quota.open();
   const kept = await Promise.all(
-    groupsOf(records).map((group) => processGroup(group, allowance, dependencies)),
+    groupsOf(records).map((group) =>
+      dependencies.journal.during(() => processGroup(group, allowance, dependencies)),
+    ),
   );
   await dependencies.quota.close();
   return { batchItemFailures: kept.flat().map(({ messageId }) => ({ itemIdentifier: messageId })) };
@@ -66,29 +70,45 @@ function checkAllowance(group: Group, { pause, backfillPausedUntil }: Allowance,
     throw new Retryable("The backfill's part of the quota is spent", { afterMs: backfillPausedUntil - now });
 }
 
+/** What ties the line about a user to the stream record, and what its requests were. */
+function traceOf({ deliveries }: Group, journal: RequestJournal) {
+  const messages = deliveries.map(({ message }) => message);
+  return {
+    correlationIds: messages.flatMap((message) =>
+      'correlationId' in message && message.correlationId ? [message.correlationId] : [],
+    ),
+    deliveries: Math.max(
+      ...deliveries.map(({ record }) => Number(record.attributes.ApproximateReceiveCount)),
+    ),
+    requests: journal.lines(),
+  };
+}
+
 /** @returns the messages that stay in the queue: none where nothing can be mended by waiting. */
 async function fail(
-  { deliveries }: Group,
+  group: Group,
   error: unknown,
-  { queue, logger, count }: ProcessBatchDependencies,
+  { queue, journal, logger, count }: ProcessBatchDependencies,
 ): Promise<SQSRecord[]> {
+  const { deliveries } = group;
   const records = deliveries.map(({ record }) => record);
   const { message, record } = deliveries.at(-1) ?? deliveries[0];
   const userId = 'userId' in message ? message.userId : undefined;
+  const about = { userId, ...traceOf(group, journal) };
   try {
     if (error instanceof Rejected) {
       await queue.reject(record, error);
       const { reason, status, errorId, otherUserId } = error;
-      logger.error('Rejected', { userId, reason, status, errorId, otherUserId, problem: error.message });
+      logger.error('Rejected', { ...about, reason, status, errorId, otherUserId, problem: error.message });
       count('rejected');
       return [];
     }
     if (error instanceof Retryable) {
       // The cause may hold an answer of the CRM, and so data of the person: its name has to do.
       const cause = error.cause instanceof Error ? error.cause.name : undefined;
-      logger.warn('Postponed', { userId, messages: records.length, problem: error.message, cause });
+      logger.warn('Postponed', { ...about, messages: records.length, problem: error.message, cause });
     } else {
-      logger.error('Postponed after an unexpected failure', { userId, messages: records.length, error });
+      logger.error('Postponed after an unexpected failure', { ...about, messages: records.length, error });
     }
     count('postponed');
     await queue.postpone(records, error instanceof Retryable ? error : new Retryable('Unexpected failure'));
@@ -101,7 +121,7 @@ async function fail(
 
 /** All messages of a group are about one user, apart from those about the account and unreadable ones. */
 async function handleGroup(group: Group, dependencies: ProcessBatchDependencies): Promise<void> {
-  const { queue, logger, count, lag, now } = dependencies;
+  const { queue, journal, logger, count, lag, now } = dependencies;
   const aboutUser: UserMessage[] = [];
   for (const { record, message } of group.deliveries) {
     if (message instanceof Rejected) {
@@ -120,7 +140,8 @@ async function handleGroup(group: Group, dependencies: ProcessBatchDependencies)
       });
     } else if (message.kind === 'forget') {
       const { userId, requestId } = message;
-      logger.info('Forgotten', { userId, requestId, done: await forgetUser(message, dependencies) });
+      const done = await forgetUser(message, dependencies);
+      logger.info('Forgotten', { userId, requestId, done, ...traceOf(group, journal) });
       count('retired');
     } else {
       aboutUser.push(message);
@@ -137,6 +158,7 @@ async function handleGroup(group: Group, dependencies: ProcessBatchDependencies)
     contactId,
     outcome,
     causes,
+    ...traceOf(group, journal),
     lagMs,
     durationMs: now() - startedAt,
     ...(warnings.length > 0 && { warnings }),

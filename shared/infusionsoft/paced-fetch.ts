@@ -9,6 +9,8 @@ import type { RequestGate } from './request-gate.ts';
 /** One request as it was made: every attempt counts, retries too. */
 export interface RequestRecord {
   method: string;
+  /** Path of the address. Without the search, which may hold an email. */
+  path: string;
   /** Status of the answer, or undefined where there was none. */
   status: number | undefined;
   /** From the start of the request to the answer's headers, without the wait for the pace, in milliseconds. */
@@ -77,7 +79,8 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
     } finally {
       if (status === undefined || status >= 500) breaker.failed(Date.now());
       else breaker.succeeded();
-      onRequest({ method: request.method, status, durationMs: performance.now() - started });
+      const { method, url } = request;
+      onRequest({ method, path: new URL(url).pathname, status, durationMs: performance.now() - started });
     }
   });
 

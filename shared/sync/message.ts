@@ -11,6 +11,8 @@ const userMessageSchema = z.object({
   cause: z.enum(['created', 'changed', 'deleted', 'resync', 'backfill']),
   /** When the change was made, in ISO 8601. */
   changedAt: z.iso.datetime(),
+  /** Id of the stream record or of the backfill's run that the message comes from: the same in the log lines of all that follows. */
+  correlationId: z.string().optional(),
   /** What changed, by name: for people who read the queue. The consumer works it out anew. */
   fields: names,
   tagsAdded: names,

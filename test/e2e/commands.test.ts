@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DescribeStreamCommand, DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
@@ -71,6 +72,25 @@ describe('npm run status', () => {
     const { figures, credentials } = JSON.parse((await command('status', ['--json'])).out);
     expect(figures).toMatchObject({ requests: (await running.door.stats()).totalRequests, refused: 0 });
     expect(credentials).toEqual({ kind: 'service-account-key', issuedAt: null, expiresAt: null });
+  });
+});
+
+describe('npm run trace', () => {
+  it("tells a user's story: the change, the requests it cost, and what came of it", async () => {
+    const userId = USERS[0]?.userId ?? '';
+    const { code, out } = await command('trace', ['--user', userId]);
+    expect(code).toBe(0);
+    expect(out).toMatch(
+      /diff-user {2}Change sent: created; .*\[(\S+)\][\s\S]*sync-contact {2}Done: synced; .*\[\1\]/,
+    );
+    expect(out).toMatch(/ {4}PUT \/crm\/rest\/v1\/contacts 200 \d+ ms/);
+    const lines = JSON.parse((await command('trace', ['--user', userId, '--json'])).out);
+    expect(lines.every((line: { userId: string }) => line.userId === userId)).toBe(true);
+  });
+
+  it('says so when the logs know nothing of a user', async () => {
+    const { code, err } = await command('trace', ['--user', 'nobody']);
+    expect({ code, err }).toEqual({ code: 1, err: expect.stringMatching(/say nothing of user nobody/) });
   });
 });
 
@@ -224,5 +244,16 @@ describe('npm run forget', () => {
     for (const personal of [leaving?.email, leaving?.phone]) {
       if (personal) expect([records, ...logs].filter((line) => line.includes(personal))).toEqual([]);
     }
+  });
+});
+
+describe('the logs of all that ran here', () => {
+  it('hold no email, phone number or family name of a user', async () => {
+    const text = (await readFile(running.system.connection.logFile, 'utf8')).toLowerCase();
+    expect(text).toContain(USERS[0]?.userId);
+    const personal = USERS.flatMap(({ email, phone, lastName }) => [email, phone, lastName]);
+    const seeded = personal.filter((value) => value !== undefined);
+    expect(seeded.length).toBeGreaterThan(USERS.length);
+    expect(seeded.filter((value) => text.includes(value.toLowerCase()))).toEqual([]);
   });
 });

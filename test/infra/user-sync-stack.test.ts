@@ -22,6 +22,7 @@ describe('the stack', () => {
       SecretArn: 'CrmSecret',
       AlarmTopicArn: 'AlarmsTopic',
       DashboardName: 'user-sync',
+      LogGroupNames: '["ChangeFeedDiffUserLogs","ContactSyncSyncContactLogs"]',
       BackfillStateMachineArn: 'BackfillStateMachine',
       DiffUserFunctionName: 'ChangeFeedDiffUser',
       SyncContactFunctionName: 'ContactSyncSyncContact',

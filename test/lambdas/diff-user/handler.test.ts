@@ -41,6 +41,7 @@ describe('diff-user', () => {
     expect(await run(one)).toEqual({ batchItemFailures: [] });
     expect(sent()).toMatchObject([{ MessageGroupId: 'ann', MessageDeduplicationId: one.eventID }]);
     expect(sent()[0]?.MessageBody).not.toContain('example.com');
+    expect(JSON.parse(sent()[0]?.MessageBody ?? '')).toMatchObject({ correlationId: one.eventID });
   });
 
   it('sends nothing for its own write-back', async () => {

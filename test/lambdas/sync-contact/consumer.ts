@@ -5,6 +5,7 @@ import { companies } from '../../../lambdas/sync-contact/companies.ts';
 import { processBatch } from '../../../lambdas/sync-contact/process-batch.ts';
 import type { FailureQueue } from '../../../lambdas/sync-contact/queue.ts';
 import type { QuotaKeeper } from '../../../lambdas/sync-contact/quota-keeper.ts';
+import { requestJournal } from '../../../lambdas/sync-contact/request-journal.ts';
 import type { DeletionPolicy, ForgetPolicy } from '../../../lambdas/sync-contact/settings.ts';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import type { ClaimStore } from '../../../shared/store/claim-store.ts';
@@ -91,6 +92,7 @@ export function consumerOf(
         lag: () => {},
         queue,
         quota,
+        journal: requestJournal(),
       })
     ).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
   return { receive, departures, rejected, postponed, outcomes, queue };

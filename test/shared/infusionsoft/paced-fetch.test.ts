@@ -66,6 +66,13 @@ describe('the pace', () => {
     expect((starts.at(-1) ?? 0) - (starts[0] ?? 0)).toBeLessThanOrEqual(6 * 1050);
   });
 
+  it('counts a request by its path, without the search, which may hold an email', async () => {
+    const { fetch, records } = paced();
+    await fetch('http://crm.local/contacts?email=ann%40example.com');
+    expect(records).toMatchObject([{ method: 'GET', path: '/contacts', status: 200 }]);
+    expect(JSON.stringify(records)).not.toContain('example');
+  });
+
   it('begins no request that the invocation would not see the end of', async () => {
     const { fetch, records } = paced({ deadline: () => Date.now() + 2000 });
     await expect(fetch('http://crm.local/tags')).rejects.toThrow(Retryable);

@@ -1,0 +1,20 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { requestJournal } from '../../../lambdas/sync-contact/request-journal.ts';
+
+it('keeps the requests of users who are worked on side by side apart', async () => {
+  const journal = requestJournal();
+  const work = (path: string, waits: readonly number[]) =>
+    journal.during(async () => {
+      for (const durationMs of waits) {
+        await sleep(durationMs);
+        journal.record({ method: 'GET', path, status: durationMs > 5 ? 200 : undefined, durationMs });
+      }
+      return journal.lines();
+    });
+  expect(await Promise.all([work('/a', [1, 9, 2]), work('/b', [6])])).toEqual([
+    ['GET /a no answer 1 ms', 'GET /a 200 9 ms', 'GET /a no answer 2 ms'],
+    ['GET /b 200 6 ms'],
+  ]);
+  expect(journal.lines()).toEqual([]);
+});
