@@ -44,7 +44,7 @@ await runCommand(async () => {
       });
   if (lines.length === 0)
     throw new CommandError(
-      `The logs${outputs.logFile ? '' : ` of the last ${options.days} days`} say nothing of user ${userId}. Check the id; --days looks further back. A change that the mapping does not show leaves no line.`,
+      `The logs say nothing of user ${userId}${outputs.logFile ? '' : ` in the last ${options.days} days (--days looks further back)`}. Check the id. A change that the mapping does not show leaves no line.`,
     );
   process.stdout.write(json ? `${JSON.stringify(lines)}\n` : storyText(lines));
 });

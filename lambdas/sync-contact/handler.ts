@@ -37,11 +37,10 @@ const dynamodb = new DynamoDBClient();
 let endsAt = 0;
 const deadline = () => endsAt;
 
-const journal = requestJournal();
-
 // Made once for each environment: the pace has to stay across invocations, and so may the catalog.
 const budget = budgetOf(settings);
 const gate = requestGate(marginOf(budget.limits));
+const journal = requestJournal();
 const users = userTable(dynamodb, settings.USER_TABLE);
 const store = syncTable(dynamodb, settings.SYNC_TABLE);
 const client = infusionsoftClient({

@@ -114,7 +114,7 @@ async function fail(
     await queue.postpone(records, error instanceof Retryable ? error : new Retryable('Unexpected failure'));
   } catch (queueError) {
     // Then they come back after the visibility time-out of the queue.
-    logger.error('The queue failed', { userId, messages: records.length, error: queueError });
+    logger.error('The queue failed', { ...about, messages: records.length, error: queueError });
   }
   return records;
 }
