@@ -18,7 +18,7 @@ import {
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
-import { paceFor } from '../shared/quota/pace.ts';
+import { paceFor, requestsPerSecond } from '../shared/quota/pace.ts';
 import { budgetVariables } from './budget-variables.ts';
 import type { Config } from './config.ts';
 import { NodeFunction } from './node-function.ts';
@@ -156,12 +156,11 @@ export class Backfill extends Construct {
 }
 
 function feederEnvironment({ config, userTable, syncTable, queue }: BackfillProps): Record<string, string> {
-  const { environments, requestsPerWindow, windowMs } = paceFor(config.crm);
   return {
     USER_TABLE: userTable.tableName,
     SYNC_TABLE: syncTable.tableName,
     SYNC_QUEUE_URL: queue.queueUrl,
-    REQUESTS_PER_SECOND: String((environments * requestsPerWindow * 1000) / windowMs),
+    REQUESTS_PER_SECOND: String(requestsPerSecond(paceFor(config.crm))),
     ...budgetVariables(config),
   };
 }

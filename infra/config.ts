@@ -70,6 +70,11 @@ const configSchema = group({
     latencyP95Ms: z.number().positive().max(30_000).default(400),
     /** How much longer than a second the pace's window is, since a network may bend two requests together. */
     windowSlackMs: z.number().int().min(0).max(1000).default(50),
+    /**
+     * Requests that may start at one moment; half of a second's unless told otherwise. Fewer for a gateway that takes bursts amiss
+     * (refusals although the second is kept): then a little more slack keeps as much apart. See `docs/performance.md`.
+     */
+    burst: z.int().min(1).max(1000).optional(),
     /** Name of the secret to create for the CRM's credentials. */
     secretName: text(
       /^[A-Za-z0-9/_+=.@-]{1,512}$/,

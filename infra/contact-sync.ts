@@ -34,7 +34,7 @@ export class ContactSync extends Construct {
 
   constructor(scope: Construct, id: string, { config, userTable, syncTable, secret }: ContactSyncProps) {
     super(scope, id);
-    const pace = paceFor(config.crm);
+    const { environments, ...timetable } = paceFor(config.crm);
     this.deadLetterQueue = fifoQueue(this, 'DeadLetterQueue');
     this.queue = fifoQueue(this, 'Queue', {
       // AWS asks for at least six times the function's time-out.
@@ -46,7 +46,7 @@ export class ContactSync extends Construct {
       description: 'Makes contacts and tags in the CRM match the users that the queue names',
       timeout: TIMEOUT,
       memorySize: 512,
-      reservedConcurrentExecutions: pace.environments,
+      reservedConcurrentExecutions: environments,
       environment: {
         USER_TABLE: userTable.tableName,
         SYNC_TABLE: syncTable.tableName,
@@ -54,8 +54,7 @@ export class ContactSync extends Construct {
         DEAD_LETTER_QUEUE_URL: this.deadLetterQueue.queueUrl,
         CRM_URL: config.crm.url,
         CRM_SECRET_ID: secret.secretArn,
-        REQUESTS_PER_WINDOW: String(pace.requestsPerWindow),
-        WINDOW_MS: String(pace.windowMs),
+        TIMETABLE: JSON.stringify(timetable),
         ...budgetVariables(config),
         DELETION_POLICY: config.deletionPolicy,
         FORGET_POLICY: config.forgetPolicy,
@@ -79,7 +78,7 @@ export class ContactSync extends Construct {
       eventSourceArn: this.queue.queueArn,
       batchSize: BATCH_SIZE,
       // As many as the reserved concurrency: throttled polls would walk good messages into the dead-letter queue.
-      maxConcurrency: pace.environments,
+      maxConcurrency: environments,
       reportBatchItemFailures: true,
     });
     source.node.addDependency(this.syncContact);

@@ -1,5 +1,6 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
+import { paceFor } from '../shared/quota/pace.ts';
 import { Backfill } from './backfill.ts';
 import { ChangeFeed } from './change-feed.ts';
 import type { Config } from './config.ts';
@@ -41,6 +42,7 @@ export class UserSyncStack extends Stack {
     const alarms = new Alarms(this, 'Alarms', watched);
     const dashboard = new OperationsDashboard(this, 'Dashboard', { ...watched, alarms });
 
+    const { environments: _, ...timetable } = paceFor(config.crm);
     const outputs = {
       UserTableName: userTable.tableName,
       SyncTableName: syncTable.tableName,
@@ -48,7 +50,11 @@ export class UserSyncStack extends Stack {
       DeadLetterQueueUrl: contactSync.deadLetterQueue.queueUrl,
       StreamFailureQueueUrl: changeFeed.failureQueue.queueUrl,
       CrmUrl: config.crm.url,
-      QuotaSettings: JSON.stringify({ limits: config.crm.limits, liveReserve: config.backfill.liveReserve }),
+      QuotaSettings: JSON.stringify({
+        limits: config.crm.limits,
+        liveReserve: config.backfill.liveReserve,
+        timetable,
+      }),
       Mapping: config.mapping,
       DeletionPolicy: config.deletionPolicy,
       SecretArn: secret.secretArn,

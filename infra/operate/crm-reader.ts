@@ -7,18 +7,19 @@ import { NotFound } from '../../shared/infusionsoft/failures.ts';
 import { pacedFetch } from '../../shared/infusionsoft/paced-fetch.ts';
 import { requestGate } from '../../shared/infusionsoft/request-gate.ts';
 import type { Contact } from '../../shared/infusionsoft/schemas.ts';
+import { sharedPace } from '../../shared/quota/shared-pace.ts';
 import { marginOf } from '../../shared/quota/standing.ts';
 import type { SyncTable } from '../../shared/store/sync-table.ts';
 import type { Outputs } from './connect.ts';
-import { budgetFrom } from './quota-report.ts';
+import { quotaSettingsFrom } from './quota-report.ts';
 
-/** Requests of this process in a second, and how long it waits for the CRM, in milliseconds: it makes three at most. */
-const PACE = { requestsPerWindow: 1, windowMs: 1050 };
+/** How long this process waits for the CRM, in milliseconds: it makes three requests at most. */
 const DEADLINE_MS = 60_000;
 
 /**
  * Reads a contact for a person who wants to see it. The only requests to the CRM that the sync does not make itself: its answers hold
- * data of a person, which may not go through the queue or the sync's table. They are counted in the ledger, and keep to its pauses.
+ * data of a person, which may not go through the queue or the sync's table. They take their turns like all others, are counted in the ledger, and
+ * keep to its pauses.
  *
  * @returns the contact with the id, or else the oldest with the email, whole; undefined where there is none.
  * @throws Retryable or Rejected, as the client does.
@@ -28,10 +29,10 @@ export async function readContactOf(
   outputs: Outputs,
   store: SyncTable,
 ): Promise<Contact | undefined> {
-  const budget = budgetFrom(outputs.get('QuotaSettings'));
+  const { timetable, ...budget } = quotaSettingsFrom(outputs.get('QuotaSettings'));
   const gate = requestGate(marginOf(budget.limits));
   const quota = quotaKeeper({
-    store,
+    store: store.ledger,
     gate,
     budget,
     logger: new Logger({ logLevel: 'SILENT' }),
@@ -41,7 +42,7 @@ export async function readContactOf(
   const client = infusionsoftClient({
     url: outputs.get('CrmUrl'),
     fetch: pacedFetch({
-      ...PACE,
+      pace: sharedPace({ timetable, store: store.starts }),
       credentials: secretCredentials(outputs.get('SecretArn')),
       gate,
       breaker: circuitBreaker(),

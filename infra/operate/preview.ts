@@ -20,7 +20,7 @@ import { provisionalCatalog } from './preview/provisional-catalog.ts';
 import { summarise } from './preview/summary.ts';
 import { estimate, summaryText } from './preview/summary-text.ts';
 import { usersToLookAt } from './preview/users-to-look-at.ts';
-import { budgetFrom } from './quota-report.ts';
+import { quotaSettingsFrom } from './quota-report.ts';
 import { runCommand } from './run-command.ts';
 import { type TargetOptions, withTarget } from './target-options.ts';
 
@@ -91,7 +91,7 @@ async function previewAll(
   dynamodb: DynamoDBClient,
 ): Promise<void> {
   const { total, users } = await usersToLookAt(dynamodb, outputs.get('UserTableName'), options.sample);
-  const { limits } = budgetFrom(outputs.get('QuotaSettings'));
+  const { limits } = quotaSettingsFrom(outputs.get('QuotaSettings'));
   const summary = estimate(await summarise(users, context), {
     total,
     created,

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { type Ledger, ledgerAt } from '../../shared/quota/ledger.ts';
 import { limitsSchema, rateOf } from '../../shared/quota/limits.ts';
 import { type Budget, leftOf, pauseOf } from '../../shared/quota/standing.ts';
-
+import { type Timetable, timetableSchema } from '../../shared/quota/timetable.ts';
 import { textTable } from './text-table.ts';
 
 /** The quota as a person reads it. Times in ISO 8601. */
@@ -20,10 +20,15 @@ export interface QuotaReport {
   pause: { reason: string; until: string } | null;
 }
 
-const budgetSchema = z.object({ limits: limitsSchema, liveReserve: z.number() });
+const quotaSettingsSchema = z.object({
+  limits: limitsSchema,
+  liveReserve: z.number(),
+  timetable: timetableSchema,
+});
 
 /** Reads the stack's output `QuotaSettings`. @throws ZodError for another text. */
-export const budgetFrom = (output: string): Budget => budgetSchema.parse(JSON.parse(output));
+export const quotaSettingsFrom = (output: string): Budget & { timetable: Timetable } =>
+  quotaSettingsSchema.parse(JSON.parse(output));
 
 /** What is used, left and reserved now. */
 export function describeQuota(stored: Ledger | undefined, budget: Budget, now: number): QuotaReport {

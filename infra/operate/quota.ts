@@ -2,10 +2,10 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { Command, InvalidArgumentError } from 'commander';
 import { ledgerAt } from '../../shared/quota/ledger.ts';
-import { updateLedger } from '../../shared/quota/update-ledger.ts';
+import { updateVersioned } from '../../shared/quota/versioned.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { connect } from './connect.ts';
-import { budgetFrom, describeQuota, quotaTable } from './quota-report.ts';
+import { describeQuota, quotaSettingsFrom, quotaTable } from './quota-report.ts';
 import { runCommand } from './run-command.ts';
 import { type TargetOptions, withTarget } from './target-options.ts';
 
@@ -27,15 +27,15 @@ const options = withTarget(
 
 await runCommand(async () => {
   const outputs = await connect(options);
-  const budget = budgetFrom(outputs.get('QuotaSettings'));
+  const budget = quotaSettingsFrom(outputs.get('QuotaSettings'));
   const table = syncTable(new DynamoDBClient(), outputs.get('SyncTableName'));
   const now = Date.now();
   if (options.pause !== undefined) {
     const pause = { reason: 'operator', since: now, until: now + options.pause * 60_000 } as const;
-    await updateLedger(table, (ledger) => ({ ...ledgerAt(ledger, now), pause }));
+    await updateVersioned(table.ledger, (ledger) => ({ ...ledgerAt(ledger, now), pause }));
   } else if (options.resume) {
-    await updateLedger(table, (ledger) => ({ ...ledgerAt(ledger, now), pause: null }));
+    await updateVersioned(table.ledger, (ledger) => ({ ...ledgerAt(ledger, now), pause: null }));
   }
-  const quota = describeQuota((await table.readLedger())?.ledger, budget, now);
+  const quota = describeQuota((await table.ledger.read())?.value, budget, now);
   process.stdout.write(options.json ? `${JSON.stringify(quota)}\n` : quotaTable(quota, now));
 });

@@ -7,7 +7,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { Command } from 'commander';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { connect } from './connect.ts';
-import { budgetFrom, describeQuota } from './quota-report.ts';
+import { describeQuota, quotaSettingsFrom } from './quota-report.ts';
 import { runCommand } from './run-command.ts';
 import { backfillStatus } from './status/backfill-status.ts';
 import { cloudWatchFigures } from './status/cloudwatch-figures.ts';
@@ -40,7 +40,7 @@ await runCommand(async () => {
     depthOf(sqs, outputs.get('DeadLetterQueueUrl')),
     depthOf(sqs, outputs.get('StreamFailureQueueUrl')),
     table.readCatalog(),
-    table.readLedger(),
+    table.ledger.read(),
     credentialsStatus(new SecretsManagerClient(), outputs.get('SecretArn')),
     backfillStatus(new SFNClient(), outputs.get('BackfillStateMachineArn')),
   ]);
@@ -50,7 +50,7 @@ await runCommand(async () => {
     queue,
     deadLetters: deadLetters.waiting,
     streamFailures: streamFailures.waiting,
-    quota: describeQuota(ledger?.ledger, budgetFrom(outputs.get('QuotaSettings')), now),
+    quota: describeQuota(ledger?.value, quotaSettingsFrom(outputs.get('QuotaSettings')), now),
     catalog: catalog ? { refreshedAt: catalog.refreshedAt, problems: catalog.problems } : null,
     credentials,
     backfill: backfill ?? null,

@@ -80,7 +80,7 @@ export function awsPorts(options: AwsPortsOptions): BackfillPorts {
       );
       await Promise.all(batches.map((batch) => sendBatch(batch, runId)));
     },
-    ledger: async () => (await table.readLedger())?.ledger,
+    ledger: async () => (await table.ledger.read())?.value,
     async owner() {
       const { Item } = await dynamodb.send(
         new GetItemCommand({ TableName: options.syncTable, Key: OWNER_KEY, ConsistentRead: true }),

@@ -15,6 +15,7 @@ import { secretCredentials } from '../../shared/infusionsoft/credentials.ts';
 import { pacedFetch } from '../../shared/infusionsoft/paced-fetch.ts';
 import { requestGate } from '../../shared/infusionsoft/request-gate.ts';
 import { budgetOf } from '../../shared/quota/budget-settings.ts';
+import { sharedPace } from '../../shared/quota/shared-pace.ts';
 import { marginOf } from '../../shared/quota/standing.ts';
 import { claimStore } from '../../shared/store/claim-store.ts';
 import { departureStore } from '../../shared/store/departure-store.ts';
@@ -37,7 +38,7 @@ const dynamodb = new DynamoDBClient();
 let endsAt = 0;
 const deadline = () => endsAt;
 
-// Made once for each environment: the pace has to stay across invocations, and so may the catalog.
+// Made once for each environment: what it knows of the quota has to stay across invocations, and so may the catalog.
 const budget = budgetOf(settings);
 const gate = requestGate(marginOf(budget.limits));
 const journal = requestJournal();
@@ -46,8 +47,7 @@ const store = syncTable(dynamodb, settings.SYNC_TABLE);
 const client = infusionsoftClient({
   url: settings.CRM_URL,
   fetch: pacedFetch({
-    requestsPerWindow: settings.REQUESTS_PER_WINDOW,
-    windowMs: settings.WINDOW_MS,
+    pace: sharedPace({ timetable: settings.TIMETABLE, store: store.starts }),
     credentials: secretCredentials(settings.CRM_SECRET_ID),
     gate,
     breaker: circuitBreaker(),
@@ -81,7 +81,7 @@ const dependencies = {
     deadLetterQueueUrl: settings.DEAD_LETTER_QUEUE_URL,
   }),
   quota: quotaKeeper({
-    store,
+    store: store.ledger,
     gate,
     budget,
     logger,
@@ -102,7 +102,7 @@ const dependencies = {
 };
 
 /**
- * Makes the CRM match the users that a batch of the queue names, at this environment's share of the CRM's limit. The only
+ * Makes the CRM match the users that a batch of the queue names, at the pace that all environments keep together. The only
  * caller of the CRM's API.
  */
 export const handler = middy<SQSEvent, SQSBatchResponse>()

@@ -2,7 +2,7 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { RequestGate } from '../../shared/infusionsoft/request-gate.ts';
 import { type Ledger, ledgerAt, type Pause, record } from '../../shared/quota/ledger.ts';
 import { type Budget, backfillPausedUntil, leftOf, pauseOf } from '../../shared/quota/standing.ts';
-import { type LedgerStore, updateLedger } from '../../shared/quota/update-ledger.ts';
+import { updateVersioned, type Versioned, type VersionedStore } from '../../shared/quota/versioned.ts';
 
 /** What a batch may do. */
 export interface Allowance {
@@ -20,7 +20,7 @@ export interface QuotaKeeper {
 }
 
 export interface QuotaKeeperOptions {
-  store: LedgerStore;
+  store: VersionedStore<Ledger>;
   gate: RequestGate;
   budget: Budget;
   logger: Logger;
@@ -45,16 +45,16 @@ export function quotaKeeper({
   onStanding,
   now,
 }: QuotaKeeperOptions): QuotaKeeper {
-  let known: { ledger: Ledger; version: number } | undefined;
+  let known: Versioned<Ledger> | undefined;
   return {
     async open() {
       try {
-        known = await store.readLedger();
+        known = await store.read();
       } catch (error) {
         logger.warn('The ledger of requests cannot be read', { error: nameOf(error) });
       }
       const at = now();
-      const ledger = ledgerAt(known?.ledger, at);
+      const ledger = ledgerAt(known?.value, at);
       const pause = pauseOf(ledger, budget, at);
       gate.set(pause);
       onStanding?.({
@@ -70,8 +70,8 @@ export function quotaKeeper({
       const usage = gate.take();
       if (usage.starts.length === 0 && !usage.pause) return;
       try {
-        const ledger = await updateLedger(store, (before) => record(before, usage, now()), known);
-        if (usage.pause) logger.warn('Paused', { reason: usage.pause.reason, until: ledger.pause?.until });
+        const { value } = await updateVersioned(store, (before) => record(before, usage, now()), known);
+        if (usage.pause) logger.warn('Paused', { reason: usage.pause.reason, until: value.pause?.until });
       } catch (error) {
         gate.putBack(usage);
         logger.warn('The requests of this batch are recorded with the next', { error: nameOf(error) });

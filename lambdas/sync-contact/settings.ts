@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { budgetSettings } from '../../shared/quota/budget-settings.ts';
+import { budgetSettings, jsonText } from '../../shared/quota/budget-settings.ts';
+import { timetableSchema } from '../../shared/quota/timetable.ts';
 
 /** What becomes of the contact of a deleted user. */
 const deletionPolicySchema = z.enum(['mark', 'untag', 'leave', 'delete', 'anonymise']);
@@ -16,9 +17,8 @@ const settingsSchema = z.object({
   DEAD_LETTER_QUEUE_URL: z.url(),
   CRM_URL: z.url(),
   CRM_SECRET_ID: z.string().min(1),
-  /** This environment's share of the CRM's limit: see `paceFor` in `shared/quota/pace.ts`. */
-  REQUESTS_PER_WINDOW: z.coerce.number().int().positive(),
-  WINDOW_MS: z.coerce.number().int().positive(),
+  /** When requests may start, of all environments together: see `paceFor` in `shared/quota/pace.ts`. */
+  TIMETABLE: jsonText.pipe(timetableSchema),
   ...budgetSettings,
   DELETION_POLICY: deletionPolicySchema,
   FORGET_POLICY: forgetPolicySchema,

@@ -1,4 +1,4 @@
-import pThrottle from 'p-throttle';
+import type { Pace } from '../quota/shared-pace.ts';
 import { Retryable } from '../sync/errors.ts';
 import type { CircuitBreaker } from './circuit-breaker.ts';
 import type { Credentials } from './credentials.ts';
@@ -18,9 +18,8 @@ export interface RequestRecord {
 }
 
 export interface PacedFetchOptions {
-  /** Request starts in any sliding window of `windowMs` milliseconds. */
-  requestsPerWindow: number;
-  windowMs: number;
+  /** When requests may start. */
+  pace: Pace;
   credentials: Credentials;
   /** What this environment knows of the quota. */
   gate: RequestGate;
@@ -43,23 +42,19 @@ const TIMEOUT_MS = 30_000;
 const MIN_TIME_MS = 5_000;
 
 /**
- * A `fetch` that keeps the pace: all that goes through it, retries included, starts at most `requestsPerWindow` times in
- * any sliding window, rests after a spike arrest, and stops while the quota is spent or the CRM is down. It identifies the
- * caller, and on a 401 it looks at the secret once more and tries again if that holds another token. Make one for each
- * environment and keep it across invocations.
+ * A `fetch` that keeps the pace: all that goes through it, retries included, waits for its turn, rests after a spike arrest,
+ * and stops while the quota is spent or the CRM is down. It identifies the caller, and on a 401 it looks at the secret once
+ * more and tries again if that holds another token. Make one for each environment and keep it across invocations.
  *
  * @throws Retryable while the quota is spent or the CRM is down, and when the time left until the deadline is too short.
  */
 export function pacedFetch(options: PacedFetchOptions): typeof fetch {
-  const { requestsPerWindow, windowMs, credentials, gate, breaker, deadline, onRequest } = options;
-  const throttled = pThrottle({ limit: requestsPerWindow, interval: windowMs, strict: true });
+  const { pace, credentials, gate, breaker, deadline, onRequest } = options;
+  const lastStart = () => deadline() - MIN_TIME_MS;
 
   /** @returns undefined without a request when the environment has to rest, or to look for credentials, first. */
-  const start = throttled(async (request: Request): Promise<Attempt | undefined> => {
+  const start = async (request: Request): Promise<Attempt | undefined> => {
     const startedAt = Date.now();
-    const left = deadline() - startedAt;
-    if (left < MIN_TIME_MS)
-      throw new Retryable('The invocation ends too soon for another request', { afterMs: 0 });
     gate.enter(startedAt);
     breaker.enter(startedAt);
     const header = credentials.known();
@@ -70,7 +65,7 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
     const started = performance.now();
     let status: number | undefined;
     try {
-      const timeout = AbortSignal.timeout(Math.min(TIMEOUT_MS, left));
+      const timeout = AbortSignal.timeout(Math.min(TIMEOUT_MS, deadline() - startedAt));
       const answer = await fetch(request, { signal: AbortSignal.any([request.signal, timeout]) });
       status = answer.status;
       const exceeded = status === 429 ? exceededLimit(await answer.clone().text()) : undefined;
@@ -82,7 +77,7 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
       const { method, url } = request;
       onRequest({ method, path: new URL(url).pathname, status, durationMs: performance.now() - started });
     }
-  });
+  };
 
   const attempt = async (request: Request): Promise<Attempt> => {
     for (;;) {
@@ -91,6 +86,9 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
       await credentials.current();
       const restMs = gate.backOffMs(Date.now());
       if (restMs > 0) await new Promise((rested) => setTimeout(rested, restMs));
+      if (Date.now() > lastStart())
+        throw new Retryable('The invocation ends too soon for another request', { afterMs: 0 });
+      await pace.turn(lastStart());
       const made = await start(request);
       if (made) return made;
     }

@@ -2,7 +2,8 @@ import * as z from 'zod';
 import { limitsSchema } from './limits.ts';
 import type { Budget } from './standing.ts';
 
-const json = z.string().transform((text, context): unknown => {
+/** A text that holds JSON. */
+export const jsonText = z.string().transform((text, context): unknown => {
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -15,7 +16,7 @@ const json = z.string().transform((text, context): unknown => {
 /** The environment variables of a function that keeps to the quota. */
 export const budgetSettings = {
   /** The contract's limits: {@link limitsSchema} as JSON. */
-  LIMITS: json.pipe(limitsSchema),
+  LIMITS: jsonText.pipe(limitsSchema),
   LIVE_RESERVE: z.coerce.number().min(0).max(1),
 };
 

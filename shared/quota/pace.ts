@@ -1,4 +1,5 @@
 import { LEAST_RATE, type Limits, rateOf } from './limits.ts';
+import type { Timetable } from './timetable.ts';
 
 /** What the pace follows from: the CRM's limits and how fast it answers. */
 export interface PaceInput {
@@ -8,68 +9,59 @@ export interface PaceInput {
   latencyP95Ms: number;
   /** Slack of the window in milliseconds: how much the network may bend two requests towards each other. */
   windowSlackMs: number;
+  /** Requests that may start at one moment; half a window's unless told otherwise. */
+  burst?: number | undefined;
 }
 
-/** How many environments there are, and what each of them may do. */
-export interface Pace {
+/** How many environments there are, and when requests may start, all environments together. */
+export interface Pace extends Timetable {
   /** Lambda environments that run at the same time: reserved concurrency and the event source's maximum. */
   environments: number;
-  /** Request starts that one environment may make in any sliding window. */
-  requestsPerWindow: number;
-  /** Length of the window in milliseconds: a second and the slack. */
-  windowMs: number;
 }
 
 /** Users in one batch of the event source (FIFO queues allow at most 10), see `infra/contact-sync.ts`. */
 export const BATCH_SIZE = 10;
 
-/** Requests that a new user costs: one for the contact and one for its tags. */
-const REQUESTS_PER_USER = 2;
-
 /** An event source's maximum concurrency is at least 2 (AWS Lambda, `ScalingConfig.MaximumConcurrency`). */
 const MIN_ENVIRONMENTS = LEAST_RATE;
 
-/** Part of an invocation that may be spent waiting for its slowest user. */
-const IDLE_TAIL = 0.1;
+/** What a batch takes beside the CRM's answers, in milliseconds: reads, write-backs, and the way from the queue and back. */
+const OVERHEAD_MS = 250;
+/** More environments than are needed on average, so that the next start is always taken by somebody. */
+const HEADROOM = 1.5;
 
 /**
- * How many environments share the CRM's limit, and the share of each.
+ * When requests may start, and how many environments it takes to make use of it.
  *
- * An invocation has `BATCH_SIZE × REQUESTS_PER_USER` requests to make. At a share of s a second they start within
- * `W = requests ÷ s` seconds, and then the environment idles for about one slow answer (the p95). By Little's law a
- * share is kept in flight by s × latency requests, which one batch supplies as long as that idle tail is a small part
- * of W. So s is the largest whole number for which the tail stays under a tenth of the invocation:
+ * All environments take their starts from one timetable (`timetable.ts`), so no more than the rate start in any window, however
+ * many environments there are and however fast the CRM answers. There have to be enough of them that every start finds a taker:
+ * an environment works on `BATCH_SIZE` users side by side, each with one request on its way, and hands in the batch when
+ * the slowest of ten has been answered, which is about the p95. By Little's law that takes
  *
- *     s ≤ IDLE_TAIL × requests ÷ latency
+ *     environments = rate × (p95 + overhead) ÷ BATCH_SIZE
  *
- * The fewest environments with shares that small are the ones that make full batches soonest. Shares are whole
- * numbers for each window, so of N up to twice that many, the one with `N × s` closest to the rate wins, and of equals
- * the smallest. `N × s` is never more than the rate, whatever the latency.
+ * and half as many again. More would only hold a queue of starts further ahead.
  *
- * The rate is what the second and the minute both allow, so the minute is kept by the same arithmetic: sixty windows of
- * `N × s` requests are never more than the minute's limit.
+ * The rate is what the second and the minute both allow, so the minute is kept by the same arithmetic: sixty windows are
+ * never more than the minute's limit.
  *
  * @example paceFor({ limits: PRESETS.team, latencyP95Ms: 400, windowSlackMs: 50 })
- *          // → 5 environments, 5 requests each in any 1,050 ms
+ *          // → 3 environments, 25 requests in any 1,050 ms, 13 at one moment
  * @throws RangeError when the rate is under 2 a second: the event source cannot run fewer than two environments.
  */
-export function paceFor({ limits, latencyP95Ms, windowSlackMs }: PaceInput): Pace {
+export function paceFor({ limits, latencyP95Ms, windowSlackMs, burst }: PaceInput): Pace {
   const rate = rateOf(limits);
   if (rate < MIN_ENVIRONMENTS)
     throw new RangeError(`The limits allow ${rate} requests a second; ${MIN_ENVIRONMENTS} are needed`);
-  const requests = BATCH_SIZE * REQUESTS_PER_USER;
-  const largestShare = Math.max(1, Math.floor((IDLE_TAIL * requests * 1000) / latencyP95Ms));
-  let fewest = MIN_ENVIRONMENTS;
-  while (Math.floor(rate / fewest) > largestShare) fewest++;
-  let environments = fewest;
-  for (let candidate = fewest; candidate <= Math.min(2 * fewest, rate); candidate++) {
-    if (filled(rate, candidate) > filled(rate, environments)) environments = candidate;
-  }
+  const inFlight = (HEADROOM * rate * (latencyP95Ms + OVERHEAD_MS)) / 1000;
   return {
-    environments,
-    requestsPerWindow: Math.floor(rate / environments),
+    environments: Math.max(MIN_ENVIRONMENTS, Math.ceil(inFlight / BATCH_SIZE)),
+    requestsPerWindow: rate,
     windowMs: 1000 + windowSlackMs,
+    burst: Math.min(rate, burst ?? Math.ceil(rate / 2)),
   };
 }
 
-const filled = (rate: number, environments: number): number => Math.floor(rate / environments) * environments;
+/** Requests a second that the pace comes to. */
+export const requestsPerSecond = ({ requestsPerWindow, windowMs }: Timetable): number =>
+  (requestsPerWindow * 1000) / windowMs;

@@ -9,7 +9,9 @@ import * as z from 'zod';
 import { accountSchema } from '../infusionsoft/account.ts';
 import { type Catalog, catalogSchema } from '../infusionsoft/catalog.ts';
 import { type Ledger, ledgerSchema } from '../quota/ledger.ts';
+import type { VersionedStore } from '../quota/versioned.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
+import { versionedItem } from './versioned-item.ts';
 import { whenConditionHolds } from './when-condition-holds.ts';
 
 /** The sync's own table: one item for each thing that environments share. */
@@ -23,10 +25,10 @@ export interface SyncTable {
   /** The id that was stored under a key, of something in the CRM. */
   readId(key: string): Promise<number | undefined>;
   writeId(key: string, crmId: number): Promise<void>;
-  /** The ledger of requests and the version to write over, or undefined where nothing was recorded yet. */
-  readLedger(): Promise<StoredLedger | undefined>;
-  /** Stores the ledger over the version that was read. @returns false when somebody else was quicker. */
-  writeLedger(ledger: Ledger, over: number | undefined): Promise<boolean>;
+  /** The ledger of requests. */
+  ledger: VersionedStore<Ledger>;
+  /** The last starts of requests, in epoch milliseconds, oldest first: what the pace follows from. */
+  starts: VersionedStore<number[]>;
   /**
    * Takes the lease unless somebody else holds it. Times are epoch milliseconds.
    * @returns whether `owner` holds it now.
@@ -45,14 +47,6 @@ const inspectionSchema = z.object({
 });
 export type Inspection = z.infer<typeof inspectionSchema>;
 
-/** A ledger with the version that it was stored as. */
-export interface StoredLedger {
-  ledger: Ledger;
-  version: number;
-}
-
-const LEDGER_KEY = { id: { S: 'quota' } };
-const storedLedgerSchema = z.object({ ledger: ledgerSchema, version: z.int() });
 const idSchema = z.object({ crmId: z.int().positive() });
 const INSPECTION_KEY = { id: { S: 'inspection' } };
 const CATALOG_KEY = { id: { S: 'catalog' } };
@@ -95,27 +89,12 @@ export function syncTable(client: DynamoDBClient, tableName: string): SyncTable 
     async writeId(key, crmId) {
       await client.send(new PutItemCommand({ TableName: tableName, Item: marshall({ id: key, crmId }) }));
     },
-    async readLedger() {
-      const { Item } = await client.send(
-        new GetItemCommand({ TableName: tableName, Key: LEDGER_KEY, ConsistentRead: true }),
-      );
-      return Item && storedLedgerSchema.parse(unmarshallItem(Item));
-    },
-    writeLedger: (ledger, over) =>
-      whenConditionHolds(() =>
-        client.send(
-          new PutItemCommand({
-            TableName: tableName,
-            Item: { ...LEDGER_KEY, ...marshall({ ledger, version: (over ?? 0) + 1 }) },
-            ...(over === undefined
-              ? { ConditionExpression: 'attribute_not_exists(id)' }
-              : {
-                  ConditionExpression: 'version = :over',
-                  ExpressionAttributeValues: marshall({ ':over': over }),
-                }),
-          }),
-        ),
-      ),
+    ledger: versionedItem(client, tableName, { id: 'quota', attribute: 'ledger', schema: ledgerSchema }),
+    starts: versionedItem(client, tableName, {
+      id: 'starts',
+      attribute: 'starts',
+      schema: z.array(z.number()),
+    }),
     acquireLease: (name, owner, { now, until }) =>
       whenConditionHolds(() =>
         client.send(

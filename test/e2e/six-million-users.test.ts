@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PRESETS } from '../../shared/quota/limits.ts';
-import { paceFor } from '../../shared/quota/pace.ts';
+import { paceFor, requestsPerSecond as rateOf } from '../../shared/quota/pace.ts';
 import { type Mapping, tagGroup } from '../../shared/user/define-mapping.ts';
 import { mapping } from '../../shared/user/mapping.ts';
 import { simulate } from '../lambdas/backfill/definition.ts';
@@ -37,7 +37,7 @@ describe.each([
     const clock = { now: NOON };
     const budget = { limits: PRESETS[preset], liveReserve: 0.2 };
     const pace = paceFor({ limits: PRESETS[preset], latencyP95Ms: 400, windowSlackMs: 50 });
-    const requestsPerSecond = (pace.environments * pace.requestsPerWindow * 1000) / pace.windowMs;
+    const requestsPerSecond = rateOf(pace);
     const at = (index: number) => ({ userId: String(index), email: 'a@example.com' });
     const ports = memoryPorts(clock, { count: USERS, at }, { usersPerSecond: requestsPerSecond / 2, budget });
     const { report, historyEvents } = await simulate({}, clock, ports, {

@@ -27,10 +27,10 @@ describe('the pace of the CRM', () => {
 
     expect(ReservedConcurrentExecutions).toBe(pace.environments);
     expect(source['ScalingConfig']).toEqual({ MaximumConcurrency: pace.environments });
-    expect(variables['REQUESTS_PER_WINDOW']).toBe(String(pace.requestsPerWindow));
-    expect(variables['WINDOW_MS']).toBe(String(pace.windowMs));
-    expect(pace.environments * pace.requestsPerWindow).toBeLessThanOrEqual(parsed.limits.second);
-    expect(pace.environments * pace.requestsPerWindow * 60).toBeLessThanOrEqual(parsed.limits.minute);
+    const { environments: _, ...timetable } = pace;
+    expect(JSON.parse(variables['TIMETABLE'] ?? '')).toEqual(timetable);
+    expect(pace.requestsPerWindow).toBeLessThanOrEqual(parsed.limits.second);
+    expect(pace.requestsPerWindow * 60).toBeLessThanOrEqual(parsed.limits.minute);
   });
 });
 
@@ -96,8 +96,7 @@ describe('sync-contact', () => {
     expect(settings).toMatchObject({
       CRM_URL: 'http://127.0.0.1:80',
       DELETION_POLICY: 'untag',
-      REQUESTS_PER_WINDOW: 5,
-      WINDOW_MS: 1050,
+      TIMETABLE: { requestsPerWindow: 25, windowMs: 1050, burst: 13 },
       LIMITS: { second: 25, minute: 1500, day: 125_000, month: 3_750_000 },
       LIVE_RESERVE: 0.2,
     });

@@ -13,7 +13,11 @@ describe('the stack', () => {
       UserTableName: 'UsersTable',
       SyncTableName: 'SyncTable',
       CrmUrl: 'https://api.infusionsoft.com',
-      QuotaSettings: '{"limits":{"second":25,"minute":1500,"day":125000,"month":3750000},"liveReserve":0.2}',
+      QuotaSettings: JSON.stringify({
+        limits: { second: 25, minute: 1500, day: 125_000, month: 3_750_000 },
+        liveReserve: 0.2,
+        timetable: { requestsPerWindow: 25, windowMs: 1050, burst: 13 },
+      }),
       QueueUrl: 'ContactSyncQueue',
       DeadLetterQueueUrl: 'ContactSyncDeadLetterQueue',
       StreamFailureQueueUrl: 'ChangeFeedFailureQueue',

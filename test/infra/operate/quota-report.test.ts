@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { budgetFrom, describeQuota, quotaTable } from '../../../infra/operate/quota-report.ts';
+import { describeQuota, quotaSettingsFrom, quotaTable } from '../../../infra/operate/quota-report.ts';
 import { record } from '../../../shared/quota/ledger.ts';
 import { PRESETS } from '../../../shared/quota/limits.ts';
 
@@ -57,6 +57,7 @@ describe('the quota as a person reads it', () => {
   });
 
   it('knows its settings from the stack', () => {
-    expect(budgetFrom(JSON.stringify(budget))).toEqual(budget);
+    const settings = { ...budget, timetable: { requestsPerWindow: 25, windowMs: 1050, burst: 13 } };
+    expect(quotaSettingsFrom(JSON.stringify(settings))).toEqual(settings);
   });
 });

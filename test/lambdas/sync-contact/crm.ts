@@ -3,13 +3,14 @@ import { catalogSource } from '../../../shared/infusionsoft/catalog-source.ts';
 import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import type { Claim, ClaimStore } from '../../../shared/store/claim-store.ts';
 import type { Departure, DepartureStore } from '../../../shared/store/departure-store.ts';
-import type { Inspection, StoredLedger, SyncTable } from '../../../shared/store/sync-table.ts';
+import type { Inspection, SyncTable } from '../../../shared/store/sync-table.ts';
 import type { UserTable } from '../../../shared/store/user-table.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import { mapping as defaultMapping } from '../../../shared/user/mapping.ts';
 import { readUser } from '../../../shared/user/read-user.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { simulatorClient } from '../../demo/simulator-client.ts';
+import { memoryStore } from '../../shared/quota/memory-store.ts';
 import type { PreloadedContact } from '../../simulator/admin-routes.ts';
 import { DEFAULT_TOKEN, type SimulatorOptions } from '../../simulator/simulator.ts';
 import { startSimulator } from '../../simulator/start-simulator.ts';
@@ -59,9 +60,8 @@ export async function startCrm(options: SimulatorOptions = {}, mapping: Mapping 
 }
 
 /** The sync's table in memory, with the same rules. */
-export function memorySyncTable(): SyncTable {
+function memorySyncTable(): SyncTable {
   let catalog: Awaited<ReturnType<SyncTable['readCatalog']>>;
-  let stored: StoredLedger | undefined;
   let inspection: Inspection | undefined;
   const ids = new Map<string, number>();
   const leases = new Map<string, { owner: string; until: number }>();
@@ -76,12 +76,8 @@ export function memorySyncTable(): SyncTable {
     },
     readId: async (key) => ids.get(key),
     writeId: async (key, crmId) => void ids.set(key, crmId),
-    readLedger: async () => structuredClone(stored),
-    writeLedger: async (ledger, over) => {
-      if (stored?.version !== over) return false;
-      stored = { ledger: structuredClone(ledger), version: (over ?? 0) + 1 };
-      return true;
-    },
+    ledger: memoryStore(),
+    starts: memoryStore(),
     acquireLease: async (name, owner, { now, until }) => {
       const lease = leases.get(name);
       if (lease && lease.until >= now) return false;

@@ -5,8 +5,10 @@ import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import type { Credentials } from '../../../shared/infusionsoft/credentials.ts';
 import { pacedFetch } from '../../../shared/infusionsoft/paced-fetch.ts';
 import { requestGate } from '../../../shared/infusionsoft/request-gate.ts';
+import { sharedPace } from '../../../shared/quota/shared-pace.ts';
 import { Retryable } from '../../../shared/sync/errors.ts';
 import { properties, templateWith } from '../../infra/template-with.ts';
+import { memoryStore } from '../../shared/quota/memory-store.ts';
 
 const HOUR = 3_600_000;
 const NOON = Date.parse('2026-06-15T12:00:00Z');
@@ -32,12 +34,12 @@ const credentials: Credentials = {
   known: () => ['x-keap-api-key', 'k'],
   renew: async () => undefined,
 };
+const starts = memoryStore<number[]>();
 const environment = () =>
   infusionsoftClient({
     url: 'http://crm.local',
     fetch: pacedFetch({
-      requestsPerWindow: 5,
-      windowMs: 1050,
+      pace: sharedPace({ timetable: { requestsPerWindow: 25, windowMs: 1050, burst: 13 }, store: starts }),
       credentials,
       gate: requestGate(25),
       breaker: circuitBreaker(),

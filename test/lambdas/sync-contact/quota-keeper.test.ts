@@ -2,16 +2,17 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { describe, expect, it } from 'vitest';
 import { quotaKeeper } from '../../../lambdas/sync-contact/quota-keeper.ts';
 import { requestGate } from '../../../shared/infusionsoft/request-gate.ts';
+import type { Ledger } from '../../../shared/quota/ledger.ts';
 import { PRESETS } from '../../../shared/quota/limits.ts';
-import type { LedgerStore } from '../../../shared/quota/update-ledger.ts';
-import { memorySyncTable } from './crm.ts';
+import type { VersionedStore } from '../../../shared/quota/versioned.ts';
+import { memoryStore } from '../../shared/quota/memory-store.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
 const MIDNIGHT = Date.parse('2026-06-16T00:00:00Z');
 const budget = { limits: { ...PRESETS.team, day: 1000 }, liveReserve: 0.2 };
 const spent = new Headers({ 'x-keap-product-quota-expiry-time': String(MIDNIGHT) });
 
-function environment(store: LedgerStore, clock: { now: number }) {
+function environment(store: VersionedStore<Ledger>, clock: { now: number }) {
   const gate = requestGate(25, () => 0);
   const logger = new Logger({ logLevel: 'SILENT' });
   const keeper = quotaKeeper({ store, gate, budget, logger, now: () => clock.now });
@@ -24,7 +25,7 @@ function environment(store: LedgerStore, clock: { now: number }) {
 describe('environments that share a ledger', () => {
   it('know of each other’s requests, and stop the backfill before the live changes', async () => {
     const clock = { now: NOON };
-    const table = memorySyncTable();
+    const table = memoryStore<Ledger>();
     const [one, two] = [environment(table, clock), environment(table, clock)];
     expect(await one.keeper.open()).toEqual({ pause: undefined, backfillPausedUntil: undefined });
     one.make(500);
@@ -40,7 +41,7 @@ describe('environments that share a ledger', () => {
 
   it('stop when one of them is refused, and all go on by themselves after the reset', async () => {
     const clock = { now: NOON };
-    const table = memorySyncTable();
+    const table = memoryStore<Ledger>();
     const [one, two] = [environment(table, clock), environment(table, clock)];
     await one.keeper.open();
     one.make(1);
@@ -55,26 +56,26 @@ describe('environments that share a ledger', () => {
   });
 
   it('write nothing for a batch without a request, and once for any other', async () => {
-    const table = memorySyncTable();
+    const table = memoryStore<Ledger>();
     const { keeper, make } = environment(table, { now: NOON });
     await keeper.open();
     await keeper.close();
-    expect(await table.readLedger()).toBeUndefined();
+    expect(await table.read()).toBeUndefined();
     make(3);
     await keeper.close();
-    expect(await table.readLedger()).toMatchObject({ version: 1, ledger: { day: { used: 3 } } });
+    expect(await table.read()).toMatchObject({ version: 1, value: { day: { used: 3 } } });
   });
 });
 
 it('a ledger that cannot be reached holds up nobody, and its requests are recorded later', async () => {
-  const table = memorySyncTable();
+  const table = memoryStore<Ledger>();
   let broken = true;
-  const store: LedgerStore = {
-    readLedger: async () => {
+  const store: VersionedStore<Ledger> = {
+    read: async () => {
       if (broken) throw new Error('throttled');
-      return table.readLedger();
+      return table.read();
     },
-    writeLedger: table.writeLedger,
+    write: table.write,
   };
   const { keeper, make } = environment(store, { now: NOON });
   expect(await keeper.open()).toEqual({ pause: undefined, backfillPausedUntil: undefined });
@@ -84,5 +85,5 @@ it('a ledger that cannot be reached holds up nobody, and its requests are record
   await keeper.open();
   make(2);
   await keeper.close();
-  expect((await table.readLedger())?.ledger.day.used).toBe(6);
+  expect((await table.read())?.value.day.used).toBe(6);
 });

@@ -1,24 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PRESETS } from '../../../shared/quota/limits.ts';
-import { paceFor } from '../../../shared/quota/pace.ts';
+import { paceFor, requestsPerSecond } from '../../../shared/quota/pace.ts';
+
+const SLACK = { windowSlackMs: 50 };
 
 describe('the pace', () => {
   it.each([
-    { second: 25, minute: 1500, latencyP95Ms: 400, environments: 5, requestsPerWindow: 5 },
-    { second: 25, minute: 1500, latencyP95Ms: 600, environments: 8, requestsPerWindow: 3 },
-    { second: 25, minute: 1500, latencyP95Ms: 800, environments: 12, requestsPerWindow: 2 },
-    { second: 25, minute: 1500, latencyP95Ms: 1350, environments: 25, requestsPerWindow: 1 },
-    { second: 10, minute: 600, latencyP95Ms: 400, environments: 2, requestsPerWindow: 5 },
-    { second: 10, minute: 240, latencyP95Ms: 400, environments: 2, requestsPerWindow: 2 },
+    { latencyP95Ms: 100, environments: 2 },
+    { latencyP95Ms: 400, environments: 3 },
+    { latencyP95Ms: 1350, environments: 6 },
+    { latencyP95Ms: 4000, environments: 16 },
   ])(
-    'for $second a second and $minute a minute at $latencyP95Ms ms has $environments environments',
-    (row) => {
-      const { second, minute, latencyP95Ms, ...expected } = row;
-      expect(paceFor({ limits: { second, minute }, latencyP95Ms, windowSlackMs: 50 })).toEqual({
-        ...expected,
-        windowMs: 1050,
-      });
+    'needs $environments environments when the CRM answers in $latencyP95Ms ms',
+    ({ latencyP95Ms, environments }) => {
+      expect(paceFor({ limits: PRESETS.team, latencyP95Ms, ...SLACK }).environments).toBe(environments);
     },
   );
 
@@ -26,9 +22,10 @@ describe('the pace', () => {
     ['team', 25],
     ['oauth', 25],
     ['service-account-key', 4],
-  ] as const)('of the preset %s is %d requests a second', (preset, rate) => {
-    const pace = paceFor({ limits: PRESETS[preset], latencyP95Ms: 400, windowSlackMs: 50 });
-    expect(pace.environments * pace.requestsPerWindow).toBe(rate);
+  ] as const)('of the preset %s is %d requests in a window', (preset, requestsPerWindow) => {
+    const pace = paceFor({ limits: PRESETS[preset], latencyP95Ms: 400, ...SLACK });
+    expect(pace).toMatchObject({ requestsPerWindow, windowMs: 1050 });
+    expect(requestsPerSecond(pace)).toBeCloseTo(requestsPerWindow / 1.05);
   });
 
   it('keeps the minute as it keeps the second, whatever the limits', () => {
@@ -39,36 +36,39 @@ describe('the pace', () => {
         fc.integer({ min: 0, max: 1000 }),
         (second, minute, windowSlackMs) => {
           const pace = paceFor({ limits: { second, minute }, latencyP95Ms: 400, windowSlackMs });
-          const perWindow = pace.environments * pace.requestsPerWindow;
-          expect(perWindow).toBeLessThanOrEqual(second);
-          expect(perWindow * Math.ceil(60_000 / pace.windowMs)).toBeLessThanOrEqual(minute);
+          expect(pace.requestsPerWindow).toBeLessThanOrEqual(second);
+          expect(pace.requestsPerWindow * Math.ceil(60_000 / pace.windowMs)).toBeLessThanOrEqual(minute);
         },
       ),
     );
   });
 
-  it('never lets more requests start than the rate, and leaves little of it unused', () => {
+  it('has enough environments for every start, by Little’s law, and two at least', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 2, max: 2000 }),
         fc.integer({ min: 1, max: 30_000 }),
-        (rate, latencyP95Ms) => {
-          const pace = paceFor({
-            limits: { second: rate, minute: rate * 60 },
+        (second, latencyP95Ms) => {
+          const { environments } = paceFor({
+            limits: { second, minute: second * 60 },
             latencyP95Ms,
-            windowSlackMs: 0,
+            ...SLACK,
           });
-          const total = pace.environments * pace.requestsPerWindow;
-          expect(total).toBeLessThanOrEqual(rate);
-          expect(total).toBeGreaterThanOrEqual(rate * 0.6);
-          expect(pace.environments).toBeGreaterThanOrEqual(2);
+          expect(environments * 10).toBeGreaterThanOrEqual((second * latencyP95Ms) / 1000);
+          expect(environments).toBeGreaterThanOrEqual(2);
         },
       ),
     );
   });
 
+  it('lets half of a second’s requests start together, or as many as it is told, and never more than all', () => {
+    const burst = (setting: number | undefined) =>
+      paceFor({ limits: PRESETS.team, latencyP95Ms: 400, ...SLACK, burst: setting }).burst;
+    expect([burst(undefined), burst(1), burst(100)]).toEqual([13, 1, 25]);
+  });
+
   it('refuses a rate under which an event source cannot run', () => {
     const limits = { second: 10, minute: 60 };
-    expect(() => paceFor({ limits, latencyP95Ms: 400, windowSlackMs: 50 })).toThrow(/2 are needed/);
+    expect(() => paceFor({ limits, latencyP95Ms: 400, ...SLACK })).toThrow(/2 are needed/);
   });
 });

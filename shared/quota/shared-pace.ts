@@ -1,0 +1,97 @@
+import { Retryable } from '../sync/errors.ts';
+import { nextStarts, type Timetable } from './timetable.ts';
+import { updateVersioned, type Versioned, type VersionedStore } from './versioned.ts';
+
+/** Lets requests start when it is their turn. */
+export interface Pace {
+  /**
+   * Waits for the turn of one request.
+   *
+   * @param deadline a turn after this moment is none, in epoch milliseconds.
+   * @throws Retryable when there is no turn before the deadline, or the turns cannot be told.
+   */
+  turn(deadline: number): Promise<void>;
+}
+
+export interface SharedPaceOptions {
+  timetable: Timetable;
+  /** The last starts, of all environments together, in epoch milliseconds, oldest first. */
+  store: VersionedStore<number[]>;
+  /** Epoch milliseconds. Environments need the same time: what their clocks differ by is taken from the window's slack. */
+  now?: () => number;
+}
+
+/** Starts that are further ahead than an invocation can last were taken by a clock that was wrong, in milliseconds. */
+const MAX_AHEAD_MS = 150_000;
+/** A start that is missed by more than this part of the window's slack is given up, since the rest is the network's. */
+const LATE_PART = 0.5;
+/** What a timer may be late by in any case, in milliseconds. */
+const LEAST_LATE_MS = 5;
+const SECOND_MS = 1000;
+
+interface Asking {
+  resolve: (start: number) => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * The pace that all environments keep together: each request takes the next start of one timetable. What asks while others are being
+ * taken is taken with the next write, so a batch costs a few writes of one item.
+ */
+export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptions): Pace {
+  const { requestsPerWindow, windowMs } = timetable;
+  const lateMs = Math.max(LEAST_LATE_MS, (windowMs - SECOND_MS) * LATE_PART);
+  let known: Versioned<number[]> | undefined;
+  let asking: Asking[] = [];
+  let isTaking = false;
+
+  const take = async (count: number): Promise<number[]> => {
+    const change = (stored: readonly number[] = []): number[] => {
+      const past = stored.filter((start) => start < now() + MAX_AHEAD_MS).slice(-requestsPerWindow);
+      return [...past, ...nextStarts(timetable, past, count, now())];
+    };
+    known = await updateVersioned(store, change, known);
+    return known.value.slice(-count);
+  };
+
+  const takeAll = async (): Promise<void> => {
+    if (isTaking) return;
+    isTaking = true;
+    while (asking.length > 0) {
+      const together = asking;
+      asking = [];
+      try {
+        const starts = await take(together.length);
+        for (const [index, { resolve }] of together.entries()) resolve(starts[index] ?? 0);
+      } catch (error) {
+        known = undefined;
+        const failure = new Retryable('The pace cannot be kept: its starts cannot be stored', {
+          cause: error,
+        });
+        for (const { reject } of together) reject(failure);
+      }
+    }
+    isTaking = false;
+  };
+
+  const nextStart = (): Promise<number> =>
+    new Promise((resolve, reject) => {
+      asking.push({ resolve, reject });
+      void takeAll();
+    });
+
+  return {
+    async turn(deadline) {
+      for (;;) {
+        const start = await nextStart();
+        if (start > deadline)
+          throw new Retryable('The invocation ends before it is the turn of another request', { afterMs: 0 });
+        if (start > now()) await wait(start - now());
+        if (now() - start <= lateMs) return;
+      }
+    },
+  };
+}
+
+/** By the timer that a test can turn. */
+const wait = (ms: number): Promise<void> => new Promise((due) => setTimeout(due, ms));

@@ -1,0 +1,45 @@
+/** A value and the version that it was stored as. */
+export interface Versioned<Value> {
+  value: Value;
+  version: number;
+}
+
+/** Something of which there is one, that several write: each write is over the version that was read. */
+export interface VersionedStore<Value> {
+  /** The value and the version to write over, or undefined where nothing was stored yet. */
+  read(): Promise<Versioned<Value> | undefined>;
+  /** Stores a value over the version that was read. @returns false when somebody else was quicker. */
+  write(value: Value, over: number | undefined): Promise<boolean>;
+}
+
+/** Tries before a change is given up: environments that write at the same moment come apart by chance. */
+const TRIES = 12;
+const MAX_REST_MS = 100;
+
+/** Somebody else was quicker every time. */
+export class BusyError extends Error {
+  override name = 'BusyError';
+}
+
+/**
+ * Changes a value by one conditional write; another, after a new read, for each time that somebody else was quicker.
+ *
+ * @param known what was read or written last: saves the first read.
+ * @returns the value as stored.
+ * @throws BusyError after twelve tries.
+ */
+export async function updateVersioned<Value>(
+  store: VersionedStore<Value>,
+  change: (value: Value | undefined) => Value,
+  known?: Versioned<Value>,
+): Promise<Versioned<Value>> {
+  let stored = known ?? (await store.read());
+  for (let tried = 0; tried < TRIES; tried++) {
+    const value = change(stored?.value);
+    if (await store.write(value, stored?.version)) return { value, version: (stored?.version ?? 0) + 1 };
+    // At first at once: two that have met come apart by the time that the read takes.
+    if (tried > 0) await new Promise((rested) => setTimeout(rested, Math.random() * MAX_REST_MS));
+    stored = await store.read();
+  }
+  throw new BusyError('It could not be stored: others were quicker every time');
+}

@@ -1,0 +1,44 @@
+import { type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { marshall } from '@aws-sdk/util-dynamodb';
+import * as z from 'zod';
+import type { VersionedStore } from '../quota/versioned.ts';
+import { unmarshallItem } from './unmarshall-item.ts';
+import { whenConditionHolds } from './when-condition-holds.ts';
+
+const versionSchema = z.object({ version: z.int() });
+
+/**
+ * A versioned value as an item of the sync's table.
+ *
+ * @param attribute of the item that holds the value.
+ */
+export function versionedItem<Value>(
+  client: DynamoDBClient,
+  TableName: string,
+  { id, attribute, schema }: { id: string; attribute: string; schema: z.ZodType<Value> },
+): VersionedStore<Value> {
+  const key = { id: { S: id } };
+  return {
+    async read() {
+      const { Item } = await client.send(new GetItemCommand({ TableName, Key: key, ConsistentRead: true }));
+      if (!Item) return undefined;
+      const item = unmarshallItem(Item);
+      return { value: schema.parse(item[attribute]), version: versionSchema.parse(item).version };
+    },
+    write: (value, over) =>
+      whenConditionHolds(() =>
+        client.send(
+          new PutItemCommand({
+            TableName,
+            Item: { ...key, ...marshall({ [attribute]: value, version: (over ?? 0) + 1 }) },
+            ...(over === undefined
+              ? { ConditionExpression: 'attribute_not_exists(id)' }
+              : {
+                  ConditionExpression: 'version = :over',
+                  ExpressionAttributeValues: marshall({ ':over': over }),
+                }),
+          }),
+        ),
+      ),
+  };
+}

@@ -1,0 +1,28 @@
+import { describe, expect, it, vi } from 'vitest';
+import { BusyError, updateVersioned } from '../../../shared/quota/versioned.ts';
+import { memoryStore } from './memory-store.ts';
+
+const addOne = (count = 0) => count + 1;
+
+describe('a versioned value', () => {
+  it('takes one write over what was read or written before', async () => {
+    const store = memoryStore<number>();
+    const known = await updateVersioned(store, addOne);
+    const read = vi.spyOn(store, 'read');
+    const write = vi.spyOn(store, 'write');
+    expect(await updateVersioned(store, addOne, known)).toEqual({ value: 2, version: 2 });
+    expect(read).not.toHaveBeenCalled();
+    expect(write).toHaveBeenCalledTimes(1);
+  });
+
+  it('loses no change of environments that write at the same moment', async () => {
+    const store = memoryStore<number>();
+    await Promise.all(Array.from({ length: 5 }, () => updateVersioned(store, addOne)));
+    expect((await store.read())?.value).toBe(5);
+  });
+
+  it('gives up when it never comes to write', async () => {
+    const store = { read: async () => ({ value: 1, version: 1 }), write: async () => false };
+    await expect(updateVersioned(store, addOne)).rejects.toThrow(BusyError);
+  });
+});
