@@ -161,6 +161,7 @@ function feederEnvironment({ config, userTable, syncTable, queue }: BackfillProp
     SYNC_TABLE: syncTable.tableName,
     SYNC_QUEUE_URL: queue.queueUrl,
     REQUESTS_PER_SECOND: String(requestsPerSecond(paceFor(config.crm))),
+    TAG_BATCH: String(config.crm.tagBatch),
     ...budgetVariables(config),
   };
 }

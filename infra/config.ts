@@ -75,6 +75,8 @@ const configSchema = group({
      * (refusals although the second is kept): then a little more slack keeps as much apart. See `docs/performance.md`.
      */
     burst: z.int().min(1).max(1000).optional(),
+    /** Contacts that one request can tag at most (the vendor's PHP SDK enforces 100). One that is refused is tried in halves. */
+    tagBatch: z.int().min(1).max(1000).default(100),
     /** Name of the secret to create for the CRM's credentials. */
     secretName: text(
       /^[A-Za-z0-9/_+=.@-]{1,512}$/,

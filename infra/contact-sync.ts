@@ -56,18 +56,28 @@ export class ContactSync extends Construct {
         CRM_SECRET_ID: secret.secretArn,
         TIMETABLE: JSON.stringify(timetable),
         ...budgetVariables(config),
+        TAG_BATCH: String(config.crm.tagBatch),
         DELETION_POLICY: config.deletionPolicy,
         FORGET_POLICY: config.forgetPolicy,
       },
       config,
     });
-    this.syncContact.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], userTable.tableArn);
+    this.syncContact.allow(
+      ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:UpdateItem'],
+      userTable.tableArn,
+    );
     this.syncContact.allow(
       ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'],
       syncTable.tableArn,
     );
     this.syncContact.allow(
-      ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ChangeMessageVisibility'],
+      [
+        'sqs:ReceiveMessage',
+        'sqs:DeleteMessage',
+        'sqs:GetQueueAttributes',
+        'sqs:ChangeMessageVisibility',
+        'sqs:SendMessage',
+      ],
       this.queue.queueArn,
     );
     this.syncContact.allow(['sqs:SendMessage'], this.deadLetterQueue.queueArn);

@@ -7,7 +7,7 @@ import { CommandError } from './command-error.ts';
 const STARTS = 5;
 /** Values that every setting of a function takes. */
 const URL_VALUE = 'https://example.com/';
-const NUMBERS = /^(LIVE_RESERVE|REQUESTS_PER_SECOND)$/;
+const NUMBERS = /^(LIVE_RESERVE|REQUESTS_PER_SECOND|TAG_BATCH)$/;
 
 /**
  * How long a new process takes to load a function's code, in milliseconds: the median of five. The AWS SDK is loaded from this project,

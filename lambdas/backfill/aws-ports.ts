@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   DeleteItemCommand,
   DescribeTableCommand,
@@ -11,15 +12,16 @@ import {
   type SFNClient,
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
-import { GetQueueAttributesCommand, SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import * as z from 'zod';
+import { type Entry, sendAll } from '../../shared/queue/send-batch.ts';
 import { scanUsers } from '../../shared/store/scan-users.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { unmarshallItem } from '../../shared/store/unmarshall-item.ts';
 import { whenConditionHolds } from '../../shared/store/when-condition-holds.ts';
 import { messageGroupOf } from '../../shared/sync/message-group.ts';
-import type { BackfillPorts } from './ports.ts';
+import type { BackfillPorts, FedMessage } from './ports.ts';
 
 export interface AwsPortsOptions {
   dynamodb: DynamoDBClient;
@@ -33,8 +35,6 @@ export interface AwsPortsOptions {
 
 /** Items of one page of the scan: small, so that a feed stops close to where the queue is full. */
 const SCAN_PAGE = 500;
-/** Most entries of one SendMessageBatch (Amazon SQS quotas). */
-const ENTRIES = 10;
 const OWNER_KEY = { id: { S: 'backfill' } };
 
 const ownerSchema = z.object({ runId: z.string(), executionArn: z.string() });
@@ -43,21 +43,6 @@ const ownerSchema = z.object({ runId: z.string(), executionArn: z.string() });
 export function awsPorts(options: AwsPortsOptions): BackfillPorts {
   const { dynamodb, sqs, sfn, queueUrl } = options;
   const table = syncTable(dynamodb, options.syncTable);
-  const sendBatch = async (messages: Parameters<BackfillPorts['send']>[0], runId: string): Promise<void> => {
-    const { Failed = [] } = await sqs.send(
-      new SendMessageBatchCommand({
-        QueueUrl: queueUrl,
-        Entries: messages.map((message, index) => ({
-          Id: String(index),
-          MessageBody: JSON.stringify(message),
-          MessageGroupId: messageGroupOf(message.userId),
-          MessageDeduplicationId: messageGroupOf(`${runId.slice(-80)}:${message.userId}`),
-        })),
-      }),
-    );
-    if (Failed.length > 0) throw new Error(`SQS did not take ${Failed.length} messages (${Failed[0]?.Code})`);
-  };
-
   return {
     usersAfter: (cursor) => scanUsers(dynamodb, options.userTable, cursor, SCAN_PAGE),
     async countUsers() {
@@ -74,12 +59,12 @@ export function awsPorts(options: AwsPortsOptions): BackfillPorts {
       );
       return Object.values(Attributes).reduce((sum, count) => sum + Number(count), 0);
     },
-    async send(messages, runId) {
-      const batches = Array.from({ length: Math.ceil(messages.length / ENTRIES) }, (_, index) =>
-        messages.slice(index * ENTRIES, (index + 1) * ENTRIES),
-      );
-      await Promise.all(batches.map((batch) => sendBatch(batch, runId)));
-    },
+    send: (messages, runId) =>
+      sendAll(
+        sqs,
+        queueUrl,
+        messages.map((message) => entryOf(message, runId)),
+      ),
     ledger: async () => (await table.ledger.read())?.value,
     async owner() {
       const { Item } = await dynamodb.send(
@@ -137,4 +122,15 @@ export function awsPorts(options: AwsPortsOptions): BackfillPorts {
     },
     now: Date.now,
   };
+}
+
+/** A page that is fed again sends the same messages, which SQS takes once. Messages about many users are in no order. */
+function entryOf(message: FedMessage, runId: string): Entry {
+  const run = runId.slice(-40);
+  if (message.kind === 'user') {
+    const { userId } = message;
+    return { message, groupId: messageGroupOf(userId), deduplicationId: messageGroupOf(`${run}:${userId}`) };
+  }
+  const id = `tags:${run}:${createHash('sha256').update(message.userIds.join()).digest('hex')}`;
+  return { message, groupId: id, deduplicationId: id };
 }

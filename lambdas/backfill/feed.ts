@@ -1,11 +1,10 @@
 import { type Catalog, hashOf } from '../../shared/infusionsoft/catalog.ts';
 import { type Ledger, ledgerAt } from '../../shared/quota/ledger.ts';
 import { type Budget, backfillPausedUntil, leftOf, pauseOf } from '../../shared/quota/standing.ts';
-import type { UserMessage } from '../../shared/sync/message.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
 import { needsOf } from '../../shared/user/needs.ts';
-import type { User } from '../../shared/user/user.ts';
 import { needOf } from './need.ts';
+import { hasRoom, isAllSent, isShort, type Page, sendTags, take } from './page.ts';
 import type { BackfillPorts } from './ports.ts';
 import type { Run } from './run.ts';
 
@@ -14,6 +13,8 @@ export interface FeedOptions {
   budget: Budget;
   /** Requests a second that the consumer makes at most, all environments together. */
   requestsPerSecond: number;
+  /** Contacts that a request can tag at most. */
+  tagBatch: number;
   /** How long one call may scan, in milliseconds. */
   scanMs: number;
 }
@@ -23,8 +24,8 @@ export interface FeedOptions {
  * made, so that the consumer never waits for the feeder.
  */
 const LOW_WATER = 0.4;
-/** A user costs about this many requests, until the run knows better. */
-const REQUESTS_PER_USER = 2;
+/** A user, and a message, costs about this many requests, until the run knows better. */
+const REQUESTS_AT_FIRST = 1.1;
 /** Longest single wait for the queue, in seconds: it may drain faster than was thought. */
 const MAX_DRAIN_SECONDS = 300;
 /** Longest single wait for the quota, in seconds: a pause may be lifted by hand, and the contract raised. */
@@ -47,7 +48,7 @@ export async function feed(run: Run, ports: BackfillPorts, options: FeedOptions)
   const backlog = input.dryRun ? 0 : await ports.backlog();
   const left = Math.min(
     // What is in the queue will be spent before anything that is sent now.
-    requestsLeft(ledger, options.budget) - backlog * requestsPerUser(run),
+    requestsLeft(ledger, options.budget) - backlog * requestsPer(run, 'messages'),
     input.requestBudget === null ? Number.POSITIVE_INFINITY : input.requestBudget - run.plannedRequests,
   );
   const pausedUntil = input.dryRun ? undefined : quotaPausedUntil(ledger, options.budget, startedAt);
@@ -57,10 +58,16 @@ export async function feed(run: Run, ports: BackfillPorts, options: FeedOptions)
       backlog,
       requestsToday: ledger.day.used,
       findings: structuredClone(run.findings),
+      toTag: structuredClone(run.toTag),
       pages: run.pages + 1,
     },
     messages: [],
-    room: input.dryRun ? Number.POSITIVE_INFINITY : pausedUntil ? 0 : Math.max(0, input.maxBacklog - backlog),
+    room: input.dryRun
+      ? Number.POSITIVE_INFINITY
+      : pausedUntil
+        ? 0
+        : Math.max(0, input.maxBacklog - backlog * requestsPer(run, 'messages')),
+    tagBatch: options.tagBatch,
     pausedUntil,
     requestsLeft: input.dryRun ? Number.POSITIVE_INFINITY : left,
     usersLeft: input.limit === null ? Number.POSITIVE_INFINITY : input.limit - run.enqueued,
@@ -78,6 +85,7 @@ export async function feed(run: Run, ports: BackfillPorts, options: FeedOptions)
     }
     page.run.scanFinished = finished && taken === users.length;
   }
+  if (isAllSent(page) || isShort(page)) sendTags(page, startedAt);
   if (!input.dryRun && page.messages.length > 0) {
     await ports.send(page.messages, run.runId);
     page.run.backlog += page.messages.length;
@@ -94,52 +102,6 @@ export async function catalogFor(
   return catalog?.needs === hashOf(needsOf(mapping)) ? catalog : undefined;
 }
 
-interface Page {
-  run: Run;
-  messages: UserMessage[];
-  pausedUntil: number | undefined;
-  room: number;
-  requestsLeft: number;
-  usersLeft: number;
-}
-
-const hasRoom = ({ room, requestsLeft: requests, usersLeft }: Page): boolean =>
-  room > 0 && requests > 0 && usersLeft > 0;
-
-function take(page: Page, user: User, need: ReturnType<typeof needOf>, now: number): void {
-  const { run } = page;
-  run.cursor = user.userId;
-  run.scanned++;
-  if (need.kind === 'none') {
-    run.skipped++;
-    return;
-  }
-  if (need.kind === 'rejected') {
-    run.failed++;
-    run.findings.rejected[need.reason] = (run.findings.rejected[need.reason] ?? 0) + 1;
-    return;
-  }
-  run.findings.created += Number(need.creates);
-  run.findings.updated += Number(need.updates);
-  run.findings.tagged += Number(need.tags);
-  run.plannedRequests += need.requests;
-  page.requestsLeft -= need.requests;
-  page.usersLeft--;
-  run.enqueued++;
-  page.room--;
-  page.messages.push({
-    version: 1,
-    kind: 'user',
-    userId: user.userId,
-    cause: 'backfill',
-    correlationId: run.runId,
-    changedAt: new Date(now).toISOString(),
-    fields: [],
-    tagsAdded: [],
-    tagsRemoved: [],
-  });
-}
-
 /** Requests of the day and the month that are left to backfills. */
 const requestsLeft = (ledger: Ledger, budget: Budget): number =>
   Math.min(...leftOf(ledger, budget).map(({ leftForBackfill }) => leftForBackfill));
@@ -151,22 +113,22 @@ function quotaPausedUntil(ledger: Ledger, budget: Budget, now: number): number |
   return known.length > 0 ? Math.max(...known) : undefined;
 }
 
-const requestsPerUser = (run: Run): number =>
-  run.enqueued > 0 ? run.plannedRequests / run.enqueued : REQUESTS_PER_USER;
+/** Requests that a user or a message has cost on average. */
+const requestsPer = (run: Run, what: 'enqueued' | 'messages'): number =>
+  run[what] > 0 ? run.plannedRequests / run[what] : REQUESTS_AT_FIRST;
 
 function decide(page: Page, now: number, options: FeedOptions): Run {
   const { run, pausedUntil } = page;
-  const { maxBacklog, dryRun, requestBudget } = run.input;
-  const usersPerSecond = options.requestsPerSecond / Math.max(requestsPerUser(run), 1);
-  const budgetSpent = requestBudget !== null && run.plannedRequests >= requestBudget;
-  const allSent = run.scanFinished || page.usersLeft <= 0 || budgetSpent;
+  const { maxBacklog, dryRun } = run.input;
+  const allSent = isAllSent(page);
   const progress = {
     ...run,
     shareDone: Number((allSent ? 1 : Math.min(1, run.scanned / Math.max(run.users, 1))).toFixed(4)),
-    estimatedEnd: new Date(estimatedEnd(run, now, usersPerSecond, allSent)).toISOString(),
+    estimatedEnd: new Date(estimatedEnd(run, now, options.requestsPerSecond, allSent)).toISOString(),
   };
+  const waiting = run.backlog * requestsPer(run, 'messages');
   const drain = (target: number) =>
-    Math.min(MAX_DRAIN_SECONDS, Math.max(1, Math.ceil((run.backlog - target) / usersPerSecond)));
+    Math.min(MAX_DRAIN_SECONDS, Math.max(1, Math.ceil((waiting - target) / options.requestsPerSecond)));
 
   if (allSent && (dryRun || run.backlog === 0)) return { ...progress, next: 'report', waitSeconds: 0 };
   if (run.pages >= MAX_PAGES) return { ...progress, next: 'continue', waitSeconds: 0 };
@@ -180,8 +142,9 @@ function decide(page: Page, now: number, options: FeedOptions): Run {
 }
 
 /** From the users still to look at, as many of whom need something as so far, and the queue. */
-function estimatedEnd(run: Run, now: number, usersPerSecond: number, allSent: boolean): number {
+function estimatedEnd(run: Run, now: number, requestsPerSecond: number, allSent: boolean): number {
   const needing = run.scanned > 0 ? run.enqueued / run.scanned : 1;
   const toSend = allSent ? 0 : Math.max(0, run.users - run.scanned) * needing;
-  return now + ((toSend + run.backlog) / usersPerSecond) * 1000;
+  const requests = toSend * requestsPer(run, 'enqueued') + run.backlog * requestsPer(run, 'messages');
+  return now + (requests / requestsPerSecond) * 1000;
 }

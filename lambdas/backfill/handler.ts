@@ -19,6 +19,7 @@ const settings = z
     SYNC_TABLE: z.string().min(1),
     SYNC_QUEUE_URL: z.url(),
     REQUESTS_PER_SECOND: z.coerce.number().positive(),
+    TAG_BATCH: z.coerce.number().int().positive(),
     ...budgetSettings,
   })
   .parse(process.env);
@@ -52,6 +53,7 @@ export const handler = middy<Task, Run | Report>()
         mapping,
         budget: budgetOf(settings),
         requestsPerSecond: settings.REQUESTS_PER_SECOND,
+        tagBatch: settings.TAG_BATCH,
         scanMs: SCAN_MS,
       },
     };

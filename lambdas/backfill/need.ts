@@ -2,15 +2,23 @@ import { type Catalog, managedTagIds, tagId } from '../../shared/infusionsoft/ca
 import { fitToAccount, usableFields } from '../../shared/infusionsoft/fit-to-account.ts';
 import { desiredState, isSyncable } from '../../shared/sync/desired-state.ts';
 import { planFields, planTags } from '../../shared/sync/plan.ts';
+import { requestsAlone, type TagChange } from '../../shared/sync/tags-together.ts';
 import { type Mapping, managedFields } from '../../shared/user/define-mapping.ts';
 import type { User } from '../../shared/user/user.ts';
 import type { BackfillInput } from './input.ts';
 
-/** What a user needs: nothing, more than the CRM takes, or so many requests. */
-export type Need =
-  | { kind: 'none' }
-  | { kind: 'rejected'; reason: string }
-  | { kind: 'requests'; creates: boolean; updates: boolean; tags: boolean; requests: number };
+/** What a user needs: nothing, more than the CRM takes, or something to be done. */
+export type Need = { kind: 'none' } | { kind: 'rejected'; reason: string } | ({ kind: 'work' } & Work);
+
+/** What is to be done for a user. */
+interface Work {
+  creates: boolean;
+  updates: boolean;
+  /** Requests for the contact, and for its tags where they are not changed together with others'. */
+  requests: number;
+  /** What changes of its tags, by id or, before ids are known, by name. Undefined where the message about the user does it. */
+  tags: TagChange<number | string> | undefined;
+}
 
 const NONE: Need = { kind: 'none' };
 
@@ -25,14 +33,16 @@ export interface NeedContext {
 }
 
 /**
- * Whether a mode concerns a user, and the requests that the consumer will make for it: the same plan that it makes itself,
- * so users who are right already cost neither a message nor a request.
+ * Whether a mode concerns a user, and what the consumer will do for it: the same plan that it makes itself, so users who are
+ * right already cost neither a message nor a request. Tags alone are left to be changed together with others'; so are those of a new
+ * contact, once it is there.
  */
 export function needOf(user: User, { mapping, mode, catalog, now }: NeedContext): Need {
-  const { contactId, tagIds = [], fingerprint = {} } = user.crm ?? {};
+  const { contactId, tagIds, perhapsTagIds, fingerprint = {} } = user.crm ?? {};
   const concerned = {
-    contacts: !contactId,
-    tags: contactId !== undefined && tagIds.length === 0,
+    // An earlier run may have ended between a contact and its tags.
+    contacts: !contactId || tagIds === undefined,
+    tags: contactId !== undefined && !tagIds?.length,
     refresh: mapping.isActive(user, now),
   }[mode];
   if (!concerned) return NONE;
@@ -40,21 +50,21 @@ export function needOf(user: User, { mapping, mode, catalog, now }: NeedContext)
   const desired = catalog ? fitToAccount(wanted, catalog, mapping) : wanted;
   if (!isSyncable(desired)) return { kind: 'rejected', reason: 'no-usable-email' };
 
-  const hasTags = desired.tags.length > 0;
-  if (!contactId) {
-    return { kind: 'requests', creates: true, updates: false, tags: hasTags, requests: 1 + Number(hasTags) };
-  }
-  const managed = catalog ? usableFields(mapping, catalog) : managedFields(mapping);
-  const fields = planFields(desired.fields, fingerprint, managed);
-  const updates = Object.keys(fields.write).length + fields.clear.length > 0;
   const { remove, add } = catalog
     ? planTags(
         desired.tags.map((name) => tagId(catalog, name)),
-        { applied: tagIds },
+        { applied: tagIds ?? [], perhaps: perhapsTagIds },
         managedTagIds(catalog),
       )
     : { remove: [], add: desired.tags };
-  const requests = Number(updates) + Number(remove.length > 0) + Number(add.length > 0);
-  if (requests === 0) return NONE;
-  return { kind: 'requests', creates: false, updates, tags: remove.length + add.length > 0, requests };
+  const tags = { remove, add };
+  if (!contactId) return { kind: 'work', creates: true, updates: false, requests: 1, tags };
+  const managed = catalog ? usableFields(mapping, catalog) : managedFields(mapping);
+  const fields = planFields(desired.fields, fingerprint, managed);
+  if (Object.keys(fields.write).length + fields.clear.length > 0) {
+    const requests = 1 + requestsAlone(tags);
+    return { kind: 'work', creates: false, updates: true, requests, tags: undefined };
+  }
+  if (requestsAlone(tags) === 0) return NONE;
+  return { kind: 'work', creates: false, updates: false, requests: 0, tags };
 }

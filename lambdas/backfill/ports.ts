@@ -1,7 +1,10 @@
 import type { Catalog } from '../../shared/infusionsoft/catalog.ts';
 import type { Ledger } from '../../shared/quota/ledger.ts';
-import type { UserMessage } from '../../shared/sync/message.ts';
+import type { TagUsersMessage, UserMessage } from '../../shared/sync/message.ts';
 import type { User } from '../../shared/user/user.ts';
+
+/** What a backfill sends. */
+export type FedMessage = UserMessage | TagUsersMessage;
 
 /** Who runs: one backfill at a time. */
 export interface RunOwner {
@@ -19,7 +22,7 @@ export interface BackfillPorts {
   /** Messages in the queue, those being worked on too. */
   backlog(): Promise<number>;
   /** Sends messages. Throws unless all are sent; sending one again does no harm. */
-  send(messages: readonly UserMessage[], runId: string): Promise<void>;
+  send(messages: readonly FedMessage[], runId: string): Promise<void>;
   /** The requests made so far, by all who use the quota. */
   ledger(): Promise<Ledger | undefined>;
   owner(): Promise<RunOwner | undefined>;

@@ -1,4 +1,5 @@
 import type { BackfillInput } from './input.ts';
+import type { ToTag } from './to-tag.ts';
 
 /** What a dry run found, or what a run has sent: users by what happens to them. */
 interface Findings {
@@ -18,14 +19,16 @@ interface Findings {
  */
 export interface Run {
   runId: string;
-  input: BackfillInput;
+  input: BackfillInput & { maxBacklog: number };
   next: 'feed' | 'drain' | 'quota' | 'continue' | 'report';
   waitSeconds: number;
   /** User after whom the scan goes on; null before the first. */
   cursor: string | null;
   scanFinished: boolean;
   scanned: number;
+  /** Users sent so far, in so many messages: one about the contact of each, and one about the tags of many. */
   enqueued: number;
+  messages: number;
   skipped: number;
   failed: number;
   /** Messages in the queue, of live changes too. */
@@ -43,6 +46,8 @@ export interface Run {
   pages: number;
   executions: number;
   findings: Findings;
+  /** Users whose tags are still to be sent. */
+  toTag: ToTag;
 }
 
 /** What a run came to: the output of the execution. */
@@ -55,7 +60,7 @@ export interface Report {
   skipped: number;
   failed: number;
   findings: Findings;
-  /** As planned; a contact that somebody gave managed tags before can cost one more. */
+  /** As planned, and at most: a contact that has to be looked at alone costs one for old tags and one for new ones. */
   requests: number;
   requestsAtMost: number;
   /** Shortest time for those requests at the pace, in seconds. */

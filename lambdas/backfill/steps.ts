@@ -2,6 +2,7 @@ import { catalogFor, type FeedOptions, feed } from './feed.ts';
 import { parseInput } from './input.ts';
 import type { BackfillPorts, RunOwner } from './ports.ts';
 import type { Report, Run } from './run.ts';
+import { nobodyToTag } from './to-tag.ts';
 
 /** Another backfill runs: two at once would fill the queue twice, and the second has nothing to add. */
 export class AlreadyRunningError extends Error {
@@ -24,9 +25,11 @@ export interface StepContext {
   executionArn: string;
 }
 
-/** Requests that a new contact can cost at most: the contact, old managed tags off, tags on. */
-const MOST_FOR_NEW = 3;
-const EXPECTED_FOR_NEW = 2;
+/** Requests that a new contact's tags can cost at most, where they cannot be changed together with others'. */
+const MOST_FOR_TAGS = 2;
+/** Work of the pace that waits in the queue, in seconds: long enough for a page to be made meanwhile, short enough for live changes. */
+const BACKLOG_SECONDS = 7;
+const LEAST_BACKLOG = 10;
 
 /**
  * Checks the input and makes sure that this is the only backfill. One whose execution has ended without a report (stopped,
@@ -56,13 +59,18 @@ export async function plan(input: unknown, { ports, options, executionArn }: Ste
   const startedAt = new Date(ports.now()).toISOString();
   return {
     runId,
-    input: parsed,
+    input: {
+      ...parsed,
+      maxBacklog:
+        parsed.maxBacklog ?? Math.max(LEAST_BACKLOG, Math.ceil(BACKLOG_SECONDS * options.requestsPerSecond)),
+    },
     next: 'feed',
     waitSeconds: 0,
     cursor: null,
     scanFinished: false,
     scanned: 0,
     enqueued: 0,
+    messages: 0,
     skipped: 0,
     failed: 0,
     backlog: 0,
@@ -75,6 +83,7 @@ export async function plan(input: unknown, { ports, options, executionArn }: Ste
     pages: 0,
     executions: 1,
     findings: { created: 0, updated: 0, tagged: 0, rejected: {} },
+    toTag: nobodyToTag(),
   };
 }
 
@@ -119,7 +128,7 @@ export async function report(run: Run, { ports, options, executionArn }: StepCon
     failed,
     findings,
     requests: plannedRequests,
-    requestsAtMost: plannedRequests + findings.created * (MOST_FOR_NEW - EXPECTED_FOR_NEW),
+    requestsAtMost: plannedRequests + findings.created * MOST_FOR_TAGS,
     secondsAtPace: Math.ceil(plannedRequests / options.requestsPerSecond),
     shareOfDay: Number((plannedRequests / options.budget.limits.day).toFixed(4)),
     startedAt,

@@ -29,9 +29,15 @@ export function changeMessage(
   const everything = { fields: Object.keys(desired.fields), tagsAdded: [...desired.tags], tagsRemoved: [] };
 
   if (!after) {
-    const contactId = before?.crm?.contactId;
+    const { contactId, leaseUntil } = before?.crm ?? {};
     const gone = { fields: [], tagsAdded: [mapping.deletedTag.name], tagsRemoved: [...desired.tags] };
-    return { ...base, ...gone, cause: 'deleted', ...(contactId && { contactId }) };
+    return {
+      ...base,
+      ...gone,
+      cause: 'deleted',
+      ...(contactId && { contactId }),
+      ...(contactId && leaseUntil && { notBefore: leaseUntil }),
+    };
   }
   if (!before) return { ...base, ...everything, cause: 'created' };
   if (before.crm?.contactId && !after.crm?.contactId) return { ...base, ...everything, cause: 'resync' };

@@ -1,4 +1,5 @@
-import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import { type Entry, MAX_ENTRIES, sendBatch } from '../../shared/queue/send-batch.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import { messageGroupOf } from '../../shared/sync/message-group.ts';
 
@@ -9,9 +10,6 @@ export interface Outgoing {
   eventId: string;
   sequenceNumber: string;
 }
-
-/** Most entries of one SendMessageBatch (Amazon SQS quotas). */
-const MAX_ENTRIES = 10;
 
 /**
  * Sends messages so that those of one user arrive in order: a batch holds one message of a user at most, and after a
@@ -29,7 +27,8 @@ export async function sendInOrder(
   let waiting = [...messages];
   while (waiting.length > 0) {
     const { batch, rest } = nextBatch(waiting);
-    for (const { message, sequenceNumber } of await sendBatch(sqs, queueUrl, batch)) {
+    for (const index of await sendBatch(sqs, queueUrl, batch.map(entryOf))) {
+      const { message, sequenceNumber } = batch[index] as Outgoing;
       failed.push(sequenceNumber);
       failedUsers.add(message.userId);
     }
@@ -55,17 +54,8 @@ function nextBatch(waiting: readonly Outgoing[]): { batch: Outgoing[]; rest: Out
   return { batch, rest };
 }
 
-async function sendBatch(sqs: SQSClient, queueUrl: string, batch: readonly Outgoing[]): Promise<Outgoing[]> {
-  const { Failed = [] } = await sqs.send(
-    new SendMessageBatchCommand({
-      QueueUrl: queueUrl,
-      Entries: batch.map(({ message, eventId }, index) => ({
-        Id: String(index),
-        MessageBody: JSON.stringify(message),
-        MessageGroupId: messageGroupOf(message.userId),
-        MessageDeduplicationId: eventId,
-      })),
-    }),
-  );
-  return Failed.map(({ Id }) => batch[Number(Id)]).filter((outgoing) => outgoing !== undefined);
-}
+const entryOf = ({ message, eventId }: Outgoing): Entry => ({
+  message,
+  groupId: messageGroupOf(message.userId),
+  deduplicationId: eventId,
+});

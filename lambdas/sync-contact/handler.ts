@@ -28,6 +28,7 @@ import { failureQueue } from './queue.ts';
 import { quotaKeeper } from './quota-keeper.ts';
 import { requestJournal } from './request-journal.ts';
 import { readSettings } from './settings.ts';
+import { tagRequests } from './tag-requests.ts';
 
 const settings = readSettings(process.env);
 const logger = new Logger();
@@ -93,11 +94,14 @@ const dependencies = {
     now: Date.now,
   }),
   mapping,
+  tags: tagRequests(client, settings.TAG_BATCH),
+  tagBatch: settings.TAG_BATCH,
   departures: departureStore(dynamodb, settings.SYNC_TABLE),
   deletionPolicy: settings.DELETION_POLICY,
   forgetPolicy: settings.FORGET_POLICY,
   journal,
   logger,
+  deadline,
   now: Date.now,
 };
 

@@ -3,7 +3,7 @@ import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import { UNMATCHED } from '../../shared/infusionsoft/fit-to-account.ts';
 import { pausedFor } from '../../shared/infusionsoft/request-gate.ts';
 import { Rejected, Retryable } from '../../shared/sync/errors.ts';
-import type { UserMessage } from '../../shared/sync/message.ts';
+import type { TagUsersMessage, UserMessage } from '../../shared/sync/message.ts';
 import { type Group, groupsOf } from './delivery.ts';
 import { type ForgetDependencies, forgetUser } from './forget-user.ts';
 import { type InspectAccountDependencies, inspectAccount } from './inspect-account.ts';
@@ -11,11 +11,13 @@ import { type ProcessUserDependencies, processUser, type UserOutcome } from './p
 import type { FailureQueue } from './queue.ts';
 import type { Allowance, QuotaKeeper } from './quota-keeper.ts';
 import type { RequestJournal } from './request-journal.ts';
+import { type TagUsersDependencies, tagUsers } from './tag-users.ts';
 
 export interface ProcessBatchDependencies
   extends ProcessUserDependencies,
     ForgetDependencies,
-    InspectAccountDependencies {
+    InspectAccountDependencies,
+    TagUsersDependencies {
   queue: FailureQueue;
   quota: QuotaKeeper;
   journal: RequestJournal;
@@ -64,7 +66,9 @@ async function processGroup(
 function checkAllowance(group: Group, { pause, backfillPausedUntil }: Allowance, now: number): void {
   if (pause) throw pausedFor(pause, now);
   const isBackfill = group.deliveries.every(
-    ({ message }) => 'cause' in message && message.cause === 'backfill',
+    ({ message }) =>
+      !(message instanceof Rejected) &&
+      (message.kind === 'tag-users' || (message.kind === 'user' && message.cause === 'backfill')),
   );
   if (isBackfill && backfillPausedUntil !== undefined)
     throw new Retryable("The backfill's part of the quota is spent", { afterMs: backfillPausedUntil - now });
@@ -119,7 +123,7 @@ async function fail(
   return records;
 }
 
-/** All messages of a group are about one user, apart from those about the account and unreadable ones. */
+/** All messages of a group are about one user, apart from those about many or the account, and unreadable ones. */
 async function handleGroup(group: Group, dependencies: ProcessBatchDependencies): Promise<void> {
   const { queue, journal, logger, count, lag, now } = dependencies;
   const aboutUser: UserMessage[] = [];
@@ -138,6 +142,8 @@ async function handleGroup(group: Group, dependencies: ProcessBatchDependencies)
         inspectionId,
         problems: await inspectAccount(message, dependencies),
       });
+    } else if (message.kind === 'tag-users') {
+      await handleTags(message, group, dependencies);
     } else if (message.kind === 'forget') {
       const { userId, requestId } = message;
       const done = await forgetUser(message, dependencies);
@@ -166,4 +172,21 @@ async function handleGroup(group: Group, dependencies: ProcessBatchDependencies)
   count(outcome);
   lag(lagMs);
   if (warnings.some(({ problem }) => problem.includes(UNMATCHED))) count('withoutOwner');
+}
+
+/** One line for each user, as if it had been alone. */
+async function handleTags(
+  message: TagUsersMessage,
+  group: Group,
+  dependencies: ProcessBatchDependencies,
+): Promise<void> {
+  const { journal, logger, count, lag, now } = dependencies;
+  const { correlationIds, deliveries } = traceOf(group, journal);
+  const lagMs = now() - Date.parse(message.changedAt);
+  for (const { userId, contactId, requests } of await tagUsers(message, deliveries, dependencies)) {
+    const about = { userId, contactId, outcome: 'synced', causes: ['backfill'] };
+    logger.info('Done', { ...about, correlationIds, deliveries, requests, lagMs });
+    count('synced');
+    lag(lagMs);
+  }
 }

@@ -5,6 +5,7 @@ import { UNCERTAIN } from '../../shared/sync/plan.ts';
 import { InvalidUserError, type Warning } from '../../shared/user/read-user.ts';
 import type { CrmState } from '../../shared/user/user.ts';
 import type { Companies } from './companies.ts';
+import { checkFree, leased } from './lease.ts';
 import { type RetireDependencies, retireContact } from './retire-contact.ts';
 import type { DeletionPolicy } from './settings.ts';
 import { syncUser } from './sync-user.ts';
@@ -13,6 +14,8 @@ export interface ProcessUserDependencies extends RetireDependencies {
   users: UserTable;
   companies: Companies;
   deletionPolicy: DeletionPolicy;
+  /** When the invocation ends, in epoch milliseconds. */
+  deadline: () => number;
 }
 
 /** How a user came out of it. `retired`: deleted from the table, and its contact treated as the policy says. */
@@ -44,8 +47,9 @@ export async function processUser(
   messages: readonly [UserMessage, ...UserMessage[]],
   dependencies: ProcessUserDependencies,
 ): Promise<UserOutcome> {
-  const { users, deletionPolicy: policy } = dependencies;
+  const { users, deletionPolicy: policy, deadline, now } = dependencies;
   const { userId } = messages[0];
+  waitForOthers(messages, now());
   const found = await users.read(userId).catch((error: unknown) => {
     throw error instanceof InvalidUserError ? new Rejected('not-a-user', error.message) : error;
   });
@@ -59,14 +63,16 @@ export async function processUser(
     await retireContact({ contactId, userId, deletedAt, policy }, dependencies);
   if (!found) return { outcome: 'retired', contactId: [...leftBehind.keys()].at(-1), warnings: [] };
 
+  checkFree(found.user.crm ?? {}, now());
   let { revision } = found.user.crm ?? {};
   const save = async (crm: CrmState): Promise<CrmState> => {
-    const outcome = await users.writeCrm(userId, crm, revision);
+    const outcome = await users.writeCrm(userId, leased(crm, deadline()), revision);
     if (outcome !== 'stored') throw new WriteBackFailed(outcome);
     revision = (revision ?? 0) + 1;
     return { ...crm, revision };
   };
-  const result = await syncUser(found.user, { ...dependencies, save });
+  const tagsLater = messages.every((message) => message.tagsLater === true);
+  const result = await syncUser(found.user, { ...dependencies, save, tagsLater });
   const { contactId } = result.crm;
   const written =
     result.failure instanceof WriteBackFailed
@@ -76,8 +82,7 @@ export async function processUser(
         : await users.writeCrm(userId, result.crm, revision);
   if (written === 'gone') {
     // Deleted while its sync was in flight: the message of the deletion knows no contact, so nobody else cleans up.
-    const deletedAt = dependencies.now();
-    if (contactId) await retireContact({ contactId, userId, deletedAt, policy }, dependencies);
+    if (contactId) await retireContact({ contactId, userId, deletedAt: now(), policy }, dependencies);
     return { outcome: 'retired', contactId, warnings: [] };
   }
   if (written === 'conflict') {
@@ -94,6 +99,13 @@ export async function processUser(
     contactId,
     warnings: [...found.warnings, ...result.desired.warnings],
   };
+}
+
+/** @throws Retryable until those who worked on a deleted user have ended. */
+function waitForOthers(messages: readonly UserMessage[], now: number): void {
+  const until = Math.max(...messages.map(({ notBefore }) => (notBefore ? Date.parse(notBefore) : 0)));
+  if (until > now)
+    throw new Retryable('Somebody may still work on this deleted user', { afterMs: until - now });
 }
 
 /**

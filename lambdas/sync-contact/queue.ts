@@ -1,13 +1,19 @@
+import { randomUUID } from 'node:crypto';
 import { ChangeMessageVisibilityBatchCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSRecord } from 'aws-lambda';
+import { sendAll } from '../../shared/queue/send-batch.ts';
 import type { Rejected, Retryable } from '../../shared/sync/errors.ts';
+import type { UserMessage } from '../../shared/sync/message.ts';
+import { messageGroupOf } from '../../shared/sync/message-group.ts';
 
-/** The queue's side of a failure: what has to wait, and what nobody can mend by waiting. */
+/** The queue's side of a failure: what has to wait, what nobody can mend by waiting, and what has to be done another way. */
 export interface FailureQueue {
   /** Makes messages come back when a new try makes sense. */
   postpone(records: readonly SQSRecord[], error: Retryable): Promise<void>;
   /** Sends a copy of a message to the dead-letter queue with the reason, and no data of the person. */
   reject(record: SQSRecord, error: Rejected): Promise<void>;
+  /** Sends messages about users who have to be looked at one by one. */
+  lookAgain(messages: readonly UserMessage[]): Promise<void>;
 }
 
 const SECOND_MS = 1000;
@@ -59,6 +65,16 @@ export function failureQueue(
         }),
       );
     },
+    lookAgain: (messages) =>
+      sendAll(
+        sqs,
+        queueUrl,
+        messages.map((message) => ({
+          message,
+          groupId: messageGroupOf(message.userId),
+          deduplicationId: randomUUID(),
+        })),
+      ),
     async reject({ body, messageId, attributes }, { reason, status, errorId, otherUserId }) {
       await sqs.send(
         new SendMessageCommand({

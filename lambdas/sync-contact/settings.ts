@@ -20,6 +20,8 @@ const settingsSchema = z.object({
   /** When requests may start, of all environments together: see `paceFor` in `shared/quota/pace.ts`. */
   TIMETABLE: jsonText.pipe(timetableSchema),
   ...budgetSettings,
+  /** Contacts that one request can tag at most. */
+  TAG_BATCH: z.coerce.number().int().positive(),
   DELETION_POLICY: deletionPolicySchema,
   FORGET_POLICY: forgetPolicySchema,
 });

@@ -13,6 +13,7 @@ import type { CrmState, User } from '../../shared/user/user.ts';
 import { certainOf, checkpointOf } from './checkpoint.ts';
 import type { Claims } from './claims.ts';
 import type { Companies } from './companies.ts';
+import { released } from './lease.ts';
 import type { DeletionPolicy } from './settings.ts';
 import { type Progress, swapTags } from './swap-tags.ts';
 import { writeContact } from './write-contact.ts';
@@ -26,6 +27,8 @@ export interface SyncUserDependencies {
   deletionPolicy: DeletionPolicy;
   /** Stores a state before the requests that lead away from it. @returns it with its revision. */
   save: (crm: CrmState) => Promise<CrmState>;
+  /** Whether the tags of a contact that is new to the sync are left to others. */
+  tagsLater: boolean;
   /** Epoch milliseconds. */
   now: () => number;
 }
@@ -53,6 +56,7 @@ export interface SyncResult {
 export async function syncUser(user: User, dependencies: SyncUserDependencies): Promise<SyncResult> {
   const { catalog, mapping, save, now } = dependencies;
   const stored = user.crm ?? {};
+  const tagsLater = dependencies.tagsLater && stored.contactId === undefined;
   let desired = desiredState(mapping, user, now());
   const progress: UserProgress = { userId: user.userId, crm: stored, observedTags: undefined };
   let failure: unknown;
@@ -62,15 +66,20 @@ export async function syncUser(user: User, dependencies: SyncUserDependencies): 
     const names = await catalog.current();
     const fitting = fitToAccount(desired, names, mapping);
     desired = fitting;
-    const checkpoint = checkpointOf(stored, desired, names, mapping);
-    if (checkpoint && !isDeepStrictEqual(checkpoint, stored)) progress.crm = await save(checkpoint);
-    await bringUpToDate(progress, fitting, names, dependencies).catch(async (error: unknown) => {
+    const checkpoint = checkpointOf(stored, tagsLater ? { ...desired, tags: [] } : desired, names, mapping);
+    if (checkpoint) progress.crm = await save(checkpoint);
+    const bringUpToDate = async (): Promise<void> => {
+      await writeFields(progress, fitting, names, dependencies);
+      if (tagsLater) noteTags(progress, names);
+      else await swapTags(progress, fitting.tags, names, dependencies);
+    };
+    await bringUpToDate().catch(async (error: unknown) => {
       if (!(error instanceof NotFound)) throw error;
       // The contact was deleted or merged: it is found or created by its email, as for a new user.
       const { revision, fingerprint } = progress.crm;
       progress.crm = { revision, ...(fingerprint && { fingerprint }) };
       progress.observedTags = undefined;
-      await bringUpToDate(progress, fitting, names, dependencies);
+      await bringUpToDate();
     });
     const { rejection: _, ...healthy } = progress.crm;
     progress.crm = healthy;
@@ -85,17 +94,15 @@ export async function syncUser(user: User, dependencies: SyncUserDependencies): 
   }
   const unchanged = isDeepStrictEqual(progress.crm, stored);
   if (!unchanged && !failure) progress.crm = { ...progress.crm, syncedAt: new Date(now()).toISOString() };
-  return { crm: progress.crm, unchanged, desired, ...(failure !== undefined && { failure }) };
+  return { crm: released(progress.crm), unchanged, desired, ...(failure !== undefined && { failure }) };
 }
 
-async function bringUpToDate(
-  progress: UserProgress,
-  desired: DesiredState,
-  names: Catalog,
-  dependencies: SyncUserDependencies,
-): Promise<void> {
-  await writeFields(progress, desired, names, dependencies);
-  await swapTags(progress, desired.tags, names, dependencies);
+/** Leaves the tags to others, who have to know which managed ones the contact may hold already. */
+function noteTags(progress: Progress, names: Catalog): void {
+  const managed = managedTagIds(names);
+  const { tagIds: applied = [], perhapsTagIds: perhaps = [], ...rest } = progress.crm;
+  const held = [...applied, ...perhaps, ...(progress.observedTags ?? [])].filter((id) => managed.has(id));
+  progress.crm = { ...rest, ...(held.length > 0 && { perhapsTagIds: [...new Set(held)] }) };
 }
 
 async function writeFields(

@@ -50,6 +50,10 @@ export interface InfusionsoftClient {
   applyTags(contactId: number, tagIds: readonly number[]): Promise<ReadonlyMap<number, TagResult>>;
   /** Takes tags off a contact; those it does not hold are no error. */
   removeTags(contactId: number, tagIds: readonly number[]): Promise<void>;
+  /** Puts one tag on many contacts. Each has a result of its own: an answer of 200 is not yet a success. */
+  tagContacts(tagId: number, contactIds: readonly number[]): Promise<ReadonlyMap<number, TagResult>>;
+  /** Takes one tag off many contacts; those that do not hold it are no error. */
+  untagContacts(tagId: number, contactIds: readonly number[]): Promise<void>;
   /** One page of the account's tags, at most 1,000 from `offset` on. */
   listTags(offset: number): Promise<Tag[]>;
   createTag(name: string, description: string): Promise<Tag>;
@@ -166,6 +170,8 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
     applyTags: (contactId, tagIds) =>
       send('post', endpoints.contactTags(contactId), { tagIds }, tagResultsSchema),
     removeTags: (contactId, tagIds) => remove(endpoints.contactTags(contactId), { ids: tagIds.join(',') }),
+    tagContacts: (tagId, ids) => send('post', endpoints.tagged(tagId), { ids }, tagResultsSchema),
+    untagContacts: (tagId, ids) => remove(endpoints.tagged(tagId), { ids: ids.join(',') }),
     listTags: async (offset) => {
       const searchParams = { limit: TAG_PAGE_SIZE, offset };
       return (await call((http) => http.get(endpoints.tags.path, { searchParams }).json(tagPageSchema))).tags;

@@ -70,7 +70,7 @@ export const contactTypesSchema = z.object({ value: z.string() }).transform(({ v
 export const companySchema = z.object({ id, company_name: z.string() });
 export const companyPageSchema = z.object({ companies: z.array(companySchema) });
 
-/** What the CRM says of one tag of a request (v1). Anything but the first two means that the tag is not on. */
+/** What the CRM says of one tag or contact of a request (v1). Anything but the first two means that the tag is not on. */
 const tagResultSchema = z.enum([
   'SUCCESS',
   'DUPLICATE',
@@ -83,10 +83,10 @@ export type TagResult = z.infer<typeof tagResultSchema>;
 
 const byId = z.record(z.string(), tagResultSchema);
 
-/** Results by tag id: an object today, an array of one-entry objects in the contract of 2022. */
+/** Results by id, of tags or of contacts: an object today, an array of one-entry objects in the contract of 2022. */
 export const tagResultsSchema = z
   .union([
     byId,
     z.array(byId).transform((entries): Record<string, TagResult> => Object.assign({}, ...entries)),
   ])
-  .transform((results) => new Map(Object.entries(results).map(([tagId, result]) => [Number(tagId), result])));
+  .transform((results) => new Map(Object.entries(results).map(([key, result]) => [Number(key), result])));

@@ -1,6 +1,6 @@
 import { type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import { InvalidUserError, readUser } from '../user/read-user.ts';
+import { userOf } from '../user/read-user.ts';
 import type { User } from '../user/user.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 
@@ -34,14 +34,4 @@ export async function scanUsers(
     users: Items.flatMap((item) => userOf(unmarshallItem(item))),
     finished: LastEvaluatedKey === undefined,
   };
-}
-
-/** Items that are no users at all are passed over: the key of the table is all that there is to say of them. */
-function userOf(item: Record<string, unknown>): User[] {
-  try {
-    return [readUser(item).user];
-  } catch (error) {
-    if (error instanceof InvalidUserError) return [];
-    throw error;
-  }
 }

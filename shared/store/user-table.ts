@@ -1,6 +1,12 @@
-import { type DynamoDBClient, GetItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import {
+  BatchGetItemCommand,
+  type DynamoDBClient,
+  GetItemCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import { readUser, type Warning } from '../user/read-user.ts';
+import { Retryable } from '../sync/errors.ts';
+import { readUser, userOf, type Warning } from '../user/read-user.ts';
 import type { CrmState, User } from '../user/user.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 import { whenConditionHolds } from './when-condition-holds.ts';
@@ -9,12 +15,17 @@ import { whenConditionHolds } from './when-condition-holds.ts';
 export interface UserTable {
   /** The user as stored now (a consistent read), or undefined where there is none. */
   read(userId: string): Promise<{ user: User; warnings: Warning[] } | undefined>;
+  /** Users as stored now (consistent reads, a call for each hundred); those who are not there are left out. */
+  readMany(userIds: readonly string[]): Promise<User[]>;
   /**
    * Stores what the sync knows of the user's contact, over the revision that was read. Writes the `crm` map and nothing else.
    * @returns `gone` when the user is (an update must not bring a deleted user back), `conflict` when somebody else has written.
    */
   writeCrm(userId: string, crm: CrmState, over: number | undefined): Promise<'stored' | 'gone' | 'conflict'>;
 }
+
+/** Most keys of one BatchGetItem (Amazon DynamoDB quotas). */
+const MAX_KEYS = 100;
 
 /** The user table over DynamoDB. */
 export function userTable(client: DynamoDBClient, tableName: string): UserTable {
@@ -36,6 +47,22 @@ export function userTable(client: DynamoDBClient, tableName: string): UserTable 
         new GetItemCommand({ TableName: tableName, Key: key(userId), ConsistentRead: true }),
       );
       return Item && readUser(unmarshallItem(Item));
+    },
+    async readMany(userIds) {
+      const users: User[] = [];
+      let keys = [...new Set(userIds)].map(key);
+      while (keys.length > 0) {
+        const request = { [tableName]: { Keys: keys.slice(0, MAX_KEYS), ConsistentRead: true } };
+        const { Responses = {}, UnprocessedKeys = {} } = await client.send(
+          new BatchGetItemCommand({ RequestItems: request }),
+        );
+        users.push(...(Responses[tableName] ?? []).flatMap((item) => userOf(unmarshallItem(item))));
+        const unprocessed = (UnprocessedKeys[tableName]?.Keys ?? []) as typeof keys;
+        if (unprocessed.length === Math.min(keys.length, MAX_KEYS))
+          throw new Retryable('The user table is throttled');
+        keys = [...unprocessed, ...keys.slice(MAX_KEYS)];
+      }
+      return users;
     },
     async writeCrm(userId, crm, over) {
       const revision = (over ?? 0) + 1;

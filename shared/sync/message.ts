@@ -19,6 +19,21 @@ const userMessageSchema = z.object({
   tagsRemoved: names,
   /** The contact of a deleted user, whose item can no longer tell it. */
   contactId: z.int().positive().optional(),
+  /** Until when somebody works on the deleted user at most, in ISO 8601: nobody knows before what the contact holds. */
+  notBefore: z.iso.datetime().optional(),
+  /** The tags of a new contact are left to a message about many users. */
+  tagsLater: z.boolean().optional(),
+});
+
+/** Users whose tags are changed together, tag by tag: one request does for many contacts what else takes one or two for each. */
+const tagUsersSchema = z.object({
+  version: z.literal(1),
+  kind: z.literal('tag-users'),
+  userIds: z.array(z.string().min(1)).min(1),
+  /** When they were looked at, in ISO 8601. */
+  changedAt: z.iso.datetime(),
+  /** Id of the backfill's run. */
+  correlationId: z.string(),
 });
 
 /** Asks for a report on the CRM's account: what it has of that which a mapping asks for. */
@@ -46,6 +61,7 @@ const forgetSchema = z.object({
 /** What travels through the queue: who changed and why, and no data of the person. */
 export const messageSchema = z.discriminatedUnion('kind', [
   userMessageSchema,
+  tagUsersSchema,
   inspectAccountSchema,
   forgetSchema,
 ]);
@@ -53,4 +69,5 @@ export const messageSchema = z.discriminatedUnion('kind', [
 export type Message = z.infer<typeof messageSchema>;
 export type ForgetMessage = z.infer<typeof forgetSchema>;
 export type InspectAccountMessage = z.infer<typeof inspectAccountSchema>;
+export type TagUsersMessage = z.infer<typeof tagUsersSchema>;
 export type UserMessage = z.infer<typeof userMessageSchema>;

@@ -32,6 +32,16 @@ export function readUser(item: Record<string, unknown>): { user: User; warnings:
   }
 }
 
+/** The user of an item, or none: the key of an item that is no user is all that there is to say of it. */
+export function userOf(item: Record<string, unknown>): User[] {
+  try {
+    return [readUser(item).user];
+  } catch (error) {
+    if (error instanceof InvalidUserError) return [];
+    throw error;
+  }
+}
+
 function without(value: unknown, [key, ...rest]: PropertyKey[]): Record<string, unknown> {
   const copy: Record<PropertyKey, unknown> = { ...(value as Record<PropertyKey, unknown>) };
   if (key === undefined) return copy;

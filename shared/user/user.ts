@@ -30,6 +30,8 @@ const crmStateSchema = z.object({
       otherUserId: maybe(z.string()),
     }),
   ),
+  /** Until when somebody works on the user at most, in ISO 8601: others wait so long, since two at once would not know of each other. */
+  leaseUntil: maybe(z.iso.datetime()),
   /** Counts the write-backs, so that no two undo each other. */
   revision: maybe(z.number()),
 });

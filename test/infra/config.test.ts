@@ -14,6 +14,7 @@ describe('parseConfig', () => {
         limits: { second: 25, minute: 1500, day: 125_000, month: 3_750_000 },
         latencyP95Ms: 400,
         windowSlackMs: 50,
+        tagBatch: 100,
         secretName: 'user-sync/crm',
         tokenRotationHours: 12,
       },

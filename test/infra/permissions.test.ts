@@ -28,7 +28,7 @@ describe('permissions', () => {
     expect(permissions(template, 'ContactSyncSyncContact')).toEqual([
       ['ContactSyncSyncContactLogs.Arn', ...LOG],
       TRACE,
-      ['UsersTable.Arn', 'dynamodb:GetItem', 'dynamodb:UpdateItem'],
+      ['UsersTable.Arn', 'dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:UpdateItem'],
       ['SyncTable.Arn', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'],
       [
         'ContactSyncQueue.Arn',
@@ -36,6 +36,7 @@ describe('permissions', () => {
         'sqs:DeleteMessage',
         'sqs:GetQueueAttributes',
         'sqs:ChangeMessageVisibility',
+        'sqs:SendMessage',
       ],
       ['ContactSyncDeadLetterQueue.Arn', 'sqs:SendMessage'],
       ['CrmSecret', 'secretsmanager:GetSecretValue'],

@@ -20,9 +20,9 @@ export interface KnownCrm {
 /** Id of a contact that would be created. */
 const NEW_CONTACT = Number.MAX_SAFE_INTEGER;
 
-/** Only the catalog uses these, and a preview has its catalog already. */
+/** Only the catalog and the backfill use these, and a preview has its catalog already and is of one user. */
 const unused = (): never => {
-  throw new Error('A preview does not read the account');
+  throw new Error('A preview neither reads the account nor works on many users');
 };
 
 /**
@@ -70,6 +70,8 @@ export function dryClient({ contact }: KnownCrm, requests: PlannedRequest[]): In
       requests.push({ method: 'POST', route: '/companies' });
       return { id: NEW_CONTACT, company_name: name };
     },
+    tagContacts: unused,
+    untagContacts: unused,
     createContact: unused,
     deleteContact: unused,
     findContactsByName: unused,

@@ -37,6 +37,7 @@ export async function previewUser(
   const requests: PlannedRequest[] = [];
   const client = dryClient({ contact }, requests);
   const { desired, failure } = await syncUser(user, {
+    tagsLater: false,
     client,
     mapping,
     deletionPolicy,

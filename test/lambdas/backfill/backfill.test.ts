@@ -24,11 +24,12 @@ import { type JumpingClock, memoryPorts } from './memory-ports.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
 const HOUR_MS = 3_600_000;
-const PACE = { requestsPerSecond: 23.8, usersPerSecond: 11.9 };
+const REQUESTS_PER_SECOND = 23.8;
 const OPTIONS = {
   mapping,
   budget: { limits: PRESETS.team, liveReserve: 0.2 },
-  requestsPerSecond: PACE.requestsPerSecond,
+  requestsPerSecond: REQUESTS_PER_SECOND,
+  tagBatch: 100,
   scanMs: 20_000,
 };
 const CATALOG: Catalog = {
@@ -60,11 +61,16 @@ function start(count: number, at: (index: number) => User = fresh, catalog: Cata
   const ports = memoryPorts(
     clock,
     { count, at },
-    { usersPerSecond: PACE.usersPerSecond, budget: OPTIONS.budget, ...(catalog && { catalog }) },
+    { requestsPerSecond: REQUESTS_PER_SECOND, budget: OPTIONS.budget, ...(catalog && { catalog }) },
   );
   const context = { ports, options: OPTIONS, executionArn: 'arn:execution:run-1' };
   return { clock, ports, context, run: (input: unknown) => simulate(input, clock, ports, OPTIONS) };
 }
+
+const contacts = ({ sent }: ReturnType<typeof memoryPorts>) =>
+  sent.filter((message) => message.kind === 'user').map(({ userId }) => userId);
+const tagged = ({ sent }: ReturnType<typeof memoryPorts>) =>
+  sent.flatMap((message) => (message.kind === 'tag-users' ? message.userIds : []));
 
 describe('the input', () => {
   it('is a backfill of contacts when empty', () => {
@@ -72,7 +78,7 @@ describe('the input', () => {
       mode: 'contacts',
       dryRun: false,
       limit: null,
-      maxBacklog: 250,
+      maxBacklog: null,
       requestBudget: null,
     });
   });
@@ -97,16 +103,42 @@ describe('what a user needs', () => {
   const untagged = { ...synced(fresh(1)), crm: { ...synced(fresh(1)).crm, tagIds: [] } };
   const monthLater = NOON + 20 * 24 * HOUR_MS;
 
+  const ids = (...names: string[]) => names.map((name) => CATALOG.tags[name]);
+
   it.each([
-    ['a user without a contact', fresh(1), 'contacts', NOON, { creates: true, tags: true, requests: 2 }],
+    [
+      'a user without a contact',
+      fresh(1),
+      'contacts',
+      NOON,
+      {
+        creates: true,
+        requests: 1,
+        tags: { remove: [], add: ids('app user', 'subscription: active', 'active') },
+      },
+    ],
     ['a user without a contact, of no interest to', fresh(1), 'tags', NOON, { kind: 'none' }],
     ['a user with a contact, of no interest to', synced(fresh(1)), 'contacts', NOON, { kind: 'none' }],
+    [
+      'a contact that a run before has left without its tags',
+      { ...synced(fresh(1)), crm: { ...synced(fresh(1)).crm, tagIds: undefined, perhapsTagIds: [1, 7] } },
+      'contacts',
+      NOON,
+      { creates: false, updates: false, requests: 0, tags: { remove: [7] } },
+    ],
     [
       'a contact without tags',
       untagged,
       'tags',
       NOON,
-      { creates: false, updates: false, tags: true, requests: 1 },
+      { creates: false, updates: false, requests: 0, tags: { remove: [] } },
+    ],
+    [
+      'a user of whom fields have changed too',
+      { ...untagged, firstName: 'Ann' },
+      'tags',
+      NOON,
+      { updates: true, requests: 2, tags: undefined },
     ],
     ['a user who is right already', synced(fresh(1)), 'refresh', NOON, { kind: 'none' }],
     [
@@ -114,7 +146,7 @@ describe('what a user needs', () => {
       synced(fresh(1)),
       'refresh',
       monthLater,
-      { updates: false, tags: true, requests: 2 },
+      { updates: false, requests: 0, tags: { remove: ids('active'), add: ids('inactive 14 days') } },
     ],
     [
       'a user who has long been inactive',
@@ -136,7 +168,7 @@ describe('what a user needs', () => {
 });
 
 describe('a run of the synthesized state machine', () => {
-  it('sends every user who needs it once, and reports', async () => {
+  it('sends every user who needs it once, their tags together, and reports', async () => {
     const { run, ports } = start(1000, (index) => (index % 4 === 0 ? synced(fresh(index)) : fresh(index)));
     const { report } = await run({});
     expect(report).toMatchObject({
@@ -144,11 +176,27 @@ describe('a run of the synthesized state machine', () => {
       enqueued: 750,
       skipped: 250,
       failed: 0,
-      requests: 1500,
-      requestsAtMost: 2250,
+      // A contact for each, and three tags for 500 and for 250, a hundred at a time.
+      requests: 750 + 3 * 5 + 3 * 3,
+      requestsAtMost: 750 + 3 * 5 + 3 * 3 + 750 * 2,
     });
-    expect(new Set(ports.sent.map(({ userId }) => userId)).size).toBe(750);
-    expect(ports.sent).toHaveLength(750);
+    expect(new Set(contacts(ports)).size).toBe(750);
+    expect(contacts(ports)).toHaveLength(750);
+    expect(tagged(ports)).toEqual(contacts(ports));
+    expect(ports.sent.filter(({ kind }) => kind === 'tag-users')).toHaveLength(2);
+  });
+
+  it('sends no message about the contact of a user of whom only tags change', async () => {
+    const long = NOON - 20 * 24 * HOUR_MS;
+    const { run, ports } = start(1000, (index) =>
+      index % 50 === 0
+        ? synced({ ...fresh(index), lastActiveAt: new Date(long).toISOString() }, long)
+        : synced(fresh(index)),
+    );
+    const { report } = await run({ mode: 'refresh' });
+    expect(report).toMatchObject({ enqueued: 20, skipped: 980, requests: 2 });
+    expect(contacts(ports)).toEqual([]);
+    expect(tagged(ports)).toHaveLength(20);
   });
 
   it('keeps the queue short and the consumer busy', async () => {
@@ -161,16 +209,23 @@ describe('a run of the synthesized state machine', () => {
     };
     const { report } = await run({});
     const seconds = (clock.now - NOON) / 1000;
-    expect(Math.max(...backlogs)).toBeLessThanOrEqual(250);
-    expect(report.requests / (PACE.requestsPerSecond * seconds)).toBeGreaterThan(0.95);
+    expect(Math.max(...backlogs)).toBeLessThanOrEqual(7 * REQUESTS_PER_SECOND);
+    expect(report.requests / (REQUESTS_PER_SECOND * seconds)).toBeGreaterThan(0.95);
     expect(backlogs.slice(1, -1).every((waiting) => waiting > 0)).toBe(true);
   });
 
-  it('of 60,000 users has under 5,000 history events, and waits for the quota of the next day', async () => {
+  it('of 60,000 users has under 7,000 history events, and ends on the same day', async () => {
     const { run, clock } = start(60_000);
     const { report, historyEvents } = await run({});
-    expect(report).toMatchObject({ enqueued: 60_000, requests: 120_000, executions: 1 });
-    expect(historyEvents[0]).toBeLessThan(5000);
+    expect(report).toMatchObject({ enqueued: 60_000, requests: 60_000 + 3 * 600, executions: 1 });
+    expect(historyEvents[0]).toBeLessThan(7000);
+    expect(new Date(clock.now).toISOString().slice(0, 10)).toBe('2026-06-15');
+  });
+
+  it('waits for the quota of the next day when it is spent', async () => {
+    const { run, clock } = start(120_000);
+    const { report } = await run({});
+    expect(report).toMatchObject({ enqueued: 120_000, executions: 1 });
     expect(new Date(clock.now).toISOString().slice(0, 10)).toBe('2026-06-16');
   });
 
@@ -183,12 +238,18 @@ describe('a run of the synthesized state machine', () => {
     expect(Math.max(...historyEvents)).toBeLessThan(25_000);
   });
 
-  it.each([
-    ['limit', { limit: 40 }, 40],
-    ['request budget', { requestBudget: 100 }, 50],
-  ])('stops at its %s', async (_, input, enqueued) => {
-    const { run } = start(500);
-    expect((await run(input)).report.enqueued).toBe(enqueued);
+  it('stops at its limit', async () => {
+    const { run, ports } = start(500);
+    expect((await run({ limit: 40 })).report.enqueued).toBe(40);
+    expect(tagged(ports)).toHaveLength(40);
+  });
+
+  it('stops at its request budget, of which the tags are a part', async () => {
+    const { run, ports } = start(500);
+    const { report } = await run({ requestBudget: 100 });
+    expect(report.requests).toBeLessThanOrEqual(100);
+    expect(report.enqueued).toBe(97);
+    expect(tagged(ports)).toHaveLength(97);
   });
 
   it('that is dry sends nothing, waits for nothing, and says what would be done', async () => {
@@ -201,10 +262,10 @@ describe('a run of the synthesized state machine', () => {
       dryRun: true,
       failed: 200,
       findings: { created: 1800, updated: 0, tagged: 1800, rejected: { 'no-usable-email': 200 } },
-      requests: 3600,
-      requestsAtMost: 5400,
-      secondsAtPace: Math.ceil(3600 / PACE.requestsPerSecond),
-      shareOfDay: 0.0288,
+      requests: 1854,
+      requestsAtMost: 1854 + 2 * 1800,
+      secondsAtPace: Math.ceil(1854 / REQUESTS_PER_SECOND),
+      shareOfDay: 0.0148,
     });
   });
 
@@ -264,7 +325,8 @@ describe('a run that is disturbed', () => {
       run = await feedPage(run, context);
     }
     await report(run, context);
-    expect(new Set(ports.sent.map(({ userId }) => userId)).size).toBe(1000);
+    expect(new Set(contacts(ports)).size).toBe(1000);
+    expect(new Set(tagged(ports)).size).toBe(1000);
     expect(await ports.owner()).toBeUndefined();
   });
 

@@ -1,8 +1,7 @@
-import type { BackfillPorts, RunOwner } from '../../../lambdas/backfill/ports.ts';
+import type { BackfillPorts, FedMessage, RunOwner } from '../../../lambdas/backfill/ports.ts';
 import type { Catalog } from '../../../shared/infusionsoft/catalog.ts';
 import { emptyLedger, ledgerAt } from '../../../shared/quota/ledger.ts';
 import { type Budget, leftOf } from '../../../shared/quota/standing.ts';
-import type { UserMessage } from '../../../shared/sync/message.ts';
 import type { User } from '../../../shared/user/user.ts';
 
 /** A clock that goes only when it is told to. Epoch milliseconds. */
@@ -12,40 +11,55 @@ export interface JumpingClock {
 
 export interface MemoryPorts extends BackfillPorts {
   /** Messages that were sent, in order: the first 100,000. */
-  sent: UserMessage[];
+  sent: FedMessage[];
   started: { name: string; input: unknown }[];
   running: Set<string>;
 }
 
 const PAGE = 500;
 const KEPT = 100_000;
-/** What each user costs the consumer. */
-const REQUESTS = 2;
+
+/** Requests that a message costs the consumer, about. */
+const costOf = (message: FedMessage): number => {
+  if (message.kind === 'user') return message.tagsLater ? 1 : 2;
+  return Math.ceil(message.userIds.length / REQUESTS_FOR_USERS);
+};
+/** Users for each request of those who are tagged together. */
+const REQUESTS_FOR_USERS = 15;
 
 /**
- * What a backfill reads and writes, in memory: a queue that drains at a steady rate of users a second while the backfill's part
+ * What a backfill reads and writes, in memory: a queue that drains at a steady rate of requests a second while the backfill's part
  * of the quota lasts, and users that are made as they are read, so that millions need no memory.
  */
 export function memoryPorts(
   clock: JumpingClock,
   users: { count: number; at(index: number): User },
-  { usersPerSecond, budget, catalog }: { usersPerSecond: number; budget: Budget; catalog?: Catalog },
+  { requestsPerSecond, budget, catalog }: { requestsPerSecond: number; budget: Budget; catalog?: Catalog },
 ): MemoryPorts {
-  const sent: UserMessage[] = [];
+  const sent: FedMessage[] = [];
   const started: MemoryPorts['started'] = [];
   const running = new Set<string>();
   let ledger = emptyLedger(clock.now);
   let owner: RunOwner | undefined;
-  let queued = 0;
+  /** Requests that each waiting message still costs, oldest first. */
+  let queue: number[] = [];
   let drainedAt = clock.now;
   const drain = () => {
     ledger = ledgerAt(ledger, clock.now);
     const left = Math.min(...leftOf(ledger, budget).map(({ leftForBackfill }) => leftForBackfill));
-    const users = Math.min(queued, left / REQUESTS, ((clock.now - drainedAt) / 1000) * usersPerSecond);
-    queued -= users;
-    ledger.day.used += users * REQUESTS;
-    ledger.month.used += users * REQUESTS;
+    let requests = Math.min(left, ((clock.now - drainedAt) / 1000) * requestsPerSecond);
     drainedAt = clock.now;
+    let done = 0;
+    for (const [index, cost] of queue.entries()) {
+      const spent = Math.min(cost, requests);
+      requests -= spent;
+      ledger.day.used += spent;
+      ledger.month.used += spent;
+      queue[index] = cost - spent;
+      if (spent < cost) break;
+      done++;
+    }
+    queue = queue.slice(done);
   };
   return {
     sent,
@@ -63,11 +77,11 @@ export function memoryPorts(
     catalog: async () => catalog,
     backlog: async () => {
       drain();
-      return Math.ceil(queued);
+      return queue.length;
     },
     send: async (messages) => {
       drain();
-      queued += messages.length;
+      queue.push(...messages.map(costOf));
       if (sent.length < KEPT) sent.push(...messages);
     },
     ledger: async () => {

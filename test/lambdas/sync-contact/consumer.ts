@@ -7,10 +7,11 @@ import type { FailureQueue } from '../../../lambdas/sync-contact/queue.ts';
 import type { QuotaKeeper } from '../../../lambdas/sync-contact/quota-keeper.ts';
 import { requestJournal } from '../../../lambdas/sync-contact/request-journal.ts';
 import type { DeletionPolicy, ForgetPolicy } from '../../../lambdas/sync-contact/settings.ts';
+import { tagRequests } from '../../../lambdas/sync-contact/tag-requests.ts';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import type { ClaimStore } from '../../../shared/store/claim-store.ts';
 import type { Rejected, Retryable } from '../../../shared/sync/errors.ts';
-import type { Message } from '../../../shared/sync/message.ts';
+import type { Message, UserMessage } from '../../../shared/sync/message.ts';
 import { memoryClaimStore, memoryDepartureStore, type memoryUserTable, type startCrm } from './crm.ts';
 
 export const NOW = Date.parse('2026-06-15T12:00:00Z');
@@ -49,6 +50,7 @@ export interface ConsumerOptions {
   forgetPolicy?: ForgetPolicy;
   now?: () => number;
   quota?: QuotaKeeper;
+  tagBatch?: number;
 }
 
 /** One environment of sync-contact, with its queue in memory. */
@@ -61,17 +63,22 @@ export function consumerOf(
     forgetPolicy = 'delete',
     now = () => NOW,
     quota = plentyOfQuota,
+    tagBatch = 100,
   }: ConsumerOptions = {},
 ) {
   const { mapping } = crm;
   const environment = { client, table: crm.table, owner: 'test', deadline: () => Date.now() + 60_000, now };
   const rejected: { record: SQSRecord; error: Rejected }[] = [];
   const postponed: { records: readonly SQSRecord[]; error: Retryable }[] = [];
+  const again: UserMessage[] = [];
   const outcomes: string[] = [];
+  const journal = requestJournal();
+  const tags = tagRequests(client, tagBatch);
   const departures = memoryDepartureStore();
   const queue: FailureQueue = {
     postpone: async (records, error) => void postponed.push({ records, error }),
     reject: async (record, error) => void rejected.push({ record, error }),
+    lookAgain: async (messages) => void again.push(...messages),
   };
   const receive = async (...records: SQSRecord[]) =>
     (
@@ -92,8 +99,11 @@ export function consumerOf(
         lag: () => {},
         queue,
         quota,
-        journal: requestJournal(),
+        journal,
+        tags,
+        tagBatch,
+        deadline: () => now() + 120_000,
       })
     ).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
-  return { receive, departures, rejected, postponed, outcomes, queue };
+  return { receive, departures, rejected, postponed, again, outcomes, queue };
 }

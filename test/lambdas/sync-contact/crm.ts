@@ -7,7 +7,7 @@ import type { Inspection, SyncTable } from '../../../shared/store/sync-table.ts'
 import type { UserTable } from '../../../shared/store/user-table.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import { mapping as defaultMapping } from '../../../shared/user/mapping.ts';
-import { readUser } from '../../../shared/user/read-user.ts';
+import { readUser, userOf } from '../../../shared/user/read-user.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { simulatorClient } from '../../demo/simulator-client.ts';
 import { memoryStore } from '../../shared/quota/memory-store.ts';
@@ -98,6 +98,8 @@ export function memoryUserTable(...items: (Record<string, unknown> & { userId: s
       const item = rows.get(userId);
       return item && readUser(structuredClone(item));
     },
+    readMany: async (userIds) =>
+      userIds.flatMap((userId) => (rows.has(userId) ? userOf(structuredClone(rows.get(userId) ?? {})) : [])),
     writeCrm: async (userId, crm, over) => {
       const item = rows.get(userId);
       if (!item) return 'gone';

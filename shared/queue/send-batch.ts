@@ -1,0 +1,45 @@
+import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import type { Message } from '../sync/message.ts';
+
+/** A message on its way into the FIFO queue. */
+export interface Entry {
+  message: Message;
+  groupId: string;
+  /** The same within five minutes is sent once (Amazon SQS). */
+  deduplicationId: string;
+}
+
+/** Most entries of one SendMessageBatch (Amazon SQS quotas). */
+export const MAX_ENTRIES = 10;
+
+/**
+ * Sends up to ten messages by one call.
+ * @returns indices of those that SQS did not take.
+ */
+export async function sendBatch(
+  sqs: SQSClient,
+  queueUrl: string,
+  entries: readonly Entry[],
+): Promise<number[]> {
+  const { Failed = [] } = await sqs.send(
+    new SendMessageBatchCommand({
+      QueueUrl: queueUrl,
+      Entries: entries.map(({ message, groupId, deduplicationId }, index) => ({
+        Id: String(index),
+        MessageBody: JSON.stringify(message),
+        MessageGroupId: groupId,
+        MessageDeduplicationId: deduplicationId,
+      })),
+    }),
+  );
+  return Failed.map(({ Id }) => Number(Id));
+}
+
+/** Sends messages of which the order does not matter. @throws Error unless SQS takes all. */
+export async function sendAll(sqs: SQSClient, queueUrl: string, entries: readonly Entry[]): Promise<void> {
+  const batches = Array.from({ length: Math.ceil(entries.length / MAX_ENTRIES) }, (_, index) =>
+    entries.slice(index * MAX_ENTRIES, (index + 1) * MAX_ENTRIES),
+  );
+  const failed = await Promise.all(batches.map((batch) => sendBatch(sqs, queueUrl, batch)));
+  if (failed.flat().length > 0) throw new Error(`SQS did not take ${failed.flat().length} messages`);
+}
