@@ -25,6 +25,11 @@ describe('the rules of AWS Solutions', () => {
     { encryptionKey: KEY },
     { userTable: { arn: TABLE, streamArn: `${TABLE}/stream/2026-01-01T00:00:00.000` } },
     { crm: { existingSecretArn: SECRET } },
+    {
+      userTable: { arn: TABLE, streamArn: `${TABLE}/stream/2026-01-01T00:00:00.000` },
+      crm: { existingSecretArn: SECRET },
+      encryptionKey: KEY,
+    },
     { crm: { tokenRotationHours: 'off' }, backfill: { refreshSchedule: 'off' } },
     { alarms: { email: 'ops@example.com' }, removalPolicy: 'destroy' },
     {
