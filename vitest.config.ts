@@ -8,7 +8,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**'],
-          // No test is a measure of time: a busy machine is no failure.
+          // The first template of a file loads the CDK, which takes seconds on a busy machine.
           testTimeout: 60_000,
         },
       },

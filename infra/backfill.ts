@@ -19,14 +19,15 @@ import {
 import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
 import { paceFor, requestsPerSecond } from '../shared/quota/pace.ts';
+import { backfillLogGroupName } from './backfill-log-group-name.ts';
 import { budgetVariables } from './budget-variables.ts';
-import type { Config } from './config.ts';
 import { NodeFunction } from './node-function.ts';
+import type { PartProps } from './part-props.ts';
+import { StateMachineRole } from './state-machine-role.ts';
 import type { SyncTable } from './sync-table.ts';
 import type { UserTable } from './user-table.ts';
 
-export interface BackfillProps {
-  config: Config;
+export interface BackfillProps extends PartProps {
   userTable: UserTable;
   syncTable: SyncTable;
   /** The queue of the live changes too. */
@@ -38,20 +39,23 @@ export class Backfill extends Construct {
   readonly stateMachine: StateMachine;
   readonly feeder: NodeFunction;
 
-  constructor(scope: Construct, id: string, { config, userTable, syncTable, queue }: BackfillProps) {
+  constructor(scope: Construct, id: string, props: BackfillProps) {
     super(scope, id);
+    const { config, encryption, userTable, syncTable, queue } = props;
     const stateMachineName = `${config.stackName}-backfill`;
     const feeder = new NodeFunction(this, 'Feeder', {
       folder: 'backfill',
       description: 'Steps of the backfill: looks for users who need it and sends them to the queue',
       timeout: Duration.seconds(60),
       memorySize: 512,
-      environment: feederEnvironment({ config, userTable, syncTable, queue }),
+      environment: feederEnvironment(props),
       config,
+      encryption,
     });
     feeder.allow(['dynamodb:Scan', 'dynamodb:DescribeTable'], userTable.tableArn);
     feeder.allow(['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'], syncTable.tableArn);
     feeder.allow(['sqs:SendMessage', 'sqs:GetQueueAttributes'], queue.queueArn);
+    feeder.allowKey('readTable', 'writeTable', 'sendMessages');
     const arnOf = (resource: string, resourceName: string) =>
       Stack.of(this).formatArn({
         service: 'states',
@@ -59,8 +63,17 @@ export class Backfill extends Construct {
         resourceName,
         arnFormat: ArnFormat.COLON_RESOURCE_NAME,
       });
-    feeder.allow(['states:StartExecution'], arnOf('stateMachine', stateMachineName));
-    feeder.allow(['states:DescribeExecution'], arnOf('execution', `${stateMachineName}:*`));
+    const stateMachineArn = arnOf('stateMachine', stateMachineName);
+    feeder.allow(['states:StartExecution'], stateMachineArn);
+    feeder.allowAny(
+      ['states:DescribeExecution'],
+      arnOf('execution', `${stateMachineName}:*`),
+      'An execution of the one state machine has a name only when it runs',
+    );
+    const role = new StateMachineRole(this, 'StateMachineRole', {
+      stateMachineArn,
+      functionArn: feeder.functionArn,
+    });
 
     this.feeder = feeder;
     this.stateMachine = new StateMachine(this, 'StateMachine', {
@@ -68,15 +81,17 @@ export class Backfill extends Construct {
       comment:
         'Brings existing users into the CRM. Input: {"mode": "contacts" | "tags" | "refresh", "dryRun": false}',
       definitionBody: DefinitionBody.fromChainable(this.definition(feeder)),
+      role: role.withoutPolicyUpdates(),
       tracingEnabled: true,
       logs: {
         destination: new LogGroup(this, 'Logs', {
-          // Step Functions takes log groups by this prefix without a longer resource policy for each.
-          logGroupName: `/aws/vendedlogs/states/${stateMachineName}`,
+          logGroupName: backfillLogGroupName(config.stackName),
+          ...encryption.ofLogsOrSecret,
           retention: config.logRetentionDays,
           removalPolicy: RemovalPolicy.DESTROY,
         }),
-        level: LogLevel.ERROR,
+        // Without the data of the executions: that stays off unless somebody asks for it.
+        level: LogLevel.ALL,
       },
     });
     if (config.backfill.refreshSchedule !== 'off') this.refreshBy(config.backfill.refreshSchedule);

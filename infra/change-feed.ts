@@ -1,13 +1,13 @@
 import { Duration } from 'aws-cdk-lib';
 import { EventSourceMapping, FilterCriteria, FilterRule, StartingPosition } from 'aws-cdk-lib/aws-lambda';
-import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { type IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import type { Config } from './config.ts';
+import { acceptWithout } from './accept.ts';
 import { NodeFunction } from './node-function.ts';
+import type { PartProps } from './part-props.ts';
 import type { UserTable } from './user-table.ts';
 
-export interface ChangeFeedProps {
-  config: Config;
+export interface ChangeFeedProps extends PartProps {
   userTable: UserTable;
   /** Where the messages go. */
   queue: IQueue;
@@ -19,13 +19,18 @@ export class ChangeFeed extends Construct {
   /** Positions of stream records that could not be read, however often it was tried. */
   readonly failureQueue: Queue;
 
-  constructor(scope: Construct, id: string, { config, userTable, queue }: ChangeFeedProps) {
+  constructor(scope: Construct, id: string, { config, encryption, userTable, queue }: ChangeFeedProps) {
     super(scope, id);
     this.failureQueue = new Queue(this, 'FailureQueue', {
-      encryption: QueueEncryption.SQS_MANAGED,
+      ...encryption.ofQueue,
       enforceSSL: true,
       retentionPeriod: Duration.days(14),
     });
+    acceptWithout(
+      this.failureQueue,
+      'a dead-letter queue',
+      'It is where the event source puts what failed: nothing reads it but npm run replay, which deletes what it has handled',
+    );
     this.diffUser = new NodeFunction(this, 'DiffUser', {
       folder: 'diff-user',
       description:
@@ -34,6 +39,7 @@ export class ChangeFeed extends Construct {
       memorySize: 512,
       environment: { SYNC_QUEUE_URL: queue.queueUrl },
       config,
+      encryption,
     });
     this.diffUser.allow(['sqs:SendMessage'], queue.queueArn);
     this.diffUser.allow(['sqs:SendMessage'], this.failureQueue.queueArn);
@@ -41,7 +47,13 @@ export class ChangeFeed extends Construct {
       ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'],
       userTable.streamArn,
     );
-    this.diffUser.allow(['dynamodb:ListStreams'], `${userTable.tableArn}/stream/*`);
+    this.diffUser.allowAny(
+      ['dynamodb:ListStreams'],
+      `${userTable.tableArn}/stream/*`,
+      'A list of the streams of the table names none of them (AWS SAM, "DynamoDBStreamReadPolicy")',
+    );
+
+    this.diffUser.allowKey('readTable', 'sendMessages');
 
     const source = new EventSourceMapping(this, 'Stream', {
       target: this.diffUser,

@@ -31,6 +31,10 @@ const secretArn = text(
   /^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:\d{12}:secret:.+-[A-Za-z0-9]{6}$/,
   'must be the whole ARN of a secret, with the six characters at its end (arn:aws:secretsmanager:…:secret:name-AbCdEf)',
 );
+const encryptionKey = text(
+  /^(aws|create|arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+)$/,
+  'must be "aws", "create", or the ARN of a key, not of an alias (arn:aws:kms:…:key/…)',
+);
 
 const PRESET_NAMES = Object.keys(PRESETS) as (keyof typeof PRESETS)[];
 const RETENTION = Object.values(RetentionDays).filter((days) => typeof days === 'number');
@@ -83,8 +87,8 @@ const configSchema = group({
       'must be letters, digits and /_+=.@-, 512 at most',
     ).default('user-sync/crm'),
     /**
-     * ARN of a secret that is there already, instead of a new one. If it is encrypted with a key of yours, that key's
-     * policy has to let the role of sync-contact decrypt.
+     * ARN of a secret that is there already, instead of a new one. If it is encrypted with a key other than `encryptionKey`, that
+     * key's policy has to let the roles of sync-contact and rotate-token use it.
      */
     existingSecretArn: secretArn.optional(),
     /**
@@ -97,7 +101,8 @@ const configSchema = group({
   }).prefault({}),
   /**
    * The application's table, with partition key `userId`, and its stream of new and old images. Without it a new table is
-   * made. If it is encrypted with a key of yours, that key's policy has to let the roles of all three functions decrypt.
+   * made. If it is encrypted with a key other than `encryptionKey`, that key's policy has to let the roles of diff-user, sync-contact
+   * and the backfill use it.
    */
   userTable: group({ arn: tableArn, streamArn })
     .refine(({ arn, streamArn }) => streamArn.startsWith(`${arn}/stream/`), {
@@ -127,6 +132,12 @@ const configSchema = group({
   logLevel: z.enum(['DEBUG', 'INFO']).default('INFO'),
   /** Days that CloudWatch Logs keeps a line, of those that it offers; 9999 keeps them for ever. */
   logRetentionDays: z.literal(RETENTION).default(30),
+  /**
+   * What encrypts data at rest: `aws`, a key of each service's own; `create`, a key that the stack makes and AWS renews each year; or the ARN
+   * of a key of the same region that is there already. That one's policy has to let CloudWatch use it *before* the deploy: the statements
+   * are in docs/security.md. It holds for the queues, logs and the topic of alarms, and for the tables and the secret that the stack makes.
+   */
+  encryptionKey: encryptionKey.default('aws'),
   alarms: group({
     /** Who is told of alarms, by email; AWS asks that person to confirm. Without it, nobody is until somebody subscribes to the topic. */
     email: z.email('must be an email address').optional(),

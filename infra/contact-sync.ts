@@ -1,17 +1,16 @@
 import { Duration } from 'aws-cdk-lib';
 import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
-import { DeduplicationScope, FifoThroughputLimit, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { DeduplicationScope, FifoThroughputLimit, Queue, type QueueProps } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { BATCH_SIZE, paceFor } from '../shared/quota/pace.ts';
 import { budgetVariables } from './budget-variables.ts';
-import type { Config } from './config.ts';
 import type { CrmSecret } from './crm-secret.ts';
 import { NodeFunction } from './node-function.ts';
+import type { PartProps } from './part-props.ts';
 import type { SyncTable } from './sync-table.ts';
 import type { UserTable } from './user-table.ts';
 
-export interface ContactSyncProps {
-  config: Config;
+export interface ContactSyncProps extends PartProps {
   userTable: UserTable;
   syncTable: SyncTable;
   secret: CrmSecret;
@@ -32,11 +31,13 @@ export class ContactSync extends Construct {
   readonly deadLetterQueue: Queue;
   readonly syncContact: NodeFunction;
 
-  constructor(scope: Construct, id: string, { config, userTable, syncTable, secret }: ContactSyncProps) {
+  constructor(scope: Construct, id: string, props: ContactSyncProps) {
     super(scope, id);
+    const { config, encryption, userTable, syncTable, secret } = props;
     const { environments, ...timetable } = paceFor(config.crm);
-    this.deadLetterQueue = fifoQueue(this, 'DeadLetterQueue');
+    this.deadLetterQueue = fifoQueue(this, 'DeadLetterQueue', encryption.ofQueue);
     this.queue = fifoQueue(this, 'Queue', {
+      ...encryption.ofQueue,
       // AWS asks for at least six times the function's time-out.
       visibilityTimeout: Duration.seconds(6 * TIMEOUT.toSeconds()),
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: MAX_RECEIVE_COUNT },
@@ -61,6 +62,7 @@ export class ContactSync extends Construct {
         FORGET_POLICY: config.forgetPolicy,
       },
       config,
+      encryption,
     });
     this.syncContact.allow(
       ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:UpdateItem'],
@@ -82,6 +84,7 @@ export class ContactSync extends Construct {
     );
     this.syncContact.allow(['sqs:SendMessage'], this.deadLetterQueue.queueArn);
     this.syncContact.allow(['secretsmanager:GetSecretValue'], secret.secretArn);
+    this.syncContact.allowKey('readTable', 'writeTable', 'receiveMessages', 'sendMessages', 'readSecret');
 
     const source = new EventSourceMapping(this, 'QueueSource', {
       target: this.syncContact,
@@ -95,12 +98,11 @@ export class ContactSync extends Construct {
   }
 }
 
-function fifoQueue(scope: Construct, id: string, props: ConstructorParameters<typeof Queue>[2] = {}): Queue {
+function fifoQueue(scope: Construct, id: string, props: QueueProps): Queue {
   return new Queue(scope, id, {
     fifo: true,
     deduplicationScope: DeduplicationScope.MESSAGE_GROUP,
     fifoThroughputLimit: FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
-    encryption: QueueEncryption.SQS_MANAGED,
     enforceSSL: true,
     retentionPeriod: Duration.days(14),
     ...props,

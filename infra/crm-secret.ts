@@ -1,6 +1,7 @@
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import type { Config } from './config.ts';
+import { acceptWithout } from './accept.ts';
+import type { PartProps } from './part-props.ts';
 import { removalPolicyOf } from './removal-policy.ts';
 import { TokenRotation } from './token-rotation.ts';
 
@@ -10,13 +11,14 @@ export class CrmSecret extends Construct {
   /** Unless another program renews the tokens. */
   readonly rotation: TokenRotation | undefined;
 
-  constructor(scope: Construct, id: string, config: Config) {
+  constructor(scope: Construct, id: string, { config, encryption }: PartProps) {
     super(scope, id);
     const { crm } = config;
     const secret = crm.existingSecretArn
       ? Secret.fromSecretCompleteArn(this, 'Secret', crm.existingSecretArn)
       : new Secret(this, 'Secret', {
           secretName: crm.secretName,
+          ...encryption.ofLogsOrSecret,
           description: 'Credentials for Infusionsoft: npm run authorize stores them',
           // Says that nobody has filled it in yet; the key beside it only exists because CDK asks for one.
           generateSecretString: {
@@ -26,8 +28,13 @@ export class CrmSecret extends Construct {
           removalPolicy: removalPolicyOf(config),
         });
     this.secretArn = secret.secretArn;
-    if (crm.tokenRotationHours !== 'off') {
-      this.rotation = new TokenRotation(this, 'Rotation', { config, secretArn: secret.secretArn });
-    }
+    if (crm.tokenRotationHours === 'off')
+      acceptWithout(secret, 'rotation', 'Another program renews the tokens (crm.tokenRotationHours: off)');
+    else
+      this.rotation = new TokenRotation(this, 'Rotation', {
+        config,
+        encryption,
+        secretArn: secret.secretArn,
+      });
   }
 }

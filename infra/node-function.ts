@@ -1,13 +1,18 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
-import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type Duration, RemovalPolicy, Stage } from 'aws-cdk-lib';
+import { Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { ApplicationLogLevel, Architecture, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
-import type { Config } from './config.ts';
+import { acceptWildcard } from './accept.ts';
+import { type KeyUse, keyActions } from './encryption.ts';
+import { metafileName } from './metafile-name.ts';
+import type { PartProps } from './part-props.ts';
 
-export interface NodeFunctionProps {
+export interface NodeFunctionProps extends PartProps {
   /** Folder under `lambdas/` with a `handler.ts` that exports `handler`. */
   folder: 'diff-user' | 'sync-contact' | 'backfill' | 'rotate-token';
   description: string;
@@ -15,7 +20,6 @@ export interface NodeFunctionProps {
   memorySize: number;
   environment: Record<string, string>;
   reservedConcurrentExecutions?: number;
-  config: Config;
 }
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -26,21 +30,40 @@ const root = fileURLToPath(new URL('..', import.meta.url));
  * runtime.
  */
 export class NodeFunction extends NodejsFunction {
-  constructor(scope: Construct, id: string, { folder, config, environment, ...props }: NodeFunctionProps) {
+  readonly #role: Role;
+  readonly #key: IKey | undefined;
+
+  constructor(scope: Construct, id: string, props: NodeFunctionProps) {
+    const { folder, config, encryption, environment, ...given } = props;
     const logGroup = new LogGroup(scope, `${id}Logs`, {
       retention: config.logRetentionDays,
       removalPolicy: RemovalPolicy.DESTROY,
+      ...encryption.ofLogsOrSecret,
     });
     const role = new Role(scope, `${id}Role`, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
     allow(role, ['logs:CreateLogStream', 'logs:PutLogEvents'], logGroup.logGroupArn);
+    // A policy of its own: what is accepted in it holds for nothing else.
+    const trace = new Policy(role, 'Trace', { roles: [role] });
+    trace.addStatements(
+      new PolicyStatement({
+        actions: ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'],
+        resources: ['*'],
+      }),
+    );
+    acceptWildcard(
+      trace,
+      '*',
+      'X-Ray has no resources to name (Service Authorization Reference, "AWS X-Ray")',
+    );
+    const assembly = Stage.of(scope)?.outdir;
     super(scope, id, {
-      ...props,
+      ...given,
       entry: `${root}lambdas/${folder}/handler.ts`,
       projectRoot: root,
       depsLockFilePath: `${root}package-lock.json`,
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      role,
+      role: role.withoutPolicyUpdates(),
       logGroup,
       loggingFormat: LoggingFormat.JSON,
       // Lambda drops what is below, whatever the logger of the function says.
@@ -59,19 +82,36 @@ export class NodeFunction extends NodejsFunction {
         target: 'node24',
         minify: true,
         sourceMap: true,
-        // Each stack has its own mapping in place of the one that package.json names.
-        esbuildArgs: { '--alias:#mapping': `${root}${config.mapping}` },
+        esbuildArgs: {
+          // Each stack has its own mapping in place of the one that package.json names.
+          '--alias:#mapping': `${root}${config.mapping}`,
+          // Not in the bundle: it is shipped with nothing but its code and source map.
+          ...(assembly && { '--metafile': join(assembly, metafileName(folder, config.mapping)) }),
+        },
         logLevel: LogLevel.WARNING,
       },
     });
+    this.#role = role;
+    this.#key = encryption.key;
   }
 
   /** Lets the function do exactly these actions on exactly these resources. */
   allow(actions: string[], ...resources: string[]): void {
-    this.addToRolePolicy(new PolicyStatement({ effect: Effect.ALLOW, actions, resources }));
+    allow(this.#role, actions, ...resources);
+  }
+
+  /** Lets the function use the key of the settings, if there is one, for what it does with encrypted resources. */
+  allowKey(...uses: KeyUse[]): void {
+    if (this.#key) allow(this.#role, keyActions(uses), this.#key.keyArn);
+  }
+
+  /** Lets the function do these actions on what matches a pattern, which AWS lets nobody narrow for the reason given. */
+  allowAny(actions: string[], pattern: string, reason: string): void {
+    allow(this.#role, actions, pattern);
+    acceptWildcard(this.#role, pattern, reason);
   }
 }
 
 function allow(role: Role, actions: string[], ...resources: string[]): void {
-  role.addToPolicy(new PolicyStatement({ effect: Effect.ALLOW, actions, resources }));
+  role.addToPolicy(new PolicyStatement({ actions, resources }));
 }

@@ -1,6 +1,6 @@
 import { AttributeType, BillingMode, Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { Construct } from 'constructs';
-import type { Config } from './config.ts';
+import type { PartProps } from './part-props.ts';
 import { removalPolicyOf } from './removal-policy.ts';
 
 /**
@@ -8,10 +8,11 @@ import { removalPolicyOf } from './removal-policy.ts';
  * and contact, and the records of who has gone. All of it but those records can be made again.
  */
 export class SyncTable extends Table {
-  constructor(scope: Construct, id: string, config: Config) {
+  constructor(scope: Construct, id: string, { config, encryption }: PartProps) {
     super(scope, id, {
       partitionKey: { name: 'id', type: AttributeType.STRING },
       billingMode: BillingMode.PAY_PER_REQUEST,
+      ...encryption.ofTable,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       removalPolicy: removalPolicyOf(config),
     });

@@ -2,11 +2,10 @@ import { Duration, Stack } from 'aws-cdk-lib';
 import { CfnPermission } from 'aws-cdk-lib/aws-lambda';
 import { CfnRotationSchedule } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import type { Config } from './config.ts';
 import { NodeFunction } from './node-function.ts';
+import type { PartProps } from './part-props.ts';
 
-export interface TokenRotationProps {
-  config: Config;
+export interface TokenRotationProps extends PartProps {
   secretArn: string;
 }
 
@@ -14,7 +13,7 @@ export interface TokenRotationProps {
 export class TokenRotation extends Construct {
   readonly rotateToken: NodeFunction;
 
-  constructor(scope: Construct, id: string, { config, secretArn }: TokenRotationProps) {
+  constructor(scope: Construct, id: string, { config, encryption, secretArn }: TokenRotationProps) {
     super(scope, id);
     this.rotateToken = new NodeFunction(this, 'RotateToken', {
       folder: 'rotate-token',
@@ -25,6 +24,7 @@ export class TokenRotation extends Construct {
       reservedConcurrentExecutions: 1,
       environment: { CRM_URL: config.crm.url },
       config,
+      encryption,
     });
     this.rotateToken.allow(
       [
@@ -35,6 +35,7 @@ export class TokenRotation extends Construct {
       ],
       secretArn,
     );
+    this.rotateToken.allowKey('readSecret', 'writeSecret');
     const permission = new CfnPermission(this, 'Permission', {
       action: 'lambda:InvokeFunction',
       functionName: this.rotateToken.functionArn,

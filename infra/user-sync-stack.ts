@@ -6,6 +6,7 @@ import { ChangeFeed } from './change-feed.ts';
 import type { Config } from './config.ts';
 import { ContactSync } from './contact-sync.ts';
 import { CrmSecret } from './crm-secret.ts';
+import { Encryption } from './encryption.ts';
 import { Alarms } from './operations/alarms.ts';
 import { OperationsDashboard } from './operations/dashboard.ts';
 import { SyncTable } from './sync-table.ts';
@@ -25,20 +26,16 @@ export class UserSyncStack extends Stack {
   constructor(scope: Construct, id: string, { config, ...props }: UserSyncStackProps) {
     super(scope, id, { ...props, stackName: config.stackName });
 
-    const userTable = new UserTable(this, 'Users', config);
-    const syncTable = new SyncTable(this, 'SyncTable', config);
-    const secret = new CrmSecret(this, 'Crm', config);
-    const contactSync = new ContactSync(this, 'ContactSync', { config, userTable, syncTable, secret });
-    const changeFeed = new ChangeFeed(this, 'ChangeFeed', { config, userTable, queue: contactSync.queue });
+    const common = { config, encryption: new Encryption(this, 'Encryption', config) };
+    const userTable = new UserTable(this, 'Users', common);
+    const syncTable = new SyncTable(this, 'SyncTable', common);
+    const secret = new CrmSecret(this, 'Crm', common);
+    const contactSync = new ContactSync(this, 'ContactSync', { ...common, userTable, syncTable, secret });
+    const { queue } = contactSync;
+    const changeFeed = new ChangeFeed(this, 'ChangeFeed', { ...common, userTable, queue });
+    const backfill = new Backfill(this, 'Backfill', { ...common, userTable, syncTable, queue });
 
-    const backfill = new Backfill(this, 'Backfill', {
-      config,
-      userTable,
-      syncTable,
-      queue: contactSync.queue,
-    });
-
-    const watched = { config, contactSync, changeFeed, backfill, secret };
+    const watched = { ...common, contactSync, changeFeed, backfill, secret };
     const alarms = new Alarms(this, 'Alarms', watched);
     const dashboard = new OperationsDashboard(this, 'Dashboard', { ...watched, alarms });
 

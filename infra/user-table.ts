@@ -1,6 +1,6 @@
 import { AttributeType, BillingMode, StreamViewType, Table } from 'aws-cdk-lib/aws-dynamodb';
 import { Construct } from 'constructs';
-import type { Config } from './config.ts';
+import type { PartProps } from './part-props.ts';
 import { removalPolicyOf } from './removal-policy.ts';
 
 /** The application's table of users: one that is there already, or a new one. */
@@ -9,7 +9,7 @@ export class UserTable extends Construct {
   readonly tableArn: string;
   readonly streamArn: string;
 
-  constructor(scope: Construct, id: string, config: Config) {
+  constructor(scope: Construct, id: string, { config, encryption }: PartProps) {
     super(scope, id);
     const { userTable, removalPolicy } = config;
     const table = userTable
@@ -20,6 +20,7 @@ export class UserTable extends Construct {
       : new Table(this, 'Table', {
           partitionKey: { name: 'userId', type: AttributeType.STRING },
           billingMode: BillingMode.PAY_PER_REQUEST,
+          ...encryption.ofTable,
           stream: StreamViewType.NEW_AND_OLD_IMAGES,
           pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
           deletionProtection: removalPolicy === 'retain',

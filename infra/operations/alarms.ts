@@ -1,6 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, type IMetric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
@@ -27,7 +28,7 @@ export class Alarms extends Construct {
   constructor(scope: Construct, id: string, watched: Watched) {
     super(scope, id);
     const { email, runbookUrl } = watched.config.alarms;
-    this.topic = new Topic(this, 'Topic', { enforceSSL: true });
+    this.topic = new Topic(this, 'Topic', { enforceSSL: true, ...watched.encryption.ofTopic });
     if (email) this.topic.addSubscription(new EmailSubscription(email));
     this.alarms = definitions(watched).map(({ article, meaning, metric, threshold, periods = 1 }) => {
       const alarm = new Alarm(this, article, {
@@ -43,6 +44,16 @@ export class Alarms extends Construct {
       alarm.addOkAction(new SnsAction(this.topic));
       return alarm;
     });
+    // A topic with a policy has no longer the one by which everything in the account may publish.
+    this.topic.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'AllowAlarmsOfThisStack',
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['sns:Publish'],
+        resources: [this.topic.topicArn],
+        conditions: { ArnEquals: { 'aws:SourceArn': this.alarms.map(({ alarmArn }) => alarmArn) } },
+      }),
+    );
   }
 }
 

@@ -5,10 +5,10 @@ import type { ChangeFeed } from '../change-feed.ts';
 import type { Config } from '../config.ts';
 import type { ContactSync } from '../contact-sync.ts';
 import type { CrmSecret } from '../crm-secret.ts';
+import type { PartProps } from '../part-props.ts';
 
 /** What is watched: the parts of the system. */
-export interface Watched {
-  config: Config;
+export interface Watched extends PartProps {
   contactSync: ContactSync;
   changeFeed: ChangeFeed;
   backfill: Backfill;

@@ -15,6 +15,7 @@ it('any settings are taken, or refused with a line for each that is wrong', () =
         userTable: fc.oneof(part, fc.record({ arn: part, streamArn: part })),
         backfill: part,
         deletionPolicy: part,
+        encryptionKey: part,
       },
       { requiredKeys: [] },
     ),

@@ -57,6 +57,15 @@ describe('the backfill', () => {
     expect(Number(REQUESTS_PER_SECOND)).toBeCloseTo(25 / 1.05, 5);
   });
 
+  it('logs every event of an execution, and none of its data', () => {
+    const { LoggingConfiguration } = properties(
+      template,
+      'AWS::StepFunctions::StateMachine',
+      'BackfillStateMachine',
+    );
+    expect(LoggingConfiguration).toEqual({ Destinations: [expect.anything()], Level: 'ALL' });
+  });
+
   it('refreshes active users every day unless that is off', () => {
     expect(Object.values(resources(template, 'AWS::Scheduler::Schedule'))).toMatchObject([
       {

@@ -21,6 +21,7 @@ describe('parseConfig', () => {
       backfill: { refreshSchedule: 'cron(0 3 * * ? *)', liveReserve: 0.2 },
       deletionPolicy: 'mark',
       forgetPolicy: 'delete',
+      encryptionKey: 'aws',
       alarms: { runbookUrl: 'docs/runbook.md', lagSeconds: 900 },
       logLevel: 'INFO',
       logRetentionDays: 30,
@@ -39,6 +40,9 @@ describe('parseConfig', () => {
     { crm: { existingSecretArn: 'arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:a/b-AbCd12' } },
     { userTable: { arn: TABLE, streamArn: STREAM } },
     { logRetentionDays: 9999 },
+    { encryptionKey: 'create' },
+    { encryptionKey: 'arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab' },
+    { encryptionKey: 'arn:aws-cn:kms:cn-north-1:123456789012:key/mrk-1234abcd12ab34cd56ef1234567890ab' },
     { deletionPolicy: 'delete', logLevel: 'DEBUG', removalPolicy: 'destroy' },
   ])('takes %j', (settings) => {
     expect(parseConfig(settings)).toMatchObject(settings);
@@ -80,6 +84,13 @@ describe('parseConfig', () => {
       'userSync.deletionPolicy',
       { deletionPolicy: 'forget' },
       /"mark"\|"untag"\|"leave"\|"delete"\|"anonymise"/,
+    ],
+    ['userSync.encryptionKey', { encryptionKey: true }, /"aws", "create", or the ARN of a key/],
+    ['userSync.encryptionKey', { encryptionKey: 'alias/users' }, /not of an alias/],
+    [
+      'userSync.encryptionKey',
+      { encryptionKey: 'arn:aws:kms:eu-west-1:123456789012:alias/users' },
+      /arn:aws:kms:…:key/,
     ],
     ['userSync.logLevel', { logLevel: 'WARN' }, /"DEBUG"\|"INFO"/],
     ['userSync.logRetentionDays', { logRetentionDays: 31 }, /1\|3\|5\|7\|14\|30\|/],

@@ -1,6 +1,6 @@
 import type { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
-import { properties, readable, resources, templateWith } from './template-with.ts';
+import { plain, properties, readable, resources, templateWith } from './template-with.ts';
 
 const TABLE = 'arn:aws:dynamodb:eu-west-1:123456789012:table/users';
 const STREAM = `${TABLE}/stream/2026-01-01T00:00:00.000`;
@@ -16,7 +16,6 @@ describe('permissions', () => {
   it('let diff-user read the stream and send', () => {
     expect(permissions(template, 'ChangeFeedDiffUser')).toEqual([
       ['ChangeFeedDiffUserLogs.Arn', ...LOG],
-      TRACE,
       ['ContactSyncQueue.Arn', 'sqs:SendMessage'],
       ['ChangeFeedFailureQueue.Arn', 'sqs:SendMessage'],
       ['UsersTable.StreamArn', 'dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'],
@@ -27,7 +26,6 @@ describe('permissions', () => {
   it('let sync-contact read users, write back, and handle its messages', () => {
     expect(permissions(template, 'ContactSyncSyncContact')).toEqual([
       ['ContactSyncSyncContactLogs.Arn', ...LOG],
-      TRACE,
       ['UsersTable.Arn', 'dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:UpdateItem'],
       ['SyncTable.Arn', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'],
       [
@@ -47,7 +45,6 @@ describe('permissions', () => {
     const EXECUTIONS = 'arn:AWS::Partition:states:AWS::Region:AWS::AccountId';
     expect(permissions(template, 'BackfillFeeder')).toEqual([
       ['BackfillFeederLogs.Arn', ...LOG],
-      TRACE,
       ['UsersTable.Arn', 'dynamodb:Scan', 'dynamodb:DescribeTable'],
       ['SyncTable.Arn', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'],
       ['ContactSyncQueue.Arn', 'sqs:SendMessage', 'sqs:GetQueueAttributes'],
@@ -59,13 +56,96 @@ describe('permissions', () => {
   it('let rotate-token renew the one secret', () => {
     expect(permissions(template, 'CrmRotationRotateToken')).toEqual([
       ['CrmRotationRotateTokenLogs.Arn', ...LOG],
-      TRACE,
       [
         'CrmSecret',
         'secretsmanager:DescribeSecret',
         'secretsmanager:GetSecretValue',
         'secretsmanager:PutSecretValue',
         'secretsmanager:UpdateSecretVersionStage',
+      ],
+    ]);
+  });
+
+  it.each(['ChangeFeedDiffUser', 'ContactSyncSyncContact', 'BackfillFeeder', 'CrmRotationRotateToken'])(
+    'let %s be traced',
+    (id) => {
+      expect(permissions(template, id, 'RoleTrace')).toEqual([TRACE]);
+    },
+  );
+
+  it('let the state machine invoke its one function, and be logged and traced', () => {
+    expect(permissions(template, 'BackfillStateMachine')).toEqual([
+      ['BackfillFeeder.Arn', 'lambda:InvokeFunction'],
+    ]);
+    expect(permissions(template, 'BackfillStateMachine', 'RoleLogAndTrace')).toEqual([
+      [
+        '*',
+        'logs:CreateLogDelivery',
+        'logs:GetLogDelivery',
+        'logs:UpdateLogDelivery',
+        'logs:DeleteLogDelivery',
+        'logs:ListLogDeliveries',
+        'logs:PutResourcePolicy',
+        'logs:DescribeResourcePolicies',
+        'logs:DescribeLogGroups',
+      ],
+      [...TRACE, 'xray:GetSamplingRules', 'xray:GetSamplingTargets'],
+    ]);
+  });
+
+  it('let the schedule start the one state machine', () => {
+    expect(permissions(template, 'SchedulerRoleForTargetd94964', 'DefaultPolicy')).toEqual([
+      ['BackfillStateMachine', 'states:StartExecution'],
+    ]);
+  });
+
+  it('let alarms of this stack alone tell the topic', () => {
+    const { PolicyDocument } = properties(template, 'AWS::SNS::TopicPolicy', 'AlarmsTopicPolicy');
+    const { Statement } = plain(PolicyDocument) as { Statement: unknown[] };
+    const alarms = Object.keys(resources(template, 'AWS::CloudWatch::Alarm'));
+    expect(alarms.length).toBeGreaterThan(0);
+    expect(Statement).toEqual([
+      expect.objectContaining({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
+      {
+        Sid: 'AllowAlarmsOfThisStack',
+        Effect: 'Allow',
+        Principal: { Service: 'cloudwatch.amazonaws.com' },
+        Action: 'sns:Publish',
+        Resource: 'AlarmsTopic',
+        Condition: { ArnEquals: { 'aws:SourceArn': alarms.map((id) => `${id}.Arn`) } },
+      },
+    ]);
+  });
+
+  it('go to a service that acts for this system, and to nobody else', () => {
+    const ACCOUNT = { 'aws:SourceAccount': 'AWS::AccountId' };
+    const ARN = (service: string) => `arn:AWS::Partition:${service}:AWS::Region:AWS::AccountId`;
+    const trusted = Object.entries(resources(template, 'AWS::IAM::Role')).map(([id, { Properties }]) => {
+      const { AssumeRolePolicyDocument } = plain(Properties) as {
+        AssumeRolePolicyDocument: { Statement: Record<string, unknown>[] };
+      };
+      const [{ Principal, Condition } = {}, ...others] = AssumeRolePolicyDocument.Statement;
+      expect(others).toEqual([]);
+      return [id.replace(/ForTarget.*/, ''), Principal, ...(Condition ? [Condition] : [])];
+    });
+    const lambda = { Service: 'lambda.amazonaws.com' };
+    expect(trusted).toEqual([
+      ['CrmRotationRotateTokenRole', lambda],
+      ['ContactSyncSyncContactRole', lambda],
+      ['ChangeFeedDiffUserRole', lambda],
+      ['BackfillFeederRole', lambda],
+      [
+        'BackfillStateMachineRole',
+        { Service: 'states.amazonaws.com' },
+        {
+          StringEquals: ACCOUNT,
+          ArnEquals: { 'aws:SourceArn': `${ARN('states')}:stateMachine:user-sync-backfill` },
+        },
+      ],
+      [
+        'SchedulerRole',
+        { Service: 'scheduler.amazonaws.com' },
+        { StringEquals: { ...ACCOUNT, 'aws:SourceArn': `${ARN('scheduler')}:schedule-group/default` } },
       ],
     ]);
   });
@@ -83,16 +163,16 @@ describe('permissions', () => {
     expect(syncContact).toContain(SECRET);
   });
 
-  it('come from one policy of each role, and from nothing managed by AWS', () => {
-    expect(Object.keys(resources(template, 'AWS::IAM::Policy'))).toHaveLength(6);
+  it('come from the policies above, and from nothing managed by AWS', () => {
+    expect(Object.keys(resources(template, 'AWS::IAM::Policy'))).toHaveLength(11);
     for (const { Properties } of Object.values(resources(template, 'AWS::IAM::Role')))
       expect(Object.keys(Properties as object)).toEqual(['AssumeRolePolicyDocument']);
   });
 });
 
-/** What a function may do: for each statement the resource, and then the actions. */
-function permissions(template: Template, functionId: string): string[][] {
-  const { PolicyDocument } = properties(template, 'AWS::IAM::Policy', `${functionId}RoleDefaultPolicy`);
+/** What a role may do by one of its policies: for each statement the resource, and then the actions. */
+function permissions(template: Template, owner: string, policy = 'RoleDefaultPolicy'): string[][] {
+  const { PolicyDocument } = properties(template, 'AWS::IAM::Policy', `${owner}${policy}`);
   const { Statement } = PolicyDocument as { Statement: Record<string, unknown>[] };
   return Statement.map(({ Action, Resource, Effect, ...rest }) => {
     expect(Effect).toBe('Allow');

@@ -1,12 +1,16 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { ConfigError } from '../../infra/config.ts';
 import { BUDGET_BYTES, bundleSizes } from '../../infra/operate/bundle-sizes.ts';
+import { refusedLicences } from '../../infra/operate/shipped/licences.ts';
+import { shippedPackages } from '../../infra/operate/shipped/shipped-packages.ts';
 import { synthesize } from '../../infra/synthesize.ts';
 
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const templateSchema = z.object({ Resources: z.record(z.string(), z.object({ Type: z.string() })) });
 
 describe('synthesize', () => {
@@ -71,6 +75,15 @@ describe('synthesize', () => {
     const sizes = bundleSizes(outdir);
     expect(sizes).toHaveLength(4);
     for (const { functionId, bytes } of sizes) expect(bytes, functionId).toBeLessThanOrEqual(BUDGET_BYTES);
+  });
+
+  it('ships nothing but packages whose licences allow it', () => {
+    const packages = shippedPackages(outdir, ROOT);
+    expect(packages.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['ky', 'libphonenumber-js', 'zod']),
+    );
+    for (const { functions } of packages) expect(functions.length).toBeGreaterThan(0);
+    expect(refusedLicences(packages)).toEqual([]);
   });
 
   it('refuses wrong settings', () => {

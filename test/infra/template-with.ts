@@ -37,4 +37,16 @@ export function readable(value: unknown): string {
   throw new Error(`Not readable: ${JSON.stringify(value)}`);
 }
 
+/** Any part of a template with all that refers to something as {@link readable} writes it. */
+export function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value);
+  const isReference =
+    entries.length === 1 && entries.every(([name]) => name === 'Ref' || name.startsWith('Fn::'));
+  return isReference
+    ? readable(value)
+    : Object.fromEntries(entries.map(([name, item]) => [name, plain(item)]));
+}
+
 const withoutHash = (logicalId: string) => logicalId.replace(/[0-9A-F]{8}$/, '');

@@ -30,6 +30,14 @@ export const RESOURCE_TYPES: ReadonlyMap<string, ResourceType> = new Map([
       attributes: { Arn: arnOf('iam', '', `role/${physicalName}`) },
     })),
   ],
+  ['AWS::KMS::Alias', meaninglessType('data lives in memory')],
+  [
+    'AWS::KMS::Key',
+    meaninglessType('data lives in memory', ({ physicalName, services }) => ({
+      ref: physicalName,
+      attributes: { Arn: arnOf('kms', services.region, `key/${physicalName}`) },
+    })),
+  ],
   ['AWS::Lambda::Permission', meaninglessType('there is no access control')],
   [
     'AWS::Logs::LogGroup',

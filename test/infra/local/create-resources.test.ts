@@ -130,6 +130,24 @@ describe('createResources', () => {
     await probe?.stop();
   });
 
+  it('takes a key and its alias, by which others are encrypted', async () => {
+    const { outputs, stackName } = await create({
+      Resources: {
+        Key: { Type: 'AWS::KMS::Key', Properties: { EnableKeyRotation: true, KeyPolicy: {} } },
+        Alias: {
+          Type: 'AWS::KMS::Alias',
+          Properties: { AliasName: 'alias/a', TargetKeyId: { 'Fn::GetAtt': ['Key', 'Arn'] } },
+        },
+        Jobs: {
+          Type: 'AWS::SQS::Queue',
+          Properties: { KmsMasterKeyId: { 'Fn::GetAtt': ['Key', 'Arn'] } },
+        },
+      },
+      Outputs: { Key: { Value: { 'Fn::GetAtt': ['Key', 'Arn'] } } },
+    });
+    expect(outputs['Key']).toMatch(new RegExp(`^arn:aws:kms:us-east-1:\\d{12}:key/${stackName}-Key$`));
+  });
+
   it('takes a schedule whose target is a state machine of the template', async () => {
     const { services, outputs, stackName } = await create({
       Resources: {

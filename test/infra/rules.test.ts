@@ -1,0 +1,58 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import type { Settings } from '../../infra/accounts.ts';
+import { synthesize } from '../../infra/synthesize.ts';
+
+const TABLE = 'arn:aws:dynamodb:eu-west-1:123456789012:table/users';
+const KEY = 'arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab';
+const SECRET = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:crm-AbCd12';
+
+const outdir = mkdtempSync(join(tmpdir(), 'user-sync-'));
+afterAll(() => rmSync(outdir, { recursive: true }));
+afterEach(() => vi.restoreAllMocks());
+
+/** Synthesizes without bundling, which no rule looks at. */
+const synthesizeQuickly = (settings: Settings) =>
+  synthesize(settings, { outdir, context: { 'aws:cdk:bundling-stacks': [] } });
+
+describe('the rules of AWS Solutions', () => {
+  it.each<Settings>([
+    {},
+    { encryptionKey: 'create' },
+    { encryptionKey: KEY },
+    { userTable: { arn: TABLE, streamArn: `${TABLE}/stream/2026-01-01T00:00:00.000` } },
+    { crm: { existingSecretArn: SECRET } },
+    {
+      userTable: { arn: TABLE, streamArn: `${TABLE}/stream/2026-01-01T00:00:00.000` },
+      crm: { existingSecretArn: SECRET },
+      encryptionKey: KEY,
+    },
+    { crm: { tokenRotationHours: 'off' }, backfill: { refreshSchedule: 'off' } },
+    { alarms: { email: 'ops@example.com' }, removalPolicy: 'destroy' },
+    {
+      accounts: { production: { encryptionKey: 'create' }, sandbox: { crm: { tokenRotationHours: 'off' } } },
+    },
+  ])('are kept, and checked by every synthesis: %j', (settings) => {
+    const check = vi.spyOn(AwsSolutionsChecks.prototype, 'validate');
+    synthesizeQuickly(settings);
+    expect(check.mock.results).toEqual([{ type: 'return', value: { success: true, violations: [] } }]);
+  });
+
+  it('end a synthesis that breaks one, where it is an error', () => {
+    vi.spyOn(AwsSolutionsChecks.prototype, 'validate').mockReturnValue({
+      success: false,
+      violations: [
+        {
+          ruleName: 'AwsSolutions-SQS4',
+          description: 'No TLS',
+          severity: 'error',
+          violatingResources: [{ constructPath: 'UserSync/ContactSync/Queue/Resource', locations: [] }],
+        },
+      ],
+    });
+    expect(() => synthesizeQuickly({})).toThrow(/No TLS/);
+  });
+});
