@@ -1,4 +1,6 @@
+import type { SFNClient } from '@aws-sdk/client-sfn';
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { startBackfill } from '../../infra/operate/follow-backfill.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import { messageGroupOf } from '../../shared/sync/message-group.ts';
 import type { SimulatedSystem } from '../demo/simulated-system.ts';
@@ -11,7 +13,8 @@ export interface ChaosContext {
   running: SimulatedSystem;
   proxy: ThrottlingProxy;
   sqs: SQSClient;
-  counts: { killed: number; duplicates: number };
+  sfn: SFNClient;
+  counts: { killed: number; duplicates: number; backfills: number };
 }
 
 type Action = (context: ChaosContext) => Promise<void>;
@@ -104,9 +107,20 @@ export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: 
   kill: [
     5,
     async ({ running, counts, world }) => {
-      const { outputs } = running.system.cloud;
-      const name = outputs[world.random() < 0.8 ? 'SyncContactFunctionName' : 'DiffUserFunctionName'] ?? '';
-      if (running.system.cloud.killEnvironment(name)) counts.killed++;
+      const { cloud } = running.system;
+      const feeder = Object.keys(cloud.statistics().functions).find((name) => name.includes('Feeder'));
+      const { SyncContactFunctionName: sync, DiffUserFunctionName: diff } = cloud.outputs;
+      const name = world.pick([sync, sync, sync, sync, diff, feeder]) ?? '';
+      if (cloud.killEnvironment(name)) counts.killed++;
+    },
+  ],
+  // One at a time: the others fail, and say so.
+  backfill: [
+    6,
+    async ({ world, running, sfn, counts }) => {
+      counts.backfills++;
+      const mode = world.pick(['contacts', 'contacts', 'tags', 'refresh'] as const);
+      await startBackfill(sfn, running.system.cloud.outputs['BackfillStateMachineArn'] ?? '', { mode });
     },
   ],
   faults: [

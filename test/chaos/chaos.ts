@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { SFNClient } from '@aws-sdk/client-sfn';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import { marshall } from '@aws-sdk/util-dynamodb';
+import { followBackfill, startBackfill } from '../../infra/operate/follow-backfill.ts';
 import { desiredState, isSyncable } from '../../shared/sync/desired-state.ts';
 import { mapping } from '../../shared/user/mapping.ts';
 import { signUpAll } from '../demo/scenario.ts';
@@ -25,6 +28,8 @@ export interface ChaosReport {
   changes: number;
   faultsInjected: number;
   environmentsKilled: number;
+  /** Backfills that were started, those that met another too. */
+  backfills: number;
   lost: number;
   doubledContacts: number;
   foreignWrites: number;
@@ -52,18 +57,26 @@ export async function runChaos(options: ChaosOptions, say: (what: string) => voi
   const proxy = throttlingProxy(world.random);
   let running: SimulatedSystem | undefined;
   try {
+    // Half of the users were there before the stack: they are in no stream, and only a backfill brings them in.
+    const all = [...world.users.values()];
+    const existing = all.slice(0, all.length / 2);
     const limits = { second: 25 * SPEED, minute: 1500 * SPEED, day: 1_000_000, month: null };
     running = await startSimulatedSystem({
       simulator: ['--speed', String(SPEED), '--day', '1000000', '--seed', String(options.seed)],
       settings: { crm: { limits, latencyP95Ms: 400 / SPEED, windowSlackMs: 100 } },
+      existingUsers: existing.map((user) => marshall(user, { removeUndefinedValues: true })),
       cloud: { visibilityTimeoutSeconds: VISIBILITY_SECONDS, functionEnvironment: proxy.between },
     });
     const { system, door } = running;
     const sqs = new SQSClient(system.cloud.sdk('SQS'));
-    const context: ChaosContext = { world, running, proxy, sqs, counts: { killed: 0, duplicates: 0 } };
+    const sfn = new SFNClient(system.cloud.sdk('SFN'));
+    const counts = { killed: 0, duplicates: 0, backfills: 0 };
+    const context: ChaosContext = { world, running, proxy, sqs, sfn, counts };
 
-    say(`${options.users} users sign up, and everything goes wrong for ${options.seconds} s`);
-    await signUpAll(system.app, [...world.users.values()]);
+    say(
+      `${existing.length} users are there, as many sign up, and everything goes wrong for ${options.seconds} s`,
+    );
+    await signUpAll(system.app, all.slice(existing.length));
     await happen(context, options);
 
     say('The faults end');
@@ -71,11 +84,13 @@ export async function runChaos(options: ChaosOptions, say: (what: string) => voi
     await door.set('faults', { rate: 0 });
     const settlingSince = Date.now();
     await settle(running);
+    await backfillAll(context);
+    await settle(running);
     for (const userId of world.drifted) {
       if (world.users.has(userId)) await system.app.edit(userId, { firstName: 'Found Again' });
     }
     await settle(running);
-    const settleMs = Date.now() - settlingSince - 2 * QUIET_MS;
+    const settleMs = Date.now() - settlingSince - 3 * QUIET_MS;
 
     say('Every user is held against the CRM');
     const rows = await system.app.users();
@@ -97,7 +112,8 @@ export async function runChaos(options: ChaosOptions, say: (what: string) => voi
       users: rows.length,
       changes: world.changes,
       faultsInjected: stats.faults + proxy.throttled,
-      environmentsKilled: context.counts.killed,
+      environmentsKilled: counts.killed,
+      backfills: counts.backfills,
       lost: problems.length - wrongTags.length + missing.length,
       doubledContacts: stats.duplicateContacts,
       foreignWrites: stats.foreignWrites.length,
@@ -131,6 +147,12 @@ async function happen(context: ChaosContext, { seconds, without }: ChaosOptions)
     await chosen?.[1][1](context);
     await sleep(context.world.random() * 2 * ACTION_EVERY_MS);
   }
+}
+
+/** Brings in whoever no stream has told of: with no fault, and no other backfill, left. */
+async function backfillAll({ running, sfn }: ChaosContext): Promise<void> {
+  const machine = running.system.cloud.outputs['BackfillStateMachineArn'] ?? '';
+  await followBackfill(sfn, await startBackfill(sfn, machine, { mode: 'contacts' }), 200, () => {});
 }
 
 async function settle({ system }: SimulatedSystem): Promise<void> {
