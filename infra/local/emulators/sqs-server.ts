@@ -37,6 +37,9 @@ export async function startSqsServer(
   };
   const { sqsStore } = stores;
   sqsStore.host = '';
+  const getQueue = sqsStore.getQueue.bind(sqsStore);
+  // A queue has one name, and as many URLs as ways lead to this server.
+  sqsStore.getQueue = (url) => getQueue(url) ?? sqsStore.getQueueByName(url.split('/').at(-1) ?? '');
   const createQueue = sqsStore.createQueue.bind(sqsStore);
   sqsStore.createQueue = (...parameters) => {
     const queue = createQueue(...parameters);
