@@ -48,7 +48,9 @@ const client = infusionsoftClient({
   fetch: pacedFetch({
     requestsPerWindow: settings.REQUESTS_PER_WINDOW,
     windowMs: settings.WINDOW_MS,
-    credentials: secretCredentials(settings.CRM_SECRET_ID),
+    credentials: secretCredentials(settings.CRM_SECRET_ID, {
+      onTokenAge: (ms) => metrics.addMetric('TokenAge', MetricUnit.Seconds, ms / 1000),
+    }),
     gate,
     breaker: circuitBreaker(),
     deadline,
@@ -114,5 +116,6 @@ export const handler = middy<SQSEvent, SQSBatchResponse>()
       ...dependencies,
       lag: (ms) => metrics.addMetric('SyncLag', MetricUnit.Milliseconds, ms),
       count: (outcome) => metrics.addMetric(`Users.${outcome}`, MetricUnit.Count, 1),
+      did: (change) => metrics.addMetric(`Users.${change}`, MetricUnit.Count, 1),
     });
   });

@@ -4,6 +4,7 @@ import type { UserMessage } from '../../shared/sync/message.ts';
 import { UNCERTAIN } from '../../shared/sync/plan.ts';
 import { InvalidUserError, type Warning } from '../../shared/user/read-user.ts';
 import type { CrmState } from '../../shared/user/user.ts';
+import { type ChangeMade, changesMade } from './changes-made.ts';
 import type { Companies } from './companies.ts';
 import { type RetireDependencies, retireContact } from './retire-contact.ts';
 import type { DeletionPolicy } from './settings.ts';
@@ -13,6 +14,8 @@ export interface ProcessUserDependencies extends RetireDependencies {
   users: UserTable;
   companies: Companies;
   deletionPolicy: DeletionPolicy;
+  /** Told what was done to a contact, also where the rest has to be tried again. */
+  did: (change: ChangeMade) => void;
 }
 
 /** How a user came out of it. `retired`: deleted from the table, and its contact treated as the policy says. */
@@ -74,6 +77,7 @@ export async function processUser(
       : result.unchanged
         ? 'stored'
         : await users.writeCrm(userId, result.crm, revision);
+  for (const change of changesMade(found.user.crm ?? {}, result.crm)) dependencies.did(change);
   if (written === 'gone') {
     // Deleted while its sync was in flight: the message of the deletion knows no contact, so nobody else cleans up.
     const deletedAt = dependencies.now();

@@ -70,7 +70,11 @@ describe('npm run status', () => {
     expect(out).toMatch(/lag +p50 \d+\.\d s, p99 \d+\.\d s/);
     expect(code).toBe(0);
     const { figures, credentials } = JSON.parse((await command('status', ['--json'])).out);
-    expect(figures).toMatchObject({ requests: (await running.door.stats()).totalRequests, refused: 0 });
+    expect(figures).toMatchObject({
+      requests: (await running.door.stats()).totalRequests,
+      refused: 0,
+      done: { created: USERS.length },
+    });
     expect(credentials).toEqual({ kind: 'service-account-key', issuedAt: null, expiresAt: null });
   });
 });

@@ -9,10 +9,14 @@ export interface Figures {
   latencyP95Ms: number | undefined;
   /** Users by outcome. */
   users: Record<Outcome, number>;
+  /** Contacts by what was done to them. One that is created is not counted as updated. */
+  done: Record<Done, number>;
 }
 
 export const OUTCOMES = ['synced', 'unchanged', 'retired', 'rejected', 'postponed', 'withoutOwner'] as const;
 type Outcome = (typeof OUTCOMES)[number];
+export const DONE = ['created', 'updated', 'tagged'] as const;
+type Done = (typeof DONE)[number];
 
 /** A figure by the metric that it comes from, see `infra/operations/watched.ts`. */
 export const METRICS = [
@@ -21,7 +25,7 @@ export const METRICS = [
   { id: 'requests', metric: 'CrmRequests', statistic: 'Sum' },
   { id: 'refused', metric: 'CrmThrottles', statistic: 'Sum' },
   { id: 'latencyP95Ms', metric: 'CrmLatency', statistic: 'p95' },
-  ...OUTCOMES.map((outcome) => ({ id: outcome, metric: `Users.${outcome}`, statistic: 'Sum' as const })),
+  ...[...OUTCOMES, ...DONE].map((name) => ({ id: name, metric: `Users.${name}`, statistic: 'Sum' as const })),
 ] as const;
 
 /** Puts values by id together. */
@@ -33,5 +37,6 @@ export function figuresOf(value: (id: string) => number | undefined): Figures {
     refused: value('refused') ?? 0,
     latencyP95Ms: value('latencyP95Ms'),
     users: Object.fromEntries(OUTCOMES.map((outcome) => [outcome, value(outcome) ?? 0])) as Figures['users'],
+    done: Object.fromEntries(DONE.map((name) => [name, value(name) ?? 0])) as Figures['done'],
   };
 }

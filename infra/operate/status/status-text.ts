@@ -2,7 +2,7 @@ import type { QuotaReport } from '../quota-report.ts';
 import { quotaTable } from '../quota-report.ts';
 import type { BackfillStatus } from './backfill-status.ts';
 import type { CredentialsStatus } from './credentials-status.ts';
-import { type Figures, OUTCOMES } from './figures.ts';
+import { DONE, type Figures, OUTCOMES } from './figures.ts';
 import type { QueueDepth } from './queues.ts';
 
 /** One screen of how the system is. */
@@ -17,6 +17,8 @@ export interface Status {
   credentials: CredentialsStatus;
   backfill: BackfillStatus | null;
 }
+
+const HOUR_MS = 3_600_000;
 
 /** What needs a person, with what to do; empty when all is well. */
 export function complaintsOf(status: Status): string[] {
@@ -42,7 +44,7 @@ export function statusText(status: Status, now: number): string {
   const complaints = complaintsOf(status);
   const seconds = (ms: number | undefined) => (ms === undefined ? '–' : `${(ms / 1000).toFixed(1)} s`);
   const token = credentials.expiresAt
-    ? `${credentials.kind}, until ${credentials.expiresAt}`
+    ? `${credentials.kind}${credentials.issuedAt ? `, ${((now - Date.parse(credentials.issuedAt)) / HOUR_MS).toFixed(1)} hours old` : ''}, until ${credentials.expiresAt}`
     : credentials.kind;
   const run = backfill
     ? `${backfill.status.toLowerCase()}, ${backfill.mode ?? ''} since ${backfill.startedAt}${
@@ -56,6 +58,7 @@ export function statusText(status: Status, now: number): string {
     '\nThe last hour\n',
     `  lag           p50 ${seconds(figures.lagP50Ms)}, p99 ${seconds(figures.lagP99Ms)}\n`,
     `  users         ${OUTCOMES.map((outcome) => `${figures.users[outcome]} ${outcome}`).join(', ')}\n`,
+    `  contacts      ${DONE.map((name) => `${figures.done[name]} ${name}`).join(', ')}\n`,
     `  requests      ${figures.requests}, ${figures.refused} refused; latency p95 ${seconds(figures.latencyP95Ms)}\n`,
     '\nNow\n',
     `  backlog       ${queue.waiting} messages wait, ${queue.hidden} are worked on or wait for a time\n`,

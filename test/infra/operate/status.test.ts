@@ -14,7 +14,7 @@ import { PRESETS } from '../../../shared/quota/limits.ts';
 const NOW = Date.parse('2026-06-15T12:00:00Z');
 const WELL: Status = {
   at: new Date(NOW).toISOString(),
-  figures: figuresOf((id) => ({ lagP50Ms: 1200, lagP99Ms: 4000, requests: 90, synced: 40 })[id]),
+  figures: figuresOf((id) => ({ lagP50Ms: 1200, lagP99Ms: 4000, requests: 90, synced: 40, created: 12 })[id]),
   queue: { waiting: 3, hidden: 1 },
   deadLetters: 0,
   streamFailures: 0,
@@ -36,6 +36,8 @@ describe('the status', () => {
     const text = statusText(WELL, NOW);
     expect(text).toMatch(/^✓ Nothing needs a person/);
     expect(text).toMatch(/lag +p50 1\.2 s, p99 4\.0 s/);
+    expect(text).toMatch(/contacts +12 created, 0 updated, 0 tagged/);
+    expect(text).toMatch(/credentials +oauth, 4\.0 hours old, until 2026-06-16/);
     expect(text).toMatch(/backfill +running, contacts since .*, 40 % done/);
     expect(text.split('\n').length).toBeLessThan(26);
   });

@@ -68,6 +68,7 @@ export function consumerOf(
   const rejected: { record: SQSRecord; error: Rejected }[] = [];
   const postponed: { records: readonly SQSRecord[]; error: Retryable }[] = [];
   const outcomes: string[] = [];
+  const changes: string[] = [];
   const departures = memoryDepartureStore();
   const queue: FailureQueue = {
     postpone: async (records, error) => void postponed.push({ records, error }),
@@ -89,11 +90,12 @@ export function consumerOf(
         now,
         logger: new Logger({ logLevel: 'SILENT' }),
         count: (outcome) => outcomes.push(outcome),
+        did: (change) => changes.push(change),
         lag: () => {},
         queue,
         quota,
         journal: requestJournal(),
       })
     ).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
-  return { receive, departures, rejected, postponed, outcomes, queue };
+  return { receive, departures, rejected, postponed, outcomes, changes, queue };
 }
