@@ -3,10 +3,12 @@ import { readAssembly } from './assembly/read-assembly.ts';
 import type { CloudServices } from './cloud-services.ts';
 import { createResources } from './create-resources.ts';
 import { startEmulators } from './emulators/emulators.ts';
+import type { SentMessage } from './emulators/sqs-server.ts';
 import type { EventSourceStatistics } from './event-sources/event-source.ts';
 import { ExistingItems, type Items } from './existing-items.ts';
 import type { FunctionStatistics, LambdaFunction } from './lambda/lambda-function.ts';
 import { Overrides } from './overrides.ts';
+import type { Execution } from './state-machines/execution.ts';
 import type { StateMachineStatistics } from './state-machines/state-machine.ts';
 
 export interface LocalCloudOptions {
@@ -34,6 +36,8 @@ export interface LocalCloudOptions {
   waitScale?: number;
   /** Told each line that a function writes, and each error of an invocation. */
   log?: (entry: { functionName: string; line: string }) => void;
+  /** Told each message that enters a queue. */
+  onMessage?: (sent: SentMessage) => void;
 }
 
 export interface LocalCloudStatistics {
@@ -56,10 +60,11 @@ const IDLE_POLL_MS = 50;
 export async function startLocalCloud(options: LocalCloudOptions): Promise<LocalCloud> {
   const stack = readAssembly(options.assembly, options.stack);
   let cloud: LocalCloud | undefined;
-  const emulators = await startEmulators(stack.region, (error) => {
+  const died = (error: Error) => {
     process.stderr.write(`${error.message}\n`);
     cloud?.fail(error);
-  });
+  };
+  const emulators = await startEmulators(stack.region, died, options.onMessage);
   const overrides = new Overrides(options.secrets ?? {}, options.variables ?? {});
   const existingItems = new ExistingItems(options.existingItems ?? {});
   const { visibilityTimeoutSeconds, functionEnvironment } = options;
@@ -182,6 +187,11 @@ export class LocalCloud {
         this.#stateMachines().map(({ settings, statistics }) => [settings.name, statistics]),
       ),
     };
+  }
+
+  /** Executions of all state machines so far. */
+  executions(): Execution[] {
+    return this.#stateMachines().flatMap(({ executions }) => [...executions.values()]);
   }
 
   /** Kills one busy execution environment of a function. @returns whether there was one. */

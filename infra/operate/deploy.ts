@@ -14,12 +14,12 @@ import { askForInspection } from './ask-for-inspection.ts';
 import { CommandError } from './command-error.ts';
 import { connect, type Outputs } from './connect.ts';
 import { checkConcurrency } from './deploy/check-concurrency.ts';
+import { hasBackfilled } from './deploy/has-backfilled.ts';
 import { nextSteps } from './deploy/next-steps.ts';
 import { runCdk } from './deploy/run-cdk.ts';
 import { loadMapping } from './load-mapping.ts';
 import { readAppConfigs } from './read-app-configs.ts';
 import { runCommand } from './run-command.ts';
-import { backfillStatus } from './status/backfill-status.ts';
 import { credentialsStatus } from './status/credentials-status.ts';
 
 const INSPECTION_MS = 60_000;
@@ -79,7 +79,7 @@ async function confirmed(question: string): Promise<boolean> {
 /** Reads the account by way of the new functions, if they are let in. */
 async function smoke(outputs: Outputs) {
   const credentials = await credentialsStatus(new SecretsManagerClient(), outputs.get('SecretArn'));
-  const backfill = await backfillStatus(new SFNClient(), outputs.get('BackfillStateMachineArn'));
+  const isBackfilled = await hasBackfilled(new SFNClient(), outputs.get('BackfillStateMachineArn'));
   const table = syncTable(new DynamoDBClient(), outputs.get('SyncTableName'));
   const account =
     credentials.kind === 'none'
@@ -96,5 +96,5 @@ async function smoke(outputs: Outputs) {
             throw error;
           },
         );
-  return { credentials, account, isBackfilled: backfill !== undefined };
+  return { credentials, account, isBackfilled };
 }

@@ -5,6 +5,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { Command } from 'commander';
+import { rateOf } from '../../shared/quota/limits.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { connect } from './connect.ts';
 import { describeQuota, quotaSettingsFrom } from './quota-report.ts';
@@ -30,11 +31,21 @@ const options = withTarget(
 await runCommand(async () => {
   const outputs = await connect(options);
   const now = Date.now();
+  const budget = quotaSettingsFrom(outputs.get('QuotaSettings'));
   const sqs = new SQSClient();
   const table = syncTable(new DynamoDBClient(), outputs.get('SyncTableName'));
   const figures = outputs.logFile
     ? localFigures(outputs.logFile, now - HOUR_SECONDS * 1000)
-    : cloudWatchFigures(new CloudWatchClient(), options.stack, HOUR_SECONDS, now);
+    : cloudWatchFigures(
+        new CloudWatchClient(),
+        {
+          stack: options.stack,
+          queueName: outputs.get('QueueUrl').split('/').at(-1) ?? '',
+          diffUserName: outputs.get('DiffUserFunctionName'),
+        },
+        HOUR_SECONDS,
+        now,
+      );
   const [queue, deadLetters, streamFailures, catalog, ledger, credentials, backfill] = await Promise.all([
     depthOf(sqs, outputs.get('QueueUrl')),
     depthOf(sqs, outputs.get('DeadLetterQueueUrl')),
@@ -47,10 +58,11 @@ await runCommand(async () => {
   const status: Status = {
     at: new Date(now).toISOString(),
     figures: await figures,
+    requestsASecond: rateOf(budget.limits),
     queue,
     deadLetters: deadLetters.waiting,
     streamFailures: streamFailures.waiting,
-    quota: describeQuota(ledger?.value, quotaSettingsFrom(outputs.get('QuotaSettings')), now),
+    quota: describeQuota(ledger?.value, budget, now),
     catalog: catalog ? { refreshedAt: catalog.refreshedAt, problems: catalog.problems } : null,
     credentials,
     backfill: backfill ?? null,

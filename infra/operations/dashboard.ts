@@ -18,6 +18,8 @@ const HALF = 12;
 const WIDE = 24;
 const HEIGHT = 6;
 const MINUTE = Duration.minutes(1);
+/** How long an access token of the CRM lives. */
+const TOKEN_HOURS = 24;
 
 /** One page that answers: is it in sync, how late, how much quota, what is failing. */
 export class OperationsDashboard extends Construct {
@@ -59,6 +61,10 @@ export class OperationsDashboard extends Construct {
               own('SyncLag', 'p50', 'lag p50 (ms)'),
               own('SyncLag', 'p99', 'lag p99 (ms)'),
               visible(contactSync.queue, 'backlog'),
+              perSecond(
+                own('CrmRequests', 'Sum', `requests a second (of ${rateOf(config.crm.limits)})`),
+                'requestsNow',
+              ),
               own('QuotaDayUsed', 'Maximum', "day's quota used (%)"),
               visible(contactSync.deadLetterQueue, 'dead letters'),
               own('BackfillDone', 'Maximum', 'backfill done (%)'),
@@ -102,10 +108,20 @@ export class OperationsDashboard extends Construct {
         ],
         [
           graph(
-            'Users',
-            (['synced', 'unchanged', 'retired', 'rejected', 'postponed', 'withoutOwner'] as const).map(
-              (outcome) => own(`Users.${outcome}`, 'Sum', outcome),
-            ),
+            'Users: how they came out of it, and what was done',
+            (
+              [
+                'synced',
+                'unchanged',
+                'retired',
+                'rejected',
+                'postponed',
+                'withoutOwner',
+                'created',
+                'updated',
+                'tagged',
+              ] as const
+            ).map((outcome) => own(`Users.${outcome}`, 'Sum', outcome)),
           ),
           graph('Latency of the CRM', [own('CrmLatency', 'p50', 'p50'), own('CrmLatency', 'p95', 'p95')], {
             unit: 'ms',
@@ -143,14 +159,28 @@ export class OperationsDashboard extends Construct {
             ],
           }),
         ],
+        [
+          graph(
+            'Age of the OAuth tokens',
+            [hours(own('TokenAge', 'Maximum', 'since their issue'), 'tokenAge')],
+            {
+              unit: 'hours',
+              line: TOKEN_HOURS,
+            },
+          ),
+          graph('Fit of the mapping to the account', [own('CatalogProblems', 'Maximum', 'problems')]),
+        ],
       ],
     });
   }
 }
 
-function perSecond(metric: Metric, id: string): MathExpression {
+const perSecond = (metric: Metric, id: string) => computed(metric, id, `FILL(${id}, 0) / PERIOD(${id})`);
+const hours = (metric: Metric, id: string) => computed(metric, id, `${id} / 3600`);
+
+function computed(metric: Metric, id: string, expression: string): MathExpression {
   return new MathExpression({
-    expression: `FILL(${id}, 0) / PERIOD(${id})`,
+    expression,
     usingMetrics: { [id]: metric },
     label: metric.label ?? id,
     period: MINUTE,

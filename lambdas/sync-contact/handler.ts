@@ -49,7 +49,9 @@ const client = infusionsoftClient({
   url: settings.CRM_URL,
   fetch: pacedFetch({
     pace: sharedPace({ timetable: settings.TIMETABLE, store: store.starts }),
-    credentials: secretCredentials(settings.CRM_SECRET_ID),
+    credentials: secretCredentials(settings.CRM_SECRET_ID, {
+      onTokenAge: (ms) => metrics.addMetric('TokenAge', MetricUnit.Seconds, ms / 1000),
+    }),
     gate,
     breaker: circuitBreaker(),
     deadline,
@@ -118,5 +120,6 @@ export const handler = middy<SQSEvent, SQSBatchResponse>()
       ...dependencies,
       lag: (ms) => metrics.addMetric('SyncLag', MetricUnit.Milliseconds, ms),
       count: (outcome) => metrics.addMetric(`Users.${outcome}`, MetricUnit.Count, 1),
+      did: (change) => metrics.addMetric(`Users.${change}`, MetricUnit.Count, 1),
     });
   });

@@ -180,13 +180,14 @@ async function handleTags(
   group: Group,
   dependencies: ProcessBatchDependencies,
 ): Promise<void> {
-  const { journal, logger, count, lag, now } = dependencies;
+  const { journal, logger, count, did, lag, now } = dependencies;
   const { correlationIds, deliveries } = traceOf(group, journal);
   const lagMs = now() - Date.parse(message.changedAt);
   for (const { userId, contactId, requests } of await tagUsers(message, deliveries, dependencies)) {
     const about = { userId, contactId, outcome: 'synced', causes: ['backfill'] };
     logger.info('Done', { ...about, correlationIds, deliveries, requests, lagMs });
     count('synced');
+    did('tagged');
     lag(lagMs);
   }
 }

@@ -4,6 +4,7 @@ import type { UserMessage } from '../../shared/sync/message.ts';
 import { UNCERTAIN } from '../../shared/sync/plan.ts';
 import { InvalidUserError, type Warning } from '../../shared/user/read-user.ts';
 import type { CrmState } from '../../shared/user/user.ts';
+import { type ChangeMade, changesMade } from './changes-made.ts';
 import type { Companies } from './companies.ts';
 import { checkFree, leased } from './lease.ts';
 import { type RetireDependencies, retireContact } from './retire-contact.ts';
@@ -16,6 +17,8 @@ export interface ProcessUserDependencies extends RetireDependencies {
   deletionPolicy: DeletionPolicy;
   /** When the invocation ends, in epoch milliseconds. */
   deadline: () => number;
+  /** Told what was done to a contact, also where the rest has to be tried again. */
+  did: (change: ChangeMade) => void;
 }
 
 /** How a user came out of it. `retired`: deleted from the table, and its contact treated as the policy says. */
@@ -80,6 +83,7 @@ export async function processUser(
       : result.unchanged
         ? 'stored'
         : await users.writeCrm(userId, result.crm, revision);
+  for (const change of changesMade(found.user.crm ?? {}, result.crm)) dependencies.did(change);
   if (written === 'gone') {
     // Deleted while its sync was in flight: the message of the deletion knows no contact, so nobody else cleans up.
     if (contactId) await retireContact({ contactId, userId, deletedAt: now(), policy }, dependencies);

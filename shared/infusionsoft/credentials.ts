@@ -40,13 +40,15 @@ const MAX_REFUSAL_MS = 300 * SECOND_MS;
  *
  * @param secretId name or ARN of the secret.
  * @param now epoch milliseconds.
+ * @param onTokenAge told with each look how long ago the OAuth tokens were issued, in milliseconds.
  */
 export function secretCredentials(
   secretId: string,
   {
     client = new SecretsManagerClient(),
     now = Date.now,
-  }: { client?: SecretsManagerClient; now?: () => number } = {},
+    onTokenAge,
+  }: { client?: SecretsManagerClient; now?: () => number; onTokenAge?: (ms: number) => void } = {},
 ): Credentials {
   let known: { secret: CrmSecret; readAt: number } | undefined;
   let looking: Promise<CrmSecret> | undefined;
@@ -72,6 +74,7 @@ export function secretCredentials(
 
   const look = async (): Promise<CrmSecret> => {
     const current = await read('AWSCURRENT');
+    if (current?.kind === 'oauth') onTokenAge?.(now() - Date.parse(current.issuedAt));
     const secret = usable(current) ?? (current && usable(await read('AWSPENDING')));
     if (!secret) {
       failedAt = now();

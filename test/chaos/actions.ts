@@ -6,7 +6,7 @@ import { messageGroupOf } from '../../shared/sync/message-group.ts';
 import type { SimulatedSystem } from '../demo/simulated-system.ts';
 import { FAULT_KINDS } from '../simulator/faults.ts';
 import type { ThrottlingProxy } from './throttling-proxy.ts';
-import type { World } from './world.ts';
+import { NO_EMAIL, type World } from './world.ts';
 
 export interface ChaosContext {
   world: World;
@@ -26,7 +26,7 @@ const edit: Action = async (context) => {
   const user = someUser(context);
   if (!user) return;
   const changes = world.edit(user);
-  if (changes.email === 'no email') world.withoutEmail.add(user.userId);
+  if (changes.email === NO_EMAIL) world.withoutEmail.add(user.userId);
   world.users.set(user.userId, { ...user, ...changes });
   world.changes++;
   await running.system.app.edit(user.userId, changes);

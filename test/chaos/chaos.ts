@@ -87,7 +87,7 @@ export async function runChaos(options: ChaosOptions, say: (what: string) => voi
     await backfillAll(context);
     await settle(running);
     for (const userId of world.drifted) {
-      if (world.users.has(userId)) await system.app.edit(userId, { firstName: 'Found Again' });
+      if (world.users.has(userId)) await system.app.edit(userId, { firstName: 'Foundling' });
     }
     await settle(running);
     const settleMs = Date.now() - settlingSince - 3 * QUIET_MS;
@@ -129,8 +129,8 @@ export async function runChaos(options: ChaosOptions, say: (what: string) => voi
       ],
     };
   } finally {
-    await running?.stop();
     proxy.stop();
+    await running?.stop();
   }
 }
 

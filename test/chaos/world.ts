@@ -2,6 +2,9 @@ import type { User } from '../../shared/user/user.ts';
 import { population } from '../demo/population.ts';
 import { type Random, seededRandom } from '../simulator/random.ts';
 
+/** What somebody enters who has no email. */
+export const NO_EMAIL = 'nobody at nowhere';
+
 /** What the people of a run do, decided by its seed alone. */
 export class World {
   readonly random: Random;
@@ -32,14 +35,14 @@ export class World {
   edit({ userId }: User): Partial<User> {
     const number = Math.floor(this.random() * 1_000_000);
     const kinds: (() => Partial<User>)[] = [
-      () => ({ firstName: `Name ${number}` }),
-      () => ({ lastName: `Family ${number}` }),
+      () => ({ firstName: `Zenobia ${number}` }),
+      () => ({ lastName: `Featherstone ${number}` }),
       () => ({ phone: this.random() < 0.3 ? undefined : `+1646555${1000 + (number % 9000)}` }),
       () => ({ subscription: { status: this.pick(['trial', 'active', 'cancelled', 'expired'] as const) } }),
       () => ({ progress: { program: 'Running', week: 1 + (number % 12), workoutsCompleted: number } }),
       () => ({ lastActiveAt: new Date(Date.now() - (number % 40) * 86_400_000).toISOString() }),
       () => ({ email: `moved.${number}.${userId.slice(0, 8)}@example.com` }),
-      () => (this.random() < 0.1 ? { email: 'no email' } : { marketingOptIn: number % 2 === 0 }),
+      () => (this.random() < 0.1 ? { email: NO_EMAIL } : { marketingOptIn: number % 2 === 0 }),
     ];
     return this.pick(kinds)?.() ?? {};
   }

@@ -9,6 +9,7 @@ import { marshall } from '@aws-sdk/util-dynamodb';
 import { unmarshallItem } from '../../shared/store/unmarshall-item.ts';
 import { readUser } from '../../shared/user/read-user.ts';
 import type { User } from '../../shared/user/user.ts';
+import type { PersonalData } from './personal-data.ts';
 
 /** The app as its backend writes to the user table: it knows nothing of the CRM. */
 export interface App {
@@ -19,16 +20,19 @@ export interface App {
   users(): Promise<User[]>;
 }
 
-export function appOn(client: DynamoDBClient, tableName: string): App {
+/** @param personal is told of all that people enter. */
+export function appOn(client: DynamoDBClient, tableName: string, personal: PersonalData): App {
   const TableName = tableName;
   const keyOf = (userId: string) => marshall({ userId });
   return {
     async signUp(user) {
+      personal.remember(user);
       await client.send(
         new PutItemCommand({ TableName, Item: marshall(user, { removeUndefinedValues: true }) }),
       );
     },
     async edit(userId, changes) {
+      personal.remember(changes);
       const names = Object.keys(changes) as (keyof User)[];
       const set = names.filter((name) => changes[name] !== undefined);
       const removed = names.filter((name) => changes[name] === undefined);

@@ -78,8 +78,14 @@ export async function runDemo(options: DemoOptions, progress: Progress): Promise
   const startedAt = Date.now();
   const { rate, seed, token = DEFAULT_TOKEN } = options;
   const stops: (() => Promise<void>)[] = [];
-  const stop = async () => {
-    for (const each of stops.splice(0).reverse()) await each();
+  const stop = async (): Promise<void> => {
+    const last = stops.pop();
+    if (!last) return;
+    try {
+      await last();
+    } finally {
+      await stop();
+    }
   };
   try {
     progress.step('Starting the CRM and the local cloud');
@@ -121,6 +127,7 @@ export async function runDemo(options: DemoOptions, progress: Progress): Promise
     };
 
     const { users, existing } = population(options.users, seed, Date.now());
+    for (const { email, phone2 } of existing) system.personal.remember({ email, phone: phone2 });
     const account = crmAccount(crmUrl, token, rate);
     progress.step(`Marketing adds ${existing.length} contacts by hand, with tags and fields of its own`);
     await account.addByHand(existing);

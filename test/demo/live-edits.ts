@@ -26,7 +26,7 @@ export async function liveEdits(
   const latencies = await Promise.all(
     users.map(async ({ userId, email = '' }, index) => {
       await sleep((overMs * index) / users.length);
-      const firstName = `Live ${index}`;
+      const firstName = `Livia ${index}`;
       const written = performance.now();
       await app.edit(userId, { firstName });
       while (performance.now() - written < PATIENCE_MS) {

@@ -9,8 +9,11 @@ import { synthesize } from '../../infra/synthesize.ts';
 import type { Catalog } from '../../shared/infusionsoft/catalog.ts';
 import { type CrmSecret, headerOf, parseCrmSecret } from '../../shared/infusionsoft/crm-secret.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
+import { unmarshallItem } from '../../shared/store/unmarshall-item.ts';
+import { readUser } from '../../shared/user/read-user.ts';
 import { type App, appOn } from './app.ts';
 import { FunctionMetrics } from './function-metrics.ts';
+import { type Output, PersonalData, PersonalDataShownError } from './personal-data.ts';
 
 /** The system on this machine: the stack as it would be deployed, and the app that writes to its table. */
 export interface LocalSystem {
@@ -31,6 +34,15 @@ export interface LocalSystem {
   secretValues(): string[];
   /** Messages and stream records that nobody could handle. */
   deadLetters(): Promise<number>;
+  /** What is known of the people in it. */
+  personal: PersonalData;
+  /** Takes down what something beside the functions has shown: it may hold nothing of a person either. */
+  overhear(output: Output): void;
+  /**
+   * Ends it.
+   * @throws PersonalDataShownError when logs, metrics, messages, dead letters, executions, the sync's table or what was overheard hold
+   *   an email, a name or a phone number of anybody who was in the user table.
+   */
   stop(): Promise<void>;
 }
 
@@ -66,6 +78,9 @@ export async function startLocalSystem({
   process.once('exit', removeAssembly);
   const metrics = new FunctionMetrics();
   const logs: string[] = [];
+  const personal = new PersonalData();
+  const overheard: Output[] = [];
+  for (const item of existingUsers) personal.remember(readUser(unmarshallItem(item)).user);
   const logFile = `${outdir}/functions.log`;
   const log = createWriteStream(logFile);
   const secretName = 'user-sync/crm';
@@ -82,6 +97,7 @@ export async function startLocalSystem({
       log.write(`${functionName} ${line}\n`);
       metrics.read(line);
     },
+    onMessage: ({ queueName, message }) => overheard.push({ source: `queue ${queueName}`, text: message }),
   });
   const { outputs } = cloud;
   const sqs = new SQSClient(cloud.sdk('SQS'));
@@ -103,7 +119,7 @@ export async function startLocalSystem({
     connection: { environment: cloud.environment, outputs, logFile },
     metrics,
     logs,
-    app: appOn(dynamodb, outputs['UserTableName'] ?? ''),
+    app: appOn(dynamodb, outputs['UserTableName'] ?? '', personal),
     catalog: () => syncTable(dynamodb, outputs['SyncTableName'] ?? '').readCatalog(),
     items: async () => ({
       existingUsers: await everyItem(outputs['UserTableName'] ?? ''),
@@ -124,12 +140,26 @@ export async function startLocalSystem({
       ]);
       return messages + records;
     },
+    personal,
+    overhear: (output) => overheard.push(output),
     async stop() {
-      sqs.destroy();
-      await cloud.stop();
-      log.end();
-      process.removeListener('exit', removeAssembly);
-      removeAssembly();
+      try {
+        const text = JSON.stringify(await everyItem(outputs['SyncTableName'] ?? ''));
+        overheard.push({ source: "the sync's table", text });
+      } finally {
+        sqs.destroy();
+        await cloud.stop();
+        log.end();
+        process.removeListener('exit', removeAssembly);
+        removeAssembly();
+      }
+      const executions = cloud.executions().map((execution) => ({
+        source: `execution ${execution.name}`,
+        text: JSON.stringify([execution.input, execution.outcome, execution.history]),
+      }));
+      const written = logs.map((text) => ({ source: 'log', text }));
+      const shown = personal.shownIn([...written, ...overheard, ...executions]);
+      if (shown.length > 0) throw new PersonalDataShownError(shown);
     },
   };
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Command, InvalidArgumentError } from 'commander';
 import { publishConnection } from '../../infra/local/connection-file.ts';
 import { type DemoOptions, type DemoReport, runDemo } from './demo.ts';
+import { PersonalDataShownError } from './personal-data.ts';
 import { progressOn } from './progress.ts';
 
 function wholeNumber(least: number) {
@@ -54,7 +55,11 @@ if (options.keep) {
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
   withdraw();
 }
-await stop();
+await stop().catch((error: unknown) => {
+  if (!(error instanceof PersonalDataShownError)) throw error;
+  process.stderr.write(`✗ ${error.message}\n`);
+  process.exitCode = 1;
+});
 if (options.json) process.stdout.write(`${JSON.stringify(figures)}\n`);
 
 function summary(done: DemoReport): string {

@@ -19,18 +19,30 @@ export interface Population {
   existing: ExistingContact[];
 }
 
-const FIRST = ['Ann', 'Ben', 'Chloé', 'Dmitri', 'Eun-ji', 'Fatima', 'Gwen', 'Hugo', 'İpek', 'José'];
+/** Names that no other text holds: where one shows in a log, it is a person's. */
+const FIRST = [
+  'Annelise',
+  'Benedikt',
+  'Chloé',
+  'Dmitri',
+  'Eun-ji',
+  'Fatima',
+  'Gwendolyn',
+  'Hugolin',
+  'İpekçe',
+  'José Luis',
+];
 const LAST = [
-  'Lee',
+  'Leeuwenhoek',
   'Okafor',
   'Müller',
   "O'Brien",
   'García',
   'Nguyễn',
-  'Smith',
+  'Smithson',
   'Kowalska',
   'Ferrari',
-  'Sato',
+  'Satoyama',
 ];
 const PROGRAMS = ['Strength', 'Mobility', 'Running'];
 const STATUSES = ['trial', 'active', 'cancelled', 'expired'] as const;

@@ -52,7 +52,7 @@ export const BURST = 10;
 export async function burstOfEdits(app: App, { userId, progress }: User): Promise<void> {
   for (let edit = 1; edit <= BURST; edit++) {
     await app.edit(userId, {
-      firstName: `Burst ${edit}`,
+      firstName: `Burstyn ${edit}`,
       progress: { program: 'Strength', workoutsCompleted: progress?.workoutsCompleted, week: edit },
     });
   }

@@ -39,8 +39,11 @@ export async function startSimulatedSystem(options: SimulatedSystemOptions): Pro
       door,
       system,
       async stop() {
-        await system.stop();
-        await simulator.stop();
+        try {
+          await system.stop();
+        } finally {
+          await simulator.stop();
+        }
       },
     };
   } catch (error) {

@@ -56,7 +56,7 @@ describe('the backfill on the local cloud', () => {
     await expect.poll(requests, { timeout: SETTLE_MS, interval: 50 }).toBeGreaterThan(60);
     await expect(finish({})).rejects.toThrow(/AlreadyRunningError.*stop it/s);
 
-    await system.app.edit(USERS[120]?.userId ?? '', { firstName: 'Edited' });
+    await system.app.edit(USERS[120]?.userId ?? '', { firstName: 'Editha' });
     await system.app.remove(USERS[121]?.userId ?? '');
     await expect
       .poll(() => system.cloud.killEnvironment(feeder()), { timeout: SETTLE_MS, interval: 5 })

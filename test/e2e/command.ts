@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { LocalSystem } from '../demo/local-system.ts';
 
 interface Run {
   environment?: Record<string, string>;
@@ -8,12 +9,23 @@ interface Run {
   onPrompt?: (text: string) => void;
 }
 
-/** Runs a command of infra/operate on the local system, as its npm script does. */
-export async function command(
-  name: string,
-  args: string[],
-  { environment = {}, input = '', onPrompt }: Run = {},
-) {
+/** The one command that is there to show a user. */
+const SHOWS_A_PERSON = 'preview';
+
+/**
+ * Runs commands of infra/operate on a system, as their npm scripts do. What they print may hold nothing of a person: the system sees to
+ * it when it stops.
+ */
+export function commandsOn(system: () => Pick<LocalSystem, 'overhear'>) {
+  return async (name: string, args: string[], run: Run = {}) => {
+    const result = await runCommand(name, args, run);
+    if (name !== SHOWS_A_PERSON)
+      system().overhear({ source: `npm run ${name}`, text: result.out + result.err });
+    return result;
+  };
+}
+
+async function runCommand(name: string, args: string[], { environment = {}, input = '', onPrompt }: Run) {
   const child = spawn(process.execPath, [`infra/operate/${name}.ts`, '--local', ...args], {
     env: { PATH: process.env['PATH'], ...environment },
   });

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DescribeStreamCommand, DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
@@ -8,13 +7,14 @@ import { population } from '../demo/population.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
 import { DEFAULT_CLIENT } from '../simulator/oauth.ts';
 import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
-import { command } from './command.ts';
+import { commandsOn } from './command.ts';
 
 const SETTLE_MS = 60_000;
 const USERS = population(4, 41, Date.now()).users;
 
 let running: SimulatedSystem;
 let withdraw = () => {};
+const command = commandsOn(() => running.system);
 beforeAll(async () => {
   running = await startSimulatedSystem({
     simulator: ['--latency-median', '5', '--latency-p95', '10'],
@@ -49,16 +49,16 @@ describe('npm run quota', () => {
     const { app, cloud, metrics } = running.system;
     expect((await command('quota', ['--pause', '0.2'])).out).toMatch(/Paused until/);
     const before = (await running.door.stats()).totalRequests;
-    await app.edit(USERS[0]?.userId ?? '', { firstName: 'Waits' });
+    await app.edit(USERS[0]?.userId ?? '', { firstName: 'Waitstill' });
     await expect.poll(() => metrics.sum('Users.postponed'), { timeout: SETTLE_MS }).toBeGreaterThan(0);
     expect((await running.door.stats()).totalRequests).toBe(before);
     expect((await command('quota', ['--resume'])).out).toMatch(/Not paused/);
-    await app.edit(USERS[1]?.userId ?? '', { firstName: 'Goes' });
+    await app.edit(USERS[1]?.userId ?? '', { firstName: 'Godelieve' });
     await expect
       .poll(async () => (await running.door.contacts(USERS[1]?.email ?? ''))[0]?.values['given_name'], {
         timeout: SETTLE_MS,
       })
-      .toBe('Goes');
+      .toBe('Godelieve');
     expect(cloud.secretValues('user-sync/crm')).toHaveLength(1);
   });
 });
@@ -70,7 +70,11 @@ describe('npm run status', () => {
     expect(out).toMatch(/lag +p50 \d+\.\d s, p99 \d+\.\d s/);
     expect(code).toBe(0);
     const { figures, credentials } = JSON.parse((await command('status', ['--json'])).out);
-    expect(figures).toMatchObject({ requests: (await running.door.stats()).totalRequests, refused: 0 });
+    expect(figures).toMatchObject({
+      requests: (await running.door.stats()).totalRequests,
+      refused: 0,
+      done: { created: USERS.length },
+    });
     expect(credentials).toEqual({ kind: 'service-account-key', issuedAt: null, expiresAt: null });
   });
 });
@@ -157,7 +161,7 @@ describe('npm run redrive', () => {
   it('shows dead letters by reason, and puts them back when the cause is mended', async () => {
     const { app, cloud } = running.system;
     const [first, second] = USERS;
-    await app.edit(first?.userId ?? '', { email: 'no email' });
+    await app.edit(first?.userId ?? '', { email: 'nobody at nowhere' });
     await cloud.untilIdle(SETTLE_MS);
     const dry = JSON.parse((await command('redrive', ['--dry-run', '--json'])).out);
     expect(dry).toMatchObject({ reasons: [{ reason: 'no-usable-email', exampleUserId: first?.userId }] });
@@ -231,7 +235,7 @@ describe('npm run forget', () => {
   });
 
   it('deletes the contact of a user who has left, and keeps a record without personal data', async () => {
-    const { app, cloud, logs } = running.system;
+    const { app, cloud } = running.system;
     await app.remove(userId);
     await cloud.untilIdle(SETTLE_MS);
     const [contact] = await running.door.contacts(leaving?.email ?? '');
@@ -241,19 +245,5 @@ describe('npm run forget', () => {
     expect(await running.door.contacts(leaving?.email ?? '')).toEqual([]);
     const records = (await command('forget', ['--list'])).out;
     expect(records).toMatch(new RegExp(`${userId} +${contact?.id} +delete +asked to be forgotten`));
-    for (const personal of [leaving?.email, leaving?.phone]) {
-      if (personal) expect([records, ...logs].filter((line) => line.includes(personal))).toEqual([]);
-    }
-  });
-});
-
-describe('the logs of all that ran here', () => {
-  it('hold no email, phone number or family name of a user', async () => {
-    const text = (await readFile(running.system.connection.logFile, 'utf8')).toLowerCase();
-    expect(text).toContain(USERS[0]?.userId);
-    const personal = USERS.flatMap(({ email, phone, lastName }) => [email, phone, lastName]);
-    const seeded = personal.filter((value) => value !== undefined);
-    expect(seeded.length).toBeGreaterThan(USERS.length);
-    expect(seeded.filter((value) => text.includes(value.toLowerCase()))).toEqual([]);
   });
 });

@@ -13,7 +13,7 @@ import { simulatorClient } from '../demo/simulator-client.ts';
 import { spawnSimulator } from '../demo/spawn-simulator.ts';
 import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
 import type { RunningSimulator } from '../simulator/start-simulator.ts';
-import { command } from './command.ts';
+import { commandsOn } from './command.ts';
 
 const SETTLE_MS = 120_000;
 const DAY_MS = 86_400_000;
@@ -52,6 +52,7 @@ let simulator: RunningSimulator;
 let system: LocalSystem;
 let door: ReturnType<typeof simulatorClient>;
 let withdraw = () => {};
+const command = commandsOn(() => system);
 
 const settle = () => system.cloud.untilIdle(SETTLE_MS);
 async function deploy(
@@ -83,10 +84,10 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   withdraw();
-  await system?.stop();
-  await simulator?.stop();
   rmSync(root + NEXT, { force: true });
   rmSync(directory, { recursive: true });
+  await simulator?.stop();
+  await system?.stop();
 });
 
 describe('npm run catalog', () => {

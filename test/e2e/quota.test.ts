@@ -42,12 +42,12 @@ describe('a backfill over the end of the day’s quota, which another program sh
       .toBeGreaterThan(10);
     const first = (await system.app.users()).find(({ crm }) => crm?.contactId);
     expect(first?.crm?.contactId).toBeDefined();
-    await system.app.edit(first?.userId ?? '', { firstName: 'Live' });
+    await system.app.edit(first?.userId ?? '', { firstName: 'Livia' });
     await expect
       .poll(async () => (await door.contacts(first?.email ?? ''))[0]?.values['given_name'], {
         timeout: DAY_ENDS_MS,
       })
-      .toBe('Live');
+      .toBe('Livia');
     expect(Date.now()).toBeLessThan(endOfDay);
     expect(await synced()).toBeLessThan(USERS.length);
 

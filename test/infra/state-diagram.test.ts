@@ -42,4 +42,4 @@ it('docs/backfill-states.md shows the state machine as it is synthesized (npm ru
     diagram(synthesizedDefinition() as unknown as Parameters<typeof diagram>[0]),
   ].join('\n');
   await expect(page).toMatchFileSnapshot('../../docs/backfill-states.md');
-});
+}, 60_000);

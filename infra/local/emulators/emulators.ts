@@ -5,7 +5,7 @@ import { FAKE_CREDENTIALS } from '../account.ts';
 import { startDynamoDbLocal } from './dynamodb-local.ts';
 import type { SecretStore } from './secret-store.ts';
 import { startSecretsManager } from './secrets-manager.ts';
-import { startSqsServer } from './sqs-server.ts';
+import { type SentMessage, startSqsServer } from './sqs-server.ts';
 import { type StepFunctions, startStepFunctions } from './step-functions.ts';
 
 /** The services of the cloud that functions call, each on a free port of 127.0.0.1. */
@@ -25,11 +25,16 @@ export interface Emulators {
  * Starts all emulators and waits until they answer.
  *
  * @param onDeath told when one ends without being asked to.
+ * @param onMessage told of every message that enters a queue.
  * @throws when Java is missing, with the way out.
  */
-export async function startEmulators(region: string, onDeath: (error: Error) => void): Promise<Emulators> {
+export async function startEmulators(
+  region: string,
+  onDeath: (error: Error) => void,
+  onMessage?: (sent: SentMessage) => void,
+): Promise<Emulators> {
   const dynamodbLocal = await startDynamoDbLocal(onDeath);
-  const sqsServer = await startSqsServer(region);
+  const sqsServer = await startSqsServer(region, onMessage);
   const secretsManager = await startSecretsManager();
   const stepFunctions = await startStepFunctions();
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = FAKE_CREDENTIALS;

@@ -7,6 +7,12 @@ import { deliverGroupsTogether } from './fifo-groups.ts';
 
 type Stores = NonNullable<BuildAppOptions['stores']>;
 
+/** A message as it enters a queue, its attributes too, as JSON. */
+export interface SentMessage {
+  queueName: string;
+  message: string;
+}
+
 export interface SqsServer {
   endpoint: string;
   stop(): Promise<void>;
@@ -17,8 +23,13 @@ export interface SqsServer {
  *
  * Its stores come from below the package's front door: only so can its queue URLs have the endpoint's own host (they
  * name `sqs.<region>.localhost` otherwise, which not every resolver knows) and its FIFO groups be delivered as SQS does.
+ *
+ * @param onMessage told of every message that enters a queue, also when it becomes a dead letter.
  */
-export async function startSqsServer(region: string): Promise<SqsServer> {
+export async function startSqsServer(
+  region: string,
+  onMessage: (sent: SentMessage) => void = () => undefined,
+): Promise<SqsServer> {
   const stores = {
     sqsStore: await newStore<Stores['sqsStore']>('sqs/sqsStore.js', 'SqsStore'),
     snsStore: await newStore<Stores['snsStore']>('sns/snsStore.js', 'SnsStore'),
@@ -26,10 +37,18 @@ export async function startSqsServer(region: string): Promise<SqsServer> {
   };
   const { sqsStore } = stores;
   sqsStore.host = '';
+  const getQueue = sqsStore.getQueue.bind(sqsStore);
+  // A queue has one name, and as many URLs as ways lead to this server.
+  sqsStore.getQueue = (url) => getQueue(url) ?? sqsStore.getQueueByName(url.split('/').at(-1) ?? '');
   const createQueue = sqsStore.createQueue.bind(sqsStore);
   sqsStore.createQueue = (...parameters) => {
     const queue = createQueue(...parameters);
     if (queue.isFifo()) deliverGroupsTogether(queue);
+    const enqueue = queue.enqueue.bind(queue);
+    queue.enqueue = (message) => {
+      onMessage({ queueName: queue.name, message: JSON.stringify(message) });
+      enqueue(message);
+    };
     return queue;
   };
   const app = buildApp({ logger: false, defaultRegion: region, stores });

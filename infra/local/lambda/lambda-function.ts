@@ -18,10 +18,14 @@ export interface FunctionStatistics {
   timeouts: number;
   coldStarts: number;
   maxConcurrent: number;
+  /** What Lambda would bill: whole milliseconds of each invocation, its cold start too, times the memory. */
+  gbSeconds: number;
 }
 
 /** The account's limit on one machine (Lambda's default is 1,000): each environment is a thread with its own heap. */
 const ACCOUNT_CONCURRENCY = 50;
+
+const MEGABYTES_A_GB = 1024;
 
 /** A function: its execution environments, reused while they are warm, as many as run at once. */
 export class LambdaFunction {
@@ -38,6 +42,7 @@ export class LambdaFunction {
     timeouts: 0,
     coldStarts: 0,
     maxConcurrent: 0,
+    gbSeconds: 0,
   };
 
   constructor(settings: FunctionSettings) {
@@ -71,6 +76,7 @@ export class LambdaFunction {
     this.#busy.add(environment);
     this.#statistics.invocations++;
     this.#statistics.maxConcurrent = Math.max(this.#statistics.maxConcurrent, this.#busy.size);
+    const startedAt = performance.now();
     try {
       await environment.ready;
       const payload = await this.#run(environment, JSON.stringify(event));
@@ -80,6 +86,9 @@ export class LambdaFunction {
       if (error instanceof InvocationError) this.#report(error.response);
       throw error;
     } finally {
+      const billedSeconds = Math.ceil(performance.now() - startedAt) / 1000;
+      this.#statistics.gbSeconds +=
+        (billedSeconds * this.#settings.environment.memoryMegabytes) / MEGABYTES_A_GB;
       this.#busy.delete(environment);
       if (environment.alive) this.#idle.push(environment);
     }

@@ -46,7 +46,7 @@ export const lambdaFunction = resourceType(properties, async (definition, contex
   const logGroupName = `/aws/lambda/${name}`;
   const given = Object.entries(definition.Environment?.Variables ?? {}).map(([key, value]) => [
     key,
-    services.overrides.variable(key) ?? value,
+    services.overrides.variable(key) ?? asFunctionsSee(value, services),
   ]);
   const { PATH = '' } = process.env;
   const variables: Record<string, string> = {
@@ -92,6 +92,15 @@ export const lambdaFunction = resourceType(properties, async (definition, contex
   services.functions.set(logicalId, new LambdaFunction(settings));
   return { ref: name, attributes: { Arn: arn } };
 });
+
+/** A queue's URL leads where the SDK of the functions finds SQS: a call to a queue goes to the host in its URL. */
+function asFunctionsSee(
+  value: string,
+  { environment, functionEnvironment }: ResourceContext['services'],
+): string {
+  const name = 'AWS_ENDPOINT_URL_SQS';
+  return value.replace(environment[name] ?? '', functionEnvironment[name] ?? '');
+}
 
 function locateBundle(handler: string, assetKey: string, { logicalId, services }: ResourceContext) {
   const directory = services.assets.get(assetKey);

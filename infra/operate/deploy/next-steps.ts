@@ -8,7 +8,7 @@ export interface Smoke {
   credentials: CredentialsStatus;
   /** What the account has, or undefined where the sync could not look. */
   account: Account | undefined;
-  /** Whether a backfill has run before. */
+  /** Whether users who were there before have been brought in within the last 90 days. */
   isBackfilled: boolean;
 }
 
@@ -22,7 +22,8 @@ export function nextSteps({ stack, credentials, account, isBackfilled }: Smoke):
     return [
       `let the sync into the CRM: ${of('authorize')}`,
       `check the mapping against the account: ${of('catalog')}`,
-      `see what a backfill would do: ${of('backfill', ' --mode contacts --dry-run')}`,
+      `see what a backfill would do: ${of('backfill', ' --mode contacts --dry-run')}, then without --dry-run`,
+      `watch: ${of('status')}`,
     ];
   if (!account) return [`the sync has not answered: see ${of('status')}`];
   const steps = [
@@ -30,7 +31,7 @@ export function nextSteps({ stack, credentials, account, isBackfilled }: Smoke):
     missingFrom(account).length > 0 &&
       `${missingFrom(account).length} names are created by the first sync, or now: ${of('catalog', ' --create')}`,
     !isBackfilled &&
-      `bring in the users who are there: ${of('backfill', ' --mode contacts --dry-run')}, then without --dry-run`,
+      `bring in the users who are there, if it was not done more than 90 days ago: ${of('backfill', ' --mode contacts --dry-run')}, then without --dry-run`,
   ].filter((step) => typeof step === 'string');
   return [...steps, `watch: ${of('status')}`];
 }

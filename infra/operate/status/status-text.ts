@@ -2,13 +2,15 @@ import type { QuotaReport } from '../quota-report.ts';
 import { quotaTable } from '../quota-report.ts';
 import type { BackfillStatus } from './backfill-status.ts';
 import type { CredentialsStatus } from './credentials-status.ts';
-import { type Figures, OUTCOMES } from './figures.ts';
+import { DONE, type Figures, OUTCOMES } from './figures.ts';
 import type { QueueDepth } from './queues.ts';
 
 /** One screen of how the system is. */
 export interface Status {
   at: string;
   figures: Figures;
+  /** What the contract allows. */
+  requestsASecond: number;
   queue: QueueDepth;
   deadLetters: number;
   streamFailures: number;
@@ -17,6 +19,8 @@ export interface Status {
   credentials: CredentialsStatus;
   backfill: BackfillStatus | null;
 }
+
+const HOUR_MS = 3_600_000;
 
 /** What needs a person, with what to do; empty when all is well. */
 export function complaintsOf(status: Status): string[] {
@@ -41,9 +45,10 @@ export function statusText(status: Status, now: number): string {
   const { figures, queue, deadLetters, streamFailures, quota, catalog, credentials, backfill } = status;
   const complaints = complaintsOf(status);
   const seconds = (ms: number | undefined) => (ms === undefined ? '–' : `${(ms / 1000).toFixed(1)} s`);
-  const token = credentials.expiresAt
-    ? `${credentials.kind}, until ${credentials.expiresAt}`
-    : credentials.kind;
+  const oldestMs = figures.oldestMessageSeconds && figures.oldestMessageSeconds * 1000;
+  const { kind, issuedAt, expiresAt } = credentials;
+  const hoursOld = issuedAt && ((now - Date.parse(issuedAt)) / HOUR_MS).toFixed(1);
+  const token = expiresAt ? `${kind}, ${hoursOld ?? '–'} hours old, until ${expiresAt}` : kind;
   const run = backfill
     ? `${backfill.status.toLowerCase()}, ${backfill.mode ?? ''} since ${backfill.startedAt}${
         backfill.shareDone === null ? '' : `, ${Math.round(100 * backfill.shareDone)} % done`
@@ -56,10 +61,11 @@ export function statusText(status: Status, now: number): string {
     '\nThe last hour\n',
     `  lag           p50 ${seconds(figures.lagP50Ms)}, p99 ${seconds(figures.lagP99Ms)}\n`,
     `  users         ${OUTCOMES.map((outcome) => `${figures.users[outcome]} ${outcome}`).join(', ')}\n`,
-    `  requests      ${figures.requests}, ${figures.refused} refused; latency p95 ${seconds(figures.latencyP95Ms)}\n`,
+    `  contacts      ${DONE.map((name) => `${figures.done[name]} ${name}`).join(', ')}\n`,
+    `  requests      ${figures.requests}, ${figures.refused} refused; ${figures.mostRequestsASecond.toFixed(1)} a second (of ${status.requestsASecond}) in the busiest minute; latency p95 ${seconds(figures.latencyP95Ms)}\n`,
     '\nNow\n',
-    `  backlog       ${queue.waiting} messages wait, ${queue.hidden} are worked on or wait for a time\n`,
-    `  failures      ${deadLetters} dead letters, ${streamFailures} positions of the stream\n`,
+    `  backlog       ${queue.waiting} messages wait, ${queue.hidden} are worked on or wait for a time; the oldest is ${seconds(oldestMs)} old\n`,
+    `  failures      ${deadLetters} dead letters, ${streamFailures} positions of the stream, which diff-user is ${seconds(figures.iteratorAgeMs)} behind\n`,
     `  catalog       ${catalog ? `read ${catalog.refreshedAt}, ${catalog.problems.length} problems` : 'not read yet'}\n`,
     `  credentials   ${token}\n`,
     `  backfill      ${run}\n`,

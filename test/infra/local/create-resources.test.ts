@@ -32,6 +32,7 @@ let stacks = 0;
 async function create(
   template: { Resources: Record<string, unknown>; Outputs?: unknown },
   overrides = new Overrides({}, {}),
+  functionEnvironment: Record<string, string> = {},
 ) {
   const services: CloudServices = {
     region: 'us-east-1',
@@ -40,7 +41,7 @@ async function create(
     sqs,
     secrets: new SecretStore(),
     assets: new Map([['code.zip', directory]]),
-    environment: { AWS_REGION: 'us-east-1' },
+    environment: { AWS_REGION: 'us-east-1', AWS_ENDPOINT_URL_SQS: server.endpoint },
     overrides,
     log: () => undefined,
     queues: new Map(),
@@ -50,7 +51,7 @@ async function create(
     stateMachines: new Map(),
     existingItems: new ExistingItems({}),
     waitScale: 1,
-    functionEnvironment: {},
+    functionEnvironment: { AWS_ENDPOINT_URL_SQS: server.endpoint, ...functionEnvironment },
     visibilityTimeoutSeconds: undefined,
   };
   const stack = {
@@ -146,6 +147,26 @@ describe('createResources', () => {
       Outputs: { Key: { Value: { 'Fn::GetAtt': ['Key', 'Arn'] } } },
     });
     expect(outputs['Key']).toMatch(new RegExp(`^arn:aws:kms:us-east-1:\\d{12}:key/${stackName}-Key$`));
+  });
+
+  it('leads the functions to queues by way of what stands in between', async () => {
+    const { services, outputs } = await create(
+      {
+        Resources: {
+          Function: lambda({ Environment: { Variables: { QUEUE_URL: { Ref: 'Queue' } } } }),
+          Queue: queue({}),
+          Role,
+        },
+        Outputs: { QueueUrl: { Value: { Ref: 'Queue' } } },
+      },
+      undefined,
+      { AWS_ENDPOINT_URL_SQS: 'http://127.0.0.1:1' },
+    );
+    const probe = services.functions.get('Function');
+    expect(await probe?.invoke({})).toMatchObject({
+      QUEUE_URL: outputs['QueueUrl']?.replace(server.endpoint, 'http://127.0.0.1:1'),
+    });
+    await probe?.stop();
   });
 
   it('takes a schedule whose target is a state machine of the template', async () => {

@@ -72,6 +72,20 @@ describe('a FIFO queue', () => {
     expect(queueUrl).toContain(`${server.endpoint}/000000000000/`);
   });
 
+  it('is the same by any address that leads to it', async () => {
+    await send('a1');
+    const elsewhere = queueUrl.replace(server.endpoint, 'http://127.0.0.1:1');
+    const direct = new SQSClient({
+      region: 'us-east-1',
+      endpoint: server.endpoint,
+      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+      useQueueUrlAsEndpoint: false,
+    });
+    const { Messages = [] } = await direct.send(new ReceiveMessageCommand({ QueueUrl: elsewhere }));
+    expect(bodies(Messages)).toEqual(['a1']);
+    direct.destroy();
+  });
+
   it('returns the messages of one group together and in order, then those of the next', async () => {
     await send('a1', 'b1', 'a2', 'b2', 'a3');
     expect(bodies(await receive())).toEqual(['a1', 'a2', 'a3', 'b1', 'b2']);

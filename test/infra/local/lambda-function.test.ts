@@ -48,6 +48,16 @@ describe('LambdaFunction', () => {
     expect(probe.statistics).toMatchObject({ invocations: 4, coldStarts: 2, maxConcurrent: 2, errors: 0 });
   });
 
+  it('counts the time that Lambda would bill, by memory', async () => {
+    const { function: probe } = newFunction(COUNTER);
+    await probe.invoke({});
+    const cold = probe.statistics.gbSeconds;
+    await probe.invoke({ waitMs: 400 });
+    const gigabyteSeconds = 0.4 * (128 / 1024);
+    expect(probe.statistics.gbSeconds - cold).toBeGreaterThanOrEqual(gigabyteSeconds * 0.99);
+    expect(probe.statistics.gbSeconds - cold).toBeLessThan(gigabyteSeconds * 4);
+  });
+
   it('throttles what exceeds its concurrency', async () => {
     const { function: probe } = newFunction(COUNTER, { reservedConcurrency: 1 });
     const first = probe.invoke({ waitMs: 200 });

@@ -1,8 +1,15 @@
 import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import {
+  DescribeExecutionCommand,
+  type ExecutionListItem,
+  ListExecutionsCommand,
+  SFNClient,
+} from '@aws-sdk/client-sfn';
 import { mockClient } from 'aws-sdk-client-mock';
 import { describe, expect, it } from 'vitest';
 import { CommandError } from '../../../infra/operate/command-error.ts';
 import { checkConcurrency } from '../../../infra/operate/deploy/check-concurrency.ts';
+import { hasBackfilled } from '../../../infra/operate/deploy/has-backfilled.ts';
 import { nextSteps, type Smoke } from '../../../infra/operate/deploy/next-steps.ts';
 
 const lambdaWith = (ConcurrentExecutions: number, UnreservedConcurrentExecutions: number) => {
@@ -40,6 +47,28 @@ describe('an account without room for the reserved concurrency', () => {
   );
 });
 
+describe('whether users who were there have been brought in', () => {
+  const report = (mode: string, dryRun: boolean) => JSON.stringify({ mode, dryRun, scanned: 3 });
+
+  it.each([
+    ['of nothing that has run', [], false],
+    ['of a daily refresh', [report('refresh', false)], false],
+    ['of a dry run', [report('contacts', true)], false],
+    ['of a backfill before refreshes', [report('refresh', false), report('contacts', false)], true],
+    ['of a run that went on as a new execution', ['{"runId":"x","continuedIn":"y"}'], false],
+  ])('is told from the executions: %s', async (_, outputs, expected) => {
+    const client = new SFNClient({ region: 'us-east-1' });
+    const sfn = mockClient(client);
+    sfn.on(ListExecutionsCommand, { statusFilter: 'SUCCEEDED' }).resolves({
+      executions: outputs.map((output) => ({ executionArn: output }) as ExecutionListItem),
+    });
+    sfn
+      .on(DescribeExecutionCommand)
+      .callsFake(({ executionArn }: { executionArn: string }) => ({ output: executionArn }));
+    expect(await hasBackfilled(client, 'machine')).toBe(expected);
+  });
+});
+
 describe('what to do after a deploy', () => {
   const done: Smoke = {
     stack: 'user-sync',
@@ -56,13 +85,18 @@ describe('what to do after a deploy', () => {
         account: undefined,
         isBackfilled: false,
       },
-      [/npm run authorize$/, /npm run catalog$/, /npm run backfill -- --mode contacts --dry-run$/],
+      [
+        /npm run authorize$/,
+        /npm run catalog$/,
+        /npm run backfill -- --mode contacts --dry-run, then without --dry-run$/,
+        /watch: npm run status$/,
+      ],
     ],
     ['that does not answer', { account: undefined }, [/has not answered: see npm run status/]],
     [
       'without a backfill so far',
       { isBackfilled: false },
-      [/npm run backfill -- --mode contacts --dry-run, then without/, /watch: npm run status$/],
+      [/bring in .*npm run backfill -- --mode contacts --dry-run, then without/, /watch: npm run status$/],
     ],
     [
       'of another stack',

@@ -14,7 +14,19 @@ import { PRESETS } from '../../../shared/quota/limits.ts';
 const NOW = Date.parse('2026-06-15T12:00:00Z');
 const WELL: Status = {
   at: new Date(NOW).toISOString(),
-  figures: figuresOf((id) => ({ lagP50Ms: 1200, lagP99Ms: 4000, requests: 90, synced: 40 })[id]),
+  figures: figuresOf(
+    (id) =>
+      ({
+        lagP50Ms: 1200,
+        lagP99Ms: 4000,
+        requests: 90,
+        busiestMinute: 750,
+        synced: 40,
+        created: 12,
+        oldestMessageSeconds: 7,
+      })[id],
+  ),
+  requestsASecond: 25,
   queue: { waiting: 3, hidden: 1 },
   deadLetters: 0,
   streamFailures: 0,
@@ -36,6 +48,11 @@ describe('the status', () => {
     const text = statusText(WELL, NOW);
     expect(text).toMatch(/^✓ Nothing needs a person/);
     expect(text).toMatch(/lag +p50 1\.2 s, p99 4\.0 s/);
+    expect(text).toMatch(/requests +90, 0 refused; 12\.5 a second \(of 25\) in the busiest minute/);
+    expect(text).toMatch(/backlog +3 messages wait, 1 .*; the oldest is 7\.0 s old/);
+    expect(text).toMatch(/failures +0 dead letters, .*diff-user is – behind/);
+    expect(text).toMatch(/contacts +12 created, 0 updated, 0 tagged/);
+    expect(text).toMatch(/credentials +oauth, 4\.0 hours old, until 2026-06-16/);
     expect(text).toMatch(/backfill +running, contacts since .*, 40 % done/);
     expect(text.split('\n').length).toBeLessThan(26);
   });
@@ -69,16 +86,38 @@ describe('the figures of the last hour', () => {
       MetricDataResults: [
         { Id: 'lagP99Ms', Values: [4000] },
         { Id: 'synced', Values: [7] },
+        { Id: 'busiestMinute', Values: [60, 1200, 30] },
+        { Id: 'oldestMessageSeconds', Values: [3, 900] },
+        { Id: 'iteratorAgeMs', Values: [40, 5000] },
       ],
     });
     const figures = await cloudWatchFigures(
       cloudWatch as unknown as CloudWatchClient,
-      'user-sync',
+      { stack: 'user-sync', queueName: 'Queue.fifo', diffUserName: 'DiffUser' },
       3600,
       NOW,
     );
-    expect(figures).toMatchObject({ lagP99Ms: 4000, lagP50Ms: undefined, requests: 0, users: { synced: 7 } });
+    expect(figures).toMatchObject({
+      lagP99Ms: 4000,
+      lagP50Ms: undefined,
+      requests: 0,
+      users: { synced: 7 },
+      mostRequestsASecond: 20,
+      oldestMessageSeconds: 3,
+      iteratorAgeMs: 40,
+    });
     const [{ args = [] } = {}] = cloudWatch.commandCalls(GetMetricDataCommand);
+    const metrics = args[0]?.input.MetricDataQueries?.map(({ MetricStat }) => MetricStat?.Metric);
+    expect(metrics).toContainEqual({
+      Namespace: 'AWS/SQS',
+      MetricName: 'ApproximateAgeOfOldestMessage',
+      Dimensions: [{ Name: 'QueueName', Value: 'Queue.fifo' }],
+    });
+    expect(metrics).toContainEqual({
+      Namespace: 'user-sync',
+      MetricName: 'SyncLag',
+      Dimensions: [{ Name: 'service', Value: 'sync-contact' }],
+    });
     expect(args[0]?.input.MetricDataQueries).toContainEqual(
       expect.objectContaining({ MetricStat: expect.objectContaining({ Stat: 'p99', Period: 3600 }) }),
     );
@@ -92,15 +131,18 @@ describe('the figures of the last hour', () => {
       'sync not a metric',
       line(NOW - 10, { SyncLag: [100, 300], 'Users.synced': 2, CrmRequests: [1, 1, 1] }),
       line(NOW - 20, { SyncLag: 200, 'Users.synced': 1 }),
-      line(NOW - 9000, { SyncLag: 99_000 }),
+      line(NOW - 200_000, { CrmRequests: Array(12).fill(1) }),
+      line(NOW - 900_000, { SyncLag: 99_000 }),
     ];
     writeFileSync(join(directory, 'log'), lines.join('\n'));
-    const figures = localFigures(join(directory, 'log'), NOW - 100);
+    const figures = localFigures(join(directory, 'log'), NOW - 300_000);
     rmSync(directory, { recursive: true });
     expect(figures).toMatchObject({
       lagP50Ms: 200,
       lagP99Ms: 300,
-      requests: 3,
+      requests: 15,
+      mostRequestsASecond: 12 / 60,
+      oldestMessageSeconds: undefined,
       users: { synced: 3, rejected: 0 },
     });
   });

@@ -3,6 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { properties, readable, resources, templateWith } from '../template-with.ts';
 
 const RUNBOOK = readFileSync(new URL('../../../docs/runbook.md', import.meta.url), 'utf8');
+const SCRIPTS = Object.keys(
+  JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).scripts,
+);
 const articles = [...RUNBOOK.matchAll(/^## (.+)$/gm)].map(([, heading = '']) => heading);
 const template = templateWith({ alarms: { email: 'ops@example.com' } });
 const alarms = resources(template, 'AWS::CloudWatch::Alarm');
@@ -15,6 +18,16 @@ describe('alarms', () => {
         .map((id) => id.replace(/^Alarms/, ''))
         .sort(),
     ).toEqual([...articles].sort());
+  });
+
+  it.each(articles)('have an article with all that a person needs: %s', (heading) => {
+    const article = RUNBOOK.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
+    const parts = article.split(/\*\*(Means|Look|Mend|Mended)\*\* /);
+    expect(parts.filter((_, index) => index % 2 === 1)).toEqual(['Means', 'Look', 'Mend', 'Mended']);
+    expect(parts[4]).toMatch(/npm run [a-z]+|[Tt]he log of `\w+`|Step Functions, "|Lambda, /);
+    for (const [, script = ''] of article.matchAll(/npm run ([a-z:]+)/g)) expect(SCRIPTS).toContain(script);
+    for (const [, anchor = ''] of article.matchAll(/\]\(#(\w+)\)/g))
+      expect(articles.map((each) => each.toLowerCase())).toContain(anchor);
   });
 
   it('link to their article', () => {

@@ -74,6 +74,7 @@ export function consumerOf(
   const outcomes: string[] = [];
   const journal = requestJournal();
   const tags = tagRequests(client, tagBatch);
+  const changes: string[] = [];
   const departures = memoryDepartureStore();
   const queue: FailureQueue = {
     postpone: async (records, error) => void postponed.push({ records, error }),
@@ -96,6 +97,7 @@ export function consumerOf(
         now,
         logger: new Logger({ logLevel: 'SILENT' }),
         count: (outcome) => outcomes.push(outcome),
+        did: (change) => changes.push(change),
         lag: () => {},
         queue,
         quota,
@@ -105,5 +107,5 @@ export function consumerOf(
         deadline: () => now() + 120_000,
       })
     ).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
-  return { receive, departures, rejected, postponed, again, outcomes, queue };
+  return { receive, departures, rejected, postponed, again, outcomes, changes, queue };
 }

@@ -36,10 +36,10 @@ const { contacts, preload, requestsOf } = {
 describe('a new user', () => {
   it('becomes a contact with its tags, in two requests, and the table knows it', async () => {
     const users = memoryUserTable(ANN);
-    const { receive, outcomes } = consumer(users);
+    const { receive, outcomes, changes } = consumer(users);
     const cost = await requestsOf(() => receive(record(userMessage('ann'))));
     expect(cost).toEqual({ 'PUT /contacts': 1, 'POST /contacts/{id}/tags': 1 });
-    expect(outcomes).toEqual(['synced']);
+    expect({ outcomes, changes }).toEqual({ outcomes: ['synced'], changes: ['created', 'tagged'] });
     const [contact] = await contacts();
     expect(contact).toMatchObject({
       values: { 'email_addresses.EMAIL1': 'ann@example.com', given_name: 'Ann' },

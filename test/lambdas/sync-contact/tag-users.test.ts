@@ -87,7 +87,7 @@ function during(
 describe('new users of a backfill', () => {
   it('cost one request each, and one for each tag of a hundred', async () => {
     const users = memoryUserTable(...usersUpTo(48));
-    const { receive, outcomes } = consumerOf(crm, users);
+    const { receive, outcomes, changes } = consumerOf(crm, users);
     const ids = [...users.rows.keys()];
     const cost = await crm.requestsOf(async () => {
       for (const userId of ids) await receive(record(userMessage(userId, LATER)));
@@ -97,6 +97,8 @@ describe('new users of a backfill', () => {
     expect(cost).toEqual({ 'PUT /contacts': 48, 'POST /tags/{id}/contacts': 18 });
     expect(await wronglyTagged(users)).toEqual([]);
     expect(outcomes.filter((outcome) => outcome === 'synced')).toHaveLength(96);
+    expect(changes.filter((change) => change === 'created')).toHaveLength(48);
+    expect(changes.filter((change) => change === 'tagged')).toHaveLength(48);
     for (const userId of ids) {
       const { crm: state } = users.user(userId);
       expect(state?.tagIds).toHaveLength(4);

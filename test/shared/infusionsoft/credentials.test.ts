@@ -57,6 +57,22 @@ describe('credentials', () => {
     expect(await each.current()).toEqual(['authorization', 'Bearer t2']);
   });
 
+  it('of OAuth tell their age with each look, also when they have expired', async () => {
+    const ages: number[] = [];
+    const onTokenAge = (ms: number) => ages.push(ms);
+    const each = secretCredentials('user-sync/crm', { now: () => clock, onTokenAge });
+    stages = { AWSCURRENT: oauth('t1', NOW + 4 * MINUTE) };
+    await each.current();
+    await each.current();
+    clock += 5 * MINUTE;
+    await expect(each.current()).rejects.toThrow(Retryable);
+    expect(ages).toEqual([0, 5 * MINUTE]);
+    stages = { AWSCURRENT: '{"kind":"service-account-key","key":"k1"}' };
+    clock += 5 * MINUTE;
+    await each.current();
+    expect(ages).toHaveLength(2);
+  });
+
   it('that were refused are looked up once for all who were refused, and not sent again', async () => {
     stages = { AWSCURRENT: oauth('t1') };
     const each = credentials();

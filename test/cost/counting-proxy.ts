@@ -1,0 +1,109 @@
+import { once } from 'node:events';
+import { createAdaptorServer } from '@hono/node-server';
+import { Hono } from 'hono';
+import * as z from 'zod';
+
+/** Calls of one operation on one resource, and the capacity that they took. */
+export interface CallCount {
+  calls: number;
+  readUnits: number;
+  writeUnits: number;
+}
+
+/** Stands between the functions and the cloud's services, and counts. */
+export interface CountingProxy {
+  /** By service, operation and resource: `DynamoDB UpdateItem UsersTable`. */
+  counts(): ReadonlyMap<string, CallCount>;
+  /** Environment variables with which functions go through it. */
+  between(environment: Readonly<Record<string, string>>): Promise<Record<string, string>>;
+  stop(): void;
+}
+
+/** Services that bill by what is called, by the variable that says where they are. Step Functions bills by transition alone. */
+const SERVICES = {
+  AWS_ENDPOINT_URL_DYNAMODB: 'DynamoDB',
+  AWS_ENDPOINT_URL_SQS: 'SQS',
+  AWS_ENDPOINT_URL_SECRETS_MANAGER: 'Secrets Manager',
+} as const;
+/** Operations that tell what they took when asked to (DynamoDB API reference, `ReturnConsumedCapacity`). */
+const READS = new Set(['GetItem', 'Query', 'Scan']);
+const WRITES = new Set(['PutItem', 'UpdateItem', 'DeleteItem']);
+/** Headers that are about one connection, and not about what goes over it. */
+const OF_A_CONNECTION = ['host', 'connection', 'content-length', 'content-encoding', 'transfer-encoding'];
+
+const requestSchema = z.looseObject({ TableName: z.string().optional(), QueueUrl: z.string().optional() });
+const answerSchema = z.looseObject({ ConsumedCapacity: z.object({ CapacityUnits: z.number() }).optional() });
+
+export function countingProxy(): CountingProxy {
+  const counted = new Map<string, CallCount>();
+  const servers: ReturnType<typeof createAdaptorServer>[] = [];
+  const count = (key: string, { readUnits = 0, writeUnits = 0 }) => {
+    const before = counted.get(key) ?? { calls: 0, readUnits: 0, writeUnits: 0 };
+    counted.set(key, {
+      calls: before.calls + 1,
+      readUnits: before.readUnits + readUnits,
+      writeUnits: before.writeUnits + writeUnits,
+    });
+  };
+
+  const listen = async (upstream: string, service: string): Promise<string> => {
+    const app = new Hono().post('*', async (context) => {
+      const operation = context.req.header('x-amz-target')?.split('.').at(-1) ?? '';
+      const request = requestSchema.parse(await context.req.json());
+      const tells = service === 'DynamoDB' && (READS.has(operation) || WRITES.has(operation));
+      const answer = await fetch(new URL(context.req.path, upstream), {
+        method: 'POST',
+        headers: withoutConnection(context.req.raw.headers),
+        body: JSON.stringify({ ...request, ...(tells && { ReturnConsumedCapacity: 'TOTAL' }) }),
+      });
+      const text = await answer.text();
+      const units = tells ? unitsOf(operation, text) : 0;
+      count([service, operation, resourceOf(request)].filter(Boolean).join(' '), {
+        [WRITES.has(operation) ? 'writeUnits' : 'readUnits']: units,
+      });
+      return new Response(text, { status: answer.status, headers: withoutConnection(answer.headers) });
+    });
+    const server = createAdaptorServer({ fetch: app.fetch });
+    servers.push(server);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    if (typeof address !== 'object' || address === null) throw new Error('The proxy has no port.');
+    return `http://127.0.0.1:${address.port}`;
+  };
+
+  return {
+    counts: () => new Map(counted),
+    async between(environment) {
+      const endpoints = await Promise.all(
+        Object.entries(SERVICES).map(
+          async ([name, service]) => [name, await listen(environment[name] ?? '', service)] as const,
+        ),
+      );
+      return { ...environment, ...Object.fromEntries(endpoints) };
+    },
+    stop() {
+      for (const server of servers) {
+        server.close();
+        if ('closeAllConnections' in server) server.closeAllConnections();
+      }
+    },
+  };
+}
+
+/** A write whose condition did not hold is billed as one that did, and tells nothing: of the small items that have conditions it is one unit. */
+function unitsOf(operation: string, answer: string): number {
+  const { ConsumedCapacity } = answerSchema.parse(JSON.parse(answer));
+  return ConsumedCapacity?.CapacityUnits ?? Number(WRITES.has(operation));
+}
+
+/** The table or queue, without what makes its name unique. */
+function resourceOf({ TableName, QueueUrl }: z.output<typeof requestSchema>): string {
+  return TableName ?? QueueUrl?.split('/').at(-1) ?? '';
+}
+
+function withoutConnection(headers: Headers): Headers {
+  const kept = new Headers(headers);
+  for (const name of OF_A_CONNECTION) kept.delete(name);
+  return kept;
+}

@@ -1,0 +1,79 @@
+/** `npm run cost`: what the system costs in dollars, from what it was seen to use and AWS's list prices. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { Command, InvalidArgumentError } from 'commander';
+import { billTable, type Table, usageTable } from '../../infra/cost/cost-tables.ts';
+import {
+  DOCUMENTED_USERS,
+  DOCUMENTS,
+  generatedBlocks,
+  readCounts,
+  withBlocks,
+  writeCounts,
+} from '../../infra/cost/documents.ts';
+import { billOf, readPrices } from '../../infra/cost/prices.ts';
+import { scenariosOf } from '../../infra/cost/scenarios.ts';
+import { runCommand } from '../../infra/operate/run-command.ts';
+import { textTable } from '../../infra/operate/text-table.ts';
+import { measure } from './measure.ts';
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new InvalidArgumentError('It must be a whole number of 1 or more.');
+  return value;
+}
+
+function price(text: string, before: Record<string, number>): Record<string, number> {
+  const [name = '', dollars = ''] = text.split('=');
+  if (dollars === '' || !(Number(dollars) >= 0)) throw new InvalidArgumentError('It must be NAME=DOLLARS.');
+  return { ...before, [name]: Number(dollars) };
+}
+
+interface Options {
+  users: number;
+  price: Record<string, number>;
+  recorded?: true;
+  sample: number;
+  changes: number;
+  seed: number;
+  write?: true;
+  json?: true;
+}
+
+const options = new Command('npm run cost --')
+  .description(
+    'Runs the system on this machine, counts what it uses of AWS, and tells what that costs at list prices (infra/cost/prices.json), without free tiers.',
+  )
+  .option('--users <n>', 'users of the app', wholeNumber, DOCUMENTED_USERS)
+  .option('--price <name=dollars>', 'another price than the list has; may be repeated', price, {})
+  .option('--recorded', 'run nothing: take the counts of infra/cost/counts.json')
+  .option('--sample <n>', 'users to run with', wholeNumber, 300)
+  .option('--changes <n>', 'changes to run with', wholeNumber, 60)
+  .option('--seed <n>', 'the same seed gives the same users', wholeNumber, 1)
+  .option('--write', 'keep the counts, and write the tables of README.md and docs/cost.md')
+  .option('--json', 'print it as JSON')
+  .parse()
+  .opts<Options>();
+
+await runCommand(async () => {
+  const prices = readPrices(options.price);
+  const counts = options.recorded
+    ? readCounts()
+    : await measure({ ...options, users: options.sample }, (what) => process.stderr.write(`${what}\n`));
+  const scenarios = scenariosOf(counts, options.users);
+  process.stdout.write(
+    options.json
+      ? `${JSON.stringify(scenarios.map(({ name, usage }) => ({ name, usage, dollars: Object.fromEntries(billOf(usage, prices)) })))}\n`
+      : `${text(usageTable(scenarios, prices))}\n${text(billTable(scenarios, prices))}`,
+  );
+  if (!options.write) return;
+  if (!options.recorded) writeCounts(counts);
+  for (const document of DOCUMENTS) {
+    const file = new URL(`../../${document}`, import.meta.url);
+    writeFileSync(file, withBlocks(readFileSync(file, 'utf8'), generatedBlocks(counts)));
+  }
+});
+
+function text({ columns, rows, numbers }: Table): string {
+  return textTable(columns, rows, numbers);
+}

@@ -1,0 +1,28 @@
+import { expect, it } from 'vitest';
+import { scenariosOf } from '../../infra/cost/scenarios.ts';
+import { measure } from '../cost/measure.ts';
+
+const USERS = 20;
+const CHANGES = 4;
+
+it('npm run cost counts what a backfill, changes, a refresh and a renewal use, call by call', async () => {
+  const counts = await measure({ users: USERS, changes: CHANGES, seed: 1 }, () => {});
+  const { backfill, changes, refresh, rotation, standing, calls } = counts;
+
+  expect(backfill.users).toBe(USERS);
+  expect(calls['DynamoDB UpdateItem user table']?.backfill).toBeGreaterThanOrEqual(USERS);
+  expect(calls['SQS SendMessageBatch queue']?.backfill).toBe(Math.ceil(USERS / 10));
+  expect(calls['SQS SendMessageBatch queue']?.changes).toBeGreaterThan(0);
+  // An item has more than half a kilobyte, so a write of it is a unit or two.
+  expect(backfill.usage.dynamodbWriteUnits).toBeGreaterThanOrEqual(USERS);
+  expect(backfill.usage.stateTransitions).toBeGreaterThanOrEqual(5);
+  expect(changes.usage.stateTransitions).toBeUndefined();
+  // The change and its sync, and the stream again for the write-back.
+  expect(changes.usage.lambdaRequests).toBeGreaterThanOrEqual(2 * CHANGES);
+  expect(refresh).toMatchObject({ users: USERS + 1, usage: { stateTransitions: 6 } });
+  expect(refresh.usage.dynamodbReadUnits).toBeGreaterThan(0);
+  expect(rotation.secretCalls).toBeGreaterThanOrEqual(4);
+  expect(standing).toMatchObject({ dashboardMonths: 1, secretMonths: 1 });
+  expect(standing.metricMonths).toBeGreaterThan(10);
+  for (const { usage } of scenariosOf(counts, USERS)) expect(usage.lambdaRequests).toBeGreaterThan(0);
+}, 300_000);
