@@ -51,6 +51,7 @@ export class UserSyncStack extends Stack {
         limits: config.crm.limits,
         liveReserve: config.backfill.liveReserve,
         timetable,
+        tagBatch: config.crm.tagBatch,
       }),
       Mapping: config.mapping,
       DeletionPolicy: config.deletionPolicy,

@@ -91,8 +91,8 @@ async function previewAll(
   dynamodb: DynamoDBClient,
 ): Promise<void> {
   const { total, users } = await usersToLookAt(dynamodb, outputs.get('UserTableName'), options.sample);
-  const { limits } = quotaSettingsFrom(outputs.get('QuotaSettings'));
-  const summary = estimate(await summarise(users, context), {
+  const { limits, tagBatch } = quotaSettingsFrom(outputs.get('QuotaSettings'));
+  const summary = estimate(await summarise(users, context, tagBatch), {
     total,
     created,
     requestsPerSecond: rateOf(limits),

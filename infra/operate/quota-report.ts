@@ -24,10 +24,11 @@ const quotaSettingsSchema = z.object({
   limits: limitsSchema,
   liveReserve: z.number(),
   timetable: timetableSchema,
+  tagBatch: z.int(),
 });
 
 /** Reads the stack's output `QuotaSettings`. @throws ZodError for another text. */
-export const quotaSettingsFrom = (output: string): Budget & { timetable: Timetable } =>
+export const quotaSettingsFrom = (output: string): Budget & { timetable: Timetable; tagBatch: number } =>
   quotaSettingsSchema.parse(JSON.parse(output));
 
 /** What is used, left and reserved now. */

@@ -39,7 +39,11 @@ describe.each([
     const pace = paceFor({ limits: PRESETS[preset], latencyP95Ms: 400, windowSlackMs: 50 });
     const requestsPerSecond = rateOf(pace);
     const at = (index: number) => ({ userId: String(index), email: 'a@example.com' });
-    const ports = memoryPorts(clock, { count: USERS, at }, { requestsPerSecond, budget });
+    const ports = memoryPorts(
+      clock,
+      { count: USERS, at },
+      { requestsPerSecond, requestsPerTagging: 5, budget },
+    );
     const { report, historyEvents } = await simulate({}, clock, ports, {
       mapping: SMALL,
       budget,
@@ -47,7 +51,10 @@ describe.each([
       tagBatch: 100,
       scanMs: 20_000,
     });
-    expect(report).toMatchObject({ scanned: USERS, enqueued: USERS, requests: USERS * 1.01 });
+    expect(report).toMatchObject({ scanned: USERS, enqueued: USERS });
+    // A contact for each, and a tag for each hundred; a few less at the end of each day.
+    expect(report.requests).toBeGreaterThanOrEqual(USERS * 1.01);
+    expect(report.requests).toBeLessThan(USERS * 1.011);
     expect(Math.max(...historyEvents)).toBeLessThan(25_000);
     const taken = (clock.now - NOON) / DAY_MS;
     process.stdout.write(

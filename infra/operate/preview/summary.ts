@@ -3,6 +3,7 @@ import { managedFields, managedTags } from '../../../shared/user/define-mapping.
 import type { User } from '../../../shared/user/user.ts';
 import type { PlannedRequest } from './dry-client.ts';
 import { type PreviewContext, previewUser, rememberedContact } from './preview-user.ts';
+import { RequestCount, type RequestsByRoute, sumOf } from './request-count.ts';
 
 /** What a mapping would change, over many users. */
 export interface Summary {
@@ -24,15 +25,22 @@ export interface Summary {
   /** Users that the CRM would not get, by reason. */
   rejected: Record<string, number>;
   /** Requests by method and route. */
-  byRoute: Record<string, number>;
+  byRoute: RequestsByRoute;
 }
 
-/** Adds up what the sync would do for each user, by what it remembers of them: without a request. */
+/**
+ * Adds up what a backfill would do for each user, by what the sync remembers of them: without a request.
+ *
+ * @param tagBatch contacts that a request can tag at most.
+ */
 export async function summarise(
   users: AsyncIterable<User> | Iterable<User>,
   context: PreviewContext,
+  tagBatch: number,
 ): Promise<Summary> {
   const names = namesOf(context);
+  const all = new RequestCount(tagBatch);
+  const refreshed = new RequestCount(tagBatch);
   const summary: Summary = {
     users: 0,
     changed: 0,
@@ -53,18 +61,20 @@ export async function summarise(
     if (rejected) count(summary.rejected, rejected);
     if (requests.length === 0) continue;
     summary.changed++;
-    summary.requests += requests.length;
+    all.add(user.userId, requests);
     if (context.mapping.isActive(user, context.now)) {
       summary.refreshed++;
-      summary.refreshRequests += requests.length;
+      refreshed.add(user.userId, requests);
     }
     for (const request of requests) take(summary, request, names);
   }
+  summary.byRoute = all.total();
+  summary.requests = sumOf(summary.byRoute);
+  summary.refreshRequests = sumOf(refreshed.total());
   return summary;
 }
 
-function take(summary: Summary, { method, route, body }: PlannedRequest, names: Names): void {
-  count(summary.byRoute, `${method} ${route}`);
+function take(summary: Summary, { method, body }: PlannedRequest, names: Names): void {
   if (method === 'PUT') summary.contactsCreated++;
   if (method === 'PATCH') summary.contactsUpdated++;
   if (!body) return;

@@ -128,6 +128,7 @@ describe('a preview of all users', () => {
     const summary = await summarise(
       users.map(({ userId }) => table.user(userId)),
       context,
+      100,
     );
     expect(summary).toMatchObject({ users: 12, changed: 0, requests: 0 });
     expect(created).toEqual([]);
@@ -141,6 +142,7 @@ describe('a preview of all users', () => {
     const summary = await summarise(
       users.map(({ userId }) => table.user(userId)),
       context,
+      100,
     );
     expect(summary).toMatchObject({
       changed: 12,
@@ -153,5 +155,20 @@ describe('a preview of all users', () => {
     const estimated = estimate(summary, frame);
     expect(estimated.estimate).toMatchObject({ requests: 1200, minutesAtPace: 0.8, shareOfDay: 0.0096 });
     expect(summaryText(estimated)).toMatch(/a sample of 12 of about 1,200 users/);
+  });
+
+  it('counts tags as a backfill puts them on: together, or one by one where that is cheaper', async () => {
+    const { users, contextOf } = await start();
+    const { context } = await contextOf();
+    const few = await summarise(users.slice(0, 2), context, 100);
+    expect(few.byRoute).toEqual({ 'PUT /contacts': 2, 'POST /contacts/{id}/tags': 2 });
+    const many = Array.from({ length: 50 }, (_, index) => ({
+      ...(users[index % users.length] as User),
+      userId: `u${index}`,
+    }));
+    const summary = await summarise(many, context, 100);
+    expect(summary.byRoute['PUT /contacts']).toBe(50);
+    expect(summary.byRoute).not.toHaveProperty('POST /contacts/{id}/tags');
+    expect(summary.byRoute['POST /tags/{id}/contacts']).toBe(Object.keys(summary.tagsAdded).length);
   });
 });

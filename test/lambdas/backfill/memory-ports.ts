@@ -16,16 +16,16 @@ export interface MemoryPorts extends BackfillPorts {
   running: Set<string>;
 }
 
+interface MemoryPortsOptions {
+  requestsPerSecond: number;
+  /** Requests that a message about the tags of many users costs. */
+  requestsPerTagging?: number;
+  budget: Budget;
+  catalog?: Catalog;
+}
+
 const PAGE = 500;
 const KEPT = 100_000;
-
-/** Requests that a message costs the consumer, about. */
-const costOf = (message: FedMessage): number => {
-  if (message.kind === 'user') return message.tagsLater ? 1 : 2;
-  return Math.ceil(message.userIds.length / REQUESTS_FOR_USERS);
-};
-/** Users for each request of those who are tagged together. */
-const REQUESTS_FOR_USERS = 15;
 
 /**
  * What a backfill reads and writes, in memory: a queue that drains at a steady rate of requests a second while the backfill's part
@@ -34,8 +34,12 @@ const REQUESTS_FOR_USERS = 15;
 export function memoryPorts(
   clock: JumpingClock,
   users: { count: number; at(index: number): User },
-  { requestsPerSecond, budget, catalog }: { requestsPerSecond: number; budget: Budget; catalog?: Catalog },
+  { requestsPerSecond, requestsPerTagging = 30, budget, catalog }: MemoryPortsOptions,
 ): MemoryPorts {
+  const costOf = (message: FedMessage): number => {
+    if (message.kind === 'tag-users') return requestsPerTagging;
+    return message.tagsLater ? 1 : 2;
+  };
   const sent: FedMessage[] = [];
   const started: MemoryPorts['started'] = [];
   const running = new Set<string>();
