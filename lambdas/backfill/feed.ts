@@ -19,11 +19,8 @@ export interface FeedOptions {
   scanMs: number;
 }
 
-/**
- * Part of `maxBacklog` at which the next page is due. What is left then keeps all environments busy while the page is being
- * made, so that the consumer never waits for the feeder.
- */
-const LOW_WATER = 0.4;
+/** Work that is left in the queue when the next page is due, in seconds: more than a page takes, so that the consumer never waits for it. */
+const LEFT_FOR_PAGE_SECONDS = 2;
 /** A user, and a message, costs about this many requests, until the run knows better. */
 const REQUESTS_AT_FIRST = 1.1;
 /** Longest single wait for the queue, in seconds: it may drain faster than was thought. */
@@ -119,7 +116,7 @@ const requestsPer = (run: Run, what: 'enqueued' | 'messages'): number =>
 
 function decide(page: Page, now: number, options: FeedOptions): Run {
   const { run, pausedUntil } = page;
-  const { maxBacklog, dryRun } = run.input;
+  const { dryRun } = run.input;
   const allSent = isAllSent(page);
   const progress = {
     ...run,
@@ -127,8 +124,8 @@ function decide(page: Page, now: number, options: FeedOptions): Run {
     estimatedEnd: new Date(estimatedEnd(run, now, options.requestsPerSecond, allSent)).toISOString(),
   };
   const waiting = run.backlog * requestsPer(run, 'messages');
-  const drain = (target: number) =>
-    Math.min(MAX_DRAIN_SECONDS, Math.max(1, Math.ceil((waiting - target) / options.requestsPerSecond)));
+  const drainSeconds = waiting / options.requestsPerSecond;
+  const drain = (seconds: number) => Math.min(MAX_DRAIN_SECONDS, Math.max(1, seconds));
 
   if (allSent && (dryRun || run.backlog === 0)) return { ...progress, next: 'report', waitSeconds: 0 };
   if (run.pages >= MAX_PAGES) return { ...progress, next: 'continue', waitSeconds: 0 };
@@ -136,9 +133,14 @@ function decide(page: Page, now: number, options: FeedOptions): Run {
     const untilReset = Math.ceil((pausedUntil + AFTER_RESET_MS - now) / 1000);
     return { ...progress, next: 'quota', waitSeconds: Math.min(MAX_QUOTA_SECONDS, Math.max(1, untilReset)) };
   }
-  if (allSent || page.requestsLeft <= 0) return { ...progress, next: 'drain', waitSeconds: drain(0) };
+  if (allSent || page.requestsLeft <= 0)
+    return { ...progress, next: 'drain', waitSeconds: drain(Math.ceil(drainSeconds)) };
   if (page.room > 0) return { ...progress, next: 'feed', waitSeconds: 0 };
-  return { ...progress, next: 'drain', waitSeconds: drain(maxBacklog * LOW_WATER) };
+  return {
+    ...progress,
+    next: 'drain',
+    waitSeconds: drain(Math.floor(drainSeconds - LEFT_FOR_PAGE_SECONDS)),
+  };
 }
 
 /** From the users still to look at, as many of whom need something as so far, and the queue. */

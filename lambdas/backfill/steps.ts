@@ -28,7 +28,7 @@ export interface StepContext {
 /** Requests that a new contact's tags can cost at most, where they cannot be changed together with others'. */
 const MOST_FOR_TAGS = 2;
 /** Work of the pace that waits in the queue, in seconds: long enough for a page to be made meanwhile, short enough for live changes. */
-const BACKLOG_SECONDS = 7;
+const BACKLOG_SECONDS = 5;
 const LEAST_BACKLOG = 10;
 
 /**

@@ -39,7 +39,7 @@ const options = new Command('npm run backfill --')
   .addOption(modes)
   .option('--dry-run', 'send nothing, and report what would be done', false)
   .option('--limit <n>', 'most users to send', wholeNumber)
-  .option('--max-backlog <n>', 'most messages in the queue', wholeNumber)
+  .option('--max-backlog <n>', 'most requests that wait in the queue', wholeNumber)
   .option('--request-budget <n>', 'most requests to spend', wholeNumber)
   .option('--stack <name>', 'name of the stack in AWS', 'user-sync')
   .option('--json', 'print the report as JSON on the last line')
@@ -57,6 +57,7 @@ const input = {
   mode: options.mode,
   dryRun: options.dryRun,
   limit: options.limit ?? null,
+  maxBacklog: options.maxBacklog ?? null,
   requestBudget: options.requestBudget ?? null,
 };
 
@@ -66,15 +67,13 @@ await runCommand(async () => {
     process.stderr.write('\nStopped. Nothing goes on: all of it ran on this machine.\n');
     process.exit(130);
   });
-  const local = { ...options, input: { ...input, maxBacklog: options.maxBacklog } };
-  showLocal(await runLocalBackfill(local, say, show));
+  showLocal(await runLocalBackfill({ ...options, input }, say, show));
 });
 
 async function inAws(): Promise<void> {
   const stateMachineArn = (await connect({ stack: options.stack })).get('BackfillStateMachineArn');
   const sfn = new SFNClient();
-  const maxBacklog = options.maxBacklog === undefined ? {} : { maxBacklog: options.maxBacklog };
-  const executionArn = await startBackfill(sfn, stateMachineArn, { ...input, ...maxBacklog });
+  const executionArn = await startBackfill(sfn, stateMachineArn, input);
   say(`Started ${executionArn}`);
   process.once('SIGINT', () => {
     process.stderr.write(

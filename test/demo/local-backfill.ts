@@ -19,7 +19,7 @@ export interface LocalBackfillOptions {
   seed: number;
   /** Edits made while the backfill runs. */
   liveEdits: number;
-  input: Omit<BackfillInput, 'maxBacklog'> & { maxBacklog: number | undefined };
+  input: BackfillInput;
 }
 
 /** What a backfill on this machine came to. */
@@ -42,7 +42,6 @@ export interface LocalBackfillReport {
 }
 
 const LATENCY_P95_MS = 400;
-const MAX_BACKLOG = 250;
 const FOLLOW_MS = 500;
 const SETTLE_MS = 15 * 60_000;
 
@@ -83,13 +82,13 @@ export async function runLocalBackfill(
     say('The backfill runs');
     const startedAt = Date.now();
     const sfn = new SFNClient(cloud.sdk('SFN'));
-    const maxBacklog = options.input.maxBacklog ?? MAX_BACKLOG * speed;
-    const executionArn = await startBackfill(sfn, cloud.outputs['BackfillStateMachineArn'] ?? '', {
-      ...options.input,
-      maxBacklog,
-    });
+    const executionArn = await startBackfill(
+      sfn,
+      cloud.outputs['BackfillStateMachineArn'] ?? '',
+      options.input,
+    );
     const edited = users.filter((_, index) => index % Math.ceil(users.length / options.liveEdits) === 0);
-    const duringBackfill = (options.users * 2 * 1000) / rate / 2;
+    const duringBackfill = (options.users * 1000) / rate / 2;
     const [finished, liveLatencyMs] = await Promise.all([
       followBackfill(sfn, executionArn, FOLLOW_MS, onProgress),
       options.liveEdits > 0 ? liveEdits(app, simulator.url, edited, duringBackfill) : null,

@@ -34,7 +34,7 @@ const KEPT = 100_000;
 export function memoryPorts(
   clock: JumpingClock,
   users: { count: number; at(index: number): User },
-  { requestsPerSecond, requestsPerTagging = 30, budget, catalog }: MemoryPortsOptions,
+  { requestsPerSecond, requestsPerTagging = 15, budget, catalog }: MemoryPortsOptions,
 ): MemoryPorts {
   const costOf = (message: FedMessage): number => {
     if (message.kind === 'tag-users') return requestsPerTagging;
