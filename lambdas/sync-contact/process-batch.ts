@@ -183,11 +183,13 @@ async function handleTags(
   const { journal, logger, count, did, lag, now } = dependencies;
   const { correlationIds, deliveries } = traceOf(group, journal);
   const lagMs = now() - Date.parse(message.changedAt);
-  for (const { userId, contactId, requests } of await tagUsers(message, deliveries, dependencies)) {
+  const { tagged, failure } = await tagUsers(message, deliveries, dependencies);
+  for (const { userId, contactId, requests } of tagged) {
     const about = { userId, contactId, outcome: 'synced', causes: ['backfill'] };
     logger.info('Done', { ...about, correlationIds, deliveries, requests, lagMs });
     count('synced');
     did('tagged');
     lag(lagMs);
   }
+  if (failure !== undefined) throw failure;
 }

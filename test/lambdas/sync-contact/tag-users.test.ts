@@ -288,6 +288,26 @@ describe('what goes wrong', () => {
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
+  it('an item that cannot be written holds up nobody else', async () => {
+    const { users, receive, outcomes, ids } = await withContacts(20);
+    const { writeCrm } = users.table;
+    let isLeased = false;
+    users.table.writeCrm = async (userId, ...rest) => {
+      if (userId === 'u5' && isLeased) throw new Error('throttled');
+      isLeased ||= userId === 'u5';
+      return writeCrm(userId, ...rest);
+    };
+    outcomes.length = 0;
+    expect(await receive(tagUsers(ids))).toHaveLength(1);
+    expect(outcomes.filter((outcome) => outcome === 'synced')).toHaveLength(20);
+    expect(ids.filter((userId) => users.user(userId).crm?.leaseUntil)).toEqual(['u5']);
+    users.table.writeCrm = writeCrm;
+    const later = consumerOf(crm, users, { now: () => NOW + 120_001 });
+    await later.receive(tagUsers(ids, 2));
+    await later.receive(...later.again.map((message) => record(message)));
+    expect(await wronglyTagged(users)).toEqual([]);
+  });
+
   it('a request that names too many is halved, and its size is kept in mind', async () => {
     const { users, ids } = await withContacts(130);
     const { receive } = consumerOf(crm, users, { tagBatch: 130 });
