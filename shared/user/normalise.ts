@@ -2,6 +2,7 @@ import { type CountryCode, isSupportedCountry, parsePhoneNumberFromString } from
 import * as z from 'zod';
 import { ADDRESS_FIELDS, type Address, type StandardField } from './define-mapping.ts';
 import { type Normalised, normaliseDate, normaliseText, normaliseWebsite, TEXT_MAX } from './normalised.ts';
+import { remembering } from './remembering.ts';
 import type { User } from './user.ts';
 
 /** Longest EMAIL1 and names that the CRM takes (v1, seen in its refusals), in characters. */
@@ -84,7 +85,7 @@ function normaliseAddress(raw: Address): Normalised {
 }
 
 /** `en-us` → `en_US`: the CRM writes locales with an underscore (example in the v1 contract). */
-function normaliseLocale(raw: string): Normalised {
+const normaliseLocale = remembering((raw): Normalised => {
   try {
     const { language, region } = new Intl.Locale(raw.trim().replaceAll('_', '-'));
     return { value: region ? `${language}_${region}` : language };
@@ -92,9 +93,9 @@ function normaliseLocale(raw: string): Normalised {
     if (error instanceof RangeError) return { dropped: 'not a locale' };
     throw error;
   }
-}
+});
 
-function isTimeZone(raw: string): boolean {
+const isTimeZone = remembering((raw): boolean => {
   try {
     new Intl.DateTimeFormat('en', { timeZone: raw });
     return /^[A-Za-z]/.test(raw);
@@ -102,4 +103,4 @@ function isTimeZone(raw: string): boolean {
     if (error instanceof RangeError) return false;
     throw error;
   }
-}
+});
