@@ -18,6 +18,8 @@ export interface FunctionStatistics {
   timeouts: number;
   coldStarts: number;
   maxConcurrent: number;
+  /** Largest heap of an environment at the end of an invocation, in bytes, with what was still to be collected. */
+  maxHeapBytes: number;
 }
 
 /** The account's limit on one machine (Lambda's default is 1,000): each environment is a thread with its own heap. */
@@ -38,6 +40,7 @@ export class LambdaFunction {
     timeouts: 0,
     coldStarts: 0,
     maxConcurrent: 0,
+    maxHeapBytes: 0,
   };
 
   constructor(settings: FunctionSettings) {
@@ -81,6 +84,8 @@ export class LambdaFunction {
       throw error;
     } finally {
       this.#busy.delete(environment);
+      const { maxHeapBytes } = this.#statistics;
+      this.#statistics.maxHeapBytes = Math.max(maxHeapBytes, environment.maxHeapBytes);
       if (environment.alive) this.#idle.push(environment);
     }
   }

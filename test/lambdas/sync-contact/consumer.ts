@@ -49,11 +49,13 @@ export interface ConsumerOptions {
   forgetPolicy?: ForgetPolicy;
   now?: () => number;
   quota?: QuotaKeeper;
+  /** Left out: what is postponed or rejected is only noted. */
+  queue?: FailureQueue;
 }
 
 /** One environment of sync-contact, with its queue in memory. */
 export function consumerOf(
-  crm: Awaited<ReturnType<typeof startCrm>>,
+  crm: Pick<Awaited<ReturnType<typeof startCrm>>, 'client' | 'table' | 'catalog' | 'mapping'>,
   users: ReturnType<typeof memoryUserTable>,
   {
     client = crm.client,
@@ -61,6 +63,7 @@ export function consumerOf(
     forgetPolicy = 'delete',
     now = () => NOW,
     quota = plentyOfQuota,
+    queue: ownQueue,
   }: ConsumerOptions = {},
 ) {
   const { mapping } = crm;
@@ -69,7 +72,7 @@ export function consumerOf(
   const postponed: { records: readonly SQSRecord[]; error: Retryable }[] = [];
   const outcomes: string[] = [];
   const departures = memoryDepartureStore();
-  const queue: FailureQueue = {
+  const queue: FailureQueue = ownQueue ?? {
     postpone: async (records, error) => void postponed.push({ records, error }),
     reject: async (record, error) => void rejected.push({ record, error }),
   };

@@ -1,0 +1,171 @@
+import type { BackfillInput } from '../../../lambdas/backfill/input.ts';
+import type { BackfillPorts } from '../../../lambdas/backfill/ports.ts';
+import { PRESETS } from '../../../shared/quota/limits.ts';
+import { type PaceInput, paceFor } from '../../../shared/quota/pace.ts';
+import type { Budget } from '../../../shared/quota/standing.ts';
+import { messageGroupOf } from '../../../shared/sync/message-group.ts';
+import { population } from '../../demo/population.ts';
+import { simulate } from '../../lambdas/backfill/definition.ts';
+import { memorySyncTable, memoryUserTable } from '../../lambdas/sync-contact/crm.ts';
+import type { Latency } from '../../simulator/latency.ts';
+import { createSimulator } from '../../simulator/simulator.ts';
+import { simulatorApp } from '../../simulator/simulator-app.ts';
+import { LIMIT } from '../cost.ts';
+import { mapping } from '../five-tags.ts';
+import { startsPerSecond } from '../pace.ts';
+import { steadyRate } from '../utilisation.ts';
+import { runEnvironment } from './environment.ts';
+import { FifoQueue } from './fifo-queue.ts';
+import { slowly } from './slowly.ts';
+
+export interface WorldOptions {
+  users: number;
+  /** Of the CRM, and what the pace is made for. */
+  latency: Latency;
+  jitterMs: number;
+  windowSlackMs: PaceInput['windowSlackMs'];
+  seed: number;
+}
+
+/** What a backfill in a simulated world came to. */
+export interface WorldResult {
+  environments: number;
+  /** Requests that arrived, refused ones too. */
+  requests: number;
+  refusedPart: number;
+  requestsPerUser: number;
+  /** Admitted requests a second, while it ran steadily, as a part of those that the CRM takes. */
+  utilisation: number;
+  maxArrivalsInAnySecond: number;
+  duplicates: number;
+  /** From the start to the last request. */
+  hours: number;
+  historyEvents: number[];
+}
+
+const URL_OF_CRM = 'http://crm.simulated';
+const PAGE = 500;
+/** A call of DynamoDB or SQS, in milliseconds: assumed. */
+const CALL_MS = 5;
+const BUDGET: Budget = { limits: PRESETS.team, liveReserve: 0.2 };
+
+/** A backfill of users who are new to the CRM, by the real code, with the simulator as its CRM, in one process and without sockets. */
+export async function runWorld(options: WorldOptions): Promise<WorldResult> {
+  const { latency, jitterMs, windowSlackMs, seed } = options;
+  const simulator = createSimulator({ latency, jitterMs, seed });
+  const app = simulatorApp(simulator);
+  globalThis.fetch = async (input, init) => app.fetch(new Request(input, init));
+
+  const startedAt = Date.now();
+  const pace = paceFor({ limits: PRESETS.team, latencyP95Ms: latency.p95Ms, windowSlackMs });
+  const people = population(options.users, seed, startedAt).users;
+  const users = memoryUserTable(...people);
+  const slowUsers = { ...users, table: slowly(users.table, CALL_MS) };
+  const table = memorySyncTable();
+  const slowTable = slowly(table, CALL_MS);
+  const queue = new FifoQueue();
+  const environments = Promise.all(
+    Array.from({ length: pace.environments }, (_, index) =>
+      runEnvironment({
+        name: `environment-${index}`,
+        crmUrl: URL_OF_CRM,
+        queue,
+        users: slowUsers,
+        table: slowTable,
+        mapping,
+        pace,
+        budget: BUDGET,
+      }),
+    ),
+  );
+  const feeding = simulate(
+    { mode: 'contacts' } satisfies Partial<BackfillInput>,
+    'timers',
+    feederPorts({
+      queue,
+      table: slowTable,
+      count: people.length,
+      at: (index) => users.user(people[index]?.userId ?? ''),
+    }),
+    { mapping, budget: BUDGET, requestsPerSecond: startsPerSecond(pace), scanMs: 20_000 },
+  );
+  const { historyEvents } = await Promise.race([
+    feeding,
+    environments.then(() => {
+      throw new Error('The environments ended before the backfill');
+    }),
+  ]);
+  queue.stop();
+  await environments;
+
+  const { statistics, store, foreign } = simulator;
+  const { throttled, maxArrivalsInAnySecond, duplicateContacts, lastRequestAt } = statistics.report(
+    store,
+    foreign.found,
+  );
+  const requests = statistics.times.length + throttled;
+  return {
+    environments: pace.environments,
+    requests,
+    refusedPart: throttled / requests,
+    requestsPerUser: requests / people.length,
+    utilisation: steadyRate(statistics.times) / LIMIT,
+    maxArrivalsInAnySecond,
+    duplicates: duplicateContacts,
+    hours: ((lastRequestAt ?? startedAt) - startedAt) / 3_600_000,
+    historyEvents,
+  };
+}
+
+type Feeder = BackfillPorts & { started: { name: string; input: unknown }[]; running: Set<string> };
+
+/** The ports of the feeder over the world's queue and tables. */
+function feederPorts({
+  queue,
+  table,
+  count,
+  at,
+}: {
+  queue: FifoQueue;
+  table: ReturnType<typeof memorySyncTable>;
+  count: number;
+  at: (index: number) => Awaited<ReturnType<BackfillPorts['usersAfter']>>['users'][number];
+}): Feeder {
+  const started: Feeder['started'] = [];
+  const running: Feeder['running'] = new Set();
+  const positions = new Map(Array.from({ length: count }, (_, index) => [at(index).userId, index]));
+  let owner: Awaited<ReturnType<BackfillPorts['owner']>>;
+  return {
+    started,
+    running,
+    async usersAfter(cursor) {
+      const from = cursor === null ? 0 : (positions.get(cursor) ?? 0) + 1;
+      const to = Math.min(from + PAGE, count);
+      return {
+        users: Array.from({ length: to - from }, (_, index) => at(from + index)),
+        finished: to === count,
+      };
+    },
+    countUsers: async () => count,
+    catalog: () => table.readCatalog(),
+    backlog: async () => queue.size,
+    async send(messages) {
+      for (const message of messages) queue.send(messageGroupOf(message.userId), JSON.stringify(message));
+    },
+    ledger: async () => (await table.readLedger())?.ledger,
+    owner: async () => owner,
+    async own(next) {
+      owner = next;
+      return true;
+    },
+    async disown() {
+      owner = undefined;
+    },
+    isRunning: async (executionArn) => running.has(executionArn),
+    async startExecution(name, input) {
+      started.push({ name, input });
+      return `arn:execution:${name}`;
+    },
+    now: Date.now,
+  };
+}
