@@ -1,4 +1,5 @@
 import { population } from '../../demo/population.ts';
+import { REAL_LATENCY } from '../../simulator/simulator.ts';
 import { percentile } from '../percentile.ts';
 import type { Part } from '../section.ts';
 import { withBenchSystem } from '../system/bench-system.ts';
@@ -79,7 +80,9 @@ export const live: Part = {
             ],
           },
         ],
-        conclusions: [],
+        conclusions: [
+          `When idle, half of the changes are in the CRM within ${number(figures.idle.p50 / 1000, 2)} s, of which the CRM's answer is ${number(REAL_LATENCY.medianMs / 1000, 2)} s. During a backfill a change waits for what is in the queue in front of it.`,
+        ],
         goals: [
           goal(
             'p99 from write to CRM, idle',
