@@ -51,6 +51,18 @@ it('lines go through their points, to scale', () => {
   expect(from).toBe(to);
 });
 
+it('a scale may begin above 0', () => {
+  const points = [
+    [0, 80],
+    [1, 100],
+  ] as const;
+  const [low = 0, high = 0] = numbers(
+    drawChart({ ...LINES, leastY: 80, series: [{ name: 'one', points }] }),
+    /<circle cx="[\d.]+" cy="([\d.]+)"/g,
+  );
+  expect([low, high]).toEqual([300, 70]);
+});
+
 it('on a logarithmic scale each factor takes the same way', () => {
   const points = [
     [1000, 1],

@@ -12,7 +12,13 @@ export type Chart = {
   xLabel: string;
   yLabel: string;
 } & (
-  | { kind: 'lines'; series: readonly Series[]; logarithmicX?: boolean }
+  | {
+      kind: 'lines';
+      series: readonly Series[];
+      logarithmicX?: boolean;
+      /** Where the scale of values begins, if not at 0. */
+      leastY?: number;
+    }
   | {
       kind: 'bars';
       groups: readonly string[];
@@ -36,6 +42,7 @@ export function drawChart(chart: Chart): string {
   const body = chart.kind === 'bars' ? bars(chart) : lines(chart);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" font-family="sans-serif" font-size="12">`,
+    `<title>${escaped(chart.title)}</title>`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#ffffff"/>`,
     text(PLOT.left, 24, chart.title, 'font-size="15" font-weight="bold"'),
     ...legend(names),
@@ -59,7 +66,10 @@ function lines(chart: Extract<Chart, { kind: 'lines' }>): string[] {
   const [least, most] = [Math.min(...xs), Math.max(...xs)];
   const span = scaled(most) - scaled(least) || 1;
   const x = (value: number) => PLOT.left + ((scaled(value) - scaled(least)) / span) * INNER.width;
-  const y = yScale(points.map(([, value]) => value));
+  const y = yScale(
+    points.map(([, value]) => value),
+    chart.leastY,
+  );
   return [
     ...y.axis,
     ...[...new Set(xs)].map((value) =>
@@ -101,17 +111,17 @@ function bars(chart: Extract<Chart, { kind: 'bars' }>): string[] {
   ];
 }
 
-/** A scale from 0 to a round number above the largest value, and its axis. */
-function yScale(values: readonly number[]): { at(value: number): number; axis: string[] } {
-  const most = Math.max(...values) || 1;
+/** A scale to a round number above the largest value, and its axis. */
+function yScale(values: readonly number[], least = 0): { at(value: number): number; axis: string[] } {
+  const most = Math.max(...values) - least || 1;
   const step = roundStep(most / TICKS);
-  const top = Math.ceil(most / step - 1e-9) * step;
-  const at = (value: number) => PLOT.top + INNER.height * (1 - value / top);
-  const ticks = Array.from({ length: Math.round(top / step) + 1 }, (_, index) => index * step);
+  const span = Math.ceil(most / step - 1e-9) * step;
+  const at = (value: number) => PLOT.top + INNER.height * (1 - (value - least) / span);
+  const ticks = Array.from({ length: Math.round(span / step) + 1 }, (_, index) => least + index * step);
   return {
     at,
     axis: ticks.flatMap((tick) => [
-      `<line x1="${PLOT.left}" x2="${PLOT.left + INNER.width}" y1="${round(at(tick))}" y2="${round(at(tick))}" stroke="${tick === 0 ? '#333333' : '#dddddd'}"/>`,
+      `<line x1="${PLOT.left}" x2="${PLOT.left + INNER.width}" y1="${round(at(tick))}" y2="${round(at(tick))}" stroke="${tick === least ? '#333333' : '#dddddd'}"/>`,
       text(PLOT.left - 8, at(tick) + 4, shown(tick), 'text-anchor="end"'),
     ]),
   };
@@ -140,6 +150,7 @@ const round = (value: number): number => Math.round(value * 10) / 10;
 const shown = (value: number): string => Number(value.toPrecision(3)).toLocaleString('en-US');
 
 function text(x: number, y: number, content: string, attributes = ''): string {
-  const escaped = content.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
-  return `<text x="${round(x)}" y="${round(y)}" fill="#222222" ${attributes}>${escaped}</text>`;
+  return `<text x="${round(x)}" y="${round(y)}" fill="#222222" ${attributes}>${escaped(content)}</text>`;
 }
+
+const escaped = (content: string): string => content.replaceAll('&', '&amp;').replaceAll('<', '&lt;');

@@ -4,12 +4,12 @@ import type { Cost } from './cost.ts';
 
 /** What happens to users, in words. */
 export const SCENARIOS = {
-  new: 'new to the CRM, many together',
-  known: 'in the CRM by email, many together',
+  new: 'new to the CRM',
+  known: 'in the CRM by email',
   signedUp: 'signs up; one in five edits the profile at once',
   swap: 'one tag changes',
   noOp: 'a write that the CRM shows nothing of',
-  refresh: 'looked at by day, one in fifty with another tag',
+  refresh: 'daily refresh, one in fifty has another tag',
 } as const;
 export type Scenario = keyof typeof SCENARIOS;
 

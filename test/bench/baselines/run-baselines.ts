@@ -85,8 +85,9 @@ export async function runPipelineLive(
       });
     const changes = (change: (user: User, index: number) => User) =>
       live(changing.map((before, index) => ({ before, after: change(before, index) })));
+    const costs: Costs = { new: await live(changing.map((after) => ({ after }))) };
     await door.addContacts(contactsOf(known));
-    const costs: Costs = { known: await live(known.map((after) => ({ after }))) };
+    costs.known = await live(known.map((after) => ({ after })));
     costs.signedUp = await costOf(door, async () => {
       await Promise.all(
         signUps.map(async (user, index) => {
@@ -101,7 +102,6 @@ export async function runPipelineLive(
       await pipeline.untilDrained(PATIENCE_MS);
       return signUps.length;
     });
-    await live(changing.map((after) => ({ after })));
     costs.swap = await changes(withAnotherTag);
     costs.noOp = await changes(withNoDifference);
     costs.refresh = await changes(inRefresh);

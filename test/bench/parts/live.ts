@@ -8,9 +8,9 @@ import { goal, number } from '../words.ts';
 
 /** Half of them are edited when nothing else goes on, half during the backfill. */
 const LIVE = 200;
-const BACKFILLED = 600;
+const BACKFILLED = 900;
 const IDLE_EVERY_MS = 250;
-const BUSY_EVERY_MS = 300;
+const BUSY_EVERY_MS = 250;
 const MOST_IDLE_MS = 1500;
 const MOST_BUSY_MS = 10_000;
 const MIB = 1024 ** 2;
