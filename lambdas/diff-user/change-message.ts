@@ -1,5 +1,5 @@
-import { desiredState } from '../../shared/sync/desired-state.ts';
-import { diff, isEmpty } from '../../shared/sync/diff.ts';
+import { desiredState, desiredTags } from '../../shared/sync/desired-state.ts';
+import { diffOfUsers, isEmpty } from '../../shared/sync/diff.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
 import type { User } from '../../shared/user/user.ts';
@@ -24,13 +24,16 @@ export function changeMessage(
 ): UserMessage | undefined {
   const user = after ?? before;
   if (!user) return undefined;
-  const desired = desiredState(mapping, user, now);
   const base = { version: 1, kind: 'user', userId: user.userId, changedAt: at } as const;
-  const everything = { fields: Object.keys(desired.fields), tagsAdded: [...desired.tags], tagsRemoved: [] };
+  const everything = () => {
+    const { fields, tags } = desiredState(mapping, user, now);
+    return { fields: Object.keys(fields), tagsAdded: [...tags], tagsRemoved: [] };
+  };
 
   if (!after) {
     const { contactId, leaseUntil } = before?.crm ?? {};
-    const gone = { fields: [], tagsAdded: [mapping.deletedTag.name], tagsRemoved: [...desired.tags] };
+    const tagsRemoved = desiredTags(mapping, user, now);
+    const gone = { fields: [], tagsAdded: [mapping.deletedTag.name], tagsRemoved };
     return {
       ...base,
       ...gone,
@@ -39,8 +42,8 @@ export function changeMessage(
       ...(contactId && leaseUntil && { notBefore: leaseUntil }),
     };
   }
-  if (!before) return { ...base, ...everything, cause: 'created' };
-  if (before.crm?.contactId && !after.crm?.contactId) return { ...base, ...everything, cause: 'resync' };
-  const difference = diff(desiredState(mapping, before, now), desired);
+  if (!before) return { ...base, ...everything(), cause: 'created' };
+  if (before.crm?.contactId && !after.crm?.contactId) return { ...base, ...everything(), cause: 'resync' };
+  const difference = diffOfUsers(mapping, before, after, now);
   return isEmpty(difference) ? undefined : { ...base, ...difference, cause: 'changed' };
 }

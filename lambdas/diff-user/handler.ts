@@ -2,15 +2,14 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
 import * as z from 'zod';
 import { mapping } from '#mapping';
-import { unmarshallItem } from '../../shared/store/unmarshall-item.ts';
-import { InvalidUserError, readUser } from '../../shared/user/read-user.ts';
+import { InvalidUserError } from '../../shared/user/read-user.ts';
 import { changeMessage } from './change-message.ts';
+import { type Image, readChange } from './read-change.ts';
 import { type Outgoing, sendInOrder } from './send-in-order.ts';
 
 const { SYNC_QUEUE_URL } = z.object({ SYNC_QUEUE_URL: z.url() }).parse(process.env);
@@ -65,13 +64,10 @@ export const handler = middy<DynamoDBStreamEvent, DynamoDBBatchResponse>()
     };
   });
 
-type Image = Record<string, AttributeValue> | undefined;
-
 function changeOf({ dynamodb = {} }: DynamoDBRecord) {
-  const user = (image: Image) => image && readUser(unmarshallItem(image)).user;
+  const { OldImage, NewImage } = dynamodb;
   return {
-    before: user(dynamodb.OldImage as Image),
-    after: user(dynamodb.NewImage as Image),
+    ...readChange(OldImage as Image | undefined, NewImage as Image | undefined),
     at: new Date((dynamodb.ApproximateCreationDateTime ?? 0) * 1000).toISOString(),
   };
 }

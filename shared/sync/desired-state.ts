@@ -17,6 +17,34 @@ export interface DesiredState {
   warnings: readonly Warning[];
 }
 
+/** A field of the mapping and what a user has for it, before it is put into the CRM's form. */
+export interface RawField {
+  key: StandardField | CustomKey;
+  raw: unknown;
+  /** Undefined where there is no value. Never throws. */
+  normalised(): Normalised | undefined;
+}
+
+/** All fields of the mapping, in its order, with what a user has for them. */
+export function rawFields(mapping: Mapping, user: User): RawField[] {
+  const sources = Object.entries(mapping.contact) as [StandardField, Value<string | Address> | Choice][];
+  const standard = sources.map(([key, source]): RawField => {
+    const raw = typeof source === 'function' ? source(user) : source.pick(user);
+    return { key, raw, normalised: () => (hasValue(raw) ? normaliseStandard(key, raw, user) : undefined) };
+  });
+  const custom = Object.entries(mapping.customFields).map(([label, field]): RawField => {
+    const raw = field.value(user);
+    const normalised = () => (hasValue(raw) ? normaliseCustom(field, raw, user) : undefined);
+    return { key: `custom_fields.${label}`, raw, normalised };
+  });
+  return [...standard, ...custom];
+}
+
+/** Names of the managed tags that a contact should hold at a moment (`now` in epoch milliseconds), in the order of the mapping. */
+export function desiredTags(mapping: Mapping, user: User, now: number): string[] {
+  return mapping.tagGroups.map((group) => group.pick(user, now)).filter((tag) => tag !== undefined);
+}
+
 /**
  * Works out what the CRM should show of a user: pure, the same answer for the same user and moment.
  *
@@ -25,26 +53,17 @@ export interface DesiredState {
 export function desiredState(mapping: Mapping, user: User, now: number): DesiredState {
   const fields: Partial<Record<StandardField, string>> & Record<CustomKey, string> = {};
   const warnings: Warning[] = [];
-  const take = (key: StandardField | CustomKey, normalised: Normalised): void => {
-    if ('dropped' in normalised) {
-      warnings.push({ field: key, problem: `left out: ${normalised.dropped}` });
-      return;
+  for (const { key, normalised } of rawFields(mapping, user)) {
+    const value = normalised();
+    if (!value) continue;
+    if ('dropped' in value) {
+      warnings.push({ field: key, problem: `left out: ${value.dropped}` });
+      continue;
     }
-    fields[key] = normalised.value;
-    if (normalised.changed) warnings.push({ field: key, problem: normalised.changed });
-  };
-
-  const sources = Object.entries(mapping.contact) as [StandardField, Value<string | Address> | Choice][];
-  for (const [field, source] of sources) {
-    const raw = typeof source === 'function' ? source(user) : source.pick(user);
-    if (hasValue(raw)) take(field, normaliseStandard(field, raw, user));
+    fields[key] = value.value;
+    if (value.changed) warnings.push({ field: key, problem: value.changed });
   }
-  for (const [label, field] of Object.entries(mapping.customFields)) {
-    const raw = field.value(user);
-    if (hasValue(raw)) take(`custom_fields.${label}`, normaliseCustom(field, raw, user));
-  }
-  const tags = mapping.tagGroups.map((group) => group.pick(user, now)).filter((tag) => tag !== undefined);
-  return { fields, tags, warnings };
+  return { fields, tags: desiredTags(mapping, user, now), warnings };
 }
 
 /** An empty text, list or address is no value. */

@@ -1,7 +1,9 @@
-import { type CountryCode, isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/min';
+import { type CountryCode, isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/core';
 import * as z from 'zod';
 import { ADDRESS_FIELDS, type Address, type StandardField } from './define-mapping.ts';
 import { type Normalised, normaliseDate, normaliseText, normaliseWebsite, TEXT_MAX } from './normalised.ts';
+import { phoneMetadata } from './phone-metadata.ts';
+import { remembering } from './remembering.ts';
 import type { User } from './user.ts';
 
 /** Longest EMAIL1 and names that the CRM takes (v1, seen in its refusals), in characters. */
@@ -55,8 +57,12 @@ export function normaliseEmail(raw: string): Normalised {
 /** E.164; a number without a country code is read as one of the country in the user's locale. */
 export function normalisePhone(raw: string, locale: string | undefined): Normalised {
   const region = locale?.split(/[-_]/).find((part) => /^[A-Z]{2}$/.test(part));
-  const country: CountryCode | undefined = region && isSupportedCountry(region) ? region : undefined;
-  const phone = parsePhoneNumberFromString(raw, country);
+  const known = region !== undefined && isSupportedCountry(region as CountryCode, phoneMetadata);
+  const phone = parsePhoneNumberFromString(
+    raw,
+    known ? { defaultCountry: region as CountryCode } : {},
+    phoneMetadata,
+  );
   return phone?.isPossible() ? { value: phone.number } : { dropped: 'not a possible phone number' };
 }
 
@@ -84,7 +90,7 @@ function normaliseAddress(raw: Address): Normalised {
 }
 
 /** `en-us` → `en_US`: the CRM writes locales with an underscore (example in the v1 contract). */
-function normaliseLocale(raw: string): Normalised {
+const normaliseLocale = remembering((raw): Normalised => {
   try {
     const { language, region } = new Intl.Locale(raw.trim().replaceAll('_', '-'));
     return { value: region ? `${language}_${region}` : language };
@@ -92,9 +98,9 @@ function normaliseLocale(raw: string): Normalised {
     if (error instanceof RangeError) return { dropped: 'not a locale' };
     throw error;
   }
-}
+});
 
-function isTimeZone(raw: string): boolean {
+const isTimeZone = remembering((raw): boolean => {
   try {
     new Intl.DateTimeFormat('en', { timeZone: raw });
     return /^[A-Za-z]/.test(raw);
@@ -102,4 +108,4 @@ function isTimeZone(raw: string): boolean {
     if (error instanceof RangeError) return false;
     throw error;
   }
-}
+});

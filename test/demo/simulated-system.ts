@@ -18,6 +18,8 @@ export interface SimulatedSystemOptions extends Omit<LocalSystemOptions, 'creden
   oauth?: boolean;
   /** Options of `npm run simulator`. */
   simulator?: readonly string[];
+  /** Sets the CRM up before the sync finds it; left out, it is told what today's mapping may write. */
+  prepare?: (door: ReturnType<typeof simulatorClient>) => Promise<void>;
 }
 
 /** @throws as {@link startLocalSystem} and {@link spawnSimulator} do; nothing is left running then. */
@@ -25,8 +27,8 @@ export async function startSimulatedSystem(options: SimulatedSystemOptions): Pro
   const simulator = await spawnSimulator(options.simulator ?? []);
   try {
     const door = simulatorClient(simulator.url);
-    await door.declareOwnership();
-    const { settings } = options;
+    const { settings, prepare = () => door.declareOwnership() } = options;
+    await prepare(door);
     const system = await startLocalSystem({
       ...options,
       settings: { ...settings, crm: { ...settings.crm, url: simulator.url } },

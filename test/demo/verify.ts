@@ -1,6 +1,6 @@
 import { desiredState } from '../../shared/sync/desired-state.ts';
-import { managedFields, managedTags } from '../../shared/user/define-mapping.ts';
-import { mapping } from '../../shared/user/mapping.ts';
+import { type Mapping, managedFields, managedTags } from '../../shared/user/define-mapping.ts';
+import { mapping as defaultMapping } from '../../shared/user/mapping.ts';
 import type { User } from '../../shared/user/user.ts';
 import type { ReadableContact } from '../simulator/admin-routes.ts';
 import type { ShownContact } from './crm-account.ts';
@@ -18,7 +18,7 @@ export interface Verification {
 /** The reason for an opt-in does not come back. */
 const NOT_SHOWN = 'opt_in_reason';
 
-export const ALL_TAGS: readonly string[] = [...managedTags(mapping), ...HAND_MADE.tags];
+export const ALL_TAGS: readonly string[] = [...managedTags(defaultMapping), ...HAND_MADE.tags];
 
 export interface VerificationInput {
   /** Users as the table has them. */
@@ -30,6 +30,7 @@ export interface VerificationInput {
   deletedContactIds: readonly number[];
   /** Epoch milliseconds. */
   now: number;
+  mapping?: Mapping;
 }
 
 /** A contact as the simulator tells it, in the words of {@link verify}. */
@@ -47,13 +48,14 @@ export function verify({
   existing,
   deletedContactIds,
   now,
+  mapping = defaultMapping,
 }: VerificationInput): Verification {
   const problems: string[] = [];
   const byId = new Map(contacts.map((contact) => [contact.id, contact]));
   const byEmail = Map.groupBy(contacts, ({ values }) => values.get('email_addresses.EMAIL1')?.toLowerCase());
   let inSync = 0;
   for (const user of users) {
-    const found = problemsOf(user, byId, byEmail, now);
+    const found = problemsOf(user, byId, byEmail, now, mapping);
     if (found.length === 0) inSync++;
     problems.push(...found.map((problem) => `${user.userId}: ${problem}`));
   }
@@ -80,6 +82,7 @@ function problemsOf(
   byId: ReadonlyMap<number, ShownContact>,
   byEmail: ReadonlyMap<string | undefined, ShownContact[]>,
   now: number,
+  mapping: Mapping,
 ): string[] {
   const { fields, tags } = desiredState(mapping, user, now);
   const contact = byId.get(user.crm?.contactId ?? 0);

@@ -14,8 +14,10 @@ const INVALID_TOKEN = {
 
 /** What stands before the API: it counts, lets in, refuses past the limits, takes its time, and fails when told to. */
 export function gateway(simulator: Simulator, base: string): MiddlewareHandler<SimulatorEnv> {
-  const { tokens, limits, statistics, faults, drawLatencyMs, now, limitHeaders } = simulator;
+  const { tokens, limits, statistics, faults, drawLatencyMs, drawDelayMs, now, limitHeaders } = simulator;
   return async (context, next) => {
+    const delayMs = drawDelayMs();
+    if (delayMs > 0) await sleep(delayMs);
     const arrivedAt = now();
     statistics.arrived(arrivedAt);
     const key =

@@ -24,6 +24,7 @@ const program = new Command('npm run simulator --')
   .option('--month <n>', 'requests a month', number, TEAM_LIMITS.month)
   .option('--latency-median <ms>', 'median of the answer time', number, REAL_LATENCY.medianMs)
   .option('--latency-p95 <ms>', '95th percentile of the answer time', number, REAL_LATENCY.p95Ms)
+  .option('--jitter <ms>', 'how far the network moves requests towards each other, and apart', number, 0)
   .option('--fault-rate <part>', 'part of the requests that go wrong', number, 0)
   .addOption(
     new Option('--fault-kinds <kind...>', 'how they go wrong').choices(FAULT_KINDS).default([...FAULT_KINDS]),
@@ -52,6 +53,7 @@ const simulator = await startSimulator({
   port: options.port,
   limits: { second: options.second, minute: options.minute, day: options.day, month: options.month },
   latency: { medianMs: options.latencyMedian, p95Ms: options.latencyP95 },
+  jitterMs: options.jitter,
   faults: { rate: options.faultRate, kinds: options.faultKinds },
   arrays: options.arrays,
   tagResults: options.tagResults,

@@ -11,3 +11,9 @@ export function seededRandom(seed: number): Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
+/** Numbers from 0 to a most, all as likely. */
+export const uniformSource =
+  (most: number, random: Random): (() => number) =>
+  () =>
+    random() * most;

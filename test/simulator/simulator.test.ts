@@ -5,6 +5,19 @@ import { email, start, stopAll, upsert } from './simulator-under-test.ts';
 
 afterEach(stopAll);
 
+it('a network that shakes delays requests before their arrival counts', async () => {
+  const arrivals = async (options: SimulatorOptions) => {
+    const { api, admin } = await start({ limits: { second: 100 }, ...options });
+    await api.get('tags');
+    await Promise.all(Array.from({ length: 40 }, () => api.get('tags')));
+    const [, ...times] = await admin.get('times').json<number[]>();
+    return Math.max(...times) - Math.min(...times);
+  };
+  const [still, shaken] = [await arrivals({}), await arrivals({ jitterMs: 500 })];
+  expect(shaken).toBeGreaterThan(500);
+  expect(still).toBeLessThan(shaken);
+});
+
 describe('contacts', () => {
   it('are created once and then updated with only the given values, whatever the case of the email', async () => {
     const { api, contacts, stats } = await start();

@@ -5,7 +5,7 @@ import { type FaultPlan, FaultSource, faultPlanSchema } from './faults.ts';
 import { type Latency, latencySource } from './latency.ts';
 import { OAuth, type OAuthOptions } from './oauth.ts';
 import { ForeignWrites } from './ownership.ts';
-import { seededRandom } from './random.ts';
+import { seededRandom, uniformSource } from './random.ts';
 import { type Limits, RateLimits, TEAM_LIMITS } from './rate-limits.ts';
 import { StatisticsKeeper } from './statistics.ts';
 
@@ -13,6 +13,8 @@ export interface SimulatorOptions {
   port?: number;
   limits?: Partial<Limits>;
   latency?: Latency;
+  /** How far the network moves a request on its way, in milliseconds: it arrives up to twice as much later. */
+  jitterMs?: number;
   /** What becomes of array items that an update does not list. */
   arrays?: ArrayMode;
   /** How tag results come: by id today, in a list in the contract of 2022. */
@@ -54,6 +56,8 @@ export interface Simulator {
   raceyCreates: boolean;
   searchDelayMs: number;
   drawLatencyMs: () => number;
+  /** How long a request is on its way, in milliseconds. */
+  drawDelayMs: () => number;
   now: () => number;
 }
 
@@ -84,6 +88,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
       { medianMs: latency.medianMs / speed, p95Ms: latency.p95Ms / speed },
       seededRandom(seed),
     ),
+    drawDelayMs: uniformSource(2 * (options.jitterMs ?? 0), seededRandom(seed + 2)),
     now: options.now ?? Date.now,
   };
 }

@@ -29,5 +29,6 @@ export interface InvocationMessage {
 /** From the thread: ready for invocations, or the outcome of one. */
 export type ThreadMessage =
   | { kind: 'ready' }
-  | { kind: 'result'; requestId: string; payload: string | undefined }
+  /** `heapBytes`: of the environment alone, after the invocation, with what is still to be collected. */
+  | { kind: 'result'; requestId: string; payload: string | undefined; heapBytes: number }
   | { kind: 'error'; requestId: string; error: ErrorResponse };

@@ -31,7 +31,8 @@ parentPort?.on('message', async ({ requestId, event, deadline }: InvocationMessa
   };
   try {
     const payload = JSON.stringify(await handler(JSON.parse(event), invocation));
-    post({ kind: 'result', requestId, payload });
+    const { heapUsed, external } = process.memoryUsage();
+    post({ kind: 'result', requestId, payload, heapBytes: heapUsed + external });
   } catch (error) {
     post({ kind: 'error', requestId, error: describe(error) });
   }

@@ -21,6 +21,7 @@ export class ExecutionEnvironment {
   readonly #ready = Promise.withResolvers<void>();
   #running: PromiseWithResolvers<string | undefined> | undefined;
   #failure: InvocationError | undefined;
+  #maxHeapBytes = 0;
 
   constructor({ thread, variables, memoryMegabytes, onLine }: EnvironmentSettings) {
     this.#functionName = thread.context.functionName;
@@ -57,6 +58,11 @@ export class ExecutionEnvironment {
     return this.#failure === undefined;
   }
 
+  /** Largest heap at the end of an invocation, in bytes. */
+  get maxHeapBytes(): number {
+    return this.#maxHeapBytes;
+  }
+
   /** @throws InvocationError when the bundle cannot be loaded. */
   get ready(): Promise<void> {
     return this.#ready.promise;
@@ -89,8 +95,10 @@ export class ExecutionEnvironment {
 
   #receive(message: ThreadMessage): void {
     if (message.kind === 'ready') this.#ready.resolve();
-    else if (message.kind === 'result') this.#running?.resolve(message.payload);
-    else this.#running?.reject(new InvocationError(this.#functionName, message.error));
+    else if (message.kind === 'result') {
+      this.#maxHeapBytes = Math.max(this.#maxHeapBytes, message.heapBytes);
+      this.#running?.resolve(message.payload);
+    } else this.#running?.reject(new InvocationError(this.#functionName, message.error));
   }
 
   #fail(response: ErrorResponse): void {

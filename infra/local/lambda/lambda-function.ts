@@ -20,6 +20,8 @@ export interface FunctionStatistics {
   maxConcurrent: number;
   /** What Lambda would bill: whole milliseconds of each invocation, its cold start too, times the memory. */
   gbSeconds: number;
+  /** Largest heap of an environment at the end of an invocation, in bytes, with what was still to be collected. */
+  maxHeapBytes: number;
 }
 
 /** The account's limit on one machine (Lambda's default is 1,000): each environment is a thread with its own heap. */
@@ -43,6 +45,7 @@ export class LambdaFunction {
     coldStarts: 0,
     maxConcurrent: 0,
     gbSeconds: 0,
+    maxHeapBytes: 0,
   };
 
   constructor(settings: FunctionSettings) {
@@ -90,6 +93,8 @@ export class LambdaFunction {
       this.#statistics.gbSeconds +=
         (billedSeconds * this.#settings.environment.memoryMegabytes) / MEGABYTES_A_GB;
       this.#busy.delete(environment);
+      const { maxHeapBytes } = this.#statistics;
+      this.#statistics.maxHeapBytes = Math.max(maxHeapBytes, environment.maxHeapBytes);
       if (environment.alive) this.#idle.push(environment);
     }
   }

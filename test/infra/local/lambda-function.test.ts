@@ -46,6 +46,8 @@ describe('LambdaFunction', () => {
     const both = await Promise.all([probe.invoke({ waitMs: 200 }), probe.invoke({ waitMs: 200 })]);
     expect(both.toSorted()).toEqual([1, 3]);
     expect(probe.statistics).toMatchObject({ invocations: 4, coldStarts: 2, maxConcurrent: 2, errors: 0 });
+    expect(probe.statistics.maxHeapBytes).toBeGreaterThan(1e6);
+    expect(probe.statistics.maxHeapBytes).toBeLessThan(128e6);
   });
 
   it('counts the time that Lambda would bill, by memory', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { StateMachine } from 'aws-local-stepfunctions';
@@ -8,8 +9,18 @@ import type { Report, Run } from '../../../lambdas/backfill/run.ts';
 import { continueRun, feedPage, plan, report, type StepContext } from '../../../lambdas/backfill/steps.ts';
 import type { JumpingClock, MemoryPorts } from './memory-ports.ts';
 
+/** What a simulated run needs of its ports. */
+type SimulatedPorts = StepContext['ports'] & Pick<MemoryPorts, 'started' | 'running'>;
+
+let synthesized: Record<string, unknown> | undefined;
+
 /** The state machine's definition as it is synthesized, with names in the place of ARNs. */
 export function synthesizedDefinition(): Record<string, unknown> {
+  synthesized ??= synthesizeDefinition();
+  return structuredClone(synthesized);
+}
+
+function synthesizeDefinition(): Record<string, unknown> {
   const app = new App({ context: { 'aws:cdk:bundling-stacks': [] }, analyticsReporting: false });
   const template = Template.fromStack(new UserSyncStack(app, 'UserSync', { config: parseConfig({}) }));
   const [machine] = Object.values(template.findResources('AWS::StepFunctions::StateMachine'));
@@ -31,18 +42,19 @@ export interface SimulatedRun {
   pages: number;
 }
 
+/** How long a page takes, in milliseconds. */
+const PAGE_MS = 1500;
+
 /**
- * Runs the synthesized definition with the real steps and a clock that jumps over every wait. A continued run goes on in a
- * new execution, as on AWS.
+ * Runs the synthesized definition with the real steps. A continued run goes on in a new execution, as on AWS.
  *
- * @param pageMs how long a page takes, in milliseconds.
+ * @param clock one that jumps over every wait; or `timers`, where waits last as long as the timers of the process say.
  */
 export async function simulate(
   input: unknown,
-  clock: JumpingClock,
-  ports: MemoryPorts,
+  clock: JumpingClock | 'timers',
+  ports: SimulatedPorts,
   options: StepContext['options'],
-  pageMs = 1500,
 ): Promise<SimulatedRun> {
   const definition = synthesizedDefinition();
   const states = definition['States'] as Record<string, { Type: string }>;
@@ -59,7 +71,8 @@ export async function simulate(
       const run = input as Run;
       if (step === 'feed') {
         pages++;
-        clock.now += run.waitSeconds * 1000 + pageMs;
+        if (clock === 'timers') await sleep(PAGE_MS);
+        else clock.now += run.waitSeconds * 1000 + PAGE_MS;
       }
       const steps = { plan, feed: feedPage, continue: continueRun, report } as Record<
         typeof step,
@@ -79,7 +92,7 @@ export async function simulate(
           names.filter(([, { Type }]) => Type === 'Task').map(([name]) => [name, handle]),
         ),
         waitTimeOverrides: Object.fromEntries(
-          names.filter(([, { Type }]) => Type === 'Wait').map(([name]) => [name, 0]),
+          names.filter(([, { Type }]) => Type === 'Wait' && clock !== 'timers').map(([name]) => [name, 0]),
         ),
       },
       context: { Execution: { Id: context.executionArn }, StateMachine: { Id: 'arn:machine' } } as never,

@@ -51,11 +51,13 @@ export interface ConsumerOptions {
   now?: () => number;
   quota?: QuotaKeeper;
   tagBatch?: number;
+  /** Left out: what is postponed or rejected is only noted. */
+  queue?: FailureQueue;
 }
 
 /** One environment of sync-contact, with its queue in memory. */
 export function consumerOf(
-  crm: Awaited<ReturnType<typeof startCrm>>,
+  crm: Pick<Awaited<ReturnType<typeof startCrm>>, 'client' | 'table' | 'catalog' | 'mapping'>,
   users: ReturnType<typeof memoryUserTable>,
   {
     client = crm.client,
@@ -64,6 +66,7 @@ export function consumerOf(
     now = () => NOW,
     quota = plentyOfQuota,
     tagBatch = 100,
+    queue: ownQueue,
   }: ConsumerOptions = {},
 ) {
   const { mapping } = crm;
@@ -76,7 +79,7 @@ export function consumerOf(
   const tags = tagRequests(client, tagBatch);
   const changes: string[] = [];
   const departures = memoryDepartureStore();
-  const queue: FailureQueue = {
+  const queue: FailureQueue = ownQueue ?? {
     postpone: async (records, error) => void postponed.push({ records, error }),
     reject: async (record, error) => void rejected.push({ record, error }),
     lookAgain: async (messages) => void again.push(...messages),

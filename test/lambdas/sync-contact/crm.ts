@@ -60,7 +60,7 @@ export async function startCrm(options: SimulatorOptions = {}, mapping: Mapping 
 }
 
 /** The sync's table in memory, with the same rules. */
-function memorySyncTable(): SyncTable {
+export function memorySyncTable(): SyncTable {
   let catalog: Awaited<ReturnType<SyncTable['readCatalog']>>;
   let inspection: Inspection | undefined;
   const ids = new Map<string, number>();

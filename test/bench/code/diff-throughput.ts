@@ -1,0 +1,39 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { BundleSize } from '../../../infra/operate/bundle-sizes.ts';
+
+const PROCESS = fileURLToPath(new URL('diff-process.ts', import.meta.url));
+
+/** What the process of `diff-process.ts` tells. */
+export interface DiffThroughput {
+  /** Records for each second of a processor, round by round. */
+  rates: readonly number[];
+  /** Part of the records for which a message was sent. */
+  sentPart: number;
+}
+
+/** Runs the code of diff-user in a process of its own, whose log goes nowhere. @throws Error when it dies. */
+export async function diffThroughput({ path, variables }: BundleSize): Promise<DiffThroughput> {
+  const texts = Object.entries(variables).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  );
+  const child = fork(PROCESS, [path], {
+    env: {
+      PATH: process.env['PATH'],
+      AWS_REGION: 'eu-west-1',
+      AWS_LAMBDA_FUNCTION_NAME: 'diff-user',
+      ...Object.fromEntries(texts),
+      SYNC_QUEUE_URL: 'https://sqs.local/queue.fifo',
+      NODE_OPTIONS: '',
+    },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  const [told] = await Promise.race([
+    once(child, 'message') as Promise<[DiffThroughput]>,
+    once(child, 'exit').then(([code]) => {
+      throw new Error(`The process that runs diff-user ended with ${code}`);
+    }),
+  ]);
+  return told;
+}

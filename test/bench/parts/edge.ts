@@ -1,0 +1,170 @@
+import { parseConfig } from '../../../infra/config.ts';
+import { population } from '../../demo/population.ts';
+import { REAL_LATENCY } from '../../simulator/simulator.ts';
+import { type Cost, costOf } from '../cost.ts';
+import type { Part } from '../section.ts';
+import { runWorlds } from '../simulated/run-worlds.ts';
+import type { WorldOptions, WorldResult } from '../simulated/world.ts';
+import { withBenchSystem } from '../system/bench-system.ts';
+import { goal, number, percent } from '../words.ts';
+
+const SEED = 1;
+const USERS = 2000;
+const REAL_USERS = 700;
+const LATENCIES = [
+  { medianMs: 50, p95Ms: 130 },
+  REAL_LATENCY,
+  { medianMs: 500, p95Ms: 1350 },
+  { medianMs: 1500, p95Ms: 4000 },
+];
+const JITTER_MS = 50;
+const SLACKS_MS = [0, 20, 40, 60, 80, 100, 150];
+/** With jitter, and without. */
+const LEAST_UTILISATION = 0.9;
+const LEAST_STILL = 0.95;
+/** Where the chart of the quota begins, in percent: less is not reached by any slack. */
+const LEAST_SHOWN = 60;
+const MOST_REFUSED = 0.005;
+
+/** How close to the limit a backfill runs, and what that costs in refusals. */
+export const edge: Part = {
+  name: 'edge',
+  about: 'how much of the quota a backfill fills, and how many requests are refused',
+  async run(say) {
+    const { windowSlackMs } = parseConfig({}).crm;
+    const world = (options: Partial<WorldOptions>): WorldOptions => ({
+      users: USERS,
+      latency: REAL_LATENCY,
+      jitterMs: 0,
+      windowSlackMs,
+      seed: SEED,
+      ...options,
+    });
+    const shaken = world({ jitterMs: JITTER_MS });
+    say('Backfills on a simulated clock');
+    const worlds = await runWorlds([
+      ...LATENCIES.map((latency) => world({ latency })),
+      ...SLACKS_MS.map((slack) => ({ ...shaken, windowSlackMs: slack })),
+      shaken,
+    ]);
+    const still = worlds.slice(0, LATENCIES.length);
+    const curve = worlds.slice(LATENCIES.length, -1);
+    const chosen = worlds.slice(-1);
+    say('A backfill in real time, over a network that shakes');
+    const real = await withBenchSystem(
+      {
+        users: population(REAL_USERS, SEED, Date.now()).users,
+        simulator: ['--jitter', String(JITTER_MS)],
+      },
+      ({ door, backfill }) => costOf(door, async () => (await backfill({ mode: 'contacts' })).enqueued),
+    );
+    const fitting = SLACKS_MS.filter((_, index) => isGood(curve[index]));
+    return {
+      title: "At the limit's edge",
+      method: `A backfill of ${number(USERS, 0)} users who are new to the CRM, counted at its door in strict sliding seconds, with environments and shares from the formula (\`shared/quota/pace.ts\`). It runs on a simulated clock: the modules of sync-contact and of the backfill and the synthesized state machine, in one process without sockets, with tables and a FIFO queue in memory (5 ms for each call of them) and the simulator as the CRM; time jumps to the next timer when nothing can go on. Jitter delays each request by 0 to ${2 * JITTER_MS} ms before the limit is looked at. The last line of the second table is the same in real time: the stack on the local cloud, ${REAL_USERS} users.`,
+      tables: [
+        {
+          columns: ['latency, median / p95', 'environments', 'quota filled', 'most in a second', 'refused'],
+          rows: LATENCIES.map(({ medianMs, p95Ms }, index) => {
+            const result = still[index];
+            return [
+              `${number(medianMs, 0)} / ${number(p95Ms, 0)} ms`,
+              number(result?.environments ?? 0, 0),
+              percent(result?.utilisation ?? 0),
+              number(result?.maxArrivalsInAnySecond ?? 0, 0),
+              percent(result?.refusedPart ?? 0, 2),
+            ];
+          }),
+        },
+        {
+          columns: [`slack of the window, jitter ±${JITTER_MS} ms`, 'quota filled', 'refused'],
+          rows: [
+            ...SLACKS_MS.map((slack, index) => line(`${slack} ms`, curve[index])),
+            ...chosen.map((result) => line(`${windowSlackMs} ms, the default`, result)),
+            [`${windowSlackMs} ms in real time`, percent(real.utilisation), percent(refusedPartOf(real), 2)],
+          ],
+        },
+      ],
+      charts: [
+        {
+          kind: 'lines',
+          name: 'performance-utilisation',
+          title: `Quota filled, with ±${JITTER_MS} ms of jitter`,
+          xLabel: 'slack of the window (ms)',
+          yLabel: '% of the quota',
+          leastY: LEAST_SHOWN,
+          series: [{ name: 'filled', points: points(curve, ({ utilisation }) => 100 * utilisation) }],
+        },
+        {
+          kind: 'lines',
+          name: 'performance-refusals',
+          title: `Requests refused, with ±${JITTER_MS} ms of jitter`,
+          xLabel: 'slack of the window (ms)',
+          yLabel: '% of the requests',
+          series: [{ name: 'refused', points: points(curve, ({ refusedPart }) => 100 * refusedPart) }],
+        },
+      ],
+      conclusions: [conclusion(fitting, windowSlackMs, isGood(chosen[0]))],
+      goals: [
+        goal(
+          'quota filled without jitter, least of the latencies',
+          `≥ ${percent(LEAST_STILL, 0)}`,
+          percent(Math.min(...still.map(({ utilisation }) => utilisation))),
+          still.every(({ utilisation }) => utilisation >= LEAST_STILL),
+        ),
+        goal(
+          'refused without jitter',
+          '0',
+          number(
+            still.reduce((sum, { refusedPart, requests }) => sum + refusedPart * requests, 0),
+            0,
+          ),
+          still.every(({ refusedPart }) => refusedPart === 0),
+        ),
+        ...chosen.flatMap(({ utilisation, refusedPart }) => [
+          goal(
+            `quota filled with ±${JITTER_MS} ms of jitter`,
+            `≥ ${percent(LEAST_UTILISATION, 0)}`,
+            percent(utilisation),
+            utilisation >= LEAST_UTILISATION,
+          ),
+          goal(
+            `refused with ±${JITTER_MS} ms of jitter`,
+            `≤ ${percent(MOST_REFUSED)}`,
+            percent(refusedPart, 2),
+            refusedPart <= MOST_REFUSED,
+          ),
+        ]),
+      ],
+      figures: {
+        still: LATENCIES.map((latency, index) => ({ latency, ...still[index] })),
+        jitter: SLACKS_MS.map((slackMs, index) => ({ slackMs, ...curve[index] })),
+        default: { slackMs: windowSlackMs, ...chosen[0] },
+        real: { slackMs: windowSlackMs, ...real },
+      },
+    };
+  },
+};
+
+const isGood = (result: WorldResult | undefined): boolean =>
+  !!result && result.utilisation >= LEAST_UTILISATION && result.refusedPart <= MOST_REFUSED;
+
+const refusedPartOf = ({ refused, requests }: Cost): number => refused / requests;
+
+const line = (name: string, result: WorldResult | undefined): string[] => [
+  name,
+  percent(result?.utilisation ?? 0),
+  percent(result?.refusedPart ?? 0, 2),
+];
+
+const points = (curve: readonly WorldResult[], value: (result: WorldResult) => number) =>
+  curve.map((result, index) => [SLACKS_MS[index] ?? 0, value(result)] as const);
+
+function conclusion(fitting: readonly number[], windowSlackMs: number, defaultFits: boolean): string {
+  const bound = `at least ${percent(LEAST_UTILISATION, 0)} filled with at most ${percent(MOST_REFUSED)} refused`;
+  const which =
+    fitting.length === 0
+      ? `No slack on the curve gives ${bound}`
+      : `On the curve, ${bound} holds at a slack of ${fitting.join(', ')} ms`;
+  return `Two requests that start a second apart can arrive up to ${2 * JITTER_MS} ms closer, so a window of exactly a second is bent past the limit, and each millisecond of slack that is added costs a thousandth of the rate. ${which}. The default of \`crm.windowSlackMs\`, ${windowSlackMs} ms, ${defaultFits ? 'holds it too' : 'does not hold it'}.`;
+}

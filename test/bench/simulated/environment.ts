@@ -1,0 +1,89 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '@aws-lambda-powertools/logger';
+import { backoffMs } from '../../../lambdas/sync-contact/queue.ts';
+import { quotaKeeper } from '../../../lambdas/sync-contact/quota-keeper.ts';
+import { catalogSource } from '../../../shared/infusionsoft/catalog-source.ts';
+import { circuitBreaker } from '../../../shared/infusionsoft/circuit-breaker.ts';
+import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
+import { pacedFetch } from '../../../shared/infusionsoft/paced-fetch.ts';
+import { requestGate } from '../../../shared/infusionsoft/request-gate.ts';
+import { BATCH_SIZE } from '../../../shared/quota/pace.ts';
+import { sharedPace } from '../../../shared/quota/shared-pace.ts';
+import { type Budget, marginOf } from '../../../shared/quota/standing.ts';
+import type { Timetable } from '../../../shared/quota/timetable.ts';
+import type { SyncTable } from '../../../shared/store/sync-table.ts';
+import { messageGroupOf } from '../../../shared/sync/message-group.ts';
+import type { Mapping } from '../../../shared/user/define-mapping.ts';
+import { consumerOf } from '../../lambdas/sync-contact/consumer.ts';
+import type { memoryUserTable } from '../../lambdas/sync-contact/crm.ts';
+import { DEFAULT_TOKEN } from '../../simulator/simulator.ts';
+import type { FifoQueue } from './fifo-queue.ts';
+
+export interface EnvironmentOptions {
+  name: string;
+  crmUrl: string;
+  queue: FifoQueue;
+  users: ReturnType<typeof memoryUserTable>;
+  table: SyncTable;
+  mapping: Mapping;
+  timetable: Timetable;
+  budget: Budget;
+}
+
+/** Longest invocation, in milliseconds (`infra/contact-sync.ts`). */
+const TIMEOUT_MS = 120_000;
+/** From the queue to the first line of the handler, and from its last to the next receive, in milliseconds: assumed. */
+const INVOKE_MS = 15;
+const SETTLE_MS = 10;
+const HEADER: ['x-keap-api-key', string] = ['x-keap-api-key', DEFAULT_TOKEN];
+
+/** One environment of sync-contact with the poller that feeds it, until the queue stops: the modules of its handler, put together as it does. */
+export async function runEnvironment(options: EnvironmentOptions): Promise<void> {
+  const { name, crmUrl, queue, users, table, mapping, timetable, budget } = options;
+  const logger = new Logger({ logLevel: 'SILENT' });
+  let endsAt = 0;
+  const deadline = () => endsAt;
+  const gate = requestGate(marginOf(budget.limits));
+  const client = infusionsoftClient({
+    url: crmUrl,
+    fetch: pacedFetch({
+      pace: sharedPace({ timetable, store: table.starts }),
+      credentials: { current: async () => HEADER, known: () => HEADER, renew: async () => undefined },
+      gate,
+      breaker: circuitBreaker(),
+      deadline,
+      onRequest: () => {},
+    }),
+  });
+  const consumer = consumerOf(
+    { client, table, mapping, catalog: catalogSource({ table, client, mapping, owner: name, deadline }) },
+    users,
+    {
+      now: Date.now,
+      quota: quotaKeeper({ store: table.ledger, gate, budget, logger, now: Date.now }),
+      queue: {
+        async postpone(records, { afterMs }) {
+          const receives = Math.max(
+            ...records.map(({ attributes }) => Number(attributes.ApproximateReceiveCount)),
+          );
+          queue.hide(records, backoffMs(receives, afterMs, Math.random()));
+        },
+        async reject(_, error) {
+          throw error;
+        },
+        async lookAgain(messages) {
+          for (const message of messages) queue.send(messageGroupOf(message.userId), JSON.stringify(message));
+        },
+      },
+    },
+  );
+  for (;;) {
+    const records = await queue.receive(BATCH_SIZE);
+    if (records.length === 0) return;
+    await sleep(INVOKE_MS);
+    endsAt = Date.now() + TIMEOUT_MS;
+    const failed = new Set(await consumer.receive(...records));
+    await sleep(SETTLE_MS);
+    queue.settle(records, failed);
+  }
+}

@@ -1,0 +1,101 @@
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { marshall } from '@aws-sdk/util-dynamodb';
+import type { ConfigInput } from '../../../infra/config.ts';
+import { followBackfill, startBackfill } from '../../../infra/operate/follow-backfill.ts';
+import type { BackfillInput } from '../../../lambdas/backfill/input.ts';
+import type { User } from '../../../shared/user/user.ts';
+import { startSimulatedSystem } from '../../demo/simulated-system.ts';
+import { shownOf, verify } from '../../demo/verify.ts';
+import { withFiveTags } from '../deployed-mapping.ts';
+import { mapping } from '../five-tags.ts';
+import { contactsOf } from '../scenarios.ts';
+
+export interface BenchSystemOptions {
+  /** Users that are in the table before the stack. */
+  users?: readonly User[];
+  /** Those of them who are in the CRM by email. */
+  known?: readonly User[];
+  /** Options of the simulator. */
+  simulator?: readonly string[];
+  crm?: ConfigInput['crm'];
+}
+
+/** A user is not in the CRM as it should be: figures of a system that does not work mean nothing. */
+class NotInSyncError extends Error {
+  override name = 'NotInSyncError';
+}
+
+const SETTLE_MS = 300_000;
+const FOLLOW_MS = 250;
+
+/** The system on this machine, with five tags for each user. The catalog is known before anything is measured. */
+export type BenchSystem = Awaited<ReturnType<typeof startBenchSystem>>;
+
+/** Runs work on the system, and holds every user against the CRM afterwards. @throws NotInSyncError. */
+export async function withBenchSystem<Result>(
+  options: BenchSystemOptions,
+  work: (system: BenchSystem) => Promise<Result>,
+): Promise<Result> {
+  const system = await startBenchSystem(options);
+  try {
+    const result = await work(system);
+    await system.settle();
+    await system.hold();
+    return result;
+  } finally {
+    await system.running.stop();
+  }
+}
+
+async function startBenchSystem({ users = [], known = [], simulator = [], crm = {} }: BenchSystemOptions) {
+  const running = await withFiveTags((mappingFile) =>
+    startSimulatedSystem({
+      simulator,
+      settings: { mapping: mappingFile, crm, backfill: { refreshSchedule: 'off' } },
+      async prepare(door) {
+        await door.declareOwnership(mapping);
+        await door.addContacts(contactsOf(known));
+      },
+      existingUsers: [...users, ...known].map((user) => marshall(user, { removeUndefinedValues: true })),
+    }),
+  );
+  const { system, door } = running;
+  const { cloud, app } = system;
+  const settle = () => cloud.untilIdle(SETTLE_MS);
+  await app.signUp({ userId: 'first', email: 'first@example.com' });
+  await settle();
+  return {
+    running,
+    door,
+    app,
+    settle,
+    system,
+    /** Runs a backfill and waits until its last user is in the CRM. */
+    async backfill(input: Partial<BackfillInput>) {
+      const sfn = new SFNClient(cloud.sdk('SFN'));
+      const machine = cloud.outputs['BackfillStateMachineArn'] ?? '';
+      const { report } = await followBackfill(
+        sfn,
+        await startBackfill(sfn, machine, input),
+        FOLLOW_MS,
+        () => {},
+      );
+      await settle();
+      return report;
+    },
+    async hold() {
+      const { problems } = verify({
+        users: await app.users(),
+        contacts: (await door.contacts()).map(shownOf),
+        existing: [],
+        deletedContactIds: [],
+        now: Date.now(),
+        mapping,
+      });
+      const letters = await system.deadLetters();
+      if (letters > 0) problems.push(`${letters} dead letters`);
+      if (problems.length > 0)
+        throw new NotInSyncError([`${problems.length} problems`, ...problems.slice(0, 10)].join('\n'));
+    },
+  };
+}

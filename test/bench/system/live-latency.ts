@@ -1,0 +1,48 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as z from 'zod';
+import type { User } from '../../../shared/user/user.ts';
+import type { BenchSystem } from './bench-system.ts';
+
+const doneLine = z.object({ message: z.literal('Done'), userId: z.string(), timestamp: z.iso.datetime() });
+const PATIENCE_MS = 120_000;
+const POLL_MS = 100;
+
+/**
+ * Edits users one after another and measures how long each takes from the call of the table until sync-contact has the CRM's answer, has
+ * written it back and has said so in its log.
+ *
+ * @param everyMs time between two edits, in milliseconds.
+ * @returns milliseconds for each.
+ * @throws Error when one does not arrive within two minutes.
+ */
+export async function liveLatencies(
+  { app, system }: BenchSystem,
+  users: readonly User[],
+  everyMs: number,
+): Promise<number[]> {
+  const written = new Map<string, number>();
+  const latencies = new Map<string, number>();
+  let read = system.logs.length;
+  const readLog = () => {
+    for (; read < system.logs.length; read++) {
+      const line = system.logs[read] ?? '';
+      if (!line.includes('"Done"')) continue;
+      const done = doneLine.safeParse(JSON.parse(line.slice(line.indexOf(' ') + 1))).data;
+      const at = done && written.get(done.userId);
+      if (at !== undefined && done && Date.parse(done.timestamp) >= at && !latencies.has(done.userId))
+        latencies.set(done.userId, Date.parse(done.timestamp) - at);
+    }
+  };
+  for (const [index, { userId }] of users.entries()) {
+    written.set(userId, Date.now());
+    await app.edit(userId, { firstName: `Live ${index}` });
+    await sleep(everyMs);
+  }
+  const until = Date.now() + PATIENCE_MS;
+  for (readLog(); latencies.size < users.length; readLog()) {
+    if (Date.now() > until)
+      throw new Error(`${users.length - latencies.size} edits did not arrive within ${PATIENCE_MS / 1000} s`);
+    await sleep(POLL_MS);
+  }
+  return [...latencies.values()];
+}

@@ -1,0 +1,64 @@
+import { marshall } from '@aws-sdk/util-dynamodb';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { changeMessage } from '../../../lambdas/diff-user/change-message.ts';
+import { type Image, readChange } from '../../../lambdas/diff-user/read-change.ts';
+import { unmarshallItem } from '../../../shared/store/unmarshall-item.ts';
+import { mapping } from '../../../shared/user/mapping.ts';
+import { InvalidUserError, readUser } from '../../../shared/user/read-user.ts';
+import { userArbitrary } from '../../shared/user/user-arbitrary.ts';
+
+const NOW = Date.parse('2026-06-15T12:00:00Z');
+const AT = '2026-06-15T12:00:00.000Z';
+const image = (item: Record<string, unknown>): Image => marshall(item, { removeUndefinedValues: true });
+const whole = (given: Image) => readUser(unmarshallItem(given)).user;
+
+const crm = fc.record(
+  { contactId: fc.oneof(fc.constantFrom(7, 8, 0, 'seven', null)), tagIds: fc.array(fc.nat(3)) },
+  { requiredKeys: [] },
+);
+/** An item, with values of wrong types and attributes that the sync does not know. */
+const item = fc
+  .tuple(userArbitrary(), fc.record({ crm, lastName: fc.nat(), theme: fc.string() }, { requiredKeys: [] }))
+  .map(([user, others]) => image({ ...user, ...others }));
+
+describe('a change that is read', () => {
+  it('calls for the same message as both images read whole', () => {
+    fc.assert(
+      fc.property(item, item, fc.array(fc.nat(20)), (before, other, positions) => {
+        const names = [...new Set([...Object.keys(before), ...Object.keys(other)])];
+        const taken = positions.map((position) => names[position % names.length] ?? '');
+        const after = Object.fromEntries(
+          names.flatMap((name) => {
+            const value = (taken.includes(name) ? other : before)[name];
+            return value ? [[name, value]] : [];
+          }),
+        );
+        const message = (change: { before: ReturnType<typeof whole>; after: ReturnType<typeof whole> }) =>
+          changeMessage(mapping, { ...change, at: AT }, NOW);
+        expect(changeMessage(mapping, { ...readChange(before, after), at: AT }, NOW)).toEqual(
+          message({ before: whole(before), after: whole(after) }),
+        );
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('of a sign-up or a deletion is the user', () => {
+    const ann = image({ userId: 'ann', firstName: 'Ann', theme: 'dark' });
+    expect(readChange(undefined, ann)).toEqual({
+      before: undefined,
+      after: { userId: 'ann', firstName: 'Ann' },
+    });
+    expect(readChange(ann, undefined)).toEqual({
+      before: { userId: 'ann', firstName: 'Ann' },
+      after: undefined,
+    });
+  });
+
+  it('of an item without a user fails, also when nothing has changed', () => {
+    const nobody = image({ email: 'ann@example.com' });
+    expect(() => readChange(nobody, nobody)).toThrow(InvalidUserError);
+    expect(() => readChange(undefined, nobody)).toThrow(InvalidUserError);
+  });
+});

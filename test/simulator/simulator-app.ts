@@ -1,0 +1,37 @@
+import { Hono } from 'hono';
+import * as z from 'zod';
+import { adminRoutes } from './admin-routes.ts';
+import { BadRequest } from './contact-body.ts';
+import { contactRoutes } from './contact-routes.ts';
+import { gateway } from './gateway.ts';
+import { leadSourceRoutes } from './lead-source-routes.ts';
+import { modelRoutes } from './model-routes.ts';
+import { oauthRoutes } from './oauth-routes.ts';
+import { peopleRoutes } from './people-routes.ts';
+import type { Simulator, SimulatorEnv } from './simulator.ts';
+import { tagRoutes } from './tag-routes.ts';
+
+const BASE = '/crm/rest/v1';
+const BASE_V2 = '/crm/rest/v2';
+
+/** The simulator's routes: what answers a request, without a server. */
+export function simulatorApp(simulator: Simulator): Hono<SimulatorEnv> {
+  const app = new Hono<SimulatorEnv>();
+  app.onError((error, context) => {
+    if (error instanceof BadRequest || error instanceof SyntaxError)
+      return context.json({ message: error.message }, 400);
+    if (error instanceof z.ZodError) return context.json({ message: z.prettifyError(error) }, 400);
+    throw error;
+  });
+  app.use(`${BASE}/*`, gateway(simulator, BASE));
+  app.route(`${BASE}/contacts/model`, modelRoutes(simulator));
+  app.route(`${BASE}/contacts`, contactRoutes(simulator));
+  app.route(BASE, tagRoutes(simulator));
+  app.route(BASE, peopleRoutes(simulator));
+  app.use(`${BASE_V2}/*`, gateway(simulator, '/crm/rest'));
+  app.route(`${BASE_V2}/leadSources`, leadSourceRoutes(simulator));
+  app.route('/', oauthRoutes(simulator));
+  app.get(`${BASE}/oauth/connect/userinfo`, (context) => context.json(simulator.oauth.person));
+  app.route('/_simulator', adminRoutes(simulator));
+  return app;
+}
