@@ -18,7 +18,7 @@ import {
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
-import { paceFor, requestsPerSecond } from '../shared/quota/pace.ts';
+import { BATCH_SIZE, paceFor, requestsPerSecond } from '../shared/quota/pace.ts';
 import { backfillLogGroupName } from './backfill-log-group-name.ts';
 import { budgetVariables } from './budget-variables.ts';
 import { NodeFunction } from './node-function.ts';
@@ -171,11 +171,13 @@ export class Backfill extends Construct {
 }
 
 function feederEnvironment({ config, userTable, syncTable, queue }: BackfillProps): Record<string, string> {
+  const pace = paceFor(config.crm);
   return {
     USER_TABLE: userTable.tableName,
     SYNC_TABLE: syncTable.tableName,
     SYNC_QUEUE_URL: queue.queueUrl,
-    REQUESTS_PER_SECOND: String(requestsPerSecond(paceFor(config.crm))),
+    REQUESTS_PER_SECOND: String(requestsPerSecond(pace)),
+    IN_FLIGHT: String(pace.environments * BATCH_SIZE),
     TAG_BATCH: String(config.crm.tagBatch),
     ...budgetVariables(config),
   };

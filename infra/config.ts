@@ -73,10 +73,10 @@ const configSchema = group({
     /** 95th percentile of the CRM's answer time in milliseconds: environments follow from it too. */
     latencyP95Ms: z.number().positive().max(30_000).default(400),
     /** How much longer than a second the pace's window is, since a network may bend two requests together. */
-    windowSlackMs: z.number().int().min(0).max(1000).default(50),
+    windowSlackMs: z.number().int().min(0).max(1000).default(45),
     /**
-     * Requests that may start at one moment; half of a second's unless told otherwise. Fewer for a gateway that takes bursts amiss
-     * (refusals although the second is kept): then a little more slack keeps as much apart. See `docs/performance.md`.
+     * Requests that may start at one moment; half of a second's unless told otherwise. Environments that are refused often make it
+     * smaller by themselves. See `docs/performance.md`.
      */
     burst: z.int().min(1).max(1000).optional(),
     /** Contacts that one request can tag at most (the vendor's PHP SDK enforces 100). One that is refused is tried in halves. */

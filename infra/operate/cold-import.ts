@@ -7,7 +7,7 @@ import { CommandError } from './command-error.ts';
 const STARTS = 7;
 /** Values that every setting of a function takes. */
 const URL_VALUE = 'https://example.com/';
-const NUMBERS = /^(LIVE_RESERVE|REQUESTS_PER_SECOND|TAG_BATCH)$/;
+const NUMBERS = /^(LIVE_RESERVE|REQUESTS_PER_SECOND|TAG_BATCH|IN_FLIGHT)$/;
 
 /**
  * How long a new process takes to load a function's code, in milliseconds: the least of seven. The AWS SDK is loaded from this project,

@@ -15,6 +15,8 @@ export interface FeedOptions {
   requestsPerSecond: number;
   /** Contacts that a request can tag at most. */
   tagBatch: number;
+  /** Messages that all environments together work on at the same time: those wait for nobody. */
+  inFlight: number;
   /** How long one call may scan, in milliseconds. */
   scanMs: number;
 }
@@ -63,7 +65,7 @@ export async function feed(run: Run, ports: BackfillPorts, options: FeedOptions)
       ? Number.POSITIVE_INFINITY
       : pausedUntil
         ? 0
-        : Math.max(0, input.maxBacklog - backlog * requestsPer(run, 'messages')),
+        : Math.max(0, input.maxBacklog - requestsWaiting(run, backlog, options)),
     tagBatch: options.tagBatch,
     pausedUntil,
     requestsLeft: input.dryRun ? Number.POSITIVE_INFINITY : left,
@@ -114,6 +116,10 @@ function quotaPausedUntil(ledger: Ledger, budget: Budget, now: number): number |
 const requestsPer = (run: Run, what: 'enqueued' | 'messages'): number =>
   run[what] > 0 ? run.plannedRequests / run[what] : REQUESTS_AT_FIRST;
 
+/** Requests of messages that wait for an environment. */
+const requestsWaiting = (run: Run, backlog: number, { inFlight }: FeedOptions): number =>
+  Math.max(0, backlog - inFlight) * requestsPer(run, 'messages');
+
 function decide(page: Page, now: number, options: FeedOptions): Run {
   const { run, pausedUntil } = page;
   const { dryRun } = run.input;
@@ -123,8 +129,7 @@ function decide(page: Page, now: number, options: FeedOptions): Run {
     shareDone: Number((allSent ? 1 : Math.min(1, run.scanned / Math.max(run.users, 1))).toFixed(4)),
     estimatedEnd: new Date(estimatedEnd(run, now, options.requestsPerSecond, allSent)).toISOString(),
   };
-  const waiting = run.backlog * requestsPer(run, 'messages');
-  const drainSeconds = waiting / options.requestsPerSecond;
+  const drainSeconds = requestsWaiting(run, run.backlog, options) / options.requestsPerSecond;
   const drain = (seconds: number) => Math.min(MAX_DRAIN_SECONDS, Math.max(1, seconds));
 
   if (allSent && (dryRun || run.backlog === 0)) return { ...progress, next: 'report', waitSeconds: 0 };

@@ -20,6 +20,7 @@ const settings = z
     SYNC_QUEUE_URL: z.url(),
     REQUESTS_PER_SECOND: z.coerce.number().positive(),
     TAG_BATCH: z.coerce.number().int().positive(),
+    IN_FLIGHT: z.coerce.number().int().positive(),
     ...budgetSettings,
   })
   .parse(process.env);
@@ -54,6 +55,7 @@ export const handler = middy<Task, Run | Report>()
         budget: budgetOf(settings),
         requestsPerSecond: settings.REQUESTS_PER_SECOND,
         tagBatch: settings.TAG_BATCH,
+        inFlight: settings.IN_FLIGHT,
         scanMs: SCAN_MS,
       },
     };

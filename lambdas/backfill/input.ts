@@ -9,7 +9,7 @@ const inputSchema = z.strictObject({
   dryRun: z.boolean().default(false),
   /** Most users to send, or null for all. */
   limit: positive,
-  /** Most requests that wait in the queue: what a live change may have to wait behind. Null for those of five seconds. */
+  /** Most requests that wait in the queue, beside those being made: what a live change may have to wait behind. Null for those of five seconds. */
   maxBacklog: z.int().min(10).max(10_000).nullable().default(null),
   /** Most requests that the run may cost, or null for what the quota allows. */
   requestBudget: positive,

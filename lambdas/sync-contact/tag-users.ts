@@ -9,7 +9,7 @@ import {
   requestsTogether,
   type TagCounts,
 } from '../../shared/sync/tags-together.ts';
-import { type LookDependencies, lookAtTags } from './look-at-tags.ts';
+import { type Look, type LookDependencies, lookAtTags } from './look-at-tags.ts';
 import type { FailureQueue } from './queue.ts';
 import {
   begin,
@@ -36,9 +36,12 @@ export interface TaggedUsers {
   failure?: unknown;
 }
 
-/** Deliveries of a message for which users without a contact are waited for, and how long each time, in milliseconds. */
-const PATIENCE = 200;
+/** How long a message waits for users who cannot be tagged yet, each time, in milliseconds. */
 const WAIT_MS = 3000;
+/** Deliveries for which contacts that are still to be created are waited for: ten minutes. */
+const PATIENCE = 200;
+/** Deliveries for which users are waited for on whom others work at the moment: as they do on some at any time. */
+const PATIENCE_WITH_OTHERS = 10;
 /** Users whose items are written at the same time. */
 const WRITERS = 25;
 
@@ -61,10 +64,7 @@ export async function tagUsers(
   const { users, catalog, queue } = dependencies;
   const names = await catalog.current();
   const found = (await users.readMany(message.userIds)).map((user) => lookAtTags(user, names, dependencies));
-  const count = (sought: string) => found.filter(({ kind }) => kind === sought).length;
-  // Most are leased after an invocation that died over the same message.
-  const waits = count('no-contact') > 0 || count('leased') > found.length / 2;
-  if (waits && deliveries < PATIENCE)
+  if (deliveries < patienceFor(found))
     throw new Retryable('Not all of the users can be tagged yet', { afterMs: WAIT_MS });
 
   const together = found.filter((each) => each.kind === 'planned');
@@ -87,6 +87,15 @@ export async function tagUsers(
   }
   failures.push(...outcomes.filter((outcome) => outcome instanceof Retryable));
   return { tagged: works.filter(isDone), failure: failures[0] };
+}
+
+/** Deliveries before which there is somebody to wait for. */
+function patienceFor(found: readonly Look[]): number {
+  const count = (sought: Look['kind']) => found.filter(({ kind }) => kind === sought).length;
+  const leased = count('leased');
+  // Most are leased after an invocation that died over the same message.
+  if (count('no-contact') > 0 || leased > found.length / 2) return PATIENCE;
+  return leased > 0 ? PATIENCE_WITH_OTHERS : 0;
 }
 
 function isCheaperAlone(planned: readonly { plan: TagPlan }[], batch: number): boolean {

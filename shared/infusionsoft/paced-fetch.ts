@@ -69,6 +69,7 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
       const answer = await fetch(request, { signal: AbortSignal.any([request.signal, timeout]) });
       status = answer.status;
       const exceeded = status === 429 ? exceededLimit(await answer.clone().text()) : undefined;
+      if (exceeded === 'second') pace.refused();
       gate.answered({ headers: answer.headers, exceeded, startedAt }, Date.now());
       return { answer, header };
     } finally {

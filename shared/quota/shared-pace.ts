@@ -11,6 +11,8 @@ export interface Pace {
    * @throws Retryable when there is no turn before the deadline, or the turns cannot be told.
    */
   turn(deadline: number): Promise<void>;
+  /** Told of a request that was refused for being past the limit of the second. */
+  refused(): void;
 }
 
 export interface SharedPaceOptions {
@@ -28,6 +30,12 @@ const LATE_PART = 0.5;
 /** What a timer may be late by in any case, in milliseconds. */
 const LEAST_LATE_MS = 5;
 const SECOND_MS = 1000;
+/**
+ * So many refusals in so many milliseconds are more than a network's jitter makes: then the gateway counts in another way than by the
+ * second. Some let requests through one after another, and nobody has said how this one does it.
+ */
+const MANY_REFUSALS = 5;
+const REFUSALS_MS = 10_000;
 
 interface Asking {
   resolve: (start: number) => void;
@@ -36,19 +44,22 @@ interface Asking {
 
 /**
  * The pace that all environments keep together: each request takes the next start of one timetable. What asks while others are being
- * taken is taken with the next write, so a batch costs a few writes of one item.
+ * taken is taken with the next write, so a batch costs a few writes of one item. An environment that is refused often lets fewer of its
+ * requests start at one moment, until they start one after another.
  */
 export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptions): Pace {
   const { requestsPerWindow, windowMs } = timetable;
   const lateMs = Math.max(LEAST_LATE_MS, (windowMs - SECOND_MS) * LATE_PART);
   let known: Versioned<number[]> | undefined;
+  let { burst } = timetable;
+  let refusals: number[] = [];
   let asking: Asking[] = [];
   let isTaking = false;
 
   const take = async (count: number): Promise<number[]> => {
     const change = (stored: readonly number[] = []): number[] => {
       const past = stored.filter((start) => start < now() + MAX_AHEAD_MS).slice(-requestsPerWindow);
-      return [...past, ...nextStarts(timetable, past, count, now())];
+      return [...past, ...nextStarts({ ...timetable, burst }, past, count, now())];
     };
     known = await updateVersioned(store, change, known);
     return known.value.slice(-count);
@@ -89,6 +100,12 @@ export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptio
         if (start > now()) await wait(start - now());
         if (now() - start <= lateMs) return;
       }
+    },
+    refused() {
+      refusals = [...refusals.filter((at) => at > now() - REFUSALS_MS), now()];
+      if (refusals.length < MANY_REFUSALS) return;
+      burst = Math.ceil(burst / 2);
+      refusals = [];
     },
   };
 }

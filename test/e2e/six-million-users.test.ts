@@ -49,6 +49,7 @@ describe.each([
       budget,
       requestsPerSecond,
       tagBatch: 100,
+      inFlight: 30,
       scanMs: 20_000,
     });
     expect(report).toMatchObject({ scanned: USERS, enqueued: USERS });

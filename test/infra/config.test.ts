@@ -13,7 +13,7 @@ describe('parseConfig', () => {
         url: 'https://api.infusionsoft.com',
         limits: { second: 25, minute: 1500, day: 125_000, month: 3_750_000 },
         latencyP95Ms: 400,
-        windowSlackMs: 50,
+        windowSlackMs: 45,
         tagBatch: 100,
         secretName: 'user-sync/crm',
         tokenRotationHours: 12,

@@ -96,7 +96,7 @@ describe('sync-contact', () => {
     expect(settings).toMatchObject({
       CRM_URL: 'http://127.0.0.1:80',
       DELETION_POLICY: 'untag',
-      TIMETABLE: { requestsPerWindow: 25, windowMs: 1050, burst: 13 },
+      TIMETABLE: { requestsPerWindow: 25, windowMs: 1045, burst: 13 },
       LIMITS: { second: 25, minute: 1500, day: 125_000, month: 3_750_000 },
       LIVE_RESERVE: 0.2,
     });

@@ -41,6 +41,7 @@ await simulate({}, clock, ports, {
   budget: BUDGET,
   requestsPerSecond: REQUESTS_PER_SECOND,
   tagBatch: 100,
+  inFlight: 30,
   scanMs: 20_000,
 });
 process.send?.({ bytes: most });

@@ -1,6 +1,6 @@
 import type { BackfillInput } from '../../../lambdas/backfill/input.ts';
 import { PRESETS } from '../../../shared/quota/limits.ts';
-import { type PaceInput, paceFor, requestsPerSecond } from '../../../shared/quota/pace.ts';
+import { BATCH_SIZE, type PaceInput, paceFor, requestsPerSecond } from '../../../shared/quota/pace.ts';
 import type { Budget } from '../../../shared/quota/standing.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { population } from '../../demo/population.ts';
@@ -94,6 +94,7 @@ export async function runWorld(options: WorldOptions): Promise<WorldResult> {
       budget: BUDGET,
       requestsPerSecond: requestsPerSecond(pace),
       tagBatch: TAG_BATCH,
+      inFlight: pace.environments * BATCH_SIZE,
       scanMs: 20_000,
     },
   );

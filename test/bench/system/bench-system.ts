@@ -62,7 +62,7 @@ async function startBenchSystem({ users = [], known = [], simulator = [], crm = 
   const { system, door } = running;
   const { cloud, app } = system;
   const settle = () => cloud.untilIdle(SETTLE_MS);
-  await app.signUp({ userId: 'first', email: 'first@example.com' });
+  await app.signUp({ userId: 'first', email: 'nadezhda.opener@example.com' });
   await settle();
   return {
     running,

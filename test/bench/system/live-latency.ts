@@ -35,7 +35,7 @@ export async function liveLatencies(
   };
   for (const [index, { userId }] of users.entries()) {
     written.set(userId, Date.now());
-    await app.edit(userId, { firstName: `Live ${index}` });
+    await app.edit(userId, { firstName: `Livia ${index}` });
     await sleep(everyMs);
   }
   const until = Date.now() + PATIENCE_MS;

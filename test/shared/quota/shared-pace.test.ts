@@ -120,4 +120,45 @@ describe('the shared pace', () => {
     await pace.turn(later());
     expect(read).toHaveBeenCalledTimes(2);
   });
+
+  it('lets fewer start at one moment when the gateway takes bursts amiss, until they start one after another', async () => {
+    const store = storedStarts();
+    const environments = [1, 2, 3].map(() => sharedPace({ timetable, store }));
+    let refused = 0;
+    let openAt = 0;
+    /** A gateway that lets one request through each 35 ms. */
+    const request = async (index: number): Promise<void> => {
+      const pace = environments[index % 3];
+      await pace?.turn(later());
+      if (Date.now() >= openAt) {
+        openAt = Date.now() + 35;
+        return;
+      }
+      refused++;
+      pace?.refused();
+    };
+    const secondsOf = async (seconds: number): Promise<number> => {
+      refused = 0;
+      const requests = Promise.all(Array.from({ length: seconds * 24 }, (_, index) => request(index)));
+      await vi.advanceTimersByTimeAsync(1100 * seconds);
+      await requests;
+      return refused / (seconds * 24);
+    };
+    expect(await secondsOf(2)).toBeGreaterThan(0.5);
+    await secondsOf(6);
+    expect(await secondsOf(5)).toBeLessThan(0.1);
+  });
+
+  it('keeps its bursts when it is refused now and then', async () => {
+    const pace = sharedPace({ timetable, store: storedStarts() });
+    for (let minute = 0; minute < 10; minute++) {
+      pace.refused();
+      await vi.advanceTimersByTimeAsync(5000);
+    }
+    const starts: number[] = [];
+    for (let request = 0; request < 100; request++)
+      void pace.turn(later()).then(() => void starts.push(Date.now()));
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(new Set(starts.slice(25)).size).toBe(6);
+  });
 });
