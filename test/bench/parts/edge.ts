@@ -61,7 +61,7 @@ export const edge: Part = {
     const fitting = SLACKS_MS.filter((_, index) => isGood(curve[index]));
     return {
       title: "At the limit's edge",
-      method: `A backfill of ${number(USERS, 0)} users who are new to the CRM, counted at its door in strict sliding seconds, with environments and shares from the formula (\`shared/quota/pace.ts\`). It runs on a simulated clock: the modules of sync-contact and of the backfill and the synthesized state machine, in one process without sockets, with tables and a FIFO queue in memory (5 ms for each call of them) and the simulator as the CRM; time jumps to the next timer when nothing can go on. Jitter delays each request by 0 to ${2 * JITTER_MS} ms before the limit is looked at. The last line of the second table is the same in real time: the stack on the local cloud, ${REAL_USERS} users.`,
+      method: `A backfill of ${number(USERS, 0)} users who are new to the CRM, counted at its door in strict sliding seconds, with environments from the formula (\`shared/quota/pace.ts\`). It runs on a simulated clock: the modules of sync-contact and of the backfill and the synthesized state machine, in one process without sockets, with tables and a FIFO queue in memory (5 ms for each call of them) and the simulator as the CRM; time jumps to the next timer when nothing can go on. Jitter delays each request by 0 to ${2 * JITTER_MS} ms before the limit is looked at. The last line of the second table is the same in real time: the stack on the local cloud, ${REAL_USERS} users.`,
       tables: [
         {
           columns: ['latency, median / p95', 'environments', 'quota filled', 'most in a second', 'refused'],

@@ -8,7 +8,7 @@ import { goal, number, percent } from '../words.ts';
 /** As many as show what one costs; the scripts need half a second for each. */
 const BASELINE_USERS = { fresh: 10, known: 50, signUps: 50, changing: 50 };
 /** Tags are put on many users together, so what one costs shows with many. */
-const SYSTEM_USERS = { fresh: 750, known: 200, signUps: 50, changing: 50 };
+const SYSTEM_USERS = { fresh: 1450, known: 500, signUps: 50, changing: 50 };
 /** More than a pipeline comes through in the time that it is watched. */
 const BURST_USERS = 2000;
 const ENVIRONMENTS = [5, 10] as const;
