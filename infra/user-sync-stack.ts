@@ -1,6 +1,5 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { paceFor } from '../shared/quota/pace.ts';
 import { Backfill } from './backfill.ts';
 import { ChangeFeed } from './change-feed.ts';
 import type { Config } from './config.ts';
@@ -39,7 +38,6 @@ export class UserSyncStack extends Stack {
     const alarms = new Alarms(this, 'Alarms', watched);
     const dashboard = new OperationsDashboard(this, 'Dashboard', { ...watched, alarms });
 
-    const { environments: _, ...timetable } = paceFor(config.crm);
     const outputs = {
       UserTableName: userTable.tableName,
       SyncTableName: syncTable.tableName,
@@ -50,7 +48,6 @@ export class UserSyncStack extends Stack {
       QuotaSettings: JSON.stringify({
         limits: config.crm.limits,
         liveReserve: config.backfill.liveReserve,
-        timetable,
         tagBatch: config.crm.tagBatch,
       }),
       Mapping: config.mapping,

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@aws-lambda-powertools/logger';
 import { quotaKeeper } from '../../lambdas/sync-contact/quota-keeper.ts';
 import { circuitBreaker } from '../../shared/infusionsoft/circuit-breaker.ts';
@@ -7,19 +8,26 @@ import { NotFound } from '../../shared/infusionsoft/failures.ts';
 import { pacedFetch } from '../../shared/infusionsoft/paced-fetch.ts';
 import { requestGate } from '../../shared/infusionsoft/request-gate.ts';
 import type { Contact } from '../../shared/infusionsoft/schemas.ts';
-import { sharedPace } from '../../shared/quota/shared-pace.ts';
+import type { Pace } from '../../shared/quota/shared-pace.ts';
 import { marginOf } from '../../shared/quota/standing.ts';
 import type { SyncTable } from '../../shared/store/sync-table.ts';
 import type { Outputs } from './connect.ts';
 import { quotaSettingsFrom } from './quota-report.ts';
 
+/**
+ * One request a second. Not in turn with the sync's: the clock of a person's machine may be wrong, and starts that it took in the future would
+ * hold up all environments.
+ */
+const UNHURRIED: Pace = {
+  turn: () => sleep(1000),
+  refused() {},
+};
 /** How long this process waits for the CRM, in milliseconds: it makes three requests at most. */
 const DEADLINE_MS = 60_000;
 
 /**
  * Reads a contact for a person who wants to see it. The only requests to the CRM that the sync does not make itself: its answers hold
- * data of a person, which may not go through the queue or the sync's table. They take their turns like all others, are counted in the ledger, and
- * keep to its pauses.
+ * data of a person, which may not go through the queue or the sync's table. They are counted in the ledger, and keep to its pauses.
  *
  * @returns the contact with the id, or else the oldest with the email, whole; undefined where there is none.
  * @throws Retryable or Rejected, as the client does.
@@ -29,7 +37,7 @@ export async function readContactOf(
   outputs: Outputs,
   store: SyncTable,
 ): Promise<Contact | undefined> {
-  const { timetable, ...budget } = quotaSettingsFrom(outputs.get('QuotaSettings'));
+  const budget = quotaSettingsFrom(outputs.get('QuotaSettings'));
   const gate = requestGate(marginOf(budget.limits));
   const quota = quotaKeeper({
     store: store.ledger,
@@ -42,7 +50,7 @@ export async function readContactOf(
   const client = infusionsoftClient({
     url: outputs.get('CrmUrl'),
     fetch: pacedFetch({
-      pace: sharedPace({ timetable, store: store.starts }),
+      pace: UNHURRIED,
       credentials: secretCredentials(outputs.get('SecretArn')),
       gate,
       breaker: circuitBreaker(),

@@ -2,7 +2,6 @@ import * as z from 'zod';
 import { type Ledger, ledgerAt } from '../../shared/quota/ledger.ts';
 import { limitsSchema, rateOf } from '../../shared/quota/limits.ts';
 import { type Budget, leftOf, pauseOf } from '../../shared/quota/standing.ts';
-import { type Timetable, timetableSchema } from '../../shared/quota/timetable.ts';
 import { textTable } from './text-table.ts';
 
 /** The quota as a person reads it. Times in ISO 8601. */
@@ -23,12 +22,11 @@ export interface QuotaReport {
 const quotaSettingsSchema = z.object({
   limits: limitsSchema,
   liveReserve: z.number(),
-  timetable: timetableSchema,
   tagBatch: z.int(),
 });
 
 /** Reads the stack's output `QuotaSettings`. @throws ZodError for another text. */
-export const quotaSettingsFrom = (output: string): Budget & { timetable: Timetable; tagBatch: number } =>
+export const quotaSettingsFrom = (output: string): Budget & { tagBatch: number } =>
   quotaSettingsSchema.parse(JSON.parse(output));
 
 /** What is used, left and reserved now. */

@@ -16,7 +16,6 @@ describe('the stack', () => {
       QuotaSettings: JSON.stringify({
         limits: { second: 25, minute: 1500, day: 125_000, month: 3_750_000 },
         liveReserve: 0.2,
-        timetable: { requestsPerWindow: 25, windowMs: 1045, burst: 13 },
         tagBatch: 100,
       }),
       QueueUrl: 'ContactSyncQueue',

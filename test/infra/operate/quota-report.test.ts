@@ -59,7 +59,7 @@ describe('the quota as a person reads it', () => {
   it('knows its settings from the stack', () => {
     const settings = {
       ...budget,
-      timetable: { requestsPerWindow: 25, windowMs: 1050, burst: 13 },
+
       tagBatch: 100,
     };
     expect(quotaSettingsFrom(JSON.stringify(settings))).toEqual(settings);
