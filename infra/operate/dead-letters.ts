@@ -113,11 +113,12 @@ function deadLetterOf({
   };
 }
 
-/** The user of a message, `catalog` for one about that, or undefined where it is no message of this system. */
+/** The user of a message, the first of many, `catalog` for one about that, or undefined where it is no message of this system. */
 function userIdOf(body: string): string | undefined {
   try {
     const message = messageSchema.safeParse(JSON.parse(body)).data;
-    return message && ('userId' in message ? message.userId : 'catalog');
+    if (message && 'userId' in message) return message.userId;
+    return message && ('userIds' in message ? message.userIds[0] : 'catalog');
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

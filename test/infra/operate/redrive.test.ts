@@ -57,6 +57,23 @@ const run = (options: Partial<RedriveOptions> = {}) =>
 const sent = () => sqs.commandCalls(SendMessageCommand).map(({ args }) => args[0].input.MessageGroupId);
 
 describe('a redrive', () => {
+  it('knows the first of the users of a message about many, and puts it back', async () => {
+    const body = JSON.stringify({
+      version: 1,
+      kind: 'tag-users',
+      userIds: ['ann', 'bob'],
+      changedAt: '2026-06-15T12:00:00.000Z',
+      correlationId: 'run-1',
+    });
+    letters = [letter('1', 'tags:run-1', undefined, NOW, body)];
+    expect(await run({ dryRun: true })).toMatchObject({
+      reasons: [{ reason: 'too-many-receives', exampleUserId: 'ann' }],
+    });
+    hidden.clear();
+    await run();
+    expect(sent()).toEqual(['tags:run-1']);
+  });
+
   it('tells why letters are there, and leaves them when it is dry', async () => {
     letters = [
       letter('1', 'ann', 'no-usable-email', NOW - DAY),
