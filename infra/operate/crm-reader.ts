@@ -8,7 +8,7 @@ import { NotFound } from '../../shared/infusionsoft/failures.ts';
 import { pacedFetch } from '../../shared/infusionsoft/paced-fetch.ts';
 import { requestGate } from '../../shared/infusionsoft/request-gate.ts';
 import type { Contact } from '../../shared/infusionsoft/schemas.ts';
-import type { Pace } from '../../shared/quota/shared-pace.ts';
+import type { SharedPace } from '../../shared/quota/shared-pace.ts';
 import { marginOf } from '../../shared/quota/standing.ts';
 import type { SyncTable } from '../../shared/store/sync-table.ts';
 import type { Outputs } from './connect.ts';
@@ -18,7 +18,7 @@ import { quotaSettingsFrom } from './quota-report.ts';
  * One request a second. Not in turn with the sync's: the clock of a person's machine may be wrong, and starts that it took in the future would
  * hold up all environments.
  */
-const UNHURRIED: Pace = {
+const UNHURRIED: SharedPace = {
   turn: () => sleep(1000),
   refused() {},
 };

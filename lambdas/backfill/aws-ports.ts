@@ -131,6 +131,7 @@ function entryOf(message: FedMessage, runId: string): Entry {
     const { userId } = message;
     return { message, groupId: messageGroupOf(userId), deduplicationId: messageGroupOf(`${run}:${userId}`) };
   }
-  const id = `tags:${run}:${createHash('sha256').update(message.userIds.join()).digest('hex')}`;
+  const users = createHash('sha256').update(message.userIds.join()).digest('hex');
+  const id = messageGroupOf(`tags:${run}:${users}`);
   return { message, groupId: id, deduplicationId: id };
 }

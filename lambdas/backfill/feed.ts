@@ -15,7 +15,7 @@ export interface FeedOptions {
   requestsPerSecond: number;
   /** Contacts that a request can tag at most. */
   tagBatch: number;
-  /** Messages that all environments together work on at the same time: those wait for nobody. */
+  /** Requests that all environments together make at the same time: one for each user of their batches. */
   inFlight: number;
   /** How long one call may scan, in milliseconds. */
   scanMs: number;
@@ -116,9 +116,9 @@ function quotaPausedUntil(ledger: Ledger, budget: Budget, now: number): number |
 const requestsPer = (run: Run, what: 'enqueued' | 'messages'): number =>
   run[what] > 0 ? run.plannedRequests / run[what] : REQUESTS_AT_FIRST;
 
-/** Requests of messages that wait for an environment. */
+/** Requests of the queue, without those that are being made. */
 const requestsWaiting = (run: Run, backlog: number, { inFlight }: FeedOptions): number =>
-  Math.max(0, backlog - inFlight) * requestsPer(run, 'messages');
+  Math.max(0, backlog * requestsPer(run, 'messages') - inFlight);
 
 function decide(page: Page, now: number, options: FeedOptions): Run {
   const { run, pausedUntil } = page;

@@ -61,7 +61,9 @@ export const handler = middy<Task, Run | Report>()
     };
     const result = await take(task, context);
     if ('shareDone' in result) metrics.addMetric('BackfillDone', MetricUnit.Percent, 100 * result.shareDone);
-    logger.info('Step done', { step: task.step, result });
+    // Some hundred ids would be in every line.
+    const toTag = 'toTag' in result ? result.toTag.userIds.length : undefined;
+    logger.info('Step done', { step: task.step, result: { ...result, toTag } });
     return result;
   });
 

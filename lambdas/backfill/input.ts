@@ -11,7 +11,7 @@ const inputSchema = z.strictObject({
   limit: positive,
   /** Most requests that wait in the queue, beside those being made: what a live change may have to wait behind. Null for those of five seconds. */
   maxBacklog: z.int().min(10).max(10_000).nullable().default(null),
-  /** Most requests that the run may cost, or null for what the quota allows. */
+  /** Most requests that the run may cost, as planned, or null for what the quota allows. */
   requestBudget: positive,
 });
 

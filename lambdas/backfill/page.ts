@@ -19,6 +19,9 @@ export interface Page {
   usersLeft: number;
 }
 
+/** Requests that the tags of one contact take at most: one for those that come off, one for those that go on. */
+const MOST_FOR_TAGS = 2;
+
 export const hasRoom = (page: Page): boolean => page.room > 0 && page.usersLeft > 0 && !isShort(page);
 
 /** Whether the requests that are left are needed for those whose tags are still to be sent. */
@@ -66,6 +69,7 @@ function send(page: Page, message: FedMessage, requests: number): void {
   page.messages.push(message);
   page.run.messages++;
   page.run.plannedRequests += requests;
+  page.run.mostRequests += message.kind === 'user' ? requests : MOST_FOR_TAGS * message.userIds.length;
   page.requestsLeft -= requests;
   page.room -= Math.max(1, requests);
 }

@@ -33,8 +33,9 @@ export interface Run {
   failed: number;
   /** Messages in the queue, of live changes too. */
   backlog: number;
-  /** Requests that the users sent so far cost, as planned. */
+  /** Requests that the users sent so far cost, as planned, and if the tags of each had to be changed alone. */
   plannedRequests: number;
+  mostRequests: number;
   /** Requests of the day so far, by all who use the quota. */
   requestsToday: number;
   users: number;

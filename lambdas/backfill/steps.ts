@@ -1,5 +1,5 @@
 import { catalogFor, type FeedOptions, feed } from './feed.ts';
-import { parseInput } from './input.ts';
+import { type BackfillInput, parseInput } from './input.ts';
 import type { BackfillPorts, RunOwner } from './ports.ts';
 import type { Report, Run } from './run.ts';
 import { nobodyToTag } from './to-tag.ts';
@@ -25,8 +25,6 @@ export interface StepContext {
   executionArn: string;
 }
 
-/** Requests that a new contact's tags can cost at most, where they cannot be changed together with others'. */
-const MOST_FOR_TAGS = 2;
 /** Work of the pace that waits in the queue, in seconds: long enough for a page to be made meanwhile, short enough for live changes. */
 const BACKLOG_SECONDS = 5;
 const LEAST_BACKLOG = 10;
@@ -59,11 +57,7 @@ export async function plan(input: unknown, { ports, options, executionArn }: Ste
   const startedAt = new Date(ports.now()).toISOString();
   return {
     runId,
-    input: {
-      ...parsed,
-      maxBacklog:
-        parsed.maxBacklog ?? Math.max(LEAST_BACKLOG, Math.ceil(BACKLOG_SECONDS * options.requestsPerSecond)),
-    },
+    input: withBacklog(parsed, options.requestsPerSecond),
     next: 'feed',
     waitSeconds: 0,
     cursor: null,
@@ -75,6 +69,7 @@ export async function plan(input: unknown, { ports, options, executionArn }: Ste
     failed: 0,
     backlog: 0,
     plannedRequests: 0,
+    mostRequests: 0,
     requestsToday: 0,
     users: await ports.countUsers(),
     shareDone: 0,
@@ -90,8 +85,19 @@ export async function plan(input: unknown, { ports, options, executionArn }: Ste
 /** Feeds a page, as long as this run is still the one. @throws SupersededError. */
 export async function feedPage(run: Run, context: StepContext): Promise<Run> {
   await ownedBy(run, context);
-  return feed(run, context.ports, context.options);
+  return feed(upToDate(run, context.options), context.ports, context.options);
 }
+
+/** A run that a version before this one has begun: a deploy in the middle does not end it. */
+function upToDate(run: Partial<Run> & Run, { requestsPerSecond }: FeedOptions): Run {
+  const { toTag = nobodyToTag(), messages = run.enqueued, mostRequests = run.plannedRequests } = run;
+  return { ...run, toTag, messages, mostRequests, input: withBacklog(run.input, requestsPerSecond) };
+}
+
+const withBacklog = (input: BackfillInput, requestsPerSecond: number): Run['input'] => ({
+  ...input,
+  maxBacklog: input.maxBacklog ?? Math.max(LEAST_BACKLOG, Math.ceil(BACKLOG_SECONDS * requestsPerSecond)),
+});
 
 /** Goes on as a new execution, whose history is empty. */
 export async function continueRun(run: Run, context: StepContext): Promise<Run & { continuedIn: string }> {
@@ -115,6 +121,7 @@ export async function report(run: Run, { ports, options, executionArn }: StepCon
     failed,
     findings,
     plannedRequests,
+    mostRequests,
     startedAt,
     executions,
   } = run;
@@ -128,7 +135,7 @@ export async function report(run: Run, { ports, options, executionArn }: StepCon
     failed,
     findings,
     requests: plannedRequests,
-    requestsAtMost: plannedRequests + findings.created * MOST_FOR_TAGS,
+    requestsAtMost: mostRequests,
     secondsAtPace: Math.ceil(plannedRequests / options.requestsPerSecond),
     shareOfDay: Number((plannedRequests / options.budget.limits.day).toFixed(4)),
     startedAt,

@@ -182,13 +182,13 @@ async function handleTags(
 ): Promise<void> {
   const { journal, logger, count, did, lag, now } = dependencies;
   const { correlationIds, deliveries } = traceOf(group, journal);
-  const lagMs = now() - Date.parse(message.changedAt);
   const { tagged, failure } = await tagUsers(message, deliveries, dependencies);
-  for (const { userId, contactId, requests } of tagged) {
+  const lagMs = now() - Date.parse(message.changedAt);
+  for (const { userId, contactId, plan, requests } of tagged) {
     const about = { userId, contactId, outcome: 'synced', causes: ['backfill'] };
     logger.info('Done', { ...about, correlationIds, deliveries, requests, lagMs });
     count('synced');
-    did('tagged');
+    if (plan.remove.length + plan.add.length > 0) did('tagged');
     lag(lagMs);
   }
   if (failure !== undefined) throw failure;

@@ -56,7 +56,8 @@ export interface SyncResult {
 export async function syncUser(user: User, dependencies: SyncUserDependencies): Promise<SyncResult> {
   const { catalog, mapping, save, now } = dependencies;
   const stored = user.crm ?? {};
-  const tagsLater = dependencies.tagsLater && stored.contactId === undefined;
+  // Nobody else waits for one who was rejected before.
+  const tagsLater = dependencies.tagsLater && !stored.contactId && !stored.rejection;
   let desired = desiredState(mapping, user, now());
   const progress: UserProgress = { userId: user.userId, crm: stored, observedTags: undefined };
   let failure: unknown;

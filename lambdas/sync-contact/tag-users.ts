@@ -79,11 +79,14 @@ export async function tagUsers(
 
   const settled = new Set(works.filter(({ alone }) => !alone).map(({ userId }) => userId));
   const alone = found.filter(({ kind, userId }) => kind !== 'nothing' && !settled.has(userId));
-  if (alone.length > 0) await queue.lookAgain(alone.map(({ userId }) => aboutOne(userId, message)));
+  const sent = await settleAll(alone.length > 0 ? [alone] : [], (each) =>
+    queue.lookAgain(each.map(({ userId }) => aboutOne(userId, message))),
+  );
+  failures.push(...sent.failures);
 
   if (outcomes.includes('no-tag')) {
     await catalog.newerThan(Date.parse(names.refreshedAt));
-    failures.push(new Retryable('The CRM did not know a tag: it is made anew', { afterMs: 0 }));
+    failures.push(new Retryable('The CRM did not know a tag: it is made anew'));
   }
   failures.push(...outcomes.filter((outcome) => outcome instanceof Retryable));
   return { tagged: works.filter(isDone), failure: failures[0] };
@@ -93,7 +96,7 @@ export async function tagUsers(
 function patienceFor(found: readonly Look[]): number {
   const count = (sought: Look['kind']) => found.filter(({ kind }) => kind === sought).length;
   const leased = count('leased');
-  // Most are leased after an invocation that died over the same message.
+  // Most are leased when an invocation over the same message could not write back.
   if (count('no-contact') > 0 || leased > found.length / 2) return PATIENCE;
   return leased > 0 ? PATIENCE_WITH_OTHERS : 0;
 }

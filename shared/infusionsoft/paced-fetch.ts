@@ -1,4 +1,4 @@
-import type { Pace } from '../quota/shared-pace.ts';
+import type { SharedPace } from '../quota/shared-pace.ts';
 import { Retryable } from '../sync/errors.ts';
 import type { CircuitBreaker } from './circuit-breaker.ts';
 import type { Credentials } from './credentials.ts';
@@ -19,7 +19,7 @@ export interface RequestRecord {
 
 export interface PacedFetchOptions {
   /** When requests may start. */
-  pace: Pace;
+  pace: SharedPace;
   credentials: Credentials;
   /** What this environment knows of the quota. */
   gate: RequestGate;

@@ -35,11 +35,24 @@ export async function sendBatch(
   return Failed.map(({ Id }) => Number(Id));
 }
 
+/** Most bytes of all messages of one call together (Amazon SQS quotas: 256 KiB for long), with room for what is beside them. */
+const MAX_BYTES = 200_000;
+
 /** Sends messages of which the order does not matter. @throws Error unless SQS takes all. */
 export async function sendAll(sqs: SQSClient, queueUrl: string, entries: readonly Entry[]): Promise<void> {
-  const batches = Array.from({ length: Math.ceil(entries.length / MAX_ENTRIES) }, (_, index) =>
-    entries.slice(index * MAX_ENTRIES, (index + 1) * MAX_ENTRIES),
-  );
+  const batches: Entry[][] = [];
+  let bytes = 0;
+  for (const entry of entries) {
+    const size = Buffer.byteLength(JSON.stringify(entry.message));
+    const last = batches.at(-1);
+    if (last && last.length < MAX_ENTRIES && bytes + size <= MAX_BYTES) {
+      last.push(entry);
+      bytes += size;
+    } else {
+      batches.push([entry]);
+      bytes = size;
+    }
+  }
   const failed = await Promise.all(batches.map((batch) => sendBatch(sqs, queueUrl, batch)));
   if (failed.flat().length > 0) throw new Error(`SQS did not take ${failed.flat().length} messages`);
 }

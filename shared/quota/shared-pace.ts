@@ -3,7 +3,7 @@ import { nextStarts, type Timetable } from './timetable.ts';
 import { updateVersioned, type Versioned, type VersionedStore } from './versioned.ts';
 
 /** Lets requests start when it is their turn. */
-export interface Pace {
+export interface SharedPace {
   /**
    * Waits for the turn of one request.
    *
@@ -27,6 +27,8 @@ export interface SharedPaceOptions {
 const MAX_AHEAD_MS = 150_000;
 /** A start that is missed by more than this part of the window's slack is given up, since the rest is the network's. */
 const LATE_PART = 0.5;
+/** How soon to ask again when there was no turn, in milliseconds. */
+const NO_TURN_MS = 2000;
 /** What a timer may be late by in any case, in milliseconds. */
 const LEAST_LATE_MS = 5;
 const SECOND_MS = 1000;
@@ -38,7 +40,9 @@ const MANY_REFUSALS = 5;
 const REFUSALS_MS = 10_000;
 
 interface Asking {
-  resolve: (start: number) => void;
+  /** A start after this moment is none, in epoch milliseconds. */
+  deadline: number;
+  resolve: (start: number | undefined) => void;
   reject: (error: unknown) => void;
 }
 
@@ -47,7 +51,7 @@ interface Asking {
  * taken is taken with the next write, so a batch costs a few writes of one item. An environment that is refused often lets fewer of its
  * requests start at one moment, until they start one after another.
  */
-export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptions): Pace {
+export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptions): SharedPace {
   const { requestsPerWindow, windowMs } = timetable;
   const lateMs = Math.max(LEAST_LATE_MS, (windowMs - SECOND_MS) * LATE_PART);
   let known: Versioned<number[]> | undefined;
@@ -56,13 +60,17 @@ export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptio
   let asking: Asking[] = [];
   let isTaking = false;
 
-  const take = async (count: number): Promise<number[]> => {
+  /** @returns a start for each; undefined where it would be after the deadline: such a start is left to others. */
+  const take = async (deadlines: readonly number[]): Promise<(number | undefined)[]> => {
+    let taken: (number | undefined)[] = [];
     const change = (stored: readonly number[] = []): number[] => {
       const past = stored.filter((start) => start < now() + MAX_AHEAD_MS).slice(-requestsPerWindow);
-      return [...past, ...nextStarts({ ...timetable, burst }, past, count, now())];
+      const next = nextStarts({ ...timetable, burst }, past, deadlines.length, now());
+      taken = next.map((start, index) => (start <= (deadlines[index] ?? 0) ? start : undefined));
+      return [...past, ...taken.filter((start) => start !== undefined)];
     };
     known = await updateVersioned(store, change, known);
-    return known.value.slice(-count);
+    return taken;
   };
 
   const takeAll = async (): Promise<void> => {
@@ -72,8 +80,8 @@ export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptio
       const together = asking;
       asking = [];
       try {
-        const starts = await take(together.length);
-        for (const [index, { resolve }] of together.entries()) resolve(starts[index] ?? 0);
+        const starts = await take(together.map(({ deadline }) => deadline));
+        for (const [index, { resolve }] of together.entries()) resolve(starts[index]);
       } catch (error) {
         known = undefined;
         const failure = new Retryable('The pace cannot be kept: its starts cannot be stored', {
@@ -85,18 +93,20 @@ export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptio
     isTaking = false;
   };
 
-  const nextStart = (): Promise<number> =>
+  const nextStart = (deadline: number): Promise<number | undefined> =>
     new Promise((resolve, reject) => {
-      asking.push({ resolve, reject });
+      asking.push({ deadline, resolve, reject });
       void takeAll();
     });
 
   return {
     async turn(deadline) {
       for (;;) {
-        const start = await nextStart();
-        if (start > deadline)
-          throw new Retryable('The invocation ends before it is the turn of another request', { afterMs: 0 });
+        const start = await nextStart(deadline);
+        if (start === undefined)
+          throw new Retryable('The invocation ends before it is the turn of another request', {
+            afterMs: NO_TURN_MS,
+          });
         if (start > now()) await wait(start - now());
         if (now() - start <= lateMs) return;
       }

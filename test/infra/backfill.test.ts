@@ -54,7 +54,7 @@ describe('the backfill', () => {
     });
     const { REQUESTS_PER_SECOND } = (feeder['Environment'] as { Variables: Record<string, string> })
       .Variables;
-    expect(Number(REQUESTS_PER_SECOND)).toBeCloseTo(25 / 1.05, 5);
+    expect(Number(REQUESTS_PER_SECOND)).toBeCloseTo(25 / 1.045, 5);
   });
 
   it('logs every event of an execution, and none of its data', () => {

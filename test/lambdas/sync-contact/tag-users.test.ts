@@ -149,6 +149,18 @@ describe('new users of a backfill', () => {
     expect(await receive(tagUsers([...ids, 'bad', 'gone']))).toEqual([]);
   });
 
+  it('who were rejected before get their tags with the contact: no message about many waits for them', async () => {
+    const users = memoryUserTable({ ...userAt(1), email: 'x' });
+    const { receive, rejected } = consumerOf(crm, users);
+    const letter = record(userMessage('u1', LATER));
+    await receive(letter);
+    expect(rejected).toHaveLength(1);
+    await receive(tagUsers(['u1']));
+    users.edit('u1', { email: 'u1@example.com' });
+    await receive(letter);
+    expect(await wronglyTagged(users)).toEqual([]);
+  });
+
   it('of whom there are few are told one by one, which costs fewer requests', async () => {
     const { users, receive, again, ids } = await withContacts(3);
     const cost = await crm.requestsOf(async () => {

@@ -104,6 +104,31 @@ describe('the shared pace', () => {
     expect(refused[0]).toMatchObject({ reason: expect.any(Retryable) });
   });
 
+  it('goes on when more is asked for than there are turns: those that nobody can take are left to others', async () => {
+    const slow = { requestsPerWindow: 4, windowMs: 1045, burst: 2 };
+    const store = storedStarts();
+    const started: number[] = [];
+    /** Invocations one after another, each with more to do than it can. */
+    const environment = async () => {
+      const pace = sharedPace({ timetable: slow, store });
+      for (;;) {
+        const deadline = Date.now() + 115_000;
+        const turns = Array.from({ length: 500 }, () =>
+          pace.turn(deadline).then(() => void started.push(Date.now())),
+        );
+        await Promise.allSettled(turns);
+        await new Promise((done) => setTimeout(done, 10));
+      }
+    };
+    void environment();
+    void environment();
+    for (let minute = 1; minute <= 12; minute++) {
+      const before = started.length;
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(started.length - before).toBeGreaterThan(200);
+    }
+  });
+
   it('is not held up by a clock that was far ahead', async () => {
     const store = storedStarts();
     const ahead = sharedPace({ timetable, store, now: () => Date.now() + 86_400_000 });

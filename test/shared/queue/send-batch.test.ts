@@ -1,0 +1,31 @@
+import { SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { mockClient } from 'aws-sdk-client-mock';
+import { beforeEach, expect, it } from 'vitest';
+import { sendAll } from '../../../shared/queue/send-batch.ts';
+import { userMessage } from '../sync/user-message.ts';
+
+const sqs = mockClient(SQSClient);
+beforeEach(() => {
+  sqs.reset();
+  sqs.on(SendMessageBatchCommand).resolves({});
+});
+const entry = (userId: string) => ({ message: userMessage(userId), groupId: 'g', deduplicationId: 'd' });
+const send = (...userIds: string[]) =>
+  sendAll(new SQSClient({ region: 'eu-west-1' }), 'queue', userIds.map(entry));
+const sizes = () =>
+  sqs.commandCalls(SendMessageBatchCommand).map(({ args }) => args[0].input.Entries?.length);
+
+it('sends ten messages by a call', async () => {
+  await send(...Array.from({ length: 23 }, (_, index) => `u${index}`));
+  expect(sizes()).toEqual([10, 10, 3]);
+});
+
+it('sends fewer where they are long, since all of a call may be 256 KiB together', async () => {
+  await send('a', 'é'.repeat(50_000), 'b', 'é'.repeat(60_000), 'c');
+  expect(sizes()).toEqual([3, 2]);
+});
+
+it('fails unless all are taken', async () => {
+  sqs.on(SendMessageBatchCommand).resolves({ Failed: [{ Id: '0', Code: 'Busy', SenderFault: false }] });
+  await expect(send('a')).rejects.toThrow(/did not take 1/);
+});
