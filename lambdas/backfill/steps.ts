@@ -27,7 +27,8 @@ export interface StepContext {
 
 /** Work of the pace that waits in the queue, in seconds: long enough for a page to be made meanwhile, short enough for live changes. */
 const BACKLOG_SECONDS = 5;
-const LEAST_BACKLOG = 10;
+/** At a slow pace a page would be of a few users else. */
+const LEAST_BACKLOG = 40;
 
 /**
  * Checks the input and makes sure that this is the only backfill. One whose execution has ended without a report (stopped,

@@ -30,7 +30,6 @@ const SMALL: Mapping = {
 /** With the 20 % that is left for live changes. */
 describe.each([
   { preset: 'team', days: 62 },
-  { preset: 'oauth', days: 52 },
   { preset: 'service-account-key', days: 260 },
 ] as const)('six million users under the limits of preset $preset', ({ preset, days }) => {
   it(`take about ${days} days, in executions whose history never fills`, async () => {
