@@ -3,12 +3,7 @@ import type { CatalogSource } from '../../shared/infusionsoft/catalog-source.ts'
 import { Retryable } from '../../shared/sync/errors.ts';
 import type { TagUsersMessage, UserMessage } from '../../shared/sync/message.ts';
 import type { TagPlan } from '../../shared/sync/plan.ts';
-import {
-  countTags,
-  requestsAlone,
-  requestsTogether,
-  type TagCounts,
-} from '../../shared/sync/tags-together.ts';
+import { countTags, isCheaperAlone, requestsAlone, type TagCounts } from '../../shared/sync/tags-together.ts';
 import { type Look, type LookDependencies, lookAtTags } from './look-at-tags.ts';
 import type { FailureQueue } from './queue.ts';
 import {
@@ -68,7 +63,7 @@ export async function tagUsers(
     throw new Retryable('Not all of the users can be tagged yet', { afterMs: WAIT_MS });
 
   const together = found.filter((each) => each.kind === 'planned');
-  const planned = isCheaperAlone(together, dependencies.tagBatch) ? [] : together;
+  const planned = areCheaperAlone(together, dependencies.tagBatch) ? [] : together;
   const { results, failures } = await settleAll(planned, (each) => begin(each, dependencies));
   const works = results.filter((work) => work !== undefined);
   const outcomes = [
@@ -101,11 +96,11 @@ function patienceFor(found: readonly Look[]): number {
   return leased > 0 ? PATIENCE_WITH_OTHERS : 0;
 }
 
-function isCheaperAlone(planned: readonly { plan: TagPlan }[], batch: number): boolean {
+function areCheaperAlone(planned: readonly { plan: TagPlan }[], batch: number): boolean {
   const counts: TagCounts = {};
   for (const { plan } of planned) countTags(counts, plan);
   const each = planned.reduce((sum, { plan }) => sum + requestsAlone(plan), 0);
-  return each < requestsTogether(counts, batch);
+  return isCheaperAlone(each, counts, batch);
 }
 
 /** Works on all, some at a time: who fails holds up nobody else. */

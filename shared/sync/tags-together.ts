@@ -25,6 +25,10 @@ export function requestsAlone({ remove, add }: TagChange<number | string>): numb
   return Number(remove.length > 0) + Number(add.length > 0);
 }
 
+/** Whether it takes fewer requests to do it for each contact alone, `alone` in all, than tag by tag. */
+export const isCheaperAlone = (alone: number, counts: Readonly<TagCounts>, batch: number): boolean =>
+  alone < requestsTogether(counts, batch);
+
 /** Items by each tag that comes off or goes on. */
 export function byTag<Item extends { plan: TagPlan }>(
   items: readonly Item[],

@@ -1,5 +1,5 @@
 import { addUser, isFull, nobodyToTag } from '../../../lambdas/backfill/to-tag.ts';
-import { requestsTogether, type TagCounts } from '../../../shared/sync/tags-together.ts';
+import { isCheaperAlone, requestsTogether, type TagCounts } from '../../../shared/sync/tags-together.ts';
 import type { PlannedRequest } from './dry-client.ts';
 
 /** Requests by method and route. */
@@ -46,7 +46,7 @@ export class RequestCount {
 
   #tagTogether(): void {
     const { counts, alone } = this.#toTag;
-    if (alone < requestsTogether(counts, this.#tagBatch)) this.#count(this.#alone);
+    if (isCheaperAlone(alone, counts, this.#tagBatch)) this.#count(this.#alone);
     else {
       for (const [sign, method] of [
         ['-', 'DELETE'],
