@@ -12,6 +12,7 @@ import type { FailureQueue } from './queue.ts';
 import type { Allowance, QuotaKeeper } from './quota-keeper.ts';
 import type { RequestJournal } from './request-journal.ts';
 import { type TagUsersDependencies, tagUsers } from './tag-users.ts';
+import type { TagWork } from './tag-work.ts';
 
 export interface ProcessBatchDependencies
   extends ProcessUserDependencies,
@@ -182,14 +183,13 @@ async function handleTags(
 ): Promise<void> {
   const { journal, logger, count, did, lag, now } = dependencies;
   const { correlationIds, deliveries } = traceOf(group, journal);
-  const { tagged, failure } = await tagUsers(message, deliveries, dependencies);
-  const lagMs = now() - Date.parse(message.changedAt);
-  for (const { userId, contactId, plan, requests } of tagged) {
+  const onTagged = ({ userId, contactId, plan, requests }: TagWork) => {
+    const lagMs = now() - Date.parse(message.changedAt);
     const about = { userId, contactId, outcome: 'synced', causes: ['backfill'] };
     logger.info('Done', { ...about, correlationIds, deliveries, requests, lagMs });
     count('synced');
     if (plan.remove.length + plan.add.length > 0) did('tagged');
     lag(lagMs);
-  }
-  if (failure !== undefined) throw failure;
+  };
+  await tagUsers(message, { deliveries, onTagged }, dependencies);
 }

@@ -1,4 +1,5 @@
 import pMap from 'p-map';
+import type { Catalog } from '../../shared/infusionsoft/catalog.ts';
 import type { CatalogSource } from '../../shared/infusionsoft/catalog-source.ts';
 import { Retryable } from '../../shared/sync/errors.ts';
 import type { TagUsersMessage, UserMessage } from '../../shared/sync/message.ts';
@@ -23,12 +24,11 @@ export interface TagUsersDependencies extends LookDependencies, TagWorkDependenc
   tagBatch: number;
 }
 
-/** What came of a message about many users. */
-export interface TaggedUsers {
-  /** Those whose tags match now. */
-  tagged: readonly TagWork[];
-  /** Why the message has to come again. */
-  failure?: unknown;
+export interface TagUsersOptions {
+  /** Of the message so far, this one included. */
+  deliveries: number;
+  /** Told of each user whose tags match now. */
+  onTagged: (work: TagWork) => void;
 }
 
 /** How long a message waits for users who cannot be tagged yet, each time, in milliseconds. */
@@ -37,8 +37,11 @@ const WAIT_MS = 3000;
 const PATIENCE = 200;
 /** Deliveries for which users are waited for on whom others work at the moment: as they do on some at any time. */
 const PATIENCE_WITH_OTHERS = 10;
-/** Users whose items are written at the same time. */
-const WRITERS = 25;
+/**
+ * Users who are looked at in one go, and whose items are written at the same time: few enough that other users of the batch, who are
+ * worked on meanwhile, do not miss their turn at the CRM by more than some milliseconds.
+ */
+const AT_A_TIME = 4;
 
 /**
  * Makes the tags of many users match, tag by tag: one request for all contacts that lose a tag, one for all that get it. A user's tags
@@ -48,17 +51,16 @@ const WRITERS = 25;
  * and then sees what was done; whoever is leased by somebody else, or whose item has moved on, is left to a message of its
  * own. So is everybody when that costs fewer requests.
  *
- * @param deliveries of the message so far, this one included.
- * @throws Retryable while contacts are still being created.
+ * @throws Retryable when the message has to come again: while contacts are still being created, or after a failure.
  */
 export async function tagUsers(
   message: TagUsersMessage,
-  deliveries: number,
+  { deliveries, onTagged }: TagUsersOptions,
   dependencies: TagUsersDependencies,
-): Promise<TaggedUsers> {
-  const { users, catalog, queue } = dependencies;
+): Promise<void> {
+  const { catalog, queue } = dependencies;
   const names = await catalog.current();
-  const found = (await users.readMany(message.userIds)).map((user) => lookAtTags(user, names, dependencies));
+  const found = await look(message.userIds, names, dependencies);
   if (deliveries < patienceFor(found))
     throw new Retryable('Not all of the users can be tagged yet', { afterMs: WAIT_MS });
 
@@ -70,7 +72,11 @@ export async function tagUsers(
     ...(await change(works, 'remove', dependencies)),
     ...(await change(works.filter(isTakenOff), 'add', dependencies)),
   ];
-  failures.push(...(await settleAll(works, (work) => end(work, dependencies))).failures);
+  const endOne = async (work: TagWork) => {
+    await end(work, dependencies);
+    if (isDone(work)) onTagged(work);
+  };
+  failures.push(...(await settleAll(works, endOne)).failures);
 
   const settled = new Set(works.filter(({ alone }) => !alone).map(({ userId }) => userId));
   const alone = found.filter(({ kind, userId }) => kind !== 'nothing' && !settled.has(userId));
@@ -84,7 +90,20 @@ export async function tagUsers(
     failures.push(new Retryable('The CRM did not know a tag: it is made anew'));
   }
   failures.push(...outcomes.filter((outcome) => outcome instanceof Retryable));
-  return { tagged: works.filter(isDone), failure: failures[0] };
+  if (failures.length > 0) throw failures[0];
+}
+
+async function look(
+  userIds: readonly string[],
+  names: Catalog,
+  dependencies: TagUsersDependencies,
+): Promise<Look[]> {
+  const looks: Look[] = [];
+  for (let from = 0; from < userIds.length; from += AT_A_TIME) {
+    const users = await dependencies.users.readMany(userIds.slice(from, from + AT_A_TIME));
+    looks.push(...users.map((user) => lookAtTags(user, names, dependencies)));
+  }
+  return looks;
 }
 
 /** Deliveries before which there is somebody to wait for. */
@@ -117,7 +136,7 @@ async function settleAll<Item, Result>(
       failures.push(error);
     }
   };
-  await pMap(items, settle, { concurrency: WRITERS });
+  await pMap(items, settle, { concurrency: AT_A_TIME });
   return { results, failures };
 }
 

@@ -112,6 +112,28 @@ describe('new users of a backfill', () => {
     expect(again).toEqual({});
   });
 
+  it('are read and written a few at a time, so that others of the batch do not miss their turn meanwhile', async () => {
+    const { users, receive, ids } = await withContacts(48);
+    const { readMany, writeCrm } = users.table;
+    let reading = 0;
+    let writing = 0;
+    let mostWriting = 0;
+    users.table.readMany = async (asked) => {
+      reading = Math.max(reading, asked.length);
+      return readMany(asked);
+    };
+    users.table.writeCrm = async (...write) => {
+      writing++;
+      mostWriting = Math.max(mostWriting, writing);
+      await new Promise((done) => setImmediate(done));
+      writing--;
+      return writeCrm(...write);
+    };
+    expect(await receive(tagUsers(ids))).toEqual([]);
+    expect(await wronglyTagged(users)).toEqual([]);
+    expect([reading, mostWriting]).toEqual([4, 4]);
+  });
+
   it('lose managed tags that their contacts held before, and keep those that people put on', async () => {
     await crm.preload(
       ...usersUpTo(20).map(({ email = '' }) => ({
@@ -311,7 +333,7 @@ describe('what goes wrong', () => {
     };
     outcomes.length = 0;
     expect(await receive(tagUsers(ids))).toHaveLength(1);
-    expect(outcomes.filter((outcome) => outcome === 'synced')).toHaveLength(20);
+    expect(outcomes.filter((outcome) => outcome === 'synced')).toHaveLength(19);
     expect(ids.filter((userId) => users.user(userId).crm?.leaseUntil)).toEqual(['u5']);
     users.table.writeCrm = writeCrm;
     const later = consumerOf(crm, users, { now: () => NOW + 120_001 });
