@@ -75,8 +75,8 @@ const configSchema = group({
     /** How much longer than a second the pace's window is, since a network may bend two requests together. */
     windowSlackMs: z.number().int().min(0).max(1000).default(45),
     /**
-     * Requests that may start at one moment; half of a second's unless told otherwise. Environments that are refused often make it
-     * smaller by themselves. See `docs/performance.md`.
+     * Requests that start together, a few milliseconds apart, when more are to be made than may; half of a second's unless told
+     * otherwise. Environments that are refused often make it smaller by themselves. See `docs/performance.md`.
      */
     burst: z.int().min(1).max(1000).optional(),
     /** Contacts that one request can tag at most (the vendor's PHP SDK enforces 100). One that is refused is tried in halves. */

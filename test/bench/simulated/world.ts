@@ -23,7 +23,7 @@ export interface WorldOptions {
   latency: Latency;
   jitterMs: number;
   windowSlackMs: PaceInput['windowSlackMs'];
-  /** Requests that start at one moment; left out, the formula's. */
+  /** Requests that start together; left out, the formula's. */
   burst?: number;
   seed: number;
 }
@@ -121,7 +121,7 @@ export async function runWorld(options: WorldOptions): Promise<WorldResult> {
     requests,
     refusedPart: throttled / requests,
     requestsPerUser: requests / people.length,
-    utilisation: steadyRate(statistics.times) / LIMIT,
+    utilisation: steadyRate(statistics.times, LIMIT) / LIMIT,
     maxArrivalsInAnySecond,
     duplicates: duplicateContacts,
     hours: ((lastRequestAt ?? startedAt) - startedAt) / 3_600_000,

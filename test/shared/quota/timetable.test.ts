@@ -1,13 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { nextStarts } from '../../../shared/quota/timetable.ts';
+import { linesOf } from './lines-of.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
 const TEAM = { requestsPerWindow: 25, windowMs: 1050, burst: 13 };
 
 const timetables = fc
   .record({
-    requestsPerWindow: fc.integer({ min: 2, max: 120 }),
+    requestsPerWindow: fc.integer({ min: 2, max: 1000 }),
     windowMs: fc.integer({ min: 1000, max: 2000 }),
     share: fc.double({ min: 0, max: 1, noNaN: true }),
   })
@@ -35,14 +36,15 @@ describe('starts', () => {
   });
 
   it('share two lines in each window when more is asked for than there is room', () => {
-    const starts = nextStarts(TEAM, [], 100, NOON);
-    const lines = [...new Set(starts.slice(25))];
-    expect(lines.map((line) => starts.filter((start) => start === line).length)).toEqual([
-      13, 12, 13, 12, 13, 12,
-    ]);
-    expect(lines.slice(1).map((line, index) => line - (lines[index] ?? 0))).toEqual([
-      525, 525, 525, 525, 525,
-    ]);
+    const lines = linesOf(nextStarts(TEAM, [], 100, NOON).slice(25));
+    expect(lines.map(({ length }) => length)).toEqual([13, 12, 13, 12, 13, 12]);
+    const begins = lines.map(([begin = 0]) => begin);
+    expect(begins.slice(1).map((begin, index) => begin - (begins[index] ?? 0))).toEqual(Array(5).fill(525));
+  });
+
+  it('follow one another on a line by what it takes to send a request', () => {
+    const [line = []] = linesOf(nextStarts(TEAM, [], 100, NOON).slice(25));
+    expect(line.slice(1).map((start, index) => start - (line[index] ?? 0))).toEqual(Array(12).fill(4));
   });
 
   it('are no more than the limit in any window, whenever and however many are asked for', () => {
