@@ -1,5 +1,5 @@
 import { LEAST_RATE, type Limits, rateOf } from './limits.ts';
-import type { Timetable } from './timetable.ts';
+import { lineMsOf, type Timetable } from './timetable.ts';
 
 /** What the pace follows from: the CRM's limits and how fast it answers. */
 export interface PaceInput {
@@ -9,7 +9,7 @@ export interface PaceInput {
   latencyP95Ms: number;
   /** Slack of the window in milliseconds: how much the network may bend two requests towards each other. */
   windowSlackMs: number;
-  /** Requests that may start at one moment; half a window's unless told otherwise. */
+  /** Requests that start together when more are to be made than may; half a window's unless told otherwise. */
   burst?: number | undefined;
 }
 
@@ -27,8 +27,8 @@ const MIN_ENVIRONMENTS = LEAST_RATE;
 
 /** What a batch takes beside the CRM's answers, in milliseconds: reads, write-backs, and the way from the queue and back. */
 const OVERHEAD_MS = 250;
-/** More environments than are needed on average, so that the next start is always taken by somebody. */
-const HEADROOM = 1.5;
+/** More environments than it takes: one may be about to end the tags of many users, and one between two batches. */
+const SPARE = 2;
 
 /**
  * When requests may start, and how many environments it takes to make use of it.
@@ -46,20 +46,21 @@ const HEADROOM = 1.5;
  * never more than the minute's limit.
  *
  * @example paceFor({ limits: PRESETS.team, latencyP95Ms: 400, windowSlackMs: 50 })
- *          // → 3 environments, 25 requests in any 1,050 ms, 13 at one moment
+ *          // → 5 environments, 25 requests in any 1,050 ms, 13 together
  * @throws RangeError when the rate is under 2 a second: the event source cannot run fewer than two environments.
  */
 export function paceFor({ limits, latencyP95Ms, windowSlackMs, burst }: PaceInput): Pace {
   const rate = rateOf(limits);
   if (rate < MIN_ENVIRONMENTS)
     throw new RangeError(`The limits allow ${rate} requests a second; ${MIN_ENVIRONMENTS} are needed`);
-  const inFlight = (HEADROOM * rate * (latencyP95Ms + OVERHEAD_MS)) / 1000;
-  return {
-    environments: Math.max(MIN_ENVIRONMENTS, Math.ceil(inFlight / BATCH_SIZE)),
+  const timetable: Timetable = {
     requestsPerWindow: rate,
     windowMs: 1000 + windowSlackMs,
     burst: Math.min(rate, burst ?? Math.ceil(rate / 2)),
   };
+  const inFlight = (rate * (lineMsOf(timetable) + latencyP95Ms + OVERHEAD_MS)) / 1000;
+  const busy = Math.ceil(inFlight / BATCH_SIZE);
+  return { ...timetable, environments: busy + Math.min(busy, SPARE) };
 }
 
 /** Requests a second that the pace comes to. */

@@ -7,16 +7,23 @@ const SLACK = { windowSlackMs: 50 };
 
 describe('the pace', () => {
   it.each([
-    { latencyP95Ms: 100, environments: 2 },
-    { latencyP95Ms: 400, environments: 3 },
-    { latencyP95Ms: 1350, environments: 6 },
-    { latencyP95Ms: 4000, environments: 16 },
+    { latencyP95Ms: 100, environments: 5 },
+    { latencyP95Ms: 400, environments: 5 },
+    { latencyP95Ms: 1350, environments: 8 },
+    { latencyP95Ms: 4000, environments: 14 },
   ])(
     'needs $environments environments when the CRM answers in $latencyP95Ms ms',
     ({ latencyP95Ms, environments }) => {
       expect(paceFor({ limits: PRESETS.team, latencyP95Ms, ...SLACK }).environments).toBe(environments);
     },
   );
+
+  it('needs more environments when starts share fewer lines, and two where the limits are narrow', () => {
+    const environments = (limits: keyof typeof PRESETS, burst?: number) =>
+      paceFor({ limits: PRESETS[limits], latencyP95Ms: 130, ...SLACK, burst }).environments;
+    expect([environments('team', 1), environments('team'), environments('team', 25)]).toEqual([4, 5, 6]);
+    expect(environments('service-account-key')).toBe(2);
+  });
 
   it.each([
     ['team', 25],
@@ -54,7 +61,8 @@ describe('the pace', () => {
             latencyP95Ms,
             ...SLACK,
           });
-          expect(environments * 10).toBeGreaterThanOrEqual((second * latencyP95Ms) / 1000);
+          // Half a window is the longest way to a line.
+          expect(environments * 10).toBeGreaterThanOrEqual((second * (latencyP95Ms + 525)) / 1000);
           expect(environments).toBeGreaterThanOrEqual(2);
         },
       ),
