@@ -9,6 +9,9 @@ export interface RunningSimulator {
   stop(): Promise<void>;
 }
 
+/** How long a connection is kept for the next request, in milliseconds: as load balancers do (AWS's: a minute). */
+const KEEP_ALIVE_MS = 60_000;
+
 /** Starts a CRM that speaks the Infusionsoft REST API v1 on this machine, on a free port unless one is named. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<RunningSimulator> {
   const app = simulatorApp(createSimulator(options));
@@ -25,6 +28,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Ru
             }),
         }),
     );
+    if ('keepAliveTimeout' in server) server.keepAliveTimeout = KEEP_ALIVE_MS;
     server.once('error', reject);
   });
 }
