@@ -34,7 +34,7 @@ export async function costOf(
   const [after, times] = [await door.stats(), (await door.times()).slice(seen)];
   const refused = after.throttled - before.throttled;
   const admitted = times.length;
-  const rate = steadyRate(times);
+  const rate = steadyRate(times, LIMIT);
   return {
     users,
     requests: admitted + refused,

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { steadyRate } from './utilisation.ts';
 
@@ -6,23 +7,39 @@ const every = (ms: number, count: number, from = START) =>
   Array.from({ length: count }, (_, index) => from + index * ms);
 
 it('is the rate of arrivals, whatever their order', () => {
-  expect(steadyRate(every(40, 1000))).toBeCloseTo(25, 6);
-  expect(steadyRate(every(40, 1000).reverse())).toBeCloseTo(25, 6);
+  expect(steadyRate(every(40, 1000), 25)).toBeCloseTo(25, 6);
+  expect(steadyRate(every(40, 1000).reverse(), 25)).toBeCloseTo(25, 6);
 });
 
 it('leaves out how it began and how it ended', () => {
   const slowly = every(5000, 50);
   const steady = every(40, 900, (slowly.at(-1) ?? 0) + 40);
-  expect(steadyRate([...slowly, ...steady, (steady.at(-1) ?? 0) + 60_000])).toBeCloseTo(25, 6);
+  expect(steadyRate([...slowly, ...steady, (steady.at(-1) ?? 0) + 60_000], 25)).toBeCloseTo(25, 6);
 });
 
-it('counts bursts by the time that they take together', () => {
-  const bursts = Array.from({ length: 40 }, (_, second) =>
-    Array.from({ length: 25 }, () => START + second * 1000),
+it.each([0, 3, 12])(
+  'counts bursts by the time from one to the other, wherever the count begins (%d)',
+  (leftOut) => {
+    const bursts = Array.from({ length: 41 }, (_, second) =>
+      Array.from({ length: 25 }, (_, index) => START + second * 1045 + index * 4),
+    );
+    expect(steadyRate(bursts.flat().slice(leftOut), 25)).toBeCloseTo(25 / 1.045, 6);
+  },
+);
+
+it('is never more than a limit that was kept', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 400 }), { minLength: 100, maxLength: 400 }), (gaps) => {
+      const arrivals: number[] = [];
+      for (const gap of gaps) {
+        const kept = (arrivals.at(-25) ?? Number.NEGATIVE_INFINITY) + 1000;
+        arrivals.push(Math.max(kept, (arrivals.at(-1) ?? START) + gap / 20));
+      }
+      expect(steadyRate(arrivals, 25)).toBeLessThanOrEqual(25);
+    }),
   );
-  expect(steadyRate(bursts.flat())).toBeCloseTo(25, 0);
 });
 
-it.each([[[]], [[START]], [[START, START]]])('of %j is 0', (arrivals) => {
-  expect(steadyRate(arrivals)).toBe(0);
+it.each([[[]], [[START]], [[START, START]], [every(40, 20)]])('of %j is 0', (arrivals) => {
+  expect(steadyRate(arrivals, 25)).toBe(0);
 });
