@@ -27,6 +27,8 @@ const LEFT_FOR_PAGE_SECONDS = 2;
 const REQUESTS_AT_FIRST = 1.1;
 /** Longest single wait for the queue, in seconds: it may drain faster than was thought. */
 const MAX_DRAIN_SECONDS = 300;
+/** Longest single wait for messages at the end that do not get fewer (in back-off, say), in seconds. */
+const MAX_STUCK_SECONDS = 60;
 /** Longest single wait for the quota, in seconds: a pause may be lifted by hand, and the contract raised. */
 const MAX_QUOTA_SECONDS = 3600;
 /** A little after the reset, so that no clock is still before it, in milliseconds. */
@@ -89,7 +91,10 @@ export async function feed(run: Run, ports: BackfillPorts, options: FeedOptions)
     await ports.send(page.messages, run.runId);
     page.run.backlog += page.messages.length;
   }
-  return decide(page, ports.now(), options);
+  // Each look at a queue that does not get shorter is a second later than the one before.
+  const isStuck = run.next === 'drain' && backlog >= run.backlog;
+  const stuckSeconds = isStuck ? Math.min(MAX_STUCK_SECONDS, run.waitSeconds + 1) : 0;
+  return decide(page, stuckSeconds, ports.now(), options);
 }
 
 /** The catalog, if it is of this mapping: the consumer reads a new one before its first user. */
@@ -120,7 +125,8 @@ const requestsPer = (run: Run, what: 'enqueued' | 'messages'): number =>
 const requestsWaiting = (run: Run, backlog: number, { inFlight }: FeedOptions): number =>
   Math.max(0, backlog * requestsPer(run, 'messages') - inFlight);
 
-function decide(page: Page, now: number, options: FeedOptions): Run {
+/** @param stuckSeconds least to wait for a queue in which everything is. */
+function decide(page: Page, stuckSeconds: number, now: number, options: FeedOptions): Run {
   const { run, pausedUntil } = page;
   const { dryRun } = run.input;
   const allSent = isAllSent(page);
@@ -139,7 +145,11 @@ function decide(page: Page, now: number, options: FeedOptions): Run {
     return { ...progress, next: 'quota', waitSeconds: Math.min(MAX_QUOTA_SECONDS, Math.max(1, untilReset)) };
   }
   if (allSent || page.requestsLeft <= 0)
-    return { ...progress, next: 'drain', waitSeconds: drain(Math.ceil(drainSeconds)) };
+    return {
+      ...progress,
+      next: 'drain',
+      waitSeconds: drain(Math.max(Math.ceil(drainSeconds), stuckSeconds)),
+    };
   if (page.room > 0) return { ...progress, next: 'feed', waitSeconds: 0 };
   return {
     ...progress,

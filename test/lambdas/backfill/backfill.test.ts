@@ -348,6 +348,26 @@ describe('a run that is disturbed', () => {
     expect(await ports.owner()).toBeUndefined();
   });
 
+  it('looks seldom at a queue in which a message is stuck, and soon at one that moves', async () => {
+    const { context, ports } = start(1);
+    let run: Run = await feedPage(await plan({}, context), context);
+    const waits = async (backlogs: number[]) => {
+      const seconds: number[] = [];
+      for (const backlog of backlogs) {
+        ports.backlog = async () => backlog;
+        run = await feedPage(run, context);
+        seconds.push(run.waitSeconds);
+      }
+      return seconds;
+    };
+    expect(await waits([2, 2, 2, 3, 3, 1, 1, 1])).toEqual([2, 3, 4, 5, 6, 1, 2, 3]);
+    const hour = await waits(Array<number>(120).fill(1));
+    expect(hour.reduce((sum, seconds) => sum + seconds)).toBeGreaterThan(3600);
+    expect(Math.max(...hour)).toBe(60);
+    expect(await waits([0])).toEqual([0]);
+    expect(run.next).toBe('report');
+  });
+
   it('that a version before this one has begun goes on after a deploy', async () => {
     const { context } = start(1000);
     const { toTag: _, messages: __, mostRequests: ___, ...older } = await plan({}, context);
