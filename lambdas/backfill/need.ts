@@ -22,7 +22,6 @@ interface Work {
 
 const NONE: Need = { kind: 'none' };
 
-/** Decides for one user; pure. */
 export interface NeedContext {
   mapping: Mapping;
   mode: BackfillInput['mode'];
@@ -35,7 +34,7 @@ export interface NeedContext {
 /**
  * Whether a mode concerns a user, and what the consumer will do for it: the same plan that it makes itself, so users who are
  * right already cost neither a message nor a request. Tags alone are left to be changed together with others'; so are those of a new
- * contact, once it is there.
+ * contact, once it is there. Pure.
  */
 export function needOf(user: User, { mapping, mode, catalog, now }: NeedContext): Need {
   const { contactId, tagIds, perhapsTagIds, fingerprint = {} } = user.crm ?? {};

@@ -43,7 +43,9 @@ export function changeMessage(
     };
   }
   if (!before) return { ...base, ...everything(), cause: 'created' };
-  if (before.crm?.contactId && !after.crm?.contactId) return { ...base, ...everything(), cause: 'resync' };
+  // Also of a user whom the CRM had refused, and who has no contact.
+  const isForgotten = before.crm && (!after.crm || (before.crm.contactId && !after.crm.contactId));
+  if (isForgotten) return { ...base, ...everything(), cause: 'resync' };
   const difference = diffOfUsers(mapping, before, after, now);
   return isEmpty(difference) ? undefined : { ...base, ...difference, cause: 'changed' };
 }

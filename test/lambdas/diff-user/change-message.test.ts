@@ -9,6 +9,7 @@ import { userArbitrary } from '../../shared/user/user-arbitrary.ts';
 const NOW = Date.parse('2026-06-15T12:00:00Z');
 const AT = '2026-06-15T12:00:00.000Z';
 const ANN: User = { userId: 'ann', email: 'ann@example.com', subscription: { status: 'trial' } };
+const REJECTION = { reason: 'x', errorId: 'y', at: AT };
 const CRM = { contactId: 7, tagIds: [1, 2], fingerprint: {}, syncedAt: AT };
 
 const messageOf = (before: User | undefined, after: User | undefined) =>
@@ -18,7 +19,7 @@ describe('a change of a user', () => {
   it.each([
     ['the write-back of the sync', ANN, { ...ANN, crm: CRM }],
     ['a later write-back', { ...ANN, crm: CRM }, { ...ANN, crm: { ...CRM, tagIds: [1, 3] } }],
-    ['a rejection', ANN, { ...ANN, crm: { rejection: { reason: 'x', errorId: 'y', at: AT } } }],
+    ['a rejection', ANN, { ...ANN, crm: { rejection: REJECTION } }],
     ['nothing at all', ANN, ANN],
     ['another spelling of the same', ANN, { ...ANN, email: ' ann@example.com ' }],
     [
@@ -41,6 +42,12 @@ describe('a change of a user', () => {
     ],
     ['a deleted user', ANN, undefined, 'deleted'],
     ['a crm map that somebody removed', { ...ANN, crm: CRM }, ANN, 'resync'],
+    [
+      'a rejection that somebody removed with the crm map',
+      { ...ANN, crm: { rejection: REJECTION } },
+      ANN,
+      'resync',
+    ],
     ['a contact id that somebody removed', { ...ANN, crm: CRM }, { ...ANN, crm: { tagIds: [1] } }, 'resync'],
   ])('%s sends one message', (_, before, after, cause) => {
     expect(messageOf(before, after)).toMatchObject({ userId: 'ann', cause, changedAt: AT });
