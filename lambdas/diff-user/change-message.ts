@@ -1,5 +1,5 @@
 import { desiredState, desiredTags } from '../../shared/sync/desired-state.ts';
-import { diffOfUsers, isEmpty } from '../../shared/sync/diff.ts';
+import { diff, isEmpty } from '../../shared/sync/diff.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
 import type { User } from '../../shared/user/user.ts';
@@ -46,6 +46,6 @@ export function changeMessage(
   // Also of a user whom the CRM had refused, and who has no contact.
   const isForgotten = before.crm && (!after.crm || (before.crm.contactId && !after.crm.contactId));
   if (isForgotten) return { ...base, ...everything(), cause: 'resync' };
-  const difference = diffOfUsers(mapping, before, after, now);
+  const difference = diff(mapping, before, after, now);
   return isEmpty(difference) ? undefined : { ...base, ...difference, cause: 'changed' };
 }

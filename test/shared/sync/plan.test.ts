@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { desiredState } from '../../../shared/sync/desired-state.ts';
-import { diff, isEmpty } from '../../../shared/sync/diff.ts';
+import { isEmpty } from '../../../shared/sync/diff.ts';
 import { type FieldPlan, fingerprintOf, planFields, planTags } from '../../../shared/sync/plan.ts';
 import { managedFields } from '../../../shared/user/define-mapping.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import { userArbitrary } from '../user/user-arbitrary.ts';
+import { diffOfStates } from './diff-of-states.ts';
 
 const NOW = Date.parse('2026-06-15T12:00:00Z');
 const managed = managedFields(mapping);
@@ -116,8 +117,8 @@ describe('the diff', () => {
         const same =
           JSON.stringify([Object.entries(before.fields).sort(), before.tags]) ===
           JSON.stringify([Object.entries(after.fields).sort(), after.tags]);
-        expect(isEmpty(diff(before, after))).toBe(same);
-        expect(isEmpty(diff(before, before))).toBe(true);
+        expect(isEmpty(diffOfStates(before, after))).toBe(same);
+        expect(isEmpty(diffOfStates(before, before))).toBe(true);
       }),
     );
   });
@@ -133,7 +134,7 @@ describe('the diff', () => {
       { userId: 'u1', email: 'b@example.com', subscription: { status: 'active' } },
       NOW,
     );
-    expect(diff(before, after)).toEqual({
+    expect(diffOfStates(before, after)).toEqual({
       fields: ['EMAIL1', 'custom_fields.Subscription Status'],
       tagsAdded: ['Subscription: Active'],
       tagsRemoved: ['Subscription: Trial'],
