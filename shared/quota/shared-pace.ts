@@ -33,10 +33,12 @@ const NO_TURN_MS = 2000;
 const LEAST_LATE_MS = 5;
 const SECOND_MS = 1000;
 /**
- * So many refusals in so many milliseconds are more than a network's jitter makes: then the gateway counts in another way than by the
- * second. Some let requests through one after another, and nobody has said how this one does it.
+ * When so many of the requests of so many milliseconds are refused, and so large a part of them, it is more than a network's jitter
+ * makes (`docs/performance.md`): then the gateway counts in another way than by the second. Some let requests through one after another,
+ * and nobody has said how this one does it. Where it does count by the second, bursts that are made smaller are refused more often.
  */
 const MANY_REFUSALS = 5;
+const REFUSED_PART = 0.2;
 const REFUSALS_MS = 10_000;
 
 interface Asking {
@@ -57,6 +59,7 @@ export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptio
   let known: Versioned<number[]> | undefined;
   let { burst } = timetable;
   let refusals: number[] = [];
+  let started: number[] = [];
   let asking: Asking[] = [];
   let isTaking = false;
 
@@ -93,6 +96,8 @@ export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptio
     isTaking = false;
   };
 
+  const lately = (times: readonly number[]): number[] => times.filter((at) => at > now() - REFUSALS_MS);
+
   const nextStart = (deadline: number): Promise<number | undefined> =>
     new Promise((resolve, reject) => {
       asking.push({ deadline, resolve, reject });
@@ -108,12 +113,14 @@ export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptio
             afterMs: NO_TURN_MS,
           });
         if (start > now()) await wait(start - now());
-        if (now() - start <= lateMs) return;
+        if (now() - start > lateMs) continue;
+        started = [...lately(started), now()];
+        return;
       }
     },
     refused() {
-      refusals = [...refusals.filter((at) => at > now() - REFUSALS_MS), now()];
-      if (refusals.length < MANY_REFUSALS) return;
+      refusals = [...lately(refusals), now()];
+      if (refusals.length < Math.max(MANY_REFUSALS, REFUSED_PART * lately(started).length)) return;
       burst = Math.ceil(burst / 2);
       refusals = [];
     },

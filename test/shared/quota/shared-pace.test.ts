@@ -187,4 +187,20 @@ describe('the shared pace', () => {
     await vi.advanceTimersByTimeAsync(10_000);
     expect(linesOf(starts.slice(25))).toHaveLength(6);
   });
+
+  it('keeps its bursts when a small part of many requests is refused, as by a network that shakes', async () => {
+    const pace = sharedPace({ timetable, store: storedStarts() });
+    const starts: number[] = [];
+    for (let request = 0; request < 300; request++)
+      void pace.turn(later()).then(() => {
+        starts.push(Date.now());
+        if (request % 20 === 0) pace.refused();
+      });
+    await vi.advanceTimersByTimeAsync(15_000);
+    expect(starts).toHaveLength(300);
+    for (let request = 0; request < 25; request++)
+      void pace.turn(later()).then(() => void starts.push(Date.now()));
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(linesOf(starts.slice(300)).map(({ length }) => length)).toEqual([13, 12]);
+  });
 });
