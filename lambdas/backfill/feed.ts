@@ -28,7 +28,7 @@ const REQUESTS_AT_FIRST = 1.1;
 /** Longest single wait for the queue, in seconds: it may drain faster than was thought. */
 const MAX_DRAIN_SECONDS = 300;
 /** Longest single wait for messages at the end that do not get fewer (in back-off, say), in seconds. */
-const MAX_STUCK_SECONDS = 60;
+const MAX_STUCK_SECONDS = 20;
 /** Longest single wait for the quota, in seconds: a pause may be lifted by hand, and the contract raised. */
 const MAX_QUOTA_SECONDS = 3600;
 /** A little after the reset, so that no clock is still before it, in milliseconds. */

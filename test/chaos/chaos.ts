@@ -151,7 +151,9 @@ async function happen(context: ChaosContext, { seconds, without }: ChaosOptions)
 
 /** Brings in whoever no stream has told of: with no fault, and no other backfill, left. */
 async function backfillAll({ running, sfn }: ChaosContext): Promise<void> {
-  const machine = running.system.cloud.outputs['BackfillStateMachineArn'] ?? '';
+  const { cloud } = running.system;
+  while (cloud.executions().some(({ status }) => status === 'RUNNING')) await sleep(QUIET_MS);
+  const machine = cloud.outputs['BackfillStateMachineArn'] ?? '';
   await followBackfill(sfn, await startBackfill(sfn, machine, { mode: 'contacts' }), 200, () => {});
 }
 
