@@ -1,6 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { InvalidInputError, parseInput } from '../../../lambdas/backfill/input.ts';
-import { needOf } from '../../../lambdas/backfill/need.ts';
 import type { Run } from '../../../lambdas/backfill/run.ts';
 import {
   AlreadyRunningError,
@@ -11,18 +9,14 @@ import {
   report,
   SupersededError,
 } from '../../../lambdas/backfill/steps.ts';
-import { type Catalog, hashOf } from '../../../shared/infusionsoft/catalog.ts';
+import type { Catalog } from '../../../shared/infusionsoft/catalog.ts';
 import { PRESETS } from '../../../shared/quota/limits.ts';
-import { desiredState } from '../../../shared/sync/desired-state.ts';
-import { fingerprintOf } from '../../../shared/sync/plan.ts';
-import { managedTags } from '../../../shared/user/define-mapping.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
-import { needsOf } from '../../../shared/user/needs.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { simulate } from './definition.ts';
 import { type JumpingClock, memoryPorts } from './memory-ports.ts';
+import { CATALOG, fresh, NOON, synced } from './users.ts';
 
-const NOON = Date.parse('2026-06-15T12:00:00Z');
 const HOUR_MS = 3_600_000;
 const REQUESTS_PER_SECOND = 23.8;
 const OPTIONS = {
@@ -33,30 +27,6 @@ const OPTIONS = {
   inFlight: 30,
   scanMs: 20_000,
 };
-const CATALOG: Catalog = {
-  tags: Object.fromEntries(managedTags(mapping).map((name, index) => [name.toLowerCase(), index + 1])),
-  customFields: Object.fromEntries(
-    Object.keys(mapping.customFields).map((label, index) => [label.toLowerCase(), index + 1]),
-  ),
-  unusable: [],
-  problems: [],
-  needs: hashOf(needsOf(mapping)),
-  refreshedAt: new Date(NOON).toISOString(),
-};
-
-const fresh = (index: number): User => ({
-  userId: String(index),
-  email: `user${index}@example.com`,
-  subscription: { status: 'active' },
-  lastActiveAt: new Date(NOON).toISOString(),
-});
-/** A user as the sync leaves it. */
-function synced(user: User, now = NOON): User {
-  const { fields, tags } = desiredState(mapping, user, now);
-  const tagIds = tags.map((name) => CATALOG.tags[name.toLowerCase()] ?? 0).sort((a, b) => a - b);
-  return { ...user, crm: { contactId: 7, tagIds, fingerprint: { ...fingerprintOf(fields) } } };
-}
-
 function start(count: number, at: (index: number) => User = fresh, catalog: Catalog | undefined = CATALOG) {
   const clock: JumpingClock = { now: NOON };
   const ports = memoryPorts(
@@ -72,101 +42,6 @@ const contacts = ({ sent }: ReturnType<typeof memoryPorts>) =>
   sent.filter((message) => message.kind === 'user').map(({ userId }) => userId);
 const tagged = ({ sent }: ReturnType<typeof memoryPorts>) =>
   sent.flatMap((message) => (message.kind === 'tag-users' ? message.userIds : []));
-
-describe('the input', () => {
-  it('is a backfill of contacts when empty', () => {
-    expect(parseInput({})).toEqual({
-      mode: 'contacts',
-      dryRun: false,
-      limit: null,
-      maxBacklog: null,
-      requestBudget: null,
-    });
-  });
-
-  it.each([
-    [{ mode: 'all' }],
-    [{ dryrun: true }],
-    [{ limit: 0 }],
-    [{ maxBacklog: 1e6 }],
-    [{ requestBudget: '5' }],
-    ['tags'],
-    [[]],
-  ])('%j is refused with what it may be', (input) => {
-    expect(() => parseInput(input)).toThrow(InvalidInputError);
-    expect(() => parseInput(input)).toThrow(/for example \{"mode": "contacts"/);
-  });
-});
-
-describe('what a user needs', () => {
-  const need = (user: User, mode: 'contacts' | 'tags' | 'refresh', now = NOON) =>
-    needOf(user, { mapping, mode, catalog: CATALOG, now });
-  const untagged = { ...synced(fresh(1)), crm: { ...synced(fresh(1)).crm, tagIds: [] } };
-  const monthLater = NOON + 20 * 24 * HOUR_MS;
-
-  const ids = (...names: string[]) => names.map((name) => CATALOG.tags[name]);
-
-  it.each([
-    [
-      'a user without a contact',
-      fresh(1),
-      'contacts',
-      NOON,
-      {
-        creates: true,
-        requests: 1,
-        tags: { remove: [], add: ids('app user', 'subscription: active', 'active') },
-      },
-    ],
-    ['a user without a contact, of no interest to', fresh(1), 'tags', NOON, { kind: 'none' }],
-    ['a user with a contact, of no interest to', synced(fresh(1)), 'contacts', NOON, { kind: 'none' }],
-    [
-      'a contact that a run before has left without its tags',
-      { ...synced(fresh(1)), crm: { ...synced(fresh(1)).crm, tagIds: undefined, perhapsTagIds: [1, 7] } },
-      'contacts',
-      NOON,
-      { creates: false, updates: false, requests: 0, tags: { remove: [7] } },
-    ],
-    [
-      'a contact without tags',
-      untagged,
-      'tags',
-      NOON,
-      { creates: false, updates: false, requests: 0, tags: { remove: [] } },
-    ],
-    [
-      'a user of whom fields have changed too',
-      { ...untagged, firstName: 'Ann' },
-      'tags',
-      NOON,
-      { updates: true, requests: 2, tags: undefined },
-    ],
-    ['a user who is right already', synced(fresh(1)), 'refresh', NOON, { kind: 'none' }],
-    [
-      'a user whom time has changed',
-      synced(fresh(1)),
-      'refresh',
-      monthLater,
-      { updates: false, requests: 0, tags: { remove: ids('active'), add: ids('inactive 14 days') } },
-    ],
-    [
-      'a user who has long been inactive',
-      { ...fresh(1), subscription: undefined, lastActiveAt: '2025-01-01' },
-      'refresh',
-      NOON,
-      { kind: 'none' },
-    ],
-    [
-      'a user without a usable email',
-      { ...fresh(1), email: 'x' },
-      'contacts',
-      NOON,
-      { kind: 'rejected', reason: 'no-usable-email' },
-    ],
-  ] as const)('%s: %#', (_, user, mode, now, expected) => {
-    expect(need(user as User, mode, now)).toMatchObject(expected);
-  });
-});
 
 describe('a run of the synthesized state machine', () => {
   it('sends every user who needs it once, their tags together, and reports', async () => {

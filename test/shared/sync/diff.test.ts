@@ -1,14 +1,25 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { desiredState } from '../../../shared/sync/desired-state.ts';
-import { type Diff, diff } from '../../../shared/sync/diff.ts';
+import { type DesiredState, desiredState } from '../../../shared/sync/desired-state.ts';
+import { type Diff, diff, isEmpty } from '../../../shared/sync/diff.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { userArbitrary } from '../user/user-arbitrary.ts';
-import { diffOfStates } from './diff-of-states.ts';
 
 const NOW = Date.parse('2026-06-15T12:00:00Z');
 const sorted = ({ fields, ...tags }: Diff) => ({ ...tags, fields: [...fields].sort() });
+
+/** What differs between two desired states, worked out in full: what the diff of users is held against. */
+function diffOfStates(before: DesiredState, after: DesiredState): Diff {
+  const keys = new Set([...Object.keys(before.fields), ...Object.keys(after.fields)]) as Set<
+    keyof DesiredState['fields']
+  >;
+  return {
+    fields: [...keys].filter((key) => before.fields[key] !== after.fields[key]),
+    tagsAdded: after.tags.filter((tag) => !before.tags.includes(tag)),
+    tagsRemoved: before.tags.filter((tag) => !after.tags.includes(tag)),
+  };
+}
 
 /** A user, and the same with some attributes of another: as a change leaves it. */
 const change = fc
@@ -37,4 +48,27 @@ it('a phone number that another country reads differently is a difference, thoug
   const ann: User = { userId: 'ann', email: 'ann@example.com', phone: '030 123456', locale: 'de-DE' };
   const { fields } = diff(mapping, ann, { ...ann, locale: 'en-US' }, NOW);
   expect(fields).toContain('PHONE1');
+});
+
+it('is empty exactly when the CRM would show the same', () => {
+  fc.assert(
+    fc.property(userArbitrary(), userArbitrary(), (a, b) => {
+      const [before, after] = [desiredState(mapping, a, NOW), desiredState(mapping, b, NOW)];
+      const same =
+        JSON.stringify([Object.entries(before.fields).sort(), before.tags]) ===
+        JSON.stringify([Object.entries(after.fields).sort(), after.tags]);
+      expect(isEmpty(diff(mapping, a, b, NOW))).toBe(same);
+      expect(isEmpty(diff(mapping, a, a, NOW))).toBe(true);
+    }),
+  );
+});
+
+it('names what differs, never by value', () => {
+  const before: User = { userId: 'u1', email: 'a@example.com', subscription: { status: 'trial' } };
+  const after: User = { userId: 'u1', email: 'b@example.com', subscription: { status: 'active' } };
+  expect(diff(mapping, before, after, NOW)).toEqual({
+    fields: ['EMAIL1', 'custom_fields.Subscription Status'],
+    tagsAdded: ['Subscription: Active'],
+    tagsRemoved: ['Subscription: Trial'],
+  });
 });

@@ -1,12 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { desiredState } from '../../../shared/sync/desired-state.ts';
-import { isEmpty } from '../../../shared/sync/diff.ts';
 import { type FieldPlan, fingerprintOf, planFields, planTags } from '../../../shared/sync/plan.ts';
 import { managedFields } from '../../../shared/user/define-mapping.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import { userArbitrary } from '../user/user-arbitrary.ts';
-import { diffOfStates } from './diff-of-states.ts';
 
 const NOW = Date.parse('2026-06-15T12:00:00Z');
 const managed = managedFields(mapping);
@@ -106,38 +104,5 @@ describe('the plan for the tags', () => {
         expect([...remove, ...add].every((id) => managedIds.has(id))).toBe(true);
       }),
     );
-  });
-});
-
-describe('the diff', () => {
-  it('is empty exactly when the CRM would show the same', () => {
-    fc.assert(
-      fc.property(userArbitrary(), userArbitrary(), (a, b) => {
-        const [before, after] = [desiredState(mapping, a, NOW), desiredState(mapping, b, NOW)];
-        const same =
-          JSON.stringify([Object.entries(before.fields).sort(), before.tags]) ===
-          JSON.stringify([Object.entries(after.fields).sort(), after.tags]);
-        expect(isEmpty(diffOfStates(before, after))).toBe(same);
-        expect(isEmpty(diffOfStates(before, before))).toBe(true);
-      }),
-    );
-  });
-
-  it('names what differs, never by value', () => {
-    const before = desiredState(
-      mapping,
-      { userId: 'u1', email: 'a@example.com', subscription: { status: 'trial' } },
-      NOW,
-    );
-    const after = desiredState(
-      mapping,
-      { userId: 'u1', email: 'b@example.com', subscription: { status: 'active' } },
-      NOW,
-    );
-    expect(diffOfStates(before, after)).toEqual({
-      fields: ['EMAIL1', 'custom_fields.Subscription Status'],
-      tagsAdded: ['Subscription: Active'],
-      tagsRemoved: ['Subscription: Trial'],
-    });
   });
 });
