@@ -60,8 +60,8 @@ export function nextStarts(
     const lineBefore = starts.at(-lines.perLine) ?? 0;
     const earliest = Math.max(now, last, windowBefore + windowMs);
     const begin = Math.max(earliest, lineBefore + lines.lineMs);
-    const next = () => Math.max(earliest, onLine(Math.max(begin - 1, last + lines.spacingMs), lines));
-    starts.push(begin <= now ? now : next());
+    const place = onLine(Math.max(begin - 1, last + lines.spacingMs), lines);
+    starts.push(begin <= now ? now : Math.max(earliest, place));
   }
   return starts.slice(past.length);
 }
