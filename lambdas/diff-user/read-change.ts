@@ -23,14 +23,18 @@ export function readChange(
   if (!before || !after)
     return { before: before && read(before, ATTRIBUTES), after: after && read(after, ATTRIBUTES) };
   const changed = ATTRIBUTES.filter((name) => !equal(before[name], after[name]));
-  const concerned = changed.some((name) => name !== 'crm') || !equal(contactIdOf(before), contactIdOf(after));
+  const concerned = changed.some((name) => name !== 'crm') || !equal(contactOf(before), contactOf(after));
   if (!concerned && before['userId']) return { before: undefined, after: undefined };
   const earlier = read(before, ATTRIBUTES);
   const same = ATTRIBUTES.filter((name) => !changed.includes(name));
   return { before: earlier, after: { ...pick(earlier, same), ...read(after, ['userId', ...changed]) } };
 }
 
-const contactIdOf = (image: Image): AttributeValue | undefined => image['crm']?.M?.['contactId'];
+/** What of the sync's own map calls for a message when it changes: whether there is a map, and the contact it names. */
+function contactOf(image: Image): { isMapped: boolean; contactId: AttributeValue | undefined } {
+  const map = image['crm']?.M;
+  return { isMapped: map !== undefined, contactId: map?.['contactId'] };
+}
 
 const read = (image: Image, names: readonly (keyof User)[]): User =>
   readUser(unmarshallItem(pick(image, names))).user;

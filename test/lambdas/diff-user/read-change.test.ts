@@ -44,6 +44,15 @@ describe('a change that is read', () => {
     );
   });
 
+  it('is of a user to sync anew when the map of a user without a contact was removed', () => {
+    const ann = { userId: 'ann', email: 'ann@example.com' };
+    const change = readChange(image({ ...ann, crm: { revision: 1 } }), image(ann));
+    expect(changeMessage(mapping, { ...change, at: AT }, NOW)).toMatchObject({
+      userId: 'ann',
+      cause: 'resync',
+    });
+  });
+
   it('of a sign-up or a deletion is the user', () => {
     const ann = image({ userId: 'ann', firstName: 'Ann', theme: 'dark' });
     expect(readChange(undefined, ann)).toEqual({
