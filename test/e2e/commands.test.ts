@@ -3,6 +3,7 @@ import { DescribeStreamCommand, DynamoDBStreamsClient } from '@aws-sdk/client-dy
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { publishConnection } from '../../infra/local/connection-file.ts';
+import { BUSY_SLACK_MS } from '../demo/busy-machine.ts';
 import { population } from '../demo/population.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
 import { DEFAULT_CLIENT } from '../simulator/oauth.ts';
@@ -18,7 +19,7 @@ const command = commandsOn(() => running.system);
 beforeAll(async () => {
   running = await startSimulatedSystem({
     simulator: ['--latency-median', '5', '--latency-p95', '10'],
-    settings: { crm: { windowSlackMs: 100 } },
+    settings: { crm: { windowSlackMs: BUSY_SLACK_MS } },
   });
   const { cloud, app } = running.system;
   withdraw = publishConnection(running.system.connection);

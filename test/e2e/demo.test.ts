@@ -10,7 +10,6 @@ it('the demo ends with every user in the CRM as it should be', async () => {
     problems: [],
     users: 14,
     inSync: 14,
-    throttled: 0,
     foreignWrites: 0,
     deadLetters: 0,
   });

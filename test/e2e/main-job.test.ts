@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { User } from '../../shared/user/user.ts';
+import { BUSY_SLACK_MS } from '../demo/busy-machine.ts';
 import { population } from '../demo/population.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
 
@@ -13,7 +14,7 @@ beforeAll(async () => {
   running = await startSimulatedSystem({
     simulator: ['--latency-median', '20', '--latency-p95', '60'],
     // With a key of the stack's own; the other tests run without.
-    settings: { crm: { windowSlackMs: 100 }, encryptionKey: 'create' },
+    settings: { crm: { windowSlackMs: BUSY_SLACK_MS }, encryptionKey: 'create' },
   });
   ({ system, door } = running);
   await Promise.all(USERS.map((user) => system.app.signUp(user)));

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { publishConnection } from '../../infra/local/connection-file.ts';
 import { followBackfill, startBackfill } from '../../infra/operate/follow-backfill.ts';
 import type { User } from '../../shared/user/user.ts';
+import { BUSY_SLACK_MS } from '../demo/busy-machine.ts';
 import { type LocalSystem, startLocalSystem } from '../demo/local-system.ts';
 import { population } from '../demo/population.ts';
 import { simulatorClient } from '../demo/simulator-client.ts';
@@ -60,7 +61,7 @@ async function deploy(
   existing: Partial<Awaited<ReturnType<LocalSystem['items']>>> = {},
 ) {
   system = await startLocalSystem({
-    settings: { ...settings, crm: { url: simulator.url, windowSlackMs: 100 } },
+    settings: { ...settings, crm: { url: simulator.url, windowSlackMs: BUSY_SLACK_MS } },
     credentials: { kind: 'service-account-key', key: DEFAULT_TOKEN },
     ...existing,
   });

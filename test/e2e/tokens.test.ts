@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BUSY_SLACK_MS } from '../demo/busy-machine.ts';
 import { population } from '../demo/population.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
 import { inSyncWith } from './held.ts';
@@ -12,7 +13,7 @@ let { system, door } = {} as SimulatedSystem;
 beforeAll(async () => {
   running = await startSimulatedSystem({
     simulator: ['--latency-median', '20', '--latency-p95', '60'],
-    settings: { crm: { windowSlackMs: 100 } },
+    settings: { crm: { windowSlackMs: BUSY_SLACK_MS } },
     oauth: true,
   });
   ({ system, door } = running);
