@@ -35,12 +35,12 @@ const SPARE = 2;
  *
  * All environments take their starts from one timetable (`timetable.ts`), so no more than the rate start in any window, however
  * many environments there are and however fast the CRM answers. There have to be enough of them that every start finds a taker:
- * an environment works on `BATCH_SIZE` users side by side, each with one request on its way, and hands in the batch when
- * the slowest of ten has been answered, which is about the p95. By Little's law that takes
+ * an environment works on `BATCH_SIZE` users side by side, each with one request that waits for a line or is on its way, and hands in
+ * the batch when the slowest of ten has been answered, which is about the p95. By Little's law that takes
  *
- *     environments = rate × (p95 + overhead) ÷ BATCH_SIZE
+ *     environments = rate × (line + p95 + overhead) ÷ BATCH_SIZE
  *
- * and half as many again. More would only hold a queue of starts further ahead.
+ * and two to spare (as many again where that is fewer). More would only hold a queue of starts further ahead.
  *
  * The rate is what the second and the minute both allow, so the minute is kept by the same arithmetic: sixty windows are
  * never more than the minute's limit.
