@@ -19,6 +19,13 @@ export interface ContactSyncProps extends PartProps {
 const TIMEOUT = Duration.seconds(120);
 
 /**
+ * Memory with which a function has a whole vCPU, in MB (Lambda's developer guide, "Configure Lambda function memory"). Requests start on
+ * time to some milliseconds: with a part of a vCPU, an environment that has used up its part of 20 ms stands still for the rest, and
+ * starts that are due then are lost.
+ */
+const WHOLE_VCPU_MB = 1769;
+
+/**
  * Deliveries after which a message is a dead letter: the most that SQS allows. What nobody can mend goes there at once by the
  * function's own hand, so only deliveries count here that failed in a way that time can mend. A pause of the quota costs a
  * delivery an hour, so a message is older than the 14 days that the queue keeps it before they are 1,000.
@@ -46,7 +53,7 @@ export class ContactSync extends Construct {
       folder: 'sync-contact',
       description: 'Makes contacts and tags in the CRM match the users that the queue names',
       timeout: TIMEOUT,
-      memorySize: 512,
+      memorySize: WHOLE_VCPU_MB,
       reservedConcurrentExecutions: environments,
       environment: {
         USER_TABLE: userTable.tableName,

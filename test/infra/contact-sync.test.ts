@@ -32,6 +32,11 @@ describe('the pace of the CRM', () => {
     expect(pace.requestsPerWindow).toBeLessThanOrEqual(parsed.limits.second);
     expect(pace.requestsPerWindow * 60).toBeLessThanOrEqual(parsed.limits.minute);
   });
+
+  it('is kept by a function with a whole vCPU, so that requests start on time', () => {
+    const { MemorySize } = properties(templateWith(), 'AWS::Lambda::Function', 'ContactSyncSyncContact');
+    expect(MemorySize).toBeGreaterThanOrEqual(1769);
+  });
 });
 
 describe('the queue', () => {

@@ -11,7 +11,6 @@ import { goal, number, percent } from '../words.ts';
 
 const SEED = 1;
 const USERS = 2000;
-const REAL_USERS = 1500;
 const LATENCIES = [
   { medianMs: 50, p95Ms: 130 },
   REAL_LATENCY,
@@ -37,7 +36,7 @@ type RealResult = Cost & Filled;
 const runReal = ({ medianMs, p95Ms }: Latency, jitterMs: number): Promise<RealResult> =>
   withBenchSystem(
     {
-      users: population(REAL_USERS, SEED, Date.now()).users,
+      users: population(USERS, SEED, Date.now()).users,
       simulator: [
         ...['--latency-median', String(medianMs)],
         ...['--latency-p95', String(p95Ms)],
@@ -88,7 +87,7 @@ export const edge: Part = {
     const fitting = SLACKS_MS.filter((_, index) => isGood(curve[index]));
     return {
       title: "At the limit's edge",
-      method: `A backfill of ${number(USERS, 0)} users who are new to the CRM, counted at its door in strict sliding seconds, with environments from the formula (\`shared/quota/pace.ts\`). It runs on a simulated clock: the modules of sync-contact and of the backfill and the synthesized state machine, in one process without sockets, with tables and a FIFO queue in memory (5 ms for each call of them) and the simulator as the CRM; time jumps to the next timer when nothing can go on. Jitter delays each request by 0 to ${2 * JITTER_MS} ms before the limit is looked at. *In real time* is the stack on the local cloud with ${number(REAL_USERS, 0)} users, where the CRM, the tables, the queue and all environments share the processors of this machine.`,
+      method: `A backfill of ${number(USERS, 0)} users who are new to the CRM, counted at its door in strict sliding seconds, with environments from the formula (\`shared/quota/pace.ts\`). It runs on a simulated clock: the modules of sync-contact and of the backfill and the synthesized state machine, in one process without sockets, with tables and a FIFO queue in memory (5 ms for each call of them) and the simulator as the CRM; time jumps to the next timer when nothing can go on. Jitter delays each request by 0 to ${2 * JITTER_MS} ms before the limit is looked at. *In real time* is the stack on the local cloud with as many users, where the CRM, the tables, the queue and all environments share the processors of this machine.`,
       tables: [
         {
           columns: [
