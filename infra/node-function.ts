@@ -82,6 +82,8 @@ export class NodeFunction extends NodejsFunction {
         target: 'node24',
         minify: true,
         sourceMap: true,
+        // Node reads the map with the code, at every cold start: places are enough for a stack.
+        sourcesContent: false,
         esbuildArgs: {
           // Each stack has its own mapping in place of the one that package.json names.
           '--alias:#mapping': `${root}${config.mapping}`,

@@ -14,7 +14,7 @@ export interface BundleSize {
   variables: Readonly<Record<string, unknown>>;
 }
 
-/** Most that a function's code may weigh, in bytes. Its source map is not counted: Lambda reads it only after an error. */
+/** Most that a function's code may weigh, in bytes, without its source map. */
 export const BUDGET_BYTES = 300_000;
 
 /** The bundles of an assembly with one stack, largest first. */

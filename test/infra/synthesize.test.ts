@@ -52,10 +52,13 @@ describe('synthesize', () => {
     ]);
   });
 
-  it('bundles each function as one ES module with a source map', () => {
+  it('bundles each function as one ES module, with a source map of places and no sources', () => {
     expect(bundles).toHaveLength(4);
     for (const bundle of bundles) {
       expect(readdirSync(bundle).toSorted()).toEqual(['index.mjs', 'index.mjs.map']);
+      const map = JSON.parse(readFileSync(join(bundle, 'index.mjs.map'), 'utf8'));
+      expect(map.sources).toContainEqual(expect.stringMatching(/lambdas\/[a-z-]+\/handler\.ts$/));
+      expect(map).not.toHaveProperty('sourcesContent');
       expect(codeOf(bundle)).toMatch(/export\{[^}]*\bas handler\b/);
     }
   });
