@@ -26,6 +26,10 @@ export function simulatorClient(url: string) {
     /** Contacts in words, all or those of an email. */
     contacts: (email?: string) =>
       http.get('contacts', { searchParams: email ? { email } : {} }).json<ReadableContact[]>(),
+    /** Forgets what was counted so far, and no contact. */
+    countAnew: async () => {
+      await http.post('reset', { json: { data: false } });
+    },
     /** Arrivals of admitted requests, in epoch milliseconds. */
     times: () => http.get('times').json<number[]>(),
     /** OAuth tokens of the simulator's client, as a person's authorization gives them. */

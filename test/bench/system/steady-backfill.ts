@@ -1,0 +1,56 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { population } from '../../demo/population.ts';
+import type { Latency } from '../../simulator/latency.ts';
+import { type Cost, costOf } from '../cost.ts';
+import { withBenchSystem } from './bench-system.ts';
+
+/** The stretch of a backfill that is counted. */
+export interface SteadyResult extends Pick<Cost, 'requests' | 'refused' | 'utilisation'> {
+  refusedPart: number;
+  maxArrivalsInAnySecond: number;
+  /** Requests that were refused before it. */
+  refusedBefore: number;
+}
+
+/** Requests that are not counted: on the few processors of one machine it takes some batches until each environment's code is compiled. */
+export const WARM_UP = 1000;
+/** Requests that are counted. */
+export const COUNTED = 1500;
+/** Users who come after them: at its end a backfill has ever fewer environments at work. */
+const REST = 400;
+const LOOK_MS = 500;
+
+/** A backfill on the local cloud in real time, at a latency of the CRM and with environments from the formula, of which the middle is counted. */
+export function steadyBackfill({ medianMs, p95Ms }: Latency, jitterMs: number): Promise<SteadyResult> {
+  return withBenchSystem(
+    {
+      users: population(WARM_UP + COUNTED + REST, 1, Date.now()).users,
+      simulator: [
+        ...['--latency-median', String(medianMs)],
+        ...['--latency-p95', String(p95Ms)],
+        ...['--jitter', String(jitterMs)],
+      ],
+      crm: { latencyP95Ms: p95Ms },
+    },
+    async ({ door, backfill }) => {
+      const requestsPast = async (count: number) => {
+        while ((await door.stats()).totalRequests < count) await sleep(LOOK_MS);
+      };
+      const finished = backfill({ mode: 'contacts' });
+      const counted = async (): Promise<SteadyResult> => {
+        await requestsPast((await door.stats()).totalRequests + WARM_UP);
+        const { throttled: refusedBefore } = await door.stats();
+        await door.countAnew();
+        const { requests, refused, utilisation } = await costOf(door, async () => {
+          await requestsPast(COUNTED);
+          return COUNTED;
+        });
+        const { maxArrivalsInAnySecond } = await door.stats();
+        const refusedPart = refused / requests;
+        return { requests, refused, utilisation, refusedPart, maxArrivalsInAnySecond, refusedBefore };
+      };
+      const [result] = await Promise.all([counted(), finished]);
+      return result;
+    },
+  );
+}
