@@ -83,6 +83,8 @@ export function claims({ store, users, mapping, now }: ClaimsOptions): Claims {
     },
     async contact(contactId, userId) {
       const key = contactKey(contactId);
+      // Most contacts are of nobody yet, and then there is nothing to read.
+      if (await store.write(key, { userId, claimedAt: now() })) return false;
       const before = await store.read(key);
       const inherited = before !== undefined && (before.inherited === true || before.userId !== userId);
       const otherUserId = await take(key, userId, (holder) => holder.crm?.contactId === contactId, inherited);

@@ -27,8 +27,8 @@ interface ExpectedClaim {
 /** Which user has which email and which contact: items of the sync's table, each held by one user. */
 export interface ClaimStore {
   read(key: string): Promise<Claim | undefined>;
-  /** Writes a claim where there is none, or over one that is as expected. @returns whether it was written. */
-  write(key: string, claim: Claim, over: ExpectedClaim): Promise<boolean>;
+  /** Writes a claim where there is none, or over one that is as expected, if that is told. @returns whether it was written. */
+  write(key: string, claim: Claim, over?: ExpectedClaim): Promise<boolean>;
 }
 
 /** Claims over DynamoDB. */
@@ -41,25 +41,32 @@ export function claimStore(client: DynamoDBClient, TableName: string): ClaimStor
       );
       return Item && claimSchema.parse(unmarshallItem(Item));
     },
-    write: (key, claim, { userId, notRetiringAt, claimedBefore }) => {
-      const conditions = [
-        'userId = :userId',
-        notRetiringAt !== undefined && '(attribute_not_exists(retiringUntil) OR retiringUntil < :now)',
-        claimedBefore !== undefined && '(attribute_not_exists(claimedAt) OR claimedAt < :before)',
-      ].filter((condition) => condition !== false);
-      return whenConditionHolds(() =>
+    write: (key, claim, over) =>
+      whenConditionHolds(() =>
         client.send(
           new PutItemCommand({
             TableName,
             Item: { ...Key(key), ...marshall(claim, { removeUndefinedValues: true }) },
-            ConditionExpression: `attribute_not_exists(id) OR (${conditions.join(' AND ')})`,
-            ExpressionAttributeValues: marshall(
-              { ':userId': userId, ':now': notRetiringAt, ':before': claimedBefore },
-              { removeUndefinedValues: true },
-            ),
+            ...(over ? noneOr(over) : { ConditionExpression: NONE }),
           }),
         ),
-      );
-    },
+      ),
+  };
+}
+
+const NONE = 'attribute_not_exists(id)';
+
+function noneOr({ userId, notRetiringAt, claimedBefore }: ExpectedClaim) {
+  const conditions = [
+    'userId = :userId',
+    notRetiringAt !== undefined && '(attribute_not_exists(retiringUntil) OR retiringUntil < :now)',
+    claimedBefore !== undefined && '(attribute_not_exists(claimedAt) OR claimedAt < :before)',
+  ].filter((condition) => condition !== false);
+  return {
+    ConditionExpression: `${NONE} OR (${conditions.join(' AND ')})`,
+    ExpressionAttributeValues: marshall(
+      { ':userId': userId, ':now': notRetiringAt, ':before': claimedBefore },
+      { removeUndefinedValues: true },
+    ),
   };
 }

@@ -120,18 +120,26 @@ export function memoryClaimStore(): ClaimStore {
   const items = new Map<string, Claim>();
   return {
     read: async (key) => structuredClone(items.get(key)),
-    write: async (key, claim, { userId, notRetiringAt = 0, claimedBefore = Number.POSITIVE_INFINITY }) => {
+    write: async (key, claim, over) => {
       const held = items.get(key);
-      const isExpected =
-        !held ||
-        (held.userId === userId &&
-          (held.retiringUntil === undefined || notRetiringAt === 0 || held.retiringUntil < notRetiringAt) &&
-          (held.claimedAt ?? 0) < claimedBefore);
-      if (isExpected) items.set(key, claim);
-      return isExpected;
+      const isWritten = !held || (over !== undefined && isExpected(held, over));
+      if (isWritten) items.set(key, claim);
+      return isWritten;
     },
   };
 }
+
+const isExpected = (
+  held: Claim,
+  {
+    userId,
+    notRetiringAt = 0,
+    claimedBefore = Number.POSITIVE_INFINITY,
+  }: NonNullable<Parameters<ClaimStore['write']>[2]>,
+): boolean =>
+  held.userId === userId &&
+  (held.retiringUntil === undefined || notRetiringAt === 0 || held.retiringUntil < notRetiringAt) &&
+  (held.claimedAt ?? 0) < claimedBefore;
 
 /** Departures in memory. */
 export function memoryDepartureStore(): DepartureStore {

@@ -1,0 +1,49 @@
+import {
+  ConditionalCheckFailedException,
+  DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { mockClient } from 'aws-sdk-client-mock';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { claimStore } from '../../../shared/store/claim-store.ts';
+
+const dynamodb = mockClient(DynamoDBClient);
+beforeEach(() => dynamodb.reset());
+const store = claimStore(new DynamoDBClient({ region: 'eu-west-1' }), 'sync');
+const written = () => dynamodb.commandCalls(PutItemCommand)[0]?.args[0].input;
+
+describe('a claim', () => {
+  it('is written only where there is none, when nothing is told of what may be there', async () => {
+    dynamodb.on(PutItemCommand).resolves({});
+    expect(await store.write('contact#5', { userId: 'ann', claimedAt: 9 })).toBe(true);
+    expect(written()).toEqual({
+      TableName: 'sync',
+      Item: { id: { S: 'contact#5' }, userId: { S: 'ann' }, claimedAt: { N: '9' } },
+      ConditionExpression: 'attribute_not_exists(id)',
+    });
+  });
+
+  it('is written over one of the same user that is not being treated, and that is old enough', async () => {
+    dynamodb.on(PutItemCommand).resolves({});
+    await store.write('contact#5', { userId: 'bob' }, { userId: 'ann', notRetiringAt: 7, claimedBefore: 8 });
+    expect(written()).toMatchObject({
+      ConditionExpression:
+        'attribute_not_exists(id) OR (userId = :userId AND (attribute_not_exists(retiringUntil) OR retiringUntil < :now) AND (attribute_not_exists(claimedAt) OR claimedAt < :before))',
+      ExpressionAttributeValues: { ':userId': { S: 'ann' }, ':now': { N: '7' }, ':before': { N: '8' } },
+    });
+  });
+
+  it('is not written when somebody else has it', async () => {
+    dynamodb
+      .on(PutItemCommand)
+      .rejects(new ConditionalCheckFailedException({ $metadata: {}, message: 'no' }));
+    expect(await store.write('contact#5', { userId: 'ann' })).toBe(false);
+  });
+
+  it('is read consistently', async () => {
+    dynamodb.on(GetItemCommand).resolves({ Item: { id: { S: 'contact#5' }, userId: { S: 'ann' } } });
+    expect(await store.read('contact#5')).toEqual({ userId: 'ann' });
+    expect(dynamodb.commandCalls(GetItemCommand)[0]?.args[0].input).toMatchObject({ ConsistentRead: true });
+  });
+});
