@@ -13,11 +13,11 @@ export interface SteadyResult extends Pick<Cost, 'requests' | 'refused' | 'utili
 }
 
 /** Requests that are not counted: on the few processors of one machine it takes some batches until each environment's code is compiled. */
-export const WARM_UP = 1000;
+export const WARM_UP = 600;
 /** Requests that are counted. */
-export const COUNTED = 1500;
+export const COUNTED = 1200;
 /** Users who come after them: at its end a backfill has ever fewer environments at work. */
-const REST = 400;
+const REST = 300;
 const LOOK_MS = 500;
 
 /** A backfill on the local cloud in real time, at a latency of the CRM and with environments from the formula, of which the middle is counted. */
