@@ -16,7 +16,7 @@ const claimSchema = z.object({
 export type Claim = z.infer<typeof claimSchema>;
 
 /** What a claim has to be to be written over. Times in epoch milliseconds. */
-interface ExpectedClaim {
+export interface ExpectedClaim {
   userId: string;
   /** Its contact is not being treated at this moment. */
   notRetiringAt?: number;

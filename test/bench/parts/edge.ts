@@ -1,7 +1,7 @@
 import { parseConfig } from '../../../infra/config.ts';
 import { REAL_LATENCY } from '../../simulator/simulator.ts';
+import { type Filled, pooled, sum } from '../filled.ts';
 import type { Part } from '../section.ts';
-import { type Filled, pooled } from '../simulated/pooled.ts';
 import { runWorlds } from '../simulated/run-worlds.ts';
 import type { WorldOptions } from '../simulated/world.ts';
 import { COUNTED, type SteadyResult, steadyBackfill, WARM_UP } from '../system/steady-backfill.ts';
@@ -182,8 +182,6 @@ export const edge: Part = {
 
 const isGood = (result: Filled | undefined): boolean =>
   !!result && result.utilisation >= LEAST_UTILISATION && result.refusedPart <= MOST_REFUSED;
-
-const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
 const filled = (result: Filled | undefined): string[] => [
   percent(result?.utilisation ?? 0),

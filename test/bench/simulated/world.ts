@@ -10,6 +10,7 @@ import type { Latency } from '../../simulator/latency.ts';
 import { createSimulator } from '../../simulator/simulator.ts';
 import { simulatorApp } from '../../simulator/simulator-app.ts';
 import { LIMIT } from '../cost.ts';
+import type { Filled } from '../filled.ts';
 import { mapping } from '../five-tags.ts';
 import { steadyRate } from '../utilisation.ts';
 import { runEnvironment } from './environment.ts';
@@ -29,15 +30,9 @@ export interface WorldOptions {
 }
 
 /** What a backfill in a simulated world came to. */
-export interface WorldResult {
+export interface WorldResult extends Filled {
   environments: number;
-  /** Requests that arrived, refused ones too. */
-  requests: number;
-  refusedPart: number;
   requestsPerUser: number;
-  /** Admitted requests a second, while it ran steadily, as a part of those that the CRM takes. */
-  utilisation: number;
-  maxArrivalsInAnySecond: number;
   duplicates: number;
   /** From the start to the last request. */
   hours: number;

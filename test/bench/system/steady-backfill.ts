@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { population } from '../../demo/population.ts';
 import type { Latency } from '../../simulator/latency.ts';
-import { type Cost, costOf } from '../cost.ts';
+import { costOf } from '../cost.ts';
+import type { Filled } from '../filled.ts';
 import { withBenchSystem } from './bench-system.ts';
 
 /** The stretch of a backfill that is counted. */
-export interface SteadyResult extends Pick<Cost, 'requests' | 'refused' | 'utilisation'> {
-  refusedPart: number;
-  maxArrivalsInAnySecond: number;
+export interface SteadyResult extends Filled {
+  refused: number;
   /** Requests that were refused before it. */
   refusedBefore: number;
 }

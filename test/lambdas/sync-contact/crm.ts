@@ -1,7 +1,7 @@
 import ky from 'ky';
 import { catalogSource } from '../../../shared/infusionsoft/catalog-source.ts';
 import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
-import type { Claim, ClaimStore } from '../../../shared/store/claim-store.ts';
+import type { Claim, ClaimStore, ExpectedClaim } from '../../../shared/store/claim-store.ts';
 import type { Departure, DepartureStore } from '../../../shared/store/departure-store.ts';
 import type { Inspection, SyncTable } from '../../../shared/store/sync-table.ts';
 import type { UserTable } from '../../../shared/store/user-table.ts';
@@ -131,11 +131,7 @@ export function memoryClaimStore(): ClaimStore {
 
 const isExpected = (
   held: Claim,
-  {
-    userId,
-    notRetiringAt = 0,
-    claimedBefore = Number.POSITIVE_INFINITY,
-  }: NonNullable<Parameters<ClaimStore['write']>[2]>,
+  { userId, notRetiringAt = 0, claimedBefore = Number.POSITIVE_INFINITY }: ExpectedClaim,
 ): boolean =>
   held.userId === userId &&
   (held.retiringUntil === undefined || notRetiringAt === 0 || held.retiringUntil < notRetiringAt) &&

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { pooled } from './pooled.ts';
+import { pooled } from './filled.ts';
 
 it('weighs refusals by requests, and tells the most of a second', () => {
   expect(
