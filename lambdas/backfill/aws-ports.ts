@@ -19,7 +19,7 @@ import { type Entry, sendAll } from '../../shared/queue/send-batch.ts';
 import { scanUsers } from '../../shared/store/scan-users.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { unmarshallItem } from '../../shared/store/unmarshall-item.ts';
-import { whenConditionHolds } from '../../shared/store/when-condition-holds.ts';
+import { writeIf } from '../../shared/store/write-if.ts';
 import { messageGroupOf } from '../../shared/sync/message-group.ts';
 import type { BackfillPorts, FedMessage } from './ports.ts';
 
@@ -73,7 +73,7 @@ export function awsPorts(options: AwsPortsOptions): BackfillPorts {
       return Item && ownerSchema.parse(unmarshallItem(Item));
     },
     async own(owner, previous) {
-      return whenConditionHolds(() =>
+      const { stored } = await writeIf(() =>
         dynamodb.send(
           new PutItemCommand({
             TableName: options.syncTable,
@@ -87,9 +87,10 @@ export function awsPorts(options: AwsPortsOptions): BackfillPorts {
           }),
         ),
       );
+      return stored;
     },
     async disown({ runId }) {
-      await whenConditionHolds(() =>
+      await writeIf(() =>
         dynamodb.send(
           new DeleteItemCommand({
             TableName: options.syncTable,

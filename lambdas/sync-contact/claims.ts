@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ClaimStore } from '../../shared/store/claim-store.ts';
+import type { Claim, ClaimStore } from '../../shared/store/claim-store.ts';
 import type { UserTable } from '../../shared/store/user-table.ts';
 import { desiredState } from '../../shared/sync/desired-state.ts';
 import { Rejected, Retryable } from '../../shared/sync/errors.ts';
@@ -55,39 +55,40 @@ export function claims({ store, users, mapping, now }: ClaimsOptions): Claims {
       throw error;
     }
   };
-  /** @returns the user who holds it in truth, or undefined once it is ours. */
-  const take = async (
+  /** Writes a claim over one that was found. @returns the user who holds it in truth, or undefined once it is ours. */
+  const takeOver = async (
     key: string,
-    userId: string,
+    mine: Claim,
+    found: Claim | undefined,
     isBorneOut: (holder: User) => boolean,
-    inherited?: boolean,
   ): Promise<string | undefined> => {
-    const mine = { userId, claimedAt: now(), inherited };
-    if (await store.write(key, mine, { userId, notRetiringAt: now() })) return undefined;
-    const claim = await store.read(key);
-    if (claim && (claim.retiringUntil ?? 0) > now())
+    if (found && (found.retiringUntil ?? 0) > now())
       throw new Retryable('The contact of a deleted user is being treated', { afterMs: LOOK_AGAIN_MS });
-    const holder = claim && (await rowOf(claim.userId));
-    if (claim && holder && isBorneOut(holder)) return claim.userId;
-    if (await store.write(key, mine, { userId: claim?.userId ?? userId, notRetiringAt: now() }))
-      return undefined;
+    const holder = found && found.userId !== mine.userId && (await rowOf(found.userId));
+    if (holder && isBorneOut(holder)) return holder.userId;
+    const { userId } = found ?? mine;
+    if ((await store.write(key, mine, { userId, notRetiringAt: now() })).stored) return undefined;
     throw new Retryable('Another user took it at the same moment', { afterMs: LOOK_AGAIN_MS });
   };
   return {
     async email(email, userId) {
       const hasIt = (holder: User) =>
         desiredState(mapping, holder, now()).fields.EMAIL1?.toLowerCase() === email.toLowerCase();
-      const otherUserId = await take(emailKey(email), userId, hasIt);
+      const [key, mine] = [emailKey(email), { userId, claimedAt: now() }];
+      const written = await store.write(key, mine, { userId });
+      if (written.stored) return;
+      const otherUserId = await takeOver(key, mine, written.found, hasIt);
       if (otherUserId === undefined) return;
       throw new Rejected('email-of-another-user', `User ${otherUserId} has the same email`, { otherUserId });
     },
     async contact(contactId, userId) {
-      const key = contactKey(contactId);
-      // Most contacts are of nobody yet, and then there is nothing to read.
-      if (await store.write(key, { userId, claimedAt: now() })) return false;
-      const before = await store.read(key);
-      const inherited = before !== undefined && (before.inherited === true || before.userId !== userId);
-      const otherUserId = await take(key, userId, (holder) => holder.crm?.contactId === contactId, inherited);
+      const [key, mine] = [contactKey(contactId), { userId, claimedAt: now() }];
+      const written = await store.write(key, mine);
+      if (written.stored) return false;
+      const { found } = written;
+      const inherited = found !== undefined && (found.inherited === true || found.userId !== userId);
+      const hasIt = (holder: User) => holder.crm?.contactId === contactId;
+      const otherUserId = await takeOver(key, { ...mine, inherited }, found, hasIt);
       if (otherUserId === undefined) return inherited;
       throw new Rejected('contact-of-another-user', `Contact ${contactId} is that of user ${otherUserId}`, {
         otherUserId,
@@ -97,7 +98,7 @@ export function claims({ store, users, mapping, now }: ClaimsOptions): Claims {
       const key = contactKey(contactId);
       const retiring = { userId, retiringUntil: now() + RETIRING_MS, inherited: true };
       const claimedBefore = deletedAt + STREAM_TIME_MS;
-      if (!(await store.write(key, retiring, { userId, claimedBefore }))) return false;
+      if (!(await store.write(key, retiring, { userId, claimedBefore })).stored) return false;
       await treat();
       // From now on anybody may have it, and its next user is told.
       await store.write(key, { userId, inherited: true }, { userId, claimedBefore });

@@ -4,12 +4,15 @@ export interface Versioned<Value> {
   version: number;
 }
 
+/** What came of a write that has a condition: it was stored, or the condition did not hold for what was found in its place. */
+export type Written<Stored> = { stored: true } | { stored: false; found: Stored | undefined };
+
 /** Something of which there is one, that several write: each write is over the version that was read. */
 export interface VersionedStore<Value> {
   /** The value and the version to write over, or undefined where nothing was stored yet. */
   read(): Promise<Versioned<Value> | undefined>;
-  /** Stores a value over the version that was read. @returns false when somebody else was quicker. */
-  write(value: Value, over: number | undefined): Promise<boolean>;
+  /** Stores a value over the version that was read, unless somebody else was quicker. */
+  write(value: Value, over: number | undefined): Promise<Written<Versioned<Value>>>;
 }
 
 /** Tries before a change is given up: environments that write at the same moment come apart by chance. */
@@ -22,7 +25,7 @@ export class BusyError extends Error {
 }
 
 /**
- * Changes a value by one conditional write; another, after a new read, for each time that somebody else was quicker.
+ * Changes a value by one conditional write; another, over what was found, for each time that somebody else was quicker.
  *
  * @param known what was read or written last: saves the first read.
  * @returns the value as stored.
@@ -36,9 +39,11 @@ export async function updateVersioned<Value>(
   let stored = known ?? (await store.read());
   for (let tried = 0; tried < TRIES; tried++) {
     const value = change(stored?.value);
-    if (await store.write(value, stored?.version)) return { value, version: (stored?.version ?? 0) + 1 };
-    // At first at once: two that have met come apart by the time that the read takes.
-    if (tried > 0) await new Promise((rested) => setTimeout(rested, Math.random() * MAX_REST_MS));
+    const written = await store.write(value, stored?.version);
+    if (written.stored) return { value, version: (stored?.version ?? 0) + 1 };
+    stored = written.found;
+    if (tried === 0) continue;
+    await new Promise((rested) => setTimeout(rested, Math.random() * MAX_REST_MS));
     stored = await store.read();
   }
   throw new BusyError('It could not be stored: others were quicker every time');

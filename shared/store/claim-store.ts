@@ -1,8 +1,9 @@
-import { type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import * as z from 'zod';
+import type { Written } from '../quota/versioned.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
-import { whenConditionHolds } from './when-condition-holds.ts';
+import { TELL_WHAT_IS_FOUND, writeIf } from './write-if.ts';
 
 const claimSchema = z.object({
   userId: z.string(),
@@ -26,31 +27,27 @@ export interface ExpectedClaim {
 
 /** Which user has which email and which contact: items of the sync's table, each held by one user. */
 export interface ClaimStore {
-  read(key: string): Promise<Claim | undefined>;
-  /** Writes a claim where there is none, or over one that is as expected, if that is told. @returns whether it was written. */
-  write(key: string, claim: Claim, over?: ExpectedClaim): Promise<boolean>;
+  /** Writes a claim where there is none, or over one that is as expected, if that is told. */
+  write(key: string, claim: Claim, over?: ExpectedClaim): Promise<Written<Claim>>;
 }
 
 /** Claims over DynamoDB. */
 export function claimStore(client: DynamoDBClient, TableName: string): ClaimStore {
-  const Key = (key: string) => ({ id: { S: key } });
   return {
-    async read(key) {
-      const { Item } = await client.send(
-        new GetItemCommand({ TableName, Key: Key(key), ConsistentRead: true }),
-      );
-      return Item && claimSchema.parse(unmarshallItem(Item));
-    },
-    write: (key, claim, over) =>
-      whenConditionHolds(() =>
+    async write(key, claim, over) {
+      const written = await writeIf(() =>
         client.send(
           new PutItemCommand({
             TableName,
-            Item: { ...Key(key), ...marshall(claim, { removeUndefinedValues: true }) },
+            Item: { id: { S: key }, ...marshall(claim, { removeUndefinedValues: true }) },
             ...(over ? noneOr(over) : { ConditionExpression: NONE }),
+            ...TELL_WHAT_IS_FOUND,
           }),
         ),
-      ),
+      );
+      if (written.stored) return written;
+      return { stored: false, found: written.found && claimSchema.parse(unmarshallItem(written.found)) };
+    },
   };
 }
 

@@ -12,7 +12,7 @@ import { type Ledger, ledgerSchema } from '../quota/ledger.ts';
 import type { VersionedStore } from '../quota/versioned.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 import { versionedItem } from './versioned-item.ts';
-import { whenConditionHolds } from './when-condition-holds.ts';
+import { writeIf } from './write-if.ts';
 
 /** The sync's own table: one item for each thing that environments share. */
 export interface SyncTable {
@@ -95,8 +95,8 @@ export function syncTable(client: DynamoDBClient, tableName: string): SyncTable 
       attribute: 'starts',
       schema: z.array(z.number()),
     }),
-    acquireLease: (name, owner, { now, until }) =>
-      whenConditionHolds(() =>
+    async acquireLease(name, owner, { now, until }) {
+      const { stored } = await writeIf(() =>
         client.send(
           new PutItemCommand({
             TableName: tableName,
@@ -106,9 +106,11 @@ export function syncTable(client: DynamoDBClient, tableName: string): SyncTable 
             ExpressionAttributeValues: marshall({ ':now': now }),
           }),
         ),
-      ),
+      );
+      return stored;
+    },
     async releaseLease(name, owner) {
-      await whenConditionHolds(() =>
+      await writeIf(() =>
         client.send(
           new DeleteItemCommand({
             TableName: tableName,

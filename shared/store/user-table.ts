@@ -9,7 +9,7 @@ import { Retryable } from '../sync/errors.ts';
 import { readUser, userOf, type Warning } from '../user/read-user.ts';
 import type { CrmState, User } from '../user/user.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
-import { whenConditionHolds } from './when-condition-holds.ts';
+import { TELL_WHAT_IS_FOUND, writeIf } from './write-if.ts';
 
 /** The application's table of users, of which the sync writes one attribute. */
 export interface UserTable {
@@ -30,17 +30,6 @@ const MAX_KEYS = 100;
 /** The user table over DynamoDB. */
 export function userTable(client: DynamoDBClient, tableName: string): UserTable {
   const key = (userId: string) => ({ userId: { S: userId } });
-  const exists = async (userId: string): Promise<boolean> => {
-    const { Item } = await client.send(
-      new GetItemCommand({
-        TableName: tableName,
-        Key: key(userId),
-        ConsistentRead: true,
-        ProjectionExpression: 'userId',
-      }),
-    );
-    return Item !== undefined;
-  };
   return {
     async read(userId) {
       const { Item } = await client.send(
@@ -66,7 +55,7 @@ export function userTable(client: DynamoDBClient, tableName: string): UserTable 
     },
     async writeCrm(userId, crm, over) {
       const revision = (over ?? 0) + 1;
-      const stored = await whenConditionHolds(() =>
+      const written = await writeIf(() =>
         client.send(
           new UpdateItemCommand({
             TableName: tableName,
@@ -83,11 +72,12 @@ export function userTable(client: DynamoDBClient, tableName: string): UserTable 
               },
               { removeUndefinedValues: true },
             ),
+            ...TELL_WHAT_IS_FOUND,
           }),
         ),
       );
-      if (stored) return 'stored';
-      return (await exists(userId)) ? 'conflict' : 'gone';
+      if (written.stored) return 'stored';
+      return written.found ? 'conflict' : 'gone';
     },
   };
 }

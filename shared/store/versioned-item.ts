@@ -1,9 +1,14 @@
-import { type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import {
+  type AttributeValue,
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+} from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import * as z from 'zod';
-import type { VersionedStore } from '../quota/versioned.ts';
+import type { Versioned, VersionedStore } from '../quota/versioned.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
-import { whenConditionHolds } from './when-condition-holds.ts';
+import { TELL_WHAT_IS_FOUND, writeIf } from './write-if.ts';
 
 const versionSchema = z.object({ version: z.int() });
 
@@ -18,15 +23,17 @@ export function versionedItem<Value>(
   { id, attribute, schema }: { id: string; attribute: string; schema: z.ZodType<Value> },
 ): VersionedStore<Value> {
   const key = { id: { S: id } };
+  const parse = (stored: Record<string, AttributeValue>): Versioned<Value> => {
+    const item = unmarshallItem(stored);
+    return { value: schema.parse(item[attribute]), version: versionSchema.parse(item).version };
+  };
   return {
     async read() {
       const { Item } = await client.send(new GetItemCommand({ TableName, Key: key, ConsistentRead: true }));
-      if (!Item) return undefined;
-      const item = unmarshallItem(Item);
-      return { value: schema.parse(item[attribute]), version: versionSchema.parse(item).version };
+      return Item && parse(Item);
     },
-    write: (value, over) =>
-      whenConditionHolds(() =>
+    async write(value, over) {
+      const written = await writeIf(() =>
         client.send(
           new PutItemCommand({
             TableName,
@@ -37,8 +44,11 @@ export function versionedItem<Value>(
                   ConditionExpression: 'version = :over',
                   ExpressionAttributeValues: marshall({ ':over': over }),
                 }),
+            ...TELL_WHAT_IS_FOUND,
           }),
         ),
-      ),
+      );
+      return written.stored ? written : { stored: false, found: written.found && parse(written.found) };
+    },
   };
 }

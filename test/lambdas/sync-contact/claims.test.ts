@@ -7,16 +7,31 @@ const BOB = { userId: 'bob', email: 'bob@example.com', crm: { contactId: 5 } };
 
 function claimsOf(...rows: Parameters<typeof memoryUserTable>) {
   const store = memoryClaimStore();
-  const [read, write] = [vi.spyOn(store, 'read'), vi.spyOn(store, 'write')];
+  const write = vi.spyOn(store, 'write');
   const { table } = memoryUserTable(...rows);
-  return { read, write, ...claims({ store, users: table, mapping, now: () => 1_000_000 }) };
+  return { write, ...claims({ store, users: table, mapping, now: () => 1_000_000 }) };
 }
 
-it('of a contact that nobody had is one write and no read', async () => {
-  const { contact, read, write } = claimsOf();
+it('of a contact that nobody had is one write', async () => {
+  const { contact, write } = claimsOf();
   expect(await contact(5, 'ann')).toBe(false);
   expect(write).toHaveBeenCalledTimes(1);
-  expect(read).not.toHaveBeenCalled();
+});
+
+it('of a contact that somebody had is two', async () => {
+  const { contact, write } = claimsOf();
+  await contact(5, 'bob');
+  write.mockClear();
+  await contact(5, 'ann');
+  expect(write).toHaveBeenCalledTimes(2);
+});
+
+it('of an email that another user has in the table is refused, and else goes to who asks for it', async () => {
+  const { email } = claimsOf(BOB);
+  await email('bob@example.com', 'bob');
+  await expect(email('Bob@example.com', 'ann')).rejects.toMatchObject({ otherUserId: 'bob' });
+  await email('former@example.com', 'bob');
+  await expect(email('former@example.com', 'ann')).resolves.toBeUndefined();
 });
 
 it('of a contact that is the user’s already tells of no other', async () => {

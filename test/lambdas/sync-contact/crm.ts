@@ -119,12 +119,11 @@ export function memoryUserTable(...items: (Record<string, unknown> & { userId: s
 export function memoryClaimStore(): ClaimStore {
   const items = new Map<string, Claim>();
   return {
-    read: async (key) => structuredClone(items.get(key)),
     write: async (key, claim, over) => {
       const held = items.get(key);
-      const isWritten = !held || (over !== undefined && isExpected(held, over));
-      if (isWritten) items.set(key, claim);
-      return isWritten;
+      if (held && !(over && isExpected(held, over))) return { stored: false, found: structuredClone(held) };
+      items.set(key, claim);
+      return { stored: true };
     },
   };
 }

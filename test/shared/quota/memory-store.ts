@@ -6,9 +6,9 @@ export function memoryStore<Value>(): VersionedStore<Value> {
   return {
     read: async () => structuredClone(stored),
     write: async (value, over) => {
-      if (stored?.version !== over) return false;
+      if (stored?.version !== over) return { stored: false, found: structuredClone(stored) };
       stored = { value: structuredClone(value), version: (over ?? 0) + 1 };
-      return true;
+      return { stored: true };
     },
   };
 }

@@ -84,10 +84,10 @@ describe('the shared pace', () => {
     const slow: VersionedStore<number[]> = {
       read: store.read,
       async write(value, over) {
-        const isStored = await store.write(value, over);
+        const written = await store.write(value, over);
         await new Promise((answered) => setTimeout(answered, slowMs));
         slowMs = 0;
-        return isStored;
+        return written;
       },
     };
     const turn = sharedPace({ timetable, store: slow }).turn(later());

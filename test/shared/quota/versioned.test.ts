@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { BusyError, updateVersioned } from '../../../shared/quota/versioned.ts';
+import { BusyError, updateVersioned, type VersionedStore } from '../../../shared/quota/versioned.ts';
 import { memoryStore } from './memory-store.ts';
 
 const addOne = (count = 0) => count + 1;
@@ -15,6 +15,17 @@ describe('a versioned value', () => {
     expect(write).toHaveBeenCalledTimes(1);
   });
 
+  it('takes a second write, and no read, when somebody else was quicker', async () => {
+    const store = memoryStore<number>();
+    const known = await updateVersioned(store, addOne);
+    await updateVersioned(store, addOne, known);
+    const read = vi.spyOn(store, 'read');
+    const write = vi.spyOn(store, 'write');
+    expect(await updateVersioned(store, addOne, known)).toEqual({ value: 3, version: 3 });
+    expect(read).not.toHaveBeenCalled();
+    expect(write).toHaveBeenCalledTimes(2);
+  });
+
   it('loses no change of environments that write at the same moment', async () => {
     const store = memoryStore<number>();
     await Promise.all(Array.from({ length: 5 }, () => updateVersioned(store, addOne)));
@@ -22,7 +33,11 @@ describe('a versioned value', () => {
   });
 
   it('gives up when it never comes to write', async () => {
-    const store = { read: async () => ({ value: 1, version: 1 }), write: async () => false };
+    const one = { value: 1, version: 1 };
+    const store: VersionedStore<number> = {
+      read: async () => one,
+      write: async () => ({ stored: false, found: one }),
+    };
     await expect(updateVersioned(store, addOne)).rejects.toThrow(BusyError);
   });
 });

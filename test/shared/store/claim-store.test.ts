@@ -1,9 +1,4 @@
-import {
-  ConditionalCheckFailedException,
-  DynamoDBClient,
-  GetItemCommand,
-  PutItemCommand,
-} from '@aws-sdk/client-dynamodb';
+import { ConditionalCheckFailedException, DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { claimStore } from '../../../shared/store/claim-store.ts';
@@ -16,11 +11,12 @@ const written = () => dynamodb.commandCalls(PutItemCommand)[0]?.args[0].input;
 describe('a claim', () => {
   it('is written only where there is none, when nothing is told of what may be there', async () => {
     dynamodb.on(PutItemCommand).resolves({});
-    expect(await store.write('contact#5', { userId: 'ann', claimedAt: 9 })).toBe(true);
+    expect(await store.write('contact#5', { userId: 'ann', claimedAt: 9 })).toEqual({ stored: true });
     expect(written()).toEqual({
       TableName: 'sync',
       Item: { id: { S: 'contact#5' }, userId: { S: 'ann' }, claimedAt: { N: '9' } },
       ConditionExpression: 'attribute_not_exists(id)',
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
     });
   });
 
@@ -34,16 +30,14 @@ describe('a claim', () => {
     });
   });
 
-  it('is not written when somebody else has it', async () => {
+  it('is not written when somebody else has it, who is told', async () => {
+    const Item = { id: { S: 'contact#5' }, userId: { S: 'bob' }, claimedAt: { N: '9' } };
     dynamodb
       .on(PutItemCommand)
-      .rejects(new ConditionalCheckFailedException({ $metadata: {}, message: 'no' }));
-    expect(await store.write('contact#5', { userId: 'ann' })).toBe(false);
-  });
-
-  it('is read consistently', async () => {
-    dynamodb.on(GetItemCommand).resolves({ Item: { id: { S: 'contact#5' }, userId: { S: 'ann' } } });
-    expect(await store.read('contact#5')).toEqual({ userId: 'ann' });
-    expect(dynamodb.commandCalls(GetItemCommand)[0]?.args[0].input).toMatchObject({ ConsistentRead: true });
+      .rejects(new ConditionalCheckFailedException({ $metadata: {}, message: 'no', Item }));
+    expect(await store.write('contact#5', { userId: 'ann' })).toEqual({
+      stored: false,
+      found: { userId: 'bob', claimedAt: 9 },
+    });
   });
 });

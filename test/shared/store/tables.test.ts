@@ -29,14 +29,16 @@ describe('the user table', () => {
   });
 
   it('is written to in one attribute, over what was read, and only where the user is still there', async () => {
-    dynamodb.on(UpdateItemCommand).resolvesOnce({}).resolvesOnce({}).rejects(conditionFailed);
+    const there = { userId: { S: 'ann' } };
+    dynamodb
+      .on(UpdateItemCommand)
+      .resolvesOnce({})
+      .resolvesOnce({})
+      .rejectsOnce(conditionFailed)
+      .rejects(new ConditionalCheckFailedException({ $metadata: {}, message: 'no', Item: there }));
     const table = userTable(client, 'users');
     expect(await table.writeCrm('ann', { contactId: 5, rejection: undefined }, undefined)).toBe('stored');
     expect(await table.writeCrm('ann', { contactId: 5 }, 1)).toBe('stored');
-    dynamodb
-      .on(GetItemCommand)
-      .resolvesOnce({})
-      .resolvesOnce({ Item: { userId: { S: 'ann' } } });
     expect(await table.writeCrm('ann', { contactId: 5 }, 1)).toBe('gone');
     expect(await table.writeCrm('ann', { contactId: 5 }, 1)).toBe('conflict');
     const inputs = dynamodb.commandCalls(UpdateItemCommand).map(({ args }) => args[0].input);
@@ -44,6 +46,7 @@ describe('the user table', () => {
       {
         UpdateExpression: 'SET crm = :crm',
         ConditionExpression: 'attribute_exists(userId) AND NOT attribute_type(crm.revision, :number)',
+        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
         ExpressionAttributeValues: { ':crm': { M: { contactId: { N: '5' }, revision: { N: '1' } } } },
       },
       {
@@ -75,6 +78,21 @@ describe('the sync’s table', () => {
     expect(dynamodb.commandCalls(PutItemCommand)[0]?.args[0].input).toMatchObject({
       ConditionExpression: 'attribute_not_exists(id) OR #until < :now',
       ExpressionAttributeValues: { ':now': { N: '10' } },
+    });
+  });
+
+  it('tells what it found of a versioned value that somebody else was quicker to write', async () => {
+    const Item = { id: { S: 'starts' }, starts: { L: [{ N: '5' }] }, version: { N: '3' } };
+    dynamodb
+      .on(PutItemCommand)
+      .rejects(new ConditionalCheckFailedException({ $metadata: {}, message: 'no', Item }));
+    expect(await syncTable(client, 'sync').starts.write([6], 1)).toEqual({
+      stored: false,
+      found: { value: [5], version: 3 },
+    });
+    expect(dynamodb.commandCalls(PutItemCommand)[0]?.args[0].input).toMatchObject({
+      ConditionExpression: 'version = :over',
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
     });
   });
 
