@@ -1,6 +1,11 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import {
+  BatchGetItemCommand,
+  DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+} from '@aws-sdk/client-dynamodb';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, expect, it } from 'vitest';
 import { type CountingProxy, countingProxy } from './counting-proxy.ts';
@@ -33,6 +38,7 @@ const client = { region: 'us-east-1', credentials: { accessKeyId: 'x', secretAcc
 it('counts calls by operation and resource, with the units that DynamoDB tells, and passes all on', async () => {
   const dynamodb = await service({
     GetItem: [200, { Item: { id: { S: 'a' } }, ConsumedCapacity: { CapacityUnits: 1.5 } }],
+    BatchGetItem: [200, { Responses: {}, ConsumedCapacity: [{ TableName: 'Users', CapacityUnits: 4 }] }],
     PutItem: [400, { __type: 'com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException' }],
   });
   const sqs = await service({ SendMessage: [200, { MessageId: '1' }] });
@@ -50,6 +56,7 @@ it('counts calls by operation and resource, with the units that DynamoDB tells, 
   const Key = { id: { S: 'a' } };
   for (let time = 0; time < 2; time++)
     expect(await table.send(new GetItemCommand({ TableName: 'Users', Key }))).toMatchObject({ Item: Key });
+  await table.send(new BatchGetItemCommand({ RequestItems: { Users: { Keys: [Key] } } }));
   await expect(table.send(new PutItemCommand({ TableName: 'Users', Item: Key }))).rejects.toMatchObject({
     name: 'ConditionalCheckFailedException',
   });
@@ -58,6 +65,7 @@ it('counts calls by operation and resource, with the units that DynamoDB tells, 
 
   expect(Object.fromEntries(proxy.counts())).toEqual({
     'DynamoDB GetItem Users': { calls: 2, readUnits: 3, writeUnits: 0 },
+    'DynamoDB BatchGetItem Users': { calls: 1, readUnits: 4, writeUnits: 0 },
     'DynamoDB PutItem Users': { calls: 1, readUnits: 0, writeUnits: 1 },
     'SQS SendMessage Queue.fifo': { calls: 1, readUnits: 0, writeUnits: 0 },
   });

@@ -26,13 +26,21 @@ const SERVICES = {
   AWS_ENDPOINT_URL_SECRETS_MANAGER: 'Secrets Manager',
 } as const;
 /** Operations that tell what they took when asked to (DynamoDB API reference, `ReturnConsumedCapacity`). */
-const READS = new Set(['GetItem', 'Query', 'Scan']);
+const READS = new Set(['GetItem', 'BatchGetItem', 'Query', 'Scan']);
 const WRITES = new Set(['PutItem', 'UpdateItem', 'DeleteItem']);
 /** Headers that are about one connection, and not about what goes over it. */
 const OF_A_CONNECTION = ['host', 'connection', 'content-length', 'content-encoding', 'transfer-encoding'];
 
-const requestSchema = z.looseObject({ TableName: z.string().optional(), QueueUrl: z.string().optional() });
-const answerSchema = z.looseObject({ ConsumedCapacity: z.object({ CapacityUnits: z.number() }).optional() });
+const requestSchema = z.looseObject({
+  TableName: z.string().optional(),
+  RequestItems: z.record(z.string(), z.unknown()).optional(),
+  QueueUrl: z.string().optional(),
+});
+const capacitySchema = z.object({ CapacityUnits: z.number() });
+/** A call about several items may be about several tables, and tells of each. */
+const answerSchema = z.looseObject({
+  ConsumedCapacity: z.union([capacitySchema, z.array(capacitySchema)]).optional(),
+});
 
 export function countingProxy(): CountingProxy {
   const counted = new Map<string, CallCount>();
@@ -94,12 +102,13 @@ export function countingProxy(): CountingProxy {
 /** A write whose condition did not hold is billed as one that did, and tells nothing: of the small items that have conditions it is one unit. */
 function unitsOf(operation: string, answer: string): number {
   const { ConsumedCapacity } = answerSchema.parse(JSON.parse(answer));
-  return ConsumedCapacity?.CapacityUnits ?? Number(WRITES.has(operation));
+  if (!ConsumedCapacity) return Number(WRITES.has(operation));
+  return [ConsumedCapacity].flat().reduce((sum, { CapacityUnits }) => sum + CapacityUnits, 0);
 }
 
 /** The table or queue, without what makes its name unique. */
-function resourceOf({ TableName, QueueUrl }: z.output<typeof requestSchema>): string {
-  return TableName ?? QueueUrl?.split('/').at(-1) ?? '';
+function resourceOf({ TableName, RequestItems = {}, QueueUrl }: z.output<typeof requestSchema>): string {
+  return TableName ?? QueueUrl?.split('/').at(-1) ?? Object.keys(RequestItems).join(' ');
 }
 
 function withoutConnection(headers: Headers): Headers {
