@@ -71,10 +71,7 @@ export class ContactSync extends Construct {
       config,
       encryption,
     });
-    this.syncContact.allow(
-      ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:UpdateItem'],
-      userTable.tableArn,
-    );
+    this.syncContact.allow(['dynamodb:BatchGetItem', 'dynamodb:UpdateItem'], userTable.tableArn);
     this.syncContact.allow(
       ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'],
       syncTable.tableArn,

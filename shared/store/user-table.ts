@@ -1,7 +1,8 @@
+import { setImmediate as endOfTurn } from 'node:timers/promises';
 import {
+  type AttributeValue,
   BatchGetItemCommand,
   type DynamoDBClient,
-  GetItemCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
@@ -13,9 +14,14 @@ import { TELL_WHAT_IS_FOUND, writeIf } from './write-if.ts';
 
 /** The application's table of users, of which the sync writes one attribute. */
 export interface UserTable {
-  /** The user as stored now (a consistent read), or undefined where there is none. */
+  /**
+   * The user as stored now (a consistent read), or undefined where there is none. Those who are asked for in one turn of the event
+   * loop are read by one call.
+   *
+   * @throws InvalidUserError when the item is no user; Retryable when the table is throttled.
+   */
   read(userId: string): Promise<{ user: User; warnings: Warning[] } | undefined>;
-  /** Users as stored now (consistent reads, a call for each hundred); those who are not there are left out. */
+  /** Users as stored now (consistent reads, a call for each hundred); those who are not there, or are no users, are left out. */
   readMany(userIds: readonly string[]): Promise<User[]>;
   /**
    * Stores what the sync knows of the user's contact, over the revision that was read. Writes the `crm` map and nothing else.
@@ -27,31 +33,44 @@ export interface UserTable {
 /** Most keys of one BatchGetItem (Amazon DynamoDB quotas). */
 const MAX_KEYS = 100;
 
+type Item = Record<string, AttributeValue>;
+
 /** The user table over DynamoDB. */
 export function userTable(client: DynamoDBClient, tableName: string): UserTable {
   const key = (userId: string) => ({ userId: { S: userId } });
+  const readItems = async (userIds: readonly string[]): Promise<Map<string, Item>> => {
+    const items = new Map<string, Item>();
+    let keys: Item[] = [...new Set(userIds)].map(key);
+    while (keys.length > 0) {
+      const request = { [tableName]: { Keys: keys.slice(0, MAX_KEYS), ConsistentRead: true } };
+      const { Responses, UnprocessedKeys } = await client.send(
+        new BatchGetItemCommand({ RequestItems: request }),
+      );
+      for (const item of Responses?.[tableName] ?? []) items.set(item['userId']?.S ?? '', item);
+      const unprocessed = UnprocessedKeys?.[tableName]?.Keys ?? [];
+      if (unprocessed.length === Math.min(keys.length, MAX_KEYS))
+        throw new Retryable('The user table is throttled');
+      keys = [...unprocessed, ...keys.slice(MAX_KEYS)];
+    }
+    return items;
+  };
+  let asked: string[] = [];
+  let answer: Promise<Map<string, Item>> | undefined;
+  const readAsked = async () => {
+    await endOfTurn();
+    const userIds = asked;
+    [asked, answer] = [[], undefined];
+    return readItems(userIds);
+  };
   return {
     async read(userId) {
-      const { Item } = await client.send(
-        new GetItemCommand({ TableName: tableName, Key: key(userId), ConsistentRead: true }),
-      );
-      return Item && readUser(unmarshallItem(Item));
+      asked.push(userId);
+      answer ??= readAsked();
+      const item = (await answer).get(userId);
+      return item && readUser(unmarshallItem(item));
     },
     async readMany(userIds) {
-      const users: User[] = [];
-      let keys = [...new Set(userIds)].map(key);
-      while (keys.length > 0) {
-        const request = { [tableName]: { Keys: keys.slice(0, MAX_KEYS), ConsistentRead: true } };
-        const { Responses = {}, UnprocessedKeys = {} } = await client.send(
-          new BatchGetItemCommand({ RequestItems: request }),
-        );
-        users.push(...(Responses[tableName] ?? []).flatMap((item) => userOf(unmarshallItem(item))));
-        const unprocessed = (UnprocessedKeys[tableName]?.Keys ?? []) as typeof keys;
-        if (unprocessed.length === Math.min(keys.length, MAX_KEYS))
-          throw new Retryable('The user table is throttled');
-        keys = [...unprocessed, ...keys.slice(MAX_KEYS)];
-      }
-      return users;
+      return [...(await readItems(userIds)).values()].flatMap((item) => userOf(unmarshallItem(item)));
     },
     async writeCrm(userId, crm, over) {
       const revision = (over ?? 0) + 1;

@@ -26,7 +26,7 @@ describe('permissions', () => {
   it('let sync-contact read users, write back, and handle its messages', () => {
     expect(permissions(template, 'ContactSyncSyncContact')).toEqual([
       ['ContactSyncSyncContactLogs.Arn', ...LOG],
-      ['UsersTable.Arn', 'dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:UpdateItem'],
+      ['UsersTable.Arn', 'dynamodb:BatchGetItem', 'dynamodb:UpdateItem'],
       ['SyncTable.Arn', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'],
       [
         'ContactSyncQueue.Arn',

@@ -1,4 +1,5 @@
 import {
+  BatchGetItemCommand,
   ConditionalCheckFailedException,
   DeleteItemCommand,
   DynamoDBClient,
@@ -10,6 +11,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { syncTable } from '../../../shared/store/sync-table.ts';
 import { userTable } from '../../../shared/store/user-table.ts';
+import { Retryable } from '../../../shared/sync/errors.ts';
 
 const dynamodb = mockClient(DynamoDBClient);
 beforeEach(() => dynamodb.reset());
@@ -17,15 +19,52 @@ const client = new DynamoDBClient({ region: 'eu-west-1' });
 const conditionFailed = new ConditionalCheckFailedException({ $metadata: {}, message: 'no' });
 
 describe('the user table', () => {
+  const item = (userId: string) => ({ userId: { S: userId }, big: { N: '9'.repeat(30) } });
+  const key = (userId: string) => ({ userId: { S: userId } });
+  const reads = () =>
+    dynamodb.commandCalls(BatchGetItemCommand).map(({ args }) => args[0].input.RequestItems?.['users']);
+
   it('is read consistently: the message says who, the table says what is true', async () => {
-    dynamodb.on(GetItemCommand).resolves({ Item: { userId: { S: 'ann' }, big: { N: '9'.repeat(30) } } });
+    dynamodb.on(BatchGetItemCommand).resolves({ Responses: { users: [item('ann')] } });
     expect(await userTable(client, 'users').read('ann')).toEqual({ user: { userId: 'ann' }, warnings: [] });
-    expect(dynamodb.commandCalls(GetItemCommand)[0]?.args[0].input).toMatchObject({ ConsistentRead: true });
+    expect(reads()).toEqual([{ Keys: [key('ann')], ConsistentRead: true }]);
   });
 
   it('has no user where there is no item', async () => {
-    dynamodb.on(GetItemCommand).resolves({});
+    dynamodb.on(BatchGetItemCommand).resolves({ Responses: { users: [] } });
     expect(await userTable(client, 'users').read('ann')).toBeUndefined();
+  });
+
+  it('is asked once for those who are read at one moment, and again for the same one later', async () => {
+    dynamodb.on(BatchGetItemCommand).resolves({ Responses: { users: [item('bob'), item('ann')] } });
+    const table = userTable(client, 'users');
+    const found = await Promise.all([table.read('ann'), table.read('bob'), table.read('ann')]);
+    expect(found.map((each) => each?.user.userId)).toEqual(['ann', 'bob', 'ann']);
+    await table.read('ann');
+    expect(reads().map((read) => read?.Keys)).toEqual([[key('ann'), key('bob')], [key('ann')]]);
+  });
+
+  it('has others than the one whose item is no user', async () => {
+    const nobody = '';
+    dynamodb.on(BatchGetItemCommand).resolves({ Responses: { users: [item(nobody), item('ann')] } });
+    const table = userTable(client, 'users');
+    const [wrong, right] = await Promise.allSettled([table.read(nobody), table.read('ann')]);
+    expect(wrong).toMatchObject({ status: 'rejected', reason: { name: 'InvalidUserError' } });
+    expect(right).toMatchObject({ status: 'fulfilled', value: { user: { userId: 'ann' } } });
+    expect(await table.readMany([nobody, 'ann'])).toEqual([{ userId: 'ann' }]);
+  });
+
+  it('is asked again for what it has left out, and has to be tried again when it leaves out everything', async () => {
+    const left = { users: { Keys: [key('bob')] } };
+    dynamodb
+      .on(BatchGetItemCommand)
+      .resolvesOnce({ Responses: { users: [item('ann')] }, UnprocessedKeys: left })
+      .resolvesOnce({ Responses: { users: [item('bob')] } })
+      .resolves({ UnprocessedKeys: left });
+    const table = userTable(client, 'users');
+    expect(await table.readMany(['ann', 'bob'])).toEqual([{ userId: 'ann' }, { userId: 'bob' }]);
+    await expect(table.read('bob')).rejects.toThrow(Retryable);
+    await expect(table.readMany(['bob'])).rejects.toThrow(Retryable);
   });
 
   it('is written to in one attribute, over what was read, and only where the user is still there', async () => {
