@@ -25,7 +25,8 @@ export class BusyError extends Error {
 }
 
 /**
- * Changes a value by one conditional write; another, over what was found, for each time that somebody else was quicker.
+ * Changes a value by one conditional write, and by another for each time that somebody else was quicker: at first over what was found
+ * in its place, then over what is there after a rest, since those who have met twice would meet again.
  *
  * @param known what was read or written last: saves the first read.
  * @returns the value as stored.
@@ -41,10 +42,12 @@ export async function updateVersioned<Value>(
     const value = change(stored?.value);
     const written = await store.write(value, stored?.version);
     if (written.stored) return { value, version: (stored?.version ?? 0) + 1 };
-    stored = written.found;
-    if (tried === 0) continue;
-    await new Promise((rested) => setTimeout(rested, Math.random() * MAX_REST_MS));
-    stored = await store.read();
+    stored = tried === 0 ? written.found : await readAfterRest(store);
   }
   throw new BusyError('It could not be stored: others were quicker every time');
+}
+
+async function readAfterRest<Value>(store: VersionedStore<Value>): Promise<Versioned<Value> | undefined> {
+  await new Promise((rested) => setTimeout(rested, Math.random() * MAX_REST_MS));
+  return store.read();
 }

@@ -34,20 +34,19 @@ export interface ClaimStore {
 /** Claims over DynamoDB. */
 export function claimStore(client: DynamoDBClient, TableName: string): ClaimStore {
   return {
-    async write(key, claim, over) {
-      const written = await writeIf(() =>
-        client.send(
-          new PutItemCommand({
-            TableName,
-            Item: { id: { S: key }, ...marshall(claim, { removeUndefinedValues: true }) },
-            ...(over ? noneOr(over) : { ConditionExpression: NONE }),
-            ...TELL_WHAT_IS_FOUND,
-          }),
-        ),
-      );
-      if (written.stored) return written;
-      return { stored: false, found: written.found && claimSchema.parse(unmarshallItem(written.found)) };
-    },
+    write: (key, claim, over) =>
+      writeIf(
+        () =>
+          client.send(
+            new PutItemCommand({
+              TableName,
+              Item: { id: { S: key }, ...marshall(claim, { removeUndefinedValues: true }) },
+              ...(over ? noneOr(over) : { ConditionExpression: NONE }),
+              ...TELL_WHAT_IS_FOUND,
+            }),
+          ),
+        (item) => claimSchema.parse(unmarshallItem(item)),
+      ),
   };
 }
 

@@ -74,26 +74,28 @@ export function userTable(client: DynamoDBClient, tableName: string): UserTable 
     },
     async writeCrm(userId, crm, over) {
       const revision = (over ?? 0) + 1;
-      const written = await writeIf(() =>
-        client.send(
-          new UpdateItemCommand({
-            TableName: tableName,
-            Key: key(userId),
-            UpdateExpression: 'SET crm = :crm',
-            ConditionExpression: `attribute_exists(userId) AND ${
-              // Whatever else may stand there is no revision.
-              over === undefined ? 'NOT attribute_type(crm.revision, :number)' : 'crm.revision = :over'
-            }`,
-            ExpressionAttributeValues: marshall(
-              {
-                ':crm': { ...crm, revision },
-                ...(over === undefined ? { ':number': 'N' } : { ':over': over }),
-              },
-              { removeUndefinedValues: true },
-            ),
-            ...TELL_WHAT_IS_FOUND,
-          }),
-        ),
+      const written = await writeIf(
+        () =>
+          client.send(
+            new UpdateItemCommand({
+              TableName: tableName,
+              Key: key(userId),
+              UpdateExpression: 'SET crm = :crm',
+              ConditionExpression: `attribute_exists(userId) AND ${
+                // Whatever else may stand there is no revision.
+                over === undefined ? 'NOT attribute_type(crm.revision, :number)' : 'crm.revision = :over'
+              }`,
+              ExpressionAttributeValues: marshall(
+                {
+                  ':crm': { ...crm, revision },
+                  ...(over === undefined ? { ':number': 'N' } : { ':over': over }),
+                },
+                { removeUndefinedValues: true },
+              ),
+              ...TELL_WHAT_IS_FOUND,
+            }),
+          ),
+        unmarshallItem,
       );
       if (written.stored) return 'stored';
       return written.found ? 'conflict' : 'gone';

@@ -32,23 +32,23 @@ export function versionedItem<Value>(
       const { Item } = await client.send(new GetItemCommand({ TableName, Key: key, ConsistentRead: true }));
       return Item && parse(Item);
     },
-    async write(value, over) {
-      const written = await writeIf(() =>
-        client.send(
-          new PutItemCommand({
-            TableName,
-            Item: { ...key, ...marshall({ [attribute]: value, version: (over ?? 0) + 1 }) },
-            ...(over === undefined
-              ? { ConditionExpression: 'attribute_not_exists(id)' }
-              : {
-                  ConditionExpression: 'version = :over',
-                  ExpressionAttributeValues: marshall({ ':over': over }),
-                }),
-            ...TELL_WHAT_IS_FOUND,
-          }),
-        ),
-      );
-      return written.stored ? written : { stored: false, found: written.found && parse(written.found) };
-    },
+    write: (value, over) =>
+      writeIf(
+        () =>
+          client.send(
+            new PutItemCommand({
+              TableName,
+              Item: { ...key, ...marshall({ [attribute]: value, version: (over ?? 0) + 1 }) },
+              ...(over === undefined
+                ? { ConditionExpression: 'attribute_not_exists(id)' }
+                : {
+                    ConditionExpression: 'version = :over',
+                    ExpressionAttributeValues: marshall({ ':over': over }),
+                  }),
+              ...TELL_WHAT_IS_FOUND,
+            }),
+          ),
+        parse,
+      ),
   };
 }

@@ -1,3 +1,5 @@
+import { sum } from '../sum.ts';
+
 /** How close to the limit a backfill ran. */
 export interface Filled {
   /** Requests that arrived, refused ones too. */
@@ -7,8 +9,6 @@ export interface Filled {
   utilisation: number;
   maxArrivalsInAnySecond: number;
 }
-
-export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
 /** Backfills that differ by chance alone, as if they were one: one alone has too few refusals to tell how many there are. */
 export function pooled(backfills: readonly Filled[]): Filled {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import * as z from 'zod';
+import { sum } from '../sum.ts';
 
 /** Calls of one operation on one resource, and the capacity that they took. */
 export interface CallCount {
@@ -103,7 +104,7 @@ export function countingProxy(): CountingProxy {
 function unitsOf(operation: string, answer: string): number {
   const { ConsumedCapacity } = answerSchema.parse(JSON.parse(answer));
   if (!ConsumedCapacity) return Number(WRITES.has(operation));
-  return [ConsumedCapacity].flat().reduce((sum, { CapacityUnits }) => sum + CapacityUnits, 0);
+  return sum([ConsumedCapacity].flat().map(({ CapacityUnits }) => CapacityUnits));
 }
 
 /** The table or queue, without what makes its name unique. */

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { UNITS, type Usage } from '../../infra/cost/usage.ts';
 import type { LocalSystem } from '../demo/local-system.ts';
+import { sum } from '../sum.ts';
 import type { CallCount, CountingProxy } from './counting-proxy.ts';
 
 /** All that was used and called so far. */
@@ -95,5 +96,3 @@ function named(key: string, outputs: Readonly<Record<string, string>>): string {
   const [what = ''] = Object.entries(names).find(([, name]) => name && key.endsWith(` ${name}`)) ?? [];
   return what ? key.replace(/ \S+$/, ` ${what}`) : key;
 }
-
-const sum = (values: readonly number[]): number => values.reduce((total, each) => total + each, 0);

@@ -1,6 +1,7 @@
 import { parseConfig } from '../../../infra/config.ts';
 import { REAL_LATENCY } from '../../simulator/simulator.ts';
-import { type Filled, pooled, sum } from '../filled.ts';
+import { sum } from '../../sum.ts';
+import { type Filled, pooled } from '../filled.ts';
 import type { Part } from '../section.ts';
 import { runWorlds } from '../simulated/run-worlds.ts';
 import type { WorldOptions } from '../simulated/world.ts';
