@@ -1,47 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { Run } from '../../../lambdas/backfill/run.ts';
-import {
-  AlreadyRunningError,
-  continueRun,
-  feedPage,
-  MappingDoesNotFitError,
-  plan,
-  report,
-  SupersededError,
-} from '../../../lambdas/backfill/steps.ts';
-import type { Catalog } from '../../../shared/infusionsoft/catalog.ts';
-import { PRESETS } from '../../../shared/quota/limits.ts';
-import { mapping } from '../../../shared/user/mapping.ts';
-import type { User } from '../../../shared/user/user.ts';
-import { simulate } from './definition.ts';
-import { type JumpingClock, memoryPorts } from './memory-ports.ts';
-import { CATALOG, fresh, NOON, synced } from './users.ts';
+import { contacts, REQUESTS_PER_SECOND, start, tagged, watchBacklog } from './start.ts';
+import { fresh, NOON, synced } from './users.ts';
 
 const HOUR_MS = 3_600_000;
-const REQUESTS_PER_SECOND = 23.8;
-const OPTIONS = {
-  mapping,
-  budget: { limits: PRESETS.team, liveReserve: 0.2 },
-  requestsPerSecond: REQUESTS_PER_SECOND,
-  tagBatch: 100,
-  inFlight: 30,
-  scanMs: 20_000,
-};
-function start(count: number, at: (index: number) => User = fresh, catalog: Catalog | undefined = CATALOG) {
-  const clock: JumpingClock = { now: NOON };
-  const ports = memoryPorts(
-    clock,
-    { count, at },
-    { requestsPerSecond: REQUESTS_PER_SECOND, budget: OPTIONS.budget, ...(catalog && { catalog }) },
-  );
-  const context = { ports, options: OPTIONS, executionArn: 'arn:execution:run-1' };
-  return { clock, ports, context, run: (input: unknown) => simulate(input, clock, ports, OPTIONS) };
-}
-
-const contacts = ({ sent }: ReturnType<typeof memoryPorts>) =>
-  sent.filter((message) => message.kind === 'user').map(({ userId }) => userId);
-const tagged = ({ sent }: ReturnType<typeof memoryPorts>) =>
-  sent.flatMap((message) => (message.kind === 'tag-users' ? message.userIds : []));
 
 describe('a run of the synthesized state machine', () => {
   it('sends every user who needs it once, their tags together, and reports', async () => {
@@ -77,12 +38,7 @@ describe('a run of the synthesized state machine', () => {
 
   it('keeps the queue short and the consumer busy', async () => {
     const { run, ports, clock } = start(5000);
-    const backlogs: number[] = [];
-    const { backlog } = ports;
-    ports.backlog = async () => {
-      backlogs.push(await backlog());
-      return backlogs.at(-1) ?? 0;
-    };
+    const backlogs = watchBacklog(ports);
     const { report } = await run({});
     const seconds = (clock.now - NOON) / 1000;
     expect(Math.max(...backlogs)).toBeLessThanOrEqual(5 * REQUESTS_PER_SECOND + 30);
@@ -96,12 +52,7 @@ describe('a run of the synthesized state machine', () => {
       crm: { ...synced(fresh(index)).crm, tagIds: [] },
     });
     const { run, ports } = start(20_000, untagged);
-    const backlogs: number[] = [];
-    const { backlog } = ports;
-    ports.backlog = async () => {
-      backlogs.push(await backlog());
-      return backlogs.at(-1) ?? 0;
-    };
+    const backlogs = watchBacklog(ports);
     await run({ mode: 'tags' });
     // Fifteen requests each: as many as five seconds take, and those that are being made.
     expect(Math.max(...backlogs)).toBeLessThanOrEqual(Math.ceil((5 * REQUESTS_PER_SECOND + 30) / 15) + 1);
@@ -168,97 +119,5 @@ describe('a run of the synthesized state machine', () => {
       expect((await run({ mode })).report).toMatchObject({ enqueued: 0, requests: 0, skipped: 1000 });
     }
     expect(ports.sent).toEqual([]);
-  });
-});
-
-describe('a mapping that the account cannot take', () => {
-  const problems = ['custom field "Program": is of type Date in the CRM, and Text in the mapping'];
-
-  it('meets no user: what a person starts fails and names what is wrong, and the daily refresh goes on', async () => {
-    const { context, ports } = start(10, fresh, { ...CATALOG, problems });
-    await expect(plan({ mode: 'contacts' }, context)).rejects.toThrow(MappingDoesNotFitError);
-    await expect(plan({ mode: 'tags' }, context)).rejects.toThrow(/custom field "Program"/);
-    expect(await ports.owner()).toBeUndefined();
-    expect(await plan({ mode: 'refresh' }, context)).toMatchObject({ next: 'feed' });
-  });
-
-  it('of another mapping than this does not count, and its ids do not either: every user is looked at', async () => {
-    const older: Catalog = { ...CATALOG, tags: {}, problems, needs: 'of an older mapping' };
-    const { run } = start(10, (index) => synced(fresh(index)), older);
-    expect((await run({ mode: 'refresh' })).report).toMatchObject({ enqueued: 10 });
-  });
-});
-
-describe('a run that is disturbed', () => {
-  it('refuses to start beside another', async () => {
-    const { context, ports } = start(1000);
-    await plan({}, context);
-    ports.running.add('arn:execution:run-1');
-    await expect(plan({}, { ...context, executionArn: 'arn:execution:run-2' })).rejects.toThrow(
-      AlreadyRunningError,
-    );
-  });
-
-  it('takes over from one that was stopped, and that one cannot go on', async () => {
-    const { context } = start(1000);
-    const first = await plan({}, context);
-    const second = { ...context, executionArn: 'arn:execution:run-2' };
-    expect((await plan({}, second)).runId).toBe('run-2');
-    await expect(feedPage(first, context)).rejects.toThrow(SupersededError);
-  });
-
-  it('loses nobody when a feeder dies between sending and recording: the page is fed again', async () => {
-    const { context, ports, clock } = start(1000);
-    const planned = await plan({}, context);
-    await feedPage(planned, context);
-    clock.now += 60_000;
-    let run: Run = await feedPage(planned, context);
-    while (run.next !== 'report') {
-      clock.now += run.waitSeconds * 1000;
-      run = await feedPage(run, context);
-    }
-    await report(run, context);
-    expect(new Set(contacts(ports)).size).toBe(1000);
-    expect(new Set(tagged(ports)).size).toBe(1000);
-    expect(await ports.owner()).toBeUndefined();
-  });
-
-  it('looks seldom at a queue in which a message is stuck, and soon at one that moves', async () => {
-    const { context, ports } = start(1);
-    let run: Run = await feedPage(await plan({}, context), context);
-    const waits = async (backlogs: number[]) => {
-      const seconds: number[] = [];
-      for (const backlog of backlogs) {
-        ports.backlog = async () => backlog;
-        run = await feedPage(run, context);
-        seconds.push(run.waitSeconds);
-      }
-      return seconds;
-    };
-    expect(await waits([2, 2, 2, 3, 3, 1, 1, 1])).toEqual([2, 3, 4, 5, 6, 1, 2, 3]);
-    const hour = await waits(Array<number>(200).fill(1));
-    expect(hour.reduce((sum, seconds) => sum + seconds)).toBeGreaterThan(3600);
-    expect(Math.max(...hour)).toBe(20);
-    expect(await waits([0])).toEqual([0]);
-    expect(run.next).toBe('report');
-  });
-
-  it('that a version before this one has begun goes on after a deploy', async () => {
-    const { context } = start(1000);
-    const { toTag: _, messages: __, mostRequests: ___, ...older } = await plan({}, context);
-    const run = await feedPage({ ...older, input: { ...older.input, maxBacklog: 250 } } as Run, context);
-    expect(run).toMatchObject({ next: 'drain', input: { maxBacklog: 250 } });
-    expect(run.toTag.userIds.length).toBeGreaterThan(0);
-  });
-
-  it('that is continued hands itself over to the new execution', async () => {
-    const { context, ports } = start(1000);
-    const run = await feedPage(await plan({}, context), context);
-    const continued = await continueRun(run, context);
-    expect(ports.started).toMatchObject([
-      { name: 'run-1-2', input: { cursor: run.cursor, pages: 0, executions: 2 } },
-    ]);
-    expect(await ports.owner()).toEqual({ runId: 'run-1', executionArn: continued.continuedIn });
-    await feedPage(continued, { ...context, executionArn: continued.continuedIn });
   });
 });
