@@ -7,13 +7,14 @@ import middy from '@middy/core';
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
 import * as z from 'zod';
 import { mapping } from '#mapping';
+import { sdkClient } from '../../shared/aws/sdk-client.ts';
 import { InvalidUserError } from '../../shared/user/read-user.ts';
 import { changeMessage } from './change-message.ts';
 import { type Image, readChange } from './read-change.ts';
 import { type Outgoing, sendInOrder } from './send-in-order.ts';
 
 const { SYNC_QUEUE_URL } = z.object({ SYNC_QUEUE_URL: z.url() }).parse(process.env);
-const sqs = new SQSClient();
+const sqs = sdkClient(SQSClient);
 const logger = new Logger();
 const metrics = new Metrics();
 
