@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
+    // One processor less than there are, which is the default, leaves half of a small machine idle.
+    maxWorkers: '100%',
     projects: [
       {
         test: {
