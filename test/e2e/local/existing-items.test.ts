@@ -2,8 +2,9 @@ import { rmSync } from 'node:fs';
 import { DynamoDBClient, PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LocalCloud, startLocalCloud } from '../../../infra/local/local-cloud.ts';
+import { lambda, mapping, Role, table } from '../../infra/local/template-parts.ts';
 import { temporaryDirectory } from '../../infra/local/write-bundle.ts';
-import { lambda, writeAssembly } from './write-assembly.ts';
+import { writeAssembly } from './write-assembly.ts';
 
 const EXISTING = 2010;
 
@@ -14,30 +15,19 @@ const SEEN = `
 
 const TEMPLATE = {
   Resources: {
-    Seen: lambda('seen', { Timeout: 2 }),
-    UsersTable: {
-      Type: 'AWS::DynamoDB::Table',
-      Properties: {
-        BillingMode: 'PAY_PER_REQUEST',
-        KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
-        AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
-        StreamSpecification: { StreamViewType: 'NEW_AND_OLD_IMAGES' },
-      },
-    },
-    Stream: {
-      Type: 'AWS::Lambda::EventSourceMapping',
-      Properties: {
-        FunctionName: { Ref: 'Seen' },
-        EventSourceArn: { 'Fn::GetAtt': ['UsersTable', 'StreamArn'] },
-        StartingPosition: 'TRIM_HORIZON',
-      },
-    },
+    Role,
+    Seen: lambda({ Timeout: 2 }, 'seen'),
+    UsersTable: table({ StreamSpecification: { StreamViewType: 'NEW_AND_OLD_IMAGES' } }),
+    Stream: mapping({
+      FunctionName: { Ref: 'Seen' },
+      EventSourceArn: { 'Fn::GetAtt': ['UsersTable', 'StreamArn'] },
+      StartingPosition: 'TRIM_HORIZON',
+    }),
   },
   Outputs: { Users: { Value: { Ref: 'UsersTable' } } },
 };
 
 const directory = temporaryDirectory();
-const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
 const lines: string[] = [];
 let cloud: LocalCloud;
 
@@ -60,8 +50,7 @@ afterAll(async () => {
 
 describe('items that a table had before the stack', () => {
   it('are in the table, and in no stream', async () => {
-    const { AWS_REGION: region = '', AWS_ENDPOINT_URL_DYNAMODB: endpoint = '' } = cloud.environment;
-    const dynamodb = new DynamoDBClient({ region, endpoint, credentials });
+    const dynamodb = new DynamoDBClient(cloud.sdk('DYNAMODB'));
     const TableName = cloud.outputs['Users'] ?? '';
     const { Count } = await dynamodb.send(new ScanCommand({ TableName, Select: 'COUNT' }));
     expect(Count).toBe(EXISTING);

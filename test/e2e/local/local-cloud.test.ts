@@ -26,10 +26,8 @@ beforeAll(async () => {
     secrets: { 'crm/key': 'the key' },
     log: ({ functionName, line }) => lines.push(`${functionName}: ${line}`),
   });
-  const { AWS_REGION: region = '', AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_SQS } = cloud.environment;
-  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
-  dynamodb = new DynamoDBClient({ region, credentials, endpoint: AWS_ENDPOINT_URL_DYNAMODB ?? '' });
-  sqs = new SQSClient({ region, credentials, endpoint: AWS_ENDPOINT_URL_SQS ?? '' });
+  dynamodb = new DynamoDBClient(cloud.sdk('DYNAMODB'));
+  sqs = new SQSClient(cloud.sdk('SQS'));
 });
 afterAll(async () => {
   dynamodb?.destroy();

@@ -1,4 +1,4 @@
-import { lambda } from './write-assembly.ts';
+import { lambda, Role } from '../../infra/local/template-parts.ts';
 
 /** Counts; fails or hangs as it is told; and starts an execution of the state machine itself. */
 const STEP = `
@@ -82,8 +82,8 @@ export const TEMPLATE = {
         Target: { Arn: { Ref: 'Machine' }, RoleArn, Input: '{}' },
       },
     },
-    Role: { Type: 'AWS::IAM::Role' },
-    Step: lambda('step', { Role: RoleArn, Timeout: 2 }),
+    Role,
+    Step: lambda({ Timeout: 2 }, 'step'),
   },
   Outputs: { Machine: { Value: { Ref: 'Machine' } } },
 };

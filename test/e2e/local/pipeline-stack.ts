@@ -1,4 +1,4 @@
-import { lambda } from './write-assembly.ts';
+import { lambda, mapping, queue, Role, table } from '../../infra/local/template-parts.ts';
 
 /** Sends each change on to the queue; fails as the item's name says. */
 const FEED = `
@@ -40,76 +40,60 @@ const WORK = `
   };`;
 
 const arnOf = (logicalId: string) => ({ 'Fn::GetAtt': [logicalId, 'Arn'] });
-const table = (sortKey?: string, properties = {}) => ({
-  Type: 'AWS::DynamoDB::Table',
-  Properties: {
-    BillingMode: 'PAY_PER_REQUEST',
-    KeySchema: [
-      { AttributeName: 'id', KeyType: 'HASH' },
-      ...(sortKey ? [{ AttributeName: sortKey, KeyType: 'RANGE' }] : []),
-    ],
-    AttributeDefinitions: ['id', ...(sortKey ? [sortKey] : [])].map((AttributeName) => ({
-      AttributeName,
-      AttributeType: 'S',
-    })),
-    ...properties,
-  },
-});
+
 /** A table whose changes go through a function and a queue to another function, which writes them to a second table. */
 export const TEMPLATE = {
   Resources: {
-    Users: table(undefined, {
+    Users: table({
       StreamSpecification: { StreamViewType: 'NEW_AND_OLD_IMAGES' },
       TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
     }),
-    Done: table('sequence', {
-      GlobalSecondaryIndexes: [
-        {
-          IndexName: 'bySequence',
-          KeySchema: [{ AttributeName: 'sequence', KeyType: 'HASH' }],
-          Projection: { ProjectionType: 'ALL' },
-        },
-      ],
-    }),
-    Dead: { Type: 'AWS::SQS::Queue', Properties: { FifoQueue: true } },
-    Discarded: { Type: 'AWS::SQS::Queue' },
-    Work: {
-      Type: 'AWS::SQS::Queue',
-      Properties: {
-        FifoQueue: true,
-        VisibilityTimeout: 2,
-        RedrivePolicy: { deadLetterTargetArn: arnOf('Dead'), maxReceiveCount: 2 },
+    Done: table(
+      {
+        GlobalSecondaryIndexes: [
+          {
+            IndexName: 'bySequence',
+            KeySchema: [{ AttributeName: 'sequence', KeyType: 'HASH' }],
+            Projection: { ProjectionType: 'ALL' },
+          },
+        ],
       },
-    },
+      'sequence',
+    ),
+    Dead: queue({ FifoQueue: true }),
+    Discarded: queue(),
+    Work: queue({
+      FifoQueue: true,
+      VisibilityTimeout: 2,
+      RedrivePolicy: { deadLetterTargetArn: arnOf('Dead'), maxReceiveCount: 2 },
+    }),
     Secret: { Type: 'AWS::SecretsManager::Secret', Properties: { Name: 'crm/key' } },
-    Feed: lambda('feed', { Environment: { Variables: { QUEUE_URL: { Ref: 'Work' } } }, Timeout: 20 }),
-    Worker: lambda('work', {
-      Environment: { Variables: { DONE_TABLE: { Ref: 'Done' } } },
-      ReservedConcurrentExecutions: 2,
-      Timeout: 2,
+    Role,
+    Feed: lambda({ Environment: { Variables: { QUEUE_URL: { Ref: 'Work' } } }, Timeout: 20 }, 'feed'),
+    Worker: lambda(
+      {
+        Environment: { Variables: { DONE_TABLE: { Ref: 'Done' } } },
+        ReservedConcurrentExecutions: 2,
+        Timeout: 2,
+      },
+      'work',
+    ),
+    Stream: mapping({
+      FunctionName: { Ref: 'Feed' },
+      EventSourceArn: { 'Fn::GetAtt': ['Users', 'StreamArn'] },
+      StartingPosition: 'LATEST',
+      BatchSize: 10,
+      BisectBatchOnFunctionError: true,
+      MaximumRetryAttempts: 1,
+      FilterCriteria: { Filters: [{ Pattern: '{"eventName":["INSERT","MODIFY"]}' }] },
+      DestinationConfig: { OnFailure: { Destination: arnOf('Discarded') } },
     }),
-    Stream: {
-      Type: 'AWS::Lambda::EventSourceMapping',
-      Properties: {
-        FunctionName: { Ref: 'Feed' },
-        EventSourceArn: { 'Fn::GetAtt': ['Users', 'StreamArn'] },
-        StartingPosition: 'LATEST',
-        BatchSize: 10,
-        BisectBatchOnFunctionError: true,
-        MaximumRetryAttempts: 1,
-        FilterCriteria: { Filters: [{ Pattern: '{"eventName":["INSERT","MODIFY"]}' }] },
-        DestinationConfig: { OnFailure: { Destination: arnOf('Discarded') } },
-      },
-    },
-    Source: {
-      Type: 'AWS::Lambda::EventSourceMapping',
-      Properties: {
-        FunctionName: { Ref: 'Worker' },
-        EventSourceArn: arnOf('Work'),
-        FunctionResponseTypes: ['ReportBatchItemFailures'],
-        ScalingConfig: { MaximumConcurrency: 2 },
-      },
-    },
+    Source: mapping({
+      FunctionName: { Ref: 'Worker' },
+      EventSourceArn: arnOf('Work'),
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+      ScalingConfig: { MaximumConcurrency: 2 },
+    }),
   },
   Outputs: Object.fromEntries(
     ['Users', 'Done', 'Work', 'Dead', 'Discarded', 'Secret'].map((Ref) => [Ref, { Value: { Ref } }]),

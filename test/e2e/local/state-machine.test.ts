@@ -24,9 +24,7 @@ beforeAll(async () => {
     assembly: directory,
     waitScale: WAIT_SCALE,
   });
-  const { AWS_REGION: region = '', AWS_ENDPOINT_URL_SFN: endpoint = '' } = cloud.environment;
-  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
-  sfn = new SFNClient({ region, endpoint, credentials });
+  sfn = new SFNClient(cloud.sdk('SFN'));
 });
 afterAll(async () => {
   sfn?.destroy();

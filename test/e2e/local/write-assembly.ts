@@ -32,14 +32,3 @@ export function writeAssembly(directory: string, template: unknown, bundles: Rec
     },
   });
 }
-
-/** A function of the template, whose code is one of the bundles. */
-export const lambda = (asset: string, properties: Record<string, unknown>) => ({
-  Type: 'AWS::Lambda::Function',
-  Properties: {
-    Code: { S3Bucket: 'assets', S3Key: `${asset}.zip` },
-    Handler: 'index.handler',
-    Runtime: 'nodejs24.x',
-    ...properties,
-  },
-});

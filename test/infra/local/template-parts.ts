@@ -1,9 +1,10 @@
 /** Resources of small templates, that a test changes a property of. */
 
-export const lambda = (properties: Record<string, unknown> = {}) => ({
+/** @param asset the bundle that is its code. */
+export const lambda = (properties: Record<string, unknown> = {}, asset = 'code') => ({
   Type: 'AWS::Lambda::Function',
   Properties: {
-    Code: { S3Bucket: 'assets', S3Key: 'code.zip' },
+    Code: { S3Bucket: 'assets', S3Key: `${asset}.zip` },
     Handler: 'index.handler',
     Runtime: 'nodejs24.x',
     Role: { 'Fn::GetAtt': ['Role', 'Arn'] },
@@ -33,6 +34,22 @@ export const schedule = (Arn: unknown, properties = {}) => ({
     ScheduleExpression: 'rate(1 day)',
     FlexibleTimeWindow: { Mode: 'OFF' },
     Target: { Arn, RoleArn: { 'Fn::GetAtt': ['Role', 'Arn'] }, Input: '{"mode":"refresh"}' },
+    ...properties,
+  },
+});
+/** A table by `id` and, where one is named, a sort key. */
+export const table = (properties: Record<string, unknown> = {}, sortKey?: string) => ({
+  Type: 'AWS::DynamoDB::Table',
+  Properties: {
+    BillingMode: 'PAY_PER_REQUEST',
+    KeySchema: [
+      { AttributeName: 'id', KeyType: 'HASH' },
+      ...(sortKey ? [{ AttributeName: sortKey, KeyType: 'RANGE' }] : []),
+    ],
+    AttributeDefinitions: ['id', ...(sortKey ? [sortKey] : [])].map((AttributeName) => ({
+      AttributeName,
+      AttributeType: 'S',
+    })),
     ...properties,
   },
 });
