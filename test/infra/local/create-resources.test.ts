@@ -43,10 +43,7 @@ describe('createResources', () => {
           Type: 'AWS::KMS::Alias',
           Properties: { AliasName: 'alias/a', TargetKeyId: { 'Fn::GetAtt': ['Key', 'Arn'] } },
         },
-        Jobs: {
-          Type: 'AWS::SQS::Queue',
-          Properties: { KmsMasterKeyId: { 'Fn::GetAtt': ['Key', 'Arn'] } },
-        },
+        Jobs: queue({ KmsMasterKeyId: { 'Fn::GetAtt': ['Key', 'Arn'] } }),
       },
       Outputs: { Key: { Value: { 'Fn::GetAtt': ['Key', 'Arn'] } } },
     });
@@ -58,7 +55,7 @@ describe('createResources', () => {
       {
         Resources: {
           Function: lambda({ Environment: { Variables: { QUEUE_URL: { Ref: 'Queue' } } } }),
-          Queue: queue({}),
+          Queue: queue(),
           Role,
         },
         Outputs: { QueueUrl: { Value: { Ref: 'Queue' } } },
