@@ -5,7 +5,6 @@ import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { ConfigInput } from '../../infra/config.ts';
 import type { Connection } from '../../infra/local/connection-file.ts';
 import { type LocalCloud, type LocalCloudOptions, startLocalCloud } from '../../infra/local/local-cloud.ts';
-import { synthesize } from '../../infra/synthesize.ts';
 import type { Catalog } from '../../shared/infusionsoft/catalog.ts';
 import { type CrmSecret, headerOf, parseCrmSecret } from '../../shared/infusionsoft/crm-secret.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
@@ -14,6 +13,7 @@ import { readUser } from '../../shared/user/read-user.ts';
 import { type App, appOn } from './app.ts';
 import { FunctionMetrics } from './function-metrics.ts';
 import { type Output, PersonalData, PersonalDataShownError } from './personal-data.ts';
+import { synthesizeApart } from './synthesize-apart.ts';
 
 /** The system on this machine: the stack as it would be deployed, and the app that writes to its table. */
 export interface LocalSystem {
@@ -63,7 +63,7 @@ const DIRECTORY = fileURLToPath(new URL('../../.local/', import.meta.url));
 
 /**
  * Synthesizes the stack and runs it.
- * @throws ConfigError for wrong settings; when Java is missing, with the way out.
+ * @throws Error for wrong settings, with what the app says of them; when Java is missing, with the way out.
  */
 export async function startLocalSystem({
   settings,
@@ -84,12 +84,13 @@ export async function startLocalSystem({
   const logFile = `${outdir}/functions.log`;
   const log = createWriteStream(logFile);
   const secretName = 'user-sync/crm';
+  await synthesizeApart(
+    { ...settings, crm: { ...settings.crm, secretName }, removalPolicy: 'destroy' },
+    outdir,
+  );
   const cloud = await startLocalCloud({
     ...cloudOptions,
-    assembly: synthesize(
-      { ...settings, crm: { ...settings.crm, secretName }, removalPolicy: 'destroy' },
-      { outdir },
-    ),
+    assembly: outdir,
     secrets: { [secretName]: JSON.stringify(credentials) },
     existingItems: { Users: existingUsers, SyncTable: existingSyncItems },
     log({ functionName, line }) {
