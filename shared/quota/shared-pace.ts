@@ -25,8 +25,8 @@ export interface SharedPaceOptions {
 
 /** Starts that are further ahead than an invocation can last were taken by a clock that was wrong, in milliseconds. */
 const MAX_AHEAD_MS = 150_000;
-/** A start that is missed by more than this part of the window's slack is given up, since the rest is the network's. */
-const LATE_PART = 0.5;
+/** Part of the window's slack that a start may be late by, whatever else starts: the rest is the network's. */
+const LATE_PART = 0.75;
 /** How soon to ask again when there was no turn, in milliseconds. */
 const NO_TURN_MS = 2000;
 /** What a timer may be late by in any case, in milliseconds. */
@@ -41,10 +41,17 @@ const MANY_REFUSALS = 5;
 const REFUSED_PART = 0.2;
 const REFUSALS_MS = 10_000;
 
+interface Turn {
+  /** When it is, in epoch milliseconds. */
+  start: number;
+  /** The last starts of all environments when it was taken, itself and those that were taken with it included. */
+  among: readonly number[];
+}
+
 interface Asking {
   /** A start after this moment is none, in epoch milliseconds. */
   deadline: number;
-  resolve: (start: number | undefined) => void;
+  resolve: (turn: Turn | undefined) => void;
   reject: (error: unknown) => void;
 }
 
@@ -62,9 +69,23 @@ export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptio
   let started: number[] = [];
   let asking: Asking[] = [];
   let isTaking = false;
+  /** Taken, and neither made use of nor given up yet. */
+  const waiting = new Set<Turn>();
 
-  /** @returns a start for each; undefined where it would be after the deadline: such a start is left to others. */
-  const take = async (deadlines: readonly number[]): Promise<(number | undefined)[]> => {
+  /**
+   * Whether a start that was missed still fits: the second from now on holds all of this environment's that were missed, and whatever
+   * others may start in it, and is not too full. An environment comes late by itself, since each has a processor of its own.
+   */
+  const hasRoom = ({ among }: Turn, at: number): boolean => {
+    const following = nextStarts({ ...timetable, burst }, among, requestsPerWindow, at);
+    const until = at + windowMs - lateMs;
+    const ahead = [...among, ...following].filter((start) => start >= at && start <= until);
+    const missed = [...waiting].filter(({ start }) => start < at);
+    return missed.length + ahead.length <= requestsPerWindow;
+  };
+
+  /** @returns a turn for each; undefined where it would be after the deadline: such a start is left to others. */
+  const take = async (deadlines: readonly number[]): Promise<(Turn | undefined)[]> => {
     let taken: (number | undefined)[] = [];
     const change = (stored: readonly number[] = []): number[] => {
       const past = stored.filter((start) => start < now() + MAX_AHEAD_MS).slice(-requestsPerWindow);
@@ -72,8 +93,14 @@ export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptio
       taken = next.map((start, index) => (start <= (deadlines[index] ?? 0) ? start : undefined));
       return [...past, ...taken.filter((start) => start !== undefined)];
     };
-    known = await updateVersioned(store, change, known);
-    return taken;
+    const stored = await updateVersioned(store, change, known);
+    known = stored;
+    return taken.map((start) => {
+      if (start === undefined) return undefined;
+      const turn = { start, among: stored.value };
+      waiting.add(turn);
+      return turn;
+    });
   };
 
   const takeAll = async (): Promise<void> => {
@@ -98,7 +125,7 @@ export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptio
 
   const lately = (times: readonly number[]): number[] => times.filter((at) => at > now() - REFUSALS_MS);
 
-  const nextStart = (deadline: number): Promise<number | undefined> =>
+  const nextTurn = (deadline: number): Promise<Turn | undefined> =>
     new Promise((resolve, reject) => {
       asking.push({ deadline, resolve, reject });
       void takeAll();
@@ -107,13 +134,16 @@ export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptio
   return {
     async turn(deadline) {
       for (;;) {
-        const start = await nextStart(deadline);
-        if (start === undefined)
+        const turn = await nextTurn(deadline);
+        if (turn === undefined)
           throw new Retryable('The invocation ends before it is the turn of another request', {
             afterMs: NO_TURN_MS,
           });
-        if (start > now()) await wait(start - now());
-        if (now() - start > lateMs) continue;
+        if (turn.start > now()) await wait(turn.start - now());
+        const at = now();
+        const isMissed = at - turn.start > lateMs && !hasRoom(turn, at);
+        waiting.delete(turn);
+        if (isMissed) continue;
         started = [...lately(started), now()];
         return;
       }
