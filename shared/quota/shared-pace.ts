@@ -1,5 +1,5 @@
 import { Retryable } from '../sync/errors.ts';
-import { nextStarts, type Timetable } from './timetable.ts';
+import { nextStarts, SPACING_MS, type Timetable } from './timetable.ts';
 import { updateVersioned, type Versioned, type VersionedStore } from './versioned.ts';
 
 /** Lets requests start when it is their turn. */
@@ -69,6 +69,8 @@ export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptio
   let started: number[] = [];
   let asking: Asking[] = [];
   let isTaking = false;
+  /** When this environment has made use of a start last, in epoch milliseconds. */
+  let usedAt = 0;
   /** Taken, and neither made use of nor given up yet. */
   const waiting = new Set<Turn>();
 
@@ -78,7 +80,7 @@ export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptio
    */
   const hasRoom = ({ among }: Turn, at: number): boolean => {
     const following = nextStarts({ ...timetable, burst }, among, requestsPerWindow, at);
-    const until = at + windowMs - lateMs;
+    const until = at + Math.max(SECOND_MS, windowMs - lateMs);
     const ahead = [...among, ...following].filter((start) => start >= at && start <= until);
     const missed = [...waiting].filter(({ start }) => start < at);
     return missed.length + ahead.length <= requestsPerWindow;
@@ -140,11 +142,14 @@ export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptio
             afterMs: NO_TURN_MS,
           });
         if (turn.start > now()) await wait(turn.start - now());
+        // Those that come late all at once are sent one after another, and each is as late as it is by then.
+        while (now() - turn.start > LEAST_LATE_MS && now() - usedAt < SPACING_MS) await wait(SPACING_MS);
         const at = now();
         const isMissed = at - turn.start > lateMs && !hasRoom(turn, at);
         waiting.delete(turn);
         if (isMissed) continue;
-        started = [...lately(started), now()];
+        usedAt = at;
+        started = [...lately(started), at];
         return;
       }
     },

@@ -15,7 +15,7 @@ export type Timetable = z.infer<typeof timetableSchema>;
  * From a start on a line to the next, in milliseconds: about what it takes one environment to send a request. Requests of one
  * moment would wait for each other there, each time for another while, and a wait bends arrivals as a network does.
  */
-const SPACING_MS = 4;
+export const SPACING_MS = 4;
 
 /** Moments of a window at which requests start, and how many start there. */
 interface Lines {

@@ -119,8 +119,9 @@ describe('the shared pace', () => {
     await vi.advanceTimersByTimeAsync(20_000);
     expect(starts).toHaveLength(235);
     expect(mostIn(starts, 1000)).toBe(25);
-    // Four are late by no more than the slack allows, and there is room for two of the other five.
-    expect(starts.filter((start) => start === line + 58)).toHaveLength(6);
+    // Of nine there is room for six, one after another as they were to be.
+    const late = starts.filter((start) => start >= line + 58 && start < line + 500);
+    expect(late.map((start) => start - line)).toEqual([58, 62, 66, 70, 74, 78]);
   });
 
   it('keeps to the limit in any second though one environment is held up again and again', async () => {
