@@ -17,12 +17,6 @@ export interface ThreadSettings {
   };
 }
 
-/** What the thread itself needs besides. */
-export interface ThreadData extends ThreadSettings {
-  /** URL of a module of this project: what Lambda's runtime would hold is found from there. */
-  importsFrom: string;
-}
-
 /** To the thread. */
 export interface InvocationMessage {
   requestId: string;

@@ -2,16 +2,16 @@
 import { enableCompileCache, registerHooks } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { InvocationMessage, ThreadData, ThreadMessage } from './environment-protocol.ts';
+import type { InvocationMessage, ThreadMessage, ThreadSettings } from './environment-protocol.ts';
 
-const { file, exportName, context, importsFrom }: ThreadData = workerData;
+const { file, exportName, context }: ThreadSettings = workerData;
 
 enableCompileCache();
 // Lambda's runtime holds the SDK, and bundles leave it out; here it is this project's, wherever the assembly lies.
 registerHooks({
   resolve: (specifier, origin, next) =>
     /^@(aws-sdk|smithy)\//.test(specifier) && !origin.parentURL?.includes('/node_modules/')
-      ? next(specifier, { ...origin, parentURL: importsFrom })
+      ? next(specifier, { ...origin, parentURL: import.meta.url })
       : next(specifier, origin),
 });
 

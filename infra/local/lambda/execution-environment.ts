@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { buildSync } from 'esbuild';
-import type { InvocationMessage, ThreadData, ThreadMessage, ThreadSettings } from './environment-protocol.ts';
+import type { InvocationMessage, ThreadMessage, ThreadSettings } from './environment-protocol.ts';
 import { type ErrorResponse, InvocationError } from './invocation-error.ts';
 
 export interface EnvironmentSettings {
@@ -20,8 +20,15 @@ let runtime: URL | undefined;
 
 /** The thread's code without its types: to take them off, Node would load 10 MB into each thread, for a tenth of a second. */
 function withoutTypes(): URL {
-  const entryPoints = [fileURLToPath(new URL('./environment-thread.ts', import.meta.url))];
-  const { outputFiles } = buildSync({ entryPoints, format: 'esm', platform: 'node', write: false });
+  const source = new URL('./environment-thread.ts', import.meta.url);
+  const { outputFiles } = buildSync({
+    entryPoints: [fileURLToPath(source)],
+    format: 'esm',
+    platform: 'node',
+    // It finds what it imports from where it lies.
+    define: { 'import.meta.url': JSON.stringify(source.href) },
+    write: false,
+  });
   return new URL(`data:text/javascript,${encodeURIComponent(outputFiles[0]?.text ?? '')}`);
 }
 
@@ -37,7 +44,6 @@ export class ExecutionEnvironment {
   constructor({ thread, variables, memoryMegabytes, onLine }: EnvironmentSettings) {
     this.#functionName = thread.context.functionName;
     runtime ??= withoutTypes();
-    const workerData: ThreadData = { ...thread, importsFrom: import.meta.url };
     this.#worker = new Worker(runtime, {
       argv: [],
       env: { ...variables },
@@ -46,7 +52,7 @@ export class ExecutionEnvironment {
       resourceLimits: { maxOldGenerationSizeMb: memoryMegabytes },
       stdout: true,
       stderr: true,
-      workerData,
+      workerData: thread,
     });
     for (const input of [this.#worker.stdout, this.#worker.stderr])
       createInterface({ input }).on('line', onLine);
