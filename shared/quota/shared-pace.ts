@@ -69,8 +69,6 @@ export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptio
   let started: number[] = [];
   let asking: Asking[] = [];
   let isTaking = false;
-  /** When this environment has made use of a start last, in epoch milliseconds. */
-  let usedAt = 0;
   /** Taken, and neither made use of nor given up yet. */
   const waiting = new Set<Turn>();
 
@@ -95,14 +93,11 @@ export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptio
       taken = next.map((start, index) => (start <= (deadlines[index] ?? 0) ? start : undefined));
       return [...past, ...taken.filter((start) => start !== undefined)];
     };
-    const stored = await updateVersioned(store, change, known);
-    known = stored;
-    return taken.map((start) => {
-      if (start === undefined) return undefined;
-      const turn = { start, among: stored.value };
-      waiting.add(turn);
-      return turn;
-    });
+    known = await updateVersioned(store, change, known);
+    const among = known.value;
+    const turns = taken.map((start) => (start === undefined ? undefined : { start, among }));
+    for (const turn of turns) if (turn) waiting.add(turn);
+    return turns;
   };
 
   const takeAll = async (): Promise<void> => {
@@ -112,8 +107,8 @@ export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptio
       const together = asking;
       asking = [];
       try {
-        const starts = await take(together.map(({ deadline }) => deadline));
-        for (const [index, { resolve }] of together.entries()) resolve(starts[index]);
+        const turns = await take(together.map(({ deadline }) => deadline));
+        for (const [index, { resolve }] of together.entries()) resolve(turns[index]);
       } catch (error) {
         known = undefined;
         const failure = new Retryable('The pace cannot be kept: its starts cannot be stored', {
@@ -143,12 +138,12 @@ export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptio
           });
         if (turn.start > now()) await wait(turn.start - now());
         // Those that come late all at once are sent one after another, and each is as late as it is by then.
-        while (now() - turn.start > LEAST_LATE_MS && now() - usedAt < SPACING_MS) await wait(SPACING_MS);
+        while (now() - turn.start > LEAST_LATE_MS && now() - (started.at(-1) ?? 0) < SPACING_MS)
+          await wait(SPACING_MS);
         const at = now();
         const isMissed = at - turn.start > lateMs && !hasRoom(turn, at);
         waiting.delete(turn);
         if (isMissed) continue;
-        usedAt = at;
         started = [...lately(started), at];
         return;
       }
