@@ -14,7 +14,7 @@ import {
 } from '@aws-sdk/client-sfn';
 import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { type Entry, sendAll } from '../../shared/queue/send-batch.ts';
 import { scanUsers } from '../../shared/store/scan-users.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';

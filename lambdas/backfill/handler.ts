@@ -6,22 +6,23 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { mapping } from '#mapping';
 import { sdkClient } from '../../shared/aws/sdk-client.ts';
 import { budgetOf, budgetSettings } from '../../shared/quota/budget-settings.ts';
 import { awsPorts } from './aws-ports.ts';
 import type { Report, Run } from './run.ts';
 import { continueRun, feedPage, plan, report } from './steps.ts';
+import '../../shared/zod-words.ts';
 
 const settings = z
   .object({
-    USER_TABLE: z.string().min(1),
-    SYNC_TABLE: z.string().min(1),
+    USER_TABLE: z.string().check(z.minLength(1)),
+    SYNC_TABLE: z.string().check(z.minLength(1)),
     SYNC_QUEUE_URL: z.url(),
-    REQUESTS_PER_SECOND: z.coerce.number().positive(),
-    TAG_BATCH: z.coerce.number().int().positive(),
-    IN_FLIGHT: z.coerce.number().int().positive(),
+    REQUESTS_PER_SECOND: z.coerce.number().check(z.positive()),
+    TAG_BATCH: z.coerce.number().check(z.int(), z.positive()),
+    IN_FLIGHT: z.coerce.number().check(z.int(), z.positive()),
     ...budgetSettings,
   })
   .parse(process.env);

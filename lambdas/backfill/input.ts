@@ -1,16 +1,17 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
+import '../../shared/zod-words.ts';
 
-const positive = z.int().positive().nullable().default(null);
+const positive = z._default(z.nullable(z.int().check(z.positive())), null);
 
 const inputSchema = z.strictObject({
   /** `contacts`: users without a contact id; `tags`: users with a contact and no tags; `refresh`: all active users. */
-  mode: z.enum(['contacts', 'tags', 'refresh']).default('contacts'),
+  mode: z._default(z.enum(['contacts', 'tags', 'refresh']), 'contacts'),
   /** Sends nothing and reports what would be done. */
-  dryRun: z.boolean().default(false),
+  dryRun: z._default(z.boolean(), false),
   /** Most users to send, or null for all. */
   limit: positive,
   /** Most requests that wait in the queue, beside those being made: what a live change may have to wait behind. Null for those of five seconds. */
-  maxBacklog: z.int().min(10).max(10_000).nullable().default(null),
+  maxBacklog: z._default(z.nullable(z.int().check(z.minimum(10), z.maximum(10_000))), null),
   /** Most requests that the run may cost, as planned, or null for what the quota allows. */
   requestBudget: positive,
 });

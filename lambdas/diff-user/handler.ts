@@ -5,13 +5,14 @@ import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { mapping } from '#mapping';
 import { sdkClient } from '../../shared/aws/sdk-client.ts';
 import { InvalidUserError } from '../../shared/user/read-user.ts';
 import { changeMessage } from './change-message.ts';
 import { type Image, readChange } from './read-change.ts';
 import { type Outgoing, sendInOrder } from './send-in-order.ts';
+import '../../shared/zod-words.ts';
 
 const { SYNC_QUEUE_URL } = z.object({ SYNC_QUEUE_URL: z.url() }).parse(process.env);
 const sqs = sdkClient(SQSClient);

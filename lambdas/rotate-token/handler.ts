@@ -5,10 +5,11 @@ import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import middy from '@middy/core';
 import type { SecretsManagerRotationEvent } from 'aws-lambda';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { AuthorizationLost, refreshPair } from '../../shared/infusionsoft/token-endpoint.ts';
 import { rotate } from './rotate.ts';
 import { secretVersions } from './secret-versions.ts';
+import '../../shared/zod-words.ts';
 
 const { CRM_URL } = z.object({ CRM_URL: z.url() }).parse(process.env);
 /** A pair that is not stored is lost for ever, so storing it is tried as long as the function may run. */

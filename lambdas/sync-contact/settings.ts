@@ -1,6 +1,7 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { budgetSettings, jsonText } from '../../shared/quota/budget-settings.ts';
 import { timetableSchema } from '../../shared/quota/timetable.ts';
+import '../../shared/zod-words.ts';
 
 /** What becomes of the contact of a deleted user. */
 const deletionPolicySchema = z.enum(['mark', 'untag', 'leave', 'delete', 'anonymise']);
@@ -11,17 +12,17 @@ const forgetPolicySchema = z.enum(['delete', 'anonymise']);
 export type ForgetPolicy = z.infer<typeof forgetPolicySchema>;
 
 const settingsSchema = z.object({
-  USER_TABLE: z.string().min(1),
-  SYNC_TABLE: z.string().min(1),
+  USER_TABLE: z.string().check(z.minLength(1)),
+  SYNC_TABLE: z.string().check(z.minLength(1)),
   SYNC_QUEUE_URL: z.url(),
   DEAD_LETTER_QUEUE_URL: z.url(),
   CRM_URL: z.url(),
-  CRM_SECRET_ID: z.string().min(1),
+  CRM_SECRET_ID: z.string().check(z.minLength(1)),
   /** When requests may start, of all environments together: see `paceFor` in `shared/quota/pace.ts`. */
-  TIMETABLE: jsonText.pipe(timetableSchema),
+  TIMETABLE: z.pipe(jsonText, timetableSchema),
   ...budgetSettings,
   /** Contacts that one request can tag at most. */
-  TAG_BATCH: z.coerce.number().int().positive(),
+  TAG_BATCH: z.coerce.number().check(z.int(), z.positive()),
   DELETION_POLICY: deletionPolicySchema,
   FORGET_POLICY: forgetPolicySchema,
 });

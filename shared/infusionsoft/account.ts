@@ -1,25 +1,25 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 
-const id = z.int().positive();
+const id = z.int().check(z.positive());
 
 /** Something of the mapping as the account has it. Without an id it is missing; with a problem it cannot be used. */
-const foundSchema = z.object({ name: z.string(), id: id.optional(), problem: z.string().optional() });
+const foundSchema = z.object({ name: z.string(), id: z.optional(id), problem: z.optional(z.string()) });
 
 /** What an account has of that which a mapping asks for. */
 export const accountSchema = z.object({
   tags: z.array(
-    foundSchema.extend({
+    z.extend(foundSchema, {
       description: z.string(),
-      category: z.string().optional(),
+      category: z.optional(z.string()),
       /** Contacts that carry it, where they were counted. */
-      contacts: z.int().optional(),
+      contacts: z.optional(z.int()),
     }),
   ),
-  customFields: z.array(foundSchema.extend({ type: z.string(), options: z.array(z.string()) })),
+  customFields: z.array(z.extend(foundSchema, { type: z.string(), options: z.array(z.string()) })),
   leadSources: z.array(foundSchema),
-  contactTypes: z.array(foundSchema.omit({ id: true })),
+  contactTypes: z.array(z.omit(foundSchema, { id: true })),
   /** Ids of the members of staff by lower-case email, where the mapping names any. */
-  staff: z.record(z.string(), id).optional(),
+  staff: z.optional(z.record(z.string(), id)),
 });
 export type Account = z.infer<typeof accountSchema>;
 export type AccountTag = Account['tags'][number];

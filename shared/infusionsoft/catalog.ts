@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { Needs } from '../user/needs.ts';
 import { type Account, problemsOf } from './account.ts';
 
@@ -7,25 +7,25 @@ import { type Account, problemsOf } from './account.ts';
 const arrayModeSchema = z.enum(['merge', 'replace']);
 export type ArrayMode = z.infer<typeof arrayModeSchema>;
 
-const idsByName = z.record(z.string(), z.int().positive());
+const idsByName = z.record(z.string(), z.int().check(z.positive()));
 
 /** Ids of the account's tags, custom fields and the like, by lower-case name: of those in the mapping. */
 export const catalogSchema = z.object({
   tags: idsByName,
   customFields: idsByName,
-  leadSources: idsByName.optional(),
+  leadSources: z.optional(idsByName),
   /** By email. */
-  staff: idsByName.optional(),
+  staff: z.optional(idsByName),
   /** Keys of fields, and names of contact types, that the account cannot take as the mapping writes them. */
-  unusable: z.array(z.string()).default([]),
+  unusable: z._default(z.array(z.string()), []),
   /** The same in words, for people. */
-  problems: z.array(z.string()).default([]),
+  problems: z._default(z.array(z.string()), []),
   /** Hash of what the mapping asked for: another mapping needs another reading. */
-  needs: z.string().optional(),
+  needs: z.optional(z.string()),
   /** When the names were last read from the CRM, in ISO 8601. */
   refreshedAt: z.iso.datetime(),
   /** What was learned of the account's arrays, and when (ISO 8601). Without a mode, the experiment could not be made. */
-  arrays: z.object({ mode: arrayModeSchema.optional(), learnedAt: z.iso.datetime() }).optional(),
+  arrays: z.optional(z.object({ mode: z.optional(arrayModeSchema), learnedAt: z.iso.datetime() })),
 });
 
 export type Catalog = z.infer<typeof catalogSchema>;

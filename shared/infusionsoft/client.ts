@@ -1,5 +1,5 @@
 import ky, { type HTTPError, isHTTPError, type KyInstance } from 'ky';
-import type * as z from 'zod';
+import type * as z from 'zod/mini';
 import { Retryable } from '../sync/errors.ts';
 import { type Endpoint, endpoints, TAG_PAGE_SIZE } from './api.ts';
 import type { ContactBody } from './contact-body.ts';
@@ -134,7 +134,7 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
     method: 'put' | 'patch' | 'post',
     { path }: Endpoint,
     json: unknown,
-    schema: z.ZodType<Result>,
+    schema: z.ZodMiniType<Result>,
     http = repeatable,
   ): Promise<Result> => call((client) => client[method](path, { json }).json(schema), http);
   const remove = ({ path }: Endpoint, searchParams: Record<string, string> = {}): Promise<void> =>

@@ -1,14 +1,14 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 
 const instant = z.iso.datetime();
 
 const oauthSchema = z.object({
   kind: z.literal('oauth'),
-  clientId: z.string().min(1),
-  clientSecret: z.string().min(1),
-  accessToken: z.string().min(1),
+  clientId: z.string().check(z.minLength(1)),
+  clientSecret: z.string().check(z.minLength(1)),
+  accessToken: z.string().check(z.minLength(1)),
   /** Single use: the next refresh kills it. */
-  refreshToken: z.string().min(1),
+  refreshToken: z.string().check(z.minLength(1)),
   /** When the pair was issued, in ISO 8601. */
   issuedAt: instant,
   /** Until when the access token may be used: five minutes before it expires. */
@@ -17,8 +17,8 @@ const oauthSchema = z.object({
 
 /** What the secret holds: a key that never expires, a token that somebody else renews, or an OAuth pair that the stack renews. */
 const crmSecretSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('service-account-key'), key: z.string().min(1) }),
-  z.object({ kind: z.literal('bearer'), accessToken: z.string().min(1) }),
+  z.object({ kind: z.literal('service-account-key'), key: z.string().check(z.minLength(1)) }),
+  z.object({ kind: z.literal('bearer'), accessToken: z.string().check(z.minLength(1)) }),
   oauthSchema,
 ]);
 

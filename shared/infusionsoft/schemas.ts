@@ -1,24 +1,24 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 
-const id = z.int().positive();
+const id = z.int().check(z.positive());
 
 /** An address of a contact. Other properties, as the type of a phone number, go back as they came. */
-const emailSchema = z.looseObject({ field: z.string(), email: z.string().nullish() });
-const phoneSchema = z.looseObject({ field: z.string(), number: z.string().nullish() });
+const emailSchema = z.looseObject({ field: z.string(), email: z.nullish(z.string()) });
+const phoneSchema = z.looseObject({ field: z.string(), number: z.nullish(z.string()) });
 const addressSchema = z.looseObject({ field: z.string() });
-const socialAccountSchema = z.looseObject({ type: z.string(), name: z.string().nullish() });
+const socialAccountSchema = z.looseObject({ type: z.string(), name: z.nullish(z.string()) });
 const fieldValueSchema = z.looseObject({ id, content: z.unknown() });
 
 /** The parts of a contact that the sync reads, and the others as they came. `tag_ids` is missing where the contact has none. */
 export const contactSchema = z.looseObject({
   id,
-  tag_ids: z.array(id).nullish(),
-  email_addresses: z.array(emailSchema).nullish(),
-  phone_numbers: z.array(phoneSchema).nullish(),
-  addresses: z.array(addressSchema).nullish(),
-  social_accounts: z.array(socialAccountSchema).nullish(),
+  tag_ids: z.nullish(z.array(id)),
+  email_addresses: z.nullish(z.array(emailSchema)),
+  phone_numbers: z.nullish(z.array(phoneSchema)),
+  addresses: z.nullish(z.array(addressSchema)),
+  social_accounts: z.nullish(z.array(socialAccountSchema)),
   /** Only where the request asked for them. */
-  custom_fields: z.array(fieldValueSchema).nullish(),
+  custom_fields: z.nullish(z.array(fieldValueSchema)),
 });
 export type Contact = z.infer<typeof contactSchema>;
 export const contactPageSchema = z.object({ contacts: z.array(contactSchema) });
@@ -26,45 +26,42 @@ export const contactPageSchema = z.object({ contacts: z.array(contactSchema) });
 export const tagSchema = z.object({
   id,
   name: z.string(),
-  category: z.object({ name: z.string() }).nullish(),
+  category: z.nullish(z.object({ name: z.string() })),
 });
 export type Tag = z.infer<typeof tagSchema>;
 export const tagPageSchema = z.object({ tags: z.array(tagSchema) });
 /** The number of contacts with a tag, whatever the page. */
-export const taggedSchema = z.object({ count: z.int().nonnegative() });
+export const taggedSchema = z.object({ count: z.int().check(z.nonnegative()) });
 
 export const customFieldSchema = z.object({
   id,
   label: z.string(),
-  field_type: z.string().nullish(),
-  options: z.array(z.object({ label: z.string().nullish() })).nullish(),
+  field_type: z.nullish(z.string()),
+  options: z.nullish(z.array(z.object({ label: z.nullish(z.string()) }))),
 });
-export const contactModelSchema = z.object({ custom_fields: z.array(customFieldSchema).nullish() });
+export const contactModelSchema = z.object({ custom_fields: z.nullish(z.array(customFieldSchema)) });
 
 /** Version 2 writes ids as texts. */
-const textId = z.union([
-  id,
-  z
-    .string()
-    .regex(/^[1-9]\d*$/)
-    .transform(Number),
-]);
+const textId = z.union([id, z.pipe(z.string().check(z.regex(/^[1-9]\d*$/)), z.transform(Number))]);
 export const leadSourceSchema = z.object({ id: textId, name: z.string() });
 export const leadSourcePageSchema = z.object({
-  lead_sources: z.array(leadSourceSchema).nullish(),
-  next_page_token: z.string().nullish(),
+  lead_sources: z.nullish(z.array(leadSourceSchema)),
+  next_page_token: z.nullish(z.string()),
 });
 
 export const staffPageSchema = z.object({
-  users: z.array(z.object({ id, email_address: z.string().nullish() })),
+  users: z.array(z.object({ id, email_address: z.nullish(z.string()) })),
 });
 
 /** A list with commas between (v1, `Setting`). */
-export const contactTypesSchema = z.object({ value: z.string() }).transform(({ value }) =>
-  value
-    .split(',')
-    .map((name) => name.trim())
-    .filter(Boolean),
+export const contactTypesSchema = z.pipe(
+  z.object({ value: z.string() }),
+  z.transform(({ value }) =>
+    value
+      .split(',')
+      .map((name) => name.trim())
+      .filter(Boolean),
+  ),
 );
 
 export const companySchema = z.object({ id, company_name: z.string() });
@@ -84,9 +81,13 @@ export type TagResult = z.infer<typeof tagResultSchema>;
 const byId = z.record(z.string(), tagResultSchema);
 
 /** Results by id, of tags or of contacts: an object today, an array of one-entry objects in the contract of 2022. */
-export const tagResultsSchema = z
-  .union([
+export const tagResultsSchema = z.pipe(
+  z.union([
     byId,
-    z.array(byId).transform((entries): Record<string, TagResult> => Object.assign({}, ...entries)),
-  ])
-  .transform((results) => new Map(Object.entries(results).map(([key, result]) => [Number(key), result])));
+    z.pipe(
+      z.array(byId),
+      z.transform((entries): Record<string, TagResult> => Object.assign({}, ...entries)),
+    ),
+  ]),
+  z.transform((results) => new Map(Object.entries(results).map(([key, result]) => [Number(key), result]))),
+);

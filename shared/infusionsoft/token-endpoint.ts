@@ -1,5 +1,5 @@
 import ky, { HTTPError, isHTTPError } from 'ky';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { OAuthSecret } from './crm-secret.ts';
 
 /** The CRM takes neither this code nor this refresh token: nobody but a person can let the sync in again. */
@@ -16,10 +16,10 @@ export interface Client {
 }
 
 const answerSchema = z.object({
-  access_token: z.string().min(1),
-  refresh_token: z.string().min(1),
+  access_token: z.string().check(z.minLength(1)),
+  refresh_token: z.string().check(z.minLength(1)),
   /** Seconds: 24 hours as a rule. */
-  expires_in: z.number().positive(),
+  expires_in: z.number().check(z.positive()),
 });
 
 /** Access tokens are not used in their last five minutes. */
@@ -98,7 +98,7 @@ export function refreshPair(
 
 /** `invalid_grant` and the like: words of the protocol, and nothing else of the answer. */
 function reasonOf({ data, response }: HTTPError): string {
-  const told = z.looseObject({ error: z.string().regex(/^[a-z_]{1,40}$/) }).safeParse(data);
+  const told = z.looseObject({ error: z.string().check(z.regex(/^[a-z_]{1,40}$/)) }).safeParse(data);
   return told.success ? `${response.status} ${told.data.error}` : String(response.status);
 }
 

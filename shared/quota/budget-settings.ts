@@ -1,23 +1,26 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { limitsSchema } from './limits.ts';
 import type { Budget } from './standing.ts';
 
 /** A text that holds JSON. */
-export const jsonText = z.string().transform((text, context): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    context.addIssue({ code: 'custom', message: 'must be JSON' });
-    return z.NEVER;
-  }
-});
+export const jsonText = z.pipe(
+  z.string(),
+  z.transform((text, context): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      context.issues.push({ code: 'custom', message: 'must be JSON', input: text });
+      return z.NEVER;
+    }
+  }),
+);
 
 /** The environment variables of a function that keeps to the quota. */
 export const budgetSettings = {
   /** The contract's limits: {@link limitsSchema} as JSON. */
-  LIMITS: jsonText.pipe(limitsSchema),
-  LIVE_RESERVE: z.coerce.number().min(0).max(1),
+  LIMITS: z.pipe(jsonText, limitsSchema),
+  LIVE_RESERVE: z.coerce.number().check(z.minimum(0), z.maximum(1)),
 };
 
 /** @returns the budget that those variables hold. */

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { dayStart, minuteStart, monthStart, nextDay, nextMinute, nextMonth } from './calendar.ts';
 
 const epochMs = z.number();
@@ -27,9 +27,9 @@ export type Pause = z.infer<typeof pauseSchema>;
 export const ledgerSchema = z.object({
   minute: windowSchema,
   /** `named`: an answer of the CRM told when it ends. `limit`: what the CRM last said that it is. */
-  day: windowSchema.extend({ named: z.boolean(), limit: z.number().nullable() }),
+  day: z.extend(windowSchema, { named: z.boolean(), limit: z.nullable(z.number()) }),
   month: windowSchema,
-  pause: pauseSchema.nullable(),
+  pause: z.nullable(pauseSchema),
 });
 export type Ledger = z.infer<typeof ledgerSchema>;
 type DayWindow = Ledger['day'];

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 
 /** Requests that the CRM takes in each period, from all programs that use the same key. */
 export interface Limits {
@@ -28,10 +28,10 @@ export const LEAST_RATE = 2;
 
 /** Limits as a person or the stack writes them. A minute that allows less than the second does sets the pace. */
 export const limitsSchema = z.strictObject({
-  second: z.number().min(LEAST_RATE).max(1000),
-  minute: z.number().min(LEAST_RATE * 60),
-  day: z.int().positive(),
-  month: z.int().positive().nullable().default(null),
+  second: z.number().check(z.minimum(LEAST_RATE), z.maximum(1000)),
+  minute: z.number().check(z.minimum(LEAST_RATE * 60)),
+  day: z.int().check(z.positive()),
+  month: z._default(z.nullable(z.int().check(z.positive())), null),
 });
 
 /** Requests a second that keep both the second and the minute: a service account key's 240 a minute are 4 a second. */

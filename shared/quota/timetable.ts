@@ -1,12 +1,12 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 
 export const timetableSchema = z.object({
   /** Starts in any window. */
-  requestsPerWindow: z.int().positive(),
+  requestsPerWindow: z.int().check(z.positive()),
   /** Length of the window in milliseconds. */
-  windowMs: z.int().positive(),
+  windowMs: z.int().check(z.positive()),
   /** Starts that share a line: that are a few milliseconds apart. */
-  burst: z.int().positive(),
+  burst: z.int().check(z.positive()),
 });
 /** When requests may start, all environments together. */
 export type Timetable = z.infer<typeof timetableSchema>;

@@ -1,6 +1,6 @@
 import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { Written } from '../quota/versioned.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 import { TELL_WHAT_IS_FOUND, writeIf } from './write-if.ts';
@@ -8,11 +8,11 @@ import { TELL_WHAT_IS_FOUND, writeIf } from './write-if.ts';
 const claimSchema = z.object({
   userId: z.string(),
   /** When the user took it, in epoch milliseconds. */
-  claimedAt: z.number().optional(),
+  claimedAt: z.optional(z.number()),
   /** Until when the contact of a deleted user is being treated, in epoch milliseconds. */
-  retiringUntil: z.number().optional(),
+  retiringUntil: z.optional(z.number()),
   /** The contact was that of a user who was deleted, so what the mapping manages of it was written by the sync. */
-  inherited: z.boolean().optional(),
+  inherited: z.optional(z.boolean()),
 });
 export type Claim = z.infer<typeof claimSchema>;
 

@@ -1,12 +1,12 @@
 import { type DynamoDBClient, GetItemCommand, PutItemCommand, paginateScan } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { unmarshallItem } from './unmarshall-item.ts';
 
 const departureSchema = z.object({
   userId: z.string(),
   /** The contact that the user had; none where nobody knew of one. */
-  contactId: z.int().positive().optional(),
+  contactId: z.optional(z.int().check(z.positive())),
   /**
    * What was done with the contact; or why nothing was: it is another user's by now, nobody knows of one, or the user is still in the
    * table, so that the next change would make it again.
@@ -15,7 +15,7 @@ const departureSchema = z.object({
   /** When, in ISO 8601. */
   doneAt: z.iso.datetime(),
   /** Which request to be forgotten it answers; without one, the user was deleted in the app. */
-  requestId: z.string().optional(),
+  requestId: z.optional(z.string()),
 });
 /** A record of a user who has gone: ids and times, and no data of the person. It is kept as the proof. */
 export type Departure = z.infer<typeof departureSchema>;

@@ -5,7 +5,7 @@ import {
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { accountSchema } from '../infusionsoft/account.ts';
 import { type Catalog, catalogSchema } from '../infusionsoft/catalog.ts';
 import { type Ledger, ledgerSchema } from '../quota/ledger.ts';
@@ -47,7 +47,7 @@ const inspectionSchema = z.object({
 });
 export type Inspection = z.infer<typeof inspectionSchema>;
 
-const idSchema = z.object({ crmId: z.int().positive() });
+const idSchema = z.object({ crmId: z.int().check(z.positive()) });
 const INSPECTION_KEY = { id: { S: 'inspection' } };
 const CATALOG_KEY = { id: { S: 'catalog' } };
 const leaseKey = (name: string) => ({ id: { S: `lease#${name}` } });

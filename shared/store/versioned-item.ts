@@ -5,7 +5,7 @@ import {
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { Versioned, VersionedStore } from '../quota/versioned.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 import { TELL_WHAT_IS_FOUND, writeIf } from './write-if.ts';
@@ -20,7 +20,7 @@ const versionSchema = z.object({ version: z.int() });
 export function versionedItem<Value>(
   client: DynamoDBClient,
   TableName: string,
-  { id, attribute, schema }: { id: string; attribute: string; schema: z.ZodType<Value> },
+  { id, attribute, schema }: { id: string; attribute: string; schema: z.ZodMiniType<Value> },
 ): VersionedStore<Value> {
   const key = { id: { S: id } };
   const parse = (stored: Record<string, AttributeValue>): Versioned<Value> => {

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { needsSchema } from '../user/needs.ts';
 
 const names = z.array(z.string());
@@ -6,30 +6,30 @@ const names = z.array(z.string());
 const userMessageSchema = z.object({
   version: z.literal(1),
   kind: z.literal('user'),
-  userId: z.string().min(1),
+  userId: z.string().check(z.minLength(1)),
   /** Why the user should be looked at; `resync`: somebody removed the user's `crm` map. */
   cause: z.enum(['created', 'changed', 'deleted', 'resync', 'backfill']),
   /** When the change was made, in ISO 8601. */
   changedAt: z.iso.datetime(),
   /** Id of the stream record or of the backfill's run that the message comes from: the same in the log lines of all that follows. */
-  correlationId: z.string().optional(),
+  correlationId: z.optional(z.string()),
   /** What changed, by name: for people who read the queue. The consumer works it out anew. */
   fields: names,
   tagsAdded: names,
   tagsRemoved: names,
   /** The contact of a deleted user, whose item can no longer tell it. */
-  contactId: z.int().positive().optional(),
+  contactId: z.optional(z.int().check(z.positive())),
   /** Until when somebody works on the deleted user at most, in ISO 8601: nobody knows before what the contact holds. */
-  notBefore: z.iso.datetime().optional(),
+  notBefore: z.optional(z.iso.datetime()),
   /** The tags of a new contact are left to a message about many users. */
-  tagsLater: z.boolean().optional(),
+  tagsLater: z.optional(z.boolean()),
 });
 
 /** Users whose tags are changed together, tag by tag: one request does for many contacts what else takes one or two for each. */
 const tagUsersSchema = z.object({
   version: z.literal(1),
   kind: z.literal('tag-users'),
-  userIds: z.array(z.string().min(1)).min(1),
+  userIds: z.array(z.string().check(z.minLength(1))).check(z.minLength(1)),
   /** When they were looked at, in ISO 8601. */
   changedAt: z.iso.datetime(),
   /** Id of the backfill's run. */
@@ -40,7 +40,7 @@ const tagUsersSchema = z.object({
 const inspectAccountSchema = z.object({
   version: z.literal(1),
   kind: z.literal('inspect-account'),
-  inspectionId: z.string().min(1),
+  inspectionId: z.string().check(z.minLength(1)),
   needs: needsSchema,
   /** Whether what is missing is created. */
   create: z.boolean(),
@@ -52,10 +52,10 @@ const inspectAccountSchema = z.object({
 const forgetSchema = z.object({
   version: z.literal(1),
   kind: z.literal('forget'),
-  userId: z.string().min(1),
+  userId: z.string().check(z.minLength(1)),
   /** The contact, where the sync's own record does not know it. */
-  contactId: z.int().positive().optional(),
-  requestId: z.string().min(1),
+  contactId: z.optional(z.int().check(z.positive())),
+  requestId: z.string().check(z.minLength(1)),
 });
 
 /** What travels through the queue: who changed and why, and no data of the person. */

@@ -1,8 +1,8 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { optionsOf } from './custom-field.ts';
 import type { Mapping } from './define-mapping.ts';
 
-const name = z.string().min(1);
+const name = z.string().check(z.minLength(1));
 
 /** What a mapping asks of an account of the CRM, by name: plain data, so that it can be sent and compared. */
 export const needsSchema = z.object({

@@ -1,5 +1,5 @@
 import { type CountryCode, isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/core';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { ADDRESS_FIELDS, type Address, type StandardField } from './define-mapping.ts';
 import { type Normalised, normaliseDate, normaliseText, normaliseWebsite, TEXT_MAX } from './normalised.ts';
 import { phoneMetadata } from './phone-metadata.ts';
@@ -10,7 +10,7 @@ import type { User } from './user.ts';
 const EMAIL_MAX = 75;
 const NAME_MAX = 40;
 
-const emailSchema = z.email().max(EMAIL_MAX);
+const emailSchema = z.email().check(z.maxLength(EMAIL_MAX));
 
 /** Puts a standard field's value into the form that the CRM takes. Never throws. */
 export function normaliseStandard(field: StandardField, raw: string | Address, user: User): Normalised {

@@ -1,4 +1,5 @@
 import { type User, userSchema } from './user.ts';
+import '../zod-words.ts';
 
 /** Something about a user that could not be used as it is. Never holds the value itself. */
 export interface Warning {
@@ -13,14 +14,14 @@ export class InvalidUserError extends Error {
 }
 
 /**
- * Reads an item of the user table. An attribute of the wrong type or with an impossible value counts as missing and is
- * named in `warnings`; the rest of the user is kept, since one bad attribute is no reason to lose a person.
+ * Reads an item of the user table. Null and an empty text are no value. An attribute of the wrong type or with an impossible value counts
+ * as missing and is named in `warnings`; the rest of the user is kept, since one bad attribute is no reason to lose a person.
  *
  * @throws InvalidUserError when the item has no `userId`.
  */
 export function readUser(item: Record<string, unknown>): { user: User; warnings: Warning[] } {
   const warnings: Warning[] = [];
-  let candidate = item;
+  let candidate = withoutEmpty(item);
   for (;;) {
     const result = userSchema.safeParse(candidate);
     if (result.success) return { user: result.data, warnings };
@@ -41,6 +42,14 @@ export function userOf(item: Record<string, unknown>): User[] {
     throw error;
   }
 }
+
+function withoutEmpty(map: object): Record<string, unknown> {
+  const values = Object.entries(map).filter(([, value]) => value !== null && value !== '');
+  return Object.fromEntries(values.map(([key, value]) => [key, isMap(value) ? withoutEmpty(value) : value]));
+}
+
+const isMap = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 
 function without(value: unknown, [key, ...rest]: PropertyKey[]): Record<string, unknown> {
   const copy: Record<PropertyKey, unknown> = { ...(value as Record<PropertyKey, unknown>) };

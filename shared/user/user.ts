@@ -1,66 +1,62 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 
 const SUBSCRIPTION_STATUSES = ['trial', 'active', 'cancelled', 'expired'] as const;
-
-/** An attribute that may be missing, null or an empty string: all three mean that there is no value. */
-const maybe = <Schema extends z.ZodType>(schema: Schema) =>
-  z.preprocess((value) => (value === null || value === '' ? undefined : value), schema.optional());
 
 const instant = z.union([z.iso.datetime({ offset: true }), z.iso.date()]);
 
 /** What the sync keeps on a user: the application never writes it, apart from removing it to ask for a fresh sync. */
 const crmStateSchema = z.object({
   /** Id of the user's contact in the CRM. */
-  contactId: maybe(z.int().positive()),
+  contactId: z.optional(z.int().check(z.positive())),
   /** Ids of the tags that the sync applied to the contact. */
-  tagIds: maybe(z.array(z.int().positive())),
+  tagIds: z.optional(z.array(z.int().check(z.positive()))),
   /** Ids of tags of which it is not certain whether the contact holds them: a request for them may have had its effect. */
-  perhapsTagIds: maybe(z.array(z.int().positive())),
+  perhapsTagIds: z.optional(z.array(z.int().check(z.positive()))),
   /** A hash of the value last written, for each contact field. */
-  fingerprint: maybe(z.record(z.string(), z.string())),
+  fingerprint: z.optional(z.record(z.string(), z.string())),
   /** When the contact was last made to match, in ISO 8601. */
-  syncedAt: maybe(z.iso.datetime()),
+  syncedAt: z.optional(z.iso.datetime()),
   /** Why the CRM refused this user for good, until a sync succeeds. */
-  rejection: maybe(
+  rejection: z.optional(
     z.object({
       reason: z.string(),
       errorId: z.string(),
       at: z.iso.datetime(),
       /** The user who has what this one would need. */
-      otherUserId: maybe(z.string()),
+      otherUserId: z.optional(z.string()),
     }),
   ),
   /** Until when somebody works on the user at most, in ISO 8601: others wait so long, since two at once would not know of each other. */
-  leaseUntil: maybe(z.iso.datetime()),
+  leaseUntil: z.optional(z.iso.datetime()),
   /** Counts the write-backs, so that no two undo each other. */
-  revision: maybe(z.number()),
+  revision: z.optional(z.number()),
 });
 
 /**
  * The item of a user as the application stores it. Only `userId` (the Cognito sub) has to be there; other attributes of
- * the item are ignored.
+ * the item are ignored, and null and empty texts are no values (`readUser`).
  */
 export const userSchema = z.object({
-  userId: z.string().min(1),
-  email: maybe(z.string()),
-  firstName: maybe(z.string()),
-  lastName: maybe(z.string()),
-  phone: maybe(z.string()),
-  appDownloadDate: maybe(instant),
-  timeZone: maybe(z.string()),
-  locale: maybe(z.string()),
-  marketingOptIn: maybe(z.boolean()),
-  subscription: maybe(z.object({ status: maybe(z.enum(SUBSCRIPTION_STATUSES)) })),
-  progress: maybe(
+  userId: z.string().check(z.minLength(1)),
+  email: z.optional(z.string()),
+  firstName: z.optional(z.string()),
+  lastName: z.optional(z.string()),
+  phone: z.optional(z.string()),
+  appDownloadDate: z.optional(instant),
+  timeZone: z.optional(z.string()),
+  locale: z.optional(z.string()),
+  marketingOptIn: z.optional(z.boolean()),
+  subscription: z.optional(z.object({ status: z.optional(z.enum(SUBSCRIPTION_STATUSES)) })),
+  progress: z.optional(
     z.object({
-      program: maybe(z.string()),
-      week: maybe(z.int().min(1).max(12)),
-      workoutsCompleted: maybe(z.int().nonnegative()),
-      completedAt: maybe(instant),
+      program: z.optional(z.string()),
+      week: z.optional(z.int().check(z.minimum(1), z.maximum(12))),
+      workoutsCompleted: z.optional(z.int().check(z.nonnegative())),
+      completedAt: z.optional(instant),
     }),
   ),
-  lastActiveAt: maybe(instant),
-  crm: maybe(crmStateSchema),
+  lastActiveAt: z.optional(instant),
+  crm: z.optional(crmStateSchema),
 });
 
 /** A user of the app, with only the attributes that the sync knows. */

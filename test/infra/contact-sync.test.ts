@@ -106,6 +106,10 @@ describe('sync-contact', () => {
       LIVE_RESERVE: 0.2,
     });
   });
+
+  it('says what is wrong with a variable', () => {
+    expect(() => readSettings({})).toThrow(/expected string, received undefined/);
+  });
 });
 
 function variablesOf(template: Template): Record<string, string> {

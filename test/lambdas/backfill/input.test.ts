@@ -13,15 +13,16 @@ describe('the input', () => {
   });
 
   it.each([
-    [{ mode: 'all' }],
-    [{ dryrun: true }],
-    [{ limit: 0 }],
-    [{ maxBacklog: 1e6 }],
-    [{ requestBudget: '5' }],
-    ['tags'],
-    [[]],
-  ])('%j is refused with what it may be', (input) => {
+    [{ mode: 'all' }, /expected one of "contacts"\|"tags"\|"refresh"\s+→ at mode/],
+    [{ dryrun: true }, /Unrecognized key: "dryrun"/],
+    [{ limit: 0 }, /expected number to be >0\s+→ at limit/],
+    [{ maxBacklog: 1e6 }, /expected number to be <=10000\s+→ at maxBacklog/],
+    [{ requestBudget: '5' }, /expected number, received string\s+→ at requestBudget/],
+    ['tags', /expected object, received string/],
+    [[], /expected object, received array/],
+  ])('%j is refused with what it may be', (input, what) => {
     expect(() => parseInput(input)).toThrow(InvalidInputError);
     expect(() => parseInput(input)).toThrow(/for example \{"mode": "contacts"/);
+    expect(() => parseInput(input)).toThrow(what);
   });
 });

@@ -37,6 +37,12 @@ describe('reading a user', () => {
     expect(warnings.map((warning) => warning.field)).toEqual([field]);
   });
 
+  it('says what is wrong with a value', () => {
+    expect(readUser({ userId: 'u1', email: 7 }).warnings).toEqual([
+      { field: 'email', problem: 'Invalid input: expected string, received number' },
+    ]);
+  });
+
   it('never quotes a value in a warning', () => {
     const { warnings } = readUser({ userId: 'u1', email: ['secret@example.com'], lastActiveAt: 'secret' });
     expect(warnings).toHaveLength(2);
