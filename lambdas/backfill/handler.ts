@@ -14,11 +14,12 @@ import { awsPorts } from './aws-ports.ts';
 import type { Report, Run } from './run.ts';
 import { continueRun, feedPage, plan, report } from './steps.ts';
 import '../../shared/zod-words.ts';
+import { filledText } from '../../shared/values.ts';
 
 const settings = z
   .object({
-    USER_TABLE: z.string().check(z.minLength(1)),
-    SYNC_TABLE: z.string().check(z.minLength(1)),
+    USER_TABLE: filledText,
+    SYNC_TABLE: filledText,
     SYNC_QUEUE_URL: z.url(),
     REQUESTS_PER_SECOND: z.coerce.number().check(z.positive()),
     TAG_BATCH: z.coerce.number().check(z.int(), z.positive()),

@@ -1,7 +1,8 @@
 import * as z from 'zod/mini';
 import '../../shared/zod-words.ts';
+import { positiveInt } from '../../shared/values.ts';
 
-const positive = z._default(z.nullable(z.int().check(z.positive())), null);
+const positive = z._default(z.nullable(positiveInt), null);
 
 const inputSchema = z.strictObject({
   /** `contacts`: users without a contact id; `tags`: users with a contact and no tags; `refresh`: all active users. */

@@ -4,7 +4,6 @@ import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { mapping } from '#mapping';
@@ -80,7 +79,7 @@ const dependencies = {
   companies: companies(environment),
   users,
   claims: claims({ store: claimStore(dynamodb, settings.SYNC_TABLE), users, mapping, now: Date.now }),
-  queue: failureQueue(new SQSClient(), {
+  queue: failureQueue({
     queueUrl: settings.SYNC_QUEUE_URL,
     deadLetterQueueUrl: settings.DEAD_LETTER_QUEUE_URL,
   }),

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { ChangeMessageVisibilityBatchCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSRecord } from 'aws-lambda';
 import { sendAll } from '../../shared/queue/send-batch.ts';
 import type { Rejected, Retryable } from '../../shared/sync/errors.ts';
@@ -43,19 +43,29 @@ export function backoffMs(receiveCount: number, afterMs: number | undefined, ran
   return base + Math.min(base / 2, MAX_SPREAD_MS) * random;
 }
 
-/** Failures by way of Amazon SQS. */
-export function failureQueue(
-  sqs: SQSClient,
-  { queueUrl, deadLetterQueueUrl }: { queueUrl: string; deadLetterQueueUrl: string },
-): FailureQueue {
+/** Failures by way of Amazon SQS, whose client is loaded at the first: most environments never have one, and start sooner without. */
+export function failureQueue({
+  queueUrl,
+  deadLetterQueueUrl,
+}: {
+  queueUrl: string;
+  deadLetterQueueUrl: string;
+}): FailureQueue {
+  let client: SQSClient | undefined;
+  const load = async () => {
+    const sdk = await import('@aws-sdk/client-sqs');
+    client ??= new sdk.SQSClient();
+    return { sdk, sqs: client };
+  };
   return {
     async postpone(records, { afterMs }) {
       const receiveCount = Math.max(
         ...records.map(({ attributes }) => Number(attributes.ApproximateReceiveCount)),
       );
       const seconds = Math.ceil(backoffMs(receiveCount, afterMs, Math.random()) / SECOND_MS);
+      const { sdk, sqs } = await load();
       await sqs.send(
-        new ChangeMessageVisibilityBatchCommand({
+        new sdk.ChangeMessageVisibilityBatchCommand({
           QueueUrl: queueUrl,
           Entries: records.map(({ receiptHandle }, index) => ({
             Id: String(index),
@@ -65,8 +75,9 @@ export function failureQueue(
         }),
       );
     },
-    lookAgain: (messages) =>
-      sendAll(
+    async lookAgain(messages) {
+      const { sqs } = await load();
+      await sendAll(
         sqs,
         queueUrl,
         messages.map((message) => ({
@@ -74,10 +85,12 @@ export function failureQueue(
           groupId: messageGroupOf(message.userId),
           deduplicationId: randomUUID(),
         })),
-      ),
+      );
+    },
     async reject({ body, messageId, attributes }, { reason, status, errorId, otherUserId }) {
+      const { sdk, sqs } = await load();
       await sqs.send(
-        new SendMessageCommand({
+        new sdk.SendMessageCommand({
           QueueUrl: deadLetterQueueUrl,
           MessageBody: body,
           MessageGroupId: attributes.MessageGroupId ?? messageId,

@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { budgetSettings, jsonText } from '../../shared/quota/budget-settings.ts';
 import { timetableSchema } from '../../shared/quota/timetable.ts';
 import '../../shared/zod-words.ts';
+import { filledText } from '../../shared/values.ts';
 
 /** What becomes of the contact of a deleted user. */
 const deletionPolicySchema = z.enum(['mark', 'untag', 'leave', 'delete', 'anonymise']);
@@ -12,12 +13,12 @@ const forgetPolicySchema = z.enum(['delete', 'anonymise']);
 export type ForgetPolicy = z.infer<typeof forgetPolicySchema>;
 
 const settingsSchema = z.object({
-  USER_TABLE: z.string().check(z.minLength(1)),
-  SYNC_TABLE: z.string().check(z.minLength(1)),
+  USER_TABLE: filledText,
+  SYNC_TABLE: filledText,
   SYNC_QUEUE_URL: z.url(),
   DEAD_LETTER_QUEUE_URL: z.url(),
   CRM_URL: z.url(),
-  CRM_SECRET_ID: z.string().check(z.minLength(1)),
+  CRM_SECRET_ID: filledText,
   /** When requests may start, of all environments together: see `paceFor` in `shared/quota/pace.ts`. */
   TIMETABLE: z.pipe(jsonText, timetableSchema),
   ...budgetSettings,

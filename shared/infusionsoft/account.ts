@@ -1,9 +1,12 @@
 import * as z from 'zod/mini';
-
-const id = z.int().check(z.positive());
+import { positiveInt } from '../values.ts';
 
 /** Something of the mapping as the account has it. Without an id it is missing; with a problem it cannot be used. */
-const foundSchema = z.object({ name: z.string(), id: z.optional(id), problem: z.optional(z.string()) });
+const foundSchema = z.object({
+  name: z.string(),
+  id: z.optional(positiveInt),
+  problem: z.optional(z.string()),
+});
 
 /** What an account has of that which a mapping asks for. */
 export const accountSchema = z.object({
@@ -19,7 +22,7 @@ export const accountSchema = z.object({
   leadSources: z.array(foundSchema),
   contactTypes: z.array(z.omit(foundSchema, { id: true })),
   /** Ids of the members of staff by lower-case email, where the mapping names any. */
-  staff: z.optional(z.record(z.string(), id)),
+  staff: z.optional(z.record(z.string(), positiveInt)),
 });
 export type Account = z.infer<typeof accountSchema>;
 export type AccountTag = Account['tags'][number];

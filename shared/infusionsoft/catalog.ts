@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 import type { Needs } from '../user/needs.ts';
+import { positiveInt, utcMoment } from '../values.ts';
 import { type Account, problemsOf } from './account.ts';
 
 /** What an update does with array items that it does not list: they stay, or they go. */
 const arrayModeSchema = z.enum(['merge', 'replace']);
 export type ArrayMode = z.infer<typeof arrayModeSchema>;
 
-const idsByName = z.record(z.string(), z.int().check(z.positive()));
+const idsByName = z.record(z.string(), positiveInt);
 
 /** Ids of the account's tags, custom fields and the like, by lower-case name: of those in the mapping. */
 export const catalogSchema = z.object({
@@ -23,9 +24,9 @@ export const catalogSchema = z.object({
   /** Hash of what the mapping asked for: another mapping needs another reading. */
   needs: z.optional(z.string()),
   /** When the names were last read from the CRM, in ISO 8601. */
-  refreshedAt: z.iso.datetime(),
+  refreshedAt: utcMoment,
   /** What was learned of the account's arrays, and when (ISO 8601). Without a mode, the experiment could not be made. */
-  arrays: z.optional(z.object({ mode: z.optional(arrayModeSchema), learnedAt: z.iso.datetime() })),
+  arrays: z.optional(z.object({ mode: z.optional(arrayModeSchema), learnedAt: utcMoment })),
 });
 
 export type Catalog = z.infer<typeof catalogSchema>;

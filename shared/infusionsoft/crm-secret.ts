@@ -1,24 +1,23 @@
 import * as z from 'zod/mini';
-
-const instant = z.iso.datetime();
+import { filledText, utcMoment } from '../values.ts';
 
 const oauthSchema = z.object({
   kind: z.literal('oauth'),
-  clientId: z.string().check(z.minLength(1)),
-  clientSecret: z.string().check(z.minLength(1)),
-  accessToken: z.string().check(z.minLength(1)),
+  clientId: filledText,
+  clientSecret: filledText,
+  accessToken: filledText,
   /** Single use: the next refresh kills it. */
-  refreshToken: z.string().check(z.minLength(1)),
+  refreshToken: filledText,
   /** When the pair was issued, in ISO 8601. */
-  issuedAt: instant,
+  issuedAt: utcMoment,
   /** Until when the access token may be used: five minutes before it expires. */
-  expiresAt: instant,
+  expiresAt: utcMoment,
 });
 
 /** What the secret holds: a key that never expires, a token that somebody else renews, or an OAuth pair that the stack renews. */
 const crmSecretSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('service-account-key'), key: z.string().check(z.minLength(1)) }),
-  z.object({ kind: z.literal('bearer'), accessToken: z.string().check(z.minLength(1)) }),
+  z.object({ kind: z.literal('service-account-key'), key: filledText }),
+  z.object({ kind: z.literal('bearer'), accessToken: filledText }),
   oauthSchema,
 ]);
 

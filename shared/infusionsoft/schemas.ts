@@ -1,18 +1,17 @@
 import * as z from 'zod/mini';
-
-const id = z.int().check(z.positive());
+import { positiveInt } from '../values.ts';
 
 /** An address of a contact. Other properties, as the type of a phone number, go back as they came. */
 const emailSchema = z.looseObject({ field: z.string(), email: z.nullish(z.string()) });
 const phoneSchema = z.looseObject({ field: z.string(), number: z.nullish(z.string()) });
 const addressSchema = z.looseObject({ field: z.string() });
 const socialAccountSchema = z.looseObject({ type: z.string(), name: z.nullish(z.string()) });
-const fieldValueSchema = z.looseObject({ id, content: z.unknown() });
+const fieldValueSchema = z.looseObject({ id: positiveInt, content: z.unknown() });
 
 /** The parts of a contact that the sync reads, and the others as they came. `tag_ids` is missing where the contact has none. */
 export const contactSchema = z.looseObject({
-  id,
-  tag_ids: z.nullish(z.array(id)),
+  id: positiveInt,
+  tag_ids: z.nullish(z.array(positiveInt)),
   email_addresses: z.nullish(z.array(emailSchema)),
   phone_numbers: z.nullish(z.array(phoneSchema)),
   addresses: z.nullish(z.array(addressSchema)),
@@ -24,7 +23,7 @@ export type Contact = z.infer<typeof contactSchema>;
 export const contactPageSchema = z.object({ contacts: z.array(contactSchema) });
 
 export const tagSchema = z.object({
-  id,
+  id: positiveInt,
   name: z.string(),
   category: z.nullish(z.object({ name: z.string() })),
 });
@@ -34,7 +33,7 @@ export const tagPageSchema = z.object({ tags: z.array(tagSchema) });
 export const taggedSchema = z.object({ count: z.int().check(z.nonnegative()) });
 
 export const customFieldSchema = z.object({
-  id,
+  id: positiveInt,
   label: z.string(),
   field_type: z.nullish(z.string()),
   options: z.nullish(z.array(z.object({ label: z.nullish(z.string()) }))),
@@ -42,7 +41,7 @@ export const customFieldSchema = z.object({
 export const contactModelSchema = z.object({ custom_fields: z.nullish(z.array(customFieldSchema)) });
 
 /** Version 2 writes ids as texts. */
-const textId = z.union([id, z.pipe(z.string().check(z.regex(/^[1-9]\d*$/)), z.transform(Number))]);
+const textId = z.union([positiveInt, z.pipe(z.string().check(z.regex(/^[1-9]\d*$/)), z.transform(Number))]);
 export const leadSourceSchema = z.object({ id: textId, name: z.string() });
 export const leadSourcePageSchema = z.object({
   lead_sources: z.nullish(z.array(leadSourceSchema)),
@@ -50,7 +49,7 @@ export const leadSourcePageSchema = z.object({
 });
 
 export const staffPageSchema = z.object({
-  users: z.array(z.object({ id, email_address: z.nullish(z.string()) })),
+  users: z.array(z.object({ id: positiveInt, email_address: z.nullish(z.string()) })),
 });
 
 /** A list with commas between (v1, `Setting`). */
@@ -64,7 +63,7 @@ export const contactTypesSchema = z.pipe(
   ),
 );
 
-export const companySchema = z.object({ id, company_name: z.string() });
+export const companySchema = z.object({ id: positiveInt, company_name: z.string() });
 export const companyPageSchema = z.object({ companies: z.array(companySchema) });
 
 /** What the CRM says of one tag or contact of a request (v1). Anything but the first two means that the tag is not on. */

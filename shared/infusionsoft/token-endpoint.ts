@@ -1,5 +1,6 @@
 import ky, { HTTPError, isHTTPError } from 'ky';
 import * as z from 'zod/mini';
+import { filledText } from '../values.ts';
 import type { OAuthSecret } from './crm-secret.ts';
 
 /** The CRM takes neither this code nor this refresh token: nobody but a person can let the sync in again. */
@@ -16,8 +17,8 @@ export interface Client {
 }
 
 const answerSchema = z.object({
-  access_token: z.string().check(z.minLength(1)),
-  refresh_token: z.string().check(z.minLength(1)),
+  access_token: filledText,
+  refresh_token: filledText,
   /** Seconds: 24 hours as a rule. */
   expires_in: z.number().check(z.positive()),
 });

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { positiveInt } from '../values.ts';
 
 /** Requests that the CRM takes in each period, from all programs that use the same key. */
 export interface Limits {
@@ -30,8 +31,8 @@ export const LEAST_RATE = 2;
 export const limitsSchema = z.strictObject({
   second: z.number().check(z.minimum(LEAST_RATE), z.maximum(1000)),
   minute: z.number().check(z.minimum(LEAST_RATE * 60)),
-  day: z.int().check(z.positive()),
-  month: z._default(z.nullable(z.int().check(z.positive())), null),
+  day: positiveInt,
+  month: z._default(z.nullable(positiveInt), null),
 });
 
 /** Requests a second that keep both the second and the minute: a service account key's 240 a minute are 4 a second. */

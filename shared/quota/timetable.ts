@@ -1,12 +1,13 @@
 import * as z from 'zod/mini';
+import { positiveInt } from '../values.ts';
 
 export const timetableSchema = z.object({
   /** Starts in any window. */
-  requestsPerWindow: z.int().check(z.positive()),
+  requestsPerWindow: positiveInt,
   /** Length of the window in milliseconds. */
-  windowMs: z.int().check(z.positive()),
+  windowMs: positiveInt,
   /** Starts that share a line: that are a few milliseconds apart. */
-  burst: z.int().check(z.positive()),
+  burst: positiveInt,
 });
 /** When requests may start, all environments together. */
 export type Timetable = z.infer<typeof timetableSchema>;

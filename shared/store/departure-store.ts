@@ -1,19 +1,20 @@
 import { type DynamoDBClient, GetItemCommand, PutItemCommand, paginateScan } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import * as z from 'zod/mini';
+import { positiveInt, utcMoment } from '../values.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 
 const departureSchema = z.object({
   userId: z.string(),
   /** The contact that the user had; none where nobody knew of one. */
-  contactId: z.optional(z.int().check(z.positive())),
+  contactId: z.optional(positiveInt),
   /**
    * What was done with the contact; or why nothing was: it is another user's by now, nobody knows of one, or the user is still in the
    * table, so that the next change would make it again.
    */
   done: z.enum(['mark', 'untag', 'leave', 'delete', 'anonymise', 'kept', 'no-contact', 'not-deleted']),
   /** When, in ISO 8601. */
-  doneAt: z.iso.datetime(),
+  doneAt: utcMoment,
   /** Which request to be forgotten it answers; without one, the user was deleted in the app. */
   requestId: z.optional(z.string()),
 });

@@ -10,6 +10,7 @@ import { accountSchema } from '../infusionsoft/account.ts';
 import { type Catalog, catalogSchema } from '../infusionsoft/catalog.ts';
 import { type Ledger, ledgerSchema } from '../quota/ledger.ts';
 import type { VersionedStore } from '../quota/versioned.ts';
+import { positiveInt, utcMoment } from '../values.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 import { versionedItem } from './versioned-item.ts';
 import { writeIf } from './write-if.ts';
@@ -42,12 +43,12 @@ export interface SyncTable {
 const inspectionSchema = z.object({
   inspectionId: z.string(),
   /** ISO 8601. */
-  inspectedAt: z.iso.datetime(),
+  inspectedAt: utcMoment,
   account: accountSchema,
 });
 export type Inspection = z.infer<typeof inspectionSchema>;
 
-const idSchema = z.object({ crmId: z.int().check(z.positive()) });
+const idSchema = z.object({ crmId: positiveInt });
 const INSPECTION_KEY = { id: { S: 'inspection' } };
 const CATALOG_KEY = { id: { S: 'catalog' } };
 const leaseKey = (name: string) => ({ id: { S: `lease#${name}` } });

@@ -1,16 +1,17 @@
 import * as z from 'zod/mini';
 import { needsSchema } from '../user/needs.ts';
+import { filledText, positiveInt, utcMoment } from '../values.ts';
 
 const names = z.array(z.string());
 
 const userMessageSchema = z.object({
   version: z.literal(1),
   kind: z.literal('user'),
-  userId: z.string().check(z.minLength(1)),
+  userId: filledText,
   /** Why the user should be looked at; `resync`: somebody removed the user's `crm` map. */
   cause: z.enum(['created', 'changed', 'deleted', 'resync', 'backfill']),
   /** When the change was made, in ISO 8601. */
-  changedAt: z.iso.datetime(),
+  changedAt: utcMoment,
   /** Id of the stream record or of the backfill's run that the message comes from: the same in the log lines of all that follows. */
   correlationId: z.optional(z.string()),
   /** What changed, by name: for people who read the queue. The consumer works it out anew. */
@@ -18,9 +19,9 @@ const userMessageSchema = z.object({
   tagsAdded: names,
   tagsRemoved: names,
   /** The contact of a deleted user, whose item can no longer tell it. */
-  contactId: z.optional(z.int().check(z.positive())),
+  contactId: z.optional(positiveInt),
   /** Until when somebody works on the deleted user at most, in ISO 8601: nobody knows before what the contact holds. */
-  notBefore: z.optional(z.iso.datetime()),
+  notBefore: z.optional(utcMoment),
   /** The tags of a new contact are left to a message about many users. */
   tagsLater: z.optional(z.boolean()),
 });
@@ -29,9 +30,9 @@ const userMessageSchema = z.object({
 const tagUsersSchema = z.object({
   version: z.literal(1),
   kind: z.literal('tag-users'),
-  userIds: z.array(z.string().check(z.minLength(1))).check(z.minLength(1)),
+  userIds: z.array(filledText).check(z.minLength(1)),
   /** When they were looked at, in ISO 8601. */
-  changedAt: z.iso.datetime(),
+  changedAt: utcMoment,
   /** Id of the backfill's run. */
   correlationId: z.string(),
 });
@@ -40,7 +41,7 @@ const tagUsersSchema = z.object({
 const inspectAccountSchema = z.object({
   version: z.literal(1),
   kind: z.literal('inspect-account'),
-  inspectionId: z.string().check(z.minLength(1)),
+  inspectionId: filledText,
   needs: needsSchema,
   /** Whether what is missing is created. */
   create: z.boolean(),
@@ -52,10 +53,10 @@ const inspectAccountSchema = z.object({
 const forgetSchema = z.object({
   version: z.literal(1),
   kind: z.literal('forget'),
-  userId: z.string().check(z.minLength(1)),
+  userId: filledText,
   /** The contact, where the sync's own record does not know it. */
-  contactId: z.optional(z.int().check(z.positive())),
-  requestId: z.string().check(z.minLength(1)),
+  contactId: z.optional(positiveInt),
+  requestId: filledText,
 });
 
 /** What travels through the queue: who changed and why, and no data of the person. */

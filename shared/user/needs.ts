@@ -1,15 +1,14 @@
 import * as z from 'zod/mini';
+import { filledText } from '../values.ts';
 import { optionsOf } from './custom-field.ts';
 import type { Mapping } from './define-mapping.ts';
 
-const name = z.string().check(z.minLength(1));
-
 /** What a mapping asks of an account of the CRM, by name: plain data, so that it can be sent and compared. */
 export const needsSchema = z.object({
-  tags: z.array(z.object({ name, description: z.string() })),
-  customFields: z.array(z.object({ label: name, type: z.string(), options: z.array(z.string()) })),
-  leadSources: z.array(name),
-  contactTypes: z.array(name),
+  tags: z.array(z.object({ name: filledText, description: z.string() })),
+  customFields: z.array(z.object({ label: filledText, type: z.string(), options: z.array(z.string()) })),
+  leadSources: z.array(filledText),
+  contactTypes: z.array(filledText),
   /** Whether owners or custom fields name members of staff. */
   staff: z.boolean(),
 });

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { filledText, positiveInt, utcMoment } from '../values.ts';
 
 const SUBSCRIPTION_STATUSES = ['trial', 'active', 'cancelled', 'expired'] as const;
 
@@ -7,27 +8,27 @@ const instant = z.union([z.iso.datetime({ offset: true }), z.iso.date()]);
 /** What the sync keeps on a user: the application never writes it, apart from removing it to ask for a fresh sync. */
 const crmStateSchema = z.object({
   /** Id of the user's contact in the CRM. */
-  contactId: z.optional(z.int().check(z.positive())),
+  contactId: z.optional(positiveInt),
   /** Ids of the tags that the sync applied to the contact. */
-  tagIds: z.optional(z.array(z.int().check(z.positive()))),
+  tagIds: z.optional(z.array(positiveInt)),
   /** Ids of tags of which it is not certain whether the contact holds them: a request for them may have had its effect. */
-  perhapsTagIds: z.optional(z.array(z.int().check(z.positive()))),
+  perhapsTagIds: z.optional(z.array(positiveInt)),
   /** A hash of the value last written, for each contact field. */
   fingerprint: z.optional(z.record(z.string(), z.string())),
   /** When the contact was last made to match, in ISO 8601. */
-  syncedAt: z.optional(z.iso.datetime()),
+  syncedAt: z.optional(utcMoment),
   /** Why the CRM refused this user for good, until a sync succeeds. */
   rejection: z.optional(
     z.object({
       reason: z.string(),
       errorId: z.string(),
-      at: z.iso.datetime(),
+      at: utcMoment,
       /** The user who has what this one would need. */
       otherUserId: z.optional(z.string()),
     }),
   ),
   /** Until when somebody works on the user at most, in ISO 8601: others wait so long, since two at once would not know of each other. */
-  leaseUntil: z.optional(z.iso.datetime()),
+  leaseUntil: z.optional(utcMoment),
   /** Counts the write-backs, so that no two undo each other. */
   revision: z.optional(z.number()),
 });
@@ -37,7 +38,7 @@ const crmStateSchema = z.object({
  * the item are ignored, and null and empty texts are no values (`readUser`).
  */
 export const userSchema = z.object({
-  userId: z.string().check(z.minLength(1)),
+  userId: filledText,
   email: z.optional(z.string()),
   firstName: z.optional(z.string()),
   lastName: z.optional(z.string()),

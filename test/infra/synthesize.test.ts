@@ -66,12 +66,23 @@ describe('synthesize', () => {
   it('leaves nothing to the runtime but Node and the AWS SDK', () => {
     for (const bundle of bundles) {
       const code = codeOf(bundle);
-      const imported = [...code.matchAll(/(?:from|import)"([^"]+)"/g)].map(([, name = '']) => name);
+      const imported = [...code.matchAll(/(?:from|import\(?)"([^"]+)"/g)].map(([, name = '']) => name);
       expect(imported.length).toBeGreaterThan(0);
       for (const name of imported) expect(name).toMatch(/^(node:|@aws-sdk\/)/);
       // esbuild's stand-in for a CommonJS package that asks for what the bundle has not.
       expect(code).not.toContain('Dynamic require of');
     }
+  });
+
+  it('has sync-contact load what it needs for failures alone at the first of them', () => {
+    const code = bundles
+      .map(codeOf)
+      .find(
+        (each) =>
+          each.includes('"@aws-sdk/client-secrets-manager"') && each.includes('"@aws-sdk/client-dynamodb"'),
+      );
+    expect(code).toContain('import("@aws-sdk/client-sqs")');
+    expect(code).not.toContain('from"@aws-sdk/client-sqs"');
   });
 
   it('keeps every bundle within the budget', () => {

@@ -54,10 +54,7 @@ describe('the wait before the next try', () => {
 describe('the failure queue', () => {
   it('hides messages for as long as the failure says', async () => {
     sqs.on(ChangeMessageVisibilityBatchCommand).resolves({});
-    await failureQueue(new SQSClient(), queues).postpone(
-      [record(1), record(3)],
-      new Retryable('down', { afterMs: 60_000 }),
-    );
+    await failureQueue(queues).postpone([record(1), record(3)], new Retryable('down', { afterMs: 60_000 }));
     const [call] = sqs.commandCalls(ChangeMessageVisibilityBatchCommand);
     const entries = call?.args[0].input.Entries ?? [];
     expect(entries).toHaveLength(2);
@@ -70,7 +67,7 @@ describe('the failure queue', () => {
   it('keeps a rejected message with its reason and nothing of the person', async () => {
     sqs.on(SendMessageCommand).resolves({});
     const error = new Rejected('refused-by-crm', 'no', { status: 400 });
-    await failureQueue(new SQSClient(), queues).reject(record(1), error);
+    await failureQueue(queues).reject(record(1), error);
     expect(sqs.commandCalls(SendMessageCommand)[0]?.args[0].input).toEqual({
       QueueUrl: queues.deadLetterQueueUrl,
       MessageBody: '{"userId":"ann"}',
