@@ -3,42 +3,64 @@ import { pathToFileURL } from 'node:url';
 import type { BundleSize } from './bundle-sizes.ts';
 import { CommandError } from './command-error.ts';
 
-/** Starts of a new process, of which the quickest counts: other programs on the machine can only make one slower. */
-const STARTS = 7;
 /** Values that every setting of a function takes. */
 const URL_VALUE = 'https://example.com/';
 const NUMBERS = /^(LIVE_RESERVE|REQUESTS_PER_SECOND|TAG_BATCH|IN_FLIGHT)$/;
 
-/**
- * How long a new process takes to load a function's code as it is deployed, with its source map, in milliseconds: the least of seven.
- * The AWS SDK is loaded from this project, where Lambda has its own.
- *
- * @throws CommandError when the code does not load.
- */
-export function coldImportMs({ path, functionId, variables }: BundleSize): number {
-  const environment = Object.fromEntries(
-    Object.entries(variables).map(([name, value]) => [
-      name,
-      typeof value === 'string' ? value : NUMBERS.test(name) ? '1' : URL_VALUE,
-    ]),
-  );
-  return importMs(pathToFileURL(path).href, `The code of ${functionId}`, environment);
+/** What a new process loads, and with which environment variables. */
+interface Code {
+  what: string;
+  url: string;
+  environment: Readonly<Record<string, string>>;
 }
 
-/** The same for nothing but the AWS SDK's client of DynamoDB, in milliseconds: what no code of ours makes quicker. */
-export const sdkImportMs = (): number =>
-  importMs(import.meta.resolve('@aws-sdk/client-dynamodb'), 'The AWS SDK', {});
+/**
+ * How long a new process takes to load each function's code as it is deployed, with its source map, in milliseconds; and nothing but the
+ * AWS SDK's client of DynamoDB, which no code of ours makes quicker. The AWS SDK is loaded from this project, where Lambda has its own.
+ * The quickest start of each counts, since other programs on the machine can only make one slower, and they start by turns, since that
+ * lasts for some seconds at a time.
+ *
+ * @param starts of a new process with each code.
+ * @throws CommandError when a code does not load.
+ */
+export function coldImports<Bundle extends BundleSize>(
+  bundles: readonly Bundle[],
+  starts: number,
+): { bundles: (Bundle & { importMs: number })[]; sdkMs: number } {
+  const sdk: Code = {
+    what: 'The AWS SDK',
+    url: import.meta.resolve('@aws-sdk/client-dynamodb'),
+    environment: {},
+  };
+  const codes = [...bundles.map(codeOf), sdk];
+  const rounds = Array.from({ length: starts }, () => codes.map(importMs));
+  const least = (index: number) =>
+    Math.min(...rounds.map((times) => times[index] ?? Number.POSITIVE_INFINITY));
+  return {
+    bundles: bundles.map((bundle, index) => ({ ...bundle, importMs: least(index) })),
+    sdkMs: least(bundles.length),
+  };
+}
 
-function importMs(url: string, what: string, environment: Readonly<Record<string, string>>): number {
+function codeOf({ path, functionId, variables }: BundleSize): Code {
+  const environment = Object.entries(variables).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value : NUMBERS.test(name) ? '1' : URL_VALUE,
+  ]);
+  return {
+    what: `The code of ${functionId}`,
+    url: pathToFileURL(path).href,
+    environment: Object.fromEntries(environment),
+  };
+}
+
+function importMs({ what, url, environment }: Code): number {
   const script = `const t = performance.now(); await import(${JSON.stringify(url)}); console.log('took ' + (performance.now() - t));`;
-  const times = Array.from({ length: STARTS }, () => {
-    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
-      env: { PATH: process.env['PATH'], AWS_REGION: 'us-east-1', ...environment },
-      encoding: 'utf8',
-    });
-    const took = /took ([\d.]+)/.exec(stdout)?.[1];
-    if (took === undefined) throw new CommandError(`${what} does not load: ${stderr}`);
-    return Number(took);
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    env: { PATH: process.env['PATH'], AWS_REGION: 'us-east-1', ...environment },
+    encoding: 'utf8',
   });
-  return Math.min(...times);
+  const took = /took ([\d.]+)/.exec(stdout)?.[1];
+  if (took === undefined) throw new CommandError(`${what} does not load: ${stderr}`);
+  return Number(took);
 }

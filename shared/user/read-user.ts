@@ -44,8 +44,10 @@ export function userOf(item: Record<string, unknown>): User[] {
 }
 
 function withoutEmpty(map: object): Record<string, unknown> {
-  const values = Object.entries(map).filter(([, value]) => value !== null && value !== '');
-  return Object.fromEntries(values.map(([key, value]) => [key, isMap(value) ? withoutEmpty(value) : value]));
+  const kept: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(map))
+    if (value !== null && value !== '') kept[key] = isMap(value) ? withoutEmpty(value) : value;
+  return kept;
 }
 
 const isMap = (value: unknown): value is object =>
