@@ -6,7 +6,7 @@ import { type ExceededLimit, observationOf, resetOf } from './limit-headers.ts';
 export interface RequestGate {
   /** @throws Retryable with the time left while a pause holds. */
   enter(now: number): void;
-  /** How long this environment waits after a spike arrest, in milliseconds; 0 mostly. */
+  /** How long this environment waits after spike arrests, in milliseconds; 0 mostly. */
   backOffMs(now: number): number;
   /** A request was started. */
   started(now: number): void;
@@ -23,8 +23,14 @@ export interface RequestGate {
   putBack(usage: Usage): void;
 }
 
-/** After a spike arrest the environment rests for this long, in milliseconds, and up to as long again by chance. */
+/** A spike arrest that makes the environment rest has it rest for this long, in milliseconds, and up to as long again by chance. */
 const SPIKE_REST_MS = 500;
+/**
+ * It is the second within so many milliseconds that does, and each after it. The gateway counts only about right, so a spike arrest now
+ * and then is nobody's fault, and a rest would give up ten starts for it; where others use the limit up, they do not stop coming.
+ */
+const SPIKES_TO_REST = 2;
+const SPIKES_MS = 10_000;
 
 /**
  * A gate for one environment.
@@ -39,12 +45,18 @@ export function requestGate(margin: number, random: () => number = Math.random):
   /** The pause that this environment has met and the ledger does not know of yet. */
   let untold: Pause | undefined;
   let restUntil = 0;
+  /** When the last spike arrests came. */
+  let spikes: number[] = [];
 
   const close = (reason: 'minute' | 'day', headers: Headers, startedAt: number, now: number) => {
     const next: Pause = { reason, since: now, until: resetOf(reason, headers, startedAt) };
     if (next.until <= now || (pause && pause.until >= next.until)) return;
     pause = next;
     untold = next;
+  };
+  const spikeArrest = (now: number) => {
+    spikes = [...spikes.filter((at) => at > now - SPIKES_MS), now];
+    if (spikes.length >= SPIKES_TO_REST) restUntil = now + SPIKE_REST_MS * (1 + random());
   };
   return {
     enter(now) {
@@ -55,7 +67,7 @@ export function requestGate(margin: number, random: () => number = Math.random):
     answered({ headers, exceeded, startedAt }, now) {
       const seen = observationOf(headers, startedAt);
       if (seen.dayUsed !== undefined && seen.startedAt >= (observed?.startedAt ?? 0)) observed = seen;
-      if (exceeded === 'second') restUntil = now + SPIKE_REST_MS * (1 + random());
+      if (exceeded === 'second') spikeArrest(now);
       else if (exceeded) close(exceeded, headers, startedAt, now);
       else if (seen.dayUsed !== undefined && seen.dayLimit && seen.dayLimit - seen.dayUsed <= margin)
         close('day', headers, startedAt, now);

@@ -16,13 +16,29 @@ const quota = (used: number, limit: number, expiry: number) =>
 const gate = () => requestGate(25, () => 0.5);
 
 describe('the gate of an environment', () => {
-  it('rests after a spike arrest, by chance longer, and goes on', () => {
+  /** When spike arrests come, in milliseconds after noon. */
+  const arrested = (...times: number[]) => {
     const each = gate();
-    each.answered({ headers: none, exceeded: 'second', startedAt: NOON }, NOON);
-    expect(each.backOffMs(NOON)).toBe(750);
-    expect(each.backOffMs(NOON + 750)).toBe(0);
-    each.enter(NOON);
+    for (const time of times)
+      each.answered({ headers: none, exceeded: 'second', startedAt: NOON + time }, NOON + time);
+    return each;
+  };
+
+  it('rests after the second spike arrest within ten seconds, by chance longer, and goes on', () => {
+    const each = arrested(0, 9999);
+    expect(each.backOffMs(NOON + 9999)).toBe(750);
+    expect(each.backOffMs(NOON + 9999 + 750)).toBe(0);
+    each.enter(NOON + 9999);
     expect(each.take().pause).toBeUndefined();
+  });
+
+  it('rests after each spike arrest while they go on', () => {
+    expect(arrested(0, 6000, 12_000).backOffMs(NOON + 12_000)).toBe(750);
+  });
+
+  it('takes no notice of a spike arrest now and then', () => {
+    expect(arrested(0).backOffMs(NOON)).toBe(0);
+    expect(arrested(0, 10_000, 20_000).backOffMs(NOON + 20_000)).toBe(0);
   });
 
   it.each([
