@@ -37,7 +37,15 @@ function contactOf(image: Image): { isMapped: boolean; contactId: AttributeValue
 }
 
 const read = (image: Image, names: readonly (keyof User)[]): User =>
-  readUser(unmarshallItem(pick(image, names))).user;
+  readUser(unmarshallItem(withoutRecords(pick(image, names)))).user;
+
+/** Of the sync's own map, which is the largest attribute, only what a message may say: the contact, and how long to leave it alone. */
+function withoutRecords(image: Image): Image {
+  const map = image['crm']?.M;
+  if (!map) return image;
+  const { contactId, leaseUntil } = map;
+  return { ...image, crm: { M: { ...(contactId && { contactId }), ...(leaseUntil && { leaseUntil }) } } };
+}
 
 function pick<From extends object>(from: From, names: readonly (keyof User)[]): From {
   const picked: Partial<Record<keyof User, unknown>> = {};

@@ -14,7 +14,11 @@ const image = (item: Record<string, unknown>): Image => marshall(item, { removeU
 const whole = (given: Image) => readUser(unmarshallItem(given)).user;
 
 const crm = fc.record(
-  { contactId: fc.oneof(fc.constantFrom(7, 8, 0, 'seven', null)), tagIds: fc.array(fc.nat(3)) },
+  {
+    contactId: fc.oneof(fc.constantFrom(7, 8, 0, 'seven', null)),
+    tagIds: fc.array(fc.nat(3)),
+    leaseUntil: fc.constantFrom(AT, 'soon', null),
+  },
   { requiredKeys: [] },
 );
 /** An item, with values of wrong types and attributes that the sync does not know. */
@@ -41,6 +45,17 @@ describe('a change that is read', () => {
         );
       }),
       { numRuns: 500 },
+    );
+  });
+
+  it('of a deletion calls for the same message as the image read whole', () => {
+    fc.assert(
+      fc.property(item, (before) => {
+        const change = { before: whole(before), after: undefined, at: AT };
+        expect(changeMessage(mapping, { ...readChange(before, undefined), at: AT }, NOW)).toEqual(
+          changeMessage(mapping, change, NOW),
+        );
+      }),
     );
   });
 
