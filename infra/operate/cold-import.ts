@@ -8,41 +8,14 @@ const URL_VALUE = 'https://example.com/';
 const NUMBERS = /^(LIVE_RESERVE|REQUESTS_PER_SECOND|TAG_BATCH|IN_FLIGHT)$/;
 
 /** What a new process loads, and with which environment variables. */
-interface Code {
+export interface Code {
   what: string;
   url: string;
   environment: Readonly<Record<string, string>>;
 }
 
-/**
- * How long a new process takes to load each function's code as it is deployed, with its source map, in milliseconds; and nothing but the
- * AWS SDK's client of DynamoDB, which no code of ours makes quicker. The AWS SDK is loaded from this project, where Lambda has its own.
- * The quickest start of each counts, since other programs on the machine can only make one slower, and they start by turns, since that
- * lasts for some seconds at a time.
- *
- * @param starts of a new process with each code.
- * @throws CommandError when a code does not load.
- */
-export function coldImports<Bundle extends BundleSize>(
-  bundles: readonly Bundle[],
-  starts: number,
-): { bundles: (Bundle & { importMs: number })[]; sdkMs: number } {
-  const sdk: Code = {
-    what: 'The AWS SDK',
-    url: import.meta.resolve('@aws-sdk/client-dynamodb'),
-    environment: {},
-  };
-  const codes = [...bundles.map(codeOf), sdk];
-  const rounds = Array.from({ length: starts }, () => codes.map(importMs));
-  const least = (index: number) =>
-    Math.min(...rounds.map((times) => times[index] ?? Number.POSITIVE_INFINITY));
-  return {
-    bundles: bundles.map((bundle, index) => ({ ...bundle, importMs: least(index) })),
-    sdkMs: least(bundles.length),
-  };
-}
-
-function codeOf({ path, functionId, variables }: BundleSize): Code {
+/** A function's code as it is deployed, with its source map. The AWS SDK is loaded from this project, where Lambda has its own. */
+export function functionCode({ path, functionId, variables }: BundleSize): Code {
   const environment = Object.entries(variables).map(([name, value]) => [
     name,
     typeof value === 'string' ? value : NUMBERS.test(name) ? '1' : URL_VALUE,
@@ -52,6 +25,27 @@ function codeOf({ path, functionId, variables }: BundleSize): Code {
     url: pathToFileURL(path).href,
     environment: Object.fromEntries(environment),
   };
+}
+
+/** Nothing but the AWS SDK's client of DynamoDB: what no code of ours makes quicker. */
+export const SDK_CODE: Code = {
+  what: 'The AWS SDK',
+  url: import.meta.resolve('@aws-sdk/client-dynamodb'),
+  environment: {},
+};
+
+/**
+ * How long a new process takes to load each code, in milliseconds. The quickest start of each counts, since other programs on the machine
+ * can only make one slower, and they start by turns, since that lasts for some seconds at a time.
+ *
+ * @param starts of a new process with each code.
+ * @throws CommandError when a code does not load.
+ */
+export function coldImportsMs(codes: readonly Code[], starts: number): number[] {
+  let least = codes.map(() => Number.POSITIVE_INFINITY);
+  for (let round = 0; round < starts; round++)
+    least = codes.map((code, index) => Math.min(least[index] ?? Number.POSITIVE_INFINITY, importMs(code)));
+  return least;
 }
 
 function importMs({ what, url, environment }: Code): number {

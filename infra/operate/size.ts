@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { synthesize } from '../synthesize.ts';
 import { BUDGET_BYTES, bundleSizes } from './bundle-sizes.ts';
-import { coldImports } from './cold-import.ts';
+import { coldImportsMs, functionCode } from './cold-import.ts';
 import { CommandError } from './command-error.ts';
 import { runCommand } from './run-command.ts';
 import { textTable } from './text-table.ts';
@@ -28,7 +28,9 @@ await runCommand(async () => {
   const outdir = mkdtempSync(`${DIRECTORY}size-`);
   try {
     synthesize({}, { outdir });
-    const { bundles: sizes } = coldImports(bundleSizes(outdir), STARTS);
+    const bundles = bundleSizes(outdir);
+    const importMs = coldImportsMs(bundles.map(functionCode), STARTS);
+    const sizes = bundles.map((bundle, index) => ({ ...bundle, importMs: importMs[index] ?? Number.NaN }));
     const kib = (bytes: number) => (bytes / KIB).toFixed(0);
     process.stdout.write(
       options.json

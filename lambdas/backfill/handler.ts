@@ -10,11 +10,11 @@ import * as z from 'zod/mini';
 import { mapping } from '#mapping';
 import { sdkClient } from '../../shared/aws/sdk-client.ts';
 import { budgetOf, budgetSettings } from '../../shared/quota/budget-settings.ts';
+import { filledText } from '../../shared/values.ts';
 import { awsPorts } from './aws-ports.ts';
 import type { Report, Run } from './run.ts';
 import { continueRun, feedPage, plan, report } from './steps.ts';
 import '../../shared/zod-words.ts';
-import { filledText } from '../../shared/values.ts';
 
 const settings = z
   .object({

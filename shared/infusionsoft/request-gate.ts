@@ -29,7 +29,6 @@ const SPIKE_REST_MS = 500;
  * It is the second within so many milliseconds that does, and each after it. The gateway counts only about right, so a spike arrest now
  * and then is nobody's fault, and a rest would give up ten starts for it; where others use the limit up, they do not stop coming.
  */
-const SPIKES_TO_REST = 2;
 const SPIKES_MS = 10_000;
 
 /**
@@ -45,8 +44,8 @@ export function requestGate(margin: number, random: () => number = Math.random):
   /** The pause that this environment has met and the ledger does not know of yet. */
   let untold: Pause | undefined;
   let restUntil = 0;
-  /** When the last spike arrests came. */
-  let spikes: number[] = [];
+  /** When the last spike arrest came. */
+  let spikeAt = Number.NEGATIVE_INFINITY;
 
   const close = (reason: 'minute' | 'day', headers: Headers, startedAt: number, now: number) => {
     const next: Pause = { reason, since: now, until: resetOf(reason, headers, startedAt) };
@@ -55,8 +54,8 @@ export function requestGate(margin: number, random: () => number = Math.random):
     untold = next;
   };
   const spikeArrest = (now: number) => {
-    spikes = [...spikes.filter((at) => at > now - SPIKES_MS), now];
-    if (spikes.length >= SPIKES_TO_REST) restUntil = now + SPIKE_REST_MS * (1 + random());
+    if (now - spikeAt < SPIKES_MS) restUntil = now + SPIKE_REST_MS * (1 + random());
+    spikeAt = now;
   };
   return {
     enter(now) {

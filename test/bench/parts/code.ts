@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { BUDGET_BYTES, bundleSizes } from '../../../infra/operate/bundle-sizes.ts';
-import { coldImports } from '../../../infra/operate/cold-import.ts';
+import { coldImportsMs, functionCode, SDK_CODE } from '../../../infra/operate/cold-import.ts';
 import { synthesize } from '../../../infra/synthesize.ts';
 import { diffThroughput } from '../code/diff-throughput.ts';
 import { percentile } from '../percentile.ts';
@@ -24,11 +24,16 @@ export const code: Part = {
     try {
       say('Bundling, and loading each bundle in new processes');
       synthesize({}, { outdir });
-      const named = bundleSizes(outdir).map((bundle) => ({
+      const sizes = bundleSizes(outdir);
+      const [sdkMs = Number.NaN, ...importsMs] = coldImportsMs(
+        [SDK_CODE, ...sizes.map(functionCode)],
+        STARTS,
+      );
+      const bundles = sizes.map((bundle, index) => ({
         ...bundle,
         name: String(bundle.variables['POWERTOOLS_SERVICE_NAME']),
+        importMs: importsMs[index] ?? Number.NaN,
       }));
-      const { bundles, sdkMs } = coldImports(named, STARTS);
       const diffUser = bundles.find(({ name }) => name === 'diff-user');
       if (!diffUser) throw new Error('The stack has no diff-user');
       say('Records of a stream through diff-user');
