@@ -30,6 +30,8 @@ describe('the data of a person', () => {
     'PHONE1 +16465551003',
     'call (646) 555-1003',
     '646.555.1003',
+    '+1.6465551003',
+    '+999.96465551003',
   ])('is found in %s', (text) => {
     expect(shownIn(text)).toEqual([expect.stringMatching(/^log: /)]);
   });
@@ -37,6 +39,7 @@ describe('the data of a person', () => {
   it.each([
     `{"level":"INFO","userId":"${ID}","contactId":26,"timestamp":"2026-11-24T10:00:02.245Z"}`,
     '{"_aws":{"Timestamp":1795600802245},"CrmLatency":[646,555,1003]}',
+    '{"CrmLatency":[161.22646555100399998,2.1,30.364655510030001]}',
     'user13.run51@example.org',
     '{"PHONE1":"changed","given_name":"changed"}',
   ])('is not found in %s', (text) => {

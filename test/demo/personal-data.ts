@@ -20,6 +20,8 @@ const SHORTEST = 5;
 /** A phone number without its country code, as long as most are. */
 const NATIONAL_DIGITS = 10;
 const SEPARATORS = /[\s().-]/g;
+/** What a duration has behind its point: more digits than a phone number has there, and some would be one by chance. */
+const FRACTION = /(?<!\+\d*)\.\d{11,}/g;
 const CONTEXT = 80;
 
 /**
@@ -44,10 +46,9 @@ export class PersonalData {
     const places: string[] = [];
     for (const { source, text } of outputs) {
       const lower = text.toLowerCase();
-      places.push(
-        ...placesOf(this.#words, lower).map((place) => `${source}: ${place}`),
-        ...placesOf(this.#numbers, lower.replace(SEPARATORS, '')).map((place) => `${source}: ${place}`),
-      );
+      const digits = lower.replace(FRACTION, '').replace(SEPARATORS, '');
+      const found = [...placesOf(this.#words, lower), ...placesOf(this.#numbers, digits)];
+      places.push(...found.map((place) => `${source}: ${place}`));
     }
     return places;
   }
