@@ -1,4 +1,9 @@
-/** `npm run bench`: every figure of the system's speed in one run, beside what would have been written otherwise. */
+/**
+ * `npm run bench`: every figure of the system's speed in one run, beside what would have been written otherwise.
+ *
+ * `--v8-pool-size=1`, in package.json: V8 has four threads of its own otherwise, for all environments of the local cloud together, and
+ * on two processors they hold up the requests whose moments are measured.
+ */
 import { writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { basename, dirname, join } from 'node:path';

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { findPackageJSON } from 'node:module';
+import { constants, setPriority } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endWithThisProcess } from './end-with-this-process.ts';
@@ -8,6 +9,8 @@ import { freePort } from './free-port.ts';
 
 export interface DynamoDbLocal {
   endpoint: string;
+  /** Its process. */
+  pid: number | undefined;
   stop(): Promise<void>;
 }
 
@@ -44,7 +47,7 @@ export async function startDynamoDbLocal(onDeath: (error: Error) => void): Promi
       continue;
     }
     emulator.death.catch(onDeath);
-    return { endpoint, stop: () => emulator.stop() };
+    return { endpoint, pid: emulator.pid, stop: () => emulator.stop() };
   }
 }
 
@@ -73,6 +76,8 @@ class EmulatorProcess {
       [...flags, '-jar', 'DynamoDBLocal.jar', ...options],
       { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] },
     );
+    // Tables have processors of their own in AWS; here they share those of the functions, and are not to hold their requests up.
+    if (this.pid !== undefined) setPriority(this.pid, constants.priority.PRIORITY_BELOW_NORMAL);
     this.#letGo = endWithThisProcess(this.#child);
     const ended = Promise.withResolvers<void>();
     this.#exited = ended.promise;
@@ -93,6 +98,10 @@ class EmulatorProcess {
       if (this.#stopping) return;
       death.reject(new Error(`DynamoDB Local ended (${signal ?? code}). Its last output:\n${this.#output}`));
     });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
   }
 
   async stop(): Promise<void> {

@@ -27,6 +27,8 @@ export async function diffThroughput({ path, variables }: BundleSize): Promise<D
       SYNC_QUEUE_URL: 'https://sqs.local/queue.fifo',
       NODE_OPTIONS: '',
     },
+    // As Lambda runs it, and not as the bench is run.
+    execArgv: [],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const [told] = await Promise.race([
