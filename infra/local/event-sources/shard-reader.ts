@@ -31,6 +31,8 @@ export interface ShardReaderSettings {
 
 /** Lambda polls shards four times a second; ten keep a live run quick, and cost the emulator little. */
 const POLL_MS = 100;
+/** Records that one read gives at most (DynamoDB Streams API reference, `GetRecords`, `Limit`): then there may be more. */
+const FULL_READ = 1000;
 const RETRY_READ_MS = 500;
 
 /** Follows one shard to its end, and hands its records to lanes by key. */
@@ -74,7 +76,7 @@ export class ShardReader {
     while (this.#iterator && !signal.aborted) {
       await this.#gate.pass();
       const count = this.#lanes.some((lane) => lane.full) ? 0 : await this.#read();
-      if (count === 0) await interruptibleSleep(POLL_MS, signal);
+      if (count < FULL_READ) await interruptibleSleep(POLL_MS, signal);
     }
     await Promise.all(this.#lanes.map((lane) => lane.drained()));
   }
