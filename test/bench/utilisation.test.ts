@@ -27,6 +27,19 @@ it.each([0, 3, 12])(
   },
 );
 
+it.each([0, 5, 11, 24])(
+  'loses no more for a start that nobody took than it is worth, wherever the count begins (%d)',
+  (leftOut) => {
+    const lines = Array.from({ length: 41 }, (_, second) => [
+      ...every(4, 13, START + second * 1045),
+      ...every(4, 12, START + second * 1045 + 522),
+    ]);
+    const rate = steadyRate(lines.flat().toSpliced(500, 1).slice(leftOut), 25);
+    expect(rate).toBeLessThan(25 / 1.045);
+    expect(rate).toBeGreaterThan((25 / 1.045) * (1 - 2 / 800));
+  },
+);
+
 it('is never more than a limit that was kept', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 400 }), { minLength: 100, maxLength: 400 }), (gaps) => {
