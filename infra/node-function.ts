@@ -8,6 +8,7 @@ import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-n
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { acceptWildcard } from './accept.ts';
+import { AwsSdkLayer, LAYER_MODULES, LAYERS_DIRECTORY } from './aws-sdk-layer.ts';
 import { type KeyUse, keyActions } from './encryption.ts';
 import { metafileName } from './metafile-name.ts';
 import type { PartProps } from './part-props.ts';
@@ -26,8 +27,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 /**
  * A function as all of this system are: Node 24 on ARM, an ES module bundled by the local esbuild, minified with source
- * maps, traced, with a log group of its own and a role that may do nothing but write to it. The AWS SDK is left to the
- * runtime.
+ * maps, traced, with a log group of its own and a role that may do nothing but write to it. It has the AWS SDK from the
+ * stack's layer.
  */
 export class NodeFunction extends NodejsFunction {
   readonly #role: Role;
@@ -63,6 +64,7 @@ export class NodeFunction extends NodejsFunction {
       depsLockFilePath: `${root}package-lock.json`,
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
+      layers: [AwsSdkLayer.of(scope)],
       role: role.withoutPolicyUpdates(),
       logGroup,
       loggingFormat: LoggingFormat.JSON,
@@ -84,7 +86,11 @@ export class NodeFunction extends NodejsFunction {
         sourceMap: true,
         // Node reads the map with the code, at every cold start: places are enough for a stack.
         sourcesContent: false,
+        externalModules: [`${LAYERS_DIRECTORY}/*`],
         esbuildArgs: {
+          ...Object.fromEntries(
+            Object.entries(LAYER_MODULES).map(([name, path]) => [`--alias:${name}`, path]),
+          ),
           // Each stack has its own mapping in place of the one that package.json names.
           '--alias:#mapping': `${root}${config.mapping}`,
           // Not in the bundle: it is shipped with nothing but its code and source map.

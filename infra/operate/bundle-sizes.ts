@@ -1,41 +1,74 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { LAYERS_DIRECTORY } from '../aws-sdk-layer.ts';
 import { readAssembly } from '../local/assembly/read-assembly.ts';
 
-/** What a function's code weighs, in bytes. */
+/** What shipped code weighs, in bytes. */
 export interface BundleSize {
-  /** Logical id of the function. */
-  functionId: string;
-  path: string;
+  /** Logical id of the function or the layer. */
+  id: string;
   bytes: number;
   gzippedBytes: number;
-  /** Its environment variables as the template has them. */
-  variables: Readonly<Record<string, unknown>>;
 }
 
-/** Most that a function's code may weigh, in bytes, without its source map. */
+/** A function's bundle. */
+export interface FunctionBundle extends BundleSize {
+  path: string;
+  /** Its environment variables as the template has them. */
+  variables: Readonly<Record<string, unknown>>;
+  /** Directories whose files it finds under /opt. */
+  layers: readonly string[];
+}
+
+/** Most that the code of a function or a layer may weigh, in bytes, without source maps. */
 export const BUDGET_BYTES = 300_000;
 
-/** The bundles of an assembly with one stack, largest first. */
-export function bundleSizes(assembly: string): BundleSize[] {
+/** The bundles of an assembly with one stack: functions and layers, each largest first. */
+export function bundleSizes(assembly: string): { functions: FunctionBundle[]; layers: BundleSize[] } {
   const { template, assets } = readAssembly(assembly);
-  return Object.entries(template.Resources)
-    .filter(([, { Type }]) => Type === 'AWS::Lambda::Function')
-    .map(([functionId, { Properties }]) => {
-      const { Code, Environment } = Properties as {
-        Code: { S3Key: string };
-        Environment?: { Variables?: Record<string, unknown> };
-      };
-      const path = join(assets.get(Code.S3Key) ?? '', 'index.mjs');
-      const code = readFileSync(path);
-      return {
-        functionId,
-        path,
-        bytes: code.length,
-        gzippedBytes: gzipSync(code).length,
-        variables: Environment?.Variables ?? {},
-      };
-    })
-    .sort((a, b) => b.bytes - a.bytes);
+  const ofType = (type: string) => Object.entries(template.Resources).filter(([, { Type }]) => Type === type);
+  const layers = ofType('AWS::Lambda::LayerVersion').map(([id, { Properties }]) => {
+    const { Content } = Properties as { Content: { S3Key: string } };
+    const directory = assets.get(Content.S3Key) ?? '';
+    const files = readdirSync(directory, { recursive: true, encoding: 'utf8', withFileTypes: true });
+    const paths = files.filter((file) => file.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+    return { directory, size: weigh(id, paths) };
+  });
+  const directoryOf = new Map(layers.map(({ directory, size }) => [size.id, directory]));
+  const functions = ofType('AWS::Lambda::Function').map(([id, { Properties }]): FunctionBundle => {
+    const { Code, Environment, Layers } = Properties as {
+      Code: { S3Key: string };
+      Environment?: { Variables?: Record<string, unknown> };
+      Layers?: { Ref: string }[];
+    };
+    const path = join(assets.get(Code.S3Key) ?? '', 'index.mjs');
+    return {
+      ...weigh(id, [path]),
+      path,
+      variables: Environment?.Variables ?? {},
+      layers: (Layers ?? []).map(({ Ref }) => directoryOf.get(Ref) ?? ''),
+    };
+  });
+  const largestFirst = (a: BundleSize, b: BundleSize) => b.bytes - a.bytes;
+  return {
+    functions: functions.toSorted(largestFirst),
+    layers: layers.map(({ size }) => size).toSorted(largestFirst),
+  };
+}
+
+/** Where a file that a function finds under /opt is on this machine; where it is in no layer, the path as it is. */
+export function inLayers(path: string, layers: readonly string[]): string {
+  const places = layers.map((layer) => path.replace(LAYERS_DIRECTORY, layer));
+  return places.findLast((place) => existsSync(place)) ?? path;
+}
+
+function weigh(id: string, paths: readonly string[]): BundleSize {
+  const files = paths.map((path) => readFileSync(path));
+  const sum = (lengths: number[]) => lengths.reduce((total, length) => total + length, 0);
+  return {
+    id,
+    bytes: sum(files.map((file) => file.length)),
+    gzippedBytes: sum(files.map((file) => gzipSync(file).length)),
+  };
 }

@@ -1,11 +1,15 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import type { BundleSize } from './bundle-sizes.ts';
+import { LAYER_MODULES, LAYERS_DIRECTORY } from '../aws-sdk-layer.ts';
+import { type FunctionBundle, inLayers } from './bundle-sizes.ts';
 import { CommandError } from './command-error.ts';
 
 /** Values that every setting of a function takes. */
 const URL_VALUE = 'https://example.com/';
 const NUMBERS = /^(LIVE_RESERVE|REQUESTS_PER_SECOND|TAG_BATCH|IN_FLIGHT)$/;
+
+const DYNAMODB = '@aws-sdk/client-dynamodb';
 
 /** What a new process loads, and with which environment variables. */
 export interface Code {
@@ -14,25 +18,47 @@ export interface Code {
   environment: Readonly<Record<string, string>>;
 }
 
-/** A function's code as it is deployed, with its source map. The AWS SDK is loaded from this project, where Lambda has its own. */
-export function functionCode({ path, functionId, variables }: BundleSize): Code {
+/**
+ * A file with the code of a function as this machine can load it, beside the one that is deployed and with its source map: what that finds
+ * under /opt it finds where the layers are here.
+ */
+export function loadableCode({ path, layers }: FunctionBundle): string {
+  const copy = path.replace(/\.mjs$/, '.here.mjs');
+  const imported = new RegExp(`"(${LAYERS_DIRECTORY}/[^"]+)"`, 'g');
+  const code = readFileSync(path, 'utf8');
+  writeFileSync(
+    copy,
+    code.replaceAll(imported, (_, file: string) => `"${inLayers(file, layers)}"`),
+  );
+  return copy;
+}
+
+/** A function's code as it is deployed, with its source map. */
+export function functionCode(bundle: FunctionBundle): Code {
+  const { id, variables } = bundle;
   const environment = Object.entries(variables).map(([name, value]) => [
     name,
     typeof value === 'string' ? value : NUMBERS.test(name) ? '1' : URL_VALUE,
   ]);
   return {
-    what: `The code of ${functionId}`,
-    url: pathToFileURL(path).href,
+    what: `The code of ${id}`,
+    url: pathToFileURL(loadableCode(bundle)).href,
     environment: Object.fromEntries(environment),
   };
 }
 
-/** Nothing but the AWS SDK's client of DynamoDB: what no code of ours makes quicker. */
-export const SDK_CODE: Code = {
+/** Nothing but the AWS SDK's client of DynamoDB, as its package is installed here: in place of what the layer has of it. */
+export const SDK_PACKAGE: Code = {
   what: 'The AWS SDK',
-  url: import.meta.resolve('@aws-sdk/client-dynamodb'),
+  url: import.meta.resolve(DYNAMODB),
   environment: {},
 };
+
+/** The same client as the functions have it from their layer. */
+export function sdkInLayer({ layers }: FunctionBundle): Code {
+  const file = inLayers(LAYER_MODULES[DYNAMODB] ?? '', layers);
+  return { ...SDK_PACKAGE, url: pathToFileURL(file).href };
+}
 
 /**
  * How long a new process takes to load each code, in milliseconds. The quickest start of each counts, since other programs on the machine

@@ -1,4 +1,4 @@
-/** `npm run shipped`: the packages in the functions' bundles, their licences, and what is known against them. */
+/** `npm run shipped`: the packages in the bundles of the functions and of their layer, their licences, and what is known against them. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { textTable } from './text-table.ts';
 
 new Command('npm run shipped --')
   .description(
-    'Shows which packages are shipped in the bundles, and under which licences. Fails on a licence that is not allowed, and on a known advisory.',
+    'Shows which packages are shipped in the bundles of the functions and of their layer, and under which licences. Fails on a licence that is not allowed, and on a known advisory.',
   )
   .parse();
 
@@ -28,12 +28,12 @@ await runCommand(async () => {
     const packages = shippedPackages(outdir, ROOT);
     process.stdout.write(
       textTable(
-        ['package', 'version', 'licence', 'functions'],
-        packages.map(({ name, version, licence, functions }) => [
+        ['package', 'version', 'licence', 'in'],
+        packages.map(({ name, version, licence, shippedIn }) => [
           name,
           version,
           licence ?? '–',
-          functions.join(', '),
+          shippedIn.join(', '),
         ]),
       ),
     );

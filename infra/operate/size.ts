@@ -1,6 +1,7 @@
-/** `npm run size`: what each function's code weighs, and how long it takes to load. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+/** `npm run size`: what the code of each function and of their layer weighs, and how long it takes to load. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { synthesize } from '../synthesize.ts';
 import { BUDGET_BYTES, bundleSizes } from './bundle-sizes.ts';
@@ -11,7 +12,7 @@ import { textTable } from './text-table.ts';
 
 const options = new Command('npm run size --')
   .description(
-    "Shows what each function's code weighs and how long it takes to load. Fails when one is over the budget.",
+    'Shows what the code of each function and of their layer weighs, and how long it takes to load. Fails when one is over the budget.',
   )
   .option('--json', 'print it as JSON')
   .parse()
@@ -20,33 +21,36 @@ const options = new Command('npm run size --')
 const KIB = 1024;
 /** New processes with the code of each function. */
 const STARTS = 7;
-const DIRECTORY = fileURLToPath(new URL('../../.local/', import.meta.url));
 
 await runCommand(async () => {
-  // Inside the project, so that the AWS SDK is found, which Lambda has of its own.
-  mkdirSync(DIRECTORY, { recursive: true });
-  const outdir = mkdtempSync(`${DIRECTORY}size-`);
+  const outdir = mkdtempSync(join(tmpdir(), 'size-'));
   try {
     synthesize({}, { outdir });
-    const bundles = bundleSizes(outdir);
-    const importMs = coldImportsMs(bundles.map(functionCode), STARTS);
-    const sizes = bundles.map((bundle, index) => ({ ...bundle, importMs: importMs[index] ?? Number.NaN }));
+    const { functions, layers } = bundleSizes(outdir);
+    const importMs = coldImportsMs(functions.map(functionCode), STARTS);
+    // A layer is loaded with the functions.
+    const sizes = [...functions, ...layers].map(({ id, bytes, gzippedBytes }, index) => ({
+      id,
+      bytes,
+      gzippedBytes,
+      importMs: importMs[index],
+    }));
     const kib = (bytes: number) => (bytes / KIB).toFixed(0);
     process.stdout.write(
       options.json
-        ? `${JSON.stringify(sizes.map(({ functionId, bytes, gzippedBytes, importMs }) => ({ functionId, bytes, gzippedBytes, importMs })))}\n`
+        ? `${JSON.stringify(sizes)}\n`
         : textTable(
-            ['function', 'KiB', 'gzipped', 'cold import (ms)'],
-            sizes.map(({ functionId, bytes, gzippedBytes, importMs }) => [
-              functionId,
+            ['function or layer', 'KiB', 'gzipped', 'cold import (ms)'],
+            sizes.map(({ id, bytes, gzippedBytes, importMs }) => [
+              id,
               kib(bytes),
               kib(gzippedBytes),
-              importMs.toFixed(0),
+              importMs?.toFixed(0) ?? '–',
             ]),
             [1, 2, 3],
           ),
     );
-    const over = sizes.filter(({ bytes }) => bytes > BUDGET_BYTES).map(({ functionId }) => functionId);
+    const over = sizes.filter(({ bytes }) => bytes > BUDGET_BYTES).map(({ id }) => id);
     if (over.length > 0)
       throw new CommandError(`Over the budget of ${kib(BUDGET_BYTES)} KiB: ${over.join(', ')}.`);
   } finally {

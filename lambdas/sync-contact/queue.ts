@@ -53,9 +53,11 @@ export function failureQueue({
 }): FailureQueue {
   let client: SQSClient | undefined;
   const load = async () => {
-    const sdk = await import('@aws-sdk/client-sqs');
-    client ??= new sdk.SQSClient();
-    return { sdk, sqs: client };
+    const { ChangeMessageVisibilityBatchCommand, SendMessageCommand, SQSClient } = await import(
+      '@aws-sdk/client-sqs'
+    );
+    client ??= new SQSClient();
+    return { ChangeMessageVisibilityBatchCommand, SendMessageCommand, sqs: client };
   };
   return {
     async postpone(records, { afterMs }) {
@@ -63,9 +65,9 @@ export function failureQueue({
         ...records.map(({ attributes }) => Number(attributes.ApproximateReceiveCount)),
       );
       const seconds = Math.ceil(backoffMs(receiveCount, afterMs, Math.random()) / SECOND_MS);
-      const { sdk, sqs } = await load();
+      const { ChangeMessageVisibilityBatchCommand, sqs } = await load();
       await sqs.send(
-        new sdk.ChangeMessageVisibilityBatchCommand({
+        new ChangeMessageVisibilityBatchCommand({
           QueueUrl: queueUrl,
           Entries: records.map(({ receiptHandle }, index) => ({
             Id: String(index),
@@ -88,9 +90,9 @@ export function failureQueue({
       );
     },
     async reject({ body, messageId, attributes }, { reason, status, errorId, otherUserId }) {
-      const { sdk, sqs } = await load();
+      const { SendMessageCommand, sqs } = await load();
       await sqs.send(
-        new sdk.SendMessageCommand({
+        new SendMessageCommand({
           QueueUrl: deadLetterQueueUrl,
           MessageBody: body,
           MessageGroupId: attributes.MessageGroupId ?? messageId,

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -34,8 +34,9 @@ afterAll(() => {
 function codeOf(stackName: string): string[] {
   const { assets } = readAssembly(outdir, stackName);
   return [...assets.values()]
-    .filter((path) => !path.endsWith('.json'))
-    .map((path) => readFileSync(join(path, 'index.mjs'), 'utf8'));
+    .map((path) => join(path, 'index.mjs'))
+    .filter((path) => existsSync(path))
+    .map((path) => readFileSync(path, 'utf8'));
 }
 const mentions = (code: string[], name: string) => code.filter((each) => each.includes(name)).length;
 

@@ -5,6 +5,7 @@ import { arnOf } from '../account.ts';
 import { meaningless } from '../assembly/meaningless.ts';
 import { TemplateError } from '../assembly/template-error.ts';
 import { LambdaFunction } from '../lambda/lambda-function.ts';
+import { assetDirectory } from './asset-directory.ts';
 import { type ResourceContext, resourceType } from './resource-type.ts';
 
 const properties = z.strictObject({
@@ -16,6 +17,7 @@ const properties = z.strictObject({
   MemorySize: z.number().default(128),
   Timeout: z.number().default(3),
   ReservedConcurrentExecutions: z.number().optional(),
+  Layers: z.array(z.string()).default([]),
   PackageType: z.literal('Zip').optional(),
   LoggingConfig: z
     .strictObject({
@@ -73,6 +75,7 @@ export const lambdaFunction = resourceType(properties, async (definition, contex
       thread: {
         file: bundle.file,
         exportName: bundle.exportName,
+        layers: definition.Layers.map((arn) => layerDirectory(arn, context)),
         context: {
           functionName: name,
           functionVersion: '$LATEST',
@@ -102,14 +105,22 @@ function asFunctionsSee(
   return value.replace(environment[name] ?? '', functionEnvironment[name] ?? '');
 }
 
-function locateBundle(handler: string, assetKey: string, { logicalId, services }: ResourceContext) {
-  const directory = services.assets.get(assetKey);
-  if (!directory) throw new TemplateError(logicalId, `the assembly has no asset ${assetKey}`);
+function layerDirectory(arn: string, { logicalId, services }: ResourceContext): string {
+  const directory = services.layers.get(arn);
+  if (!directory) throw new TemplateError(logicalId, `${arn} is no layer of this template`);
+  return directory;
+}
+
+function locateBundle(handler: string, assetKey: string, context: ResourceContext) {
+  const directory = assetDirectory(assetKey, context);
   const [module = '', exportName = ''] = handler.split('.');
   const file = ['mjs', 'js', 'cjs']
     .map((extension) => join(directory, `${module}.${extension}`))
     .find(existsSync);
   if (!file)
-    throw new TemplateError(logicalId, `no module ${module} for the handler ${handler} in ${directory}`);
+    throw new TemplateError(
+      context.logicalId,
+      `no module ${module} for the handler ${handler} in ${directory}`,
+    );
   return { directory, file, exportName };
 }

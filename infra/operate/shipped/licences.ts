@@ -20,8 +20,8 @@ export function refusedLicences(packages: readonly ShippedPackage[]): string[] {
   return packages
     .filter(({ licence }) => licence === undefined || !isAllowed(licence))
     .map(
-      ({ name, version, licence, functions }) =>
-        `${name} ${version} (in ${functions.join(', ')}) ${licence === undefined ? 'names no licence' : `is under ${licence}`}: ` +
+      ({ name, version, licence, shippedIn }) =>
+        `${name} ${version} (in ${shippedIn.join(', ')}) ${licence === undefined ? 'names no licence' : `is under ${licence}`}: ` +
         'replace it, or add the licence to infra/operate/shipped/licences.ts if it may be shipped.',
     );
 }

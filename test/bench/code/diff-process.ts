@@ -2,17 +2,19 @@
  * A process of its own: runs the code of diff-user over records of a stream, with SQS that takes everything, and tells
  * records for each second of a processor: of all threads, so that collecting garbage counts, and other programs on the machine do not.
  */
-import { SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
+import type * as Sqs from '@aws-sdk/client-sqs';
 import type { Context, DynamoDBStreamEvent } from 'aws-lambda';
 import { streamRecords } from './stream-records.ts';
 
-const [file = ''] = process.argv.slice(2);
+/** Files of the function's code, and of the client of SQS that it loads. */
+const [file = '', sqs = ''] = process.argv.slice(2);
 /** Distinct ones: as many as fit in memory beside the work without making it slower. */
 const RECORDS = 2000;
 /** Records of one invocation, as in `infra/change-feed.ts`. */
 const BATCH = 100;
 const ROUNDS = 50;
 
+const { SendMessageBatchCommand, SQSClient }: typeof Sqs = await import(sqs);
 let sent = 0;
 SQSClient.prototype.send = async (command: unknown) => {
   if (command instanceof SendMessageBatchCommand) sent += command.input.Entries?.length ?? 0;

@@ -36,6 +36,7 @@ export async function startStackCreator() {
       log: () => undefined,
       queues: new Map(),
       streamArns: new Set(),
+      layers: new Map(),
       functions: new Map(),
       eventSources: new Map(),
       stateMachines: new Map(),

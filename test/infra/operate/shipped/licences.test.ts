@@ -19,7 +19,7 @@ it.each([
 ])('refuses %s, with the package, where it is, and what to do', (licence) => {
   const packages = [
     shipped({}),
-    shipped({ name: 'viral', version: '2.0.0', licence, functions: ['backfill'] }),
+    shipped({ name: 'viral', version: '2.0.0', licence, shippedIn: ['backfill'] }),
   ];
   expect(refusedLicences(packages)).toEqual([
     `viral 2.0.0 (in backfill) is under ${licence}: replace it, or add the licence to infra/operate/shipped/licences.ts if it may be shipped.`,

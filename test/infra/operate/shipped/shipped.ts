@@ -6,6 +6,6 @@ export const shipped = (given: Partial<ShippedPackage>): ShippedPackage => ({
   version: '4.0.0',
   licence: 'MIT',
   folder: 'node_modules/zod',
-  functions: ['diff-user'],
+  shippedIn: ['diff-user'],
   ...given,
 });
