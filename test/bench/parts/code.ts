@@ -43,7 +43,7 @@ export const code: Part = {
       ];
       return {
         title: 'Small and quick',
-        method: `Each function is bundled as it is deployed. Cold import is the quickest of ${STARTS} new processes that load the bundle with its source map and what it uses of the layer (other programs can only make one slower; the functions take turns); the last lines are nothing but the SDK's client of DynamoDB, once from the layer and once as npm installs it, which is how Lambda has it too. Throughput is the bundle of diff-user over records of a stream in batches of 100 (35 % write-backs of the sync, 35 % activity that the CRM does not show, 20 % progress, 8 % sign-ups, 2 % deletions; ${number(100 * sentPart, 0)} % make a message and a log line), with SQS answering at once: records for each second of processor time of the whole process, median of ${rates.length} rounds.`,
+        method: `Each function is bundled as it is deployed. Cold import is the quickest of ${STARTS} new processes that load the bundle with its source map and what it uses of the layer (other programs can only make one slower; the functions take turns); the last lines are nothing but the SDK's client of DynamoDB, once from the layer and once from npm's packages, as they are installed here. Throughput is the bundle of diff-user over records of a stream in batches of 100 (35 % write-backs of the sync, 35 % activity that the CRM does not show, 20 % progress, 8 % sign-ups, 2 % deletions; ${number(100 * sentPart, 0)} % make a message and a log line), with SQS answering at once: records for each second of processor time of the whole process, median of ${rates.length} rounds.`,
         tables: [
           {
             columns: ['', 'KB', 'KB gzipped', 'cold import (ms)'],
