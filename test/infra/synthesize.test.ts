@@ -73,6 +73,18 @@ describe('synthesize', () => {
     }
   });
 
+  it('has a layer that loads nothing but its own files and Node', () => {
+    const [layer = ''] = bundleSizes(outdir).functions.flatMap(({ layers }) => layers);
+    const files = readdirSync(join(layer, 'aws-sdk'));
+    expect(files).toContain('client-dynamodb.mjs');
+    for (const file of files) {
+      const code = readFileSync(join(layer, 'aws-sdk', file), 'utf8');
+      for (const [, name = ''] of code.matchAll(/(?:from|import)"([^"]+)"/g))
+        expect(name, file).toMatch(/^(node:|\.\/)/);
+      expect(code).not.toContain('Dynamic require of');
+    }
+  });
+
   it('has sync-contact load what it needs for failures alone at the first of them', () => {
     const { path = '' } = bundleSizes(outdir).functions.find(({ id }) => id.startsWith('ContactSync')) ?? {};
     const code = readFileSync(path, 'utf8');
