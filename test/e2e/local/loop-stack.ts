@@ -1,4 +1,4 @@
-import { lambda, Role } from '../../infra/local/template-parts.ts';
+import { lambda, Role, schedule, stateMachine } from '../../infra/local/template-parts.ts';
 
 /** Counts; fails or hangs as it is told; and starts an execution of the state machine itself. */
 const STEP = `
@@ -59,29 +59,14 @@ const DEFINITION = {
   ],
 };
 
-const RoleArn = { 'Fn::GetAtt': ['Role', 'Arn'] };
-
 /** A state machine that goes round a loop with a function, and is started each night. */
 export const TEMPLATE = {
   Resources: {
-    Machine: {
-      Type: 'AWS::StepFunctions::StateMachine',
-      Properties: {
-        DefinitionString: DEFINITION,
-        RoleArn,
-        LoggingConfiguration: { Level: 'ERROR' },
-        TracingConfiguration: { Enabled: true },
-      },
-    },
-    Nightly: {
-      Type: 'AWS::Scheduler::Schedule',
-      Properties: {
-        ScheduleExpression: 'cron(0 3 * * ? *)',
-        FlexibleTimeWindow: { Mode: 'OFF' },
-        State: 'ENABLED',
-        Target: { Arn: { Ref: 'Machine' }, RoleArn, Input: '{}' },
-      },
-    },
+    Machine: stateMachine(DEFINITION, {
+      LoggingConfiguration: { Level: 'ERROR' },
+      TracingConfiguration: { Enabled: true },
+    }),
+    Nightly: schedule({ Ref: 'Machine' }, { ScheduleExpression: 'cron(0 3 * * ? *)', State: 'ENABLED' }),
     Role,
     Step: lambda({ Timeout: 2 }, 'step'),
   },

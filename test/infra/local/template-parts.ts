@@ -12,9 +12,14 @@ export const lambda = (properties: Record<string, unknown> = {}, asset = 'code')
   },
 });
 export const Role = { Type: 'AWS::IAM::Role', Properties: { whatever: true } };
-export const stateMachine = (definition: unknown) => ({
+/** @param definition an object, or a text with references in between. */
+export const stateMachine = (definition: object, properties: Record<string, unknown> = {}) => ({
   Type: 'AWS::StepFunctions::StateMachine',
-  Properties: { DefinitionString: JSON.stringify(definition), RoleArn: { 'Fn::GetAtt': ['Role', 'Arn'] } },
+  Properties: {
+    DefinitionString: 'Fn::Join' in definition ? definition : JSON.stringify(definition),
+    RoleArn: { 'Fn::GetAtt': ['Role', 'Arn'] },
+    ...properties,
+  },
 });
 export const invoke = (FunctionName: string, properties = {}) => ({
   StartAt: 'Go',
