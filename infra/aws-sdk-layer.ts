@@ -5,6 +5,7 @@ import { AssetHashType, DockerImage, Stack, Stage } from 'aws-cdk-lib';
 import { Code, LayerVersion } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { buildSync } from 'esbuild';
+import { LAYERS_DIRECTORY } from './layers-directory.ts';
 import { metafileName } from './metafile-name.ts';
 
 /** Packages of the AWS SDK in the layer. What functions use of each is named in `aws-sdk/`, and a test holds it against their imports. */
@@ -15,9 +16,6 @@ const LEFT_OUT = ['bowser', '@smithy/core/event-streams'];
 const NAME = 'aws-sdk';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SOURCES = join(ROOT, 'infra', NAME);
-
-/** Where the files of layers are in a function (Lambda developer guide, "Layer paths for each Lambda runtime"). */
-export const LAYERS_DIRECTORY = '/opt';
 
 /** Where a function finds each package of the layer. */
 export const LAYER_MODULES: Readonly<Record<string, string>> = Object.fromEntries(

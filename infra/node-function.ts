@@ -8,8 +8,9 @@ import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-n
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { acceptWildcard } from './accept.ts';
-import { AwsSdkLayer, LAYER_MODULES, LAYERS_DIRECTORY } from './aws-sdk-layer.ts';
+import { AwsSdkLayer, LAYER_MODULES } from './aws-sdk-layer.ts';
 import { type KeyUse, keyActions } from './encryption.ts';
+import { LAYERS_DIRECTORY } from './layers-directory.ts';
 import { metafileName } from './metafile-name.ts';
 import type { PartProps } from './part-props.ts';
 

@@ -1,7 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { LAYERS_DIRECTORY } from '../aws-sdk-layer.ts';
 import { readAssembly } from '../local/assembly/read-assembly.ts';
 
 /** What shipped code weighs, in bytes. */
@@ -55,12 +54,6 @@ export function bundleSizes(assembly: string): { functions: FunctionBundle[]; la
     functions: functions.toSorted(largestFirst),
     layers: layers.map(({ size }) => size).toSorted(largestFirst),
   };
-}
-
-/** Where a file that a function finds under /opt is on this machine; where it is in no layer, the path as it is. */
-export function inLayers(path: string, layers: readonly string[]): string {
-  const places = layers.map((layer) => path.replace(LAYERS_DIRECTORY, layer));
-  return places.findLast((place) => existsSync(place)) ?? path;
 }
 
 function weigh(id: string, paths: readonly string[]): BundleSize {

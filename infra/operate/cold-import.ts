@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import { LAYER_MODULES, LAYERS_DIRECTORY } from '../aws-sdk-layer.ts';
-import { type FunctionBundle, inLayers } from './bundle-sizes.ts';
+import { LAYER_MODULES } from '../aws-sdk-layer.ts';
+import { LAYERS_DIRECTORY } from '../layers-directory.ts';
+import { findInLayers } from '../local/lambda/find-in-layers.ts';
+import type { FunctionBundle } from './bundle-sizes.ts';
 import { CommandError } from './command-error.ts';
 
 /** Values that every setting of a function takes. */
@@ -28,7 +30,7 @@ export function loadableCode({ path, layers }: FunctionBundle): string {
   const code = readFileSync(path, 'utf8');
   writeFileSync(
     copy,
-    code.replaceAll(imported, (_, file: string) => `"${inLayers(file, layers)}"`),
+    code.replaceAll(imported, (_, file: string) => `"${findInLayers(file, layers) ?? file}"`),
   );
   return copy;
 }
@@ -54,10 +56,16 @@ export const SDK_PACKAGE: Code = {
   environment: {},
 };
 
-/** The same client as the functions have it from their layer. */
-export function sdkInLayer({ layers }: FunctionBundle): Code {
-  const file = inLayers(LAYER_MODULES[DYNAMODB] ?? '', layers);
-  return { ...SDK_PACKAGE, url: pathToFileURL(file).href };
+/** The same client as a function has it from its layer. @throws CommandError when it has none. */
+export function sdkInLayer(bundle: FunctionBundle): Code {
+  return { ...SDK_PACKAGE, url: pathToFileURL(sdkFile(DYNAMODB, bundle)).href };
+}
+
+/** The file of a package of the AWS SDK that a function loads. @throws CommandError when its layers have none. */
+export function sdkFile(name: string, { id, layers }: FunctionBundle): string {
+  const file = findInLayers(LAYER_MODULES[name] ?? '', layers);
+  if (file === undefined) throw new CommandError(`${id} has no ${name} in its layers`);
+  return file;
 }
 
 /**

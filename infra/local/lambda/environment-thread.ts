@@ -1,21 +1,17 @@
 /** The runtime inside an execution environment: loads a bundle once and runs its handler for one event at a time. */
-import { existsSync } from 'node:fs';
 import { enableCompileCache, registerHooks } from 'node:module';
-import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { InvocationMessage, ThreadMessage, ThreadSettings } from './environment-protocol.ts';
+import { findInLayers } from './find-in-layers.ts';
 
 const { file, exportName, layers, context }: ThreadSettings = workerData;
 
 enableCompileCache();
 registerHooks({
   resolve(specifier, origin, next) {
-    if (specifier.startsWith('/opt/')) {
-      const places = layers.map((layer) => join(layer, specifier.slice('/opt/'.length)));
-      const place = places.findLast((path) => existsSync(path));
-      if (place) return next(pathToFileURL(place).href, origin);
-    }
+    const file = findInLayers(specifier, layers);
+    if (file) return next(pathToFileURL(file).href, origin);
     // Lambda's runtime holds the SDK, and a bundle may leave it out; here it is this project's, wherever the assembly lies.
     return /^@(aws-sdk|smithy)\//.test(specifier) && !origin.parentURL?.includes('/node_modules/')
       ? next(specifier, { ...origin, parentURL: import.meta.url })

@@ -23,6 +23,7 @@ function withoutTypes(): URL {
   const source = new URL('./environment-thread.ts', import.meta.url);
   const { outputFiles } = buildSync({
     entryPoints: [fileURLToPath(source)],
+    bundle: true,
     format: 'esm',
     platform: 'node',
     // It finds what it imports from where it lies.

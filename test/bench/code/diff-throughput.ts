@@ -1,9 +1,8 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { LAYER_MODULES } from '../../../infra/aws-sdk-layer.ts';
-import { type FunctionBundle, inLayers } from '../../../infra/operate/bundle-sizes.ts';
-import { loadableCode } from '../../../infra/operate/cold-import.ts';
+import type { FunctionBundle } from '../../../infra/operate/bundle-sizes.ts';
+import { loadableCode, sdkFile } from '../../../infra/operate/cold-import.ts';
 
 const PROCESS = fileURLToPath(new URL('diff-process.ts', import.meta.url));
 
@@ -17,12 +16,10 @@ export interface DiffThroughput {
 
 /** Runs the code of diff-user in a process of its own, whose log goes nowhere. @throws Error when it dies. */
 export async function diffThroughput(bundle: FunctionBundle): Promise<DiffThroughput> {
-  const { variables, layers } = bundle;
-  const sqs = inLayers(LAYER_MODULES['@aws-sdk/client-sqs'] ?? '', layers);
-  const texts = Object.entries(variables).filter(
+  const texts = Object.entries(bundle.variables).filter(
     (entry): entry is [string, string] => typeof entry[1] === 'string',
   );
-  const child = fork(PROCESS, [loadableCode(bundle), sqs], {
+  const child = fork(PROCESS, [loadableCode(bundle), sdkFile('@aws-sdk/client-sqs', bundle)], {
     env: {
       PATH: process.env['PATH'],
       AWS_REGION: 'eu-west-1',
