@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { readAssembly } from '../local/assembly/read-assembly.ts';
 
 /** What shipped code weighs, in bytes. */
-export interface BundleSize {
+interface BundleSize {
   /** Logical id of the function or the layer. */
   id: string;
   bytes: number;
@@ -20,21 +20,25 @@ export interface FunctionBundle extends BundleSize {
   layers: readonly string[];
 }
 
+/** A layer's files. */
+export interface LayerBundle extends BundleSize {
+  directory: string;
+}
+
 /** Most that the code of a function or a layer may weigh, in bytes, without source maps. */
 export const BUDGET_BYTES = 300_000;
 
 /** The bundles of an assembly with one stack: functions and layers, each largest first. */
-export function bundleSizes(assembly: string): { functions: FunctionBundle[]; layers: BundleSize[] } {
+export function bundleSizes(assembly: string): { functions: FunctionBundle[]; layers: LayerBundle[] } {
   const { template, assets } = readAssembly(assembly);
   const ofType = (type: string) => Object.entries(template.Resources).filter(([, { Type }]) => Type === type);
-  const layers = ofType('AWS::Lambda::LayerVersion').map(([id, { Properties }]) => {
+  const layers = ofType('AWS::Lambda::LayerVersion').map(([id, { Properties }]): LayerBundle => {
     const { Content } = Properties as { Content: { S3Key: string } };
     const directory = assets.get(Content.S3Key) ?? '';
     const files = readdirSync(directory, { recursive: true, encoding: 'utf8', withFileTypes: true });
     const paths = files.filter((file) => file.isFile()).map(({ parentPath, name }) => join(parentPath, name));
-    return { directory, size: weigh(id, paths) };
+    return { ...weigh(id, paths), directory };
   });
-  const directoryOf = new Map(layers.map(({ directory, size }) => [size.id, directory]));
   const functions = ofType('AWS::Lambda::Function').map(([id, { Properties }]): FunctionBundle => {
     const { Code, Environment, Layers } = Properties as {
       Code: { S3Key: string };
@@ -46,14 +50,11 @@ export function bundleSizes(assembly: string): { functions: FunctionBundle[]; la
       ...weigh(id, [path]),
       path,
       variables: Environment?.Variables ?? {},
-      layers: (Layers ?? []).map(({ Ref }) => directoryOf.get(Ref) ?? ''),
+      layers: (Layers ?? []).flatMap(({ Ref }) => layers.find(({ id }) => id === Ref)?.directory ?? []),
     };
   });
   const largestFirst = (a: BundleSize, b: BundleSize) => b.bytes - a.bytes;
-  return {
-    functions: functions.toSorted(largestFirst),
-    layers: layers.map(({ size }) => size).toSorted(largestFirst),
-  };
+  return { functions: functions.toSorted(largestFirst), layers: layers.toSorted(largestFirst) };
 }
 
 function weigh(id: string, paths: readonly string[]): BundleSize {

@@ -10,8 +10,8 @@ const { file, exportName, layers, context }: ThreadSettings = workerData;
 enableCompileCache();
 registerHooks({
   resolve(specifier, origin, next) {
-    const file = findInLayers(specifier, layers);
-    if (file) return next(pathToFileURL(file).href, origin);
+    const inLayer = findInLayers(specifier, layers);
+    if (inLayer) return next(pathToFileURL(inLayer).href, origin);
     // Lambda's runtime holds the SDK, and a bundle may leave it out; here it is this project's, wherever the assembly lies.
     return /^@(aws-sdk|smithy)\//.test(specifier) && !origin.parentURL?.includes('/node_modules/')
       ? next(specifier, { ...origin, parentURL: import.meta.url })

@@ -18,15 +18,15 @@ const INIT_DEADLINE_MS = 60_000;
 
 let runtime: URL | undefined;
 
-/** The thread's code without its types: to take them off, Node would load 10 MB into each thread, for a tenth of a second. */
-function withoutTypes(): URL {
+/** The thread's code in one piece and without its types: to take them off, Node would load 10 MB into each thread, for a tenth of a second. */
+function threadCode(): URL {
   const source = new URL('./environment-thread.ts', import.meta.url);
   const { outputFiles } = buildSync({
     entryPoints: [fileURLToPath(source)],
     bundle: true,
     format: 'esm',
     platform: 'node',
-    // It finds what it imports from where it lies.
+    // It finds the AWS SDK from where it lies.
     define: { 'import.meta.url': JSON.stringify(source.href) },
     write: false,
   });
@@ -44,7 +44,7 @@ export class ExecutionEnvironment {
 
   constructor({ thread, variables, memoryMegabytes, onLine }: EnvironmentSettings) {
     this.#functionName = thread.context.functionName;
-    runtime ??= withoutTypes();
+    runtime ??= threadCode();
     this.#worker = new Worker(runtime, {
       argv: [],
       env: { ...variables },
