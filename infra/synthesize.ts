@@ -15,8 +15,8 @@ export function synthesize(settings?: Settings, props?: AppProps): string {
   const app = new App({ analyticsReporting: false, ...props });
   const configs = parseAccounts(settings ?? app.node.tryGetContext('userSync'));
   for (const config of configs) {
-    // A stack among several is known to the CLI by its name.
-    new UserSyncStack(app, configs.length === 1 ? 'UserSync' : config.stackName, {
+    // The CDK CLI selects stacks by construct id, and `npm run deploy` gives it the stack's name.
+    new UserSyncStack(app, config.stackName, {
       config,
       description: "Keeps an app's users and their contacts in Infusionsoft the same",
     });

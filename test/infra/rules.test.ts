@@ -49,7 +49,7 @@ describe('the rules of AWS Solutions', () => {
           ruleName: 'AwsSolutions-SQS4',
           description: 'No TLS',
           severity: 'error',
-          violatingResources: [{ constructPath: 'UserSync/ContactSync/Queue/Resource', locations: [] }],
+          violatingResources: [{ constructPath: 'user-sync/ContactSync/Queue/Resource', locations: [] }],
         },
       ],
     });

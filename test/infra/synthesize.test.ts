@@ -27,7 +27,7 @@ describe('synthesize', () => {
   });
 
   it('needs nothing but plain resources: no custom ones, no functions of the CDK', () => {
-    const template: unknown = JSON.parse(readFileSync(join(outdir, 'UserSync.template.json'), 'utf8'));
+    const template: unknown = JSON.parse(readFileSync(join(outdir, 'user-sync.template.json'), 'utf8'));
     const types = Object.values(templateSchema.parse(template).Resources).map(({ Type }) => Type);
     expect([...new Set(types)].toSorted()).toEqual([
       'AWS::CloudWatch::Alarm',

@@ -6,7 +6,8 @@ import { UserSyncStack } from '../../infra/user-sync-stack.ts';
 /** The stack's template with these settings. Its functions are not bundled, which would take seconds. */
 export function templateWith(settings: ConfigInput = {}): Template {
   const app = new App({ analyticsReporting: false, context: { 'aws:cdk:bundling-stacks': [] } });
-  const stack = new UserSyncStack(app, 'UserSync', { config: parseConfig(settings) });
+  const config = parseConfig(settings);
+  const stack = new UserSyncStack(app, config.stackName, { config });
   return Template.fromStack(stack);
 }
 
