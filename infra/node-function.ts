@@ -8,9 +8,7 @@ import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-n
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { acceptWildcard } from './accept.ts';
-import { AwsSdkLayer, LAYER_MODULES } from './aws-sdk-layer.ts';
 import { type KeyUse, keyActions } from './encryption.ts';
-import { LAYERS_DIRECTORY } from './layers-directory.ts';
 import { metafileName } from './metafile-name.ts';
 import type { PartProps } from './part-props.ts';
 
@@ -28,8 +26,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 /**
  * A function as all of this system are: Node 24 on ARM, an ES module bundled by the local esbuild, minified with source
- * maps, traced, with a log group of its own and a role that may do nothing but write to it. It has the AWS SDK from the
- * stack's layer.
+ * maps, traced, with a log group of its own and a role that may do nothing but write to it. The bundle has what the function
+ * uses of the AWS SDK, in the version of package-lock.json: the runtime's own version changes without a deploy.
  */
 export class NodeFunction extends NodejsFunction {
   readonly #role: Role;
@@ -65,7 +63,6 @@ export class NodeFunction extends NodejsFunction {
       depsLockFilePath: `${root}package-lock.json`,
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      layers: [AwsSdkLayer.of(scope)],
       role: role.withoutPolicyUpdates(),
       logGroup,
       loggingFormat: LoggingFormat.JSON,
@@ -87,11 +84,9 @@ export class NodeFunction extends NodejsFunction {
         sourceMap: true,
         // Node reads the map with the code, at every cold start: places are enough for a stack.
         sourcesContent: false,
-        externalModules: [`${LAYERS_DIRECTORY}/*`],
+        // CDK's default leaves the AWS SDK to the runtime.
+        externalModules: [],
         esbuildArgs: {
-          ...Object.fromEntries(
-            Object.entries(LAYER_MODULES).map(([name, path]) => [`--alias:${name}`, path]),
-          ),
           // Each stack has its own mapping in place of the one that package.json names.
           '--alias:#mapping': `${root}${config.mapping}`,
           // Not in the bundle: it is shipped with nothing but its code and source map.

@@ -42,8 +42,6 @@ export interface CloudServices {
   queues: Map<string, QueueDescription>;
   /** ARNs of the streams of the template's tables. */
   streamArns: Set<string>;
-  /** Directories of the layers, by ARN. */
-  layers: Map<string, string>;
   /** By logical id. */
   functions: Map<string, LambdaFunction>;
   /** By logical id. */

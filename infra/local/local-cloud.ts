@@ -80,7 +80,6 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
     log: options.log ?? (() => undefined),
     queues: new Map(),
     streamArns: new Set(),
-    layers: new Map(),
     functions: new Map(),
     eventSources: new Map(),
   };

@@ -1,4 +1,4 @@
-/** `npm run shipped`: the packages in the bundles of the functions and of their layer, their licences, and what is known against them. */
+/** `npm run shipped`: the packages in the bundles of the functions, their licences, and known advisories against them. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { textTable } from './text-table.ts';
 
 new Command('npm run shipped --')
   .description(
-    'Shows which packages are shipped in the bundles of the functions and of their layer, and under which licences. Fails on a licence that is not allowed, and on a known advisory.',
+    'Shows which packages are in the bundles of the functions, and under which licences. Fails on a licence that is not allowed, and on a known advisory.',
   )
   .parse();
 

@@ -8,7 +8,6 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
 import * as z from 'zod/mini';
 import { mapping } from '#mapping';
-import { sdkClient } from '../../shared/aws/sdk-client.ts';
 import { budgetOf, budgetSettings } from '../../shared/quota/budget-settings.ts';
 import { filledText } from '../../shared/values.ts';
 import { awsPorts } from './aws-ports.ts';
@@ -27,7 +26,7 @@ const settings = z
     ...budgetSettings,
   })
   .parse(process.env);
-const clients = { dynamodb: sdkClient(DynamoDBClient), sqs: sdkClient(SQSClient), sfn: new SFNClient() };
+const clients = { dynamodb: new DynamoDBClient(), sqs: new SQSClient(), sfn: new SFNClient() };
 const logger = new Logger();
 const metrics = new Metrics();
 

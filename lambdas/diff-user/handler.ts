@@ -7,7 +7,6 @@ import middy from '@middy/core';
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
 import * as z from 'zod/mini';
 import { mapping } from '#mapping';
-import { sdkClient } from '../../shared/aws/sdk-client.ts';
 import { InvalidUserError } from '../../shared/user/read-user.ts';
 import { changeMessage } from './change-message.ts';
 import { type Image, readChange } from './read-change.ts';
@@ -15,7 +14,7 @@ import { type Outgoing, sendInOrder } from './send-in-order.ts';
 import '../../shared/zod-words.ts';
 
 const { SYNC_QUEUE_URL } = z.object({ SYNC_QUEUE_URL: z.url() }).parse(process.env);
-const sqs = sdkClient(SQSClient);
+const sqs = new SQSClient();
 const logger = new Logger();
 const metrics = new Metrics();
 

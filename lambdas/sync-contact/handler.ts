@@ -7,7 +7,6 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import middy from '@middy/core';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { mapping } from '#mapping';
-import { sdkClient } from '../../shared/aws/sdk-client.ts';
 import { catalogSource } from '../../shared/infusionsoft/catalog-source.ts';
 import { circuitBreaker } from '../../shared/infusionsoft/circuit-breaker.ts';
 import { infusionsoftClient } from '../../shared/infusionsoft/client.ts';
@@ -33,7 +32,7 @@ import { tagRequests } from './tag-requests.ts';
 const settings = readSettings(process.env);
 const logger = new Logger();
 const metrics = new Metrics();
-const dynamodb = sdkClient(DynamoDBClient);
+const dynamodb = new DynamoDBClient();
 
 /** When the running invocation ends, in epoch milliseconds. An environment runs one at a time. */
 let endsAt = 0;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { SQSClient } from '@aws-sdk/client-sqs';
+import { ChangeMessageVisibilityBatchCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSRecord } from 'aws-lambda';
 import { sendAll } from '../../shared/queue/send-batch.ts';
 import type { Rejected, Retryable } from '../../shared/sync/errors.ts';
@@ -43,7 +43,7 @@ export function backoffMs(receiveCount: number, afterMs: number | undefined, ran
   return base + Math.min(base / 2, MAX_SPREAD_MS) * random;
 }
 
-/** Failures by way of Amazon SQS, whose client is loaded at the first: most environments never have one, and start sooner without. */
+/** Handles failures through Amazon SQS. */
 export function failureQueue({
   queueUrl,
   deadLetterQueueUrl,
@@ -51,21 +51,13 @@ export function failureQueue({
   queueUrl: string;
   deadLetterQueueUrl: string;
 }): FailureQueue {
-  let client: SQSClient | undefined;
-  const load = async () => {
-    const { ChangeMessageVisibilityBatchCommand, SendMessageCommand, SQSClient } = await import(
-      '@aws-sdk/client-sqs'
-    );
-    client ??= new SQSClient();
-    return { ChangeMessageVisibilityBatchCommand, SendMessageCommand, sqs: client };
-  };
+  const sqs = new SQSClient();
   return {
     async postpone(records, { afterMs }) {
       const receiveCount = Math.max(
         ...records.map(({ attributes }) => Number(attributes.ApproximateReceiveCount)),
       );
       const seconds = Math.ceil(backoffMs(receiveCount, afterMs, Math.random()) / SECOND_MS);
-      const { ChangeMessageVisibilityBatchCommand, sqs } = await load();
       await sqs.send(
         new ChangeMessageVisibilityBatchCommand({
           QueueUrl: queueUrl,
@@ -78,7 +70,6 @@ export function failureQueue({
       );
     },
     async lookAgain(messages) {
-      const { sqs } = await load();
       await sendAll(
         sqs,
         queueUrl,
@@ -90,7 +81,6 @@ export function failureQueue({
       );
     },
     async reject({ body, messageId, attributes }, { reason, status, errorId, otherUserId }) {
-      const { SendMessageCommand, sqs } = await load();
       await sqs.send(
         new SendMessageCommand({
           QueueUrl: deadLetterQueueUrl,

@@ -1,4 +1,4 @@
-import type { SQSClient } from '@aws-sdk/client-sqs';
+import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { Message } from '../sync/message.ts';
 
 /** A message on its way into the FIFO queue. */
@@ -21,8 +21,6 @@ export async function sendBatch(
   queueUrl: string,
   entries: readonly Entry[],
 ): Promise<number[]> {
-  // Of a module that is loaded already where there is a client: a function without one does not load it to no purpose.
-  const { SendMessageBatchCommand } = await import('@aws-sdk/client-sqs');
   const { Failed = [] } = await sqs.send(
     new SendMessageBatchCommand({
       QueueUrl: queueUrl,

@@ -1,7 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { sdkClient } from '../../../shared/aws/sdk-client.ts';
 import { FAKE_CREDENTIALS } from '../account.ts';
 import { startDynamoDbLocal } from './dynamodb-local.ts';
 import type { SecretStore } from './secret-store.ts';
@@ -40,9 +39,9 @@ export async function startEmulators(
   const stepFunctions = await startStepFunctions();
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = FAKE_CREDENTIALS;
   const client = { region, credentials: { accessKeyId, secretAccessKey } };
-  const dynamodb = sdkClient(DynamoDBClient, { ...client, endpoint: dynamodbLocal.endpoint });
-  const streams = sdkClient(DynamoDBStreamsClient, { ...client, endpoint: dynamodbLocal.endpoint });
-  const sqs = sdkClient(SQSClient, { ...client, endpoint: sqsServer.endpoint });
+  const dynamodb = new DynamoDBClient({ ...client, endpoint: dynamodbLocal.endpoint });
+  const streams = new DynamoDBStreamsClient({ ...client, endpoint: dynamodbLocal.endpoint });
+  const sqs = new SQSClient({ ...client, endpoint: sqsServer.endpoint });
   return {
     dynamodb,
     streams,

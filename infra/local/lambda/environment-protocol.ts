@@ -6,8 +6,6 @@ export interface ThreadSettings {
   file: string;
   /** Name of the handler's export. */
   exportName: string;
-  /** Directories whose files it finds under /opt; where several have one, the last counts. */
-  layers: readonly string[];
   /** The parts of the context that stay the same. */
   context: {
     functionName: string;

@@ -3,15 +3,12 @@ import { enableCompileCache, registerHooks } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { InvocationMessage, ThreadMessage, ThreadSettings } from './environment-protocol.ts';
-import { findInLayers } from './find-in-layers.ts';
 
-const { file, exportName, layers, context }: ThreadSettings = workerData;
+const { file, exportName, context }: ThreadSettings = workerData;
 
 enableCompileCache();
 registerHooks({
   resolve(specifier, origin, next) {
-    const inLayer = findInLayers(specifier, layers);
-    if (inLayer) return next(pathToFileURL(inLayer).href, origin);
     // Lambda's runtime holds the SDK, and a bundle may leave it out; here it is this project's, wherever the assembly lies.
     return /^@(aws-sdk|smithy)\//.test(specifier) && !origin.parentURL?.includes('/node_modules/')
       ? next(specifier, { ...origin, parentURL: import.meta.url })

@@ -17,7 +17,6 @@ const properties = z.strictObject({
   MemorySize: z.number().default(128),
   Timeout: z.number().default(3),
   ReservedConcurrentExecutions: z.number().optional(),
-  Layers: z.array(z.string()).default([]),
   PackageType: z.literal('Zip').optional(),
   LoggingConfig: z
     .strictObject({
@@ -75,7 +74,6 @@ export const lambdaFunction = resourceType(properties, async (definition, contex
       thread: {
         file: bundle.file,
         exportName: bundle.exportName,
-        layers: definition.Layers.map((arn) => layerDirectory(arn, context)),
         context: {
           functionName: name,
           functionVersion: '$LATEST',
@@ -103,12 +101,6 @@ function asFunctionsSee(
 ): string {
   const name = 'AWS_ENDPOINT_URL_SQS';
   return value.replace(environment[name] ?? '', functionEnvironment[name] ?? '');
-}
-
-function layerDirectory(arn: string, { logicalId, services }: ResourceContext): string {
-  const directory = services.layers.get(arn);
-  if (!directory) throw new TemplateError(logicalId, `${arn} is no layer of this template`);
-  return directory;
 }
 
 function locateBundle(handler: string, assetKey: string, context: ResourceContext) {

@@ -1,7 +1,6 @@
 import { arnOf } from '../account.ts';
 import { eventSourceMapping } from './event-source-mapping.ts';
 import { lambdaFunction } from './function.ts';
-import { layerVersion } from './layer-version.ts';
 import { queue } from './queue.ts';
 import { meaninglessType, type ResourceType } from './resource-type.ts';
 import { rotationSchedule } from './rotation-schedule.ts';
@@ -15,7 +14,6 @@ export const RESOURCE_TYPES: ReadonlyMap<string, ResourceType> = new Map([
   ['AWS::DynamoDB::Table', table],
   ['AWS::Lambda::EventSourceMapping', eventSourceMapping],
   ['AWS::Lambda::Function', lambdaFunction],
-  ['AWS::Lambda::LayerVersion', layerVersion],
   ['AWS::Scheduler::Schedule', schedule],
   ['AWS::SecretsManager::RotationSchedule', rotationSchedule],
   ['AWS::SecretsManager::Secret', secret],

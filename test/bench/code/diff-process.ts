@@ -1,27 +1,26 @@
 /**
- * A process of its own: runs the code of diff-user over records of a stream, with SQS that takes everything, and tells
- * records for each second of a processor: of all threads, so that collecting garbage counts, and other programs on the machine do not.
+ * A process of its own: runs diff-user over records of a stream, with an SQS client that accepts everything, and sends its parent the
+ * records handled per second of processor time. That is the time of all threads, so garbage collection counts and other programs
+ * on the machine do not.
  */
-import type * as Sqs from '@aws-sdk/client-sqs';
+import { SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { Context, DynamoDBStreamEvent } from 'aws-lambda';
 import { streamRecords } from './stream-records.ts';
 
-/** Files of the function's code, and of the client of SQS that it loads. */
-const [file = '', sqs = ''] = process.argv.slice(2);
 /** Distinct ones: as many as fit in memory beside the work without making it slower. */
 const RECORDS = 2000;
 /** Records of one invocation, as in `infra/change-feed.ts`. */
 const BATCH = 100;
 const ROUNDS = 50;
 
-const { SendMessageBatchCommand, SQSClient }: typeof Sqs = await import(sqs);
 let sent = 0;
 SQSClient.prototype.send = async (command: unknown) => {
   if (command instanceof SendMessageBatchCommand) sent += command.input.Entries?.length ?? 0;
   return {};
 };
+// Loaded after the client was replaced.
 const { handler }: { handler(event: DynamoDBStreamEvent, context: Context): Promise<unknown> } = await import(
-  file
+  '../../../lambdas/diff-user/handler.ts'
 );
 
 const records = streamRecords(RECORDS);

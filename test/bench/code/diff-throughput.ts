@@ -1,8 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { FunctionBundle } from '../../../infra/operate/bundle-sizes.ts';
-import { loadableCode, sdkFile } from '../../../infra/operate/cold-import.ts';
+import type { FunctionBundle } from './function-bundles.ts';
 
 const PROCESS = fileURLToPath(new URL('diff-process.ts', import.meta.url));
 
@@ -14,12 +13,17 @@ export interface DiffThroughput {
   sentPart: number;
 }
 
-/** Runs the code of diff-user in a process of its own, whose log goes nowhere. @throws Error when it dies. */
-export async function diffThroughput(bundle: FunctionBundle): Promise<DiffThroughput> {
-  const texts = Object.entries(bundle.variables).filter(
+/**
+ * Runs diff-user in a process of its own whose log is discarded.
+ *
+ * @param variables environment variables of the deployed function.
+ * @throws Error when the process ends early.
+ */
+export async function diffThroughput(variables: FunctionBundle['variables']): Promise<DiffThroughput> {
+  const texts = Object.entries(variables).filter(
     (entry): entry is [string, string] => typeof entry[1] === 'string',
   );
-  const child = fork(PROCESS, [loadableCode(bundle), sdkFile('@aws-sdk/client-sqs', bundle)], {
+  const child = fork(PROCESS, [], {
     env: {
       PATH: process.env['PATH'],
       AWS_REGION: 'eu-west-1',

@@ -35,23 +35,6 @@ describe('createResources', () => {
     await probe?.stop();
   });
 
-  it('gives a function its layer', async () => {
-    const { services } = await create({
-      Resources: {
-        Function: lambda({ Layers: [{ Ref: 'Kit' }] }),
-        Kit: {
-          Type: 'AWS::Lambda::LayerVersion',
-          Properties: { Content: { S3Bucket: 'assets', S3Key: 'code.zip' }, Description: 'a kit' },
-        },
-        Role,
-      },
-    });
-    expect([...services.layers]).toEqual([
-      [expect.stringMatching(/^arn:aws:lambda:us-east-1:\d{12}:layer:stack\d+-Kit:1$/), expect.any(String)],
-    ]);
-    expect(services.functions.has('Function')).toBe(true);
-  });
-
   it('takes a key and its alias, by which others are encrypted', async () => {
     const { outputs, stackName } = await create({
       Resources: {

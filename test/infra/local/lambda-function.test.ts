@@ -11,10 +11,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-function newFunction(
-  code: string,
-  { timeoutSeconds = 20, reservedConcurrency = 2, variables = {}, layers = [] as string[] } = {},
-) {
+function newFunction(code: string, { timeoutSeconds = 20, reservedConcurrency = 2, variables = {} } = {}) {
   const lines: string[] = [];
   const context = {
     functionName: 'probe',
@@ -27,7 +24,7 @@ function newFunction(
   const file = writeBundle(`${directory}/${bundles++}`, code);
   const created = new LambdaFunction({
     environment: {
-      thread: { file, exportName: 'handler', layers, context },
+      thread: { file, exportName: 'handler', context },
       variables,
       memoryMegabytes: 128,
       onLine: (line) => lines.push(line),
@@ -61,20 +58,6 @@ describe('LambdaFunction', () => {
     const gigabyteSeconds = 0.4 * (128 / 1024);
     expect(probe.statistics.gbSeconds - cold).toBeGreaterThanOrEqual(gigabyteSeconds * 0.99);
     expect(probe.statistics.gbSeconds - cold).toBeLessThan(gigabyteSeconds * 4);
-  });
-
-  it('finds the files of its layers under /opt, those of the last first', async () => {
-    const layers = ['first', 'second'].map((name) => `${directory}/${name}`);
-    for (const [index, layer] of layers.entries())
-      writeBundle(`${layer}/kit`, `export const from = 'layer ${index + 1}';`);
-    writeBundle(`${layers[0]}/alone`, `export const from = 'layer 1 alone';`);
-    const code = `
-      import { from } from '/opt/kit/index.mjs';
-      export const handler = async () => [from, (await import('/opt/alone/index.mjs')).from];`;
-    const { function: probe } = newFunction(code, { layers });
-    expect(await probe.invoke({})).toEqual(['layer 2', 'layer 1 alone']);
-    const { function: bare } = newFunction(code);
-    await expect(bare.invoke({})).rejects.toThrow("Cannot find module '/opt/kit/index.mjs'");
   });
 
   it('throttles what exceeds its concurrency', async () => {

@@ -26,16 +26,6 @@ describe('createResources', () => {
     ],
     ['a resource', { Function: lambda() }, /^Function: refers to Role/],
     ['a bundle', { Role, Function: lambda({ Handler: 'main.handler' }) }, /^Function: no module main/],
-    [
-      'a layer',
-      { Role, Function: lambda({ Layers: ['arn:other:1'] }) },
-      /^Function: arn:other:1 is no layer/,
-    ],
-    [
-      'an asset of a layer',
-      { Layer: { Type: 'AWS::Lambda::LayerVersion', Properties: { Content: { S3Key: 'x.zip' } } } },
-      /^Layer: .*no asset x.zip/,
-    ],
     ['an asset', { Role, Function: lambda({ Code: { S3Key: 'x.zip' } }) }, /^Function: .*no asset x.zip/],
     [
       'a stream',

@@ -36,7 +36,6 @@ export async function startStackCreator() {
       log: () => undefined,
       queues: new Map(),
       streamArns: new Set(),
-      layers: new Map(),
       functions: new Map(),
       eventSources: new Map(),
       stateMachines: new Map(),

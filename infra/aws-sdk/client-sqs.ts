@@ -1,7 +1,0 @@
-export {
-  ChangeMessageVisibilityBatchCommand,
-  GetQueueAttributesCommand,
-  SendMessageBatchCommand,
-  SendMessageCommand,
-  SQSClient,
-} from '@aws-sdk/client-sqs';

@@ -1,1 +1,0 @@
-export { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
