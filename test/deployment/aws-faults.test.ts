@@ -1,0 +1,112 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { population } from '../demo/population.ts';
+import { dayOfEdits, signUpAll } from '../demo/scenario.ts';
+import { simulatorClient } from '../demo/simulator-client.ts';
+import { spawnSimulator } from '../demo/spawn-simulator.ts';
+import { seededRandom } from '../simulator/random.ts';
+import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
+import type { RunningSimulator } from '../simulator/start-simulator.ts';
+import { Checkout } from './checkout.ts';
+import { DeployedStack, sdkOf } from './deployed-stack.ts';
+import { type Emulator, type FaultRule, startEmulator } from './emulator.ts';
+
+const USERS = 80;
+const LEAST_FAULTS = 150;
+const LEAST_KILLS = 8;
+const FAULTS_MS = 75_000;
+/** How long after the faults the last user may take to be right. */
+const SETTLE_MS = 180_000;
+const KILL_EVERY_MS = 5000;
+
+/** AWS's own errors, lost connections, slow answers, and answers that are cut off after the request was applied. */
+const RULES: readonly FaultRule[] = [
+  { service: 'dynamodb', probability: 0.05, error: { code: 'ProvisionedThroughputExceededException' } },
+  { service: 'dynamodb', probability: 0.03, error: { code: 'InternalServerError' } },
+  { service: 'dynamodb', probability: 0.03, reset: true },
+  { service: 'dynamodb', probability: 0.03, latency: { min: 500, max: 2500 } },
+  { service: 'dynamodb', probability: 0.08, response: { abort_frac: 0.5 } },
+  { service: 'sqs', probability: 0.08, error: { code: 'RequestThrottled' } },
+  { service: 'sqs', probability: 0.04, error: { code: 'ServiceUnavailable', status: 503 } },
+  { service: 'sqs', probability: 0.08, response: { abort_frac: 0.5 } },
+  { service: 'secretsmanager', probability: 0.2, error: { code: 'InternalServiceError' } },
+];
+
+let emulator: Emulator;
+let simulator: RunningSimulator;
+let checkout: Checkout;
+let stack: DeployedStack;
+let door: ReturnType<typeof simulatorClient>;
+
+beforeAll(async () => {
+  emulator = await startEmulator();
+  simulator = await spawnSimulator(['--latency-median', '100', '--latency-p95', '300']);
+  door = simulatorClient(simulator.url);
+  await door.declareOwnership();
+  checkout = new Checkout(emulator.environment);
+  checkout.configure({ crm: { url: simulator.url, tokenRotationHours: 'off' } });
+  const steps = [
+    await checkout.cdk('bootstrap', 'aws://000000000000/us-east-1'),
+    await checkout.npm('deploy', ['--yes']),
+    await checkout.npm('authorize', ['--service-account-key'], { input: `${DEFAULT_TOKEN}\n` }),
+  ];
+  for (const { code, out, err } of steps) expect(code, `${out}\n${err}`).toBe(0);
+  stack = await DeployedStack.find(emulator.environment, 'user-sync');
+});
+afterAll(async () => {
+  checkout?.remove();
+  await simulator?.stop();
+  await emulator?.stop();
+});
+
+describe('faults of AWS and killed processes', () => {
+  const random = seededRandom(Date.now() % 2 ** 31);
+
+  it('lose, double and reject no user', async ({ annotate }) => {
+    const { users } = population(USERS, 41, Date.now());
+    await emulator.injectFaults(RULES);
+    await signUpAll(stack.app, users);
+    const end = Date.now() + FAULTS_MS;
+    const edits = dayOfEdits(users, 7);
+    let kills = 0;
+    let nextKill = Date.now() + KILL_EVERY_MS;
+    for (let index = 0; Date.now() < end; index++) {
+      const edit = edits[index % edits.length];
+      if (edit) await stack.app.edit(edit.userId, { ...edit.changes, lastName: `Edited ${index}` });
+      if (Date.now() > nextKill && (await emulator.killFunctionProcess(random))) {
+        kills++;
+        nextKill = Date.now() + KILL_EVERY_MS;
+      }
+      await sleep(random() * 600);
+    }
+    await emulator.injectFaults([]);
+    const faults = Object.values(await emulator.injectedFaults()).reduce((sum, count) => sum + count, 0);
+    const ended = Date.now();
+    let last = await stack.verify(door);
+    while ((last.problems.length > 0 || last.inSync < USERS) && Date.now() - ended < SETTLE_MS) {
+      await sleep(1000);
+      last = await stack.verify(door);
+    }
+    await annotate(
+      `${faults} faults, ${kills} kills; the last user was right ${((Date.now() - ended) / 1000).toFixed(0)} s after they ended`,
+    );
+    expect(last).toMatchObject({ users: USERS, inSync: USERS, problems: [] });
+    expect(faults).toBeGreaterThanOrEqual(LEAST_FAULTS);
+    expect(kills).toBeGreaterThanOrEqual(LEAST_KILLS);
+    expect(await door.stats()).toMatchObject({ duplicateContacts: 0, foreignWrites: [] });
+    expect(await waiting('DeadLetterQueueUrl')).toBe(0);
+    expect(await waiting('StreamFailureQueueUrl')).toBe(0);
+  }, 400_000);
+});
+
+async function waiting(output: string): Promise<number> {
+  const { Attributes } = await new SQSClient(sdkOf(emulator.environment)).send(
+    new GetQueueAttributesCommand({
+      QueueUrl: stack.output(output),
+      AttributeNames: ['ApproximateNumberOfMessages'],
+    }),
+  );
+  // A missing answer is no zero.
+  return Number(Attributes?.['ApproximateNumberOfMessages'] ?? Number.NaN);
+}

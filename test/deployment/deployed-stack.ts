@@ -1,0 +1,68 @@
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { followBackfill, startBackfill } from '../../infra/operate/follow-backfill.ts';
+import type { Report } from '../../lambdas/backfill/run.ts';
+import { type App, appOn } from '../demo/app.ts';
+import { PersonalData } from '../demo/personal-data.ts';
+import type { simulatorClient } from '../demo/simulator-client.ts';
+import { shownOf, type Verification, verify } from '../demo/verify.ts';
+
+/** AWS credentials and endpoint that an SDK client of this process uses. */
+export function sdkOf({ AWS_ENDPOINT_URL = '', AWS_REGION = '' }: Record<string, string>) {
+  return {
+    endpoint: AWS_ENDPOINT_URL,
+    region: AWS_REGION,
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+  };
+}
+
+/** A stack that was deployed, seen from outside: its outputs, its user table, its state machine. */
+export class DeployedStack {
+  readonly outputs: Readonly<Record<string, string>>;
+  readonly app: App;
+  readonly #environment: Record<string, string>;
+
+  private constructor(environment: Record<string, string>, outputs: Readonly<Record<string, string>>) {
+    this.#environment = environment;
+    this.outputs = outputs;
+    this.app = appOn(
+      new DynamoDBClient(sdkOf(environment)),
+      this.output('UserTableName'),
+      new PersonalData(),
+    );
+  }
+
+  /** @throws Error when there is no such stack. */
+  static async find(environment: Record<string, string>, name: string): Promise<DeployedStack> {
+    const client = new CloudFormationClient(sdkOf(environment));
+    const { Stacks: [stack] = [] } = await client.send(new DescribeStacksCommand({ StackName: name }));
+    return new DeployedStack(
+      environment,
+      Object.fromEntries(
+        (stack?.Outputs ?? []).map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue]),
+      ),
+    );
+  }
+
+  output(name: string): string {
+    const value = this.outputs[name];
+    if (!value) throw new Error(`The stack has no output ${name}`);
+    return value;
+  }
+
+  /** Starts the state machine by the Step Functions API, as the console does, and waits for its report. */
+  async backfill(input: unknown): Promise<Report> {
+    const sfn = new SFNClient(sdkOf(this.#environment));
+    const arn = await startBackfill(sfn, this.output('BackfillStateMachineArn'), input);
+    return (await followBackfill(sfn, arn, 500, () => {})).report;
+  }
+
+  /** Compares every user of the table with the contacts in the CRM. */
+  async verify(door: ReturnType<typeof simulatorClient>): Promise<Verification & { users: number }> {
+    const users = await this.app.users();
+    const contacts = (await door.contacts()).map(shownOf);
+    const found = verify({ users, contacts, existing: [], deletedContactIds: [], now: Date.now() });
+    return { ...found, users: users.length };
+  }
+}

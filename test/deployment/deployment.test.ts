@@ -1,0 +1,279 @@
+import {
+  CreateTableCommand,
+  DescribeTableCommand,
+  DynamoDBClient,
+  UpdateTableCommand,
+} from '@aws-sdk/client-dynamodb';
+import { ListSecretsCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { appOn } from '../demo/app.ts';
+import { PersonalData } from '../demo/personal-data.ts';
+import { population } from '../demo/population.ts';
+import { signUpAll } from '../demo/scenario.ts';
+import { simulatorClient } from '../demo/simulator-client.ts';
+import { spawnSimulator } from '../demo/spawn-simulator.ts';
+import { DEFAULT_CLIENT } from '../simulator/oauth.ts';
+import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
+import type { RunningSimulator } from '../simulator/start-simulator.ts';
+import { Checkout, type CommandResult } from './checkout.ts';
+import { DeployedStack, sdkOf } from './deployed-stack.ts';
+import { type Emulator, startEmulator } from './emulator.ts';
+
+const ACCOUNT = 'aws://000000000000/us-east-1';
+const SYNC_TIMEOUT_MS = 60_000;
+const EXISTING_USERS = 60;
+const LATENCY = ['--latency-median', '40', '--latency-p95', '120'];
+/** MiniStack cannot make a rotation schedule: see `limits-of-the-emulator.md`. */
+const NO_ROTATION = { tokenRotationHours: 'off' } as const;
+
+let emulator: Emulator;
+let simulators: RunningSimulator[];
+let doors: ReturnType<typeof simulatorClient>[];
+let checkout: Checkout;
+
+beforeAll(async () => {
+  emulator = await startEmulator();
+  simulators = [await spawnSimulator(LATENCY), await spawnSimulator(LATENCY)];
+  doors = simulators.map(({ url }) => simulatorClient(url));
+  await Promise.all(doors.map((door) => door.declareOwnership()));
+  checkout = new Checkout(emulator.environment);
+});
+afterAll(async () => {
+  checkout?.remove();
+  await Promise.all((simulators ?? []).map((simulator) => simulator.stop()));
+  await emulator?.stop();
+});
+
+const door = () => doors[0] as (typeof doors)[number];
+const url = (index: number) => simulators[index]?.url ?? '';
+const find = (name: string) => DeployedStack.find(emulator.environment, name);
+
+/** @returns what the command printed. Fails with all of it when the command did not end with 0. */
+function succeeded({ code, out, err }: CommandResult): string {
+  expect(code, `${out}\n${err}`).toBe(0);
+  return out;
+}
+
+async function untilInSync(stack: DeployedStack, at = door()): Promise<void> {
+  await expect
+    .poll(() => stack.verify(at), { timeout: SYNC_TIMEOUT_MS, interval: 500 })
+    .toMatchObject({ problems: [] });
+}
+
+describe('one stack, by the commands of the README', () => {
+  let stack: DeployedStack;
+
+  it('cdk bootstrap prepares the account', async () => {
+    succeeded(await checkout.cdk('bootstrap', ACCOUNT));
+  });
+
+  it('npm run deploy deploys the stack of the default settings by its name', async () => {
+    checkout.configure({ crm: { url: url(0), ...NO_ROTATION } });
+    const out = succeeded(await checkout.npm('deploy', ['--yes']));
+    expect(out).toContain('user-sync is deployed');
+    expect(out).toContain('npm run authorize');
+    stack = await find('user-sync');
+  });
+
+  it('npm run authorize stores tokens by OAuth, and the CRM accepts them', async () => {
+    let opened = false;
+    const out = succeeded(
+      await checkout.npm('authorize', ['--port', '0', '--authorize-url', `${url(0)}/app/oauth/authorize`], {
+        environment: {
+          INFUSIONSOFT_CLIENT_ID: DEFAULT_CLIENT.clientId,
+          INFUSIONSOFT_CLIENT_SECRET: DEFAULT_CLIENT.clientSecret,
+        },
+        onStandardError(text) {
+          const page = /https?:\S+authorize\S+/.exec(text)?.[0];
+          if (opened || !page) return;
+          opened = true;
+          void fetch(page);
+        },
+      }),
+    );
+    expect(opened).toBe(true);
+    expect(out).toContain('✓');
+  });
+
+  it('npm run authorize stores a key in its place', async () => {
+    expect(
+      succeeded(await checkout.npm('authorize', ['--service-account-key'], { input: `${DEFAULT_TOKEN}\n` })),
+    ).toContain('✓');
+  });
+
+  it('npm run catalog creates the fields and tags of the mapping', async () => {
+    const report = JSON.parse(succeeded(await checkout.npm('catalog', ['--create', '--json'])));
+    expect(report).toMatchObject({ problems: [], missing: [] });
+    expect(report.tags.length).toBeGreaterThan(5);
+  });
+
+  it('syncs users who sign up, change and leave', async () => {
+    const { users } = population(20, 11, Date.now());
+    await signUpAll(stack.app, users);
+    await untilInSync(stack);
+    const [first, second] = users;
+    await stack.app.edit(first?.userId ?? '', { firstName: 'Theodora', phone: undefined });
+    await stack.app.remove(second?.userId ?? '');
+    await untilInSync(stack);
+    await expect
+      .poll(async () => (await door().contacts(second?.email))[0]?.tags, { timeout: SYNC_TIMEOUT_MS })
+      .toEqual(['Account Deleted']);
+    expect(await stack.verify(door())).toMatchObject({ users: 19, inSync: 19 });
+    expect(await door().stats()).toMatchObject({ duplicateContacts: 0, foreignWrites: [] });
+  });
+
+  it('npm run trace shows the change of a user and the requests it took', async () => {
+    const [user] = await stack.app.users();
+    const lines = JSON.parse(
+      succeeded(await checkout.npm('trace', ['--user', user?.userId ?? '', '--json'])),
+    );
+    expect(lines.length).toBeGreaterThan(1);
+    for (const { userId } of lines) expect(userId).toBe(user?.userId);
+    expect(JSON.stringify(lines)).toContain('/crm/rest/v1/contacts');
+  });
+
+  it('npm run preview shows that nothing would change', async () => {
+    const summary = JSON.parse(succeeded(await checkout.npm('preview', ['--all', '--json'])));
+    expect(summary).toMatchObject({ users: 19, changed: 0 });
+  });
+
+  it('npm run quota shows the requests that were made', async () => {
+    const { windows } = JSON.parse(succeeded(await checkout.npm('quota', ['--json'])));
+    const day = windows.find(({ window }: { window: string }) => window === 'day');
+    expect(day.used).toBeGreaterThanOrEqual((await door().stats()).totalRequests);
+  });
+
+  it('npm run redrive shows a rejected user, and puts it back once its email is corrected', async () => {
+    const [holder] = await stack.app.users();
+    await stack.app.signUp({ userId: 'same-email', email: holder?.email, firstName: 'Samuelson' });
+    const report = async (...args: string[]) =>
+      JSON.parse(succeeded(await checkout.npm('redrive', [...args, '--json'])));
+    await expect
+      .poll(() => report('--dry-run'), { timeout: SYNC_TIMEOUT_MS, interval: 1000 })
+      .toMatchObject({ reasons: [{ reason: 'email-of-another-user', exampleUserId: 'same-email' }] });
+    await stack.app.edit('same-email', { email: 'same-email@example.com' });
+    expect(await report('--reason', 'email-of-another-user')).toMatchObject({ redriven: 1 });
+    await untilInSync(stack);
+    expect(await report('--dry-run')).toMatchObject({ reasons: [] });
+  });
+
+  it('npm run status shows that nothing needs a person', async () => {
+    expect(succeeded(await checkout.npm('status'))).toContain('✓');
+  });
+
+  it('a second deploy with a changed mapping and a refresh bring the new tag to active users', async () => {
+    const mapping = checkout.read('shared/user/mapping.ts');
+    checkout.write(
+      'shared/user/mapping.ts',
+      mapping.replace(
+        'tagGroups: [',
+        "tagGroups: [tagGroup({ tags: { 'Second Deploy': 'Of the second deploy' }, pick: () => 'Second Deploy' }), ",
+      ),
+    );
+    expect(checkout.read('shared/user/mapping.ts')).not.toBe(mapping);
+    succeeded(await checkout.npm('deploy', ['user-sync', '--yes']));
+    await stack.backfill({ mode: 'refresh' });
+    const active = (await door().contacts()).filter(({ tags }) => tags.includes('Second Deploy'));
+    expect(active.length).toBeGreaterThan(5);
+    checkout.write('shared/user/mapping.ts', mapping);
+  });
+
+  it('cdk destroy keeps the tables and the secret, and a new stack goes on with them', async () => {
+    succeeded(await checkout.cdk('destroy', 'user-sync', '--force'));
+    await expect(find('user-sync')).rejects.toThrow(/user-sync/);
+    const dynamodb = new DynamoDBClient(sdkOf(emulator.environment));
+    const { Table: table } = await dynamodb.send(
+      new DescribeTableCommand({ TableName: stack.output('UserTableName') }),
+    );
+    const secrets = await new SecretsManagerClient(sdkOf(emulator.environment)).send(
+      new ListSecretsCommand({}),
+    );
+    const secret = secrets.SecretList?.find(({ Name }) => Name === 'user-sync/crm');
+    checkout.configure({
+      crm: { url: url(0), ...NO_ROTATION, existingSecretArn: secret?.ARN ?? '' },
+      userTable: { arn: table?.TableArn ?? '', streamArn: table?.LatestStreamArn ?? '' },
+    });
+    const contactsBefore = (await door().contacts()).length;
+    succeeded(await checkout.npm('deploy', ['user-sync', '--yes']));
+    stack = await find('user-sync');
+    const [user] = await stack.app.users();
+    await stack.app.edit(user?.userId ?? '', { firstName: 'Redeployed' });
+    await untilInSync(stack);
+    expect((await door().contacts(user?.email))[0]?.values['given_name']).toBe('Redeployed');
+    expect((await door().contacts()).length).toBe(contactsBefore);
+    succeeded(await checkout.cdk('destroy', 'user-sync', '--force'));
+  });
+});
+
+describe('two accounts, one of them with a table that exists', () => {
+  const { users } = population(EXISTING_USERS, 23, Date.now());
+
+  it('npm run deploy deploys each by its name', async () => {
+    const dynamodb = new DynamoDBClient(sdkOf(emulator.environment));
+    const TableName = 'users';
+    await dynamodb.send(
+      new CreateTableCommand({
+        TableName,
+        KeySchema: [{ AttributeName: 'userId', KeyType: 'HASH' }],
+        AttributeDefinitions: [{ AttributeName: 'userId', AttributeType: 'S' }],
+        BillingMode: 'PAY_PER_REQUEST',
+      }),
+    );
+    // Written before there is a stream: only a backfill brings them in.
+    await signUpAll(appOn(dynamodb, TableName, new PersonalData()), users);
+    const { TableDescription: table } = await dynamodb.send(
+      new UpdateTableCommand({
+        TableName,
+        StreamSpecification: { StreamEnabled: true, StreamViewType: 'NEW_AND_OLD_IMAGES' },
+      }),
+    );
+    checkout.configure({
+      accounts: {
+        production: {
+          crm: { url: url(0), ...NO_ROTATION },
+          userTable: { arn: table?.TableArn ?? '', streamArn: table?.LatestStreamArn ?? '' },
+        },
+        sandbox: { crm: { url: url(1), ...NO_ROTATION } },
+      },
+    });
+    const refused = await checkout.npm('deploy', ['--yes']);
+    expect(refused.code).toBe(1);
+    expect(refused.err).toContain('user-sync-production, user-sync-sandbox');
+    for (const name of ['user-sync-production', 'user-sync-sandbox']) {
+      expect(succeeded(await checkout.npm('deploy', [name, '--yes']))).toContain(`${name} is deployed`);
+      succeeded(
+        await checkout.npm('authorize', ['--stack', name, '--service-account-key'], {
+          input: `${DEFAULT_TOKEN}\n`,
+        }),
+      );
+    }
+  });
+
+  it(`a backfill started with {} brings ${EXISTING_USERS} users in sync`, async () => {
+    await door().countAnew();
+    const production = await find('user-sync-production');
+    const report = await production.backfill({});
+    expect(report).toMatchObject({ mode: 'contacts', enqueued: EXISTING_USERS });
+    expect(await production.verify(door())).toMatchObject({
+      users: EXISTING_USERS,
+      inSync: EXISTING_USERS,
+      problems: [],
+    });
+    expect(await door().stats()).toMatchObject({ duplicateContacts: 0, foreignWrites: [] });
+  });
+
+  it('a user of one account does not reach the other', async () => {
+    const sandbox = await find('user-sync-sandbox');
+    const [user] = population(1, 31, Date.now()).users;
+    if (user) await sandbox.app.signUp(user);
+    await untilInSync(sandbox, doors[1]);
+    expect(await doors[1]?.contacts(user?.email)).toHaveLength(1);
+    expect(await door().contacts(user?.email)).toHaveLength(0);
+  });
+
+  it('cdk destroy removes both', async () => {
+    succeeded(await checkout.cdk('destroy', '--all', '--force'));
+    for (const name of ['user-sync-production', 'user-sync-sandbox'])
+      await expect(find(name)).rejects.toThrow(name);
+  });
+});
