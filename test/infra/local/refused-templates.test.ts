@@ -60,6 +60,15 @@ describe('createResources', () => {
       /^Mapping: .*wildcard/,
     ],
     [
+      'a record age',
+      {
+        Role,
+        Function: lambda(),
+        Mapping: mapping({ ...stream, EventSourceArn: 'arn:aws:dynamodb:x', MaximumRecordAgeInSeconds: 59 }),
+      },
+      /^Mapping: .*MaximumRecordAgeInSeconds/s,
+    ],
+    [
       'a function of a state machine',
       { Role, Machine: stateMachine(invoke('nobody')) },
       /^Machine: the function nobody/,
