@@ -36,7 +36,6 @@ export interface BackfillProps extends PartProps {
   queue: IQueue;
 }
 
-const FEEDER_TIMEOUT = Duration.seconds(60);
 /** A task whose answer never arrives is tried again, and does not hang for ever. */
 const TASK_TIMEOUT = Duration.minutes(2);
 
@@ -60,7 +59,7 @@ export class Backfill extends Construct {
     const feeder = new NodeFunction(this, 'Feeder', {
       folder: 'backfill',
       description: 'Steps of the backfill: looks for users who need it and sends them to the queue',
-      timeout: FEEDER_TIMEOUT,
+      timeout: Duration.seconds(60),
       memorySize: 512,
       environment: feederEnvironment(props),
       config,

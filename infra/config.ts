@@ -81,11 +81,14 @@ const configSchema = group({
     burst: z.int().min(1).max(1000).optional(),
     /** Contacts that one request can tag at most (the vendor's PHP SDK enforces 100). One that is refused is tried in halves. */
     tagBatch: z.int().min(1).max(1000).default(100),
-    /** Name of the secret to create for the CRM's credentials. */
+    /**
+     * Name of the secret to create for the CRM's credentials; AWS chooses one by default. A secret is kept when the stack is destroyed, and
+     * a second one of the same name cannot be created: set `existingSecretArn` then.
+     */
     secretName: text(
       /^[A-Za-z0-9/_+=.@-]{1,512}$/,
       'must be letters, digits and /_+=.@-, 512 at most',
-    ).default('user-sync/crm'),
+    ).optional(),
     /**
      * ARN of a secret that is there already, instead of a new one. If it is encrypted with a key other than `encryptionKey`, that
      * key's policy has to let the roles of sync-contact and rotate-token use it.

@@ -15,7 +15,6 @@ describe('parseConfig', () => {
         latencyP95Ms: 400,
         windowSlackMs: 45,
         tagBatch: 100,
-        secretName: 'user-sync/crm',
         tokenRotationHours: 12,
       },
       backfill: { refreshSchedule: 'cron(0 3 * * ? *)', liveReserve: 0.2 },
