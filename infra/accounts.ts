@@ -42,8 +42,7 @@ export function parseAccounts(settings: unknown): Config[] {
   if (names.length === 0) throw wrongSettings(['  userSync.accounts: must hold one account at least']);
   const configs = new Map(
     names.map((name) => {
-      const ownNames = { stackName: `user-sync-${name}`, crm: { secretName: `user-sync-${name}/crm` } };
-      const own = merge(merge(ownNames, defaults), accounts[name] ?? {});
+      const own = merge({ stackName: `user-sync-${name}`, ...defaults }, accounts[name] ?? {});
       return [name, parseConfig(own, ['userSync', 'accounts', name])];
     }),
   );

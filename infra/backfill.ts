@@ -8,11 +8,13 @@ import {
   Condition,
   DefinitionBody,
   Errors,
+  JitterType,
   JsonPath,
   LogLevel,
   StateMachine,
   Succeed,
   TaskInput,
+  Timeout,
   Wait,
   WaitTime,
 } from 'aws-cdk-lib/aws-stepfunctions';
@@ -33,6 +35,17 @@ export interface BackfillProps extends PartProps {
   /** The queue of the live changes too. */
   queue: IQueue;
 }
+
+/** A task whose answer never arrives is tried again, and does not hang for ever. */
+const TASK_TIMEOUT = Duration.minutes(2);
+
+/** What the steps throw when a retry cannot help. */
+const FINAL_ERRORS = [
+  'InvalidInputError',
+  'AlreadyRunningError',
+  'MappingDoesNotFitError',
+  'SupersededError',
+];
 
 /** Existing users → messages in the same queue, as fast as the quota and the live changes allow. */
 export class Backfill extends Construct {
@@ -100,18 +113,22 @@ export class Backfill extends Construct {
   /** plan → feed → wait, feed, wait, … → report. The output of every state is the run so far. */
   private definition(feeder: NodeFunction): Choice {
     const step = (id: string, name: string, comment: string) =>
-      new LambdaInvoke(this, id, {
-        lambdaFunction: feeder,
-        comment,
-        payload: TaskInput.fromObject({
-          step: name,
-          input: JsonPath.entirePayload,
-          executionArn: JsonPath.stringAt('$$.Execution.Id'),
-          stateMachineArn: JsonPath.stringAt('$$.StateMachine.Id'),
+      retried(
+        new LambdaInvoke(this, id, {
+          lambdaFunction: feeder,
+          comment,
+          payload: TaskInput.fromObject({
+            step: name,
+            input: JsonPath.entirePayload,
+            executionArn: JsonPath.stringAt('$$.Execution.Id'),
+            stateMachineArn: JsonPath.stringAt('$$.StateMachine.Id'),
+          }),
+          outputPath: '$.Payload',
+          taskTimeout: Timeout.duration(TASK_TIMEOUT),
+          // It would leave out throttles, see `retried`.
+          retryOnServiceExceptions: false,
         }),
-        outputPath: '$.Payload',
-        retryOnServiceExceptions: true,
-      });
+      );
     const wait = (id: string, comment: string) =>
       new Wait(this, id, { time: WaitTime.secondsPath('$.waitSeconds'), comment }).next(feed);
 
@@ -120,16 +137,6 @@ export class Backfill extends Construct {
       'feed',
       'Sends the next users who need it, until the queue holds enough',
     );
-    // Whatever else fails (the function itself dies, a service throttles), the same page can be fed again: a message more
-    // does no harm.
-    feed.addRetry({ errors: ['SupersededError'], maxAttempts: 0 });
-    feed.addRetry({
-      errors: [Errors.ALL],
-      interval: Duration.seconds(5),
-      backoffRate: 2,
-      maxAttempts: 8,
-      maxDelay: Duration.minutes(5),
-    });
     const goOn = step(
       'Go on as a new execution',
       'continue',
@@ -168,6 +175,24 @@ export class Backfill extends Construct {
       }),
     });
   }
+}
+
+/**
+ * Retries a step whatever failed, unless a retry cannot help: throttles (`Lambda.TooManyRequestsException`), errors of the service, a
+ * function that ran out of time or died (`Sandbox.Timedout`, `Runtime.ExitError`), an answer that was lost (`States.Timeout`), and errors of
+ * DynamoDB or SQS that the function threw. All steps can be repeated. In all, the retries take up to 15 minutes.
+ */
+function retried(step: LambdaInvoke): LambdaInvoke {
+  step.addRetry({ errors: FINAL_ERRORS, maxAttempts: 0 });
+  step.addRetry({
+    errors: [Errors.ALL],
+    interval: Duration.seconds(5),
+    backoffRate: 2,
+    maxAttempts: 8,
+    maxDelay: Duration.minutes(5),
+    jitterStrategy: JitterType.FULL,
+  });
+  return step;
 }
 
 function feederEnvironment({ config, userTable, syncTable, queue }: BackfillProps): Record<string, string> {

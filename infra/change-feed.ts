@@ -13,10 +13,13 @@ export interface ChangeFeedProps extends PartProps {
   queue: IQueue;
 }
 
+/** How long DynamoDB Streams keeps a record (Amazon DynamoDB, "Change data capture for DynamoDB Streams"). */
+const STREAM_RETENTION = Duration.hours(24);
+
 /** Changes of the user table → diff-user → messages in the queue. */
 export class ChangeFeed extends Construct {
   readonly diffUser: NodeFunction;
-  /** Positions of stream records that could not be read, however often it was tried. */
+  /** Positions of stream records that could not be handled within the {@link STREAM_RETENTION}. */
   readonly failureQueue: Queue;
 
   constructor(scope: Construct, id: string, { config, encryption, userTable, queue }: ChangeFeedProps) {
@@ -67,8 +70,9 @@ export class ChangeFeed extends Construct {
       ],
       bisectBatchOnError: true,
       reportBatchItemFailures: true,
-      retryAttempts: 10,
-      maxRecordAge: Duration.hours(6),
+      // No limit of retries: what fails here (SQS, the function as a whole) concerns all records, and time or a deploy fixes it. The failure
+      // queue is no way out, since SQS is what mostly fails. No single record can block its shard: see `messageOf` of diff-user.
+      maxRecordAge: STREAM_RETENTION,
       // CDK's own SqsDlq would let the function do more than send.
       onFailure: { bind: () => ({ destination: this.failureQueue.queueArn }) },
     });

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import * as z from 'zod';
-import { type Limits, limitsSchema, PRESETS } from '../shared/quota/limits.ts';
+import { type Limits, limitsSchema, PRESETS, rateOf } from '../shared/quota/limits.ts';
+import { MAX_RATE } from '../shared/quota/max-rate.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
@@ -62,13 +63,17 @@ const configSchema = group({
     url: crmUrl.default('https://api.infusionsoft.com'),
     /**
      * Limits of the contract, or the part of them that this system may use: a row of the vendor's table (`team`, `oauth`,
-     * `service-account-key`), or numbers of your own. Environments and pace follow from them, see `shared/quota/pace.ts`.
+     * `service-account-key`), or numbers of your own. Environments and pace follow from them, see `shared/quota/pace.ts`. They may not
+     * allow more requests a second than can be paced, see `shared/quota/max-rate.ts`.
      */
     limits: z
       .union([z.enum(PRESET_NAMES), limitsSchema], {
         error: `must be ${PRESET_NAMES.join(', ')}, or {"second": 25 (2 or more), "minute": 1500 (120 or more), "day": 125000, "month": 3750000 or null}`,
       })
       .transform((limits): Limits => (typeof limits === 'string' ? PRESETS[limits] : limits))
+      .refine((limits) => rateOf(limits) <= MAX_RATE, {
+        error: `must not allow more than ${MAX_RATE} requests a second, which is what one DynamoDB item can pace: lower "second", or "minute" to ${MAX_RATE * 60} or less`,
+      })
       .prefault('team'),
     /** 95th percentile of the CRM's answer time in milliseconds: environments follow from it too. */
     latencyP95Ms: z.number().positive().max(30_000).default(400),
@@ -81,11 +86,14 @@ const configSchema = group({
     burst: z.int().min(1).max(1000).optional(),
     /** Contacts that one request can tag at most (the vendor's PHP SDK enforces 100). One that is refused is tried in halves. */
     tagBatch: z.int().min(1).max(1000).default(100),
-    /** Name of the secret to create for the CRM's credentials. */
+    /**
+     * Name of the secret to create for the CRM's credentials; AWS chooses one by default. A secret is kept when the stack is destroyed, and
+     * a second one of the same name cannot be created: set `existingSecretArn` then.
+     */
     secretName: text(
       /^[A-Za-z0-9/_+=.@-]{1,512}$/,
       'must be letters, digits and /_+=.@-, 512 at most',
-    ).default('user-sync/crm'),
+    ).optional(),
     /**
      * ARN of a secret that is there already, instead of a new one. If it is encrypted with a key other than `encryptionKey`, that
      * key's policy has to let the roles of sync-contact and rotate-token use it.

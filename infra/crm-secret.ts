@@ -17,9 +17,9 @@ export class CrmSecret extends Construct {
     const secret = crm.existingSecretArn
       ? Secret.fromSecretCompleteArn(this, 'Secret', crm.existingSecretArn)
       : new Secret(this, 'Secret', {
-          secretName: crm.secretName,
+          ...(crm.secretName !== undefined && { secretName: crm.secretName }),
           ...encryption.ofLogsOrSecret,
-          description: 'Credentials for Infusionsoft: npm run authorize stores them',
+          description: `Credentials for Infusionsoft of the stack ${config.stackName}: npm run authorize stores them`,
           // Says that nobody has filled it in yet; the key beside it only exists because CDK asks for one.
           generateSecretString: {
             secretStringTemplate: '{"kind":"unset"}',

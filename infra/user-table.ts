@@ -1,7 +1,7 @@
+import { RemovalPolicy } from 'aws-cdk-lib';
 import { AttributeType, BillingMode, StreamViewType, Table } from 'aws-cdk-lib/aws-dynamodb';
 import { Construct } from 'constructs';
 import type { PartProps } from './part-props.ts';
-import { removalPolicyOf } from './removal-policy.ts';
 
 /** The application's table of users: one that is there already, or a new one. */
 export class UserTable extends Construct {
@@ -11,7 +11,8 @@ export class UserTable extends Construct {
 
   constructor(scope: Construct, id: string, { config, encryption }: PartProps) {
     super(scope, id);
-    const { userTable, removalPolicy } = config;
+    const { userTable } = config;
+    const isKept = config.removalPolicy === 'retain';
     const table = userTable
       ? Table.fromTableAttributes(this, 'Table', {
           tableArn: userTable.arn,
@@ -23,8 +24,9 @@ export class UserTable extends Construct {
           ...encryption.ofTable,
           stream: StreamViewType.NEW_AND_OLD_IMAGES,
           pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-          deletionProtection: removalPolicy === 'retain',
-          removalPolicy: removalPolicyOf(config),
+          deletionProtection: isKept,
+          // A failed first deploy keeps it too, unlike other resources: a rollback cannot delete a protected table, and would fail.
+          removalPolicy: isKept ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
         });
     if (!table.tableStreamArn) throw new Error('The user table has no stream');
     this.tableName = table.tableName;

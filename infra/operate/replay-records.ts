@@ -9,6 +9,7 @@ import {
 } from '@aws-sdk/client-dynamodb-streams';
 import { DeleteMessageCommand, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import * as z from 'zod';
+import { messageByKey } from '../../lambdas/diff-user/message-by-key.ts';
 import { type Outgoing, sendInOrder } from '../../lambdas/diff-user/send-in-order.ts';
 import { CommandError } from './command-error.ts';
 
@@ -137,27 +138,12 @@ async function recordsAt(
   }
 }
 
-/** A fresh message for the record's user. A record without a user's key is none of the sync's. */
+/** A fresh message for the record's user; none for an item that is no user. */
 function outgoingOf({ eventID = '', eventName, dynamodb = {} }: StreamRecord): Outgoing[] {
-  const userId = dynamodb.Keys?.['userId']?.S;
-  if (!userId) return [];
-  const contactId = Number(dynamodb.OldImage?.['crm']?.M?.['contactId']?.N);
-  const isKnown = eventName === 'REMOVE' && Number.isSafeInteger(contactId) && contactId > 0;
-  return [
-    {
-      eventId: `replay-${eventID}`.slice(0, 128),
-      sequenceNumber: dynamodb.SequenceNumber ?? '',
-      message: {
-        version: 1,
-        kind: 'user',
-        userId,
-        cause: eventName === 'REMOVE' ? 'deleted' : 'changed',
-        changedAt: (dynamodb.ApproximateCreationDateTime ?? new Date(0)).toISOString(),
-        fields: [],
-        tagsAdded: [],
-        tagsRemoved: [],
-        ...(isKnown && { contactId }),
-      },
-    },
-  ];
+  const { Keys: keys, OldImage: oldImage, ApproximateCreationDateTime, SequenceNumber = '' } = dynamodb;
+  const at = (ApproximateCreationDateTime ?? new Date(0)).toISOString();
+  const message = messageByKey({ eventName, keys, oldImage, at });
+  return message
+    ? [{ eventId: `replay-${eventID}`.slice(0, 128), sequenceNumber: SequenceNumber, message }]
+    : [];
 }

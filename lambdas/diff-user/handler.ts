@@ -7,8 +7,9 @@ import middy from '@middy/core';
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
 import * as z from 'zod/mini';
 import { mapping } from '#mapping';
-import { InvalidUserError } from '../../shared/user/read-user.ts';
+import type { UserMessage } from '../../shared/sync/message.ts';
 import { changeMessage } from './change-message.ts';
+import { messageByKey } from './message-by-key.ts';
 import { type Image, readChange } from './read-change.ts';
 import { type Outgoing, sendInOrder } from './send-in-order.ts';
 import '../../shared/zod-words.ts';
@@ -19,8 +20,8 @@ const logger = new Logger();
 const metrics = new Metrics();
 
 /**
- * Turns changes of the user table into messages of who changed and why. A record that cannot be read or sent is
- * reported, so that it is read again and in the end goes to the failure queue of the stream; the others are sent.
+ * Turns changes of the user table into messages of who changed and why. A record whose message could not be sent is reported, and the
+ * event source delivers it again for as long as the stream keeps it.
  */
 export const handler = middy<DynamoDBStreamEvent, DynamoDBBatchResponse>()
   .use(injectLambdaContext(logger))
@@ -28,19 +29,12 @@ export const handler = middy<DynamoDBStreamEvent, DynamoDBBatchResponse>()
   .handler(async ({ Records }) => {
     const now = Date.now();
     const outgoing: Outgoing[] = [];
-    const unreadable: string[] = [];
     for (const record of Records) {
       const sequenceNumber = record.dynamodb?.SequenceNumber ?? '';
-      try {
-        const message = changeMessage(mapping, changeOf(record), now);
-        const eventId = record.eventID ?? sequenceNumber;
-        if (message)
-          outgoing.push({ message: { ...message, correlationId: eventId }, eventId, sequenceNumber });
-      } catch (error) {
-        if (!(error instanceof InvalidUserError)) throw error;
-        logger.error('A stream record holds no user', { eventId: record.eventID, problem: error.message });
-        unreadable.push(sequenceNumber);
-      }
+      const eventId = record.eventID ?? sequenceNumber;
+      const message = messageOf(record, now);
+      if (message)
+        outgoing.push({ message: { ...message, correlationId: eventId }, eventId, sequenceNumber });
     }
     const unsent = await sendInOrder(sqs, SYNC_QUEUE_URL, outgoing);
     for (const { message, eventId, sequenceNumber } of outgoing) {
@@ -60,15 +54,35 @@ export const handler = middy<DynamoDBStreamEvent, DynamoDBBatchResponse>()
       logger.warn('Messages not sent, their records will be read again', { count: unsent.length });
     metrics.addMetric('ChangesSeen', MetricUnit.Count, Records.length);
     metrics.addMetric('MessagesSent', MetricUnit.Count, outgoing.length - unsent.length);
-    return {
-      batchItemFailures: [...unreadable, ...unsent].map((itemIdentifier) => ({ itemIdentifier })),
-    };
+    return { batchItemFailures: unsent.map((itemIdentifier) => ({ itemIdentifier })) };
   });
 
-function changeOf({ dynamodb = {} }: DynamoDBRecord) {
-  const { OldImage, NewImage } = dynamodb;
-  return {
-    ...readChange(OldImage as Image | undefined, NewImage as Image | undefined),
-    at: new Date((dynamodb.ApproximateCreationDateTime ?? 0) * 1000).toISOString(),
-  };
+/**
+ * The message that a record calls for. It never throws: the same record would fail again and again, and block its shard until it
+ * expires. A failure that belongs to one user (a mapping that throws, say) fails again in the consumer, where it holds up nobody else.
+ */
+function messageOf(
+  { eventID, eventName, dynamodb = {} }: DynamoDBRecord,
+  now: number,
+): UserMessage | undefined {
+  const at = new Date((dynamodb.ApproximateCreationDateTime ?? 0) * 1000).toISOString();
+  const [keys, before, after] = [dynamodb.Keys, dynamodb.OldImage, dynamodb.NewImage] as (
+    | Image
+    | undefined
+  )[];
+  try {
+    return changeMessage(mapping, { ...readChange(before, after), at }, now);
+  } catch (error) {
+    const message = messageByKey({ eventName, keys, oldImage: before, at });
+    logger.error(
+      message ? 'A change could not be compared: its message only names the user' : 'A record names no user',
+      // The message of an error may quote the user's data.
+      {
+        eventId: eventID,
+        userId: message?.userId,
+        cause: error instanceof Error ? error.name : typeof error,
+      },
+    );
+    return message;
+  }
 }

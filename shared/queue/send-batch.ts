@@ -26,7 +26,7 @@ export async function sendBatch(
       QueueUrl: queueUrl,
       Entries: entries.map(({ message, groupId, deduplicationId }, index) => ({
         Id: String(index),
-        MessageBody: JSON.stringify(message),
+        MessageBody: bodyOf(message),
         MessageGroupId: groupId,
         MessageDeduplicationId: deduplicationId,
       })),
@@ -34,6 +34,13 @@ export async function sendBatch(
   );
   return Failed.map(({ Id }) => Number(Id));
 }
+
+/**
+ * A message as JSON that SQS takes as it is. SQS refuses a body with characters outside those of XML, or replaces them (its documentation
+ * has said both); JSON escapes most of them, and this the rest. Refused again and again, one strange user id would block its shard.
+ */
+const bodyOf = (message: Message): string =>
+  JSON.stringify(message).replace(/[\uD800-\uFFFF]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
 
 /** Most bytes of all messages of one call together (Amazon SQS quotas: 256 KiB for long), with room for what is beside them. */
 const MAX_BYTES = 200_000;
@@ -43,7 +50,7 @@ export async function sendAll(sqs: SQSClient, queueUrl: string, entries: readonl
   const batches: Entry[][] = [];
   let bytes = 0;
   for (const entry of entries) {
-    const size = Buffer.byteLength(JSON.stringify(entry.message));
+    const size = Buffer.byteLength(bodyOf(entry.message));
     const last = batches.at(-1);
     if (last && last.length < MAX_ENTRIES && bytes + size <= MAX_BYTES) {
       last.push(entry);

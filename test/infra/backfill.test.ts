@@ -1,6 +1,24 @@
 import { describe, expect, it } from 'vitest';
+import { InvalidInputError } from '../../lambdas/backfill/input.ts';
+import {
+  AlreadyRunningError,
+  MappingDoesNotFitError,
+  SupersededError,
+} from '../../lambdas/backfill/steps.ts';
 import { synthesizedDefinition } from '../lambdas/backfill/definition.ts';
 import { properties, resources, templateWith } from './template-with.ts';
+
+interface TaskState {
+  TimeoutSeconds?: number;
+  Retry?: { ErrorEquals: string[]; MaxAttempts?: number; JitterStrategy?: string }[];
+}
+const stateOf = (name: string): TaskState =>
+  (synthesizedDefinition() as { States: Record<string, TaskState> }).States[name] ?? {};
+/** The first retrier that matches an error counts (Amazon States Language, "Retry"). */
+const retrierOf = (name: string, error: string) =>
+  stateOf(name).Retry?.find(({ ErrorEquals }) =>
+    ErrorEquals.some((each) => each === error || each === 'States.ALL'),
+  );
 
 describe('the backfill', () => {
   const template = templateWith();
@@ -29,18 +47,35 @@ describe('the backfill', () => {
     });
   });
 
-  it('feeds a page again whatever failed, unless another run took over', () => {
-    const { States } = synthesizedDefinition() as {
-      States: Record<string, { Retry?: { ErrorEquals: string[]; MaxAttempts: number }[] }>;
-    };
-    const retries = States['Feed a page']?.Retry?.map(({ ErrorEquals, MaxAttempts }) => [
-      ErrorEquals,
-      MaxAttempts,
-    ]);
-    expect(retries?.slice(1)).toEqual([
-      [['SupersededError'], 0],
-      [['States.ALL'], 8],
-    ]);
+  const STEPS = ['Plan the run', 'Feed a page', 'Go on as a new execution', 'Report'];
+
+  it.each(STEPS)('tries "%s" again when a retry can help, with jitter', (name) => {
+    // Step Functions developer guide, "Handle Lambda service exceptions" and "Error names".
+    for (const error of [
+      'Lambda.TooManyRequestsException',
+      'Lambda.ServiceException',
+      'Lambda.AWSLambdaException',
+      'Lambda.SdkClientException',
+      'Lambda.ClientExecutionTimeoutException',
+      'Lambda.Unknown',
+      'Sandbox.Timedout',
+      'Runtime.ExitError',
+      'States.Timeout',
+      'ThrottlingException',
+    ]) {
+      const retrier = retrierOf(name, error);
+      expect(retrier, error).toMatchObject({ JitterStrategy: 'FULL', MaxAttempts: 8, MaxDelaySeconds: 300 });
+    }
+  });
+
+  it.each(STEPS)('does not try "%s" again when a retry cannot help', (name) => {
+    for (const Final of [InvalidInputError, AlreadyRunningError, MappingDoesNotFitError, SupersededError])
+      expect(retrierOf(name, new Final().name), Final.name).toMatchObject({ MaxAttempts: 0 });
+  });
+
+  it.each(STEPS)('gives up waiting for "%s" after the function has run out of time for sure', (name) => {
+    const { Timeout } = properties(template, 'AWS::Lambda::Function', 'BackfillFeeder');
+    expect(stateOf(name).TimeoutSeconds).toBeGreaterThan(Number(Timeout));
   });
 
   it('knows the pace, the limits and the reserve of the settings', () => {

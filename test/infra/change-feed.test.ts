@@ -19,19 +19,24 @@ describe('the change feed', () => {
     expect(source['ParallelizationFactor'] ?? 1).toBe(1);
   });
 
-  it('isolates a record that fails, and stores where it was in the end', () => {
+  it('isolates a record that fails, and stores its position in the end', () => {
     expect(source).toMatchObject({
       BisectBatchOnFunctionError: true,
       FunctionResponseTypes: ['ReportBatchItemFailures'],
-      MaximumRetryAttempts: 10,
     });
     const { OnFailure } = source['DestinationConfig'] as { OnFailure: { Destination: unknown } };
     expect(readable(OnFailure.Destination)).toBe('ChangeFeedFailureQueue.Arn');
   });
 
-  it('gives up on a record while the stream still has it, so that it can be read again', () => {
-    const streamKeepsItFor = 24 * 60 * 60;
-    expect(source['MaximumRecordAgeInSeconds']).toBeLessThanOrEqual(streamKeepsItFor / 2);
+  it('tries again for as long as the stream keeps a record, however often that is', () => {
+    const streamRetentionSeconds = 24 * 60 * 60;
+    expect(source['MaximumRecordAgeInSeconds']).toBe(streamRetentionSeconds);
+    expect(source['MaximumRetryAttempts'] ?? -1).toBe(-1);
+  });
+
+  it('has an iterator age alarm that fires long before records are given up', () => {
+    const { Threshold } = properties(template, 'AWS::CloudWatch::Alarm', 'AlarmsIteratorAge');
+    expect(Threshold).toBeLessThanOrEqual((Number(source['MaximumRecordAgeInSeconds']) * 1000) / 2);
   });
 
   it('has a standard queue for failures, which keeps them for 14 days', () => {

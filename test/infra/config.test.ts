@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError, parseConfig } from '../../infra/config.ts';
+import { MAX_RATE } from '../../shared/quota/max-rate.ts';
 
 const TABLE = 'arn:aws:dynamodb:eu-west-1:123456789012:table/users';
 const STREAM = `${TABLE}/stream/2026-01-01T00:00:00.000`;
@@ -15,7 +16,6 @@ describe('parseConfig', () => {
         latencyP95Ms: 400,
         windowSlackMs: 45,
         tagBatch: 100,
-        secretName: 'user-sync/crm',
         tokenRotationHours: 12,
       },
       backfill: { refreshSchedule: 'cron(0 3 * * ? *)', liveReserve: 0.2 },
@@ -36,6 +36,8 @@ describe('parseConfig', () => {
     { crm: { url: 'http://localhost:8080/' } },
     { crm: { latencyP95Ms: 30_000, windowSlackMs: 0 } },
     { crm: { limits: { second: 2, minute: 120, day: 1000, month: null } } },
+    { crm: { limits: { second: MAX_RATE, minute: 60_000, day: 1e7, month: null } } },
+    { crm: { limits: { second: 1000, minute: 60 * MAX_RATE, day: 1e7, month: null } } },
     { crm: { existingSecretArn: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:crm-AbCd12' } },
     { crm: { existingSecretArn: 'arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:a/b-AbCd12' } },
     { userTable: { arn: TABLE, streamArn: STREAM } },
@@ -60,6 +62,11 @@ describe('parseConfig', () => {
     ['userSync.crm.limits.second', { crm: { limits: { second: 1, minute: 120, day: 1 } } }, />=2/],
     ['userSync.crm.limits.minute', { crm: { limits: { second: 2, minute: 60, day: 1 } } }, />=120/],
     ['userSync.crm.limits', { crm: { limits: { second: 25, minute: 1500 } } }, /"day": 125000/],
+    [
+      'userSync.crm.limits',
+      { crm: { limits: { second: MAX_RATE + 1, minute: 60_000, day: 1e7 } } },
+      /must not allow more than \d+ requests a second, .* one DynamoDB item/,
+    ],
     ['userSync.crm.latencyP95Ms', { crm: { latencyP95Ms: 0 } }, />0/],
     ['userSync.crm.windowSlackMs', { crm: { windowSlackMs: -1 } }, />=0/],
     ['userSync.crm.windowSlackMs', { crm: { windowSlackMs: 0.5 } }, /int/],

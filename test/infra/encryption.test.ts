@@ -93,7 +93,9 @@ describe('a key of the stack', () => {
     expect(properties(template, 'AWS::KMS::Alias', 'EncryptionKeyAlias')['AliasName']).toBe(
       'alias/user-sync',
     );
-    expect(resources(template, 'AWS::KMS::Key')['EncryptionKey']).toMatchObject({ DeletionPolicy: 'Retain' });
+    expect(resources(template, 'AWS::KMS::Key')['EncryptionKey']).toMatchObject({
+      DeletionPolicy: 'RetainExceptOnCreate',
+    });
     const sandbox = templateWith({ encryptionKey: 'create', removalPolicy: 'destroy' });
     expect(resources(sandbox, 'AWS::KMS::Key')['EncryptionKey']).toMatchObject({ DeletionPolicy: 'Delete' });
   });

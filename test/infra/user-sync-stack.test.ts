@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { properties, readable, resources, templateWith } from './template-with.ts';
 
+interface Kept {
+  Type: string;
+  DeletionPolicy?: string;
+  Properties: Record<string, unknown>;
+}
+/** Names that CloudFormation does not choose: `Name`, `TableName`, and so on. */
+const physicalNames = ({ Properties }: Kept) =>
+  Object.entries(Properties).flatMap(([property, value]) => (property.endsWith('Name') ? [value] : []));
+
 describe('the stack', () => {
   const template = templateWith();
 
@@ -57,7 +66,6 @@ describe('the stack', () => {
 
   it('makes a secret that nobody can take for credentials', () => {
     expect(properties(template, 'AWS::SecretsManager::Secret', 'CrmSecret')).toMatchObject({
-      Name: 'user-sync/crm',
       GenerateSecretString: {
         SecretStringTemplate: '{"kind":"unset"}',
         GenerateStringKey: 'placeholder',
@@ -77,16 +85,43 @@ describe('the stack', () => {
       ['AWS::DynamoDB::Table', 'UsersTable'],
       ['AWS::DynamoDB::Table', 'SyncTable'],
       ['AWS::SecretsManager::Secret', 'CrmSecret'],
+      ['AWS::KMS::Key', 'EncryptionKey'],
     ] as const;
-    const sandbox = templateWith({ removalPolicy: 'destroy' });
+    const retaining = templateWith({ encryptionKey: 'create' });
+    const sandbox = templateWith({ encryptionKey: 'create', removalPolicy: 'destroy' });
     for (const [type, id] of kept) {
-      expect(resources(template, type)[id]).toMatchObject({ DeletionPolicy: 'Retain' });
+      expect(resources(retaining, type)[id]).toMatchObject({
+        DeletionPolicy: expect.stringMatching(/^Retain/),
+        UpdateReplacePolicy: 'Retain',
+      });
       expect(resources(sandbox, type)[id]).toMatchObject({ DeletionPolicy: 'Delete' });
     }
     const users = (of: typeof template) => properties(of, 'AWS::DynamoDB::Table', 'UsersTable');
     expect(users(template)['DeletionProtectionEnabled']).toBe(true);
     expect(users(sandbox)['DeletionProtectionEnabled']).toBe(false);
   });
+
+  describe.each([[{}], [{ encryptionKey: 'create' }], [{ crm: { secretName: 'user-sync/crm' } }]] as const)(
+    'a stack with %j',
+    (settings) => {
+      const kept = Object.values(templateWith(settings).toJSON()['Resources'] as Record<string, Kept>).filter(
+        ({ DeletionPolicy }) => DeletionPolicy?.startsWith('Retain'),
+      );
+
+      it('can be deployed again after a first deploy that failed', () => {
+        // A rollback cannot delete a protected table; without a name of its own it is in nobody's way.
+        const leftBehind = kept.filter(({ DeletionPolicy }) => DeletionPolicy === 'Retain');
+        expect(leftBehind.map(({ Type }) => Type)).toEqual(['AWS::DynamoDB::Table']);
+        expect(leftBehind.flatMap(physicalNames)).toEqual([]);
+        for (const { Properties } of leftBehind) expect(Properties['DeletionProtectionEnabled']).toBe(true);
+      });
+
+      it('can be deployed again after it was destroyed, unless the settings name the secret', () => {
+        expect(kept.length).toBeGreaterThanOrEqual(3);
+        expect(kept.flatMap(physicalNames)).toEqual('crm' in settings ? ['user-sync/crm'] : []);
+      });
+    },
+  );
 
   it('can restore both tables to a point in time', () => {
     for (const { Properties } of Object.values(resources(template, 'AWS::DynamoDB::Table')))

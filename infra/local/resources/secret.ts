@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { arnOf } from '../account.ts';
 import { meaningless } from '../assembly/meaningless.ts';
+import { TemplateError } from '../assembly/template-error.ts';
 import { resourceType } from './resource-type.ts';
 
 const strength = meaningless('a generated value only has to be there');
@@ -32,6 +33,8 @@ const properties = z.strictObject({
 /** `AWS::SecretsManager::Secret`. A value given to the local cloud takes the place of the template's. */
 export const secret = resourceType(properties, async (secret, { logicalId, services, physicalName }) => {
   const name = secret.Name ?? physicalName;
+  if (services.secrets.find(name))
+    throw new TemplateError(logicalId, `a secret named ${name} already exists`);
   const arn = arnOf('secretsmanager', services.region, `secret:${name}-Local0`);
   const value =
     services.overrides.secret(logicalId, name) ??

@@ -11,7 +11,7 @@ const properties = z.strictObject({
   StartingPosition: z.enum(['TRIM_HORIZON', 'LATEST']),
   BisectBatchOnFunctionError: z.boolean().default(false),
   MaximumRetryAttempts: z.number().min(-1).max(10_000).default(-1),
-  MaximumRecordAgeInSeconds: z.number().min(-1).max(604_800).default(-1),
+  MaximumRecordAgeInSeconds: z.union([z.literal(-1), z.number().min(60).max(604_800)]).default(-1),
   ParallelizationFactor: z.number().min(1).max(10).default(1),
   DestinationConfig: z
     .strictObject({ OnFailure: z.strictObject({ Destination: z.string() }).optional() })

@@ -60,6 +60,25 @@ describe('createResources', () => {
       /^Mapping: .*wildcard/,
     ],
     [
+      'a record age',
+      {
+        Role,
+        Function: lambda(),
+        Mapping: mapping({ ...stream, EventSourceArn: 'arn:aws:dynamodb:x', MaximumRecordAgeInSeconds: 59 }),
+      },
+      /^Mapping: .*MaximumRecordAgeInSeconds/s,
+    ],
+    [
+      'two secrets',
+      Object.fromEntries(
+        ['One', 'Two'].map((id) => [
+          id,
+          { Type: 'AWS::SecretsManager::Secret', Properties: { Name: 'taken', SecretString: 'x' } },
+        ]),
+      ),
+      /^Two: a secret named taken already exists/,
+    ],
+    [
       'a function of a state machine',
       { Role, Machine: stateMachine(invoke('nobody')) },
       /^Machine: the function nobody/,
@@ -75,7 +94,7 @@ describe('createResources', () => {
       /^Nightly: its target arn:aws:sqs/,
     ],
     ['a property of a schedule', { Role, Nightly: schedule('x', { Colour: 'red' }) }, /^Nightly: .*Colour/s],
-  ])('names %s that it does not know', async (_, Resources, message) => {
+  ])('refuses %s that it cannot run', async (_, Resources, message) => {
     await expect(create({ Resources })).rejects.toThrow(message);
   });
 

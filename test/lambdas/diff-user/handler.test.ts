@@ -3,11 +3,26 @@ import { marshall } from '@aws-sdk/util-dynamodb';
 import type { Context, DynamoDBRecord } from 'aws-lambda';
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { messageSchema } from '../../../shared/sync/message.ts';
+import type { Mapping } from '../../../shared/user/define-mapping.ts';
+import type { User } from '../../../shared/user/user.ts';
 
 vi.stubEnv('SYNC_QUEUE_URL', 'https://sqs.local/queue.fifo');
 vi.stubEnv('POWERTOOLS_LOG_LEVEL', 'SILENT');
 vi.stubEnv('POWERTOOLS_METRICS_DISABLED', 'true');
 vi.stubEnv('AWS_REGION', 'eu-west-1');
+
+const POISON = 'a name that the mapping cannot handle';
+vi.mock('#mapping', async (original) => {
+  const { mapping } = await original<{ mapping: Mapping }>();
+  const value = ({ firstName }: User) => {
+    if (firstName === POISON) throw new TypeError('the mapping fails');
+    return undefined;
+  };
+  return {
+    mapping: { ...mapping, customFields: { ...mapping.customFields, Poison: { type: 'Text', value } } },
+  };
+});
 const { handler } = await import('../../../lambdas/diff-user/handler.ts');
 
 const sqs = mockClient(SQSClient);
@@ -25,7 +40,8 @@ function record(
   after: Record<string, unknown> | undefined,
 ): DynamoDBRecord {
   sequence++;
-  const images = { OldImage: image(before), NewImage: image(after) };
+  const userId = (after ?? before)?.['userId'];
+  const images = { Keys: image({ userId }), OldImage: image(before), NewImage: image(after) };
   return {
     eventID: `event-${sequence}`,
     dynamodb: { SequenceNumber: `${sequence}`, ApproximateCreationDateTime: 1_781_000_000, ...images },
@@ -50,11 +66,29 @@ describe('diff-user', () => {
     expect(sent()).toEqual([]);
   });
 
-  it('reports a record that holds no user, and sends the others', async () => {
-    const poison = record(undefined, { email: 'ann@example.com' });
-    const result = await run(poison, record(undefined, { userId: 'bob', email: 'bob@example.com' }));
-    expect(result).toEqual({ batchItemFailures: [{ itemIdentifier: poison.dynamodb?.SequenceNumber }] });
+  it('ignores a record that names no user, since nothing can ever be sent for it', async () => {
+    const nobody = record(undefined, { email: 'ann@example.com' });
+    const result = await run(nobody, record(undefined, { userId: 'bob', email: 'bob@example.com' }));
+    expect(result).toEqual({ batchItemFailures: [] });
     expect(sent()).toHaveLength(1);
+  });
+
+  it('sends a message by key for a record that cannot be compared, so that it never blocks its shard', async () => {
+    const ann = { userId: 'ann', firstName: POISON };
+    const lease = '2026-06-15T12:00:00.000Z';
+    const cleo = { userId: 'cleo', firstName: POISON, crm: { contactId: 7, leaseUntil: lease } };
+    const result = await run(
+      { ...record(undefined, ann), eventName: 'INSERT' },
+      { ...record(cleo, undefined), eventName: 'REMOVE' },
+      record(undefined, { userId: 'bob', email: 'bob@example.com' }),
+    );
+    expect(result).toEqual({ batchItemFailures: [] });
+    const messages = sent().map(({ MessageBody = '' }) => messageSchema.parse(JSON.parse(MessageBody)));
+    expect(messages).toMatchObject([
+      { userId: 'ann', cause: 'changed', fields: [] },
+      { userId: 'cleo', cause: 'deleted', contactId: 7, notBefore: lease },
+      { userId: 'bob', cause: 'created' },
+    ]);
   });
 
   it('reports a record whose message was not taken', async () => {

@@ -25,6 +25,15 @@ it('sends fewer where they are long, since all of a call may be 256 KiB together
   expect(sizes()).toEqual([3, 2]);
 });
 
+it('sends any user id as characters that SQS takes, and it is read as it was', async () => {
+  const userId = 'é 🏋️ \uFFFE\uFFFF \uD800 \u0000 \uE000';
+  await send(userId);
+  const [call] = sqs.commandCalls(SendMessageBatchCommand);
+  const { MessageBody = '' } = call?.args[0].input.Entries?.[0] ?? {};
+  expect(MessageBody).toMatch(/^[\x20-\uD7FF]+$/);
+  expect(JSON.parse(MessageBody)).toMatchObject({ userId });
+});
+
 it('fails unless all are taken', async () => {
   sqs.on(SendMessageBatchCommand).resolves({ Failed: [{ Id: '0', Code: 'Busy', SenderFault: false }] });
   await expect(send('a')).rejects.toThrow(/did not take 1/);
