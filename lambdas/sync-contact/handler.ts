@@ -74,6 +74,7 @@ const dependencies = {
       metrics.addMetric('CatalogProblems', MetricUnit.Count, problems.length);
       if (problems.length > 0) logger.error('The mapping does not fit the account', { problems });
     },
+    onLeftover: (problem, contactId) => logger.warn(problem, { contactId }),
   }),
   companies: companies(environment),
   users,

@@ -30,6 +30,8 @@ export interface CatalogSourceOptions {
   deadline: () => number;
   /** Told of each catalog that was read from the CRM. */
   onRefresh?: (catalog: Catalog) => void;
+  /** Notified of a contact that the experiment with arrays leaves in the account: see `learn-arrays.ts`. */
+  onLeftover?: (problem: string, contactId?: number) => void;
   now?: () => number;
 }
 
@@ -90,7 +92,15 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
         // Another environment may have finished between the look and the lease.
         const justStored = await stored(since);
         if (justStored) return justStored;
-        const catalog = await refreshCatalog(client, needs, now(), await table.readCatalog());
+        const previous = await table.readCatalog();
+        const catalog = await refreshCatalog({
+          client,
+          needs,
+          now: now(),
+          previous,
+          records: table,
+          onLeftover: options.onLeftover ?? (() => {}),
+        });
         await table.writeCatalog(catalog);
         onRefresh?.(catalog);
         return catalog;

@@ -25,8 +25,13 @@ export const catalogSchema = z.object({
   needs: z.optional(z.string()),
   /** When the names were last read from the CRM, in ISO 8601. */
   refreshedAt: utcMoment,
-  /** What was learned of the account's arrays, and when (ISO 8601). Without a mode, the experiment could not be made. */
-  arrays: z.optional(z.object({ mode: z.optional(arrayModeSchema), learnedAt: utcMoment })),
+  /**
+   * What was learned of the account's arrays, and when (ISO 8601). Without a mode, the experiment could not be made; where it may work
+   * later, it is made again at `retryAt`.
+   */
+  arrays: z.optional(
+    z.object({ mode: z.optional(arrayModeSchema), learnedAt: utcMoment, retryAt: z.optional(utcMoment) }),
+  ),
 });
 
 export type Catalog = z.infer<typeof catalogSchema>;
@@ -36,7 +41,9 @@ const ARRAYS_VALID_MS = 7 * 24 * 3_600_000;
 
 /** Whether it was learned lately what the account does with arrays. @param now epoch milliseconds. */
 export function knowsArrays({ arrays }: Catalog, now: number): boolean {
-  return arrays !== undefined && now - Date.parse(arrays.learnedAt) < ARRAYS_VALID_MS;
+  if (!arrays) return false;
+  const { learnedAt, retryAt } = arrays;
+  return now < (retryAt ? Date.parse(retryAt) : Date.parse(learnedAt) + ARRAYS_VALID_MS);
 }
 
 /** Whether an update leaves array items alone that it does not list. Unless that is known, it counts as not. */

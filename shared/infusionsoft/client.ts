@@ -40,9 +40,15 @@ export interface InfusionsoftClient {
   createContact(body: ContactBody): Promise<Contact>;
   /** A whole contact. */
   readContact(contactId: number): Promise<Contact>;
-  /** Contacts with an email, in any of their slots, with their custom fields. May not know one that was made a moment ago. */
+  /**
+   * Contacts with an email, whatever its case, in any of their three slots, with their custom fields.
+   *
+   * The CRM's search may be loose, or know nothing of a contact that was made a moment ago, so its answer is compared: a contact that
+   * does not show the email is not returned, also where the answer leaves its emails out. So a contact can be missing here. A
+   * create-or-update still finds it, since the CRM decides that itself, and no second contact is made; an update by id can give the same
+   * email to two contacts.
+   */
   findContactsByEmail(email: string): Promise<Contact[]>;
-  findContactsByName(name: { given_name: string; family_name: string }): Promise<Contact[]>;
   /** Changes the given values of a contact and leaves the others, apart from array items: see `learn-arrays.ts`. */
   updateContact(contactId: number, body: ContactBody): Promise<Contact>;
   deleteContact(contactId: number): Promise<void>;
@@ -144,10 +150,6 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
       if (words.trim() !== '') throw new Uncertain('A removal was answered with words');
     });
 
-  const search = async (searchParams: Record<string, string>): Promise<Contact[]> =>
-    (await call((http) => http.get(endpoints.contacts.path, { searchParams }).json(contactPageSchema)))
-      .contacts;
-
   return {
     upsertContact: async (body) => {
       const upsert = { ...body, duplicate_option: 'Email' };
@@ -163,8 +165,13 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
       call((http) =>
         http.get(endpoints.contact(contactId).path, { searchParams: WHOLE }).json(contactSchema),
       ),
-    findContactsByEmail: (email) => search({ email, ...WITH_CUSTOM_FIELDS }),
-    findContactsByName: (name) => search(name),
+    findContactsByEmail: async (email) => {
+      const searchParams = { email, ...WITH_CUSTOM_FIELDS };
+      const { contacts } = await call((http) =>
+        http.get(endpoints.contacts.path, { searchParams }).json(contactPageSchema),
+      );
+      return contacts.filter((contact) => hasEmail(contact, email));
+    },
     updateContact: (contactId, body) => send('patch', endpoints.contact(contactId), body, contactSchema),
     deleteContact: (contactId) => remove(endpoints.contact(contactId)),
     applyTags: (contactId, tagIds) =>
@@ -222,12 +229,22 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
       const { companies } = await call((http) =>
         http.get(endpoints.companies.path, { searchParams }).json(companyPageSchema),
       );
-      // A search may find what only begins like the name.
-      return companies.filter(({ company_name }) => company_name.toLowerCase() === name.toLowerCase());
+      // The CRM's search may be loose.
+      return companies.filter(({ company_name }) => isSameText(company_name, name));
     },
     createCompany: (name) => send('post', endpoints.companies, { company_name: name }, companySchema, once),
   };
 }
+
+const isSameText = (found: string | null | undefined, wanted: string): boolean =>
+  found?.trim().toLowerCase() === wanted.trim().toLowerCase();
+
+const EMAIL_SLOTS: readonly string[] = ['EMAIL1', 'EMAIL2', 'EMAIL3'];
+
+const hasEmail = ({ email_addresses }: Contact, wanted: string): boolean =>
+  (email_addresses ?? []).some(
+    ({ field, email }) => EMAIL_SLOTS.includes(field) && isSameText(email, wanted),
+  );
 
 /** A spent minute or day does not come back within an invocation: trying again would only waste requests. */
 function isFinal(error: Error): boolean {

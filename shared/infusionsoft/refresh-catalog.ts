@@ -1,47 +1,52 @@
 import { Rejected } from '../sync/errors.ts';
 import type { Needs } from '../user/needs.ts';
-import type { ArrayMode } from './catalog.ts';
 import { type Catalog, catalogKey, catalogOf, knowsArrays } from './catalog.ts';
-import type { InfusionsoftClient } from './client.ts';
 import { NotFound } from './failures.ts';
-import { learnArrays } from './learn-arrays.ts';
+import { type ArrayExperiment, learnArrays } from './learn-arrays.ts';
 import { readAccount } from './read-account.ts';
+
+/**
+ * How long the experiment rests whose probe contact the CRM did not confirm, in milliseconds: each try can leave a probe in the account,
+ * and in the meantime users are synced without the answer.
+ */
+const RETRY_MS = 3_600_000;
+
+export interface RefreshCatalogOptions extends Omit<ArrayExperiment, 'customFieldIds'> {
+  needs: Needs;
+  /** Epoch milliseconds. */
+  now: number;
+  /** The catalog so far: what it knows of the arrays is kept as long as that is valid. */
+  previous?: Catalog | undefined;
+}
 
 /**
  * Reads the ids of all that the mapping asks for from the CRM, and creates what is missing. Only one caller at a time may do this,
  * since two would create everything twice: see `catalog-source.ts`.
  *
- * @param now epoch milliseconds.
- * @param previous the catalog so far: what it knows of the arrays is kept as long as that is valid.
  * @throws Rejected or Retryable, as the client does. What was created by then is found by the next refresh.
  */
-export async function refreshCatalog(
-  client: InfusionsoftClient,
-  needs: Needs,
-  now: number,
-  previous?: Catalog,
-): Promise<Catalog> {
+export async function refreshCatalog(options: RefreshCatalogOptions): Promise<Catalog> {
+  const { client, needs, now, previous } = options;
   const account = await readAccount(client, needs, { create: true });
   const catalog = catalogOf(account, needs, now);
   if (previous && knowsArrays(previous, now)) return { ...catalog, arrays: previous.arrays };
   const texts = needs.customFields.filter(({ type }) => type === 'Text').map(({ label }) => label);
   const usable = texts.filter((label) => !catalog.unusable.includes(`custom_fields.${label}`));
-  const mode = await tryToLearn(
-    client,
-    usable.map((label) => catalog.customFields[catalogKey(label)] ?? 0),
-  );
-  return { ...catalog, arrays: { ...(mode && { mode }), learnedAt: catalog.refreshedAt } };
+  const customFieldIds = usable.map((label) => catalog.customFields[catalogKey(label)] ?? 0);
+  const learned = await tryToLearn({ ...options, customFieldIds }, now);
+  return { ...catalog, arrays: { ...learned, learnedAt: catalog.refreshedAt } };
 }
 
 /** An account that does not let the experiment be made is written to with care: whole arrays are read and sent. */
 async function tryToLearn(
-  client: InfusionsoftClient,
-  customFieldIds: readonly number[],
-): Promise<ArrayMode | undefined> {
+  experiment: ArrayExperiment,
+  now: number,
+): Promise<Pick<NonNullable<Catalog['arrays']>, 'mode' | 'retryAt'>> {
   try {
-    return await learnArrays(client, customFieldIds);
+    const mode = await learnArrays(experiment);
+    return mode ? { mode } : { retryAt: new Date(now + RETRY_MS).toISOString() };
   } catch (error) {
-    if (error instanceof Rejected || error instanceof NotFound) return undefined;
+    if (error instanceof Rejected || error instanceof NotFound) return {};
     throw error;
   }
 }

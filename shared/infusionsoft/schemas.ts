@@ -63,7 +63,7 @@ export const contactTypesSchema = z.pipe(
   ),
 );
 
-export const companySchema = z.object({ id: positiveInt, company_name: z.string() });
+export const companySchema = z.object({ id: positiveInt, company_name: z.nullish(z.string()) });
 export const companyPageSchema = z.object({ companies: z.array(companySchema) });
 
 /** What the CRM says of one tag or contact of a request (v1). Anything but the first two means that the tag is not on. */

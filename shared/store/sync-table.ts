@@ -26,6 +26,8 @@ export interface SyncTable {
   /** The id that was stored under a key, of something in the CRM. */
   readId(key: string): Promise<number | undefined>;
   writeId(key: string, crmId: number): Promise<void>;
+  /** Removes the id that was stored under a key, if there is one. */
+  deleteId(key: string): Promise<void>;
   /** The ledger of requests. */
   ledger: VersionedStore<Ledger>;
   /** The last starts of requests, in epoch milliseconds, oldest first: what the pace follows from. */
@@ -89,6 +91,9 @@ export function syncTable(client: DynamoDBClient, tableName: string): SyncTable 
     },
     async writeId(key, crmId) {
       await client.send(new PutItemCommand({ TableName: tableName, Item: marshall({ id: key, crmId }) }));
+    },
+    async deleteId(key) {
+      await client.send(new DeleteItemCommand({ TableName: tableName, Key: { id: { S: key } } }));
     },
     ledger: versionedItem(client, tableName, { id: 'quota', attribute: 'ledger', schema: ledgerSchema }),
     starts: versionedItem(client, tableName, {

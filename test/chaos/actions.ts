@@ -5,6 +5,7 @@ import type { UserMessage } from '../../shared/sync/message.ts';
 import { messageGroupOf } from '../../shared/sync/message-group.ts';
 import type { SimulatedSystem } from '../demo/simulated-system.ts';
 import { FAULT_KINDS } from '../simulator/faults.ts';
+import { SEARCH_MODES } from '../simulator/search-mode.ts';
 import type { ThrottlingProxy } from './throttling-proxy.ts';
 import { NO_EMAIL, type World } from './world.ts';
 
@@ -138,6 +139,7 @@ export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: 
   ],
   // A spent quota pauses everything for a minute: seldom, or nothing else would happen.
   quota: [0.4, ({ running }) => running.door.set('faults', { rate: 0.2, kinds: ['quota'] })],
+  search: [2, ({ world, running }) => running.door.set('search', { mode: world.pick(SEARCH_MODES) })],
   throttle: [
     4,
     async ({ world, proxy }) => {

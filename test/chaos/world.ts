@@ -1,9 +1,13 @@
+import { PROBE_NAME } from '../../shared/infusionsoft/learn-arrays.ts';
 import type { User } from '../../shared/user/user.ts';
 import { population } from '../demo/population.ts';
+import type { PreloadedContact } from '../simulator/admin-routes.ts';
 import { type Random, seededRandom } from '../simulator/random.ts';
 
 /** What somebody enters who has no email. */
 export const NO_EMAIL = 'nobody at nowhere';
+
+const STRANGERS = 40;
 
 /** What the people of a run do, decided by its seed alone. */
 export class World {
@@ -25,6 +29,19 @@ export class World {
 
   pick<Item>(items: readonly Item[]): Item | undefined {
     return items[Math.floor(this.random() * items.length)];
+  }
+
+  /** Contacts whom the sync may not touch. A search that is not exact finds them for users, or for the probe of the sync. */
+  strangers(): PreloadedContact[] {
+    return [...this.users.values()].slice(0, STRANGERS).map(({ email, firstName = 'Ann' }, index) => ({
+      values: {
+        'email_addresses.EMAIL1': index % 2 === 0 ? `${email}.au` : `not.${email}`,
+        [`email_addresses.EMAIL${2 + (index % 2)}`]: `${index}.${email}`,
+        ...(index % 3 === 0 ? PROBE_NAME : { given_name: firstName }),
+      },
+      tags: ['VIP'],
+      stranger: true,
+    }));
   }
 
   newcomer(): User | undefined {

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { ContactStore, StoredContact } from './contact-store.ts';
 import { faultPlanSchema } from './faults.ts';
 import { mergeContacts } from './merge-contacts.ts';
+import { SEARCH_MODES } from './search-mode.ts';
 import type { Simulator, SimulatorEnv } from './simulator.ts';
 import { statsPage } from './stats-page.ts';
 
@@ -15,6 +16,8 @@ const preloadSchema = z.array(
     /** Names of tags. */
     tags: z.array(z.string()).default([]),
     emailStatus: z.string().optional(),
+    /** Whether the contact is nobody's whom a program may know: each change of it, and its deletion, is a foreign write. */
+    stranger: z.boolean().default(false),
   }),
 );
 export type PreloadedContact = z.input<typeof preloadSchema>[number];
@@ -44,6 +47,7 @@ const limitsSchema = z.strictObject({
   /** When the running day ends instead of at midnight, in milliseconds from now. */
   dayEndsInMs: z.number().positive().optional(),
 });
+const searchSchema = z.strictObject({ mode: z.enum(SEARCH_MODES) });
 const oauthSchema = z.strictObject({
   /** How long new access tokens live. */
   tokenSeconds: z.number().positive().optional(),
@@ -85,6 +89,7 @@ export function adminRoutes({
   faults,
   limits,
   oauth,
+  search,
   now,
 }: Simulator): Hono<SimulatorEnv> {
   const routes = new Hono<SimulatorEnv>();
@@ -100,7 +105,11 @@ export function adminRoutes({
   routes.post('/contacts', async (context) => {
     const contacts = preloadSchema.parse(await context.req.json());
     return context.json(
-      contacts.map((contact) => preload(store, contact)),
+      contacts.map((contact) => {
+        const { id } = preload(store, contact);
+        if (contact.stranger) foreign.protect(id);
+        return { id };
+      }),
       201,
     );
   });
@@ -150,6 +159,10 @@ export function adminRoutes({
   );
   routes.post('/faults', async (context) => {
     faults.plan = faultPlanSchema.parse(await context.req.json());
+    return context.body(null, 204);
+  });
+  routes.post('/search', async (context) => {
+    search.mode = searchSchema.parse(await context.req.json()).mode;
     return context.body(null, 204);
   });
   routes.post('/limits', async (context) => {

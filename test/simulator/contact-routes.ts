@@ -10,7 +10,7 @@ const DEFAULT_PAGE = 1000;
 
 /** `/contacts`: create-or-update, create, update, read, search, delete. */
 export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
-  const { store, directory, statistics, foreign, now } = simulator;
+  const { store, directory, statistics, foreign, search, now } = simulator;
   const routes = new Hono<SimulatorEnv>();
 
   const create = (changes: Changes): StoredContact => {
@@ -49,7 +49,7 @@ export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
   });
 
   routes.get('/', (context) => {
-    const found = searchContacts(store, context.req.query(), now() - simulator.searchDelayMs);
+    const found = searchContacts(store, context.req.query(), search.mode, now() - simulator.searchDelayMs);
     const { items, ...page } = pageOf(found, context, DEFAULT_PAGE);
     return context.json({
       contacts: items.map((contact) => {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { SearchMode } from './search-mode.ts';
 import { start, stopAll, upsert } from './simulator-under-test.ts';
 
 afterEach(stopAll);
@@ -9,9 +10,9 @@ interface Listed {
 }
 
 /** Three contacts, an hour apart. */
-async function accountOfThree(searchDelayMs = 0) {
+async function accountOfThree(searchDelayMs = 0, search: SearchMode = 'exact') {
   let now = Date.parse('2026-06-15T12:00:00Z');
-  const simulator = await start({ searchDelayMs, now: () => now });
+  const simulator = await start({ searchDelayMs, search, now: () => now });
   const { api } = simulator;
   for (const [name, address] of [
     ['Cy', 'cy@example.com'],
@@ -60,6 +61,30 @@ describe('a search for contacts', () => {
     expect(await found(searchParams)).toEqual(expected);
   });
 
+  it.each([
+    ['exact', ['Ann']],
+    ['prefix', ['Ann', 'Anna']],
+    ['loose', ['Cy', 'Ann', 'Bob', 'Anna']],
+    ['ignored', ['Cy', 'Ann', 'Bob', 'Anna', 'Zoe']],
+  ] as const)('by email is %s when it is set up so', async (mode, expected) => {
+    const { admin, preload, found } = await accountOfThree();
+    await preload([
+      { values: { given_name: 'Anna', 'email_addresses.EMAIL3': 'ann@example.com.au' } },
+      { values: { given_name: 'Zoe', 'email_addresses.EMAIL1': 'zoe@work.invalid' } },
+    ]);
+    await admin.post('search', { json: { mode } });
+    expect(await found({ email: 'ANN@example.com' })).toEqual(expected);
+  });
+
+  it.each([
+    ['exact', []],
+    ['prefix', ['Ann']],
+    ['ignored', ['Cy', 'Ann', 'Bob']],
+  ] as const)('by name is %s when it is started so', async (search, expected) => {
+    const { found } = await accountOfThree(0, search);
+    expect(await found({ given_name: 'An' })).toEqual(expected);
+  });
+
   it.each([{ limit: 'many' }, { since: 'yesterday' }, { order: 'shoe' }])(
     'refuses %o',
     async (searchParams) => {
@@ -82,4 +107,22 @@ describe('a search for contacts', () => {
     setTime('2026-06-15T18:00:01Z');
     expect(await found({ given_name: 'Dee' })).toEqual(['Dee']);
   });
+});
+
+it.each([
+  ['exact', ['Ann Ltd'], ['Week 1']],
+  ['prefix', ['Ann Ltd', 'Ann Ltd Holding'], ['Week 1', 'Week 12']],
+  ['loose', ['Ann Ltd', 'Ann Ltd Holding', 'Bob Ltd'], ['Week 1', 'Week 12', 'Week 2']],
+  ['ignored', ['Ann Ltd', 'Ann Ltd Holding', 'Bob Ltd', 'Cy'], ['Week 1', 'Week 12', 'Week 2', 'VIP']],
+] as const)('a search for companies and tags is %s as well', async (search, companies, tags) => {
+  const { api } = await start({ search });
+  for (const company_name of ['Ann Ltd', 'Ann Ltd Holding', 'Bob Ltd', 'Cy'])
+    await api.post('companies', { json: { company_name } });
+  for (const name of ['Week 1', 'Week 12', 'Week 2', 'VIP']) await api.post('tags', { json: { name } });
+  const found = async (path: string, searchParams: Record<string, string>) =>
+    JSON.stringify(await api.get(path, { searchParams }).json());
+  const names = (text: string, key: string) =>
+    [...text.matchAll(new RegExp(`"${key}":"([^"]+)"`, 'g'))].map(([, name]) => name);
+  expect(names(await found('companies', { company_name: 'ann ltd' }), 'company_name')).toEqual(companies);
+  expect(names(await found('tags', { name: 'week 1' }), 'name')).toEqual(tags);
 });

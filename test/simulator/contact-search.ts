@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { ContactStore, StoredContact } from './contact-store.ts';
+import { isFound, type SearchMode } from './search-mode.ts';
 
 const moment = z.iso
   .datetime({ offset: true })
@@ -19,21 +20,23 @@ const searchSchema = z.object({
 /**
  * The contacts that a search of v1 finds: by any of the emails, by names, by the last update.
  * @param query parameters of the request.
+ * @param mode how emails and names are compared.
  * @param indexedUntil epoch milliseconds; contacts that are younger are not found yet.
  * @throws ZodError for a parameter that the CRM refuses.
  */
 export function searchContacts(
   store: ContactStore,
   query: Record<string, string>,
+  mode: SearchMode,
   indexedUntil: number,
 ): StoredContact[] {
   const { email, given_name, family_name, since, until, order, order_direction } = searchSchema.parse(query);
   const found = [...store.contacts.values()].filter(
     (contact) =>
       contact.createdAt <= indexedUntil &&
-      (!email || holdsEmail(contact, email)) &&
-      (!given_name || contact.values.get('given_name') === given_name) &&
-      (!family_name || contact.values.get('family_name') === family_name) &&
+      hasEmail(contact, email, mode) &&
+      isFound(mode, given_name, contact.values.get('given_name')) &&
+      isFound(mode, family_name, contact.values.get('family_name')) &&
       (since === undefined || contact.updatedAt >= since) &&
       (until === undefined || contact.updatedAt <= until),
   );
@@ -61,8 +64,7 @@ function compare(a: string | number, b: string | number): number {
   return a < b ? -1 : 1;
 }
 
-function holdsEmail({ values }: StoredContact, email: string): boolean {
-  return [...values].some(
-    ([path, value]) => path.startsWith('email_addresses.') && value.toLowerCase() === email.toLowerCase(),
-  );
+function hasEmail({ values }: StoredContact, email: string | undefined, mode: SearchMode): boolean {
+  const emails = [...values].filter(([path]) => path.startsWith('email_addresses.'));
+  return isFound(mode, email, undefined) || emails.some(([, value]) => isFound(mode, email, value));
 }

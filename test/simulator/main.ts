@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { FAULT_KINDS } from './faults.ts';
 import { DEFAULT_CLIENT } from './oauth.ts';
 import { TEAM_LIMITS } from './rate-limits.ts';
+import { SEARCH_MODES } from './search-mode.ts';
 import { DEFAULT_TOKEN, REAL_LATENCY } from './simulator.ts';
 import { startSimulator } from './start-simulator.ts';
 
@@ -39,6 +40,11 @@ const program = new Command('npm run simulator --')
       .choices(['object', 'entries'])
       .default('object'),
   )
+  .addOption(
+    new Option('--search <mode>', 'what a search by email or name finds, beside what was asked for')
+      .choices(SEARCH_MODES)
+      .default('exact'),
+  )
   .option('--no-limit-headers', 'answers do not say where the caller stands')
   .option('--speed <n>', 'limits times n, latency divided by n', number, 1)
   .option('--seed <n>', 'the same seed gives the same latencies and faults', number, 1)
@@ -57,6 +63,7 @@ const simulator = await startSimulator({
   faults: { rate: options.faultRate, kinds: options.faultKinds },
   arrays: options.arrays,
   tagResults: options.tagResults,
+  search: options.search,
   limitHeaders: options.limitHeaders,
   speed: options.speed,
   seed: options.seed,

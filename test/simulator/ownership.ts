@@ -20,21 +20,37 @@ export interface ForeignWrite {
 /** A contact at one moment. */
 type Snapshot = ReadonlyMap<string, string>;
 
-/** Watches writes and keeps those that touch what the program does not own. Without ownership nothing is foreign. */
+/**
+ * Watches writes and keeps those that touch what the program does not own. Without ownership only writes to protected contacts are
+ * foreign.
+ */
 export class ForeignWrites {
   readonly found: ForeignWrite[] = [];
+  /** Contacts that a program has created. */
   readonly #made = new Set<number>();
+  /** Contacts that a program has written to. */
+  readonly #written = new Set<number>();
+  /** Contacts that no program may write to. */
+  readonly #protected = new Set<number>();
   #owned: Ownership | undefined;
 
   declare(owned: Ownership): void {
     this.#owned = owned;
   }
 
+  /** Makes every write to a contact, and its deletion, a foreign write. */
+  protect(contactId: number): void {
+    this.#protected.add(contactId);
+  }
+
   /** Does a write to a contact and compares it before and after. */
   watch<Result>(store: ContactStore, contact: StoredContact, write: () => Result): Result {
     const before = snapshot(store, contact);
     const result = write();
-    this.#compare(contact.id, before, snapshot(store, contact));
+    this.#written.add(contact.id);
+    if (this.#protected.has(contact.id))
+      this.found.push({ contactId: contact.id, what: 'change of a stranger' });
+    else this.#compare(contact.id, before, snapshot(store, contact));
     return result;
   }
 
@@ -44,11 +60,17 @@ export class ForeignWrites {
     this.#compare(contact.id, new Map(), snapshot(store, contact));
   }
 
-  /** Notes a contact that a program has removed. What programs have made was theirs, whole: nothing of it was foreign. */
+  /**
+   * Notes a contact that a program has deleted. What programs have made was theirs, whole: nothing of it was foreign. A contact that no
+   * program has made, nor written to before, is a stranger's.
+   */
   removed(contactId: number): void {
-    if (!this.#made.has(contactId)) return;
-    const others = this.found.filter((found) => found.contactId !== contactId);
-    this.found.splice(0, this.found.length, ...others);
+    if (this.#made.has(contactId)) {
+      const others = this.found.filter((found) => found.contactId !== contactId);
+      this.found.splice(0, this.found.length, ...others);
+    } else if (this.#protected.has(contactId) || (this.#owned && !this.#written.has(contactId))) {
+      this.found.push({ contactId, what: 'deletion of a stranger' });
+    }
   }
 
   /** Notes something that a program has created beside contacts. */

@@ -1,12 +1,13 @@
 import { Hono } from 'hono';
 import * as z from 'zod';
 import { pageOf } from './paging.ts';
+import { isFound } from './search-mode.ts';
 import type { Simulator, SimulatorEnv } from './simulator.ts';
 
 const companySchema = z.object({ company_name: z.string().min(1) });
 
 /** `/users`, `/companies` and `/setting/contact/optionTypes`: staff, companies, and the names of contact types. */
-export function peopleRoutes({ directory, foreign }: Simulator): Hono<SimulatorEnv> {
+export function peopleRoutes({ directory, foreign, search }: Simulator): Hono<SimulatorEnv> {
   const routes = new Hono<SimulatorEnv>();
   routes.get('/users', (context) => {
     const { items, ...page } = pageOf([...directory.staff.values()], context, 1000);
@@ -17,10 +18,8 @@ export function peopleRoutes({ directory, foreign }: Simulator): Hono<SimulatorE
     context.json({ value: directory.contactTypes.join(',') }),
   );
   routes.get('/companies', (context) => {
-    const name = context.req.query('company_name')?.toLowerCase() ?? '';
-    const found = [...directory.companies.values()].filter((company) =>
-      company.name.toLowerCase().startsWith(name),
-    );
+    const wanted = context.req.query('company_name');
+    const found = [...directory.companies.values()].filter(({ name }) => isFound(search.mode, wanted, name));
     const { items, ...page } = pageOf(found, context, 1000);
     return context.json({ companies: items.map(format), ...page });
   });

@@ -202,6 +202,36 @@ describe('foreign writes', () => {
     await api.delete(`contacts/${contact?.id}/tags?ids=${tags[0]?.id}`);
     expect((await stats()).foreignWrites.map(({ what }) => what)).toEqual(['notes', 'tag "VIP"']);
   });
+
+  it('are deletions of contacts that the program has neither made nor written to', async () => {
+    const { api, admin, preload, stats } = await start();
+    await admin.post('ownership', { json: { fields: ['given_name'], customFields: [], tags: [] } });
+    const [known, unknown] = await preload([{}, {}]);
+    await api.patch(`contacts/${known?.id}`, { json: { given_name: 'Ann' } });
+    const made = await upsert(api, email('new@example.com')).json<{ id: number }>();
+    for (const id of [known?.id, unknown?.id, made.id]) await api.delete(`contacts/${id}`);
+    expect((await stats()).foreignWrites).toEqual([
+      { contactId: unknown?.id, what: 'deletion of a stranger' },
+    ]);
+  });
+
+  it('are all writes to a stranger, and its deletion, whatever the program owns', async () => {
+    const { api, admin, preload, stats } = await start();
+    const values = { given_name: 'Ann', 'email_addresses.EMAIL2': 'ann@example.com' };
+    const [stranger] = await preload([{ values, stranger: true }]);
+    await admin.post('ownership', {
+      json: { fields: ['given_name', 'email_addresses.EMAIL1'], customFields: [], tags: ['App User'] },
+    });
+    const tag = await api.post('tags', { json: { name: 'App User' } }).json<{ id: number }>();
+    await api.patch(`contacts/${stranger?.id}`, { json: { given_name: 'Anna' } });
+    await upsert(api, email('ann@example.com'));
+    await api.post(`tags/${tag.id}/contacts`, { json: { ids: [stranger?.id] } });
+    await api.delete(`contacts/${stranger?.id}`);
+    expect((await stats()).foreignWrites.map(({ what }) => what)).toEqual([
+      ...Array(3).fill('change of a stranger'),
+      'deletion of a stranger',
+    ]);
+  });
 });
 
 describe('faults', () => {

@@ -7,6 +7,7 @@ import { OAuth, type OAuthOptions } from './oauth.ts';
 import { ForeignWrites } from './ownership.ts';
 import { seededRandom, uniformSource } from './random.ts';
 import { type Limits, RateLimits, TEAM_LIMITS } from './rate-limits.ts';
+import type { SearchMode } from './search-mode.ts';
 import { StatisticsKeeper } from './statistics.ts';
 
 export interface SimulatorOptions {
@@ -27,6 +28,8 @@ export interface SimulatorOptions {
   oauth?: Partial<OAuthOptions>;
   /** Whether two create-or-updates of one new email at the same time make two contacts. */
   raceyCreates?: boolean;
+  /** How a search by email or name compares. */
+  search?: SearchMode;
   /** How long a search does not know a new contact, in milliseconds. */
   searchDelayMs?: number;
   /** Limits of the second and the minute are multiplied, and latencies divided, by this. */
@@ -54,6 +57,7 @@ export interface Simulator {
   tagResults: 'object' | 'entries';
   limitHeaders: boolean;
   raceyCreates: boolean;
+  search: { mode: SearchMode };
   searchDelayMs: number;
   drawLatencyMs: () => number;
   /** How long a request is on its way, in milliseconds. */
@@ -83,6 +87,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
     tagResults: options.tagResults ?? 'object',
     limitHeaders: options.limitHeaders ?? true,
     raceyCreates: options.raceyCreates ?? true,
+    search: { mode: options.search ?? 'exact' },
     searchDelayMs: options.searchDelayMs ?? 1000,
     drawLatencyMs: latencySource(
       { medianMs: latency.medianMs / speed, p95Ms: latency.p95Ms / speed },

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { notFound } from './contact-routes.ts';
 import type { StoredContact, StoredTag } from './contact-store.ts';
 import { pageOf } from './paging.ts';
+import { isFound } from './search-mode.ts';
 import type { Simulator, SimulatorEnv } from './simulator.ts';
 
 const MAX_IDS = 100;
@@ -17,7 +18,7 @@ const categorySchema = z.object({ name: z.string().min(1), description: z.string
 
 /** `/tags` and `/contacts/{id}/tags`: one contact and many tags, or one tag and many contacts. */
 export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
-  const { store, statistics, foreign, tagResults } = simulator;
+  const { store, statistics, foreign, search, tagResults } = simulator;
   const routes = new Hono<SimulatorEnv>();
   const idsOf = (context: Context) =>
     idsSchema.safeParse((context.req.query('ids') ?? '').split(',').map(Number)).data;
@@ -50,7 +51,7 @@ export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
   routes.get('/tags', (context) => {
     const { name, category } = context.req.query();
     const found = [...store.tags.values()].filter(
-      (tag) => (!name || tag.name === name) && (!category || tag.categoryId === Number(category)),
+      (tag) => isFound(search.mode, name, tag.name) && (!category || tag.categoryId === Number(category)),
     );
     const { items, ...page } = pageOf(found, context, 1000);
     return context.json({ tags: items.map(format), ...page });

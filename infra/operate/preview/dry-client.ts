@@ -74,7 +74,6 @@ export function dryClient({ contact }: KnownCrm, requests: PlannedRequest[]): In
     untagContacts: unused,
     createContact: unused,
     deleteContact: unused,
-    findContactsByName: unused,
     listTags: unused,
     createTag: unused,
     countTagged: unused,

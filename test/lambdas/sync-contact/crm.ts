@@ -76,6 +76,7 @@ export function memorySyncTable(): SyncTable {
     },
     readId: async (key) => ids.get(key),
     writeId: async (key, crmId) => void ids.set(key, crmId),
+    deleteId: async (key) => void ids.delete(key),
     ledger: memoryStore(),
     starts: memoryStore(),
     acquireLease: async (name, owner, { now, until }) => {

@@ -1,6 +1,7 @@
 import ky from 'ky';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { catalogSource } from '../../../shared/infusionsoft/catalog-source.ts';
+import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import { refreshCatalog } from '../../../shared/infusionsoft/refresh-catalog.ts';
 import { managedTags } from '../../../shared/user/define-mapping.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
@@ -15,6 +16,14 @@ afterEach(() => crm.stop());
 
 const preload = (tags: string[], customFields: Record<string, string>) =>
   ky.post(`${crm.url}/_simulator/contacts`, { json: [{ tags, customFields }] });
+const refresh = (client: Partial<InfusionsoftClient>) =>
+  refreshCatalog({
+    client: { ...crm.client, ...client },
+    needs: needsOf(mapping),
+    now: Date.now(),
+    records: crm.table,
+    onLeftover: () => {},
+  });
 const source = (owner: string) =>
   catalogSource({
     table: crm.table,
@@ -88,11 +97,7 @@ describe('the catalog', () => {
     };
     const created: string[] = [];
     const createTag = async (name: string) => ({ id: 100 + created.push(name), name });
-    const catalog = await refreshCatalog(
-      { ...crm.client, listTags, createTag },
-      needsOf(mapping),
-      Date.now(),
-    );
+    const catalog = await refresh({ listTags, createTag });
     expect(pages).toBe(2);
     expect(created).toEqual(managedTags(mapping).slice(3));
     expect(Object.keys(catalog.tags)).toHaveLength(managedTags(mapping).length);
@@ -101,7 +106,7 @@ describe('the catalog', () => {
   it('takes the oldest of several tags with one name', async () => {
     const listTags = async (offset: number) =>
       offset === 0 ? [9, 4, 7].map((id) => ({ id, name: 'App User' })) : [];
-    const catalog = await refreshCatalog({ ...crm.client, listTags }, needsOf(mapping), Date.now());
+    const catalog = await refresh({ listTags });
     expect(catalog.tags['app user']).toBe(4);
   });
 });

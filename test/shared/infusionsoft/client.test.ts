@@ -52,6 +52,35 @@ describe('the client', () => {
     expect((await client.upsertContact(ANN)).tag_ids).toEqual([]);
   });
 
+  it('finds contacts by an email in any of their slots, and only those that show it', async () => {
+    const holding = (id: number, ...emails: [field: string, email: unknown][]) => ({
+      id,
+      email_addresses: emails.map(([field, email]) => ({ field, email })),
+    });
+    const contacts = [
+      holding(1, ['EMAIL1', 'ann@example.com']),
+      holding(2, ['EMAIL1', 'bob@example.com'], ['EMAIL3', 'Ann@Example.com']),
+      holding(3, ['EMAIL1', 'ann@example.com.au'], ['EMAIL2', null]),
+      holding(4, ['OTHER', 'ann@example.com']),
+      holding(5),
+      { id: 6, email_addresses: null },
+      { id: 7, given_name: 'ann@example.com' },
+    ];
+    const { client } = answering(() => Response.json({ contacts }));
+    expect((await client.findContactsByEmail('ANN@example.com')).map(({ id }) => id)).toEqual([1, 2]);
+  });
+
+  it('finds companies by their whole name, and is not confused by one without a name', async () => {
+    const companies = [
+      { id: 1, company_name: null },
+      { id: 2 },
+      { id: 3, company_name: 'Ann Ltd Holding' },
+      { id: 4, company_name: 'ann ltd' },
+    ];
+    const { client } = answering(() => Response.json({ companies }));
+    expect((await client.findCompanies('Ann Ltd')).map(({ id }) => id)).toEqual([4]);
+  });
+
   it('says of a contact that is gone that it is', async () => {
     const { client } = await start();
     await expect(client.updateContact(999, { given_name: 'A' })).rejects.toThrow(NotFound);

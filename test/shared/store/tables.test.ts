@@ -109,6 +109,14 @@ describe('the sync’s table', () => {
     expect(await table.readCatalog()).toBeUndefined();
   });
 
+  it('removes an id that was stored under a key', async () => {
+    await syncTable(client, 'sync').deleteId('array-probe');
+    expect(dynamodb.commandCalls(DeleteItemCommand)[0]?.args[0].input).toEqual({
+      TableName: 'sync',
+      Key: { id: { S: 'array-probe' } },
+    });
+  });
+
   it('gives a lease to one at a time, and after it ran out to the next', async () => {
     dynamodb.on(PutItemCommand).resolvesOnce({}).rejectsOnce(conditionFailed);
     const table = syncTable(client, 'sync');
