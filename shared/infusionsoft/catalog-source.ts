@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Invocation } from '../invocation.ts';
 import type { SyncTable } from '../store/sync-table.ts';
 import { Retryable } from '../sync/errors.ts';
 import type { Mapping } from '../user/define-mapping.ts';
@@ -24,10 +25,8 @@ export interface CatalogSourceOptions {
   table: SyncTable;
   client: InfusionsoftClient;
   mapping: Mapping;
-  /** Name of this environment, for the lease. */
-  owner: string;
-  /** When the invocation ends, in epoch milliseconds: nothing runs any longer, so neither does a lease. */
-  deadline: () => number;
+  /** The running one: it holds the lease. */
+  invocation: () => Invocation;
   /** Told of each catalog that was read from the CRM. */
   onRefresh?: (catalog: Catalog) => void;
   now?: () => number;
@@ -47,7 +46,7 @@ const MAX_WAIT_MS = 20_000;
  * @throws Retryable when another environment holds the lease for too long, or the CRM fails.
  */
 export function catalogSource(options: CatalogSourceOptions): CatalogSource {
-  const { table, client, mapping, owner, deadline, onRefresh, now = Date.now } = options;
+  const { table, client, mapping, invocation, onRefresh, now = Date.now } = options;
   let cached: Catalog | undefined;
   let cachedUntil = 0;
   let pending: Promise<Catalog> | undefined;
@@ -72,11 +71,12 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
     while (now() < giveUpAt) {
       const found = await meanwhile();
       if (found !== undefined) return found;
-      if (await table.acquireLease(LEASE, owner, { now: now(), until: deadline() })) {
+      const holder = invocation();
+      if (await table.acquireLease(LEASE, holder, now())) {
         try {
           return await work();
         } finally {
-          await table.releaseLease(LEASE, owner);
+          await table.releaseLease(LEASE, holder);
         }
       }
       await sleep(POLL_MS);

@@ -9,8 +9,8 @@ import { marshall } from '@aws-sdk/util-dynamodb';
 import { Retryable } from '../sync/errors.ts';
 import { readUser, userOf, type Warning } from '../user/read-user.ts';
 import type { CrmState, User } from '../user/user.ts';
+import { conditionalWrite, RETURN_FOUND } from './conditional-write.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
-import { TELL_WHAT_IS_FOUND, writeIf } from './write-if.ts';
 
 /** The application's table of users, of which the sync writes one attribute. */
 export interface UserTable {
@@ -74,8 +74,8 @@ export function userTable(client: DynamoDBClient, tableName: string): UserTable 
     },
     async writeCrm(userId, crm, over) {
       const revision = (over ?? 0) + 1;
-      const written = await writeIf(
-        () =>
+      const written = await conditionalWrite(
+        (attemptId) =>
           client.send(
             new UpdateItemCommand({
               TableName: tableName,
@@ -87,15 +87,16 @@ export function userTable(client: DynamoDBClient, tableName: string): UserTable 
               }`,
               ExpressionAttributeValues: marshall(
                 {
-                  ':crm': { ...crm, revision },
+                  ':crm': { ...crm, revision, attemptId },
                   ...(over === undefined ? { ':number': 'N' } : { ':over': over }),
                 },
                 { removeUndefinedValues: true },
               ),
-              ...TELL_WHAT_IS_FOUND,
+              ...RETURN_FOUND,
             }),
           ),
-        unmarshallItem,
+        ({ crm: found }) => (found as { attemptId?: unknown } | undefined)?.attemptId,
+        (item) => item,
       );
       if (written.stored) return 'stored';
       return written.found ? 'conflict' : 'gone';

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../infra/config.ts';
 import { backoffMs } from '../../lambdas/sync-contact/queue.ts';
 import { readSettings } from '../../lambdas/sync-contact/settings.ts';
+import { INVOCATION_MS } from '../../shared/invocation.ts';
 import { BATCH_SIZE, paceFor } from '../../shared/quota/pace.ts';
 import { properties, readable, templateWith } from './template-with.ts';
 
@@ -58,8 +59,13 @@ describe('the queue', () => {
     expect(fifo['ContentBasedDeduplication'] ?? false).toBe(false);
   });
 
-  it('hides a message for at least six times as long as the function may run', () => {
+  it('hides a message for at least six times as long as the function may run, as AWS recommends', () => {
+    expect(syncContact['Timeout']).toBe(INVOCATION_MS / 1000);
     expect(queue['VisibilityTimeout']).toBeGreaterThanOrEqual(6 * Number(syncContact['Timeout']));
+  });
+
+  it('gives the users of an environment that died to another within 150 s', () => {
+    expect(queue['VisibilityTimeout']).toBeLessThanOrEqual(150);
   });
 
   it('gives up on no message before it is 14 days old, however often a pause or an outage brings it back', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
+import { INVOCATION_MS } from '../../../shared/invocation.ts';
 import { Retryable } from '../../../shared/sync/errors.ts';
 import { userMessage } from '../../shared/sync/user-message.ts';
 import { consumerOf, NOW, record } from './consumer.ts';
@@ -20,7 +21,7 @@ describe('what goes wrong', () => {
     };
     const { receive, again } = consumerOf(crm, users, { client });
     expect(await receive(tagUsers(ids))).toHaveLength(1);
-    for (const userId of ids) expect(users.user(userId).crm).not.toHaveProperty('leaseUntil');
+    for (const userId of ids) expect(users.user(userId).crm).not.toHaveProperty('lease');
     expect(await receive(tagUsers(ids, 2))).toEqual([]);
     await receive(...again.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
@@ -37,11 +38,28 @@ describe('what goes wrong', () => {
     expect(await receive(tagUsers(ids))).toHaveLength(1);
     users.table.writeCrm = writeCrm;
     users.edit('u5', { progress: { program: 'Strength', week: 12 } });
-    expect(await receive(record(userMessage('u5')))).toHaveLength(1);
-    expect(await receive(tagUsers(ids, 2))).toHaveLength(1);
-    const later = consumerOf(crm, users, { now: () => NOW + 120_001 });
+    const another = consumerOf(crm, users);
+    expect(await another.receive(record(userMessage('u5')))).toHaveLength(1);
+    expect(await another.receive(tagUsers(ids, 2))).toHaveLength(1);
+    const later = consumerOf(crm, users, { now: () => NOW + INVOCATION_MS + 1 });
     await later.receive(record(userMessage('u5')), tagUsers(ids, 3));
     await later.receive(...later.again.map((message) => record(message)));
+    expect(await wronglyTagged(users)).toEqual([]);
+  });
+
+  it('an environment does not wait for the leases of its own earlier invocation', async () => {
+    const { users, receive, again, ids } = await withContacts(20);
+    const { writeCrm } = users.table;
+    let writes = 0;
+    users.table.writeCrm = async (...all) => {
+      if (++writes > ids.length) throw new Error('throttled');
+      return writeCrm(...all);
+    };
+    expect(await receive(tagUsers(ids))).toHaveLength(1);
+    users.table.writeCrm = writeCrm;
+    expect(ids.filter((userId) => users.user(userId).crm?.lease)).toEqual(ids);
+    expect(await receive(tagUsers(ids, 2))).toEqual([]);
+    await receive(...again.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
@@ -57,9 +75,9 @@ describe('what goes wrong', () => {
     outcomes.length = 0;
     expect(await receive(tagUsers(ids))).toHaveLength(1);
     expect(outcomes.filter((outcome) => outcome === 'synced')).toHaveLength(19);
-    expect(ids.filter((userId) => users.user(userId).crm?.leaseUntil)).toEqual(['u5']);
+    expect(ids.filter((userId) => users.user(userId).crm?.lease)).toEqual(['u5']);
     users.table.writeCrm = writeCrm;
-    const later = consumerOf(crm, users, { now: () => NOW + 120_001 });
+    const later = consumerOf(crm, users, { now: () => NOW + INVOCATION_MS + 1 });
     await later.receive(tagUsers(ids, 2));
     await later.receive(...later.again.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
