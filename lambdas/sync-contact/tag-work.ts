@@ -39,7 +39,8 @@ export async function begin(
   { userId, contactId, checkpoint, desired, plan, revision }: PlannedTags,
   { users, invocation }: TagWorkDependencies,
 ): Promise<TagWork | undefined> {
-  if ((await users.writeCrm(userId, leased(checkpoint, invocation()), revision)) !== 'stored') return undefined;
+  if ((await users.writeCrm(userId, leased(checkpoint, invocation()), revision)) !== 'stored')
+    return undefined;
   const crm = { ...checkpoint, revision: (revision ?? 0) + 1 };
   return { userId, contactId, crm, desired, plan, done: new Set(), alone: false, requests: [] };
 }

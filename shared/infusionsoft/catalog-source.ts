@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Invocation } from '../invocation.ts';
+import { INVOCATION_MS, type Invocation } from '../invocation.ts';
 import type { SyncTable } from '../store/sync-table.ts';
 import { Retryable } from '../sync/errors.ts';
 import type { Mapping } from '../user/define-mapping.ts';
@@ -36,8 +36,10 @@ const LEASE = 'catalog';
 const POLL_MS = 250;
 /** How long an environment does not look in the sync's table again, in milliseconds: one read of an item a minute. */
 const CACHED_MS = 60_000;
-/** How long an environment waits for another one's refresh, in milliseconds: some 30 requests at its pace. */
-const MAX_WAIT_MS = 20_000;
+/** How long an environment waits for another one's refresh, in milliseconds: after that, its users come back with time of their own. */
+const MAX_WAIT_MS = INVOCATION_MS / 2;
+/** How soon those come back, in milliseconds. */
+const COME_BACK_MS = 2000;
 
 /**
  * The catalog, read once and created by a single writer: a lease in the sync's table makes the others wait for the
@@ -81,7 +83,7 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
       }
       await sleep(POLL_MS);
     }
-    throw new Retryable('Another environment is still reading the catalog', { afterMs: POLL_MS });
+    throw new Retryable('Another environment is still reading the catalog', { afterMs: COME_BACK_MS });
   };
 
   const refresh = (since: number): Promise<Catalog> =>

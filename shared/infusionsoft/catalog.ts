@@ -31,12 +31,16 @@ export const catalogSchema = z.object({
 
 export type Catalog = z.infer<typeof catalogSchema>;
 
+const HOUR_MS = 3_600_000;
 /** How long what was learned of the arrays is taken for true, in milliseconds: accounts move between versions of the CRM. */
-const ARRAYS_VALID_MS = 7 * 24 * 3_600_000;
+const ARRAYS_VALID_MS = 7 * 24 * HOUR_MS;
+/** How long until the experiment is made again that could not be made, in milliseconds. */
+const EXPERIMENT_AGAIN_MS = 6 * HOUR_MS;
 
 /** Whether it was learned lately what the account does with arrays. @param now epoch milliseconds. */
 export function knowsArrays({ arrays }: Catalog, now: number): boolean {
-  return arrays !== undefined && now - Date.parse(arrays.learnedAt) < ARRAYS_VALID_MS;
+  if (!arrays) return false;
+  return now - Date.parse(arrays.learnedAt) < (arrays.mode ? ARRAYS_VALID_MS : EXPERIMENT_AGAIN_MS);
 }
 
 /** Whether an update leaves array items alone that it does not list. Unless that is known, it counts as not. */

@@ -1,4 +1,4 @@
-import { Rejected } from '../sync/errors.ts';
+import { Rejected, Retryable } from '../sync/errors.ts';
 import type { Needs } from '../user/needs.ts';
 import type { ArrayMode } from './catalog.ts';
 import { type Catalog, catalogKey, catalogOf, knowsArrays } from './catalog.ts';
@@ -33,7 +33,10 @@ export async function refreshCatalog(
   return { ...catalog, arrays: { ...(mode && { mode }), learnedAt: catalog.refreshedAt } };
 }
 
-/** An account that does not let the experiment be made is written to with care: whole arrays are read and sent. */
+/**
+ * An account that does not let the experiment be made, or that answers too slowly for it, is written to with care: whole arrays are read
+ * and sent.
+ */
 async function tryToLearn(
   client: InfusionsoftClient,
   customFieldIds: readonly number[],
@@ -41,7 +44,8 @@ async function tryToLearn(
   try {
     return await learnArrays(client, customFieldIds);
   } catch (error) {
-    if (error instanceof Rejected || error instanceof NotFound) return undefined;
+    if (error instanceof Rejected || error instanceof Retryable || error instanceof NotFound)
+      return undefined;
     throw error;
   }
 }

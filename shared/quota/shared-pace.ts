@@ -1,5 +1,5 @@
 import { INVOCATION_MS } from '../invocation.ts';
-import { Retryable } from '../sync/errors.ts';
+import { CloudError, Retryable } from '../sync/errors.ts';
 import { nextStarts, SPACING_MS, type Timetable } from './timetable.ts';
 import { updateVersioned, type Versioned, type VersionedStore } from './versioned.ts';
 
@@ -112,7 +112,7 @@ export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptio
         for (const [index, { resolve }] of together.entries()) resolve(turns[index]);
       } catch (error) {
         known = undefined;
-        const failure = new Retryable('The pace cannot be kept: its starts cannot be stored', {
+        const failure = new CloudError('Could not reserve a request slot: the DynamoDB write failed', {
           cause: error,
         });
         for (const { reject } of together) reject(failure);

@@ -43,6 +43,8 @@ const inspectionSchema = z.object({
   inspectionId: z.string(),
   /** ISO 8601. */
   inspectedAt: utcMoment,
+  /** Whether contacts of some tags are still to be counted. */
+  isPartial: z.boolean(),
   account: accountSchema,
 });
 export type Inspection = z.infer<typeof inspectionSchema>;

@@ -6,7 +6,7 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import { Retryable } from '../sync/errors.ts';
+import { CloudError } from '../sync/errors.ts';
 import { readUser, userOf, type Warning } from '../user/read-user.ts';
 import type { CrmState, User } from '../user/user.ts';
 import { conditionalWrite, RETURN_FOUND } from './conditional-write.ts';
@@ -18,7 +18,7 @@ export interface UserTable {
    * The user as stored now (a consistent read), or undefined where there is none. Those who are asked for in one turn of the event
    * loop are read by one call.
    *
-   * @throws InvalidUserError when the item is no user; Retryable when the table is throttled.
+   * @throws InvalidUserError when the item is no user; CloudError when the table is throttled.
    */
   read(userId: string): Promise<{ user: User; warnings: Warning[] } | undefined>;
   /** Users as stored now (consistent reads, a call for each hundred); those who are not there, or are no users, are left out. */
@@ -49,7 +49,7 @@ export function userTable(client: DynamoDBClient, tableName: string): UserTable 
       for (const item of Responses?.[tableName] ?? []) items.set(item['userId']?.S ?? '', item);
       const unprocessed = UnprocessedKeys?.[tableName]?.Keys ?? [];
       if (unprocessed.length === Math.min(keys.length, MAX_KEYS))
-        throw new Retryable('The user table is throttled');
+        throw new CloudError('The user table is throttled');
       keys = [...unprocessed, ...keys.slice(MAX_KEYS)];
     }
     return items;

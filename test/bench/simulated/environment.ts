@@ -60,11 +60,11 @@ export async function runEnvironment(options: EnvironmentOptions): Promise<void>
       now: Date.now,
       quota: quotaKeeper({ store: table.ledger, gate, budget, logger, now: Date.now }),
       queue: {
-        async postpone(records, { afterMs }) {
+        async postpone(records, error) {
           const receives = Math.max(
             ...records.map(({ attributes }) => Number(attributes.ApproximateReceiveCount)),
           );
-          queue.hide(records, backoffMs(receives, afterMs, Math.random()));
+          queue.hide(records, backoffMs(receives, error, Math.random()));
         },
         async reject(_, error) {
           throw error;

@@ -9,7 +9,10 @@ function claimsOf(...rows: Parameters<typeof memoryUserTable>) {
   const store = memoryClaimStore();
   const write = vi.spyOn(store, 'write');
   const { table } = memoryUserTable(...rows);
-  return { write, ...claims({ store, users: table, mapping, invocation: () => invocationOf('a'), now: () => 1_000_000 }) };
+  return {
+    write,
+    ...claims({ store, users: table, mapping, invocation: () => invocationOf('a'), now: () => 1_000_000 }),
+  };
 }
 
 it('of a contact that nobody had is one write', async () => {

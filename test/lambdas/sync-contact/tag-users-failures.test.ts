@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
-import { INVOCATION_MS } from '../../../shared/invocation.ts';
+import { INVOCATION_MS, WRITE_BACK_MS } from '../../../shared/invocation.ts';
 import { Retryable } from '../../../shared/sync/errors.ts';
 import { userMessage } from '../../shared/sync/user-message.ts';
 import { consumerOf, NOW, record } from './consumer.ts';
@@ -44,6 +44,27 @@ describe('what goes wrong', () => {
     const later = consumerOf(crm, users, { now: () => NOW + INVOCATION_MS + 1 });
     await later.receive(record(userMessage('u5')), tagUsers(ids, 3));
     await later.receive(...later.again.map((message) => record(message)));
+    expect(await wronglyTagged(users)).toEqual([]);
+  });
+
+  it('users for whom there was no time stay with the message, and are tagged by its next delivery', async () => {
+    const { users, ids } = await withContacts(40);
+    let clock = NOW;
+    const { writeCrm } = users.table;
+    users.table.writeCrm = async (...all) => {
+      clock += 500;
+      return writeCrm(...all);
+    };
+    const { receive, again, outcomes } = consumerOf(crm, users, { now: () => clock });
+    const message = tagUsers(ids);
+    expect(await receive(message)).toEqual([message.messageId]);
+    expect(again).toEqual([]);
+    const tagged = outcomes.filter((outcome) => outcome === 'synced').length;
+    expect(tagged).toBeGreaterThanOrEqual(WRITE_BACK_MS / 500);
+    expect(tagged).toBeLessThan(WRITE_BACK_MS / 500 + 5);
+    users.table.writeCrm = writeCrm;
+    expect(await receive(tagUsers(ids, 2))).toEqual([]);
+    await receive(...again.map((each) => record(each)));
     expect(await wronglyTagged(users)).toEqual([]);
   });
 

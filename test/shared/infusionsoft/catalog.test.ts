@@ -72,7 +72,11 @@ describe('the catalog', () => {
   });
 
   it('goes on where another environment died in the middle', async () => {
-    await crm.table.acquireLease('catalog', { ...invocationOf('dead'), endsAt: Date.now() + 300 }, Date.now());
+    await crm.table.acquireLease(
+      'catalog',
+      { ...invocationOf('dead'), endsAt: Date.now() + 300 },
+      Date.now(),
+    );
     await crm.client.createTag('App User', '');
     await source('b').current();
     expect((await crm.admin.stats()).tags).toBe(managedTags(mapping).length);

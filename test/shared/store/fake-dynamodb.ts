@@ -108,4 +108,3 @@ const AT_ONCE = {
   },
   recordSuccess: () => {},
 };
-
