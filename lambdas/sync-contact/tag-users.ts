@@ -1,7 +1,7 @@
 import pMap from 'p-map';
 import type { Catalog } from '../../shared/infusionsoft/catalog.ts';
 import type { CatalogSource } from '../../shared/infusionsoft/catalog-source.ts';
-import { WRITE_BACK_MS } from '../../shared/invocation.ts';
+import { INVOCATION_MS, WRITE_BACK_MS } from '../../shared/invocation.ts';
 import { Retryable } from '../../shared/sync/errors.ts';
 import type { TagUsersMessage, UserMessage } from '../../shared/sync/message.ts';
 import type { TagPlan } from '../../shared/sync/plan.ts';
@@ -36,8 +36,8 @@ export interface TagUsersOptions {
 const WAIT_MS = 3000;
 /** Deliveries for which contacts that are still to be created are waited for: ten minutes. */
 const PATIENCE = 200;
-/** Deliveries for which users are waited for on whom others work at the moment: as they do on some at any time. */
-const PATIENCE_WITH_OTHERS = 10;
+/** Deliveries for which users are waited for on whom others work at the moment: as long as a lease lasts. */
+const PATIENCE_WITH_OTHERS = Math.ceil(INVOCATION_MS / WAIT_MS) + 1;
 /**
  * Users who are looked at in one go, and whose items are written at the same time: few enough that other users of the batch, who are
  * worked on meanwhile, do not miss their turn at the CRM by more than some milliseconds.

@@ -34,7 +34,7 @@ describe('parseConfig', () => {
     { crm: { url: 'http://127.0.0.1:8080' } },
     { crm: { url: 'http://[::1]:8080' } },
     { crm: { url: 'http://localhost:8080/' } },
-    { crm: { latencyP95Ms: 30_000, windowSlackMs: 0 } },
+    { crm: { latencyP95Ms: 21_000, windowSlackMs: 0 } },
     { crm: { limits: { second: 2, minute: 120, day: 1000, month: null } } },
     { crm: { existingSecretArn: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:crm-AbCd12' } },
     { crm: { existingSecretArn: 'arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:a/b-AbCd12' } },

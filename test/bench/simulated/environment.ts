@@ -54,7 +54,12 @@ export async function runEnvironment(options: EnvironmentOptions): Promise<void>
     }),
   });
   const consumer = consumerOf(
-    { client, table, mapping, catalog: catalogSource({ table, client, mapping, invocation: () => invocation }) },
+    {
+      client,
+      table,
+      mapping,
+      catalog: catalogSource({ table, client, mapping, invocation: () => invocation }),
+    },
     users,
     {
       now: Date.now,

@@ -62,10 +62,10 @@ export function fakeDynamoDb({
     await between();
     throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
   };
-  const handle = async ({ headers, body }: { headers: Record<string, string>; body: string }) => {
+  const handle = async ({ headers, body }: { headers: Record<string, string>; body: Uint8Array }) => {
     const action = headers['x-amz-target']?.split('.').at(-1) ?? '';
     requests[action] = (requests[action] ?? 0) + 1;
-    const input = JSON.parse(body) as Input;
+    const input = JSON.parse(Buffer.from(body).toString()) as Input;
     if (action === 'GetItem') return answer(200, { Item: items.get(keyOf(input.Key ?? {})) });
     if (action !== 'BatchGetItem') return write(action, input);
     const Responses = Object.entries(input.RequestItems ?? {}).map(([table, { Keys }]) => [
