@@ -4,7 +4,7 @@ import { INVOCATION_MS, WRITE_BACK_MS } from '../../../shared/invocation.ts';
 import { Retryable } from '../../../shared/sync/errors.ts';
 import { userMessage } from '../../shared/sync/user-message.ts';
 import { consumerOf, NOW, record } from './consumer.ts';
-import { crm, tagUsers, withContacts, wronglyTagged } from './tagging.ts';
+import { crm, restart, tagUsers, withContacts, wronglyTagged } from './tagging.ts';
 
 describe('what goes wrong', () => {
   it('a lost answer is asked for again, and the tags are right', async () => {
@@ -44,6 +44,29 @@ describe('what goes wrong', () => {
     const later = consumerOf(crm, users, { now: () => NOW + INVOCATION_MS + 1 });
     await later.receive(record(userMessage('u5')), tagUsers(ids, 3));
     await later.receive(...later.again.map((message) => record(message)));
+    expect(await wronglyTagged(users)).toEqual([]);
+  });
+
+  it('requests that do not fit into one invocation are made by the next ones, each of them once', async () => {
+    const whole = await withContacts(60);
+    const atOnce = await crm.requestsOf(() => whole.receive(tagUsers(whole.ids)));
+    await crm.stop();
+    await restart();
+    const { users, ids } = await withContacts(60);
+    let left = 0;
+    const tagContacts: typeof crm.client.tagContacts = async (tagId, contactIds) => {
+      if (left-- <= 0) throw new Retryable('No slot is left before the end', { afterMs: 2000 });
+      return crm.client.tagContacts(tagId, contactIds);
+    };
+    const { receive, again } = consumerOf(crm, users, { client: { ...crm.client, tagContacts } });
+    let deliveries = 0;
+    const inParts = await crm.requestsOf(async () => {
+      do left = 5;
+      while ((await receive(tagUsers(ids, ++deliveries))).length > 0);
+    });
+    expect(deliveries).toBe(Math.ceil((atOnce['POST /tags/{id}/contacts'] ?? 0) / 5));
+    expect(again).toEqual([]);
+    expect(inParts).toEqual(atOnce);
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
