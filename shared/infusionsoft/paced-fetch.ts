@@ -61,13 +61,13 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
     return cutOffAt() - Math.min(most, Math.max(least, 1.5 * slowestMs));
   };
 
-  /** @returns undefined without a request when the environment has to rest, or to look for credentials, first. */
+  /** @returns undefined without a request when the environment has to rest, or to look for credentials, first, or came too late. */
   const start = async (request: Request): Promise<Attempt | undefined> => {
     const startedAt = Date.now();
     gate.enter(startedAt);
     breaker.enter(startedAt);
     const header = credentials.known();
-    if (!header || gate.backOffMs(startedAt) > 0) return undefined;
+    if (!header || gate.backOffMs(startedAt) > 0 || startedAt >= cutOffAt()) return undefined;
     request.headers.set(...header);
     gate.started(startedAt);
     breaker.started();

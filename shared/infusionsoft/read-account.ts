@@ -15,8 +15,9 @@ export interface ReadAccountOptions {
 }
 
 /**
- * Reads, side by side since the CRM may be slow and an invocation is short, what an account has of that which a mapping asks for, checks types and options, and creates what is missing if it is told to.
- * Only one caller at a time may create, since two would create everything twice: see `catalog-source.ts`.
+ * Reads what an account has of that which a mapping asks for, checks types and options, and creates what is missing if it is told to: side
+ * by side, since the CRM may be slow and an invocation is short. Only one caller at a time may create, since two would create everything
+ * twice: see `catalog-source.ts`.
  *
  * @throws Rejected or Retryable, as the client does. What was created by then is found by the next reading.
  */
