@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import * as z from 'zod';
+import { INVOCATION_MS, WRITE_BACK_MS } from '../shared/invocation.ts';
 import { type Limits, limitsSchema, PRESETS, rateOf } from '../shared/quota/limits.ts';
 import { MAX_RATE } from '../shared/quota/max-rate.ts';
 
@@ -75,8 +76,12 @@ const configSchema = group({
         error: `must not allow more than ${MAX_RATE} requests a second, which is what one DynamoDB item can pace: lower "second", or "minute" to ${MAX_RATE * 60} or less`,
       })
       .prefault('team'),
-    /** 95th percentile of the CRM's answer time in milliseconds: environments follow from it too. */
-    latencyP95Ms: z.number().positive().max(30_000).default(400),
+    /** 95th percentile of the CRM's answer time in milliseconds: environments follow from it too. An invocation has time for one. */
+    latencyP95Ms: z
+      .number()
+      .positive()
+      .max(INVOCATION_MS - WRITE_BACK_MS)
+      .default(400),
     /** How much longer than a second the pace's window is, since a network may bend two requests together. */
     windowSlackMs: z.number().int().min(0).max(1000).default(45),
     /**

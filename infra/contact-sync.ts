@@ -2,6 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import { DeduplicationScope, FifoThroughputLimit, Queue, type QueueProps } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { INVOCATION_MS, VISIBILITY_MS } from '../shared/invocation.ts';
 import { BATCH_SIZE, paceFor } from '../shared/quota/pace.ts';
 import { budgetVariables } from './budget-variables.ts';
 import type { CrmSecret } from './crm-secret.ts';
@@ -15,8 +16,6 @@ export interface ContactSyncProps extends PartProps {
   syncTable: SyncTable;
   secret: CrmSecret;
 }
-
-const TIMEOUT = Duration.seconds(120);
 
 /**
  * Memory with which a function has a whole vCPU, in MB (Lambda's developer guide, "Configure Lambda function memory"). Requests start on
@@ -45,14 +44,13 @@ export class ContactSync extends Construct {
     this.deadLetterQueue = fifoQueue(this, 'DeadLetterQueue', encryption.ofQueue);
     this.queue = fifoQueue(this, 'Queue', {
       ...encryption.ofQueue,
-      // AWS asks for at least six times the function's time-out.
-      visibilityTimeout: Duration.seconds(6 * TIMEOUT.toSeconds()),
+      visibilityTimeout: Duration.millis(VISIBILITY_MS),
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: MAX_RECEIVE_COUNT },
     });
     this.syncContact = new NodeFunction(this, 'SyncContact', {
       folder: 'sync-contact',
       description: 'Makes contacts and tags in the CRM match the users that the queue names',
-      timeout: TIMEOUT,
+      timeout: Duration.millis(INVOCATION_MS),
       memorySize: WHOLE_VCPU_MB,
       reservedConcurrentExecutions: environments,
       environment: {

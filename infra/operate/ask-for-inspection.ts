@@ -46,7 +46,7 @@ export async function askForInspection(
   const giveUpAt = Date.now() + timeoutMs;
   while (Date.now() < giveUpAt) {
     const inspection = await table.readInspection();
-    if (inspection?.inspectionId === inspectionId) return inspection;
+    if (inspection?.inspectionId === inspectionId && !inspection.isPartial) return inspection;
     await sleep(POLL_MS);
   }
   throw new CommandError(

@@ -1,11 +1,5 @@
 import { createHash } from 'node:crypto';
-import {
-  DeleteItemCommand,
-  DescribeTableCommand,
-  type DynamoDBClient,
-  GetItemCommand,
-  PutItemCommand,
-} from '@aws-sdk/client-dynamodb';
+import { DescribeTableCommand, type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import {
   DescribeExecutionCommand,
   ExecutionDoesNotExist,
@@ -16,10 +10,10 @@ import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import * as z from 'zod/mini';
 import { type Entry, sendAll } from '../../shared/queue/send-batch.ts';
+import { conditionalDelete, conditionalPut } from '../../shared/store/conditional-write.ts';
 import { scanUsers } from '../../shared/store/scan-users.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { unmarshallItem } from '../../shared/store/unmarshall-item.ts';
-import { writeIf } from '../../shared/store/write-if.ts';
 import { messageGroupOf } from '../../shared/sync/message-group.ts';
 import type { BackfillPorts, FedMessage } from './ports.ts';
 
@@ -35,7 +29,8 @@ export interface AwsPortsOptions {
 
 /** Items of one page of the scan: small, so that a feed stops close to where the queue is full. */
 const SCAN_PAGE = 500;
-const OWNER_KEY = { id: { S: 'backfill' } };
+const OWNER_ID = 'backfill';
+const OWNER_KEY = { id: { S: OWNER_ID } };
 
 const ownerSchema = z.object({ runId: z.string(), executionArn: z.string() });
 
@@ -73,34 +68,27 @@ export function awsPorts(options: AwsPortsOptions): BackfillPorts {
       return Item && ownerSchema.parse(unmarshallItem(Item));
     },
     async own(owner, previous) {
-      const { stored } = await writeIf(() =>
-        dynamodb.send(
-          new PutItemCommand({
-            TableName: options.syncTable,
-            Item: { ...OWNER_KEY, ...marshall(owner) },
-            ...(previous
-              ? {
-                  ConditionExpression: 'executionArn = :previous',
-                  ExpressionAttributeValues: marshall({ ':previous': previous.executionArn }),
-                }
-              : { ConditionExpression: 'attribute_not_exists(id)' }),
-          }),
-        ),
+      const { stored } = await conditionalPut(
+        dynamodb,
+        options.syncTable,
+        { id: OWNER_ID, ...owner },
+        previous
+          ? {
+              ConditionExpression: 'executionArn = :previous',
+              values: { ':previous': previous.executionArn },
+            }
+          : { ConditionExpression: 'attribute_not_exists(id)' },
+        () => undefined,
       );
       return stored;
     },
-    async disown({ runId }) {
-      await writeIf(() =>
-        dynamodb.send(
-          new DeleteItemCommand({
-            TableName: options.syncTable,
-            Key: OWNER_KEY,
-            ConditionExpression: 'runId = :runId',
-            ExpressionAttributeValues: marshall({ ':runId': runId }),
-          }),
-        ),
-      );
-    },
+    disown: ({ runId }) =>
+      conditionalDelete(dynamodb, {
+        TableName: options.syncTable,
+        Key: OWNER_KEY,
+        ConditionExpression: 'runId = :runId',
+        ExpressionAttributeValues: marshall({ ':runId': runId }),
+      }),
     async isRunning(executionArn) {
       try {
         const { status } = await sfn.send(new DescribeExecutionCommand({ executionArn }));

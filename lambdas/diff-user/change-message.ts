@@ -31,7 +31,7 @@ export function changeMessage(
   };
 
   if (!after) {
-    const { contactId, leaseUntil } = before?.crm ?? {};
+    const { contactId, lease } = before?.crm ?? {};
     const tagsRemoved = desiredTags(mapping, user, now);
     const gone = { fields: [], tagsAdded: [mapping.deletedTag.name], tagsRemoved };
     return {
@@ -39,7 +39,7 @@ export function changeMessage(
       ...gone,
       cause: 'deleted',
       ...(contactId && { contactId }),
-      ...(contactId && leaseUntil && { notBefore: leaseUntil }),
+      ...(contactId && lease && { notBefore: lease.until }),
     };
   }
   if (!before) return { ...base, ...everything(), cause: 'created' };

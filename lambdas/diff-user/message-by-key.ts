@@ -23,9 +23,9 @@ export function messageByKey({ eventName, keys, oldImage, at }: KeyedRecord): Us
   const base = { version: 1, kind: 'user', userId, changedAt: at } as const;
   const noDifference = { fields: [], tagsAdded: [], tagsRemoved: [] };
   if (eventName !== 'REMOVE') return { ...base, ...noDifference, cause: 'changed' };
-  const { contactId, leaseUntil } = oldImage?.['crm']?.M ?? {};
+  const { contactId, lease } = oldImage?.['crm']?.M ?? {};
   const id = Number(contactId?.N);
-  const notBefore = utcMoment.safeParse(leaseUntil?.S);
+  const notBefore = utcMoment.safeParse(lease?.M?.['until']?.S);
   return {
     ...base,
     ...noDifference,

@@ -43,8 +43,8 @@ const read = (image: Image, names: readonly (keyof User)[]): User =>
 function withoutRecords(image: Image): Image {
   const map = image['crm']?.M;
   if (!map) return image;
-  const { contactId, leaseUntil } = map;
-  return { ...image, crm: { M: { ...(contactId && { contactId }), ...(leaseUntil && { leaseUntil }) } } };
+  const { contactId, lease } = map;
+  return { ...image, crm: { M: { ...(contactId && { contactId }), ...(lease && { lease }) } } };
 }
 
 function pick<From extends object>(from: From, names: readonly (keyof User)[]): From {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Invocation } from '../../shared/invocation.ts';
 import type { Claim, ClaimStore } from '../../shared/store/claim-store.ts';
 import type { UserTable } from '../../shared/store/user-table.ts';
 import { desiredState } from '../../shared/sync/desired-state.ts';
@@ -29,12 +30,12 @@ export interface ClaimsOptions {
   store: ClaimStore;
   users: UserTable;
   mapping: Mapping;
+  /** The running one: as long as it lasts, a contact is being treated. */
+  invocation: () => Invocation;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
-/** Longer than an invocation may run, in milliseconds. */
-const RETIRING_MS = 150_000;
 /** A stream tells times rounded down: to the second, and to the minute on one machine (`ApproximateCreationDateTime`). */
 const STREAM_TIME_MS = 60_000;
 /** How soon to look again for the end of it, in milliseconds. */
@@ -46,7 +47,7 @@ const emailKey = (email: string): string =>
 const contactKey = (contactId: number): string => `contact#${contactId}`;
 
 /** Claims that need no cleaning up: one counts only as long as the table of users bears it out. */
-export function claims({ store, users, mapping, now }: ClaimsOptions): Claims {
+export function claims({ store, users, mapping, invocation, now }: ClaimsOptions): Claims {
   const rowOf = async (userId: string): Promise<User | undefined> => {
     try {
       return (await users.read(userId))?.user;
@@ -96,7 +97,7 @@ export function claims({ store, users, mapping, now }: ClaimsOptions): Claims {
     },
     async retire(contactId, userId, deletedAt, treat) {
       const key = contactKey(contactId);
-      const retiring = { userId, retiringUntil: now() + RETIRING_MS, inherited: true };
+      const retiring = { userId, retiringUntil: invocation().endsAt, inherited: true };
       const claimedBefore = deletedAt + STREAM_TIME_MS;
       if (!(await store.write(key, retiring, { userId, claimedBefore })).stored) return false;
       await treat();

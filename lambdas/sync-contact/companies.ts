@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
+import type { Invocation } from '../../shared/invocation.ts';
 import type { SyncTable } from '../../shared/store/sync-table.ts';
 import { Retryable } from '../../shared/sync/errors.ts';
 
@@ -16,10 +17,8 @@ export interface Companies {
 export interface CompaniesOptions {
   client: InfusionsoftClient;
   table: SyncTable;
-  /** Name of this environment, for the leases. */
-  owner: string;
-  /** When the invocation ends, in epoch milliseconds. */
-  deadline: () => number;
+  /** The running one: it holds the leases. */
+  invocation: () => Invocation;
   /** Epoch milliseconds. */
   now: () => number;
 }
@@ -32,14 +31,15 @@ const keyOf = (name: string): string =>
   `company#${createHash('sha256').update(name.trim().toLowerCase()).digest('base64url')}`;
 
 /** One writer for each name, since two at once would make two companies. */
-export function companies({ client, table, owner, deadline, now }: CompaniesOptions): Companies {
+export function companies({ client, table, invocation, now }: CompaniesOptions): Companies {
   const known = new Map<string, Promise<number>>();
 
   const look = async (name: string): Promise<number> => {
     const key = keyOf(name);
     const stored = await table.readId(key);
     if (stored !== undefined) return stored;
-    if (!(await table.acquireLease(key, owner, { now: now(), until: deadline() })))
+    const holder = invocation();
+    if (!(await table.acquireLease(key, holder, now())))
       throw new Retryable('Another environment is looking for the same company', { afterMs: LOOK_AGAIN_MS });
     try {
       const found = (await client.findCompanies(name)).sort((a, b) => a.id - b.id)[0];
@@ -47,7 +47,7 @@ export function companies({ client, table, owner, deadline, now }: CompaniesOpti
       await table.writeId(key, id);
       return id;
     } finally {
-      await table.releaseLease(key, owner);
+      await table.releaseLease(key, holder);
     }
   };
 

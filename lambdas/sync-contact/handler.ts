@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
@@ -13,6 +12,7 @@ import { infusionsoftClient } from '../../shared/infusionsoft/client.ts';
 import { secretCredentials } from '../../shared/infusionsoft/credentials.ts';
 import { pacedFetch } from '../../shared/infusionsoft/paced-fetch.ts';
 import { requestGate } from '../../shared/infusionsoft/request-gate.ts';
+import { newEnvironment } from '../../shared/invocation.ts';
 import { budgetOf } from '../../shared/quota/budget-settings.ts';
 import { sharedPace } from '../../shared/quota/shared-pace.ts';
 import { marginOf } from '../../shared/quota/standing.ts';
@@ -34,9 +34,8 @@ const logger = new Logger();
 const metrics = new Metrics();
 const dynamodb = new DynamoDBClient();
 
-/** When the running invocation ends, in epoch milliseconds. An environment runs one at a time. */
-let endsAt = 0;
-const deadline = () => endsAt;
+let running = newEnvironment();
+const invocation = () => running;
 
 // Made once for each environment: what it knows of the quota has to stay across invocations, and so may the catalog.
 const budget = budgetOf(settings);
@@ -53,7 +52,7 @@ const client = infusionsoftClient({
     }),
     gate,
     breaker: circuitBreaker(),
-    deadline,
+    deadline: () => running.endsAt,
     onRequest(request) {
       const { status, durationMs } = request;
       journal.record(request);
@@ -63,7 +62,7 @@ const client = infusionsoftClient({
     },
   }),
 });
-const environment = { table: store, client, owner: randomUUID(), deadline, now: Date.now };
+const environment = { table: store, client, invocation, now: Date.now };
 const dependencies = {
   client,
   table: store,
@@ -78,7 +77,13 @@ const dependencies = {
   }),
   companies: companies(environment),
   users,
-  claims: claims({ store: claimStore(dynamodb, settings.SYNC_TABLE), users, mapping, now: Date.now }),
+  claims: claims({
+    store: claimStore(dynamodb, settings.SYNC_TABLE),
+    users,
+    mapping,
+    invocation,
+    now: Date.now,
+  }),
   queue: failureQueue({
     queueUrl: settings.SYNC_QUEUE_URL,
     deadLetterQueueUrl: settings.DEAD_LETTER_QUEUE_URL,
@@ -103,7 +108,7 @@ const dependencies = {
   forgetPolicy: settings.FORGET_POLICY,
   journal,
   logger,
-  deadline,
+  invocation,
   now: Date.now,
 };
 
@@ -115,7 +120,11 @@ export const handler = middy<SQSEvent, SQSBatchResponse>()
   .use(injectLambdaContext(logger))
   .use(logMetrics(metrics))
   .handler(({ Records }, context) => {
-    endsAt = Date.now() + context.getRemainingTimeInMillis();
+    running = {
+      ...running,
+      number: running.number + 1,
+      endsAt: Date.now() + context.getRemainingTimeInMillis(),
+    };
     return processBatch(Records, {
       ...dependencies,
       lag: (ms) => metrics.addMetric('SyncLag', MetricUnit.Milliseconds, ms),

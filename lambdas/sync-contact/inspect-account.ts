@@ -1,7 +1,7 @@
 import { problemsOf } from '../../shared/infusionsoft/account.ts';
 import type { CatalogSource } from '../../shared/infusionsoft/catalog-source.ts';
 import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
-import { readAccount } from '../../shared/infusionsoft/read-account.ts';
+import { countContacts, readAccount } from '../../shared/infusionsoft/read-account.ts';
 import type { SyncTable } from '../../shared/store/sync-table.ts';
 import type { InspectAccountMessage } from '../../shared/sync/message.ts';
 
@@ -16,6 +16,7 @@ export interface InspectAccountDependencies {
 /**
  * Reports what the account has of that which somebody's mapping asks for, and creates what is missing if it was told to. The report is
  * left in the sync's table, where the one who asked looks for it; asked for the mapping that is deployed, it is the new catalog too.
+ * Where there is no time to count the contacts of all tags, the next delivery counts the others.
  *
  * @returns how many things do not fit.
  * @throws Rejected or Retryable, as the client does.
@@ -24,9 +25,17 @@ export async function inspectAccount(
   { inspectionId, needs, create, count }: InspectAccountMessage,
   { client, catalog, table, now }: InspectAccountDependencies,
 ): Promise<number> {
-  const read = () => readAccount(client, needs, { create, count });
+  const read = () => readAccount(client, needs, { create });
   const account = create ? await catalog.exclusively(read) : await read();
   await catalog.adopt(account, needs);
-  await table.writeInspection({ inspectionId, inspectedAt: new Date(now()).toISOString(), account });
+  const previous = count ? await table.readInspection() : undefined;
+  const before = previous?.inspectionId === inspectionId ? previous.account.tags : [];
+  const counts = new Map(before.map(({ id, contacts }) => [id, contacts]));
+  const known = account.tags.map((tag) => ({ ...tag, contacts: counts.get(tag.id) }));
+  const { tags, failure } = count ? await countContacts(client, known) : { tags: known };
+  const inspectedAt = new Date(now()).toISOString();
+  const isPartial = failure !== undefined;
+  await table.writeInspection({ inspectionId, inspectedAt, isPartial, account: { ...account, tags } });
+  if (isPartial) throw failure;
   return problemsOf(account).length;
 }

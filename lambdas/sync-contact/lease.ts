@@ -1,25 +1,34 @@
+import type { Invocation } from '../../shared/invocation.ts';
 import { Retryable } from '../../shared/sync/errors.ts';
 import type { CrmState } from '../../shared/user/user.ts';
 
-/** How soon to look again whether somebody else has ended, in milliseconds. */
+/** How soon to look again whether another has ended, in milliseconds. */
 const LOOK_AGAIN_MS = 1000;
 
-/** Whether somebody works on the user at this moment. @param now epoch milliseconds. */
-export const isLeased = ({ leaseUntil }: CrmState, now: number): boolean =>
-  leaseUntil !== undefined && Date.parse(leaseUntil) > now;
+/**
+ * Whether another works on the user at this moment. A lease that an earlier invocation of the same environment has left behind holds
+ * up nobody: that invocation has ended, since an environment runs one at a time.
+ *
+ * @param now epoch milliseconds.
+ */
+export function isLeased({ lease }: CrmState, { environment, number }: Invocation, now: number): boolean {
+  if (!lease || Date.parse(lease.until) <= now) return false;
+  return lease.environment !== environment || lease.invocation === number;
+}
 
-/** The state while somebody works on the user. @param until when the invocation ends, in epoch milliseconds. */
-export const leased = (crm: CrmState, until: number): CrmState => ({
+/** The state while an invocation works on the user. */
+export const leased = (crm: CrmState, { environment, number, endsAt }: Invocation): CrmState => ({
   ...crm,
-  leaseUntil: new Date(until).toISOString(),
+  lease: { environment, invocation: number, until: new Date(endsAt).toISOString() },
 });
 
 /** The state when nobody does any more. */
-export function released({ leaseUntil: _, ...crm }: CrmState): CrmState {
+export function released({ lease: _, ...crm }: CrmState): CrmState {
   return crm;
 }
 
-/** @throws Retryable while somebody else works on the user, as those do who change the tags of many users together. */
-export function checkFree(crm: CrmState, now: number): void {
-  if (isLeased(crm, now)) throw new Retryable('Somebody else works on this user', { afterMs: LOOK_AGAIN_MS });
+/** @throws Retryable while another works on the user: one who changes the tags of many users, or who died. */
+export function checkFree(crm: CrmState, invocation: Invocation, now: number): void {
+  if (isLeased(crm, invocation, now))
+    throw new Retryable('Another works on this user', { afterMs: LOOK_AGAIN_MS });
 }

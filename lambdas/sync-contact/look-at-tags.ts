@@ -1,5 +1,6 @@
 import { type Catalog, managedTagIds, tagId } from '../../shared/infusionsoft/catalog.ts';
 import { fitToAccount, usableFields } from '../../shared/infusionsoft/fit-to-account.ts';
+import type { Invocation } from '../../shared/invocation.ts';
 import { desiredState, isSyncable } from '../../shared/sync/desired-state.ts';
 import { planFields, planTags, type TagPlan } from '../../shared/sync/plan.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
@@ -29,18 +30,20 @@ export type Look = PlannedTags | { kind: 'nothing' | 'leased' | 'no-contact' | '
 
 export interface LookDependencies {
   mapping: Mapping;
+  /** The running one. */
+  invocation: () => Invocation;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
 /** Decides for one user; pure. */
-export function lookAtTags(user: User, names: Catalog, { mapping, now }: LookDependencies): Look {
+export function lookAtTags(user: User, names: Catalog, { mapping, invocation, now }: LookDependencies): Look {
   const { userId, crm = {} } = user;
   const { contactId, rejection, tagIds, perhapsTagIds = [], fingerprint = {}, revision } = crm;
   const wanted = desiredState(mapping, user, now());
   // Who cannot be in the CRM is told so by a message of its own, which each change has.
   if (!isSyncable(wanted)) return { kind: 'nothing', userId };
-  if (isLeased(crm, now())) return { kind: 'leased', userId };
+  if (isLeased(crm, invocation(), now())) return { kind: 'leased', userId };
   if (!contactId) return { kind: rejection ? 'nothing' : 'no-contact', userId };
 
   const fitting = fitToAccount(wanted, names, mapping);

@@ -2,7 +2,7 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import { UNMATCHED } from '../../shared/infusionsoft/fit-to-account.ts';
 import { pausedFor } from '../../shared/infusionsoft/request-gate.ts';
-import { Rejected, Retryable } from '../../shared/sync/errors.ts';
+import { CloudError, Rejected, Retryable } from '../../shared/sync/errors.ts';
 import type { TagUsersMessage, UserMessage } from '../../shared/sync/message.ts';
 import { type Group, groupsOf } from './delivery.ts';
 import { type ForgetDependencies, forgetUser } from './forget-user.ts';
@@ -116,7 +116,7 @@ async function fail(
       logger.error('Postponed after an unexpected failure', { ...about, messages: records.length, error });
     }
     count('postponed');
-    await queue.postpone(records, error instanceof Retryable ? error : new Retryable('Unexpected failure'));
+    await queue.postpone(records, error instanceof Retryable ? error : new CloudError('Unexpected failure'));
   } catch (queueError) {
     // Then they come back after the visibility time-out of the queue.
     logger.error('The queue failed', { ...about, messages: records.length, error: queueError });

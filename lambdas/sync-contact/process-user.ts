@@ -1,3 +1,4 @@
+import type { Invocation } from '../../shared/invocation.ts';
 import type { UserTable } from '../../shared/store/user-table.ts';
 import { Rejected, Retryable } from '../../shared/sync/errors.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
@@ -15,8 +16,8 @@ export interface ProcessUserDependencies extends RetireDependencies {
   users: UserTable;
   companies: Companies;
   deletionPolicy: DeletionPolicy;
-  /** When the invocation ends, in epoch milliseconds. */
-  deadline: () => number;
+  /** The running one. */
+  invocation: () => Invocation;
   /** Told what was done to a contact, also where the rest has to be tried again. */
   did: (change: ChangeMade) => void;
 }
@@ -50,7 +51,7 @@ export async function processUser(
   messages: readonly [UserMessage, ...UserMessage[]],
   dependencies: ProcessUserDependencies,
 ): Promise<UserOutcome> {
-  const { users, deletionPolicy: policy, deadline, now } = dependencies;
+  const { users, deletionPolicy: policy, invocation, now } = dependencies;
   const { userId } = messages[0];
   waitForOthers(messages, now());
   const found = await users.read(userId).catch((error: unknown) => {
@@ -66,10 +67,10 @@ export async function processUser(
     await retireContact({ contactId, userId, deletedAt, policy }, dependencies);
   if (!found) return { outcome: 'retired', contactId: [...leftBehind.keys()].at(-1), warnings: [] };
 
-  checkFree(found.user.crm ?? {}, now());
+  checkFree(found.user.crm ?? {}, invocation(), now());
   let { revision } = found.user.crm ?? {};
   const save = async (crm: CrmState): Promise<CrmState> => {
-    const outcome = await users.writeCrm(userId, leased(crm, deadline()), revision);
+    const outcome = await users.writeCrm(userId, leased(crm, invocation()), revision);
     if (outcome !== 'stored') throw new WriteBackFailed(outcome);
     revision = (revision ?? 0) + 1;
     return { ...crm, revision };

@@ -1,6 +1,7 @@
 import pMap from 'p-map';
 import type { Catalog } from '../../shared/infusionsoft/catalog.ts';
 import type { CatalogSource } from '../../shared/infusionsoft/catalog-source.ts';
+import { INVOCATION_MS, WRITE_BACK_MS } from '../../shared/invocation.ts';
 import { Retryable } from '../../shared/sync/errors.ts';
 import type { TagUsersMessage, UserMessage } from '../../shared/sync/message.ts';
 import type { TagPlan } from '../../shared/sync/plan.ts';
@@ -35,8 +36,8 @@ export interface TagUsersOptions {
 const WAIT_MS = 3000;
 /** Deliveries for which contacts that are still to be created are waited for: ten minutes. */
 const PATIENCE = 200;
-/** Deliveries for which users are waited for on whom others work at the moment: as they do on some at any time. */
-const PATIENCE_WITH_OTHERS = 10;
+/** Deliveries for which users are waited for on whom others work at the moment: as long as a lease lasts. */
+const PATIENCE_WITH_OTHERS = Math.ceil(INVOCATION_MS / WAIT_MS) + 1;
 /**
  * Users who are looked at in one go, and whose items are written at the same time: few enough that other users of the batch, who are
  * worked on meanwhile, do not miss their turn at the CRM by more than some milliseconds.
@@ -58,7 +59,7 @@ export async function tagUsers(
   { deliveries, onTagged }: TagUsersOptions,
   dependencies: TagUsersDependencies,
 ): Promise<void> {
-  const { catalog, queue } = dependencies;
+  const { catalog, queue, now } = dependencies;
   const names = await catalog.current();
   const found = await look(message.userIds, names, dependencies);
   if (deliveries < patienceFor(found))
@@ -66,7 +67,15 @@ export async function tagUsers(
 
   const together = found.filter((each) => each.kind === 'planned');
   const planned = areCheaperAlone(together, dependencies.tagBatch) ? [] : together;
-  const { results, failures } = await settleAll(planned, (each) => begin(each, dependencies));
+  // To end the leases takes as long as to take them, and has the end of the invocation for it.
+  const leaseBy = now() + WRITE_BACK_MS;
+  const late = new Set<string>();
+  const { results, failures } = await settleAll(planned, async (each) => {
+    if (now() < leaseBy) return begin(each, dependencies);
+    late.add(each.userId);
+    return undefined;
+  });
+  if (late.size > 0) failures.push(new Retryable('There was no time to lease all users', { afterMs: 0 }));
   const works = results.filter((work) => work !== undefined);
   const outcomes = [
     ...(await change(works, 'remove', dependencies)),
@@ -79,7 +88,9 @@ export async function tagUsers(
   failures.push(...(await settleAll(works, endOne)).failures);
 
   const settled = new Set(works.filter(({ alone }) => !alone).map(({ userId }) => userId));
-  const alone = found.filter(({ kind, userId }) => kind !== 'nothing' && !settled.has(userId));
+  const alone = found.filter(
+    ({ kind, userId }) => kind !== 'nothing' && !settled.has(userId) && !late.has(userId),
+  );
   const sent = await settleAll(alone.length > 0 ? [alone] : [], (each) =>
     queue.lookAgain(each.map(({ userId }) => aboutOne(userId, message))),
   );

@@ -1,3 +1,4 @@
+import type { Invocation } from '../../shared/invocation.ts';
 import type { UserTable } from '../../shared/store/user-table.ts';
 import type { TagPlan } from '../../shared/sync/plan.ts';
 import { byTag } from '../../shared/sync/tags-together.ts';
@@ -27,8 +28,8 @@ export interface TagWorkDependencies {
   users: UserTable;
   tags: TagRequests;
   journal: RequestJournal;
-  /** When the invocation ends, in epoch milliseconds. */
-  deadline: () => number;
+  /** The running one. */
+  invocation: () => Invocation;
   /** Epoch milliseconds. */
   now: () => number;
 }
@@ -36,9 +37,10 @@ export interface TagWorkDependencies {
 /** Leases a user. @returns undefined when its item has moved on. */
 export async function begin(
   { userId, contactId, checkpoint, desired, plan, revision }: PlannedTags,
-  { users, deadline }: TagWorkDependencies,
+  { users, invocation }: TagWorkDependencies,
 ): Promise<TagWork | undefined> {
-  if ((await users.writeCrm(userId, leased(checkpoint, deadline()), revision)) !== 'stored') return undefined;
+  if ((await users.writeCrm(userId, leased(checkpoint, invocation()), revision)) !== 'stored')
+    return undefined;
   const crm = { ...checkpoint, revision: (revision ?? 0) + 1 };
   return { userId, contactId, crm, desired, plan, done: new Set(), alone: false, requests: [] };
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { INVOCATION_MS, type Invocation } from '../invocation.ts';
 import type { SyncTable } from '../store/sync-table.ts';
 import { Retryable } from '../sync/errors.ts';
 import type { Mapping } from '../user/define-mapping.ts';
@@ -24,10 +25,8 @@ export interface CatalogSourceOptions {
   table: SyncTable;
   client: InfusionsoftClient;
   mapping: Mapping;
-  /** Name of this environment, for the lease. */
-  owner: string;
-  /** When the invocation ends, in epoch milliseconds: nothing runs any longer, so neither does a lease. */
-  deadline: () => number;
+  /** The running one: it holds the lease. */
+  invocation: () => Invocation;
   /** Told of each catalog that was read from the CRM. */
   onRefresh?: (catalog: Catalog) => void;
   /** Notified of a contact that the experiment with arrays leaves in the account: see `learn-arrays.ts`. */
@@ -39,8 +38,10 @@ const LEASE = 'catalog';
 const POLL_MS = 250;
 /** How long an environment does not look in the sync's table again, in milliseconds: one read of an item a minute. */
 const CACHED_MS = 60_000;
-/** How long an environment waits for another one's refresh, in milliseconds: some 30 requests at its pace. */
-const MAX_WAIT_MS = 20_000;
+/** How long an environment waits for another one's refresh, in milliseconds: after that, its users come back with time of their own. */
+const MAX_WAIT_MS = INVOCATION_MS / 2;
+/** How soon those come back, in milliseconds. */
+const COME_BACK_MS = 2000;
 
 /**
  * The catalog, read once and created by a single writer: a lease in the sync's table makes the others wait for the
@@ -49,7 +50,7 @@ const MAX_WAIT_MS = 20_000;
  * @throws Retryable when another environment holds the lease for too long, or the CRM fails.
  */
 export function catalogSource(options: CatalogSourceOptions): CatalogSource {
-  const { table, client, mapping, owner, deadline, onRefresh, now = Date.now } = options;
+  const { table, client, mapping, invocation, onRefresh, now = Date.now } = options;
   let cached: Catalog | undefined;
   let cachedUntil = 0;
   let pending: Promise<Catalog> | undefined;
@@ -74,16 +75,17 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
     while (now() < giveUpAt) {
       const found = await meanwhile();
       if (found !== undefined) return found;
-      if (await table.acquireLease(LEASE, owner, { now: now(), until: deadline() })) {
+      const holder = invocation();
+      if (await table.acquireLease(LEASE, holder, now())) {
         try {
           return await work();
         } finally {
-          await table.releaseLease(LEASE, owner);
+          await table.releaseLease(LEASE, holder);
         }
       }
       await sleep(POLL_MS);
     }
-    throw new Retryable('Another environment is still reading the catalog', { afterMs: POLL_MS });
+    throw new Retryable('Another environment is still reading the catalog', { afterMs: COME_BACK_MS });
   };
 
   const refresh = (since: number): Promise<Catalog> =>

@@ -1,3 +1,4 @@
+import { WRITE_BACK_MS } from '../invocation.ts';
 import type { SharedPace } from '../quota/shared-pace.ts';
 import { Retryable } from '../sync/errors.ts';
 import type { CircuitBreaker } from './circuit-breaker.ts';
@@ -36,10 +37,13 @@ interface Attempt {
   header: AuthorizationHeader;
 }
 
-/** Answers can take 10 s and more; after this many milliseconds nobody waits any longer. */
-const TIMEOUT_MS = 30_000;
-/** Least time that a request is given: less than that and it is not begun, in milliseconds. */
-const MIN_TIME_MS = 5_000;
+/**
+ * A request is begun only while there is time for an answer that takes half as long again as the slowest of late; since answers can take
+ * 10 s and more, nothing is cut off that the CRM goes on with. In milliseconds, at least and at most.
+ */
+const TIME_FOR_ANSWER_MS = { least: 3000, most: 10_000 };
+/** Part of the slowest answer's time that is kept with each faster one. */
+const KEPT_OF_SLOWEST = 0.9;
 
 /**
  * A `fetch` that keeps the pace: all that goes through it, retries included, waits for its turn, rests after a spike arrest,
@@ -50,22 +54,27 @@ const MIN_TIME_MS = 5_000;
  */
 export function pacedFetch(options: PacedFetchOptions): typeof fetch {
   const { pace, credentials, gate, breaker, deadline, onRequest } = options;
-  const lastStart = () => deadline() - MIN_TIME_MS;
+  let slowestMs = 0;
+  const cutOffAt = () => deadline() - WRITE_BACK_MS;
+  const lastStart = () => {
+    const { least, most } = TIME_FOR_ANSWER_MS;
+    return cutOffAt() - Math.min(most, Math.max(least, 1.5 * slowestMs));
+  };
 
-  /** @returns undefined without a request when the environment has to rest, or to look for credentials, first. */
+  /** @returns undefined without a request when the environment has to rest, or to look for credentials, first, or came too late. */
   const start = async (request: Request): Promise<Attempt | undefined> => {
     const startedAt = Date.now();
     gate.enter(startedAt);
     breaker.enter(startedAt);
     const header = credentials.known();
-    if (!header || gate.backOffMs(startedAt) > 0) return undefined;
+    if (!header || gate.backOffMs(startedAt) > 0 || startedAt >= cutOffAt()) return undefined;
     request.headers.set(...header);
     gate.started(startedAt);
     breaker.started();
     const started = performance.now();
     let status: number | undefined;
     try {
-      const timeout = AbortSignal.timeout(Math.min(TIMEOUT_MS, deadline() - startedAt));
+      const timeout = AbortSignal.timeout(cutOffAt() - startedAt);
       const answer = await fetch(request, { signal: AbortSignal.any([request.signal, timeout]) });
       status = answer.status;
       const exceeded = status === 429 ? exceededLimit(await answer.clone().text()) : undefined;
@@ -76,7 +85,9 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
       if (status === undefined || status >= 500) breaker.failed(Date.now());
       else breaker.succeeded();
       const { method, url } = request;
-      onRequest({ method, path: new URL(url).pathname, status, durationMs: performance.now() - started });
+      const durationMs = performance.now() - started;
+      slowestMs = Math.max(durationMs, KEPT_OF_SLOWEST * slowestMs);
+      onRequest({ method, path: new URL(url).pathname, status, durationMs });
     }
   };
 

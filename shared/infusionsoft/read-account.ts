@@ -1,3 +1,4 @@
+import { allSettled } from '../all-settled.ts';
 import { Rejected, Retryable } from '../sync/errors.ts';
 import type { Needs } from '../user/needs.ts';
 import type { Account, AccountField, AccountTag } from './account.ts';
@@ -11,52 +12,63 @@ import type { Tag } from './schemas.ts';
 export interface ReadAccountOptions {
   /** Whether what is missing is created. */
   create: boolean;
-  /** Whether the contacts of each tag are counted: one request for each. */
-  count?: boolean;
 }
 
 /**
- * Reads what an account has of that which a mapping asks for, checks types and options, and creates what is missing if it is told to.
- * Only one caller at a time may create, since two would create everything twice: see `catalog-source.ts`.
+ * Reads what an account has of that which a mapping asks for, checks types and options, and creates what is missing if it is told to: side
+ * by side, since the CRM may be slow and an invocation is short. Only one caller at a time may create, since two would create everything
+ * twice: see `catalog-source.ts`.
  *
  * @throws Rejected or Retryable, as the client does. What was created by then is found by the next reading.
  */
 export async function readAccount(
   client: InfusionsoftClient,
   needs: Needs,
-  { create, count = false }: ReadAccountOptions,
+  { create }: ReadAccountOptions,
 ): Promise<Account> {
-  return {
-    tags: await readTags(client, needs, create, count),
-    customFields: await readFields(client, needs, create),
-    leadSources: await readLeadSources(client, needs, create),
-    contactTypes: await readContactTypes(client, needs),
-    ...(needs.staff && { staff: await readStaff(client) }),
-  };
+  const [tags, customFields, leadSources, contactTypes, staff] = await allSettled([
+    readTags(client, needs, create),
+    readFields(client, needs, create),
+    readLeadSources(client, needs, create),
+    readContactTypes(client, needs),
+    needs.staff ? readStaff(client) : undefined,
+  ]);
+  return { tags, customFields, leadSources, contactTypes, ...(staff && { staff }) };
 }
 
-async function readTags(
+/**
+ * Counts the contacts of each tag that has no count yet: one request for each.
+ *
+ * @returns the tags with the counts that came, and the first failure if not all did.
+ */
+export async function countContacts(
   client: InfusionsoftClient,
-  needs: Needs,
-  create: boolean,
-  count: boolean,
-): Promise<AccountTag[]> {
+  tags: readonly AccountTag[],
+): Promise<{ tags: AccountTag[]; failure?: unknown }> {
+  const failures: unknown[] = [];
+  const counted = await Promise.all(
+    tags.map(async (tag) => {
+      if (tag.id === undefined || tag.contacts !== undefined) return tag;
+      try {
+        return { ...tag, contacts: await client.countTagged(tag.id) };
+      } catch (failure) {
+        failures.push(failure);
+        return tag;
+      }
+    }),
+  );
+  return { tags: counted, ...(failures.length > 0 && { failure: failures[0] }) };
+}
+
+async function readTags(client: InfusionsoftClient, needs: Needs, create: boolean): Promise<AccountTag[]> {
   const known = byName(await allPages((offset) => client.listTags(offset)), ({ name }) => name);
-  const tags: AccountTag[] = [];
-  for (const { name, description } of needs.tags) {
+  const read = async ({ name, description }: Needs['tags'][number]): Promise<AccountTag> => {
     const found: Tag | undefined =
       known.get(catalogKey(name)) ?? (create ? await client.createTag(name, description) : undefined);
     const category = found?.category?.name;
-    const contacts = found && count ? await client.countTagged(found.id) : undefined;
-    tags.push({
-      name,
-      description,
-      ...(found && { id: found.id }),
-      ...(category && { category }),
-      ...(contacts !== undefined && { contacts }),
-    });
-  }
-  return tags;
+    return { name, description, ...(found && { id: found.id }), ...(category && { category }) };
+  };
+  return allSettled(needs.tags.map(read));
 }
 
 async function readFields(
@@ -65,8 +77,7 @@ async function readFields(
   create: boolean,
 ): Promise<AccountField[]> {
   const known = byName(await client.listCustomFields(), ({ label }) => label);
-  const fields: AccountField[] = [];
-  for (const { label, type, options } of needs.customFields) {
+  const read = async ({ label, type, options }: Needs['customFields'][number]): Promise<AccountField> => {
     const found = known.get(catalogKey(label));
     if (found) {
       const actual = {
@@ -74,19 +85,18 @@ async function readFields(
         options: (found.options ?? []).map((option) => option.label ?? ''),
       };
       const problem = mismatch({ type, options }, actual);
-      fields.push({
+      return {
         name: label,
         id: found.id,
         type: actual.type ?? type,
         options: actual.options,
         ...(problem && { problem }),
-      });
-    } else {
-      const made = create ? await client.createCustomField(label, type, options) : undefined;
-      fields.push({ name: label, type, options, ...(made && { id: made.id }) });
+      };
     }
-  }
-  return fields;
+    const made = create ? await client.createCustomField(label, type, options) : undefined;
+    return { name: label, type, options, ...(made && { id: made.id }) };
+  };
+  return allSettled(needs.customFields.map(read));
 }
 
 async function readLeadSources(
@@ -96,12 +106,12 @@ async function readLeadSources(
 ): Promise<Account['leadSources']> {
   if (leadSources.length === 0) return [];
   const known = byName(await client.listLeadSources(), ({ name }) => name);
-  const sources: Account['leadSources'] = [];
-  for (const name of leadSources) {
-    const found = known.get(catalogKey(name));
-    sources.push(found ? { name, id: found.id } : create ? await createLeadSource(client, name) : { name });
-  }
-  return sources;
+  return allSettled(
+    leadSources.map(async (name) => {
+      const found = known.get(catalogKey(name));
+      return found ? { name, id: found.id } : create ? createLeadSource(client, name) : { name };
+    }),
+  );
 }
 
 /** An account that does not let one be created has it created by hand. */

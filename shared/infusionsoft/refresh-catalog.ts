@@ -1,4 +1,4 @@
-import { Rejected } from '../sync/errors.ts';
+import { Rejected, Retryable } from '../sync/errors.ts';
 import type { Needs } from '../user/needs.ts';
 import { type Catalog, catalogKey, catalogOf, knowsArrays } from './catalog.ts';
 import { NotFound } from './failures.ts';
@@ -6,10 +6,10 @@ import { type ArrayExperiment, learnArrays } from './learn-arrays.ts';
 import { readAccount } from './read-account.ts';
 
 /**
- * How long the experiment rests whose probe contact the CRM did not confirm, in milliseconds: each try can leave a probe in the account,
- * and in the meantime users are synced without the answer.
+ * How long until a failed experiment is made again, in milliseconds. Each try can leave a probe contact in the account, and users are
+ * synced without the answer in the meantime.
  */
-const RETRY_MS = 3_600_000;
+const RETRY_MS = 6 * 3_600_000;
 
 export interface RefreshCatalogOptions extends Omit<ArrayExperiment, 'customFieldIds'> {
   needs: Needs;
@@ -37,7 +37,10 @@ export async function refreshCatalog(options: RefreshCatalogOptions): Promise<Ca
   return { ...catalog, arrays: { ...learned, learnedAt: catalog.refreshedAt } };
 }
 
-/** An account that does not let the experiment be made is written to with care: whole arrays are read and sent. */
+/**
+ * An account that does not let the experiment be made, or that answers too slowly for it, is written to with care: whole arrays are read
+ * and sent.
+ */
 async function tryToLearn(
   experiment: ArrayExperiment,
   now: number,
@@ -46,7 +49,8 @@ async function tryToLearn(
     const mode = await learnArrays(experiment);
     return mode ? { mode } : { retryAt: new Date(now + RETRY_MS).toISOString() };
   } catch (error) {
-    if (error instanceof Rejected || error instanceof NotFound) return {};
+    if (error instanceof Rejected || error instanceof Retryable || error instanceof NotFound)
+      return { retryAt: new Date(now + RETRY_MS).toISOString() };
     throw error;
   }
 }

@@ -1,4 +1,5 @@
-import { Retryable } from '../sync/errors.ts';
+import { INVOCATION_MS } from '../invocation.ts';
+import { CloudError, Retryable } from '../sync/errors.ts';
 import { nextStarts, SPACING_MS, type Timetable } from './timetable.ts';
 import { updateVersioned, type Versioned, type VersionedStore } from './versioned.ts';
 
@@ -23,8 +24,8 @@ export interface SharedPaceOptions {
   now?: () => number;
 }
 
-/** Starts that are further ahead than an invocation can last were taken by a clock that was wrong, in milliseconds. */
-const MAX_AHEAD_MS = 150_000;
+/** Starts that are further ahead than an invocation can last were taken by a clock that was wrong. A second is left for clocks that differ. */
+const MAX_AHEAD_MS = INVOCATION_MS + 1000;
 /** Part of the window's slack that a start may be late by, whatever else starts: the rest is the network's. */
 const LATE_PART = 0.75;
 /** How soon to ask again when there was no turn, in milliseconds. */
@@ -111,7 +112,7 @@ export function sharedPace({ timetable, store, now = Date.now }: SharedPaceOptio
         for (const [index, { resolve }] of together.entries()) resolve(turns[index]);
       } catch (error) {
         known = undefined;
-        const failure = new Retryable('The pace cannot be kept: its starts cannot be stored', {
+        const failure = new CloudError('Could not reserve a request slot: the DynamoDB write failed', {
           cause: error,
         });
         for (const { reject } of together) reject(failure);

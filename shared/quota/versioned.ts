@@ -28,6 +28,9 @@ export class BusyError extends Error {
  * Changes a value by one conditional write, and by another for each time that somebody else was quicker: at first over what was found
  * in its place, then over what is there after a rest, since those who have met twice would meet again.
  *
+ * A write whose answer was lost, and that somebody else has written over since, is made again: `change` may be applied twice and has to
+ * be safe then. Requests are counted once too often, and request slots are given up.
+ *
  * @param known what was read or written last: saves the first read.
  * @returns the value as stored.
  * @throws BusyError after twelve tries.

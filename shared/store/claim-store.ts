@@ -1,9 +1,7 @@
-import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { marshall } from '@aws-sdk/util-dynamodb';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import * as z from 'zod/mini';
 import type { Written } from '../quota/versioned.ts';
-import { unmarshallItem } from './unmarshall-item.ts';
-import { TELL_WHAT_IS_FOUND, writeIf } from './write-if.ts';
+import { conditionalPut, type PutCondition } from './conditional-write.ts';
 
 const claimSchema = z.object({
   userId: z.string(),
@@ -35,24 +33,19 @@ export interface ClaimStore {
 export function claimStore(client: DynamoDBClient, TableName: string): ClaimStore {
   return {
     write: (key, claim, over) =>
-      writeIf(
-        () =>
-          client.send(
-            new PutItemCommand({
-              TableName,
-              Item: { id: { S: key }, ...marshall(claim, { removeUndefinedValues: true }) },
-              ...(over ? noneOr(over) : { ConditionExpression: NONE }),
-              ...TELL_WHAT_IS_FOUND,
-            }),
-          ),
-        (item) => claimSchema.parse(unmarshallItem(item)),
+      conditionalPut(
+        client,
+        TableName,
+        { id: key, ...claim },
+        over ? noneOr(over) : { ConditionExpression: NONE },
+        (item) => claimSchema.parse(item),
       ),
   };
 }
 
 const NONE = 'attribute_not_exists(id)';
 
-function noneOr({ userId, notRetiringAt, claimedBefore }: ExpectedClaim) {
+function noneOr({ userId, notRetiringAt, claimedBefore }: ExpectedClaim): PutCondition {
   const conditions = [
     'userId = :userId',
     notRetiringAt !== undefined && '(attribute_not_exists(retiringUntil) OR retiringUntil < :now)',
@@ -60,9 +53,6 @@ function noneOr({ userId, notRetiringAt, claimedBefore }: ExpectedClaim) {
   ].filter((condition) => condition !== false);
   return {
     ConditionExpression: `${NONE} OR (${conditions.join(' AND ')})`,
-    ExpressionAttributeValues: marshall(
-      { ':userId': userId, ':now': notRetiringAt, ':before': claimedBefore },
-      { removeUndefinedValues: true },
-    ),
+    values: { ':userId': userId, ':now': notRetiringAt, ':before': claimedBefore },
   };
 }

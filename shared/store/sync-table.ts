@@ -8,12 +8,13 @@ import { marshall } from '@aws-sdk/util-dynamodb';
 import * as z from 'zod/mini';
 import { accountSchema } from '../infusionsoft/account.ts';
 import { type Catalog, catalogSchema } from '../infusionsoft/catalog.ts';
+import type { Invocation } from '../invocation.ts';
 import { type Ledger, ledgerSchema } from '../quota/ledger.ts';
 import type { VersionedStore } from '../quota/versioned.ts';
 import { positiveInt, utcMoment } from '../values.ts';
+import { conditionalDelete, conditionalPut } from './conditional-write.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 import { versionedItem } from './versioned-item.ts';
-import { writeIf } from './write-if.ts';
 
 /** The sync's own table: one item for each thing that environments share. */
 export interface SyncTable {
@@ -33,12 +34,15 @@ export interface SyncTable {
   /** The last starts of requests, in epoch milliseconds, oldest first: what the pace follows from. */
   starts: VersionedStore<number[]>;
   /**
-   * Takes the lease unless somebody else holds it. Times are epoch milliseconds.
-   * @returns whether `owner` holds it now.
+   * Takes a lease for the rest of an invocation, unless another holds it. One that an earlier invocation of the same environment has
+   * left behind is free: that invocation has ended.
+   *
+   * @param now epoch milliseconds.
+   * @returns whether the invocation holds it now.
    */
-  acquireLease(name: string, owner: string, times: { now: number; until: number }): Promise<boolean>;
-  /** Gives a lease back; one that somebody else took over in the meantime is left to them. */
-  releaseLease(name: string, owner: string): Promise<void>;
+  acquireLease(name: string, holder: Invocation, now: number): Promise<boolean>;
+  /** Gives a lease back; one that another has taken over in the meantime is left to it. */
+  releaseLease(name: string, holder: Invocation): Promise<void>;
 }
 
 /** A report on the CRM's account. */
@@ -46,6 +50,8 @@ const inspectionSchema = z.object({
   inspectionId: z.string(),
   /** ISO 8601. */
   inspectedAt: utcMoment,
+  /** Whether contacts of some tags are still to be counted. */
+  isPartial: z.boolean(),
   account: accountSchema,
 });
 export type Inspection = z.infer<typeof inspectionSchema>;
@@ -53,7 +59,7 @@ export type Inspection = z.infer<typeof inspectionSchema>;
 const idSchema = z.object({ crmId: positiveInt });
 const INSPECTION_KEY = { id: { S: 'inspection' } };
 const CATALOG_KEY = { id: { S: 'catalog' } };
-const leaseKey = (name: string) => ({ id: { S: `lease#${name}` } });
+const leaseId = (name: string): string => `lease#${name}`;
 
 /** The sync's table over DynamoDB. */
 export function syncTable(client: DynamoDBClient, tableName: string): SyncTable {
@@ -101,32 +107,27 @@ export function syncTable(client: DynamoDBClient, tableName: string): SyncTable 
       attribute: 'starts',
       schema: z.array(z.number()),
     }),
-    async acquireLease(name, owner, { now, until }) {
-      const { stored } = await writeIf(() =>
-        client.send(
-          new PutItemCommand({
-            TableName: tableName,
-            Item: { ...leaseKey(name), ...marshall({ owner, until }) },
-            ConditionExpression: 'attribute_not_exists(id) OR #until < :now',
-            ExpressionAttributeNames: { '#until': 'until' },
-            ExpressionAttributeValues: marshall({ ':now': now }),
-          }),
-        ),
+    async acquireLease(name, { environment, number, endsAt }, now) {
+      const { stored } = await conditionalPut(
+        client,
+        tableName,
+        { id: leaseId(name), environment, invocation: number, until: endsAt },
+        {
+          ConditionExpression:
+            'attribute_not_exists(id) OR #until < :now OR (environment = :environment AND invocation <> :invocation)',
+          ExpressionAttributeNames: { '#until': 'until' },
+          values: { ':now': now, ':environment': environment, ':invocation': number },
+        },
+        () => undefined,
       );
       return stored;
     },
-    async releaseLease(name, owner) {
-      await writeIf(() =>
-        client.send(
-          new DeleteItemCommand({
-            TableName: tableName,
-            Key: leaseKey(name),
-            ConditionExpression: '#owner = :owner',
-            ExpressionAttributeNames: { '#owner': 'owner' },
-            ExpressionAttributeValues: marshall({ ':owner': owner }),
-          }),
-        ),
-      );
-    },
+    releaseLease: (name, { environment, number }) =>
+      conditionalDelete(client, {
+        TableName: tableName,
+        Key: { id: { S: leaseId(name) } },
+        ConditionExpression: 'environment = :environment AND invocation = :invocation',
+        ExpressionAttributeValues: marshall({ ':environment': environment, ':invocation': number }),
+      }),
   };
 }

@@ -6,11 +6,11 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import { Retryable } from '../sync/errors.ts';
+import { CloudError } from '../sync/errors.ts';
 import { readUser, userOf, type Warning } from '../user/read-user.ts';
 import type { CrmState, User } from '../user/user.ts';
+import { conditionalWrite, RETURN_FOUND } from './conditional-write.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
-import { TELL_WHAT_IS_FOUND, writeIf } from './write-if.ts';
 
 /** The application's table of users, of which the sync writes one attribute. */
 export interface UserTable {
@@ -18,7 +18,7 @@ export interface UserTable {
    * The user as stored now (a consistent read), or undefined where there is none. Those who are asked for in one turn of the event
    * loop are read by one call.
    *
-   * @throws InvalidUserError when the item is no user; Retryable when the table is throttled.
+   * @throws InvalidUserError when the item is no user; CloudError when the table is throttled.
    */
   read(userId: string): Promise<{ user: User; warnings: Warning[] } | undefined>;
   /** Users as stored now (consistent reads, a call for each hundred); those who are not there, or are no users, are left out. */
@@ -49,7 +49,7 @@ export function userTable(client: DynamoDBClient, tableName: string): UserTable 
       for (const item of Responses?.[tableName] ?? []) items.set(item['userId']?.S ?? '', item);
       const unprocessed = UnprocessedKeys?.[tableName]?.Keys ?? [];
       if (unprocessed.length === Math.min(keys.length, MAX_KEYS))
-        throw new Retryable('The user table is throttled');
+        throw new CloudError('The user table is throttled');
       keys = [...unprocessed, ...keys.slice(MAX_KEYS)];
     }
     return items;
@@ -74,8 +74,8 @@ export function userTable(client: DynamoDBClient, tableName: string): UserTable 
     },
     async writeCrm(userId, crm, over) {
       const revision = (over ?? 0) + 1;
-      const written = await writeIf(
-        () =>
+      const written = await conditionalWrite(
+        (attemptId) =>
           client.send(
             new UpdateItemCommand({
               TableName: tableName,
@@ -87,15 +87,16 @@ export function userTable(client: DynamoDBClient, tableName: string): UserTable 
               }`,
               ExpressionAttributeValues: marshall(
                 {
-                  ':crm': { ...crm, revision },
+                  ':crm': { ...crm, revision, attemptId },
                   ...(over === undefined ? { ':number': 'N' } : { ':over': over }),
                 },
                 { removeUndefinedValues: true },
               ),
-              ...TELL_WHAT_IS_FOUND,
+              ...RETURN_FOUND,
             }),
           ),
-        unmarshallItem,
+        ({ crm: found }) => (found as { attemptId?: unknown } | undefined)?.attemptId,
+        (item) => item,
       );
       if (written.stored) return 'stored';
       return written.found ? 'conflict' : 'gone';

@@ -1,14 +1,8 @@
-import {
-  type AttributeValue,
-  type DynamoDBClient,
-  GetItemCommand,
-  PutItemCommand,
-} from '@aws-sdk/client-dynamodb';
-import { marshall } from '@aws-sdk/util-dynamodb';
+import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import * as z from 'zod/mini';
 import type { Versioned, VersionedStore } from '../quota/versioned.ts';
+import { conditionalPut } from './conditional-write.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
-import { TELL_WHAT_IS_FOUND, writeIf } from './write-if.ts';
 
 const versionSchema = z.object({ version: z.int() });
 
@@ -22,32 +16,24 @@ export function versionedItem<Value>(
   TableName: string,
   { id, attribute, schema }: { id: string; attribute: string; schema: z.ZodMiniType<Value> },
 ): VersionedStore<Value> {
-  const key = { id: { S: id } };
-  const parse = (stored: Record<string, AttributeValue>): Versioned<Value> => {
-    const item = unmarshallItem(stored);
-    return { value: schema.parse(item[attribute]), version: versionSchema.parse(item).version };
-  };
+  const Key = { id: { S: id } };
+  const parse = (item: Record<string, unknown>): Versioned<Value> => ({
+    value: schema.parse(item[attribute]),
+    version: versionSchema.parse(item).version,
+  });
   return {
     async read() {
-      const { Item } = await client.send(new GetItemCommand({ TableName, Key: key, ConsistentRead: true }));
-      return Item && parse(Item);
+      const { Item } = await client.send(new GetItemCommand({ TableName, Key, ConsistentRead: true }));
+      return Item && parse(unmarshallItem(Item));
     },
     write: (value, over) =>
-      writeIf(
-        () =>
-          client.send(
-            new PutItemCommand({
-              TableName,
-              Item: { ...key, ...marshall({ [attribute]: value, version: (over ?? 0) + 1 }) },
-              ...(over === undefined
-                ? { ConditionExpression: 'attribute_not_exists(id)' }
-                : {
-                    ConditionExpression: 'version = :over',
-                    ExpressionAttributeValues: marshall({ ':over': over }),
-                  }),
-              ...TELL_WHAT_IS_FOUND,
-            }),
-          ),
+      conditionalPut(
+        client,
+        TableName,
+        { id, [attribute]: value, version: (over ?? 0) + 1 },
+        over === undefined
+          ? { ConditionExpression: 'attribute_not_exists(id)' }
+          : { ConditionExpression: 'version = :over', values: { ':over': over } },
         parse,
       ),
   };

@@ -12,6 +12,11 @@ export class Retryable extends Error {
   }
 }
 
+/** A service of our own cloud fails or throttles. Unlike the CRM, it is asked again soon: nobody counts those requests. */
+export class CloudError extends Retryable {
+  override name = 'CloudError';
+}
+
 /** Why a user cannot be brought into the CRM, however often it is tried. */
 export type RejectionReason =
   | 'no-usable-email'

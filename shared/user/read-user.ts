@@ -57,7 +57,9 @@ function without(value: unknown, [key, ...rest]: PropertyKey[]): Record<string, 
   const copy: Record<PropertyKey, unknown> = { ...(value as Record<PropertyKey, unknown>) };
   if (key === undefined) return copy;
   const child = copy[key];
-  if (rest.length > 0 && typeof child === 'object' && child !== null && !Array.isArray(child)) {
+  const isWithin = rest.length > 0 && typeof child === 'object' && child !== null && !Array.isArray(child);
+  // A map that lacks what it has to have goes as a whole.
+  if (isWithin && (rest.length > 1 || (rest[0] ?? '') in child)) {
     copy[key] = without(child, rest);
   } else {
     delete copy[key];

@@ -27,8 +27,11 @@ const crmStateSchema = z.object({
       otherUserId: z.optional(z.string()),
     }),
   ),
-  /** Until when somebody works on the user at most, in ISO 8601: others wait so long, since two at once would not know of each other. */
-  leaseUntil: z.optional(utcMoment),
+  /**
+   * Which invocation of which environment works on the user, and until when at most (ISO 8601): others wait so long, since two at once
+   * would not know of each other.
+   */
+  lease: z.optional(z.object({ environment: z.string(), invocation: z.number(), until: utcMoment })),
   /** Counts the write-backs, so that no two undo each other. */
   revision: z.optional(z.number()),
 });

@@ -6,13 +6,13 @@ import { messageGroupOf } from '../../shared/sync/message-group.ts';
 import type { SimulatedSystem } from '../demo/simulated-system.ts';
 import { FAULT_KINDS } from '../simulator/faults.ts';
 import { SEARCH_MODES } from '../simulator/search-mode.ts';
-import type { ThrottlingProxy } from './throttling-proxy.ts';
+import type { FaultProxy } from './fault-proxy.ts';
 import { NO_EMAIL, type World } from './world.ts';
 
 export interface ChaosContext {
   world: World;
   running: SimulatedSystem;
-  proxy: ThrottlingProxy;
+  proxy: FaultProxy;
   sqs: SQSClient;
   sfn: SFNClient;
   counts: { killed: number; duplicates: number; backfills: number };
@@ -64,7 +64,7 @@ const KINDS = FAULT_KINDS.filter((kind) => kind !== 'quota');
 
 /** What can happen, by name, and how often in a hundred. */
 export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: Action]>> = {
-  edit: [54, edit],
+  edit: [47, edit],
   burst: [
     4,
     async (context) => {
@@ -106,7 +106,7 @@ export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: 
   ],
   duplicate: [6, duplicate],
   kill: [
-    5,
+    8,
     async ({ running, counts, world }) => {
       const { cloud } = running.system;
       const feeder = Object.keys(cloud.statistics().functions).find((name) => name.includes('Feeder'));
@@ -143,7 +143,13 @@ export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: 
   throttle: [
     4,
     async ({ world, proxy }) => {
-      proxy.rate = world.random() < 0.5 ? 0 : world.random() * 0.5;
+      proxy.throttleRate = world.random() < 0.5 ? 0 : world.random() * 0.5;
+    },
+  ],
+  cutOff: [
+    4,
+    async ({ world, proxy }) => {
+      proxy.cutOffRate = world.random() < 0.5 ? 0 : world.random() * 0.3;
     },
   ],
   drift: [

@@ -13,7 +13,7 @@ import type { ReadableContact } from '../simulator/admin-routes.ts';
 import { SEARCH_MODES } from '../simulator/search-mode.ts';
 import { ACTIONS, type ChaosContext } from './actions.ts';
 import { explainDeadLetters } from './dead-letters.ts';
-import { throttlingProxy } from './throttling-proxy.ts';
+import { faultProxy } from './fault-proxy.ts';
 import { World } from './world.ts';
 
 export interface ChaosOptions {
@@ -30,6 +30,8 @@ export interface ChaosReport {
   users: number;
   changes: number;
   faultsInjected: number;
+  /** Of those, answers of our own cloud that were cut off after the call had its effect. */
+  answersCutOff: number;
   environmentsKilled: number;
   /** Backfills that were started, those that met another too. */
   backfills: number;
@@ -48,10 +50,10 @@ export interface ChaosReport {
 /** Limits times this, latencies divided by it. */
 const SPEED = 8;
 /**
- * In place of the template's twelve minutes: how soon the messages of a killed environment come back. Longer than any invocation
- * lasts here, as twelve minutes are longer than the two of the function's time-out: a message never comes back beside a living one.
+ * In place of the template's 150 seconds: how soon the messages of a killed environment come back. Longer than the time-out of the
+ * function, as the local cloud demands like Lambda: a message never comes back beside a living invocation.
  */
-const VISIBILITY_SECONDS = 60;
+const VISIBILITY_SECONDS = 40;
 const SETTLE_MS = 12 * 60_000;
 const QUIET_MS = 2000;
 const ACTION_EVERY_MS = 120;
@@ -59,7 +61,7 @@ const ACTION_EVERY_MS = 120;
 /** Lets everything go wrong at once, and then holds every user against the CRM. */
 export async function runChaos(options: ChaosOptions, say: (what: string) => void): Promise<ChaosReport> {
   const world = new World(options.seed, options.users, Date.now());
-  const proxy = throttlingProxy(world.random);
+  const proxy = faultProxy(world.random);
   let running: SimulatedSystem | undefined;
   try {
     // Half of the users were there before the stack: they are in no stream, and only a backfill brings them in.
@@ -93,7 +95,8 @@ export async function runChaos(options: ChaosOptions, say: (what: string) => voi
     await happen(context, options);
 
     say('The faults end');
-    proxy.rate = 0;
+    proxy.throttleRate = 0;
+    proxy.cutOffRate = 0;
     await door.set('faults', { rate: 0 });
     const settlingSince = Date.now();
     await settle(running);
@@ -127,7 +130,8 @@ export async function runChaos(options: ChaosOptions, say: (what: string) => voi
       seed: options.seed,
       users: rows.length,
       changes: world.changes,
-      faultsInjected: stats.faults + proxy.throttled,
+      faultsInjected: stats.faults + proxy.throttled + proxy.cutOff,
+      answersCutOff: proxy.cutOff,
       environmentsKilled: counts.killed,
       backfills: counts.backfills,
       lost: problems.length - wrongTags.length + missing.length,

@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../infra/config.ts';
 import { backoffMs } from '../../lambdas/sync-contact/queue.ts';
 import { readSettings } from '../../lambdas/sync-contact/settings.ts';
+import { INVOCATION_MS } from '../../shared/invocation.ts';
 import { BATCH_SIZE, paceFor } from '../../shared/quota/pace.ts';
+import { CloudError, Retryable } from '../../shared/sync/errors.ts';
 import { properties, readable, templateWith } from './template-with.ts';
 
 describe('the pace of the CRM', () => {
@@ -58,15 +60,26 @@ describe('the queue', () => {
     expect(fifo['ContentBasedDeduplication'] ?? false).toBe(false);
   });
 
-  it('hides a message for at least six times as long as the function may run', () => {
+  it('hides a message for at least six times as long as the function may run, as AWS recommends', () => {
+    expect(syncContact['Timeout']).toBe(INVOCATION_MS / 1000);
     expect(queue['VisibilityTimeout']).toBeGreaterThanOrEqual(6 * Number(syncContact['Timeout']));
+  });
+
+  it('gives the users of an environment that died to another within 150 s', () => {
+    expect(queue['VisibilityTimeout']).toBeLessThanOrEqual(150);
   });
 
   it('gives up on no message before it is 14 days old, however often a pause or an outage brings it back', () => {
     const { deadLetterTargetArn, maxReceiveCount } = queue['RedrivePolicy'] as Record<string, unknown>;
     expect(readable(deadLetterTargetArn)).toBe('ContactSyncDeadLetterQueue.Arn');
-    const shortest = Math.min(backoffMs(500, Number.POSITIVE_INFINITY, 0), backoffMs(500, undefined, 0));
-    expect(Number(maxReceiveCount) * shortest).toBeGreaterThan(14 * 24 * 3_600_000);
+    const paused = new Retryable('', { afterMs: Number.POSITIVE_INFINITY });
+    for (const error of [paused, new Retryable(''), new CloudError('')]) {
+      const waits = Array.from({ length: Number(maxReceiveCount) }, (_, index) =>
+        backoffMs(index + 1, error, 0),
+      );
+      const total = waits.reduce((sum, wait) => sum + wait, 0);
+      expect(total).toBeGreaterThan(14 * 24 * 3_600_000);
+    }
   });
 
   it('feeds full batches at once, and takes failures by message', () => {

@@ -48,6 +48,6 @@ export const queue = resourceType(properties, async (template, { services, physi
     new CreateQueueCommand({ QueueName: name, Attributes: Object.fromEntries(given) }),
   );
   const arn = arnOf('sqs', services.region, name);
-  services.queues.set(arn, { url, arn, fifo, visibilityTimeoutSeconds: template.VisibilityTimeout });
+  services.queues.set(arn, { url, arn, fifo, visibilityTimeoutSeconds: queue.VisibilityTimeout });
   return { ref: url, attributes: { Arn: arn, QueueName: name, QueueUrl: url } };
 });

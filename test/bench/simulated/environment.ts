@@ -7,6 +7,7 @@ import { circuitBreaker } from '../../../shared/infusionsoft/circuit-breaker.ts'
 import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import { pacedFetch } from '../../../shared/infusionsoft/paced-fetch.ts';
 import { requestGate } from '../../../shared/infusionsoft/request-gate.ts';
+import { INVOCATION_MS, type Invocation } from '../../../shared/invocation.ts';
 import { BATCH_SIZE } from '../../../shared/quota/pace.ts';
 import { sharedPace } from '../../../shared/quota/shared-pace.ts';
 import { type Budget, marginOf } from '../../../shared/quota/standing.ts';
@@ -30,8 +31,6 @@ export interface EnvironmentOptions {
   budget: Budget;
 }
 
-/** Longest invocation, in milliseconds (`infra/contact-sync.ts`). */
-const TIMEOUT_MS = 120_000;
 /** From the queue to the first line of the handler, and from its last to the next receive, in milliseconds: assumed. */
 const INVOKE_MS = 15;
 const SETTLE_MS = 10;
@@ -41,8 +40,7 @@ const HEADER: ['x-keap-api-key', string] = ['x-keap-api-key', DEFAULT_TOKEN];
 export async function runEnvironment(options: EnvironmentOptions): Promise<void> {
   const { name, crmUrl, queue, users, table, mapping, timetable, budget } = options;
   const logger = new Logger({ logLevel: 'SILENT' });
-  let endsAt = 0;
-  const deadline = () => endsAt;
+  let invocation: Invocation = { environment: name, number: 0, endsAt: 0 };
   const gate = requestGate(marginOf(budget.limits));
   const client = infusionsoftClient({
     url: crmUrl,
@@ -51,22 +49,27 @@ export async function runEnvironment(options: EnvironmentOptions): Promise<void>
       credentials: { current: async () => HEADER, known: () => HEADER, renew: async () => undefined },
       gate,
       breaker: circuitBreaker(),
-      deadline,
+      deadline: () => invocation.endsAt,
       onRequest: () => {},
     }),
   });
   const consumer = consumerOf(
-    { client, table, mapping, catalog: catalogSource({ table, client, mapping, owner: name, deadline }) },
+    {
+      client,
+      table,
+      mapping,
+      catalog: catalogSource({ table, client, mapping, invocation: () => invocation }),
+    },
     users,
     {
       now: Date.now,
       quota: quotaKeeper({ store: table.ledger, gate, budget, logger, now: Date.now }),
       queue: {
-        async postpone(records, { afterMs }) {
+        async postpone(records, error) {
           const receives = Math.max(
             ...records.map(({ attributes }) => Number(attributes.ApproximateReceiveCount)),
           );
-          queue.hide(records, backoffMs(receives, afterMs, Math.random()));
+          queue.hide(records, backoffMs(receives, error, Math.random()));
         },
         async reject(_, error) {
           throw error;
@@ -81,7 +84,11 @@ export async function runEnvironment(options: EnvironmentOptions): Promise<void>
     const records = await queue.receive(BATCH_SIZE);
     if (records.length === 0) return;
     await sleep(INVOKE_MS);
-    endsAt = Date.now() + TIMEOUT_MS;
+    invocation = {
+      ...invocation,
+      number: invocation.number + 1,
+      endsAt: Date.now() + INVOCATION_MS,
+    };
     const failed = new Set(await consumer.receive(...records));
     await sleep(SETTLE_MS);
     queue.settle(records, failed);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Overrides } from '../../../infra/local/overrides.ts';
 import { startStackCreator } from './stack-creator.ts';
 import { invoke, lambda, mapping, queue, Role, schedule, stateMachine } from './template-parts.ts';
 
@@ -116,6 +117,22 @@ describe('createResources', () => {
     };
     await expect(create({ Resources })).rejects.toThrow(
       '30 seconds is less than Function timeout: 60 seconds',
+    );
+  });
+
+  it('refuses it also where the visibility was set for the run', async () => {
+    const Mapping = mapping({
+      FunctionName: { Ref: 'Function' },
+      EventSourceArn: { 'Fn::GetAtt': ['Queue', 'Arn'] },
+    });
+    const Resources = {
+      Role,
+      Mapping,
+      Queue: queue({ VisibilityTimeout: 90 }),
+      Function: lambda({ Timeout: 60 }),
+    };
+    await expect(create({ Resources }, new Overrides({}, {}), {}, 20)).rejects.toThrow(
+      '20 seconds is less than Function timeout: 60 seconds',
     );
   });
 });

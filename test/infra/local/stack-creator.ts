@@ -23,6 +23,7 @@ export async function startStackCreator() {
     template: { Resources: Record<string, unknown>; Outputs?: unknown },
     overrides = new Overrides({}, {}),
     functionEnvironment: Record<string, string> = {},
+    visibilityTimeoutSeconds?: number,
   ) => {
     const services: CloudServices = {
       region: 'us-east-1',
@@ -42,7 +43,7 @@ export async function startStackCreator() {
       existingItems: new ExistingItems({}),
       waitScale: 1,
       functionEnvironment: { AWS_ENDPOINT_URL_SQS: server.endpoint, ...functionEnvironment },
-      visibilityTimeoutSeconds: undefined,
+      visibilityTimeoutSeconds,
     };
     const stack = {
       name: `stack${stacks++}`,

@@ -75,8 +75,9 @@ describe('diff-user', () => {
 
   it('sends a message by key for a record that cannot be compared, so that it never blocks its shard', async () => {
     const ann = { userId: 'ann', firstName: POISON };
-    const lease = '2026-06-15T12:00:00.000Z';
-    const cleo = { userId: 'cleo', firstName: POISON, crm: { contactId: 7, leaseUntil: lease } };
+    const until = '2026-06-15T12:00:00.000Z';
+    const lease = { environment: 'a', invocation: 1, until };
+    const cleo = { userId: 'cleo', firstName: POISON, crm: { contactId: 7, lease } };
     const result = await run(
       { ...record(undefined, ann), eventName: 'INSERT' },
       { ...record(cleo, undefined), eventName: 'REMOVE' },
@@ -86,7 +87,7 @@ describe('diff-user', () => {
     const messages = sent().map(({ MessageBody = '' }) => messageSchema.parse(JSON.parse(MessageBody)));
     expect(messages).toMatchObject([
       { userId: 'ann', cause: 'changed', fields: [] },
-      { userId: 'cleo', cause: 'deleted', contactId: 7, notBefore: lease },
+      { userId: 'cleo', cause: 'deleted', contactId: 7, notBefore: until },
       { userId: 'bob', cause: 'created' },
     ]);
   });

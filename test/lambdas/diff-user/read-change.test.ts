@@ -17,7 +17,11 @@ const crm = fc.record(
   {
     contactId: fc.oneof(fc.constantFrom(7, 8, 0, 'seven', null)),
     tagIds: fc.array(fc.nat(3)),
-    leaseUntil: fc.constantFrom(AT, 'soon', null),
+    lease: fc.constantFrom(
+      { environment: 'a', invocation: 1, until: AT },
+      { environment: 'a', invocation: 1, until: 'soon' },
+      null,
+    ),
   },
   { requiredKeys: [] },
 );

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { Retryable } from '../../../shared/sync/errors.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import { mapping as appMapping } from '../../../shared/user/mapping.ts';
 import { needsOf } from '../../../shared/user/needs.ts';
@@ -210,6 +211,27 @@ describe('an inspection of the account', () => {
     await receive(inspection(richMapping, true));
     expect((await crm.table.readInspection())?.account).toEqual(first);
     expect(first?.tags.every(({ id, contacts }) => id !== undefined && contacts === 0)).toBe(true);
+  });
+
+  it('that has no time for all counts is not the report yet, and is gone on with by the next delivery', async () => {
+    await start();
+    let left = 10;
+    const countTagged: typeof crm.client.countTagged = async (tagId) => {
+      if (left-- <= 0) throw new Retryable('The invocation ends too soon', { afterMs: 0 });
+      return crm.client.countTagged(tagId);
+    };
+    const client = { ...crm.client, countTagged };
+    const { receive } = consumerOf(crm, memoryUserTable(), { client, now: Date.now });
+    const message = inspection(richMapping, true);
+    expect(await receive(message)).toEqual([message.messageId]);
+    expect(await crm.table.readInspection()).toMatchObject({ isPartial: true });
+    left = Number.POSITIVE_INFINITY;
+    expect(await receive(message)).toEqual([]);
+    const { account, isPartial } = (await crm.table.readInspection()) ?? {};
+    expect(isPartial).toBe(false);
+    expect(account?.tags.every(({ contacts }) => contacts === 0)).toBe(true);
+    const { requests } = await crm.admin.stats();
+    expect(requests['GET /tags/{id}/contacts']).toBe(account?.tags.length);
   });
 
   it('for the deployed mapping is the new catalog: a tag that was deleted by hand is there again, with its new id', async () => {

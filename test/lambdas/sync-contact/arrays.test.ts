@@ -1,9 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { keepsArrays } from '../../../shared/infusionsoft/catalog.ts';
+import { catalogSource } from '../../../shared/infusionsoft/catalog-source.ts';
+import { Retryable } from '../../../shared/sync/errors.ts';
+import { mapping } from '../../../shared/user/mapping.ts';
 import { userMessage } from '../../shared/sync/user-message.ts';
 import type { SimulatorOptions } from '../../simulator/simulator.ts';
 import { ANN } from './ann.ts';
 import { consumerOf, NOW, record } from './consumer.ts';
-import { memoryUserTable, startCrm } from './crm.ts';
+import { invocationOf, memoryUserTable, startCrm } from './crm.ts';
 
 let crm: Awaited<ReturnType<typeof startCrm>>;
 const start = async (options: SimulatorOptions = {}) => {
@@ -73,4 +77,27 @@ describe('the experiment with arrays', () => {
       expect(requests).not.toHaveProperty('GET /contacts');
     },
   );
+
+  it('holds up nobody where the CRM is too slow for it, and is made again six hours later', async () => {
+    let isSlow = true;
+    const updateContact: typeof crm.client.updateContact = async (...all) => {
+      if (isSlow) throw new Retryable('The invocation ends too soon', { afterMs: 0 });
+      return crm.client.updateContact(...all);
+    };
+    let clock = Date.now();
+    const catalog = catalogSource({
+      table: crm.table,
+      client: { ...crm.client, updateContact },
+      mapping,
+      invocation: () => invocationOf('a', 1, clock),
+      now: () => clock,
+    });
+    const first = await catalog.current();
+    expect(keepsArrays(first, clock)).toBe(false);
+    isSlow = false;
+    clock += 6 * 3_600_000 - 1000;
+    expect(await catalog.current()).toEqual(first);
+    clock += 2000;
+    expect((await catalog.current()).arrays?.mode).toBe('merge');
+  });
 });

@@ -1,7 +1,7 @@
 import { expect, it, vi } from 'vitest';
 import { claims } from '../../../lambdas/sync-contact/claims.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
-import { memoryClaimStore, memoryUserTable } from './crm.ts';
+import { invocationOf, memoryClaimStore, memoryUserTable } from './crm.ts';
 
 const BOB = { userId: 'bob', email: 'bob@example.com', crm: { contactId: 5 } };
 
@@ -9,7 +9,10 @@ function claimsOf(...rows: Parameters<typeof memoryUserTable>) {
   const store = memoryClaimStore();
   const write = vi.spyOn(store, 'write');
   const { table } = memoryUserTable(...rows);
-  return { write, ...claims({ store, users: table, mapping, now: () => 1_000_000 }) };
+  return {
+    write,
+    ...claims({ store, users: table, mapping, invocation: () => invocationOf('a'), now: () => 1_000_000 }),
+  };
 }
 
 it('of a contact that nobody had is one write', async () => {

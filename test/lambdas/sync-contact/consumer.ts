@@ -12,7 +12,13 @@ import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts'
 import type { ClaimStore } from '../../../shared/store/claim-store.ts';
 import type { Rejected, Retryable } from '../../../shared/sync/errors.ts';
 import type { Message, UserMessage } from '../../../shared/sync/message.ts';
-import { memoryClaimStore, memoryDepartureStore, type memoryUserTable, type startCrm } from './crm.ts';
+import {
+  invocationOf,
+  memoryClaimStore,
+  memoryDepartureStore,
+  type memoryUserTable,
+  type startCrm,
+} from './crm.ts';
 
 export const NOW = Date.parse('2026-06-15T12:00:00Z');
 
@@ -44,6 +50,8 @@ function claimsOf(users: object): ClaimStore {
   return store;
 }
 
+let environments = 0;
+
 export interface ConsumerOptions {
   client?: InfusionsoftClient;
   deletionPolicy?: DeletionPolicy;
@@ -70,7 +78,11 @@ export function consumerOf(
   }: ConsumerOptions = {},
 ) {
   const { mapping } = crm;
-  const environment = { client, table: crm.table, owner: 'test', deadline: () => Date.now() + 60_000, now };
+  environments++;
+  const name = `environment ${environments}`;
+  let invocations = 0;
+  const invocation = () => invocationOf(name, invocations, now());
+  const environment = { client, table: crm.table, invocation, now };
   const rejected: { record: SQSRecord; error: Rejected }[] = [];
   const postponed: { records: readonly SQSRecord[]; error: Retryable }[] = [];
   const again: UserMessage[] = [];
@@ -84,31 +96,32 @@ export function consumerOf(
     reject: async (record, error) => void rejected.push({ record, error }),
     lookAgain: async (messages) => void again.push(...messages),
   };
-  const receive = async (...records: SQSRecord[]) =>
-    (
-      await processBatch(records, {
-        client,
-        catalog: crm.catalog,
-        table: crm.table,
-        users: users.table,
-        claims: claims({ store: claimsOf(users), users: users.table, mapping, now }),
-        companies: companies(environment),
-        mapping,
-        deletionPolicy,
-        forgetPolicy,
-        departures,
-        now,
-        logger: new Logger({ logLevel: 'SILENT' }),
-        count: (outcome) => outcomes.push(outcome),
-        did: (change) => changes.push(change),
-        lag: () => {},
-        queue,
-        quota,
-        journal,
-        tags,
-        tagBatch,
-        deadline: () => now() + 120_000,
-      })
-    ).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
+  const receive = async (...records: SQSRecord[]) => {
+    invocations++;
+    const { batchItemFailures } = await processBatch(records, {
+      client,
+      catalog: crm.catalog,
+      table: crm.table,
+      users: users.table,
+      claims: claims({ store: claimsOf(users), users: users.table, mapping, invocation, now }),
+      companies: companies(environment),
+      mapping,
+      deletionPolicy,
+      forgetPolicy,
+      departures,
+      now,
+      logger: new Logger({ logLevel: 'SILENT' }),
+      count: (outcome) => outcomes.push(outcome),
+      did: (change) => changes.push(change),
+      lag: () => {},
+      queue,
+      quota,
+      journal,
+      tags,
+      tagBatch,
+      invocation,
+    });
+    return batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
+  };
   return { receive, departures, rejected, postponed, again, outcomes, changes, queue };
 }

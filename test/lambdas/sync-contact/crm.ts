@@ -1,6 +1,7 @@
 import ky from 'ky';
 import { catalogSource } from '../../../shared/infusionsoft/catalog-source.ts';
 import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
+import { INVOCATION_MS, type Invocation } from '../../../shared/invocation.ts';
 import type { Claim, ClaimStore, ExpectedClaim } from '../../../shared/store/claim-store.ts';
 import type { Departure, DepartureStore } from '../../../shared/store/departure-store.ts';
 import type { Inspection, SyncTable } from '../../../shared/store/sync-table.ts';
@@ -14,6 +15,13 @@ import { memoryStore } from '../../shared/quota/memory-store.ts';
 import type { PreloadedContact } from '../../simulator/admin-routes.ts';
 import { DEFAULT_TOKEN, type SimulatorOptions } from '../../simulator/simulator.ts';
 import { startSimulator } from '../../simulator/start-simulator.ts';
+
+/** An invocation that begins now. */
+export const invocationOf = (environment: string, number = 1, now = Date.now()): Invocation => ({
+  environment,
+  number,
+  endsAt: now + INVOCATION_MS,
+});
 
 /** A CRM that answers at once, with a client that does not pace. */
 export async function startCrm(options: SimulatorOptions = {}, mapping: Mapping = defaultMapping) {
@@ -29,8 +37,8 @@ export async function startCrm(options: SimulatorOptions = {}, mapping: Mapping 
   };
   const table = memorySyncTable();
   const client = infusionsoftClient({ url, fetch: identified });
-  const environment = (owner: string) =>
-    catalogSource({ table, client, mapping, owner, deadline: () => Date.now() + 60_000 });
+  const environment = (name: string) =>
+    catalogSource({ table, client, mapping, invocation: () => invocationOf(name) });
   const catalog = environment('test');
   const admin = simulatorClient(url);
   /** Requests that some work costs, by route, without those of the catalog. */
@@ -64,7 +72,7 @@ export function memorySyncTable(): SyncTable {
   let catalog: Awaited<ReturnType<SyncTable['readCatalog']>>;
   let inspection: Inspection | undefined;
   const ids = new Map<string, number>();
-  const leases = new Map<string, { owner: string; until: number }>();
+  const leases = new Map<string, Invocation>();
   return {
     readCatalog: async () => structuredClone(catalog),
     writeCatalog: async (written) => {
@@ -79,14 +87,16 @@ export function memorySyncTable(): SyncTable {
     deleteId: async (key) => void ids.delete(key),
     ledger: memoryStore(),
     starts: memoryStore(),
-    acquireLease: async (name, owner, { now, until }) => {
-      const lease = leases.get(name);
-      if (lease && lease.until >= now) return false;
-      leases.set(name, { owner, until });
+    acquireLease: async (name, holder, now) => {
+      const held = leases.get(name);
+      const isLeftBehind = held?.environment === holder.environment && held.number !== holder.number;
+      if (held && held.endsAt >= now && !isLeftBehind) return false;
+      leases.set(name, holder);
       return true;
     },
-    releaseLease: async (name, owner) => {
-      if (leases.get(name)?.owner === owner) leases.delete(name);
+    releaseLease: async (name, { environment, number }) => {
+      const held = leases.get(name);
+      if (held?.environment === environment && held.number === number) leases.delete(name);
     },
   };
 }

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isLeased, leased } from '../../../lambdas/sync-contact/lease.ts';
+import { INVOCATION_MS, VISIBILITY_MS } from '../../../shared/invocation.ts';
 import { Retryable } from '../../../shared/sync/errors.ts';
 import { userMessage } from '../../shared/sync/user-message.ts';
 import { ANN, ANN_TAGS } from './ann.ts';
@@ -31,6 +33,49 @@ describe('two write-backs for one user', () => {
     expect(outcomes).toEqual(['postponed', 'synced']);
     expect((await withEmail(ANN.email))?.tags).toEqual(ANN_TAGS);
     expect(users.user('ann').crm?.tagIds).toHaveLength(ANN_TAGS.length);
+  });
+});
+
+describe('a user whose write-back failed', () => {
+  /** The checkpoint is stored, and nothing after it: the user stays leased. */
+  const leftBehind = async () => {
+    const users = memoryUserTable(ANN);
+    const { writeCrm } = users.table;
+    let writes = 0;
+    users.table.writeCrm = async (...all) => {
+      if (++writes > 1) throw new Error('throttled');
+      return writeCrm(...all);
+    };
+    const consumer = consumerOf(crm, users);
+    expect(await consumer.receive(message('ann'))).toHaveLength(1);
+    users.table.writeCrm = writeCrm;
+    expect(users.user('ann').crm?.lease?.until).toBe(new Date(NOW + INVOCATION_MS).toISOString());
+    return { users, consumer };
+  };
+  const isRight = async () => expect((await withEmail(ANN.email))?.tags).toEqual(ANN_TAGS);
+
+  it('is taken on at once by the same environment', async () => {
+    const { users, consumer } = await leftBehind();
+    expect(await consumer.receive(message('ann'))).toEqual([]);
+    expect(users.user('ann').crm).not.toHaveProperty('lease');
+    await isRight();
+  });
+
+  it('is left alone by another until the invocation has ended, and not longer', async () => {
+    const { users } = await leftBehind();
+    const soon = consumerOf(crm, users, { now: () => NOW + INVOCATION_MS - 1 });
+    expect(await soon.receive(message('ann'))).toHaveLength(1);
+    const later = consumerOf(crm, users, { now: () => NOW + INVOCATION_MS });
+    expect(await later.receive(message('ann'))).toEqual([]);
+    await isRight();
+  });
+
+  it('is left alone by other work of the same invocation', () => {
+    const holder = { environment: 'a', number: 1, endsAt: NOW + INVOCATION_MS };
+    const state = leased({}, holder);
+    expect(isLeased(state, holder, NOW)).toBe(true);
+    expect(isLeased(state, { ...holder, number: 2 }, NOW)).toBe(false);
+    expect(isLeased(state, { ...holder, environment: 'b', number: 2 }, NOW)).toBe(true);
   });
 });
 
@@ -83,7 +128,7 @@ describe('an answer that is lost, and an edit before the next try', () => {
     users.table.writeCrm = writeCrm;
     users.edit('ann', { subscription: { status: 'trial' } });
     // Messages of a dead environment come back later than it could have worked.
-    await consumerOf(crm, users, { now: () => NOW + 720_000 }).receive(message('ann'));
+    await consumerOf(crm, users, { now: () => NOW + VISIBILITY_MS }).receive(message('ann'));
     expect((await withEmail(ANN.email))?.tags).toEqual(ANN_TAGS);
   });
 });

@@ -64,7 +64,7 @@ describe('an outage of the CRM of six hours', () => {
           message.doneAt = Date.now();
         } catch (error) {
           if (!(error instanceof Retryable)) throw error;
-          message.dueAt = Date.now() + backoffMs(message.receives, error.afterMs, Math.random());
+          message.dueAt = Date.now() + backoffMs(message.receives, error, Math.random());
         }
       });
       await vi.advanceTimersByTimeAsync(30_000);

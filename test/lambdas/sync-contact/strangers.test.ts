@@ -7,7 +7,7 @@ import type { ArrayMode } from '../../simulator/contact-store.ts';
 import { SEARCH_MODES, type SearchMode } from '../../simulator/search-mode.ts';
 import { ANN } from './ann.ts';
 import { consumerOf, NOW, record } from './consumer.ts';
-import { memorySyncTable, memoryUserTable, startCrm } from './crm.ts';
+import { invocationOf, memorySyncTable, memoryUserTable, startCrm } from './crm.ts';
 
 const DAY_MS = 24 * 3_600_000;
 const ARRAYS = ['merge', 'replace'] as const;
@@ -43,8 +43,8 @@ describe.each(CASES)('in an account with %s searches that does %s array items', 
     const strangers = await start(search, arrays);
     let clock = NOW;
     const { table, client, mapping } = crm;
-    const deadline = () => Date.now() + 60_000;
-    const catalog = catalogSource({ table, client, mapping, owner: 'a', deadline, now: () => clock });
+    const invocation = () => invocationOf('a', 1, clock);
+    const catalog = catalogSource({ table, client, mapping, invocation, now: () => clock });
     const { receive } = consumerOf({ ...crm, catalog }, memoryUserTable(ANN), { now: () => clock });
     await receive(message('ann'));
     clock += 8 * DAY_MS;
@@ -134,8 +134,7 @@ describe.each(ARRAYS)('any account that does %s array items', (arrays) => {
             table,
             client,
             mapping,
-            owner: 'a',
-            deadline: () => Date.now() + 60_000,
+            invocation: () => invocationOf('a', 1, clock),
             now: () => clock,
           });
           const { receive } = consumerOf({ ...crm, table, catalog }, users, {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
+import { INVOCATION_MS, WRITE_BACK_MS } from '../../../shared/invocation.ts';
 import { Retryable } from '../../../shared/sync/errors.ts';
 import { userMessage } from '../../shared/sync/user-message.ts';
 import { consumerOf, NOW, record } from './consumer.ts';
-import { crm, tagUsers, withContacts, wronglyTagged } from './tagging.ts';
+import { crm, restart, tagUsers, withContacts, wronglyTagged } from './tagging.ts';
 
 describe('what goes wrong', () => {
   it('a lost answer is asked for again, and the tags are right', async () => {
@@ -20,7 +21,7 @@ describe('what goes wrong', () => {
     };
     const { receive, again } = consumerOf(crm, users, { client });
     expect(await receive(tagUsers(ids))).toHaveLength(1);
-    for (const userId of ids) expect(users.user(userId).crm).not.toHaveProperty('leaseUntil');
+    for (const userId of ids) expect(users.user(userId).crm).not.toHaveProperty('lease');
     expect(await receive(tagUsers(ids, 2))).toEqual([]);
     await receive(...again.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
@@ -37,11 +38,72 @@ describe('what goes wrong', () => {
     expect(await receive(tagUsers(ids))).toHaveLength(1);
     users.table.writeCrm = writeCrm;
     users.edit('u5', { progress: { program: 'Strength', week: 12 } });
-    expect(await receive(record(userMessage('u5')))).toHaveLength(1);
-    expect(await receive(tagUsers(ids, 2))).toHaveLength(1);
-    const later = consumerOf(crm, users, { now: () => NOW + 120_001 });
+    const another = consumerOf(crm, users);
+    expect(await another.receive(record(userMessage('u5')))).toHaveLength(1);
+    expect(await another.receive(tagUsers(ids, 2))).toHaveLength(1);
+    const later = consumerOf(crm, users, { now: () => NOW + INVOCATION_MS + 1 });
     await later.receive(record(userMessage('u5')), tagUsers(ids, 3));
     await later.receive(...later.again.map((message) => record(message)));
+    expect(await wronglyTagged(users)).toEqual([]);
+  });
+
+  it('requests that do not fit into one invocation are made by the next ones, each of them once', async () => {
+    const whole = await withContacts(60);
+    const atOnce = await crm.requestsOf(() => whole.receive(tagUsers(whole.ids)));
+    await crm.stop();
+    await restart();
+    const { users, ids } = await withContacts(60);
+    let left = 0;
+    const tagContacts: typeof crm.client.tagContacts = async (tagId, contactIds) => {
+      if (left-- <= 0) throw new Retryable('No slot is left before the end', { afterMs: 2000 });
+      return crm.client.tagContacts(tagId, contactIds);
+    };
+    const { receive, again } = consumerOf(crm, users, { client: { ...crm.client, tagContacts } });
+    let deliveries = 0;
+    const inParts = await crm.requestsOf(async () => {
+      do left = 5;
+      while ((await receive(tagUsers(ids, ++deliveries))).length > 0);
+    });
+    expect(deliveries).toBe(Math.ceil((atOnce['POST /tags/{id}/contacts'] ?? 0) / 5));
+    expect(again).toEqual([]);
+    expect(inParts).toEqual(atOnce);
+    expect(await wronglyTagged(users)).toEqual([]);
+  });
+
+  it('users for whom there was no time stay with the message, and are tagged by its next delivery', async () => {
+    const { users, ids } = await withContacts(40);
+    let clock = NOW;
+    const { writeCrm } = users.table;
+    users.table.writeCrm = async (...all) => {
+      clock += 500;
+      return writeCrm(...all);
+    };
+    const { receive, again, outcomes } = consumerOf(crm, users, { now: () => clock });
+    const message = tagUsers(ids);
+    expect(await receive(message)).toEqual([message.messageId]);
+    expect(again).toEqual([]);
+    const tagged = outcomes.filter((outcome) => outcome === 'synced').length;
+    expect(tagged).toBeGreaterThanOrEqual(WRITE_BACK_MS / 500);
+    expect(tagged).toBeLessThan(WRITE_BACK_MS / 500 + 5);
+    users.table.writeCrm = writeCrm;
+    expect(await receive(tagUsers(ids, 2))).toEqual([]);
+    await receive(...again.map((each) => record(each)));
+    expect(await wronglyTagged(users)).toEqual([]);
+  });
+
+  it('an environment does not wait for the leases of its own earlier invocation', async () => {
+    const { users, receive, again, ids } = await withContacts(20);
+    const { writeCrm } = users.table;
+    let writes = 0;
+    users.table.writeCrm = async (...all) => {
+      if (++writes > ids.length) throw new Error('throttled');
+      return writeCrm(...all);
+    };
+    expect(await receive(tagUsers(ids))).toHaveLength(1);
+    users.table.writeCrm = writeCrm;
+    expect(ids.filter((userId) => users.user(userId).crm?.lease)).toEqual(ids);
+    expect(await receive(tagUsers(ids, 2))).toEqual([]);
+    await receive(...again.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
@@ -57,9 +119,9 @@ describe('what goes wrong', () => {
     outcomes.length = 0;
     expect(await receive(tagUsers(ids))).toHaveLength(1);
     expect(outcomes.filter((outcome) => outcome === 'synced')).toHaveLength(19);
-    expect(ids.filter((userId) => users.user(userId).crm?.leaseUntil)).toEqual(['u5']);
+    expect(ids.filter((userId) => users.user(userId).crm?.lease)).toEqual(['u5']);
     users.table.writeCrm = writeCrm;
-    const later = consumerOf(crm, users, { now: () => NOW + 120_001 });
+    const later = consumerOf(crm, users, { now: () => NOW + INVOCATION_MS + 1 });
     await later.receive(tagUsers(ids, 2));
     await later.receive(...later.again.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);

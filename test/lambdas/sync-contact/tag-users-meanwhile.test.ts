@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { changeMessage } from '../../../lambdas/diff-user/change-message.ts';
+import { INVOCATION_MS } from '../../../shared/invocation.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { userMessage } from '../../shared/sync/user-message.ts';
@@ -80,8 +81,8 @@ describe('a live change while tags are put on together', () => {
       const late = deletion && record(deletion);
       if (!late) throw new Error('A deletion calls for a message');
       expect(await receive(late)).toEqual([late.messageId]);
-      expect(postponed).toMatchObject([{ error: { afterMs: 120_000 } }]);
-      await consumerOf(crm, users, { now: () => NOW + 120_001 }).receive(late);
+      expect(postponed).toMatchObject([{ error: { afterMs: INVOCATION_MS } }]);
+      await consumerOf(crm, users, { now: () => NOW + INVOCATION_MS + 1 }).receive(late);
       const contact = (await crm.contacts()).find(({ id }) => id === gone?.crm?.contactId);
       expect(contact?.tags).toEqual(['Account Deleted']);
     },
@@ -149,7 +150,7 @@ it('whatever happens meanwhile, and wherever it stops: the tags end as the table
         calls = Number.POSITIVE_INFINITY;
 
         // Everything comes back when the lease of the dead is over: late, in any order, more than once.
-        const later = consumerOf(crm, users, { now: () => NOW + 120_001 });
+        const later = consumerOf(crm, users, { now: () => NOW + INVOCATION_MS + 1 });
         await later.receive(tagUsers(ids, 3));
         for (const userId of ids) await later.receive(record(userMessage(userId)));
         await later.receive(tagUsers(ids, 200));

@@ -24,7 +24,7 @@ describe('new users of a backfill', () => {
     for (const userId of ids) {
       const { crm: state } = users.user(userId);
       expect(state?.tagIds).toHaveLength(4);
-      expect(state).not.toHaveProperty('leaseUntil');
+      expect(state).not.toHaveProperty('lease');
       expect(state).not.toHaveProperty('perhapsTagIds');
     }
     const again = await crm.requestsOf(async () => {

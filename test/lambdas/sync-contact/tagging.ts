@@ -23,10 +23,11 @@ export const LATER = { cause: 'backfill', tagsLater: true } as const;
 
 /** The CRM of the running test, which starts and ends with it. */
 export let crm: Awaited<ReturnType<typeof startCrm>>;
-beforeEach(async () => {
+export const restart = async () => {
   crm = await startCrm();
   await crm.admin.declareOwnership();
-});
+};
+beforeEach(restart);
 afterEach(() => crm.stop());
 
 let groups = 0;

@@ -6,7 +6,7 @@ import { refreshCatalog } from '../../../shared/infusionsoft/refresh-catalog.ts'
 import { managedTags } from '../../../shared/user/define-mapping.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import { needsOf } from '../../../shared/user/needs.ts';
-import { startCrm } from '../../lambdas/sync-contact/crm.ts';
+import { invocationOf, startCrm } from '../../lambdas/sync-contact/crm.ts';
 
 let crm: Awaited<ReturnType<typeof startCrm>>;
 beforeEach(async () => {
@@ -29,8 +29,7 @@ const source = (owner: string) =>
     table: crm.table,
     client: crm.client,
     mapping,
-    owner,
-    deadline: () => Date.now() + 60_000,
+    invocation: () => invocationOf(owner),
   });
 
 describe('the catalog', () => {
@@ -59,8 +58,8 @@ describe('the catalog', () => {
   it('that another environment has stored is seen within a minute, without a request', async () => {
     let clock = Date.now();
     const { table, client } = crm;
-    const deadline = () => clock + 60_000;
-    const mine = catalogSource({ table, client, mapping, owner: 'a', deadline, now: () => clock });
+    const invocation = () => invocationOf('a', 1, clock);
+    const mine = catalogSource({ table, client, mapping, invocation, now: () => clock });
     const first = await mine.current();
     await table.writeCatalog({ ...first, problems: ['found by another'] });
     const { totalRequests } = await crm.admin.stats();
@@ -82,7 +81,11 @@ describe('the catalog', () => {
   });
 
   it('goes on where another environment died in the middle', async () => {
-    await crm.table.acquireLease('catalog', 'dead', { now: Date.now(), until: Date.now() + 300 });
+    await crm.table.acquireLease(
+      'catalog',
+      { ...invocationOf('dead'), endsAt: Date.now() + 300 },
+      Date.now(),
+    );
     await crm.client.createTag('App User', '');
     await source('b').current();
     expect((await crm.admin.stats()).tags).toBe(managedTags(mapping).length);

@@ -3,7 +3,7 @@ import { catalogSource } from '../../../shared/infusionsoft/catalog-source.ts';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import { learnArrays, PROBE_NAME } from '../../../shared/infusionsoft/learn-arrays.ts';
 import { Rejected, Retryable } from '../../../shared/sync/errors.ts';
-import { startCrm } from '../../lambdas/sync-contact/crm.ts';
+import { invocationOf, startCrm } from '../../lambdas/sync-contact/crm.ts';
 
 const HOUR_MS = 3_600_000;
 const PROBE_KEY = 'array-probe';
@@ -118,7 +118,7 @@ describe('a probe of this experiment', () => {
 
 describe('a creation that the CRM does not confirm', () => {
   it.each([0, 1])(
-    'is reported, deletes nothing, and is tried again after an hour; part with an effect: %d',
+    'is reported, deletes nothing, and is tried again after six hours; part with an effect: %d',
     async (afterEffect) => {
       let clock = Date.now();
       const source = () =>
@@ -126,8 +126,7 @@ describe('a creation that the CRM does not confirm', () => {
           table: crm.table,
           client: { ...crm.client, createContact: unconfirmed },
           mapping: crm.mapping,
-          owner: 'a',
-          deadline: () => clock + 60_000,
+          invocation: () => invocationOf('a', 1, clock),
           onLeftover,
           now: () => clock,
         });
@@ -142,7 +141,7 @@ describe('a creation that the CRM does not confirm', () => {
         }
       };
       expect((await source().current()).arrays?.mode).toBeUndefined();
-      clock += HOUR_MS - 1000;
+      clock += 6 * HOUR_MS - 1000;
       await source().current();
       expect(creations).toBe(1);
       clock += 2000;

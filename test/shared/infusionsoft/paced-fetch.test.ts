@@ -8,6 +8,7 @@ import {
   type RequestRecord,
 } from '../../../shared/infusionsoft/paced-fetch.ts';
 import { requestGate } from '../../../shared/infusionsoft/request-gate.ts';
+import { INVOCATION_MS, WRITE_BACK_MS } from '../../../shared/invocation.ts';
 import { sharedPace } from '../../../shared/quota/shared-pace.ts';
 import { Retryable } from '../../../shared/sync/errors.ts';
 import { memoryStore } from '../quota/memory-store.ts';
@@ -81,6 +82,43 @@ describe('the pace', () => {
     const { fetch, records } = paced({ deadline: () => Date.now() + 2000 });
     await expect(fetch('http://crm.local/tags')).rejects.toThrow(Retryable);
     expect(records).toEqual([]);
+  });
+});
+
+describe('the end of an invocation', () => {
+  const answersAfter = (ms: number) =>
+    vi.stubGlobal(
+      'fetch',
+      (request: Request) =>
+        new Promise((resolve, reject) => {
+          starts.push(Date.now());
+          setTimeout(() => resolve(new Response('{}')), ms);
+          request.signal.addEventListener('abort', () => reject(request.signal.reason));
+        }),
+    );
+  const invocation = () => {
+    const endsAt = Date.now() + INVOCATION_MS;
+    return { ...paced({ deadline: () => endsAt }), endsAt };
+  };
+
+  it('begins no request while answers are so slow that it would be cut off', async () => {
+    answersAfter(9000);
+    const { fetch, endsAt } = invocation();
+    const first = fetch('http://crm.local/tags');
+    await vi.advanceTimersByTimeAsync(9500);
+    await first;
+    const [second] = await Promise.all([fetch('http://crm.local/tags'), vi.advanceTimersByTimeAsync(9500)]);
+    expect(second.status).toBe(200);
+    await expect(fetch('http://crm.local/tags')).rejects.toThrow('ends too soon');
+    expect(starts).toHaveLength(2);
+    expect(Date.now()).toBeLessThan(endsAt - WRITE_BACK_MS);
+  });
+
+  it('begins requests until shortly before it while answers are fast', async () => {
+    const { fetch, endsAt } = invocation();
+    await fetch('http://crm.local/tags');
+    vi.setSystemTime(endsAt - WRITE_BACK_MS - 4000);
+    expect((await fetch('http://crm.local/tags')).status).toBe(200);
   });
 });
 

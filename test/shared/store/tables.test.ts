@@ -117,17 +117,6 @@ describe('the sync’s table', () => {
     });
   });
 
-  it('gives a lease to one at a time, and after it ran out to the next', async () => {
-    dynamodb.on(PutItemCommand).resolvesOnce({}).rejectsOnce(conditionFailed);
-    const table = syncTable(client, 'sync');
-    expect(await table.acquireLease('catalog', 'a', { now: 10, until: 20 })).toBe(true);
-    expect(await table.acquireLease('catalog', 'b', { now: 11, until: 21 })).toBe(false);
-    expect(dynamodb.commandCalls(PutItemCommand)[0]?.args[0].input).toMatchObject({
-      ConditionExpression: 'attribute_not_exists(id) OR #until < :now',
-      ExpressionAttributeValues: { ':now': { N: '10' } },
-    });
-  });
-
   it('tells what it found of a versioned value that somebody else was quicker to write', async () => {
     const Item = { id: { S: 'starts' }, starts: { L: [{ N: '5' }] }, version: { N: '3' } };
     dynamodb
@@ -143,15 +132,9 @@ describe('the sync’s table', () => {
     });
   });
 
-  it('leaves a lease that somebody else took over', async () => {
-    dynamodb.on(DeleteItemCommand).rejects(conditionFailed);
-    await expect(syncTable(client, 'sync').releaseLease('catalog', 'a')).resolves.toBeUndefined();
-  });
-
   it('does not swallow other failures', async () => {
     dynamodb.on(PutItemCommand).rejects(new Error('throttled'));
-    await expect(
-      syncTable(client, 'sync').acquireLease('catalog', 'a', { now: 1, until: 2 }),
-    ).rejects.toThrow('throttled');
+    const holder = { environment: 'a', number: 1, endsAt: 2 };
+    await expect(syncTable(client, 'sync').acquireLease('catalog', holder, 1)).rejects.toThrow('throttled');
   });
 });

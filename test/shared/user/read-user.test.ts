@@ -37,6 +37,12 @@ describe('reading a user', () => {
     expect(warnings.map((warning) => warning.field)).toEqual([field]);
   });
 
+  it('leaves out a map that lacks what it has to have', () => {
+    const lease = { environment: 'a', invocation: 'first', until: '2026-06-15T12:00:00Z' };
+    const { user } = readUser({ userId: 'u1', crm: { contactId: 5, lease, rejection: {} } });
+    expect(user.crm).toEqual({ contactId: 5 });
+  });
+
   it('says what is wrong with a value', () => {
     expect(readUser({ userId: 'u1', email: 7 }).warnings).toEqual([
       { field: 'email', problem: 'Invalid input: expected string, received number' },
@@ -66,7 +72,12 @@ describe('reading a user', () => {
             progress: fc.oneof(fc.anything(), fc.record({ week: fc.anything(), completedAt: fc.anything() })),
             crm: fc.oneof(
               fc.anything(),
-              fc.record({ contactId: fc.anything(), tagIds: fc.array(fc.anything()) }),
+              fc.record({
+                contactId: fc.anything(),
+                tagIds: fc.array(fc.anything()),
+                lease: fc.oneof(fc.anything(), fc.record({ until: fc.anything() })),
+                rejection: fc.oneof(fc.anything(), fc.record({ reason: fc.anything() })),
+              }),
             ),
             lastActiveAt: fc.anything(),
           },

@@ -8,23 +8,28 @@ const REFUSALS = {
   AWS_ENDPOINT_URL_SQS: 'com.amazonaws.sqs#RequestThrottled',
 } as const;
 
-/** Stands between the functions and the cloud's services, and throttles a part of their calls. */
-export interface ThrottlingProxy {
+/** Stands between the functions and the cloud's services, and lets a part of their calls fail. */
+export interface FaultProxy {
   /** Part of the calls that are throttled, from 0 to 1. */
-  rate: number;
-  /** Calls throttled so far. */
+  throttleRate: number;
+  /** Part of the calls whose answer is cut off after they had their effect, from 0 to 1. */
+  cutOffRate: number;
+  /** Calls that failed so far. */
   throttled: number;
+  cutOff: number;
   /** Environment variables with which functions go through it. */
   between(environment: Readonly<Record<string, string>>): Promise<Record<string, string>>;
   stop(): void;
 }
 
 /** A proxy for DynamoDB and SQS; other services are called directly. */
-export function throttlingProxy(random: Random): ThrottlingProxy {
+export function faultProxy(random: Random): FaultProxy {
   const servers: ReturnType<typeof createServer>[] = [];
-  const proxy: ThrottlingProxy = {
-    rate: 0,
+  const proxy: FaultProxy = {
+    throttleRate: 0,
+    cutOffRate: 0,
     throttled: 0,
+    cutOff: 0,
     async between(environment) {
       const endpoints = await Promise.all(
         Object.entries(REFUSALS).map(async ([name, refusal]) => {
@@ -43,7 +48,7 @@ export function throttlingProxy(random: Random): ThrottlingProxy {
   };
   const listen = async (upstream: URL, refusal: string): Promise<string> => {
     const server = createServer((incoming, outgoing) => {
-      if (random() < proxy.rate) {
+      if (random() < proxy.throttleRate) {
         proxy.throttled++;
         incoming.resume();
         outgoing
@@ -58,6 +63,11 @@ export function throttlingProxy(random: Random): ThrottlingProxy {
       const passed = request(
         { host: upstream.hostname, port: upstream.port, method, path: url, headers },
         (answer) => {
+          if (random() < proxy.cutOffRate) {
+            proxy.cutOff++;
+            answer.resume().once('end', () => outgoing.destroy());
+            return;
+          }
           outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
           answer.pipe(outgoing);
         },
