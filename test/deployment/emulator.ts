@@ -97,7 +97,7 @@ export async function startEmulator(): Promise<Emulator> {
       return Object.fromEntries(by_rule.map(({ describe, fired }) => [describe, fired]));
     },
     async killFunctionProcess(random) {
-      const pids = await childrenOf(ministack.pid ?? 0);
+      const pids = await workersOf(ministack.pid ?? 0);
       const pid = pids[Math.floor(random() * pids.length)];
       if (pid === undefined) return false;
       process.kill(pid, 'SIGKILL');
@@ -154,11 +154,12 @@ async function answers(url: string, child: ChildProcess, logFile: string): Promi
   }
 }
 
-async function childrenOf(parent: number): Promise<number[]> {
-  const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid=,comm=']);
+/** Processes of MiniStack that run a function on Node. */
+async function workersOf(parent: number): Promise<number[]> {
+  const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid=,args=']);
   return stdout
     .split('\n')
     .map((line) => line.trim().split(/\s+/))
-    .filter(([, ppid, name]) => Number(ppid) === parent && name?.startsWith('node'))
+    .filter(([, ppid, ...args]) => Number(ppid) === parent && args.some((arg) => arg.endsWith('_worker.js')))
     .map(([pid]) => Number(pid));
 }
