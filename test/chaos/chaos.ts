@@ -85,7 +85,7 @@ export async function runChaos(options: ChaosOptions, say: (what: string) => voi
     const counts = { killed: 0, duplicates: 0, backfills: 0 };
     const context: ChaosContext = { world, running, proxy, sqs, sfn, counts };
 
-    say(`The CRM has ${search} searches at first, and does ${arrays} array items`);
+    say(`The CRM has ${search} searches at first, and updates ${arrays} array items`);
     say(
       `${existing.length} users are there, as many sign up, and everything goes wrong for ${options.seconds} s`,
     );
