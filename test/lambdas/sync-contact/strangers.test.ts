@@ -36,7 +36,7 @@ const expectUntouched = async (strangers: Awaited<ReturnType<typeof start>>) => 
 };
 const message = (userId: string) => record(userMessage(userId));
 
-describe.each(CASES)('in an account with %s searches that does %s array items', (search, arrays) => {
+describe.each(CASES)('in an account with %s searches where updates %s array items', (search, arrays) => {
   afterEach(() => crm.stop());
 
   it('the first sync and the weekly refresh of the catalog touch no stranger', async () => {
@@ -79,7 +79,7 @@ describe.each(CASES)('in an account with %s searches that does %s array items', 
   });
 });
 
-describe.each(ARRAYS)('any account that does %s array items', (arrays) => {
+describe.each(ARRAYS)('any account where updates %s array items', (arrays) => {
   beforeEach(() => start('exact', arrays, []));
   afterEach(() => crm.stop());
 
