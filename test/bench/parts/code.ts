@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BUDGET_BYTES, bundleSizes } from '../../../infra/operate/bundle-sizes.ts';
 import { coldImportsMs, functionCode, SDK_PACKAGE, sdkInLayer } from '../../../infra/operate/cold-import.ts';
+import { percentile } from '../../../infra/operate/percentile.ts';
 import { synthesize } from '../../../infra/synthesize.ts';
 import { diffThroughput } from '../code/diff-throughput.ts';
-import { percentile } from '../percentile.ts';
 import type { Part } from '../section.ts';
 import { goal, number } from '../words.ts';
 
