@@ -71,13 +71,16 @@ await runCommand(async () => {
   const outputs = await connect(options);
   const mapping = await loadMapping(outputs.get('Mapping'));
   const dynamodb = new DynamoDBClient();
-  await refuseProduction(dynamodb, outputs);
+  if (!options.cleanUp) {
+    await refuseProduction(dynamodb, outputs);
+    refuseUnusableEmails(mapping);
+  }
   await refuseSpentQuota(dynamodb, outputs);
-  refuseUnusableEmails(mapping);
   const records = runRecordStore(dynamodb, outputs.get('SyncTableName'));
   const leftBehind = await findLeftBehind(records);
   if (options.cleanUp && !leftBehind) {
-    process.stdout.write(options.json ? 'null\n' : 'There is nothing to clean up.\n');
+    const nothing = { ok: true, earlier: null };
+    process.stdout.write(options.json ? `${JSON.stringify(nothing)}\n` : 'There is nothing to clean up.\n');
     return;
   }
   process.stderr.write(announcement(outputs, mapping, leftBehind));
@@ -88,8 +91,9 @@ await runCommand(async () => {
   const system = testedSystem(outputs, mapping, dynamodb);
   const earlier = leftBehind ? await cleanUpLeftBehind(leftBehind, records, system, timeoutMs) : null;
   if (earlier && (options.cleanUp || earlier.remaining.length > 0 || signal.aborted)) {
-    process.stdout.write(options.json ? `${JSON.stringify({ earlier })}\n` : cleanUpText(earlier));
-    process.exitCode = earlier.remaining.length === 0 && options.cleanUp ? 0 : 1;
+    const ok = options.cleanUp === true && earlier.remaining.length === 0;
+    process.stdout.write(options.json ? `${JSON.stringify({ ok, earlier })}\n` : cleanUpText(earlier));
+    process.exitCode = ok ? 0 : 1;
     return;
   }
   const { stack, users, domain } = options;

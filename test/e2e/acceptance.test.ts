@@ -81,6 +81,33 @@ describe('npm run acceptance', () => {
     expect(windows[1].used).toBeGreaterThanOrEqual((await running.door.stats()).totalRequests);
   });
 
+  it('names what is not as it should be, and fails', async () => {
+    const removing = (async () => {
+      for (;;) {
+        const mine = (await running.door.contacts()).find(({ values }) =>
+          /^acceptance\+\w+-4@/.test(values['email_addresses.EMAIL1'] ?? ''),
+        );
+        const isTagged = (mine?.tags.length ?? 0) > 2;
+        if (mine && isTagged) return running.door.removeContact(mine.id);
+        await sleep(100);
+      }
+    })();
+    const { code, out } = await command('acceptance', SMALL);
+    await removing;
+    expect(code).toBe(1);
+    const { ok, deviations, cleanUp }: AcceptanceReport = JSON.parse(out);
+    const about = { userId: expect.stringMatching(/^acceptance-\w+-4$/), field: 'contact', found: null };
+    expect({ ok, deviations, remaining: cleanUp.remaining }).toEqual({
+      ok: false,
+      deviations: [
+        { ...about, change: 'created', expected: expect.stringMatching(/^contact \d+$/) },
+        { ...about, change: 'deleted', expected: 'kept' },
+      ],
+      remaining: [],
+    });
+    expect(await afterwards()).toEqual(NOTHING);
+  });
+
   it.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)(
     'leaves nothing behind when %s ends it at a random moment',
     async (signal) => {

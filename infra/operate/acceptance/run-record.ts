@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { DeleteItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import * as z from 'zod/mini';
@@ -8,6 +9,8 @@ import { filledText, positiveInt, utcMoment } from '../../../shared/values.ts';
 import { CommandError } from '../command-error.ts';
 
 const runSchema = z.object({
+  /** The process that writes this record. */
+  owner: filledText,
   runId: filledText,
   domain: filledText,
   users: positiveInt,
@@ -77,16 +80,18 @@ export const ALIVE_MS = 30_000;
  */
 export async function takeRecord(
   store: RunRecordStore,
-  record: Omit<RunRecord, 'aliveUntil'>,
+  record: Omit<RunRecord, 'owner' | 'aliveUntil'>,
   over: number | undefined,
   now: () => number = Date.now,
 ): Promise<Recorder> {
   let version = over;
-  let current: RunRecord = { ...record, aliveUntil: 0 };
+  const owner = randomUUID();
+  let current: RunRecord = { ...record, owner, aliveUntil: 0 };
   const write = async (changes: Partial<RunRecord>): Promise<void> => {
     const next = { ...current, ...changes, aliveUntil: now() + ALIVE_MS };
-    const { stored } = await store.write(next, version);
-    if (!stored)
+    const written = await store.write(next, version);
+    // A write whose answer was lost is repeated by the SDK, and then meets itself.
+    if (!written.stored && written.found?.value.owner !== owner)
       throw new OtherRunError('Another acceptance run has begun on this stack. Wait until it has ended.');
     version = (version ?? 0) + 1;
     current = next;

@@ -1,7 +1,8 @@
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { recordContacts } from './clean-up.ts';
-import { type ChangeKind, type PlannedChange, planOf, type Step } from './plan.ts';
+import { decideContact } from './contact-decision.ts';
+import { type ChangeKind, emailsOf, type PlannedChange, planOf, type Step } from './plan.ts';
 import type { Recorder } from './run-record.ts';
 import type { TestedSystem } from './system.ts';
 import { type Deviation, verifyDeleted, verifyUser } from './verification.ts';
@@ -149,7 +150,12 @@ async function verify(
     row?.crm?.contactId ??
     recorder.current().contacts.findLast((contact) => contact.userId === userId)?.contactId;
   const contact = contactId === undefined ? undefined : await patiently(() => crm.read(contactId), patience);
-  if (kind === 'deleted') {
+  const decision = decideContact(contactId ?? 0, contact, emailsOf(recorder.current()));
+  if (decision.action === 'keep') {
+    // It may be a person's, whose data nobody has to see.
+    const found = `contact ${contactId}: ${decision.why}`;
+    deviations.push({ userId, change: kind, field: 'contact', expected: 'a contact of this run', found });
+  } else if (kind === 'deleted') {
     deviations.push(...(await verifyDeleted(planned, contact, context)));
   } else if (row) {
     const verified = await verifyUser(row, kind, contact, crm.requested(), context);

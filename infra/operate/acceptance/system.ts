@@ -1,4 +1,5 @@
 import {
+  type AttributeValue,
   DeleteItemCommand,
   type DynamoDBClient,
   PutItemCommand,
@@ -87,7 +88,6 @@ function appOf(dynamodb: DynamoDBClient, TableName: string): TestedSystem['app']
         new PutItemCommand({
           TableName,
           Item: marshall(user, { removeUndefinedValues }),
-          ConditionExpression: 'attribute_not_exists(userId)',
         }),
       );
     },
@@ -184,13 +184,13 @@ const IS_ABOUT = 'begins_with(userId, :prefix)';
  */
 export async function countUsers(dynamodb: DynamoDBClient, TableName: string, most: number): Promise<number> {
   let count = 0;
-  let ExclusiveStartKey: Record<string, never> | undefined;
+  let ExclusiveStartKey: Record<string, AttributeValue> | undefined;
   do {
     const page = await dynamodb.send(
       new ScanCommand({ TableName, Select: 'COUNT', Limit: most + 1 - count, ExclusiveStartKey }),
     );
     count += page.Count ?? 0;
-    ExclusiveStartKey = page.LastEvaluatedKey as Record<string, never> | undefined;
+    ExclusiveStartKey = page.LastEvaluatedKey;
   } while (ExclusiveStartKey && count <= most);
   return count;
 }

@@ -5,7 +5,7 @@ import type { User } from '../../../shared/user/user.ts';
 import { type PreviewContext, previewUser, rememberedContact } from '../preview/preview-user.ts';
 
 /** How often the user table is read while users are waited for, in milliseconds. It is the resolution of all latencies. */
-export const POLL_MS = 200;
+const POLL_MS = 200;
 const RETRY_MS = 2000;
 const LONGEST_RETRY_MS = 5000;
 

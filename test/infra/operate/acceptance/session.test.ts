@@ -40,6 +40,27 @@ describe('the record of a run', () => {
     await expect(first.update({})).rejects.toThrow(OtherRunError);
   });
 
+  it('goes on when a write was stored and its answer lost', async () => {
+    const store = records();
+    let lose = false;
+    const recorder = await takeRecord(
+      {
+        ...store,
+        async write(value, over) {
+          const first = await store.write(value, over);
+          return lose ? store.write(value, over) : first;
+        },
+      },
+      RUN,
+      undefined,
+    );
+    lose = true;
+    await recorder.update({ retired: true });
+    lose = false;
+    await recorder.update({});
+    expect(await store.read()).toMatchObject({ version: 3, value: { retired: true } });
+  });
+
   it('stores changes that are made at once one after another', async () => {
     const store = records();
     const recorder = await takeRecord(store, RUN, undefined);
