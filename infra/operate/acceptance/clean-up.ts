@@ -135,7 +135,8 @@ async function deleteContacts(
   const emails = emailsOf(run);
   const recordedIds = new Set(run.contacts.map(({ contactId }) => contactId));
   for (const contactId of recordedIds) {
-    const decision = decideContact(contactId, await patiently(() => crm.read(contactId), patience), emails);
+    const found = await patiently(() => crm.read(contactId), patience);
+    const decision = decideContact(contactId, found, emails, Date.parse(run.startedAt));
     if (decision.action === 'keep') result.remaining.push(`contact ${contactId}: ${decision.why}`);
     if (decision.action !== 'delete') continue;
     await patiently(() => crm.remove(contactId), patience);

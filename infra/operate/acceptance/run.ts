@@ -150,8 +150,9 @@ async function verify(
     row?.crm?.contactId ??
     recorder.current().contacts.findLast((contact) => contact.userId === userId)?.contactId;
   const contact = contactId === undefined ? undefined : await patiently(() => crm.read(contactId), patience);
-  const decision = decideContact(contactId ?? 0, contact, emailsOf(recorder.current()));
-  if (decision.action === 'keep') {
+  const run = recorder.current();
+  const decision = decideContact(contactId ?? 0, contact, emailsOf(run), Date.parse(run.startedAt));
+  if ('why' in decision) {
     // It may be a person's, whose data nobody has to see.
     const found = `contact ${contactId}: ${decision.why}`;
     deviations.push({ userId, change: kind, field: 'contact', expected: 'a contact of this run', found });

@@ -10,6 +10,9 @@ const withEmails = (id: number, ...emails: (string | null)[]): Contact => ({
   email_addresses: emails.map((email, index) => ({ field: `EMAIL${index + 1}`, email })),
 });
 
+const OWN_CONTACT = withEmails(7, OWN[0] ?? '');
+const STARTED_AT = Date.parse('2027-03-01T12:00:00Z');
+
 describe('a contact that a run recorded', () => {
   it.each<[string, Contact | undefined, string]>([
     ['is gone', undefined, 'none'],
@@ -20,13 +23,24 @@ describe('a contact that a run recorded', () => {
       { ...anonymousBody(withEmails(7, OWN[0] ?? '')), id: 7 } as Contact,
       'delete',
     ],
-    ['was anonymised as another contact', withEmails(7, 'forgotten-8@example.invalid'), 'keep'],
+    ['was anonymised as another contact', withEmails(7, 'forgotten-8@example.invalid'), 'foreign'],
     ['shows the email of a person beside it', withEmails(7, OWN[0] ?? '', 'ann@example.com'), 'keep'],
-    ['shows the email of a person', withEmails(7, 'ann@example.com'), 'keep'],
+    ['shows the email of a person', withEmails(7, 'ann@example.com'), 'foreign'],
+    [
+      'was created during the run',
+      { ...OWN_CONTACT, date_created: '2027-03-01T12:00:01.000+0000' },
+      'delete',
+    ],
+    [
+      'was created long before the run',
+      { ...OWN_CONTACT, date_created: '2027-02-01T12:00:00.000+0000' },
+      'keep',
+    ],
+    ['does not tell when it was created', { ...OWN_CONTACT, date_created: null }, 'delete'],
     ['shows no email', withEmails(7, null), 'keep'],
     ['is answered as another contact', withEmails(8, OWN[0] ?? ''), 'keep'],
   ])('that %s', (_, found, action) => {
-    expect(decideContact(7, found, OWN)).toMatchObject({ action });
+    expect(decideContact(7, found, OWN, STARTED_AT)).toMatchObject({ action });
   });
 
   it('is deleted only under its recorded id and only while all of its emails are those of the run', () => {
@@ -48,7 +62,7 @@ describe('a contact that a run recorded', () => {
         fc.integer({ min: 1, max: 3 }),
         fc.option(contact, { nil: undefined }),
         (recorded, found) => {
-          if (decideContact(recorded, found, OWN).action !== 'delete') return;
+          if (decideContact(recorded, found, OWN, STARTED_AT).action !== 'delete') return;
           const shown = (found?.email_addresses ?? []).flatMap(({ email }) =>
             email ? [email.toLowerCase()] : [],
           );

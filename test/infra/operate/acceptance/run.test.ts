@@ -16,7 +16,7 @@ const RUN = {
   runId: 'r',
   domain: 'example.com',
   users: 4,
-  startedAt: '2027-01-01T00:00:00Z',
+  startedAt: new Date().toISOString(),
   contacts: [],
   retired: false,
 };
