@@ -22,21 +22,24 @@ const UNHURRIED: SharedPace = {
   turn: () => sleep(1000),
   refused() {},
 };
-/** How long this process waits for the CRM, in milliseconds: it makes three requests at most. */
+/** How long one piece of work waits for the CRM, in milliseconds. */
 const DEADLINE_MS = 60_000;
 
-/**
- * Reads a contact for a person who wants to see it. The only requests to the CRM that the sync does not make itself: its answers hold
- * data of a person, which may not go through the queue or the sync's table. They are counted in the ledger, and keep to its pauses.
- *
- * @returns the contact with the id, or else the oldest with the email, whole; undefined where there is none.
- * @throws Retryable or Rejected, as the client does.
- */
-export async function readContactOf(
-  { contactId, email }: { contactId: number | undefined; email: string | undefined },
-  outputs: Outputs,
-  store: SyncTable,
-): Promise<Contact | undefined> {
+/** Access to the CRM for a person's command. */
+export interface OperatorCrm {
+  /**
+   * Runs work that makes a few requests, one after another, at one a second. They are counted in the quota's ledger, and none is made
+   * during a pause.
+   *
+   * @throws Retryable or Rejected, as the client does.
+   */
+  use<Result>(work: (client: InfusionsoftClient) => Promise<Result>): Promise<Result>;
+  /** Requests made so far. */
+  requests(): number;
+}
+
+/** Access to the CRM of a stack, with its credentials. */
+export function operatorCrm(outputs: Outputs, store: SyncTable): OperatorCrm {
   const budget = quotaSettingsFrom(outputs.get('QuotaSettings'));
   const gate = requestGate(marginOf(budget.limits));
   const quota = quotaKeeper({
@@ -46,7 +49,8 @@ export async function readContactOf(
     logger: new Logger({ logLevel: 'SILENT' }),
     now: Date.now,
   });
-  const deadline = Date.now() + DEADLINE_MS;
+  let deadline = 0;
+  let requests = 0;
   const client = infusionsoftClient({
     url: outputs.get('CrmUrl'),
     fetch: pacedFetch({
@@ -55,17 +59,41 @@ export async function readContactOf(
       gate,
       breaker: circuitBreaker(),
       deadline: () => deadline,
-      onRequest: () => {},
+      onRequest: () => {
+        requests++;
+      },
     }),
   });
-  await quota.open();
-  try {
-    return (
-      (contactId && (await byId(client, contactId))) || (email ? await byEmail(client, email) : undefined)
-    );
-  } finally {
-    await quota.close();
-  }
+  return {
+    async use(work) {
+      deadline = Date.now() + DEADLINE_MS;
+      await quota.open();
+      try {
+        return await work(client);
+      } finally {
+        await quota.close();
+      }
+    },
+    requests: () => requests,
+  };
+}
+
+/**
+ * Reads a contact for a person who wants to see it: its answers hold data of a person, which may not go through the queue or the sync's
+ * table.
+ *
+ * @returns the contact with the id, or else the oldest with the email, whole; undefined where there is none.
+ * @throws Retryable or Rejected, as the client does.
+ */
+export async function readContactOf(
+  { contactId, email }: { contactId: number | undefined; email: string | undefined },
+  outputs: Outputs,
+  store: SyncTable,
+): Promise<Contact | undefined> {
+  return operatorCrm(outputs, store).use(
+    async (client) =>
+      (contactId && (await byId(client, contactId))) || (email ? await byEmail(client, email) : undefined),
+  );
 }
 
 async function byId(client: InfusionsoftClient, contactId: number): Promise<Contact | undefined> {

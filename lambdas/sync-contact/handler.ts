@@ -114,7 +114,7 @@ const dependencies = {
 
 /**
  * Makes the CRM match the users that a batch of the queue names, at the pace that all environments keep together. The only
- * caller of the CRM's API, apart from a person's preview.
+ * caller of the CRM's API, apart from a person's commands.
  */
 export const handler = middy<SQSEvent, SQSBatchResponse>()
   .use(injectLambdaContext(logger))

@@ -28,9 +28,12 @@ const ADDRESS_PARTS = [
   'country_code',
 ];
 
+/** The email of an anonymised contact: it has to have one (v1), and this one reaches nobody (`.invalid`, RFC 2606). */
+export const anonymousEmail = (contactId: number): string => `forgotten-${contactId}@example.invalid`;
+
 /**
- * What takes the person out of a contact: every name, address, number, account and custom field that it has, whoever wrote it. An email
- * has to be there (v1), so one takes its place that reaches nobody (`.invalid`, RFC 2606). Tags are not part of it.
+ * What takes the person out of a contact: every name, address, number, account and custom field that it has, whoever wrote it. The
+ * email becomes {@link anonymousEmail}. Tags are not part of it.
  */
 export function anonymousBody(contact: Contact): ContactBody {
   const present = TEXTS.filter(
@@ -42,7 +45,7 @@ export function anonymousBody(contact: Contact): ContactBody {
   return {
     ...Object.fromEntries(present.map((key) => [key, ''])),
     email_addresses: [
-      { field: 'EMAIL1', email: `forgotten-${contact.id}@example.invalid` },
+      { field: 'EMAIL1', email: anonymousEmail(contact.id) },
       ...otherEmails.map(({ field }) => ({ field, email: '' })),
     ],
     ...(phone_numbers?.length && {

@@ -38,8 +38,11 @@ export interface InfusionsoftClient {
   upsertContact(body: ContactBody): Promise<Contact>;
   /** Creates a contact, whatever there is already: for a throwaway one. */
   createContact(body: ContactBody): Promise<Contact>;
-  /** A whole contact. */
-  readContact(contactId: number): Promise<Contact>;
+  /**
+   * A whole contact.
+   * @param properties more optional properties to return. The CRM refuses names that are not in {@link listOptionalProperties}.
+   */
+  readContact(contactId: number, properties?: readonly string[]): Promise<Contact>;
   /**
    * Contacts with an email, whatever its case, in any of their three slots, with their custom fields.
    *
@@ -66,6 +69,8 @@ export interface InfusionsoftClient {
   /** How many contacts carry a tag. */
   countTagged(tagId: number): Promise<number>;
   listCustomFields(): Promise<Labelled[]>;
+  /** Names of the properties of a contact that the CRM returns only when a request names them. */
+  listOptionalProperties(): Promise<string[]>;
   /** @param type one of the CRM's types (v1, `CreateRestCustomField`). */
   createCustomField(label: string, type: string, options?: readonly string[]): Promise<Labelled>;
   /** All lead sources: one request for each thousand. */
@@ -94,7 +99,7 @@ const MAX_LEAD_SOURCE_PAGES = 20;
 
 const WITH_CUSTOM_FIELDS = { optional_properties: 'custom_fields' };
 /** Properties that come back only when they are named (v1). */
-const WHOLE = { optional_properties: 'custom_fields,lead_source_id,job_title' };
+const WHOLE = ['custom_fields', 'lead_source_id', 'job_title'];
 
 /** Retries inside one invocation; after that the message's next delivery is the retry. */
 const RETRIES = 2;
@@ -150,6 +155,8 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
       if (words.trim() !== '') throw new Uncertain('A removal was answered with words');
     });
 
+  const readModel = () => call((http) => http.get(endpoints.contactModel.path).json(contactModelSchema));
+
   return {
     upsertContact: async (body) => {
       const upsert = { ...body, duplicate_option: 'Email' };
@@ -161,10 +168,12 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
       }
     },
     createContact: (body) => send('post', endpoints.contacts, body, contactSchema, once),
-    readContact: (contactId) =>
-      call((http) =>
-        http.get(endpoints.contact(contactId).path, { searchParams: WHOLE }).json(contactSchema),
-      ),
+    readContact: (contactId, properties = []) => {
+      const searchParams = { optional_properties: [...new Set([...WHOLE, ...properties])].join(',') };
+      return call((http) =>
+        http.get(endpoints.contact(contactId).path, { searchParams }).json(contactSchema),
+      );
+    },
     findContactsByEmail: async (email) => {
       const searchParams = { email, ...WITH_CUSTOM_FIELDS };
       const { contacts } = await call((http) =>
@@ -184,9 +193,8 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
       return (await call((http) => http.get(endpoints.tags.path, { searchParams }).json(tagPageSchema))).tags;
     },
     createTag: (name, description) => send('post', endpoints.tags, { name, description }, tagSchema, once),
-    listCustomFields: async () =>
-      (await call((http) => http.get(endpoints.contactModel.path).json(contactModelSchema))).custom_fields ??
-      [],
+    listCustomFields: async () => (await readModel()).custom_fields ?? [],
+    listOptionalProperties: async () => (await readModel()).optional_properties ?? [],
     createCustomField: (label, type, options = []) => {
       const choices = options.length > 0 && { options: options.map((option) => ({ label: option })) };
       return send(

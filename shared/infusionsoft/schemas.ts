@@ -38,7 +38,10 @@ export const customFieldSchema = z.object({
   field_type: z.nullish(z.string()),
   options: z.nullish(z.array(z.object({ label: z.nullish(z.string()) }))),
 });
-export const contactModelSchema = z.object({ custom_fields: z.nullish(z.array(customFieldSchema)) });
+export const contactModelSchema = z.object({
+  custom_fields: z.nullish(z.array(customFieldSchema)),
+  optional_properties: z.nullish(z.array(z.string())),
+});
 
 /** Version 2 writes ids as texts. */
 const textId = z.union([positiveInt, z.pipe(z.string().check(z.regex(/^[1-9]\d*$/)), z.transform(Number))]);

@@ -78,6 +78,7 @@ export function dryClient({ contact }: KnownCrm, requests: PlannedRequest[]): In
     createTag: unused,
     countTagged: unused,
     listCustomFields: unused,
+    listOptionalProperties: unused,
     createCustomField: unused,
     listLeadSources: unused,
     createLeadSource: unused,

@@ -19,11 +19,11 @@ export function shownValue(
   const label = key.startsWith('custom_fields.') ? key.slice('custom_fields.'.length) : undefined;
   if (label !== undefined) {
     const id = catalog.customFields[catalogKey(label)];
-    return text(contact.custom_fields?.find((field) => field.id === id)?.content);
+    return dayOf(text(contact.custom_fields?.find((field) => field.id === id)?.content), wanted);
   }
   if (key.startsWith('EMAIL'))
     return text(contact.email_addresses?.find(({ field }) => field === key)?.email);
-  if (key.startsWith('PHONE')) return text(contact.phone_numbers?.find(({ field }) => field === key)?.number);
+  if (key.startsWith('PHONE')) return phone(contact, key, wanted);
   if (includes(SOCIAL_FIELDS, key))
     return text(contact.social_accounts?.find(({ type }) => type === key)?.name);
   if (includes(ADDRESS_FIELDS, key)) return address(contact, key);
@@ -38,6 +38,16 @@ const includes = (keys: readonly string[], key: string): boolean => keys.include
 
 const text = (value: unknown): string | undefined =>
   value === undefined || value === null || value === '' ? undefined : String(value);
+
+/** A date that comes back with a time at midnight (dates end in `+0000`, v1) is the day that was written. */
+const dayOf = (shown: string | undefined, wanted = ''): string | undefined =>
+  /^\d{4}-\d{2}-\d{2}$/.test(wanted) && shown?.startsWith(`${wanted}T00:00:00`) ? wanted : shown;
+
+/** The CRM may format a number; `number_e164` is the form in which the sync writes it (v1, read-only). */
+function phone(contact: Contact, key: string, wanted: string | undefined): string | undefined {
+  const found = contact.phone_numbers?.find(({ field }) => field === key);
+  return wanted !== undefined && found?.['number_e164'] === wanted ? wanted : text(found?.number);
+}
 
 function address(contact: Contact, key: string): string | undefined {
   const found: Record<string, unknown> = contact.addresses?.find(({ field }) => field === key) ?? {};

@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { percentile } from '../../../infra/operate/percentile.ts';
 import { synthesize } from '../../../infra/synthesize.ts';
 import { coldImportsMs } from '../code/cold-import.ts';
 import { diffThroughput } from '../code/diff-throughput.ts';
 import { functionBundles } from '../code/function-bundles.ts';
-import { percentile } from '../percentile.ts';
 import type { Part } from '../section.ts';
 import { goal, number } from '../words.ts';
 

@@ -1,6 +1,6 @@
+import { percentile } from '../../../infra/operate/percentile.ts';
 import { population } from '../../demo/population.ts';
 import { REAL_LATENCY } from '../../simulator/simulator.ts';
-import { percentile } from '../percentile.ts';
 import type { Part } from '../section.ts';
 import { withBenchSystem } from '../system/bench-system.ts';
 import { liveLatencies } from '../system/live-latency.ts';

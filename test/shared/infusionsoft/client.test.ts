@@ -81,6 +81,28 @@ describe('the client', () => {
     expect((await client.findCompanies('Ann Ltd')).map(({ id }) => id)).toEqual([4]);
   });
 
+  it('reads a whole contact with the optional properties that it is asked for', async () => {
+    const asked: (string | null)[] = [];
+    const client = infusionsoftClient({
+      url: 'http://crm.local',
+      fetch: async (input) => {
+        asked.push(new URL((input as Request).url).searchParams.get('optional_properties'));
+        return Response.json({ id: 1 });
+      },
+    });
+    await client.readContact(1);
+    await client.readContact(1, ['time_zone', 'job_title']);
+    expect(asked).toEqual([
+      'custom_fields,lead_source_id,job_title',
+      'custom_fields,lead_source_id,job_title,time_zone',
+    ]);
+  });
+
+  it('lists the properties that are optional in an account', async () => {
+    const { client } = await start();
+    expect(await client.listOptionalProperties()).toContain('job_title');
+  });
+
   it('says of a contact that is gone that it is', async () => {
     const { client } = await start();
     await expect(client.updateContact(999, { given_name: 'A' })).rejects.toThrow(NotFound);

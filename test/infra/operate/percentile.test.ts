@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { percentile } from './percentile.ts';
+import { percentile } from '../../../infra/operate/percentile.ts';
 
 it.each([
   [0, 1],
