@@ -60,7 +60,7 @@ const FRESH_MS = 3_600_000;
  * new pair. Changes of a secret "aren't always immediately visible" (AWS Secrets Manager, "Troubleshooting"). Twice a day, it
  * costs nothing.
  */
-export const SETTLE_MS = 10_000;
+const SETTLE_MS = 10_000;
 
 /**
  * Runs one step of a rotation. Each step can be repeated, and the order of crashes does not matter:
