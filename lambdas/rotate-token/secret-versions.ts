@@ -14,8 +14,9 @@ export function secretVersions(client: SecretsManagerClient, SecretId: string): 
   return {
     async labelled() {
       const { VersionIdsToStages = {} } = await client.send(new DescribeSecretCommand({ SecretId }));
+      // On AWS a label is on one version. An emulator (MiniStack 1.5.33) leaves it on older ones too.
       const holderOf = (label: string) =>
-        Object.entries(VersionIdsToStages).find(([, labels]) => labels.includes(label))?.[0];
+        Object.entries(VersionIdsToStages).findLast(([, labels]) => labels.includes(label))?.[0];
       const current = holderOf('AWSCURRENT');
       if (current === undefined) throw new Error('No version of the secret is current');
       return { current, pending: holderOf('AWSPENDING'), latestPair: holderOf(LATEST_PAIR) };
