@@ -18,7 +18,7 @@ export class TokenRotation extends Construct {
     this.rotateToken = new NodeFunction(this, 'RotateToken', {
       folder: 'rotate-token',
       description: "Renews the OAuth tokens of the CRM: a step of the secret's rotation",
-      timeout: Duration.seconds(120),
+      timeout: Duration.seconds(180),
       memorySize: 256,
       // A refresh token can be used once: two at the same time would lock the account out.
       reservedConcurrentExecutions: 1,

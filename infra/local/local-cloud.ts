@@ -138,7 +138,7 @@ export class LocalCloud {
 
   /** Values of all versions of a secret, by its name or ARN. */
   secretValues(secretId: string): string[] {
-    return this.#services.secrets.find(secretId)?.versions.map(({ value }) => value) ?? [];
+    return this.#services.secrets.find(secretId)?.versions.flatMap(({ value }) => value ?? []) ?? [];
   }
 
   /**

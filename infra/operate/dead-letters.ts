@@ -1,13 +1,12 @@
 import {
-  ChangeMessageVisibilityCommand,
   DeleteMessageCommand,
   GetQueueAttributesCommand,
   type Message,
-  ReceiveMessageCommand,
   SendMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { messageSchema } from '../../shared/sync/message.ts';
+import { receiveAll } from './receive-all.ts';
 
 /** A message that nobody could handle. */
 export interface DeadLetter {
@@ -26,40 +25,17 @@ export interface DeadLetter {
 /** SQS gave up on it after too many deliveries. */
 const TOO_MANY_RECEIVES = 'too-many-receives';
 export const UNREADABLE = 'unreadable-message';
-/** How long letters are hidden while they are looked at, in seconds: they come back by themselves if this process dies. */
-const HOLD_SECONDS = 120;
-const PER_RECEIVE = 10;
 
-/** The dead letters that can be seen now. Of one user's, only the oldest can: the others come when it is gone. */
+/** The dead letters that can be seen now. Of one user's, only the oldest ten can: the others come when those are gone. */
 export async function holdDeadLetters(sqs: SQSClient, QueueUrl: string): Promise<DeadLetter[]> {
   const held = new Map<string, DeadLetter>();
-  for (;;) {
-    const { Messages = [] } = await sqs.send(
-      new ReceiveMessageCommand({
-        QueueUrl,
-        MaxNumberOfMessages: PER_RECEIVE,
-        VisibilityTimeout: HOLD_SECONDS,
-        MessageAttributeNames: ['All'],
-        MessageSystemAttributeNames: ['MessageGroupId', 'SentTimestamp'],
-      }),
-    );
-    const fresh = Messages.map(deadLetterOf).filter(({ messageId }) => !held.has(messageId));
-    if (fresh.length === 0) return [...held.values()];
-    for (const letter of fresh) held.set(letter.messageId, letter);
-  }
-}
-
-/** Lets letters be seen again. */
-export async function release(
-  sqs: SQSClient,
-  QueueUrl: string,
-  letters: readonly DeadLetter[],
-): Promise<void> {
-  for (const { receiptHandle } of letters) {
-    await sqs.send(
-      new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle: receiptHandle, VisibilityTimeout: 0 }),
-    );
-  }
+  const batches = receiveAll(sqs, QueueUrl, {
+    MessageAttributeNames: ['All'],
+    MessageSystemAttributeNames: ['MessageGroupId', 'SentTimestamp'],
+  });
+  for await (const messages of batches)
+    for (const message of messages) held.set(message.MessageId ?? '', deadLetterOf(message));
+  return [...held.values()];
 }
 
 /** Puts a letter back into the queue, and takes it off the dead letters after that: in between it is in both, which does no harm. */
@@ -79,18 +55,12 @@ export async function putBack(
   await sqs.send(new DeleteMessageCommand({ QueueUrl: urls.deadLetters, ReceiptHandle: receiptHandle }));
 }
 
-/** How many letters there are, about, and the queue's ARN. */
-export async function describeQueue(
-  sqs: SQSClient,
-  QueueUrl: string,
-): Promise<{ messages: number; arn: string }> {
+/** The queue's ARN. */
+export async function arnOf(sqs: SQSClient, QueueUrl: string): Promise<string> {
   const { Attributes = {} } = await sqs.send(
-    new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['ApproximateNumberOfMessages', 'QueueArn'] }),
+    new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] }),
   );
-  return {
-    messages: Number(Attributes['ApproximateNumberOfMessages'] ?? 0),
-    arn: Attributes['QueueArn'] ?? '',
-  };
+  return Attributes['QueueArn'] ?? '';
 }
 
 function deadLetterOf({

@@ -5,14 +5,9 @@ import {
   StartMessageMoveTaskCommand,
 } from '@aws-sdk/client-sqs';
 import { CommandError } from './command-error.ts';
-import {
-  type DeadLetter,
-  describeQueue,
-  holdDeadLetters,
-  putBack,
-  release,
-  UNREADABLE,
-} from './dead-letters.ts';
+import { arnOf, type DeadLetter, holdDeadLetters, putBack, UNREADABLE } from './dead-letters.ts';
+import { release } from './receive-all.ts';
+import { depthOf } from './status/queues.ts';
 
 export interface RedriveOptions {
   queueUrl: string;
@@ -36,8 +31,10 @@ interface ReasonSummary {
 
 export interface RedriveReport {
   reasons: ReasonSummary[];
-  /** Letters behind others of the same user, which cannot be seen before those are gone. */
+  /** About how many are behind others of the same user, and cannot be seen before those are gone. */
   behindOthers: number;
+  /** About how many another reader holds: a second redrive, or one that was interrupted. They come back within `HOLD_SECONDS`. */
+  heldElsewhere: number;
   /** Put back into the queue. */
   redriven: number;
   /** No messages of this system: they stay. */
@@ -54,40 +51,45 @@ const FOLLOW_MS = 1000;
  */
 export async function redrive(sqs: SQSClient, options: RedriveOptions): Promise<RedriveReport> {
   const { deadLetterQueueUrl: deadLetters, queueUrl: queue, reason, since = 0 } = options;
-  const { messages, arn } = await describeQueue(sqs, deadLetters);
   const held = await holdDeadLetters(sqs, deadLetters);
-  const report = { ...summaryOf(held), behindOthers: Math.max(0, messages - held.length), redriven: 0 };
   const isWanted = (letter: DeadLetter) =>
     letter.reason !== UNREADABLE && (!reason || letter.reason === reason) && letter.sentAt >= since;
   try {
+    const { waiting, hidden } = await depthOf(sqs, deadLetters);
+    const report = {
+      ...summaryOf(held),
+      behindOthers: waiting,
+      heldElsewhere: Math.max(0, hidden - held.length),
+      redriven: 0,
+    };
     if (reason && !report.reasons.some((each) => each.reason === reason)) {
       const known = report.reasons.map((each) => each.reason).join(', ') || 'none at all';
       throw new CommandError(`No dead letter has the reason ${reason}. There are: ${known}.`);
     }
     if (options.dryRun) return report;
     if (options.canMove && !reason && !since && report.unreadable.length === 0) {
-      await release(sqs, deadLetters, held.splice(0));
-      return { ...report, redriven: await moveAll(sqs, arn, (await describeQueue(sqs, queue)).arn) };
+      await release(sqs, deadLetters, handlesOf(held.splice(0)));
+      const [from, to] = [await arnOf(sqs, deadLetters), await arnOf(sqs, queue)];
+      return { ...report, redriven: await moveAll(sqs, from, to) };
     }
-    let wanted = takeOut(held, isWanted);
-    while (wanted.length > 0) {
-      for (const letter of wanted) await putBack(sqs, letter, { queue, deadLetters });
-      report.redriven += wanted.length;
-      // Those that were behind them can be seen now.
-      held.push(...(await holdDeadLetters(sqs, deadLetters)));
-      wanted = takeOut(held, isWanted);
+    while (held.some(isWanted)) {
+      for (const letter of held.filter(isWanted)) {
+        await putBack(sqs, letter, { queue, deadLetters });
+        held.splice(held.indexOf(letter), 1);
+        report.redriven++;
+      }
+      // Those that were behind them can be seen now. One that was held for too long comes again, with a new receipt handle.
+      const seen = await holdDeadLetters(sqs, deadLetters);
+      const isSeen = ({ messageId }: DeadLetter) => seen.some((each) => each.messageId === messageId);
+      held.splice(0, held.length, ...held.filter((letter) => !isSeen(letter)), ...seen);
     }
     return report;
   } finally {
-    await release(sqs, deadLetters, held);
+    await release(sqs, deadLetters, handlesOf(held));
   }
 }
 
-function takeOut(held: DeadLetter[], isWanted: (letter: DeadLetter) => boolean): DeadLetter[] {
-  const wanted = held.filter(isWanted);
-  held.splice(0, held.length, ...held.filter((letter) => !isWanted(letter)));
-  return wanted;
-}
+const handlesOf = (letters: readonly DeadLetter[]) => letters.map(({ receiptHandle }) => receiptHandle);
 
 function summaryOf(held: readonly DeadLetter[]): Pick<RedriveReport, 'reasons' | 'unreadable'> {
   const byReason = Map.groupBy(held, ({ reason }) => reason);

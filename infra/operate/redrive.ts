@@ -2,6 +2,7 @@
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { Command, InvalidArgumentError } from 'commander';
 import { connect } from './connect.ts';
+import { HOLD_SECONDS } from './receive-all.ts';
 import { type RedriveReport, redrive } from './redrive-letters.ts';
 import { runCommand } from './run-command.ts';
 import { type TargetOptions, withTarget } from './target-options.ts';
@@ -35,8 +36,13 @@ await runCommand(async () => {
   process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : table(report));
 });
 
-function table({ reasons, behindOthers, redriven, unreadable }: RedriveReport): string {
-  if (reasons.length === 0) return 'There are no dead letters.\n';
+function table({ reasons, behindOthers, heldElsewhere, redriven, unreadable }: RedriveReport): string {
+  const held =
+    heldElsewhere > 0
+      ? `About ${heldElsewhere} dead letters are held by another reader (a second redrive, or one that was interrupted). They come ` +
+        `back within ${HOLD_SECONDS} seconds: run this again then.\n`
+      : '';
+  if (reasons.length === 0) return held || 'There are no dead letters.\n';
   const rows = reasons.map(
     ({ reason, letters, oldest, exampleUserId }) =>
       `  ${reason.padEnd(24)}${String(letters).padStart(6)}  since ${oldest}  ${exampleUserId ?? ''}\n`,
@@ -46,5 +52,6 @@ function table({ reasons, behindOthers, redriven, unreadable }: RedriveReport): 
       `  stays: ${messageId} is no message of this system (${characters} characters)\n`,
   );
   const behind = behindOthers > 0 ? `  and about ${behindOthers} behind others of the same users\n` : '';
-  return `${rows.join('')}${behind}${stay.join('')}\n${options.dryRun ? 'Nothing was moved (dry run).' : `${redriven} put back into the queue.`}\n`;
+  const result = options.dryRun ? 'Nothing was moved (dry run).' : `${redriven} put back into the queue.`;
+  return `${rows.join('')}${behind}${stay.join('')}\n${held}${result}\n`;
 }

@@ -7,11 +7,13 @@ import {
   type _Record as StreamRecord,
   TrimmedDataAccessException,
 } from '@aws-sdk/client-dynamodb-streams';
-import { DeleteMessageCommand, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { DeleteMessageCommand, type Message, type SQSClient } from '@aws-sdk/client-sqs';
 import * as z from 'zod';
 import { messageByKey } from '../../lambdas/diff-user/message-by-key.ts';
 import { type Outgoing, sendInOrder } from '../../lambdas/diff-user/send-in-order.ts';
 import { CommandError } from './command-error.ts';
+import { receiveAll, release } from './receive-all.ts';
+import { depthOf } from './status/queues.ts';
 
 export interface ReplayOptions {
   queueUrl: string;
@@ -30,6 +32,8 @@ export interface ReplayReport {
   expired: number;
   /** Entries of the failure queue that are no positions. */
   unreadable: number;
+  /** About how many entries another reader holds: a second replay, or one that was interrupted. */
+  heldElsewhere: number;
 }
 
 /** What Lambda sends to a failure destination of a stream (AWS Lambda, "Retaining discarded batches"). */
@@ -43,14 +47,12 @@ const positionSchema = z.looseObject({
 });
 type Position = z.infer<typeof positionSchema>['DDBStreamBatchInfo'];
 
-/** How long positions are hidden while they are replayed, in seconds. */
-const HOLD_SECONDS = 120;
 /** Pages of one position that are read at most: a batch has 100 records, and a page holds many more. */
 const MAX_PAGES = 100;
 
 /**
- * Sends a fresh message for each user whose stream records could not be handled, and forgets their positions after that. The
- * messages say only who should be looked at, so replaying twice does no harm.
+ * Sends a fresh message for each user whose stream records could not be handled, and deletes their positions after that. The
+ * messages say only who should be looked at, so replaying twice does no harm. Positions that stay are visible again at the end.
  *
  * @throws CommandError when SQS does not take the messages; nothing is forgotten then.
  */
@@ -59,36 +61,37 @@ export async function replay(
   sqs: SQSClient,
   { queueUrl, failureQueueUrl: QueueUrl, dryRun, discardExpired }: ReplayOptions,
 ): Promise<ReplayReport> {
-  const report: ReplayReport = { positions: 0, users: 0, expired: 0, unreadable: 0 };
-  const seen = new Set<string>();
-  for (;;) {
-    const { Messages = [] } = await sqs.send(
-      new ReceiveMessageCommand({
-        QueueUrl,
-        MaxNumberOfMessages: 10,
-        VisibilityTimeout: dryRun ? 5 : HOLD_SECONDS,
-      }),
-    );
-    const fresh = Messages.filter(({ MessageId = '' }) => !seen.has(MessageId));
-    if (fresh.length === 0) return report;
-    for (const { MessageId = '', Body = '', ReceiptHandle } of fresh) {
-      seen.add(MessageId);
-      const position = positionOf(Body);
-      if (!position) {
-        report.unreadable++;
-        continue;
-      }
-      report.positions++;
-      const records = await recordsAt(streams, position);
-      if (records) {
-        const outgoing = records.flatMap(outgoingOf);
-        report.users += new Set(outgoing.map(({ message }) => message.userId)).size;
-        if (!dryRun && (await sendInOrder(sqs, queueUrl, outgoing)).length > 0)
-          throw new CommandError('SQS did not take all messages. Nothing is lost: run it again.');
-      } else report.expired++;
-      if (!dryRun && (records || discardExpired))
-        await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
+  const report: ReplayReport = { positions: 0, users: 0, expired: 0, unreadable: 0, heldElsewhere: 0 };
+  /** Receipt handles of what stays, by message id. */
+  const staying = new Map<string, string>();
+  const replayOne = async ({ MessageId = '', Body = '', ReceiptHandle }: Message): Promise<void> => {
+    const position = positionOf(Body);
+    if (!position) {
+      report.unreadable++;
+      return;
     }
+    report.positions++;
+    const records = await recordsAt(streams, position);
+    if (records) {
+      const outgoing = records.flatMap(outgoingOf);
+      report.users += new Set(outgoing.map(({ message }) => message.userId)).size;
+      if (!dryRun && (await sendInOrder(sqs, queueUrl, outgoing)).length > 0)
+        throw new CommandError('SQS did not take all messages. Nothing is lost: run it again.');
+    } else report.expired++;
+    if (dryRun || !(records || discardExpired)) return;
+    await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
+    staying.delete(MessageId);
+  };
+  try {
+    for await (const messages of receiveAll(sqs, QueueUrl)) {
+      const fresh = messages.filter(({ MessageId = '' }) => !staying.has(MessageId));
+      for (const { MessageId = '', ReceiptHandle = '' } of messages) staying.set(MessageId, ReceiptHandle);
+      for (const message of fresh) await replayOne(message);
+    }
+    report.heldElsewhere = Math.max(0, (await depthOf(sqs, QueueUrl)).hidden - staying.size);
+    return report;
+  } finally {
+    await release(sqs, QueueUrl, staying.values());
   }
 }
 

@@ -3,6 +3,7 @@ import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { Command } from 'commander';
 import { connect } from './connect.ts';
+import { HOLD_SECONDS } from './receive-all.ts';
 import { replay } from './replay-records.ts';
 import { runCommand } from './run-command.ts';
 import { type TargetOptions, withTarget } from './target-options.ts';
@@ -28,7 +29,7 @@ await runCommand(async () => {
     process.stdout.write(`${JSON.stringify(report)}\n`);
     return;
   }
-  const { positions, users, expired, unreadable } = report;
+  const { positions, users, expired, unreadable, heldElsewhere } = report;
   process.stdout.write(
     `${positions} positions of the stream, ${users} users ${options.dryRun ? 'to send' : 'sent to the queue'}.\n`,
   );
@@ -36,6 +37,11 @@ await runCommand(async () => {
     process.stdout.write(
       `${expired} positions are older than the 24 hours of the stream, and cannot tell their users any more. A backfill finds them: ` +
         'npm run backfill -- --mode contacts, then --mode refresh. After that: npm run replay -- --discard-expired\n',
+    );
+  if (heldElsewhere > 0)
+    process.stdout.write(
+      `About ${heldElsewhere} entries are held by another reader (a second replay, or one that was interrupted). They come back within ` +
+        `${HOLD_SECONDS} seconds: run this again then.\n`,
     );
   if (unreadable > 0) process.stdout.write(`${unreadable} entries are no positions. They stay.\n`);
 });

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
@@ -6,18 +8,19 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import middy from '@middy/core';
 import type { SecretsManagerRotationEvent } from 'aws-lambda';
 import * as z from 'zod/mini';
-import { AuthorizationLost, refreshPair } from '../../shared/infusionsoft/token-endpoint.ts';
-import { rotate } from './rotate.ts';
+import { AnswerLostError, AuthorizationLost, refreshPair } from '../../shared/infusionsoft/token-endpoint.ts';
+import { type RotationMemory, rotate } from './rotate.ts';
 import { secretVersions } from './secret-versions.ts';
 import '../../shared/zod-words.ts';
 
 const { CRM_URL } = z.object({ CRM_URL: z.url() }).parse(process.env);
-/** A pair that is not stored is lost for ever, so storing it is tried as long as the function may run. */
+/** A pair that is not stored can be lost, so the SDK keeps trying for as long as the function may run. */
 const secrets = new SecretsManagerClient({ maxAttempts: 12 });
 const logger = new Logger();
 const metrics = new Metrics();
+const memory: RotationMemory = {};
 
-/** Renews the OAuth tokens of the CRM: the only one that does, since a refresh token can be used once. */
+/** Renews the OAuth tokens of the CRM. Nothing else does, since a refresh token can be used once. */
 export const handler = middy<SecretsManagerRotationEvent, void>()
   .use(injectLambdaContext(logger))
   .use(logMetrics(metrics))
@@ -27,6 +30,9 @@ export const handler = middy<SecretsManagerRotationEvent, void>()
         versions: secretVersions(secrets, SecretId),
         refresh: (secret) => refreshPair(CRM_URL, secret),
         now: Date.now,
+        wait: (ms) => sleep(ms),
+        newVersionId: randomUUID,
+        memory,
       });
       logger.info('Rotation step done', { step: Step, versionId: ClientRequestToken });
       metrics.addMetric('AuthorizationLost', MetricUnit.Count, 0);
@@ -35,6 +41,15 @@ export const handler = middy<SecretsManagerRotationEvent, void>()
         metrics.addMetric('AuthorizationLost', MetricUnit.Count, 1);
         logger.error('Authorize again: npm run authorize', { step: Step, problem: error.message });
       }
+      if (error instanceof AnswerLostError)
+        logger.error(
+          'The refresh token may be used up. If the next attempt reports AuthorizationLost: npm run authorize',
+          { step: Step, problem: error.message },
+        );
+      if (memory.unstored)
+        logger.error('A new token pair could not be stored. Only this environment holds it; it tries again', {
+          step: Step,
+        });
       throw error;
     }
   });

@@ -2,48 +2,59 @@ import {
   DescribeSecretCommand,
   GetSecretValueCommand,
   PutSecretValueCommand,
-  ResourceNotFoundException,
+  ResourceExistsException,
   type SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
+import { LATEST_PAIR } from '../../shared/infusionsoft/crm-secret.ts';
 import type { SecretVersions } from './rotate.ts';
 
 /** The versions of a secret in AWS Secrets Manager. */
 export function secretVersions(client: SecretsManagerClient, SecretId: string): SecretVersions {
-  const get = async (version: { VersionStage: string; VersionId?: string }): Promise<string | undefined> => {
-    try {
-      return (await client.send(new GetSecretValueCommand({ SecretId, ...version }))).SecretString;
-    } catch (error) {
-      if (error instanceof ResourceNotFoundException) return undefined;
-      throw error;
-    }
-  };
-  const moveStage = async (stage: {
-    VersionStage: string;
-    MoveToVersionId?: string;
-    RemoveFromVersionId: string;
-  }) => {
-    await client.send(new UpdateSecretVersionStageCommand({ SecretId, ...stage }));
-  };
   return {
-    read: (VersionStage) => get({ VersionStage }),
-    readPending: (VersionId) => get({ VersionId, VersionStage: 'AWSPENDING' }),
-    async currentVersionId() {
+    async labelled() {
       const { VersionIdsToStages = {} } = await client.send(new DescribeSecretCommand({ SecretId }));
-      return Object.entries(VersionIdsToStages).find(([, stages]) => stages.includes('AWSCURRENT'))?.[0];
+      // On AWS a label is on one version. An emulator (MiniStack 1.5.33) leaves it on older ones too.
+      const holderOf = (label: string) =>
+        Object.entries(VersionIdsToStages).findLast(([, labels]) => labels.includes(label))?.[0];
+      const current = holderOf('AWSCURRENT');
+      if (current === undefined) throw new Error('No version of the secret is current');
+      return { current, pending: holderOf('AWSPENDING'), latestPair: holderOf(LATEST_PAIR) };
     },
-    async storePending(ClientRequestToken, SecretString) {
+    async value(VersionId) {
+      const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId, VersionId }));
+      return SecretString ?? '';
+    },
+    async store(ClientRequestToken, SecretString, labels) {
+      try {
+        await client.send(
+          new PutSecretValueCommand({
+            SecretId,
+            ClientRequestToken,
+            SecretString,
+            VersionStages: [...labels],
+          }),
+        );
+        return true;
+      } catch (error) {
+        if (error instanceof ResourceExistsException) return false;
+        throw error;
+      }
+    },
+    async promote(MoveToVersionId, RemoveFromVersionId) {
       await client.send(
-        new PutSecretValueCommand({
+        new UpdateSecretVersionStageCommand({
           SecretId,
-          ClientRequestToken,
-          SecretString,
-          VersionStages: ['AWSPENDING'],
+          VersionStage: 'AWSCURRENT',
+          MoveToVersionId,
+          RemoveFromVersionId,
         }),
       );
     },
-    promote: (MoveToVersionId, RemoveFromVersionId) =>
-      moveStage({ VersionStage: 'AWSCURRENT', MoveToVersionId, RemoveFromVersionId }),
-    abandon: (RemoveFromVersionId) => moveStage({ VersionStage: 'AWSPENDING', RemoveFromVersionId }),
+    async removePending(RemoveFromVersionId) {
+      await client.send(
+        new UpdateSecretVersionStageCommand({ SecretId, VersionStage: 'AWSPENDING', RemoveFromVersionId }),
+      );
+    },
   };
 }

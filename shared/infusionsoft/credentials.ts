@@ -4,7 +4,14 @@ import {
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import { Retryable } from '../sync/errors.ts';
-import { type AuthorizationHeader, type CrmSecret, headerOf, parseCrmSecret } from './crm-secret.ts';
+import {
+  type AuthorizationHeader,
+  type CrmSecret,
+  headerOf,
+  LATEST_PAIR,
+  parseCrmSecret,
+  renewedPair,
+} from './crm-secret.ts';
 
 /** What identifies the sync to the CRM. Nobody here renews anything: only the rotation of the secret does. */
 export interface Credentials {
@@ -35,8 +42,8 @@ const FIRST_REFUSAL_MS = 10 * SECOND_MS;
 const MAX_REFUSAL_MS = 300 * SECOND_MS;
 
 /**
- * Credentials from Secrets Manager: the current version, or the pending one where that is the only one with a token that
- * works (a rotation that died before its last step leaves it there).
+ * Credentials from Secrets Manager: the current version, or the pair that renews it where a rotation died before it made that
+ * current. A pair that renews an older version is not used: it can belong to another account.
  *
  * @param secretId name or ARN of the secret.
  * @param now epoch milliseconds.
@@ -60,22 +67,25 @@ export function secretCredentials(
     now() >= (refusals.get(headerOf(secret)[1])?.until ?? Number.NEGATIVE_INFINITY);
   const usable = (secret: CrmSecret | undefined) => (secret && isUsable(secret) ? secret : undefined);
 
-  const read = async (stage: 'AWSCURRENT' | 'AWSPENDING'): Promise<CrmSecret | undefined> => {
+  const read = (VersionStage: string) =>
+    client.send(new GetSecretValueCommand({ SecretId: secretId, VersionStage }));
+
+  /** The pair of a rotation that has not finished. Without one, the label is missing. */
+  const readRenewal = async (currentId: string): Promise<CrmSecret | undefined> => {
     try {
-      const { SecretString } = await client.send(
-        new GetSecretValueCommand({ SecretId: secretId, VersionStage: stage }),
-      );
-      return parseCrmSecret(SecretString);
+      return renewedPair((await read(LATEST_PAIR)).SecretString, currentId);
     } catch (error) {
-      if (stage === 'AWSPENDING' && error instanceof ResourceNotFoundException) return undefined;
+      if (error instanceof ResourceNotFoundException) return undefined;
       throw error;
     }
   };
 
   const look = async (): Promise<CrmSecret> => {
-    const current = await read('AWSCURRENT');
+    const { SecretString, VersionId = '' } = await read('AWSCURRENT');
+    const current = parseCrmSecret(SecretString);
     if (current?.kind === 'oauth') onTokenAge?.(now() - Date.parse(current.issuedAt));
-    const secret = usable(current) ?? (current && usable(await read('AWSPENDING')));
+    const secret =
+      usable(current) ?? (current?.kind === 'oauth' ? usable(await readRenewal(VersionId)) : undefined);
     if (!secret) {
       failedAt = now();
       throw unusable(secretId, current);

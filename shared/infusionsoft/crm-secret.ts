@@ -12,7 +12,18 @@ const oauthSchema = z.object({
   issuedAt: utcMoment,
   /** Until when the access token may be used: five minutes before it expires. */
   expiresAt: utcMoment,
+  /**
+   * Versions of the secret whose refresh tokens were used up on the way to this pair: the current one of that time, and those that
+   * renewed it without becoming current. None for a pair that a person authorized.
+   */
+  renews: z.optional(z.array(filledText)),
 });
+
+/**
+ * Staging label of the pair that the rotation obtained last, from the moment it is stored. AWSPENDING cannot say that: Secrets
+ * Manager puts it on versions without a value, and its pages ask operators to remove it by hand.
+ */
+export const LATEST_PAIR = 'LATEST_PAIR';
 
 /** What the secret holds: a key that never expires, a token that somebody else renews, or an OAuth pair that the stack renews. */
 const crmSecretSchema = z.discriminatedUnion('kind', [
@@ -35,6 +46,12 @@ export function parseCrmSecret(text: string | undefined): CrmSecret | undefined 
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
+}
+
+/** The pair in a version labelled LATEST_PAIR, if it renews the current version: its refresh token is the live one then. */
+export function renewedPair(text: string | undefined, currentVersionId: string): OAuthSecret | undefined {
+  const secret = parseCrmSecret(text);
+  return secret?.kind === 'oauth' && secret.renews?.includes(currentVersionId) ? secret : undefined;
 }
 
 /** The header for a request with these credentials. */

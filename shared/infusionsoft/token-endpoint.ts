@@ -1,4 +1,4 @@
-import ky, { HTTPError, isHTTPError } from 'ky';
+import ky, { HTTPError, isHTTPError, isNetworkError } from 'ky';
 import * as z from 'zod/mini';
 import { filledText } from '../values.ts';
 import type { OAuthSecret } from './crm-secret.ts';
@@ -6,6 +6,14 @@ import type { OAuthSecret } from './crm-secret.ts';
 /** The CRM takes neither this code nor this refresh token: nobody but a person can let the sync in again. */
 export class AuthorizationLost extends Error {
   override name = 'AuthorizationLost';
+}
+
+/**
+ * The token endpoint may have used up the refresh token or code, and its answer did not arrive. If it did, no retry can help, and
+ * the next attempt ends in `AuthorizationLost`.
+ */
+export class AnswerLostError extends Error {
+  override name = 'AnswerLostError';
 }
 
 /** The two tokens, and the times that go with them. */
@@ -27,11 +35,17 @@ const answerSchema = z.object({
 const EARLIER_MS = 5 * 60_000;
 const TIMEOUT_MS = 15_000;
 
+/** The request did not reach the server (Node.js, "Errors", and undici's): it can be repeated. */
+const NOT_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
+/** The server refused to work on the request, which can be repeated. */
+const NOT_HANDLED = [429, 503];
+
 /**
- * Asks `POST /token` for a pair (the vendor's OAuth 2.0 pages). A failure that is no answer is tried again twice: if the
- * first try has happened, its answer is lost, and the next one is told that the token is used up.
+ * Asks `POST /token` for a pair (the vendor's OAuth 2.0 pages). Repeats only what cannot have used up the token: a second use
+ * can end the whole authorization, and with it the access token that still works.
  *
- * @throws AuthorizationLost for a token or code that is used up, revoked or of another client; it quotes no secret.
+ * @throws AuthorizationLost for a token or code that is used up, revoked or of another client; AnswerLostError. Neither quotes a
+ *   secret.
  */
 async function askForPair(
   crmUrl: string,
@@ -50,8 +64,9 @@ async function askForPair(
         retry: {
           limit: 2,
           methods: ['post'],
-          statusCodes: [408, 429, 500, 502, 503, 504],
-          backoffLimit: 5000,
+          statusCodes: NOT_HANDLED,
+          shouldRetry: ({ error }) => (isNetworkError(error) ? NOT_SENT.has(causeCodeOf(error)) : undefined),
+          maxRetryAfter: 10_000,
         },
       })
       .json(answerSchema);
@@ -64,12 +79,20 @@ async function askForPair(
   } catch (error) {
     if (isHTTPError(error) && [400, 401, 403].includes(error.response.status))
       throw new AuthorizationLost(`The CRM refuses the authorization (${reasonOf(error)})`);
-    // The request of the error holds the tokens: only its name goes on.
-    throw new Error(`The CRM's token endpoint failed (${nameOf(error)})`);
+    // The request in the error holds the tokens, so it is no cause of these.
+    const wasHandled = !(
+      (isHTTPError(error) && NOT_HANDLED.includes(error.response.status)) ||
+      (isNetworkError(error) && NOT_SENT.has(causeCodeOf(error)))
+    );
+    if (wasHandled)
+      throw new AnswerLostError(
+        `The answer of the CRM's token endpoint was lost (${nameOf(error)}). It may have used up the refresh token or code`,
+      );
+    throw new Error(`The CRM's token endpoint cannot be reached (${nameOf(error)})`);
   }
 }
 
-/** Exchanges the code of an authorization for the first pair. @throws AuthorizationLost, Error. */
+/** Exchanges the code of an authorization for the first pair. @throws AuthorizationLost, AnswerLostError, Error. */
 export function exchangeCode(
   crmUrl: string,
   { clientId, clientSecret }: Client,
@@ -86,7 +109,7 @@ export function exchangeCode(
   return askForPair(crmUrl, form, {}, now);
 }
 
-/** Uses a refresh token up for a new pair. @throws AuthorizationLost, Error. */
+/** Uses a refresh token up for a new pair. @throws AuthorizationLost, AnswerLostError, Error. */
 export function refreshPair(
   crmUrl: string,
   { clientId, clientSecret, refreshToken }: Client & { refreshToken: string },
@@ -101,6 +124,13 @@ export function refreshPair(
 function reasonOf({ data, response }: HTTPError): string {
   const told = z.looseObject({ error: z.string().check(z.regex(/^[a-z_]{1,40}$/)) }).safeParse(data);
   return told.success ? `${response.status} ${told.data.error}` : String(response.status);
+}
+
+/** Code of the innermost error that has one. */
+function causeCodeOf(error: Error): string {
+  const inner = error.cause instanceof Error ? causeCodeOf(error.cause) : '';
+  if (inner) return inner;
+  return 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
 function nameOf(error: unknown): string {

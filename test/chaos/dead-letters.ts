@@ -1,4 +1,5 @@
-import { ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import { receiveAll } from '../../infra/operate/receive-all.ts';
 import type { World } from './world.ts';
 
 /** Reads all dead letters, and says which of them the users' own data explains. */
@@ -10,17 +11,8 @@ export async function explainDeadLetters(
   let explained = 0;
   const unexplained: string[] = [];
   for (const name of ['DeadLetterQueueUrl', 'StreamFailureQueueUrl']) {
-    for (;;) {
-      const { Messages = [] } = await sqs.send(
-        new ReceiveMessageCommand({
-          QueueUrl: outputs[name] ?? '',
-          MaxNumberOfMessages: 10,
-          VisibilityTimeout: 600,
-          MessageAttributeNames: ['All'],
-        }),
-      );
-      if (Messages.length === 0) break;
-      for (const { Body = '', MessageAttributes } of Messages) {
+    for await (const messages of receiveAll(sqs, outputs[name] ?? '', { MessageAttributeNames: ['All'] })) {
+      for (const { Body = '', MessageAttributes } of messages) {
         const reason = MessageAttributes?.['reason']?.StringValue;
         const userId = /"userId":"([^"]+)"/.exec(Body)?.[1] ?? '';
         if (reason === 'no-usable-email' && world.withoutEmail.has(userId)) explained++;

@@ -21,6 +21,9 @@ export interface Emulators {
   stop(): Promise<void>;
 }
 
+/** Part of the short polls that come back empty, as any may on SQS: code that takes one for an empty queue has to fail here. */
+const EMPTY_SHORT_POLLS = 0.3;
+
 /**
  * Starts all emulators and waits until they answer.
  *
@@ -34,7 +37,7 @@ export async function startEmulators(
   onMessage?: (sent: SentMessage) => void,
 ): Promise<Emulators> {
   const dynamodbLocal = await startDynamoDbLocal(onDeath);
-  const sqsServer = await startSqsServer(region, onMessage);
+  const sqsServer = await startSqsServer(region, onMessage, () => Math.random() < EMPTY_SHORT_POLLS);
   const secretsManager = await startSecretsManager();
   const stepFunctions = await startStepFunctions();
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = FAKE_CREDENTIALS;

@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 /** A version of a secret, with the stages that point to it. */
 export interface SecretVersion {
   id: string;
-  value: string;
+  /** Undefined in a version that a rotation has just begun. */
+  value: string | undefined;
   stages: Set<string>;
   createdAt: Date;
 }
@@ -45,17 +46,24 @@ export class SecretStore {
     );
   }
 
-  /** Adds a version with these stages; without a pending one it becomes the current version, and that before the previous. */
+  /**
+   * Adds a version with these stages, or fills the one that a rotation began. AWSCURRENT moves to it unless other stages are named;
+   * the version that was current becomes the previous one.
+   */
   put(
     secret: StoredSecret,
-    value: string,
+    value: string | undefined,
     {
       versionId = randomUUID(),
       stages = ['AWSCURRENT'],
     }: { versionId?: string; stages?: readonly string[] } = {},
   ): SecretVersion {
-    const version = { id: versionId, value, stages: new Set<string>(), createdAt: new Date() };
-    secret.versions.push(version);
+    let version = secret.versions.find(({ id }) => id === versionId);
+    if (version) version.value = value;
+    else {
+      version = { id: versionId, value, stages: new Set<string>(), createdAt: new Date() };
+      secret.versions.push(version);
+    }
     for (const stage of stages) this.move(secret, stage, version);
     return version;
   }
@@ -70,18 +78,30 @@ export class SecretStore {
   }
 
   /**
-   * Rotates a secret to the end, as Secrets Manager does: a rotation that was left unfinished goes on with its version.
-   * @throws what its function throws, and when it has none.
+   * Begins a rotation as Secrets Manager does: AWSPENDING goes to a version without a value. One that an unfinished rotation left
+   * goes on instead (AWS Secrets Manager, "How rotation works").
+   * @returns the version's id.
    */
-  async rotate(secret: StoredSecret): Promise<void> {
-    if (!secret.rotation) throw new Error(`The secret ${secret.name} has no rotation`);
+  beginRotation(secret: StoredSecret): string {
     const unfinished = secret.versions.find(
       ({ stages }) => stages.has('AWSPENDING') && !stages.has('AWSCURRENT'),
     );
-    const ClientRequestToken = unfinished?.id ?? randomUUID();
+    return (unfinished ?? this.put(secret, undefined, { stages: ['AWSPENDING'] })).id;
+  }
+
+  /**
+   * Rotates a secret to the end.
+   * @throws what its function throws, when it has none, and when it leaves AWSPENDING where it blocks the next rotation.
+   */
+  async rotate(secret: StoredSecret): Promise<void> {
+    if (!secret.rotation) throw new Error(`The secret ${secret.name} has no rotation`);
+    const ClientRequestToken = this.beginRotation(secret);
     for (const Step of ROTATION_STEPS) {
       await secret.rotation({ Step, SecretId: secret.arn, ClientRequestToken });
     }
-    this.move(secret, 'AWSPENDING', undefined);
+    const blocked = secret.versions.some(
+      ({ stages }) => stages.has('AWSPENDING') && !stages.has('AWSCURRENT'),
+    );
+    if (blocked) throw new Error(`The rotation of ${secret.name} ended before its last step`);
   }
 }

@@ -30,7 +30,7 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
       const version = secret.versions.find(
         ({ id, stages }) => (!VersionId || id === VersionId) && (!stage || stages.has(stage)),
       );
-      if (!version) throw notFound('secret value');
+      if (version?.value === undefined) throw notFound('secret value');
       return {
         ...versionOf(secret, version),
         SecretString: version.value,
@@ -44,7 +44,7 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
       const secret = find(store, SecretId);
       if (SecretString === undefined)
         throw new ServiceError('InvalidParameterException', 'Only SecretString is known to the local cloud.');
-      const same = secret.versions.find(({ id }) => id === ClientRequestToken);
+      const same = secret.versions.find(({ id, value }) => id === ClientRequestToken && value !== undefined);
       if (same && same.value !== SecretString)
         throw new ServiceError('ResourceExistsException', 'The token belongs to another value.');
       const options = {
@@ -61,7 +61,8 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
       const holder = secret.versions.find(({ stages }) => stages.has(VersionStage ?? ''));
       const to = secret.versions.find(({ id }) => id === MoveToVersionId);
       if (MoveToVersionId !== undefined && !to) throw notFound('secret version');
-      if (holder && holder !== to && holder.id !== RemoveFromVersionId)
+      const isOnOther = RemoveFromVersionId !== undefined && holder?.id !== RemoveFromVersionId;
+      if (isOnOther || (holder && holder !== to && RemoveFromVersionId === undefined))
         throw new ServiceError(
           'InvalidParameterException',
           `The stage ${VersionStage} is on another version than RemoveFromVersionId.`,

@@ -13,6 +13,8 @@ export interface SentMessage {
   message: string;
 }
 
+const receiveSchema = z.looseObject({ QueueUrl: z.string(), WaitTimeSeconds: z.number().optional() });
+
 export interface SqsServer {
   endpoint: string;
   stop(): Promise<void>;
@@ -24,11 +26,14 @@ export interface SqsServer {
  * Its stores come from below the package's front door: only so can its queue URLs have the endpoint's own host (they
  * name `sqs.<region>.localhost` otherwise, which not every resolver knows) and its FIFO groups be delivered as SQS does.
  *
- * @param onMessage told of every message that enters a queue, also when it becomes a dead letter.
+ * @param onMessage called with every message that enters a queue, also when it becomes a dead letter.
+ * @param missesShortPoll whether the next short poll comes back empty. On SQS any can, since it asks only some of the servers
+ *   (Amazon SQS developer guide, "Short and long polling").
  */
 export async function startSqsServer(
   region: string,
   onMessage: (sent: SentMessage) => void = () => undefined,
+  missesShortPoll: () => boolean = () => false,
 ): Promise<SqsServer> {
   const stores = {
     sqsStore: await newStore<Stores['sqsStore']>('sqs/sqsStore.js', 'SqsStore'),
@@ -52,6 +57,14 @@ export async function startSqsServer(
     return queue;
   };
   const app = buildApp({ logger: false, defaultRegion: region, stores });
+  app.addHook('preHandler', async ({ headers, body }, reply) => {
+    if (headers['x-amz-target'] !== 'AmazonSQS.ReceiveMessage') return;
+    const { data } = receiveSchema.safeParse(typeof body === 'string' ? JSON.parse(body) : body);
+    const queue = data && sqsStore.getQueue(data.QueueUrl);
+    const waitSeconds =
+      data?.WaitTimeSeconds ?? Number(queue?.attributes['ReceiveMessageWaitTimeSeconds'] ?? 0);
+    if (waitSeconds === 0 && missesShortPoll()) await reply.type('application/x-amz-json-1.0').send('{}');
+  });
   const endpoint = await app.listen({ port: 0, host: '127.0.0.1' });
   return { endpoint, stop: () => app.close() };
 }

@@ -60,7 +60,12 @@ async function done(id: string) {
 }
 async function bodiesOf(queue: string): Promise<string[]> {
   const { Messages = [] } = await sqs.send(
-    new ReceiveMessageCommand({ QueueUrl: output(queue), MaxNumberOfMessages: 10, VisibilityTimeout: 0 }),
+    new ReceiveMessageCommand({
+      QueueUrl: output(queue),
+      MaxNumberOfMessages: 10,
+      VisibilityTimeout: 0,
+      WaitTimeSeconds: 1,
+    }),
   );
   return Messages.map(({ Body = '' }) => Body);
 }

@@ -21,14 +21,22 @@ const NOW = Date.parse('2026-06-15T12:00:00Z');
 /** A FIFO dead-letter queue: of a group, only the oldest that is not hidden can be received. */
 let letters: Message[];
 let hidden: Set<string>;
+/** So many polls come back empty, whatever is in the queue. */
+let emptyPolls: number;
 beforeEach(() => {
   sqs.reset();
   hidden = new Set();
   letters = [];
   sqs.on(GetQueueAttributesCommand).callsFake(({ QueueUrl }) => ({
-    Attributes: { ApproximateNumberOfMessages: String(letters.length), QueueArn: `arn:${QueueUrl}` },
+    Attributes: {
+      ApproximateNumberOfMessages: String(letters.length - hidden.size),
+      ApproximateNumberOfMessagesNotVisible: String(hidden.size),
+      QueueArn: `arn:${QueueUrl}`,
+    },
   }));
+  emptyPolls = 0;
   sqs.on(ReceiveMessageCommand).callsFake(() => {
+    if (emptyPolls-- > 0) return {};
     const seen = new Set<string | undefined>();
     const Messages = letters.filter(({ Attributes, MessageId = '' }) => {
       const first = !seen.has(Attributes?.MessageGroupId);
@@ -41,6 +49,7 @@ beforeEach(() => {
   sqs.on(SendMessageCommand).resolves({});
   sqs.on(DeleteMessageCommand).callsFake(({ ReceiptHandle }) => {
     letters = letters.filter(({ MessageId }) => MessageId !== ReceiptHandle);
+    hidden.delete(ReceiptHandle);
   });
   sqs.on(ChangeMessageVisibilityCommand).callsFake(({ ReceiptHandle }) => hidden.delete(ReceiptHandle));
 });
@@ -91,6 +100,7 @@ describe('a redrive', () => {
         },
       ],
       behindOthers: 0,
+      heldElsewhere: 0,
       redriven: 0,
       unreadable: [],
     });
@@ -109,6 +119,27 @@ describe('a redrive', () => {
     expect(letters).toEqual([]);
   });
 
+  it('does not take an empty poll for an empty queue', async () => {
+    letters = [letter('1', 'ann'), letter('2', 'bob')];
+    emptyPolls = 3;
+    expect(await run()).toMatchObject({ redriven: 2 });
+    for (const { args } of sqs.commandCalls(ReceiveMessageCommand))
+      expect(args[0].input.WaitTimeSeconds).toBeGreaterThan(0);
+  });
+
+  it('says how many letters another reader holds', async () => {
+    letters = [letter('1', 'ann'), letter('2', 'bob')];
+    hidden.add('2');
+    expect(await run()).toMatchObject({ redriven: 1, heldElsewhere: 1 });
+  });
+
+  it('makes letters visible again when it fails', async () => {
+    letters = [letter('1', 'ann')];
+    sqs.on(SendMessageCommand).rejects(new Error('throttled'));
+    await expect(run()).rejects.toThrow('throttled');
+    expect(hidden.size).toBe(0);
+  });
+
   it('loses nothing when it cannot send', async () => {
     letters = [letter('1', 'ann'), letter('2', 'bob')];
     sqs.on(SendMessageCommand).rejects(new Error('throttled'));
@@ -123,7 +154,8 @@ describe('a redrive', () => {
     letters = [letter('1', 'ann', 'no-usable-email', NOW - DAY), letter('2', 'bob', 'refused-by-crm')];
     expect(await run({ ...filter, canMove: true })).toMatchObject({ redriven: 1 });
     expect(sent()).toEqual(users);
-    expect(hidden.size).toBe(1);
+    expect(letters.map(({ MessageId }) => MessageId)).toEqual(['1']);
+    expect(hidden.size).toBe(0);
   });
 
   it('leaves what is no message of this system, and lists it without its text', async () => {

@@ -5,7 +5,9 @@ import {
   TrimmedDataAccessException,
 } from '@aws-sdk/client-dynamodb-streams';
 import {
+  ChangeMessageVisibilityCommand,
   DeleteMessageCommand,
+  GetQueueAttributesCommand,
   ReceiveMessageCommand,
   SendMessageBatchCommand,
   SQSClient,
@@ -22,6 +24,7 @@ beforeEach(() => {
   streams.reset();
   streams.on(GetShardIteratorCommand).resolves({ ShardIterator: 'i1' });
   sqs.on(SendMessageBatchCommand).resolves({});
+  sqs.on(GetQueueAttributesCommand).resolves({ Attributes: { ApproximateNumberOfMessages: '0' } });
 });
 
 const failing = (...bodies: unknown[]) =>
@@ -57,6 +60,8 @@ const sent = () =>
     .commandCalls(SendMessageBatchCommand)
     .flatMap(({ args }) => args[0].input.Entries ?? [])
     .map(({ MessageBody = '' }) => messageSchema.parse(JSON.parse(MessageBody)));
+const released = () =>
+  sqs.commandCalls(ChangeMessageVisibilityCommand).map(({ args }) => args[0].input.ReceiptHandle);
 const deletions = () => sqs.commandCalls(DeleteMessageCommand).length;
 
 describe('a replay', () => {
@@ -71,7 +76,7 @@ describe('a replay', () => {
       .resolves({ Records: [recordOf(100, 'ann'), recordOf(101, 'bob')], NextShardIterator: 'i2' })
       .on(GetRecordsCommand, { ShardIterator: 'i2' })
       .resolves({ Records: [removed, recordOf(103, 'later')], NextShardIterator: 'i3' });
-    expect(await run()).toEqual({ positions: 1, users: 3, expired: 0, unreadable: 0 });
+    expect(await run()).toEqual({ positions: 1, users: 3, expired: 0, unreadable: 0, heldElsewhere: 0 });
     expect(sent()).toMatchObject([
       { userId: 'ann', cause: 'changed' },
       { userId: 'bob', cause: 'changed' },
@@ -86,6 +91,30 @@ describe('a replay', () => {
     expect(await run({ dryRun: true })).toMatchObject({ positions: 1, users: 1 });
     expect(sent()).toEqual([]);
     expect(deletions()).toBe(0);
+    expect(released()).toEqual(['r0']);
+  });
+
+  it('does not take an empty poll for an empty queue, and polls all servers', async () => {
+    sqs
+      .on(ReceiveMessageCommand)
+      .resolvesOnce({})
+      .resolvesOnce({ Messages: [{ MessageId: 'm', ReceiptHandle: 'r', Body: JSON.stringify(POSITION) }] })
+      .resolves({});
+    streams.on(GetRecordsCommand).resolves({ Records: [recordOf(102, 'ann')] });
+    expect(await run()).toMatchObject({ positions: 1, users: 1 });
+    expect(released()).toEqual([]);
+    for (const { args } of sqs.commandCalls(ReceiveMessageCommand))
+      expect(args[0].input.WaitTimeSeconds).toBeGreaterThan(0);
+  });
+
+  it('says how many positions another reader holds', async () => {
+    failing(POSITION);
+    streams.on(GetRecordsCommand).resolves({ Records: [recordOf(102, 'ann')] });
+    sqs.on(GetQueueAttributesCommand).resolves({
+      Attributes: { ApproximateNumberOfMessages: '0', ApproximateNumberOfMessagesNotVisible: '3' },
+    });
+    expect(await run({ dryRun: true })).toMatchObject({ positions: 1, heldElsewhere: 2 });
+    expect(await run()).toMatchObject({ positions: 0, heldElsewhere: 3 });
   });
 
   it.each([
@@ -116,7 +145,8 @@ describe('a replay', () => {
 
   it('leaves what is no position', async () => {
     failing('not ours', { DDBStreamBatchInfo: { shardId: 1 } });
-    expect(await run()).toEqual({ positions: 0, users: 0, expired: 0, unreadable: 2 });
+    expect(await run()).toEqual({ positions: 0, users: 0, expired: 0, unreadable: 2, heldElsewhere: 0 });
+    expect(released()).toEqual(['r0', 'r1']);
     expect(deletions()).toBe(0);
   });
 });

@@ -1,155 +1,230 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SecretStore } from '../../../infra/local/emulators/secret-store.ts';
-import { type RotationPorts, type RotationStep, rotate } from '../../../lambdas/rotate-token/rotate.ts';
-import { headerOf, type OAuthSecret, parseCrmSecret } from '../../../shared/infusionsoft/crm-secret.ts';
-import { AuthorizationLost, refreshPair } from '../../../shared/infusionsoft/token-endpoint.ts';
-import { DEFAULT_CLIENT, OAuth } from '../../simulator/oauth.ts';
+import { startSecretsManager } from '../../../infra/local/emulators/secrets-manager.ts';
+import { type RotationStep, rotate } from '../../../lambdas/rotate-token/rotate.ts';
+import { secretVersions } from '../../../lambdas/rotate-token/secret-versions.ts';
+import { parseCrmSecret } from '../../../shared/infusionsoft/crm-secret.ts';
+import {
+  AnswerLostError,
+  AuthorizationLost,
+  refreshPair,
+  type TokenPair,
+} from '../../../shared/infusionsoft/token-endpoint.ts';
+import { DEFAULT_CLIENT } from '../../simulator/oauth.ts';
 import { type RunningSimulator, startSimulator } from '../../simulator/start-simulator.ts';
+import { DAY, HOUR, NOW, rotationWorld, SomeError } from './rotation-world.ts';
 
-const NOW = Date.parse('2026-06-15T12:00:00Z');
-const HOUR = 3_600_000;
 const { clientId, clientSecret } = DEFAULT_CLIENT;
 
-class Crash extends Error {}
-
-/** An account with one secret, and a rotation that can be made to die before or after each of its effects. */
-function account() {
-  const clock = { now: NOW };
-  const oauth = new OAuth({}, () => clock.now);
-  const pairOf = (issued: ReturnType<OAuth['issue']>) => ({
-    accessToken: issued.access_token,
-    refreshToken: issued.refresh_token,
-    issuedAt: new Date(clock.now).toISOString(),
-    expiresAt: new Date(clock.now + issued.expires_in * 1000 - 300_000).toISOString(),
-  });
-  const authorized = (): OAuthSecret => ({ kind: 'oauth', clientId, clientSecret, ...pairOf(oauth.issue()) });
-  const store = new SecretStore();
-  const secret = store.create('crm', 'arn', JSON.stringify(authorized()));
-  const withStage = (stage: string) => secret.versions.find(({ stages }) => stages.has(stage));
-  const byId = (id: string) => secret.versions.find((version) => version.id === id);
-
-  let crashAt = Number.POSITIVE_INFINITY;
-  let effects = 0;
-  const effect = async <Result>(does: () => Result): Promise<Result> => {
-    if (effects++ === crashAt) throw new Crash('before');
-    const result = does();
-    if (effects++ === crashAt) throw new Crash('after');
-    return result;
-  };
-  const ports: RotationPorts = {
-    now: () => clock.now,
-    refresh: (current) =>
-      effect(() => {
-        const pair = oauth.refresh(current.refreshToken);
-        if (!pair) throw new AuthorizationLost('invalid_grant');
-        return pairOf(pair);
-      }),
-    versions: {
-      read: async (stage) => withStage(stage)?.value,
-      readPending: async (id) => (byId(id)?.stages.has('AWSPENDING') ? byId(id)?.value : undefined),
-      currentVersionId: async () => withStage('AWSCURRENT')?.id,
-      storePending: (versionId, value) =>
-        effect(() => void store.put(secret, value, { versionId, stages: ['AWSPENDING'] })),
-      promote: (id) => effect(() => store.move(secret, 'AWSCURRENT', byId(id))),
-      abandon: () => effect(() => store.move(secret, 'AWSPENDING', undefined)),
-    },
-  };
-  secret.rotation = ({ Step, ClientRequestToken }) => rotate(Step as RotationStep, ClientRequestToken, ports);
-  const tokenIn = (stage: string) =>
-    headerOf(parseCrmSecret(withStage(stage)?.value ?? '') as OAuthSecret)[1];
-  const works = (stage: string) =>
-    withStage(stage) !== undefined && oauth.letsIn(tokenIn(stage).replace('Bearer ', ''));
-  return {
-    clock,
-    store,
-    secret,
-    ports,
-    authorized,
-    works,
-    tokenIn,
-    /** Runs a rotation that dies at the given effect, counted from 0: before it (even) or after it (odd). */
-    rotate: async (dieAt = Number.POSITIVE_INFINITY) => {
-      crashAt = dieAt;
-      effects = 0;
-      await store.rotate(secret);
-    },
-  };
-}
-
 describe('a rotation', () => {
-  it('renews the pair, and leaves the last one as the previous version', async () => {
-    const { rotate, works, tokenIn } = account();
-    const before = tokenIn('AWSCURRENT');
-    await rotate();
-    expect(works('AWSCURRENT')).toBe(true);
-    expect(tokenIn('AWSCURRENT')).not.toBe(before);
-    expect(tokenIn('AWSPREVIOUS')).toBe(before);
-    await rotate();
-    expect(works('AWSCURRENT')).toBe(true);
+  it('renews the pair, and keeps the replaced one as the previous version', async () => {
+    const world = rotationWorld();
+    const before = world.secretAt('AWSCURRENT');
+    await world.rotate();
+    expect(world.isUsable()).toBe(true);
+    expect(world.secretAt('AWSCURRENT')).not.toEqual(before);
+    expect(world.secretAt('AWSPREVIOUS')).toEqual(before);
+    await world.rotate();
+    expect(world.isUsable()).toBe(true);
+    expect(world.refreshes()).toBe(2);
   });
 
-  const POINTS = [
-    [0, 'before the refresh'],
-    [2, 'before the pair is stored, in the same process, whose memory still has it: SDK retries'],
-    [3, 'after the pair is stored'],
-    [4, 'before the new version is current'],
-    [5, 'after the new version is current'],
-  ] as const;
-  it.each(POINTS.filter(([point]) => point !== 2))(
-    'that dies at effect %d (%s) locks nobody out: consumers go on, and the next rotation mends it',
-    async (point) => {
-      const { rotate, works, clock } = account();
-      await expect(rotate(point)).rejects.toThrow(Crash);
-      expect(works('AWSCURRENT') || works('AWSPENDING')).toBe(true);
-      clock.now += HOUR / 2;
-      await rotate();
-      expect(works('AWSCURRENT')).toBe(true);
-      clock.now += 12 * HOUR;
-      await rotate();
-      expect(works('AWSCURRENT')).toBe(true);
+  it('that runs each step twice uses one refresh token', async () => {
+    const world = rotationWorld();
+    const id = world.begin();
+    for (const step of ['createSecret', 'setSecret', 'testSecret', 'finishSecret'] as const) {
+      await world.step(step, id);
+      await world.step(step, id);
+    }
+    expect(world.refreshes()).toBe(1);
+    expect(world.isUsable()).toBe(true);
+  });
+
+  it('keeps the only live refresh token when a read misses it', async () => {
+    const world = rotationWorld();
+    const id = world.begin();
+    await world.step('createSecret', id);
+    world.missReadsOf(id, 3);
+    for (const step of ['testSecret', 'finishSecret'] as const)
+      await expect(world.step(step, id)).rejects.toThrow(/can't find/);
+    await expect(world.rotate()).rejects.toThrow(/can't find/);
+    await world.rotate();
+    expect(world.refreshes()).toBe(1);
+    expect(world.isUsable()).toBe(true);
+  });
+
+  it('renews a pair that an unfinished rotation left days ago, and does not stay blocked by it', async () => {
+    const world = rotationWorld();
+    await world.step('createSecret', world.begin());
+    world.clock.now += 2 * DAY;
+    await world.rotate();
+    expect(world.refreshes()).toBe(2);
+    expect(world.isUsable()).toBe(true);
+    await world.rotate();
+    expect(world.isUsable()).toBe(true);
+  });
+
+  it('takes over a pair that an unfinished rotation left a moment ago, without another refresh', async () => {
+    const world = rotationWorld();
+    await world.step('createSecret', world.begin());
+    world.clock.now += HOUR / 2;
+    await world.rotate();
+    expect(world.refreshes()).toBe(1);
+    expect(world.isUsable()).toBe(true);
+  });
+
+  it('finds the pair of a cancelled rotation after an operator removed AWSPENDING', async () => {
+    const world = rotationWorld();
+    await world.step('createSecret', world.begin());
+    world.removePending();
+    await world.rotate();
+    expect(world.isUsable()).toBe(true);
+    expect(world.refreshes()).toBe(1);
+  });
+
+  it('refuses to promote an access token that has expired: testSecret fails', async () => {
+    const world = rotationWorld();
+    const id = world.begin();
+    await world.step('createSecret', id);
+    world.clock.now += 25 * HOUR;
+    await expect(world.step('testSecret', id)).rejects.toThrow('has expired');
+  });
+
+  it.each([0, 1, 2, 3])(
+    'does not undo what a person authorizes after step %d, whatever their clock says',
+    async (steps) => {
+      for (const skew of [-3 * DAY, 0, 3 * DAY]) {
+        const world = rotationWorld();
+        const id = world.begin();
+        const all: RotationStep[] = ['createSecret', 'setSecret', 'testSecret', 'finishSecret'];
+        for (const step of all.slice(0, steps)) await world.step(step, id);
+        const theirs = world.authorize({ skew });
+        for (const step of all.slice(steps)) await world.step(step, id);
+        if (steps > 0) expect(world.secretAt('AWSCURRENT')).toEqual(theirs);
+        await world.rotate();
+        world.expectHealthy();
+      }
     },
   );
 
-  it('that dies over and over at the same place locks nobody out', async () => {
-    for (const [point] of POINTS.filter(([each]) => each !== 2)) {
-      const { rotate, works, clock } = account();
-      for (let time = 0; time < 3; time++) {
-        await rotate(point).catch((error: unknown) => expect(error).toBeInstanceOf(Crash));
-        clock.now += 2 * HOUR;
-      }
-      await rotate();
-      expect(works('AWSCURRENT')).toBe(true);
-    }
+  it('does not undo a key that a person stores in place of OAuth', async () => {
+    const world = rotationWorld();
+    const id = world.begin();
+    await world.step('createSecret', id);
+    const key = '{"kind":"service-account-key","key":"k"}';
+    world.store(key);
+    await world.step('finishSecret', id);
+    await world.rotate();
+    expect(world.textAt('AWSCURRENT')).toBe(key);
   });
 
-  it('whose answer from the token endpoint is lost cannot go on, and says that a person has to authorize', async () => {
-    const { rotate } = account();
-    await expect(rotate(1)).rejects.toThrow(Crash);
-    await expect(rotate()).rejects.toThrow(AuthorizationLost);
+  it('stores a pair later that could not be stored at first, while its environment lives', async () => {
+    const world = rotationWorld();
+    world.failNextStores(1);
+    await expect(world.rotate()).rejects.toThrow(SomeError);
+    await world.rotate();
+    expect(world.refreshes()).toBe(1);
+    expect(world.isUsable()).toBe(true);
   });
 
-  it('does not undo what a person has authorized in the meantime', async () => {
-    const { rotate, works, store, secret, authorized, clock, tokenIn } = account();
-    await expect(rotate(4)).rejects.toThrow(Crash);
-    clock.now += 60_000;
-    store.put(secret, JSON.stringify(authorized()));
-    const token = tokenIn('AWSCURRENT');
-    await rotate();
-    expect(tokenIn('AWSCURRENT')).toBe(token);
-    clock.now += 12 * HOUR;
-    await rotate();
-    expect(works('AWSCURRENT')).toBe(true);
+  it('does not put an unstored pair over a newer one that another environment obtained from it', async () => {
+    const world = rotationWorld();
+    const id = world.begin();
+    world.loseAnswersOfNextStores(1);
+    await expect(world.step('createSecret', id)).rejects.toThrow(SomeError);
+    const first = world.memory.unstored;
+    expect(first).toBeDefined();
+    world.memory.unstored = undefined;
+    world.clock.now += 2 * DAY;
+    await world.step('createSecret', id);
+    world.memory.unstored = first;
+    world.clock.now += 2 * HOUR;
+    world.removePending();
+    await world.rotate();
+    world.expectHealthy();
+  });
+
+  it('whose new pair is lost with its process says that a person has to authorize, and goes on after that', async () => {
+    const world = rotationWorld();
+    world.failNextStores(1);
+    await expect(world.rotate()).rejects.toThrow(SomeError);
+    world.memory.unstored = undefined;
+    await expect(world.rotate()).rejects.toThrow(AuthorizationLost);
+    world.authorize();
+    await world.rotate();
+    world.expectHealthy();
+  });
+
+  it('starts over, and reports no lost authorization, when a person authorizes while it refreshes', async () => {
+    const world = rotationWorld();
+    world.onNextRefresh(() => void world.authorize({ endsOldGrant: true }));
+    await expect(world.rotate()).rejects.toThrow('replaced during the rotation');
+    await world.rotate();
+    world.expectHealthy();
   });
 
   it.each([['{"kind":"service-account-key","key":"k"}'], ['{"kind":"unset"}'], ['not JSON']])(
     'of credentials that do not expire changes nothing: %s',
     async (value) => {
-      const { rotate, store, secret } = account();
-      store.put(secret, value);
-      await rotate();
-      expect(secret.versions.find(({ stages }) => stages.has('AWSCURRENT'))?.value).toBe(value);
+      const world = rotationWorld();
+      world.store(value);
+      await world.rotate();
+      expect(world.textAt('AWSCURRENT')).toBe(value);
+      await world.rotate();
     },
   );
+});
+
+it('a rotation works through the API of Secrets Manager, with each step repeated', async () => {
+  const server = await startSecretsManager();
+  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+  const client = new SecretsManagerClient({ region: 'eu-west-1', endpoint: server.endpoint, credentials });
+  try {
+    const pair = (n: number): TokenPair => ({
+      accessToken: `a${n}`,
+      refreshToken: `r${n}`,
+      issuedAt: new Date(Date.now()).toISOString(),
+      expiresAt: new Date(Date.now() + DAY).toISOString(),
+    });
+    const first = JSON.stringify({ kind: 'oauth', clientId, clientSecret, ...pair(0) });
+    const secret = server.store.create(
+      'crm',
+      'arn:aws:secretsmanager:eu-west-1:000000000000:secret:crm-Local0',
+      first,
+    );
+    let refreshes = 0;
+    const ports = {
+      versions: secretVersions(client, 'crm'),
+      refresh: async () => pair(++refreshes),
+      now: Date.now,
+      wait: () => sleep(0),
+      newVersionId: () => crypto.randomUUID(),
+      memory: {},
+    };
+    secret.rotation = async ({ Step, ClientRequestToken }) => {
+      await rotate(Step, ClientRequestToken, ports);
+      await rotate(Step, ClientRequestToken, ports);
+    };
+    await server.store.rotate(secret);
+    await server.store.rotate(secret);
+    const current = secret.versions.find(({ stages }) => stages.has('AWSCURRENT'));
+    expect(parseCrmSecret(current?.value)).toMatchObject({ accessToken: 'a2', refreshToken: 'r2' });
+
+    // A version with a value cannot get another: the pair goes to a new version, and the rotation still ends.
+    const id = server.store.beginRotation(secret);
+    server.store.put(secret, 'something else', { versionId: id, stages: ['AWSPENDING'] });
+    await server.store.rotate(secret);
+    const next = secret.versions.find(({ stages }) => stages.has('AWSCURRENT'));
+    expect(parseCrmSecret(next?.value)).toMatchObject({ accessToken: 'a3', refreshToken: 'r3' });
+    expect(next?.id).not.toBe(id);
+  } finally {
+    client.destroy();
+    await server.stop();
+  }
 });
 
 describe('the token endpoint', () => {
@@ -176,10 +251,43 @@ describe('the token endpoint', () => {
     await refresh(pair.refreshToken);
   });
 
-  it('whose answer was lost has used the token up', async () => {
+  it('whose answer was lost is not asked a second time: that could end the access token too', async () => {
     const token = await firstToken();
     await admin('oauth', { loseNextAnswer: true });
+    await expect(refresh(token)).rejects.toThrow(AnswerLostError);
     await expect(refresh(token)).rejects.toThrow(/invalid_grant/);
+  });
+
+  it.each([
+    [429, 3],
+    [503, 3],
+    [500, 1],
+    [502, 1],
+    [504, 1],
+  ])('that answers %d gets %d requests with the same token', async (status, expected) => {
+    let requests = 0;
+    const server = createServer((_request, response) => {
+      requests++;
+      response.writeHead(status, { 'retry-after': '0' }).end();
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const failure = refreshPair(`http://127.0.0.1:${port}`, { clientId, clientSecret, refreshToken: 'r' });
+    await (expected === 1
+      ? expect(failure).rejects.toThrow(AnswerLostError)
+      : expect(failure).rejects.not.toThrow(AnswerLostError));
+    expect(requests).toBe(expected);
+    server.close();
+  });
+
+  it('that cannot be reached loses no answer', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    server.close();
+    await once(server, 'close');
+    const failure = refreshPair(`http://127.0.0.1:${port}`, { clientId, clientSecret, refreshToken: 'r' });
+    await expect(failure).rejects.toThrow(/cannot be reached/);
   });
 
   it('never gives a secret away in a failure', async () => {

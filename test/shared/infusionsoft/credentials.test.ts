@@ -13,14 +13,14 @@ const NOW = Date.parse('2026-06-15T12:00:00Z');
 const MINUTE = 60_000;
 const secrets = mockClient(SecretsManagerClient);
 let clock = NOW;
-let stages: { AWSCURRENT: string; AWSPENDING?: string };
+let stages: { AWSCURRENT: string; LATEST_PAIR?: string };
 beforeEach(() => {
   clock = NOW;
   secrets.reset();
   secrets.on(GetSecretValueCommand).callsFake(({ VersionStage }: { VersionStage: keyof typeof stages }) => {
     const SecretString = stages[VersionStage];
     if (SecretString === undefined) throw new ResourceNotFoundException({ message: 'no', $metadata: {} });
-    return { SecretString };
+    return { SecretString, VersionId: `version of ${VersionStage}` };
   });
 });
 const credentials = () => secretCredentials('user-sync/crm', { now: () => clock });
@@ -35,6 +35,7 @@ const oauth = (accessToken: string, expiresAt = NOW + 60 * MINUTE) =>
     issuedAt: new Date(NOW).toISOString(),
     expiresAt: new Date(expiresAt).toISOString(),
   });
+const renewing = (version: string) => JSON.stringify({ ...JSON.parse(oauth('t2')), renews: [version] });
 
 describe('credentials', () => {
   it.each([
@@ -118,11 +119,21 @@ describe('credentials', () => {
   });
 
   it('of a rotation that died before its last step are used', async () => {
-    stages = { AWSCURRENT: oauth('t1', NOW - 1), AWSPENDING: oauth('t2') };
+    stages = { AWSCURRENT: oauth('t1', NOW - 1), LATEST_PAIR: renewing('version of AWSCURRENT') };
     const each = credentials();
     expect(await each.current()).toEqual(['authorization', 'Bearer t2']);
     expect(await each.current()).toEqual(['authorization', 'Bearer t2']);
     expect(looks()).toBe(2);
+  });
+
+  it.each([
+    ['tokens', oauth('t1', NOW - 1)],
+    ['a key', '{"kind":"service-account-key","key":"t1"}'],
+  ])('of an account that a person has replaced by other credentials are not used: %s', async (_, current) => {
+    stages = { AWSCURRENT: current, LATEST_PAIR: renewing('an older version') };
+    const each = credentials();
+    await each.renew(['x-keap-api-key', 't1']);
+    await expect(each.current()).rejects.toThrow(Retryable);
   });
 
   it.each([['{"kind":"unset","placeholder":"s3cr3t"}'], ['s3cr3t'], ['{"kind":"bearer"}'], ['']])(
