@@ -10,6 +10,7 @@ import { accountSchema } from '../infusionsoft/account.ts';
 import { type Catalog, catalogSchema } from '../infusionsoft/catalog.ts';
 import { type Ledger, ledgerSchema } from '../quota/ledger.ts';
 import type { VersionedStore } from '../quota/versioned.ts';
+import { type Progress, progressSchema } from '../sync/progress.ts';
 import { positiveInt, utcMoment } from '../values.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 import { versionedItem } from './versioned-item.ts';
@@ -28,6 +29,8 @@ export interface SyncTable {
   writeId(key: string, crmId: number): Promise<void>;
   /** The ledger of requests. */
   ledger: VersionedStore<Ledger>;
+  /** What the consumer has achieved lately, and who waits. */
+  progress: VersionedStore<Progress>;
   /** The last starts of requests, in epoch milliseconds, oldest first: what the pace follows from. */
   starts: VersionedStore<number[]>;
   /**
@@ -91,6 +94,11 @@ export function syncTable(client: DynamoDBClient, tableName: string): SyncTable 
       await client.send(new PutItemCommand({ TableName: tableName, Item: marshall({ id: key, crmId }) }));
     },
     ledger: versionedItem(client, tableName, { id: 'quota', attribute: 'ledger', schema: ledgerSchema }),
+    progress: versionedItem(client, tableName, {
+      id: 'progress',
+      attribute: 'progress',
+      schema: progressSchema,
+    }),
     starts: versionedItem(client, tableName, {
       id: 'starts',
       attribute: 'starts',

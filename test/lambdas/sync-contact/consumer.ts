@@ -3,6 +3,7 @@ import type { SQSRecord } from 'aws-lambda';
 import { claims } from '../../../lambdas/sync-contact/claims.ts';
 import { companies } from '../../../lambdas/sync-contact/companies.ts';
 import { processBatch } from '../../../lambdas/sync-contact/process-batch.ts';
+import type { ProgressKeeper } from '../../../lambdas/sync-contact/progress-keeper.ts';
 import type { FailureQueue } from '../../../lambdas/sync-contact/queue.ts';
 import type { QuotaKeeper } from '../../../lambdas/sync-contact/quota-keeper.ts';
 import { requestJournal } from '../../../lambdas/sync-contact/request-journal.ts';
@@ -36,6 +37,8 @@ export const plentyOfQuota: QuotaKeeper = {
   close: async () => {},
 };
 
+const noProgress: ProgressKeeper = { done: () => {}, failed: () => {}, close: async () => {} };
+
 /** Consumers of the same users share their claims. */
 const stores = new WeakMap<object, ClaimStore>();
 function claimsOf(users: object): ClaimStore {
@@ -51,6 +54,7 @@ export interface ConsumerOptions {
   now?: () => number;
   quota?: QuotaKeeper;
   tagBatch?: number;
+  progress?: ProgressKeeper;
   /** Left out: what is postponed or rejected is only noted. */
   queue?: FailureQueue;
 }
@@ -66,6 +70,7 @@ export function consumerOf(
     now = () => NOW,
     quota = plentyOfQuota,
     tagBatch = 100,
+    progress = noProgress,
     queue: ownQueue,
   }: ConsumerOptions = {},
 ) {
@@ -104,6 +109,7 @@ export function consumerOf(
         lag: () => {},
         queue,
         quota,
+        progress,
         journal,
         tags,
         tagBatch,

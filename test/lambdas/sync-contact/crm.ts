@@ -77,6 +77,7 @@ export function memorySyncTable(): SyncTable {
     readId: async (key) => ids.get(key),
     writeId: async (key, crmId) => void ids.set(key, crmId),
     ledger: memoryStore(),
+    progress: memoryStore(),
     starts: memoryStore(),
     acquireLease: async (name, owner, { now, until }) => {
       const lease = leases.get(name);
