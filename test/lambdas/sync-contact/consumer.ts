@@ -6,7 +6,7 @@ import { processBatch } from '../../../lambdas/sync-contact/process-batch.ts';
 import type { ProgressKeeper } from '../../../lambdas/sync-contact/progress-keeper.ts';
 import type { FailureQueue } from '../../../lambdas/sync-contact/queue.ts';
 import type { QuotaKeeper } from '../../../lambdas/sync-contact/quota-keeper.ts';
-import { requestJournal } from '../../../lambdas/sync-contact/request-journal.ts';
+import { type RequestJournal, requestJournal } from '../../../lambdas/sync-contact/request-journal.ts';
 import type { DeletionPolicy, ForgetPolicy } from '../../../lambdas/sync-contact/settings.ts';
 import { tagRequests } from '../../../lambdas/sync-contact/tag-requests.ts';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
@@ -55,6 +55,9 @@ export interface ConsumerOptions {
   quota?: QuotaKeeper;
   tagBatch?: number;
   progress?: ProgressKeeper;
+  /** By which a test's own client can note its requests. */
+  journal?: RequestJournal;
+  lag?: (ms: number) => void;
   /** Left out: what is postponed or rejected is only noted. */
   queue?: FailureQueue;
 }
@@ -71,6 +74,8 @@ export function consumerOf(
     quota = plentyOfQuota,
     tagBatch = 100,
     progress = noProgress,
+    journal = requestJournal(),
+    lag = () => {},
     queue: ownQueue,
   }: ConsumerOptions = {},
 ) {
@@ -80,7 +85,6 @@ export function consumerOf(
   const postponed: { records: readonly SQSRecord[]; error: Retryable }[] = [];
   const again: UserMessage[] = [];
   const outcomes: string[] = [];
-  const journal = requestJournal();
   const tags = tagRequests(client, tagBatch);
   const changes: string[] = [];
   const departures = memoryDepartureStore();
@@ -106,7 +110,7 @@ export function consumerOf(
         logger: new Logger({ logLevel: 'SILENT' }),
         count: (outcome) => outcomes.push(outcome),
         did: (change) => changes.push(change),
-        lag: () => {},
+        lag,
         queue,
         quota,
         progress,
