@@ -40,7 +40,7 @@ it('has what the functions use of the AWS SDK, and nothing else', async () => {
 it('is one for all functions of a stack', () => {
   const template = templateWith();
   const functions = Object.keys(resources(template, 'AWS::Lambda::Function'));
-  expect(functions).toHaveLength(4);
+  expect(functions).toHaveLength(5);
   expect(Object.keys(resources(template, 'AWS::Lambda::LayerVersion'))).toEqual(['AwsSdk']);
   for (const id of functions) {
     const { Layers } = properties(template, 'AWS::Lambda::Function', id);
