@@ -26,8 +26,6 @@ export interface Health {
 export const CHECK_EVERY_MS = 5 * 60_000;
 /** A user that fails for so long is stuck: most failures end within minutes. */
 const STUCK_AFTER_MS = 3_600_000;
-/** Changes that one user makes at most while its message is hidden: half an hour as a rule. */
-const MAX_BEHIND = 10;
 /** When others succeed so long after a user began to fail, the user is the problem and not the CRM. */
 const REFUTED_AFTER_MS = 30 * 60_000;
 
@@ -53,10 +51,9 @@ export function assess({ queue, progress, paused, now }: Situation): Health {
   const ages = waiting.filter(({ group }) => !setAside.has(group)).map(({ changedAt }) => now - changedAt);
 
   const everybodyFails = failing.length > 1 && failing.some(({ failingSince }) => !isRefuted(failingSince));
-  // While a message is hidden, those behind it in its group count as visible, and nobody can receive them.
-  const isBehindHidden =
-    now <= hiddenUntil + CHECK_EVERY_MS && queue.visible <= MAX_BEHIND * Math.max(1, waiting.length);
-  const nobodyReceives = !isBehindHidden && now - activeAt > CHECK_EVERY_MS;
+  // While a message is hidden, those behind it in its group count as visible, and nobody can receive them: so none has to be due.
+  const isDue = now > hiddenUntil + CHECK_EVERY_MS;
+  const nobodyReceives = isDue && now - activeAt > CHECK_EVERY_MS;
   return {
     ...lastSuccess,
     nothingSucceeds: !paused && now - syncedAt > CHECK_EVERY_MS && (everybodyFails || nobodyReceives),

@@ -47,5 +47,5 @@ export const handler = middy<unknown, void>()
       const value = gauges[name];
       if (value !== undefined) metrics.addMetric(name, unit, value);
     }
-    if (health.stuck.length > 0) logger.warn('Users are stuck', { userIds: health.stuck });
+    if (health.stuck.length > 0) logger.warn('Users are stuck', { groups: health.stuck });
   });

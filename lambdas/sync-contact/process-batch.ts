@@ -1,7 +1,7 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import { UNMATCHED } from '../../shared/infusionsoft/fit-to-account.ts';
-import { Paused, pausedFor } from '../../shared/infusionsoft/request-gate.ts';
+import { PausedError, pausedFor } from '../../shared/infusionsoft/request-gate.ts';
 import { Rejected, Retryable } from '../../shared/sync/errors.ts';
 import type { TagUsersMessage, UserMessage } from '../../shared/sync/message.ts';
 import { type Group, groupsOf } from './delivery.ts';
@@ -76,7 +76,7 @@ function checkAllowance(group: Group, { pause, backfillPausedUntil }: Allowance,
       (message.kind === 'tag-users' || (message.kind === 'user' && message.cause === 'backfill')),
   );
   if (isBackfill && backfillPausedUntil !== undefined)
-    throw new Paused('backfill', "The backfill's part of the quota is spent", backfillPausedUntil - now);
+    throw new PausedError('backfill', "The backfill's part of the quota is spent", backfillPausedUntil - now);
 }
 
 /** What ties the line about a user to the stream record, and what its requests were. */

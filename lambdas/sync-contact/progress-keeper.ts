@@ -1,6 +1,6 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSRecord } from 'aws-lambda';
-import { Paused } from '../../shared/infusionsoft/request-gate.ts';
+import { PausedError } from '../../shared/infusionsoft/request-gate.ts';
 import { updateVersioned, type Versioned, type VersionedStore } from '../../shared/quota/versioned.ts';
 import { Rejected, Retryable } from '../../shared/sync/errors.ts';
 import { addResults, type GroupResult, MAX_WAITING, type Progress } from '../../shared/sync/progress.ts';
@@ -50,12 +50,12 @@ export function progressKeeper({ store, logger, now }: ProgressKeeperOptions): P
     failed(group, error) {
       if (error instanceof Rejected) return note(group, { ...about(group), result: 'settled' });
       const afterMs = error instanceof Retryable ? error.afterMs : undefined;
-      const isHeld = error instanceof Paused && error.reason !== 'minute';
+      const isHeld = error instanceof PausedError && error.reason !== 'minute';
       note(group, {
         ...about(group),
         result: isHeld ? 'held' : 'failed',
         retryAt: now() + backoffMs(receiveCountOf(group), afterMs, 1),
-        isBackfill: error instanceof Paused && error.reason === 'backfill',
+        isBackfill: error instanceof PausedError && error.reason === 'backfill',
       });
     },
     async close() {

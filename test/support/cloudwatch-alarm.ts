@@ -36,7 +36,7 @@ export type AlarmState = 'OK' | 'ALARM' | 'INSUFFICIENT_DATA';
 const ADDITIONAL = 2;
 
 /** Data points that an evaluation looks at: the evaluation range. */
-export const evaluationRange = ({ EvaluationPeriods }: Pick<AlarmProperties, 'EvaluationPeriods'>): number =>
+const evaluationRange = ({ EvaluationPeriods }: Pick<AlarmProperties, 'EvaluationPeriods'>): number =>
   EvaluationPeriods + ADDITIONAL;
 
 /**

@@ -74,11 +74,6 @@ describe('nothing succeeds', () => {
       situation({ synced: 60, active: 60, hidden: -9 }, { queue: VISIBLE }),
     ],
     [
-      'more messages wait than one user makes',
-      true,
-      situation({ synced: 60, active: 60, hidden: -9 }, { queue: { ...VISIBLE, visible: 11 } }),
-    ],
-    [
       'requests are paused',
       false,
       situation({ synced: 60, active: 60, hidden: 60 }, { queue: VISIBLE, paused: true }),

@@ -2,7 +2,7 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { describe, expect, it } from 'vitest';
 import { type Group, groupsOf } from '../../../lambdas/sync-contact/delivery.ts';
 import { progressKeeper } from '../../../lambdas/sync-contact/progress-keeper.ts';
-import { Paused } from '../../../shared/infusionsoft/request-gate.ts';
+import { PausedError } from '../../../shared/infusionsoft/request-gate.ts';
 import { Rejected, Retryable } from '../../../shared/sync/errors.ts';
 import { MAX_WAITING, type Progress } from '../../../shared/sync/progress.ts';
 import { memoryStore } from '../../shared/quota/memory-store.ts';
@@ -71,10 +71,10 @@ describe('the progress of an environment', () => {
   });
 
   it.each([
-    ['a day', new Paused('day', 'spent', HOUR), [null]],
-    ['a person’s pause', new Paused('operator', 'paused', HOUR), [null]],
-    ['a minute, as an outage of many would', new Paused('minute', 'spent', 1000), [NOON]],
-    ['the share of a backfill', new Paused('backfill', 'spent', HOUR), []],
+    ['a day', new PausedError('day', 'spent', HOUR), [null]],
+    ['a person’s pause', new PausedError('operator', 'paused', HOUR), [null]],
+    ['a minute, as an outage of many would', new PausedError('minute', 'spent', 1000), [NOON]],
+    ['the share of a backfill', new PausedError('backfill', 'spent', HOUR), []],
     ['a failure nobody expected', new TypeError('x'), [NOON]],
   ])('knows who waits for %s', async (_, error, failingSince) => {
     const { keeper, store } = environment();
