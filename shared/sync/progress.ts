@@ -22,7 +22,7 @@ export const progressSchema = z.object({
   activeAt: epochMs,
   /** Until when postponed messages may be hidden: nobody can receive them before. */
   hiddenUntil: epochMs,
-  /** Those with the oldest changes, at most {@link MAX_WAITING}. */
+  /** Those with the oldest changes and some with the newest, at most {@link MAX_WAITING}. */
   waiting: z.array(waitingSchema),
 });
 export type Progress = z.infer<typeof progressSchema>;
@@ -43,6 +43,8 @@ export interface GroupResult {
 
 /** Enough to tell one user from many; the item stays under 3 KB. */
 export const MAX_WAITING = 25;
+/** Of them those with the newest changes: however many users are stuck, an outage that begins shows. */
+const NEWEST = 5;
 /** A postponed message comes back within an hour (`MAX_HIDDEN_MS`), so one that was not received for two has left the queue. */
 const FORGOTTEN_MS = 2 * 3_600_000;
 
@@ -65,7 +67,13 @@ export function addResults(before: Progress | undefined, results: readonly Group
   const oldestFirst = [...groups.values()]
     .filter(({ triedAt }) => triedAt > progress.activeAt - FORGOTTEN_MS)
     .sort((a, b) => a.changedAt - b.changedAt);
-  return { ...progress, waiting: oldestFirst.slice(0, MAX_WAITING) };
+  const tooMany = oldestFirst.length > MAX_WAITING;
+  return {
+    ...progress,
+    waiting: tooMany
+      ? [...oldestFirst.slice(0, MAX_WAITING - NEWEST), ...oldestFirst.slice(-NEWEST)]
+      : oldestFirst,
+  };
 }
 
 function waitingAfter(before: Waiting | undefined, { group, at, result, changedAt }: GroupResult): Waiting {

@@ -55,6 +55,17 @@ describe('progress', () => {
     expect(addResults(before, [result('ann', 'synced', { at })]).waiting).toEqual([]);
   });
 
+  it('of many who wait keeps the oldest and the newest, so that an outage shows behind stuck users', () => {
+    const stuck = Array.from({ length: 40 }, (_, index) =>
+      result(`stuck${index}`, 'failed', { changedAt: NOON - HOUR + index }),
+    );
+    const names = addResults(addResults(undefined, stuck), [result('ann', 'failed')]).waiting.map(
+      ({ group }) => group,
+    );
+    expect(names).toHaveLength(MAX_WAITING);
+    expect([names[0], names.at(-1)]).toEqual(['stuck0', 'ann']);
+  });
+
   it('stays small, keeps the oldest changes, and can be stored, whatever happens', () => {
     const results = fc.array(
       fc.record({
