@@ -14,7 +14,7 @@ import type { PartProps } from './part-props.ts';
 
 export interface NodeFunctionProps extends PartProps {
   /** Folder under `lambdas/` with a `handler.ts` that exports `handler`. */
-  folder: 'diff-user' | 'sync-contact' | 'backfill' | 'rotate-token';
+  folder: 'diff-user' | 'sync-contact' | 'backfill' | 'rotate-token' | 'check-health';
   description: string;
   timeout: Duration;
   memorySize: number;

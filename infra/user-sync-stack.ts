@@ -6,6 +6,7 @@ import type { Config } from './config.ts';
 import { ContactSync } from './contact-sync.ts';
 import { CrmSecret } from './crm-secret.ts';
 import { Encryption } from './encryption.ts';
+import { HealthCheck } from './health-check.ts';
 import { Alarms } from './operations/alarms.ts';
 import { OperationsDashboard } from './operations/dashboard.ts';
 import { SyncTable } from './sync-table.ts';
@@ -20,6 +21,8 @@ export interface UserSyncStackProps extends StackProps {
  *
  *     user table ──stream──▶ diff-user ──FIFO queue──▶ sync-contact ──▶ CRM
  *     user table ──scan──▶ backfill ───────┘
+ *
+ * Every five minutes check-health measures whether that works, for the alarms.
  */
 export class UserSyncStack extends Stack {
   constructor(scope: Construct, id: string, { config, ...props }: UserSyncStackProps) {
@@ -33,6 +36,8 @@ export class UserSyncStack extends Stack {
     const { queue } = contactSync;
     const changeFeed = new ChangeFeed(this, 'ChangeFeed', { ...common, userTable, queue });
     const backfill = new Backfill(this, 'Backfill', { ...common, userTable, syncTable, queue });
+
+    new HealthCheck(this, 'HealthCheck', { ...common, syncTable, queue });
 
     const watched = { ...common, contactSync, changeFeed, backfill, secret };
     const alarms = new Alarms(this, 'Alarms', watched);

@@ -34,7 +34,7 @@ export function generatedBlocks(counts: Counts): Record<string, string> {
       columns: ['Call', 'for each user of a backfill', 'for each change'],
       rows: calls,
     }),
-    'cost-counted': `Counted on ${counts.measuredOn}: a backfill of ${counts.backfill.users} users, ${counts.changes.changes} changes one at a time, a refresh of ${counts.refresh.users} users, and a renewal of the tokens.\n`,
+    'cost-counted': `Counted on ${counts.measuredOn}: a backfill of ${counts.backfill.users} users, ${counts.changes.changes} changes one at a time, a refresh of ${counts.refresh.users} users, a renewal of the tokens, and a health check.\n`,
   };
 }
 

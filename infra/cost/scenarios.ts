@@ -13,6 +13,8 @@ export const countsSchema = z.object({
   refresh: z.object({ users: z.int().positive(), usage: usageSchema }),
   /** One renewal of the OAuth tokens. */
   rotation: usageSchema,
+  /** One check of the health. */
+  healthCheck: usageSchema,
   /** What a month costs however little happens, by the template and the metrics that were written. */
   standing: usageSchema,
   /** Calls to AWS of the backfill and of the changes, by service, operation and resource: where the units come from. */
@@ -29,6 +31,8 @@ export interface Scenario {
 const DAYS = 30;
 /** By default, see `crm.tokenRotationHours` in infra/config.ts. */
 const ROTATIONS_A_DAY = 2;
+/** Every five minutes, see `infra/health-check.ts`. */
+const HEALTH_CHECKS = DAYS * 24 * 12;
 const MILLION = 1_000_000;
 /**
  * Lambda keeps five pollers of an idle queue that has a maximum concurrency (AWS Lambda developer guide, "Configuring scaling behavior for
@@ -45,7 +49,7 @@ const CALL_GB_SECONDS = 20 * 0.5;
  * @param users of the app.
  */
 export function scenariosOf(counts: Counts, users: number): Scenario[] {
-  const { backfill, changes, refresh, rotation, standing } = counts;
+  const { backfill, changes, refresh, rotation, healthCheck, standing } = counts;
   return [
     {
       name: `Backfill of ${users.toLocaleString('en-US')} users`,
@@ -57,7 +61,8 @@ export function scenariosOf(counts: Counts, users: number): Scenario[] {
       usage: sumOf(
         times(refreshOf(refresh, users), DAYS),
         times(rotation, DAYS * ROTATIONS_A_DAY),
-        { sqsFifoRequests: IDLE_POLLS, scheduledStarts: DAYS },
+        times(healthCheck, HEALTH_CHECKS),
+        { sqsFifoRequests: IDLE_POLLS, scheduledStarts: DAYS + HEALTH_CHECKS },
         standing,
       ),
     },

@@ -1,10 +1,4 @@
-import {
-  DeleteMessageCommand,
-  GetQueueAttributesCommand,
-  type Message,
-  SendMessageCommand,
-  type SQSClient,
-} from '@aws-sdk/client-sqs';
+import { DeleteMessageCommand, type Message, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { messageSchema } from '../../shared/sync/message.ts';
 import { receiveAll } from './receive-all.ts';
 
@@ -53,14 +47,6 @@ export async function putBack(
     }),
   );
   await sqs.send(new DeleteMessageCommand({ QueueUrl: urls.deadLetters, ReceiptHandle: receiptHandle }));
-}
-
-/** The queue's ARN. */
-export async function arnOf(sqs: SQSClient, QueueUrl: string): Promise<string> {
-  const { Attributes = {} } = await sqs.send(
-    new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] }),
-  );
-  return Attributes['QueueArn'] ?? '';
 }
 
 function deadLetterOf({

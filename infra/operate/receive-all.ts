@@ -6,7 +6,7 @@ import {
   type ReceiveMessageCommandInput,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import { depthOf } from './status/queues.ts';
+import { countMessages } from '../../shared/queue/count-messages.ts';
 
 /** How long messages are hidden while a command works with them, in seconds. They come back by themselves if it dies. */
 export const HOLD_SECONDS = 120;
@@ -45,7 +45,7 @@ export async function* receiveAll(
     for (const { MessageId = '' } of Messages) seen.add(MessageId);
     yield Messages;
     emptyPolls = seen.size > known ? 0 : emptyPolls + 1;
-    if (emptyPolls >= EMPTY_POLLS && (await depthOf(sqs, QueueUrl)).waiting === 0) return;
+    if (emptyPolls >= EMPTY_POLLS && (await countMessages(sqs, QueueUrl)).visible === 0) return;
   }
 }
 

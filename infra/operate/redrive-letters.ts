@@ -1,13 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  ListMessageMoveTasksCommand,
-  type SQSClient,
-  StartMessageMoveTaskCommand,
-} from '@aws-sdk/client-sqs';
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import { countMessages } from '../../shared/queue/count-messages.ts';
 import { CommandError } from './command-error.ts';
-import { arnOf, type DeadLetter, holdDeadLetters, putBack, UNREADABLE } from './dead-letters.ts';
+import { type DeadLetter, holdDeadLetters, putBack, UNREADABLE } from './dead-letters.ts';
 import { release } from './receive-all.ts';
-import { depthOf } from './status/queues.ts';
 
 export interface RedriveOptions {
   queueUrl: string;
@@ -17,8 +12,6 @@ export interface RedriveOptions {
   /** Only those sent at this time or after it, in epoch milliseconds. */
   since?: number | undefined;
   dryRun?: boolean | undefined;
-  /** Whether SQS can move messages by itself; a local one cannot. */
-  canMove: boolean;
 }
 
 /** Dead letters of one reason. */
@@ -41,13 +34,11 @@ export interface RedriveReport {
   unreadable: { messageId: string; characters: number }[];
 }
 
-const FOLLOW_MS = 1000;
-
 /**
  * Puts dead letters back into the queue. Always safe: a message holds no data and says only who should be looked at, so one that
  * comes twice or late does no harm.
  *
- * @throws CommandError for a reason that no letter has, or when SQS cannot move them.
+ * @throws CommandError for a reason that no letter has.
  */
 export async function redrive(sqs: SQSClient, options: RedriveOptions): Promise<RedriveReport> {
   const { deadLetterQueueUrl: deadLetters, queueUrl: queue, reason, since = 0 } = options;
@@ -55,10 +46,10 @@ export async function redrive(sqs: SQSClient, options: RedriveOptions): Promise<
   const isWanted = (letter: DeadLetter) =>
     letter.reason !== UNREADABLE && (!reason || letter.reason === reason) && letter.sentAt >= since;
   try {
-    const { waiting, hidden } = await depthOf(sqs, deadLetters);
+    const { visible, hidden } = await countMessages(sqs, deadLetters);
     const report = {
       ...summaryOf(held),
-      behindOthers: waiting,
+      behindOthers: visible,
       heldElsewhere: Math.max(0, hidden - held.length),
       redriven: 0,
     };
@@ -67,11 +58,6 @@ export async function redrive(sqs: SQSClient, options: RedriveOptions): Promise<
       throw new CommandError(`No dead letter has the reason ${reason}. There are: ${known}.`);
     }
     if (options.dryRun) return report;
-    if (options.canMove && !reason && !since && report.unreadable.length === 0) {
-      await release(sqs, deadLetters, handlesOf(held.splice(0)));
-      const [from, to] = [await arnOf(sqs, deadLetters), await arnOf(sqs, queue)];
-      return { ...report, redriven: await moveAll(sqs, from, to) };
-    }
     while (held.some(isWanted)) {
       for (const letter of held.filter(isWanted)) {
         await putBack(sqs, letter, { queue, deadLetters });
@@ -104,20 +90,4 @@ function summaryOf(held: readonly DeadLetter[]): Pick<RedriveReport, 'reasons' |
       .filter(({ reason }) => reason === UNREADABLE)
       .map(({ messageId, body }) => ({ messageId, characters: body.length })),
   };
-}
-
-/** Has SQS move all of them. @returns how many it has moved. */
-async function moveAll(sqs: SQSClient, SourceArn: string, DestinationArn: string): Promise<number> {
-  await sqs.send(new StartMessageMoveTaskCommand({ SourceArn, DestinationArn }));
-  for (;;) {
-    const { Results: [task] = [] } = await sqs.send(
-      new ListMessageMoveTasksCommand({ SourceArn, MaxResults: 1 }),
-    );
-    if (task?.Status === 'COMPLETED') return Number(task.ApproximateNumberOfMessagesMoved ?? 0);
-    if (task?.Status === 'FAILED' || task?.Status === 'CANCELLED')
-      throw new CommandError(
-        `SQS has stopped moving the dead letters (${task.FailureReason ?? task.Status}). Run it again.`,
-      );
-    await sleep(FOLLOW_MS);
-  }
 }

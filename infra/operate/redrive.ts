@@ -31,7 +31,6 @@ await runCommand(async () => {
     reason: options.reason,
     since: options.since,
     dryRun: options.dryRun,
-    canMove: !options.local,
   });
   process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : table(report));
 });

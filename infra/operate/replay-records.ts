@@ -11,9 +11,9 @@ import { DeleteMessageCommand, type Message, type SQSClient } from '@aws-sdk/cli
 import * as z from 'zod';
 import { messageByKey } from '../../lambdas/diff-user/message-by-key.ts';
 import { type Outgoing, sendInOrder } from '../../lambdas/diff-user/send-in-order.ts';
+import { countMessages } from '../../shared/queue/count-messages.ts';
 import { CommandError } from './command-error.ts';
 import { receiveAll, release } from './receive-all.ts';
-import { depthOf } from './status/queues.ts';
 
 export interface ReplayOptions {
   queueUrl: string;
@@ -88,7 +88,7 @@ export async function replay(
       for (const { MessageId = '', ReceiptHandle = '' } of messages) staying.set(MessageId, ReceiptHandle);
       for (const message of fresh) await replayOne(message);
     }
-    report.heldElsewhere = Math.max(0, (await depthOf(sqs, QueueUrl)).hidden - staying.size);
+    report.heldElsewhere = Math.max(0, (await countMessages(sqs, QueueUrl)).hidden - staying.size);
     return report;
   } finally {
     await release(sqs, QueueUrl, staying.values());

@@ -5,6 +5,8 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { Command } from 'commander';
+import { checkHealth } from '../../lambdas/check-health/check-health.ts';
+import { countMessages } from '../../shared/queue/count-messages.ts';
 import { rateOf } from '../../shared/quota/limits.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { connect } from './connect.ts';
@@ -14,7 +16,6 @@ import { backfillStatus } from './status/backfill-status.ts';
 import { cloudWatchFigures } from './status/cloudwatch-figures.ts';
 import { credentialsStatus } from './status/credentials-status.ts';
 import { localFigures } from './status/local-figures.ts';
-import { depthOf } from './status/queues.ts';
 import { complaintsOf, type Status, statusText } from './status/status-text.ts';
 import { type TargetOptions, withTarget } from './target-options.ts';
 
@@ -46,22 +47,30 @@ await runCommand(async () => {
         HOUR_SECONDS,
         now,
       );
-  const [queue, deadLetters, streamFailures, catalog, ledger, credentials, backfill] = await Promise.all([
-    depthOf(sqs, outputs.get('QueueUrl')),
-    depthOf(sqs, outputs.get('DeadLetterQueueUrl')),
-    depthOf(sqs, outputs.get('StreamFailureQueueUrl')),
-    table.readCatalog(),
-    table.ledger.read(),
-    credentialsStatus(new SecretsManagerClient(), outputs.get('SecretArn')),
-    backfillStatus(new SFNClient(), outputs.get('BackfillStateMachineArn')),
-  ]);
+  const [queue, deadLetters, streamFailures, catalog, ledger, { health }, credentials, backfill] =
+    await Promise.all([
+      countMessages(sqs, outputs.get('QueueUrl')),
+      countMessages(sqs, outputs.get('DeadLetterQueueUrl')),
+      countMessages(sqs, outputs.get('StreamFailureQueueUrl')),
+      table.readCatalog(),
+      table.ledger.read(),
+      checkHealth({
+        countMessages: () => countMessages(sqs, outputs.get('QueueUrl')),
+        table,
+        budget,
+        now: () => now,
+      }),
+      credentialsStatus(new SecretsManagerClient(), outputs.get('SecretArn')),
+      backfillStatus(new SFNClient(), outputs.get('BackfillStateMachineArn')),
+    ]);
   const status: Status = {
     at: new Date(now).toISOString(),
     figures: await figures,
     requestsASecond: rateOf(budget.limits),
     queue,
-    deadLetters: deadLetters.waiting,
-    streamFailures: streamFailures.waiting,
+    deadLetters: deadLetters.visible,
+    streamFailures: streamFailures.visible,
+    health,
     quota: describeQuota(ledger?.value, budget, now),
     catalog: catalog ? { refreshedAt: catalog.refreshedAt, problems: catalog.problems } : null,
     credentials,

@@ -7,20 +7,35 @@ import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
 import { ownMetric, type Watched } from './watched.ts';
 
-/** When somebody is told, and of what. */
+/** When an alarm rings, and why. */
 interface AlarmDefinition {
   /** Heading of the article in the runbook, and the alarm's own name. */
   article: string;
-  /** What it means, in a sentence. The threshold is argued for in the article. */
+  /** What it means, in a sentence. The article argues for the threshold. */
   meaning: string;
   metric: IMetric;
   /** At or above this. */
   threshold: number;
-  /** Periods of the metric in a row; one unless told otherwise. */
+  /** Periods of the metric that are looked at; one by default. */
   periods?: number;
+  /** How many of them have to reach the threshold; all by default. */
+  datapoints?: number;
+  whenMissing: TreatMissingData;
 }
 
-/** Alarms on all that needs a person, a topic that tells, and for each an article in docs/runbook.md. */
+/**
+ * What no data means, by what the metric measures (CloudWatch user guide, "Configuring how CloudWatch alarms treat missing data"):
+ *
+ * - The promise that changes reach the CRM. check-health measures it at all times, so no data means that nobody knows: that rings.
+ * - A condition that lasts until somebody measures that it has ended: the alarm keeps its state. This also holds for queues of failures, since SQS
+ *   sends no metrics of a queue that nobody has used for six hours, whatever is in it (SQS developer guide, "Available CloudWatch metrics").
+ * - Events, such as errors: no data means that none happened.
+ */
+const PROMISE = TreatMissingData.BREACHING;
+const CONDITION = TreatMissingData.IGNORE;
+const EVENT = TreatMissingData.NOT_BREACHING;
+
+/** Alarms on all that needs a person, the topic that notifies them, and for each alarm an article in docs/runbook.md. */
 export class Alarms extends Construct {
   readonly topic: Topic;
   readonly alarms: Alarm[];
@@ -30,21 +45,22 @@ export class Alarms extends Construct {
     const { email, runbookUrl } = watched.config.alarms;
     this.topic = new Topic(this, 'Topic', { enforceSSL: true, ...watched.encryption.ofTopic });
     if (email) this.topic.addSubscription(new EmailSubscription(email));
-    this.alarms = definitions(watched).map(({ article, meaning, metric, threshold, periods = 1 }) => {
+    this.alarms = definitions(watched).map((definition) => {
+      const { article, meaning, metric, threshold, periods = 1, datapoints, whenMissing } = definition;
       const alarm = new Alarm(this, article, {
         alarmDescription: `${meaning} What to do: ${runbookUrl}#${article.toLowerCase()}`,
         metric,
         threshold,
         evaluationPeriods: periods,
+        ...(datapoints !== undefined && { datapointsToAlarm: datapoints }),
         comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        // A system that has nothing to do writes no metrics.
-        treatMissingData: TreatMissingData.NOT_BREACHING,
+        treatMissingData: whenMissing,
       });
       alarm.addAlarmAction(new SnsAction(this.topic));
       alarm.addOkAction(new SnsAction(this.topic));
       return alarm;
     });
-    // A topic with a policy has no longer the one by which everything in the account may publish.
+    // A topic with a policy no longer has the default one, by which everything in the account may publish.
     this.topic.addToResourcePolicy(
       new PolicyStatement({
         sid: 'AllowAlarmsOfThisStack',
@@ -59,8 +75,11 @@ export class Alarms extends Construct {
 
 const MINUTES_5 = Duration.minutes(5);
 const SECOND_MS = 1000;
-/** A message may wait for the quota's reset; one that is older than this waits for a person. */
-const OLDEST_MESSAGE_SECONDS = 26 * 3600;
+/** Half an hour, in periods. */
+const HALF_AN_HOUR = 6;
+const AN_HOUR = 12;
+/** Two hours: outages ring after half an hour and stuck users after one, so what is left is lateness itself, as in a long pause. */
+const OLDEST_CHANGE_SECONDS = 2 * 3600;
 /** The stream keeps records for 24 hours: a quarter of that leaves a night's sleep. */
 const ITERATOR_AGE_MS = 6 * 3600 * SECOND_MS;
 const QUOTA_PERCENT = 80;
@@ -76,100 +95,131 @@ function definitions(watched: Watched): AlarmDefinition[] {
   };
   return [
     {
+      article: 'NothingSucceeds',
+      meaning: 'For half an hour there was something to do, and nothing has reached the CRM.',
+      metric: ownMetric(config, 'NothingSucceeds', 'Maximum'),
+      threshold: 1,
+      periods: HALF_AN_HOUR,
+      whenMissing: PROMISE,
+    },
+    {
+      article: 'OldestChange',
+      meaning: 'A change has been waiting for two hours, and not because of one user alone.',
+      metric: ownMetric(config, 'OldestChangeAge', 'Maximum'),
+      threshold: OLDEST_CHANGE_SECONDS,
+      // A stuck user is set aside unless several fail, which happens for seconds on any day.
+      periods: 3,
+      whenMissing: PROMISE,
+    },
+    {
+      article: 'StuckUsers',
+      meaning: 'Every attempt to sync some users has failed for an hour.',
+      metric: ownMetric(config, 'StuckUsers', 'Maximum'),
+      threshold: 1,
+      whenMissing: CONDITION,
+    },
+    {
       article: 'SyncLag',
       meaning: `One user in a hundred is in the CRM later than ${config.alarms.lagSeconds} s after the change.`,
       metric: ownMetric(config, 'SyncLag', 'p99'),
       threshold: config.alarms.lagSeconds * SECOND_MS,
       periods: 3,
-    },
-    {
-      article: 'OldMessages',
-      meaning: 'A change has waited for more than a day: longer than the wait for a new day of the quota.',
-      metric: contactSync.queue.metricApproximateAgeOfOldestMessage({
-        period: MINUTES_5,
-        statistic: 'Maximum',
-      }),
-      threshold: OLDEST_MESSAGE_SECONDS,
+      whenMissing: CONDITION,
     },
     {
       article: 'DeadLetters',
-      meaning: 'Users are not in the CRM, for a reason that time does not mend.',
+      meaning: 'Users are not in the CRM, for a reason that time does not fix.',
       metric: visible(contactSync.deadLetterQueue),
       threshold: 1,
+      whenMissing: CONDITION,
     },
     {
       article: 'StreamFailures',
-      meaning: 'Records of the stream could not be handled: changes of some users are not known to the sync.',
+      meaning: 'Stream records could not be processed: the sync does not know of changes of some users.',
       metric: visible(changeFeed.failureQueue),
       threshold: 1,
+      whenMissing: CONDITION,
     },
     {
       article: 'IteratorAge',
-      meaning: 'diff-user is hours behind the stream, which forgets after 24.',
+      meaning: 'diff-user is hours behind the stream, which keeps records for 24.',
       metric: changeFeed.diffUser.metric('IteratorAge', { period: MINUTES_5, statistic: 'Maximum' }),
       threshold: ITERATOR_AGE_MS,
+      whenMissing: CONDITION,
     },
     {
       article: 'QuotaDay',
       meaning: `${QUOTA_PERCENT} % of the day's requests are used.`,
       metric: ownMetric(config, 'QuotaDayUsed', 'Maximum'),
       threshold: QUOTA_PERCENT,
+      whenMissing: CONDITION,
     },
     {
       article: 'QuotaMonth',
       meaning: `${QUOTA_PERCENT} % of the month's requests are used.`,
       metric: ownMetric(config, 'QuotaMonthUsed', 'Maximum'),
       threshold: QUOTA_PERCENT,
+      whenMissing: CONDITION,
     },
     {
       article: 'Paused',
-      meaning: 'No requests are made: a window of the quota is spent, or somebody has paused them.',
+      meaning: "No requests are made: the day's or month's quota is spent, or a person has paused them.",
       metric: ownMetric(config, 'Paused', 'Maximum'),
       threshold: 1,
-      // A minute's window is spent now and then; a quarter of an hour is a day or a person.
+      // A person who pauses for some minutes needs no reminder.
       periods: 3,
+      whenMissing: CONDITION,
     },
     {
       article: 'CatalogProblems',
       meaning: 'The account cannot take some of what the mapping writes: those fields are left as they are.',
       metric: ownMetric(config, 'CatalogProblems', 'Maximum'),
       threshold: 1,
+      whenMissing: CONDITION,
     },
     {
       article: 'BackfillFailed',
-      meaning: 'A backfill, or the daily refresh, ended with a failure.',
+      meaning: 'A backfill, or the daily refresh, failed.',
       metric: backfill.stateMachine.metricFailed({ period: MINUTES_5, statistic: 'Sum' }),
       threshold: 1,
+      whenMissing: EVENT,
     },
     ...Object.entries(functions).flatMap(([name, lambda]): AlarmDefinition[] => [
       {
         article: `${name}Errors`,
         meaning: `${lambda.node.id} fails, and not for one user: what it was given is tried again.`,
         metric: lambda.metricErrors({ period: MINUTES_5, statistic: 'Sum' }),
-        threshold: 3,
+        threshold: 1,
+        // A message that kills the function comes back only after the visibility time-out: that is never twice in five minutes.
+        periods: AN_HOUR,
+        datapoints: 3,
+        whenMissing: EVENT,
       },
       {
         article: `${name}Throttles`,
-        meaning: `${lambda.node.id} is not let run by AWS Lambda: the concurrency is used up.`,
+        meaning: `AWS Lambda does not run ${lambda.node.id}: the concurrency is used up.`,
         metric: lambda.metricThrottles({ period: MINUTES_5, statistic: 'Sum' }),
         threshold: 10,
         periods: 3,
+        whenMissing: EVENT,
       },
     ]),
     ...(secret.rotation
       ? [
           {
             article: 'AuthorizationLost',
-            meaning: 'The CRM does not take the refresh token any more: a person has to authorize again.',
-            metric: ownMetric(config, 'AuthorizationLost', 'Sum'),
+            meaning: 'The CRM no longer accepts the refresh token: a person has to authorize again.',
+            metric: ownMetric(config, 'AuthorizationLost', 'Maximum'),
             threshold: 1,
+            whenMissing: CONDITION,
           },
           {
             article: 'RotationFailed',
             meaning:
-              "The CRM's tokens could not be renewed. The one in use is good for 24 hours from its issue.",
+              "The CRM's tokens could not be renewed. The current one is valid for 24 hours from its issue.",
             metric: secret.rotation.rotateToken.metricErrors({ period: Duration.hours(1), statistic: 'Sum' }),
             threshold: 1,
+            whenMissing: CONDITION,
           },
         ]
       : []),

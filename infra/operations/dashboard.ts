@@ -21,6 +21,9 @@ const MINUTE = Duration.minutes(1);
 /** How long an access token of the CRM lives. */
 const TOKEN_HOURS = 24;
 
+/** The gauges of check-health have a value every five minutes. */
+const MINUTES_5 = Duration.minutes(5);
+
 /** One page that answers: is it in sync, how late, how much quota, what is failing. */
 export class OperationsDashboard extends Construct {
   readonly dashboardName: string;
@@ -31,6 +34,8 @@ export class OperationsDashboard extends Construct {
     this.dashboardName = config.stackName;
     const own = (...[name, statistic, label]: [Parameters<typeof ownMetric>[1], string, string]) =>
       ownMetric(config, name, statistic, MINUTE).with({ label });
+    const gauge = (...[name, statistic, label]: Parameters<typeof own>) =>
+      ownMetric(config, name, statistic, MINUTES_5).with({ label });
     const graph = (
       title: string,
       left: IMetric[],
@@ -65,7 +70,9 @@ export class OperationsDashboard extends Construct {
                 own('CrmRequests', 'Sum', `requests a second (of ${rateOf(config.crm.limits)})`),
                 'requestsNow',
               ),
-              own('QuotaDayUsed', 'Maximum', "day's quota used (%)"),
+              gauge('OldestChangeAge', 'Maximum', 'oldest change (s)'),
+              gauge('StuckUsers', 'Maximum', 'stuck users'),
+              gauge('QuotaDayUsed', 'Maximum', "day's quota used (%)"),
               visible(contactSync.deadLetterQueue, 'dead letters'),
               own('BackfillDone', 'Maximum', 'backfill done (%)'),
             ],
@@ -89,6 +96,16 @@ export class OperationsDashboard extends Construct {
           }),
         ],
         [
+          graph('Is it in sync?', [gauge('OldestChangeAge', 'Maximum', 'age of the oldest change')], {
+            unit: 's',
+            right: [
+              gauge('NothingSucceeds', 'Maximum', 'nothing succeeds'),
+              gauge('StuckUsers', 'Maximum', 'stuck users'),
+            ],
+          }),
+          graph('Fit of the mapping to the account', [gauge('CatalogProblems', 'Maximum', 'problems')]),
+        ],
+        [
           graph(
             'Requests to the CRM a second',
             [
@@ -99,7 +116,7 @@ export class OperationsDashboard extends Construct {
           ),
           graph(
             'Quota used',
-            [own('QuotaDayUsed', 'Maximum', 'day'), own('QuotaMonthUsed', 'Maximum', 'month')],
+            [gauge('QuotaDayUsed', 'Maximum', 'day'), gauge('QuotaMonthUsed', 'Maximum', 'month')],
             {
               unit: '%',
               line: 100,
@@ -154,8 +171,8 @@ export class OperationsDashboard extends Construct {
           ]),
           graph('Backfill and pauses', [own('BackfillDone', 'Maximum', 'backfill done (%)')], {
             right: [
-              own('Paused', 'Maximum', 'paused'),
-              own('AuthorizationLost', 'Sum', 'authorization lost'),
+              gauge('Paused', 'Maximum', 'paused'),
+              own('AuthorizationLost', 'Maximum', 'authorization lost'),
             ],
           }),
         ],
@@ -168,7 +185,6 @@ export class OperationsDashboard extends Construct {
               line: TOKEN_HOURS,
             },
           ),
-          graph('Fit of the mapping to the account', [own('CatalogProblems', 'Maximum', 'problems')]),
         ],
       ],
     });

@@ -23,6 +23,7 @@ import { userTable } from '../../shared/store/user-table.ts';
 import { claims } from './claims.ts';
 import { companies } from './companies.ts';
 import { processBatch } from './process-batch.ts';
+import { progressKeeper } from './progress-keeper.ts';
 import { failureQueue } from './queue.ts';
 import { quotaKeeper } from './quota-keeper.ts';
 import { requestJournal } from './request-journal.ts';
@@ -70,7 +71,6 @@ const dependencies = {
     ...environment,
     mapping,
     onRefresh({ problems }) {
-      metrics.addMetric('CatalogProblems', MetricUnit.Count, problems.length);
       if (problems.length > 0) logger.error('The mapping does not fit the account', { problems });
     },
     onLeftover: (problem, contactId) => logger.warn(problem, { contactId }),
@@ -93,13 +93,9 @@ const dependencies = {
     gate,
     budget,
     logger,
-    onStanding({ used, paused }) {
-      for (const { window, percent } of used)
-        metrics.addMetric(window === 'day' ? 'QuotaDayUsed' : 'QuotaMonthUsed', MetricUnit.Percent, percent);
-      metrics.addMetric('Paused', MetricUnit.Count, paused ? 1 : 0);
-    },
     now: Date.now,
   }),
+  progress: progressKeeper({ store: store.progress, logger, now: Date.now }),
   mapping,
   tags: tagRequests(client, settings.TAG_BATCH),
   tagBatch: settings.TAG_BATCH,

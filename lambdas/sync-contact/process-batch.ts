@@ -1,13 +1,14 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import { UNMATCHED } from '../../shared/infusionsoft/fit-to-account.ts';
-import { pausedFor } from '../../shared/infusionsoft/request-gate.ts';
+import { PausedError, pausedFor } from '../../shared/infusionsoft/request-gate.ts';
 import { CloudError, Rejected, Retryable } from '../../shared/sync/errors.ts';
 import type { TagUsersMessage, UserMessage } from '../../shared/sync/message.ts';
 import { type Group, groupsOf } from './delivery.ts';
 import { type ForgetDependencies, forgetUser } from './forget-user.ts';
 import { type InspectAccountDependencies, inspectAccount } from './inspect-account.ts';
 import { type ProcessUserDependencies, processUser, type UserOutcome } from './process-user.ts';
+import type { ProgressKeeper } from './progress-keeper.ts';
 import type { FailureQueue } from './queue.ts';
 import type { Allowance, QuotaKeeper } from './quota-keeper.ts';
 import type { RequestJournal } from './request-journal.ts';
@@ -21,6 +22,7 @@ export interface ProcessBatchDependencies
     TagUsersDependencies {
   queue: FailureQueue;
   quota: QuotaKeeper;
+  progress: ProgressKeeper;
   journal: RequestJournal;
   logger: Logger;
   /** Counts one user's outcome. */
@@ -45,7 +47,7 @@ export async function processBatch(
       dependencies.journal.during(() => processGroup(group, allowance, dependencies)),
     ),
   );
-  await dependencies.quota.close();
+  await Promise.all([dependencies.quota.close(), dependencies.progress.close()]);
   return { batchItemFailures: kept.flat().map(({ messageId }) => ({ itemIdentifier: messageId })) };
 }
 
@@ -56,11 +58,21 @@ async function processGroup(
 ): Promise<SQSRecord[]> {
   try {
     checkAllowance(group, allowance, dependencies.now());
-    await handleGroup(group, dependencies);
+    const requested = await handleGroup(group, dependencies);
+    dependencies.progress.done(group, requested);
     return [];
   } catch (error) {
-    return fail(group, error, dependencies);
+    const failure = knownFailure(error, dependencies.logger);
+    dependencies.progress.failed(group, failure);
+    return fail(group, failure, dependencies);
   }
+}
+
+/** A failure of no known kind, a fault of this program perhaps, is logged whole. */
+function knownFailure(error: unknown, logger: Logger): Rejected | Retryable {
+  if (error instanceof Rejected || error instanceof Retryable) return error;
+  logger.error('Unexpected failure', { error });
+  return new CloudError('Unexpected failure', { cause: error });
 }
 
 /** @throws Retryable while the quota is spent: for all users, or for those of a backfill alone. */
@@ -72,7 +84,7 @@ function checkAllowance(group: Group, { pause, backfillPausedUntil }: Allowance,
       (message.kind === 'tag-users' || (message.kind === 'user' && message.cause === 'backfill')),
   );
   if (isBackfill && backfillPausedUntil !== undefined)
-    throw new Retryable("The backfill's part of the quota is spent", { afterMs: backfillPausedUntil - now });
+    throw new PausedError('backfill', "The backfill's part of the quota is spent", backfillPausedUntil - now);
 }
 
 /** What ties the line about a user to the stream record, and what its requests were. */
@@ -92,7 +104,7 @@ function traceOf({ deliveries }: Group, journal: RequestJournal) {
 /** @returns the messages that stay in the queue: none where nothing can be mended by waiting. */
 async function fail(
   group: Group,
-  error: unknown,
+  error: Rejected | Retryable,
   { queue, journal, logger, count }: ProcessBatchDependencies,
 ): Promise<SQSRecord[]> {
   const { deliveries } = group;
@@ -108,15 +120,11 @@ async function fail(
       count('rejected');
       return [];
     }
-    if (error instanceof Retryable) {
-      // The cause may hold an answer of the CRM, and so data of the person: its name has to do.
-      const cause = error.cause instanceof Error ? error.cause.name : undefined;
-      logger.warn('Postponed', { ...about, messages: records.length, problem: error.message, cause });
-    } else {
-      logger.error('Postponed after an unexpected failure', { ...about, messages: records.length, error });
-    }
+    // The cause may hold an answer of the CRM, and so data of the person: only its name is logged.
+    const cause = error.cause instanceof Error ? error.cause.name : undefined;
+    logger.warn('Postponed', { ...about, messages: records.length, problem: error.message, cause });
     count('postponed');
-    await queue.postpone(records, error instanceof Retryable ? error : new CloudError('Unexpected failure'));
+    await queue.postpone(records, error);
   } catch (queueError) {
     // Then they come back after the visibility time-out of the queue.
     logger.error('The queue failed', { ...about, messages: records.length, error: queueError });
@@ -124,10 +132,15 @@ async function fail(
   return records;
 }
 
-/** All messages of a group are about one user, apart from those about many or the account, and unreadable ones. */
-async function handleGroup(group: Group, dependencies: ProcessBatchDependencies): Promise<void> {
+/**
+ * All messages of a group are about one user, apart from those about many or the account, and unreadable ones.
+ *
+ * @returns whether the CRM was asked for anything.
+ */
+async function handleGroup(group: Group, dependencies: ProcessBatchDependencies): Promise<boolean> {
   const { queue, journal, logger, count, lag, now } = dependencies;
   const aboutUser: UserMessage[] = [];
+  let tagged = false;
   for (const { record, message } of group.deliveries) {
     if (message instanceof Rejected) {
       await queue.reject(record, message);
@@ -144,7 +157,7 @@ async function handleGroup(group: Group, dependencies: ProcessBatchDependencies)
         problems: await inspectAccount(message, dependencies),
       });
     } else if (message.kind === 'tag-users') {
-      await handleTags(message, group, dependencies);
+      tagged = await handleTags(message, group, dependencies);
     } else if (message.kind === 'forget') {
       const { userId, requestId } = message;
       const done = await forgetUser(message, dependencies);
@@ -155,7 +168,7 @@ async function handleGroup(group: Group, dependencies: ProcessBatchDependencies)
     }
   }
   const [first, ...rest] = aboutUser;
-  if (!first) return;
+  if (!first) return tagged || journal.lines().length > 0;
   const startedAt = now();
   const { outcome, contactId, warnings } = await processUser([first, ...rest], dependencies);
   const lagMs = now() - Date.parse(first.changedAt);
@@ -173,23 +186,27 @@ async function handleGroup(group: Group, dependencies: ProcessBatchDependencies)
   count(outcome);
   lag(lagMs);
   if (warnings.some(({ problem }) => problem.includes(UNMATCHED))) count('withoutOwner');
+  return journal.lines().length > 0;
 }
 
-/** One line for each user, as if it had been alone. */
+/** One line for each user, as if it had been alone. @returns whether the tags of any user were changed. */
 async function handleTags(
   message: TagUsersMessage,
   group: Group,
   dependencies: ProcessBatchDependencies,
-): Promise<void> {
+): Promise<boolean> {
   const { journal, logger, count, did, lag, now } = dependencies;
+  let requested = false;
   const { correlationIds, deliveries } = traceOf(group, journal);
   const onTagged = ({ userId, contactId, plan, requests }: TagWork) => {
     const lagMs = now() - Date.parse(message.changedAt);
     const about = { userId, contactId, outcome: 'synced', causes: ['backfill'] };
     logger.info('Done', { ...about, correlationIds, deliveries, requests, lagMs });
     count('synced');
+    if (requests.length > 0) requested = true;
     if (plan.remove.length + plan.add.length > 0) did('tagged');
     lag(lagMs);
   };
   await tagUsers(message, { deliveries, onTagged }, dependencies);
+  return requested;
 }

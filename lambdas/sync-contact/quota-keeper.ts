@@ -1,7 +1,7 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { RequestGate } from '../../shared/infusionsoft/request-gate.ts';
 import { type Ledger, ledgerAt, type Pause, record } from '../../shared/quota/ledger.ts';
-import { type Budget, backfillPausedUntil, leftOf, pauseOf } from '../../shared/quota/standing.ts';
+import { type Budget, backfillPausedUntil, pauseOf } from '../../shared/quota/standing.ts';
 import { updateVersioned, type Versioned, type VersionedStore } from '../../shared/quota/versioned.ts';
 
 /** What a batch may do. */
@@ -24,27 +24,12 @@ export interface QuotaKeeperOptions {
   gate: RequestGate;
   budget: Budget;
   logger: Logger;
-  /** Told where the quota stands, with every batch. */
-  onStanding?: (standing: QuotaStanding) => void;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
-/** Where the quota stands: percent of each window that are used, and whether all requests are paused. */
-interface QuotaStanding {
-  used: { window: 'day' | 'month'; percent: number }[];
-  paused: boolean;
-}
-
 /** The quota is kept at the CRM too: a ledger that cannot be reached is a warning, and no reason to stop. */
-export function quotaKeeper({
-  store,
-  gate,
-  budget,
-  logger,
-  onStanding,
-  now,
-}: QuotaKeeperOptions): QuotaKeeper {
+export function quotaKeeper({ store, gate, budget, logger, now }: QuotaKeeperOptions): QuotaKeeper {
   let known: Versioned<Ledger> | undefined;
   return {
     async open() {
@@ -57,13 +42,6 @@ export function quotaKeeper({
       const ledger = ledgerAt(known?.value, at);
       const pause = pauseOf(ledger, budget, at);
       gate.set(pause);
-      onStanding?.({
-        used: leftOf(ledger, budget).map(({ window, used, limit }) => ({
-          window,
-          percent: (100 * used) / limit,
-        })),
-        paused: pause !== undefined,
-      });
       return { pause, backfillPausedUntil: backfillPausedUntil(ledger, budget) };
     },
     async close() {

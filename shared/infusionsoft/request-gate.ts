@@ -89,8 +89,19 @@ export function requestGate(margin: number, random: () => number = Math.random):
   };
 }
 
+/** Nothing was tried: the quota is spent, or the backfill's share of it, or somebody has paused all requests. */
+export class PausedError extends Retryable {
+  override name = 'PausedError';
+  readonly reason: Pause['reason'] | 'backfill';
+
+  constructor(reason: PausedError['reason'], message: string, afterMs: number) {
+    super(message, { afterMs });
+    this.reason = reason;
+  }
+}
+
 /** The failure of whatever meets a pause: it is tried again when that is over. */
-export function pausedFor({ reason, until }: Pause, now: number): Retryable {
+export function pausedFor({ reason, until }: Pause, now: number): PausedError {
   const what = reason === 'operator' ? 'Paused by hand' : `The quota of the ${reason} is spent`;
-  return new Retryable(`${what} until ${new Date(until).toISOString()}`, { afterMs: until - now });
+  return new PausedError(reason, `${what} until ${new Date(until).toISOString()}`, until - now);
 }

@@ -11,6 +11,7 @@ import { type Catalog, catalogSchema } from '../infusionsoft/catalog.ts';
 import type { Invocation } from '../invocation.ts';
 import { type Ledger, ledgerSchema } from '../quota/ledger.ts';
 import type { VersionedStore } from '../quota/versioned.ts';
+import { type Progress, progressSchema } from '../sync/progress.ts';
 import { positiveInt, utcMoment } from '../values.ts';
 import { conditionalDelete, conditionalPut } from './conditional-write.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
@@ -31,6 +32,8 @@ export interface SyncTable {
   deleteId(key: string): Promise<void>;
   /** The ledger of requests. */
   ledger: VersionedStore<Ledger>;
+  /** What the consumer has achieved lately, and who waits. */
+  progress: VersionedStore<Progress>;
   /** The last starts of requests, in epoch milliseconds, oldest first: what the pace follows from. */
   starts: VersionedStore<number[]>;
   /**
@@ -102,6 +105,11 @@ export function syncTable(client: DynamoDBClient, tableName: string): SyncTable 
       await client.send(new DeleteItemCommand({ TableName: tableName, Key: { id: { S: key } } }));
     },
     ledger: versionedItem(client, tableName, { id: 'quota', attribute: 'ledger', schema: ledgerSchema }),
+    progress: versionedItem(client, tableName, {
+      id: 'progress',
+      attribute: 'progress',
+      schema: progressSchema,
+    }),
     starts: versionedItem(client, tableName, {
       id: 'starts',
       attribute: 'starts',

@@ -4,6 +4,7 @@ import { marshall } from '@aws-sdk/util-dynamodb';
 import * as z from 'zod';
 import type { Counts } from '../../infra/cost/scenarios.ts';
 import type { Usage } from '../../infra/cost/usage.ts';
+import type { LocalCloud } from '../../infra/local/local-cloud.ts';
 import { followBackfill, startBackfill } from '../../infra/operate/follow-backfill.ts';
 import { population } from '../demo/population.ts';
 import { dayOfEdits } from '../demo/scenario.ts';
@@ -32,7 +33,7 @@ const templateSchema = z.looseObject({
 });
 
 /**
- * Counts what a backfill, changes, a refresh and a renewal of the tokens use, on the local cloud at the CRM's real pace and latency.
+ * Counts what a backfill, changes, a refresh, a renewal of the tokens and a health check use, on the local cloud at the CRM's real pace and latency.
  *
  * @throws Error when not every user came into the CRM: then the counts are of something else.
  */
@@ -82,11 +83,14 @@ export async function measure(options: MeasureOptions, say: (what: string) => vo
     }
     const afterChanges = await settled();
 
-    say('A refresh in which nobody has changed, and a renewal of the tokens');
+    say('A refresh in which nobody has changed, a renewal of the tokens, and a health check');
     const refreshed = await backfill('refresh');
     const afterRefresh = await settled();
     await cloud.rotate(SECRET);
     const afterRotation = await settled();
+
+    await cloud.invoke(nameOf(cloud, 'CheckHealth'), {});
+    const afterHealthCheck = await settled();
 
     const between = (from: Reading, to: Reading) => usedBetween(from.usage, to.usage);
     const callsBetween = (from: Reading, to: Reading, call: string) =>
@@ -97,6 +101,7 @@ export async function measure(options: MeasureOptions, say: (what: string) => vo
       changes: { changes: edits.length, usage: between(afterBackfill, afterChanges) },
       refresh: { users: refreshed.scanned, usage: between(afterChanges, afterRefresh) },
       rotation: between(afterRefresh, afterRotation),
+      healthCheck: between(afterRotation, afterHealthCheck),
       standing: standingOf(templateSchema.parse(system.template()).Resources, metricsIn(system.logs).size),
       calls: Object.fromEntries(
         [...afterChanges.calls.keys()].sort().map((call) => [
@@ -112,6 +117,12 @@ export async function measure(options: MeasureOptions, say: (what: string) => vo
     await running?.stop();
     proxy.stop();
   }
+}
+
+function nameOf(cloud: LocalCloud, part: string): string {
+  const name = Object.keys(cloud.statistics().functions).find((each) => each.includes(part));
+  if (name === undefined) throw new Error(`There is no function ${part}`);
+  return name;
 }
 
 /** What is billed by the month, of the template and of the metrics that were written. */

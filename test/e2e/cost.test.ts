@@ -5,9 +5,9 @@ import { measure } from '../cost/measure.ts';
 const USERS = 20;
 const CHANGES = 4;
 
-it('npm run cost counts what a backfill, changes, a refresh and a renewal use, call by call', async () => {
+it('npm run cost counts what a backfill, changes, a refresh, a renewal and a health check use, call by call', async () => {
   const counts = await measure({ users: USERS, changes: CHANGES, seed: 1 }, () => {});
-  const { backfill, changes, refresh, rotation, standing, calls } = counts;
+  const { backfill, changes, refresh, rotation, healthCheck, standing, calls } = counts;
 
   expect(backfill.users).toBe(USERS);
   expect(calls['DynamoDB UpdateItem user table']?.backfill).toBeGreaterThanOrEqual(USERS);
@@ -23,6 +23,8 @@ it('npm run cost counts what a backfill, changes, a refresh and a renewal use, c
   expect(refresh).toMatchObject({ users: USERS + 1, usage: { stateTransitions: 6 } });
   expect(refresh.usage.dynamodbReadUnits).toBeGreaterThan(0);
   expect(rotation.secretCalls).toBeGreaterThanOrEqual(4);
+  expect(healthCheck).toMatchObject({ lambdaRequests: 1, sqsFifoRequests: 1 });
+  expect(healthCheck.dynamodbWriteUnits).toBeUndefined();
   expect(standing).toMatchObject({ dashboardMonths: 1, secretMonths: 1 });
   expect(standing.metricMonths).toBeGreaterThan(10);
   for (const { usage } of scenariosOf(counts, USERS)) expect(usage.lambdaRequests).toBeGreaterThan(0);

@@ -52,6 +52,7 @@ const HOLDERS = [
   'ContactSyncSyncContactLogs',
   'CrmRotationRotateTokenLogs',
   'CrmSecret',
+  'HealthCheckCheckHealthLogs',
   'SyncTable',
   'UsersTable',
 ];
@@ -80,6 +81,7 @@ describe.each([
       ChangeFeedDiffUser: [key, 'kms:Decrypt', 'kms:DescribeKey', 'kms:GenerateDataKey'],
       ContactSyncSyncContact: [key, 'kms:Decrypt', 'kms:DescribeKey', ...WRITE],
       BackfillFeeder: [key, 'kms:Decrypt', 'kms:DescribeKey', ...WRITE],
+      HealthCheckCheckHealth: [key, 'kms:Decrypt', 'kms:DescribeKey'],
       CrmRotationRotateToken: [key, 'kms:Decrypt', 'kms:GenerateDataKey'],
     });
   });

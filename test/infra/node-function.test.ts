@@ -6,12 +6,14 @@ const FUNCTIONS = [
   'ChangeFeedDiffUser',
   'ContactSyncSyncContact',
   'CrmRotationRotateToken',
+  'HealthCheckCheckHealth',
 ];
 const FOLDERS: Readonly<Record<string, string>> = {
   BackfillFeeder: 'backfill',
   ChangeFeedDiffUser: 'diff-user',
   ContactSyncSyncContact: 'sync-contact',
   CrmRotationRotateToken: 'rotate-token',
+  HealthCheckCheckHealth: 'check-health',
 };
 
 describe.each(FUNCTIONS)('function %s', (id) => {
@@ -50,7 +52,7 @@ describe.each(FUNCTIONS)('function %s', (id) => {
   });
 });
 
-it('there are four functions, and no log group without an end', () => {
+it('there are five functions, and no log group without an end', () => {
   const template = templateWith();
   expect(Object.keys(resources(template, 'AWS::Lambda::Function')).toSorted()).toEqual(FUNCTIONS);
   for (const { Properties } of Object.values(resources(template, 'AWS::Logs::LogGroup')))

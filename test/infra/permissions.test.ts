@@ -53,6 +53,17 @@ describe('permissions', () => {
     ]);
   });
 
+  it('let check-health read the sync table and count messages, and its schedule invoke it', () => {
+    expect(permissions(template, 'HealthCheckCheckHealth')).toEqual([
+      ['HealthCheckCheckHealthLogs.Arn', ...LOG],
+      ['SyncTable.Arn', 'dynamodb:GetItem'],
+      ['ContactSyncQueue.Arn', 'sqs:GetQueueAttributes'],
+    ]);
+    expect(permissions(template, 'HealthCheckScheduleRole', 'DefaultPolicy')).toEqual([
+      ['HealthCheckCheckHealth.Arn', 'lambda:InvokeFunction'],
+    ]);
+  });
+
   it('let rotate-token renew the one secret', () => {
     expect(permissions(template, 'CrmRotationRotateToken')).toEqual([
       ['CrmRotationRotateTokenLogs.Arn', ...LOG],
@@ -66,12 +77,15 @@ describe('permissions', () => {
     ]);
   });
 
-  it.each(['ChangeFeedDiffUser', 'ContactSyncSyncContact', 'BackfillFeeder', 'CrmRotationRotateToken'])(
-    'let %s be traced',
-    (id) => {
-      expect(permissions(template, id, 'RoleTrace')).toEqual([TRACE]);
-    },
-  );
+  it.each([
+    'ChangeFeedDiffUser',
+    'ContactSyncSyncContact',
+    'BackfillFeeder',
+    'HealthCheckCheckHealth',
+    'CrmRotationRotateToken',
+  ])('let %s be traced', (id) => {
+    expect(permissions(template, id, 'RoleTrace')).toEqual([TRACE]);
+  });
 
   it('let the state machine invoke its one function, and be logged and traced', () => {
     expect(permissions(template, 'BackfillStateMachine')).toEqual([
@@ -129,6 +143,10 @@ describe('permissions', () => {
       return [id.replace(/ForTarget.*/, ''), Principal, ...(Condition ? [Condition] : [])];
     });
     const lambda = { Service: 'lambda.amazonaws.com' };
+    const schedules = [
+      { Service: 'scheduler.amazonaws.com' },
+      { StringEquals: { ...ACCOUNT, 'aws:SourceArn': `${ARN('scheduler')}:schedule-group/default` } },
+    ];
     expect(trusted).toEqual([
       ['CrmRotationRotateTokenRole', lambda],
       ['ContactSyncSyncContactRole', lambda],
@@ -142,11 +160,9 @@ describe('permissions', () => {
           ArnEquals: { 'aws:SourceArn': `${ARN('states')}:stateMachine:user-sync-backfill` },
         },
       ],
-      [
-        'SchedulerRole',
-        { Service: 'scheduler.amazonaws.com' },
-        { StringEquals: { ...ACCOUNT, 'aws:SourceArn': `${ARN('scheduler')}:schedule-group/default` } },
-      ],
+      ['SchedulerRole', ...schedules],
+      ['HealthCheckCheckHealthRole', lambda],
+      ['HealthCheckScheduleRole', ...schedules],
     ]);
   });
 
@@ -164,7 +180,7 @@ describe('permissions', () => {
   });
 
   it('come from the policies above, and from nothing managed by AWS', () => {
-    expect(Object.keys(resources(template, 'AWS::IAM::Policy'))).toHaveLength(11);
+    expect(Object.keys(resources(template, 'AWS::IAM::Policy'))).toHaveLength(14);
     for (const { Properties } of Object.values(resources(template, 'AWS::IAM::Role')))
       expect(Object.keys(Properties as object)).toEqual(['AssumeRolePolicyDocument']);
   });

@@ -52,7 +52,7 @@ describe('synthesize', () => {
   });
 
   it('bundles each function as one ES module, with a source map of places and no sources', () => {
-    expect(bundles).toHaveLength(4);
+    expect(bundles).toHaveLength(5);
     for (const bundle of bundles) {
       expect(readdirSync(bundle).toSorted()).toEqual(['index.mjs', 'index.mjs.map']);
       const map = JSON.parse(readFileSync(join(bundle, 'index.mjs.map'), 'utf8'));

@@ -13,7 +13,7 @@ const properties = z.strictObject({
   ScheduleExpression: z.string().regex(/^(at|cron|rate)\(.+\)$/, 'not an expression of a schedule'),
   Target: z.strictObject({
     Arn: z.string(),
-    Input: z.string().refine(isJson, 'not JSON, which is what an execution takes').optional(),
+    Input: z.string().refine(isJson, 'not JSON, which is what its target takes').optional(),
     RoleArn: meaningless('there is no access control'),
     RetryPolicy: neverFires,
     DeadLetterConfig: neverFires,
@@ -27,11 +27,15 @@ const properties = z.strictObject({
   KmsKeyArn: meaningless('data lives in memory'),
 });
 
-/** `AWS::Scheduler::Schedule`: its target and what it passes are checked, and it never fires. */
+/** `AWS::Scheduler::Schedule`: its target (a state machine or a function) and what it passes are checked, and it never fires. */
 export const schedule = resourceType(properties, async ({ Name, GroupName, Target }, context) => {
   const { logicalId, services, physicalName } = context;
-  if (!services.stateMachines.has(Target.Arn))
-    throw new TemplateError(logicalId, `its target ${Target.Arn} is no state machine of this template`);
+  const functionArns = [...services.functions.values()].map(({ arn }) => arn);
+  if (!services.stateMachines.has(Target.Arn) && !functionArns.includes(Target.Arn))
+    throw new TemplateError(
+      logicalId,
+      `its target ${Target.Arn} is no state machine or function of this template`,
+    );
   const name = Name ?? physicalName;
   const arn = arnOf('scheduler', services.region, `schedule/${GroupName}/${name}`);
   return { ref: name, attributes: { Arn: arn } };

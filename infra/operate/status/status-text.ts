@@ -1,9 +1,10 @@
+import { CHECK_EVERY_MS, type Health } from '../../../lambdas/check-health/assess.ts';
+import type { MessageCounts } from '../../../shared/queue/count-messages.ts';
 import type { QuotaReport } from '../quota-report.ts';
 import { quotaTable } from '../quota-report.ts';
 import type { BackfillStatus } from './backfill-status.ts';
 import type { CredentialsStatus } from './credentials-status.ts';
 import { DONE, type Figures, OUTCOMES } from './figures.ts';
-import type { QueueDepth } from './queues.ts';
 
 /** One screen of how the system is. */
 export interface Status {
@@ -11,7 +12,8 @@ export interface Status {
   figures: Figures;
   /** What the contract allows. */
   requestsASecond: number;
-  queue: QueueDepth;
+  queue: MessageCounts;
+  health: Health;
   deadLetters: number;
   streamFailures: number;
   quota: QuotaReport;
@@ -24,12 +26,18 @@ const HOUR_MS = 3_600_000;
 
 /** What needs a person, with what to do; empty when all is well. */
 export function complaintsOf(status: Status): string[] {
-  const { deadLetters, streamFailures, quota, catalog, credentials, backfill, at } = status;
+  const { health, deadLetters, streamFailures, quota, catalog, credentials, backfill, at } = status;
   return [
     credentials.kind === 'none' && 'The CRM does not let the sync in yet: npm run authorize',
     credentials.expiresAt !== null &&
       Date.parse(credentials.expiresAt) < Date.parse(at) &&
       'The access token has expired, and was not renewed: npm run authorize',
+    // A message that has just come to an idle system is no outage.
+    health.nothingSucceeds &&
+      oldestWaitMs(status) > CHECK_EVERY_MS &&
+      `Messages wait, and nothing succeeds (last success: ${lastSuccess(health)}): docs/runbook.md#nothingsucceeds`,
+    health.stuck.length > 0 &&
+      `Every attempt has failed for an hour for ${listed(health.stuck)}: npm run trace -- --user ID`,
     deadLetters > 0 && `${deadLetters} users the CRM does not get: npm run redrive -- --dry-run`,
     streamFailures > 0 && `${streamFailures} positions of the stream were not handled: npm run replay`,
     quota.pause && `Paused until ${quota.pause.until} (${quota.pause.reason}): npm run quota`,
@@ -40,9 +48,22 @@ export function complaintsOf(status: Status): string[] {
   ].filter((complaint) => typeof complaint === 'string');
 }
 
+const oldestWaitMs = ({ health, figures }: Status): number =>
+  Math.max(health.oldestChangeMs, (figures.oldestMessageSeconds ?? 0) * 1000);
+
+const lastSuccess = ({ syncedAt }: Health): string =>
+  syncedAt === undefined ? 'never' : new Date(syncedAt).toISOString();
+
+const LISTED = 5;
+const listed = (names: readonly string[]): string =>
+  names.length > LISTED
+    ? `${names.slice(0, LISTED).join(', ')} and ${names.length - LISTED} more`
+    : names.join(', ');
+
 /** The status for a terminal. */
 export function statusText(status: Status, now: number): string {
-  const { figures, queue, deadLetters, streamFailures, quota, catalog, credentials, backfill } = status;
+  const { figures, queue, health, deadLetters, streamFailures, quota, catalog, credentials, backfill } =
+    status;
   const complaints = complaintsOf(status);
   const seconds = (ms: number | undefined) => (ms === undefined ? '–' : `${(ms / 1000).toFixed(1)} s`);
   const oldestMs = figures.oldestMessageSeconds && figures.oldestMessageSeconds * 1000;
@@ -64,7 +85,8 @@ export function statusText(status: Status, now: number): string {
     `  contacts      ${DONE.map((name) => `${figures.done[name]} ${name}`).join(', ')}\n`,
     `  requests      ${figures.requests}, ${figures.refused} refused; ${figures.mostRequestsASecond.toFixed(1)} a second (of ${status.requestsASecond}) in the busiest minute; latency p95 ${seconds(figures.latencyP95Ms)}\n`,
     '\nNow\n',
-    `  backlog       ${queue.waiting} messages wait, ${queue.hidden} are worked on or wait for a time; the oldest is ${seconds(oldestMs)} old\n`,
+    `  in sync       last success ${lastSuccess(health)}; the oldest change that was postponed is ${seconds(health.oldestChangeMs)} old\n`,
+    `  backlog       ${queue.visible} messages wait, ${queue.hidden} are worked on or wait for a time; the oldest is ${seconds(oldestMs)} old\n`,
     `  failures      ${deadLetters} dead letters, ${streamFailures} positions of the stream, which diff-user is ${seconds(figures.iteratorAgeMs)} behind\n`,
     `  catalog       ${catalog ? `read ${catalog.refreshedAt}, ${catalog.problems.length} problems` : 'not read yet'}\n`,
     `  credentials   ${token}\n`,

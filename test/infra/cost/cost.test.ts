@@ -11,6 +11,7 @@ const COUNTS: Counts = {
   changes: { changes: 50, usage: { lambdaRequests: 150, sqsFifoRequests: 150 } },
   refresh: { users: 100, usage: { dynamodbReadUnits: 10, lambdaGbSeconds: 0.02, stateTransitions: 4 } },
   rotation: { secretCalls: 9 },
+  healthCheck: { lambdaRequests: 1 },
   standing: { alarmMonths: 18, secretMonths: 1 },
   calls: { 'SQS SendMessageBatch queue': { backfill: 10, changes: 50 } },
 };
@@ -58,7 +59,7 @@ describe('the scenarios', () => {
     expect(twice[1]?.usage).toEqual(changes);
   });
 
-  it('of a month count 30 refreshes of all users, 60 renewals, the pollers of the queue, and what stands', () => {
+  it('of a month count 30 refreshes of all users, 60 renewals, the pollers of the queue, a health check each five minutes, and what stands', () => {
     expect(month).toEqual({
       dynamodbReadUnits: 30 * 600 * 10,
       lambdaGbSeconds: 30 * 600 * 0.02,
@@ -66,7 +67,8 @@ describe('the scenarios', () => {
       stateTransitions: 30 * 2 * 4,
       secretCalls: 60 * 9,
       sqsFifoRequests: 648_000,
-      scheduledStarts: 30,
+      scheduledStarts: 30 + 8640,
+      lambdaRequests: 8640,
       alarmMonths: 18,
       secretMonths: 1,
     });

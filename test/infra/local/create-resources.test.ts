@@ -83,6 +83,18 @@ describe('createResources', () => {
     expect([...services.stateMachines.keys()]).toEqual([outputs['Machine']]);
   });
 
+  it('takes a schedule whose target is a function of the template', async () => {
+    const { outputs, stackName } = await create({
+      Resources: {
+        Often: schedule({ 'Fn::GetAtt': ['Function', 'Arn'] }),
+        Function: lambda({}),
+        Role,
+      },
+      Outputs: { Schedule: { Value: { Ref: 'Often' } } },
+    });
+    expect(outputs['Schedule']).toBe(`${stackName}-Often`);
+  });
+
   it('gives a secret the value of its template, with the generated part, or the one it was told', async () => {
     const secret = (Name: string) => ({
       Type: 'AWS::SecretsManager::Secret',

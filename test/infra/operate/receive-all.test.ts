@@ -77,7 +77,7 @@ describe('an SQS whose short polls find nothing', () => {
     const [queueUrl, deadLetterQueueUrl] = [await newQueue('queue.fifo'), await newQueue('dead.fifo')];
     const letters = ['ann', 'ann', 'bob'].map((id) => ({ group: id, body: JSON.stringify(userMessage(id)) }));
     await send(deadLetterQueueUrl, letters);
-    const options = { queueUrl, deadLetterQueueUrl, canMove: false };
+    const options = { queueUrl, deadLetterQueueUrl };
     const dry = await redrive(sqs, { ...options, dryRun: true });
     expect(dry).toMatchObject({ reasons: [{ letters: 3 }], redriven: 0, heldElsewhere: 0 });
     expect(await visible(deadLetterQueueUrl)).toBe('3');

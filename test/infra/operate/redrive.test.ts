@@ -2,12 +2,10 @@ import {
   ChangeMessageVisibilityCommand,
   DeleteMessageCommand,
   GetQueueAttributesCommand,
-  ListMessageMoveTasksCommand,
   type Message,
   ReceiveMessageCommand,
   SendMessageCommand,
   SQSClient,
-  StartMessageMoveTaskCommand,
 } from '@aws-sdk/client-sqs';
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -62,7 +60,7 @@ const letter = (id: string, userId: string, reason?: string, sentAt = NOW, body?
   ...(reason && { MessageAttributes: { reason: { DataType: 'String', StringValue: reason } } }),
 });
 const run = (options: Partial<RedriveOptions> = {}) =>
-  redrive(new SQSClient(), { queueUrl: 'queue', deadLetterQueueUrl: 'dead', canMove: false, ...options });
+  redrive(new SQSClient(), { queueUrl: 'queue', deadLetterQueueUrl: 'dead', ...options });
 const sent = () => sqs.commandCalls(SendMessageCommand).map(({ args }) => args[0].input.MessageGroupId);
 
 describe('a redrive', () => {
@@ -152,7 +150,7 @@ describe('a redrive', () => {
     ['a time', { since: NOW - 1 }, ['bob']],
   ])('by %s leaves the others', async (_, filter, users) => {
     letters = [letter('1', 'ann', 'no-usable-email', NOW - DAY), letter('2', 'bob', 'refused-by-crm')];
-    expect(await run({ ...filter, canMove: true })).toMatchObject({ redriven: 1 });
+    expect(await run(filter)).toMatchObject({ redriven: 1 });
     expect(sent()).toEqual(users);
     expect(letters.map(({ MessageId }) => MessageId)).toEqual(['1']);
     expect(hidden.size).toBe(0);
@@ -160,7 +158,7 @@ describe('a redrive', () => {
 
   it('leaves what is no message of this system, and lists it without its text', async () => {
     letters = [letter('1', 'x', undefined, NOW, 'not ours'), letter('2', 'ann')];
-    expect(await run({ canMove: true })).toMatchObject({
+    expect(await run()).toMatchObject({
       redriven: 1,
       unreadable: [{ messageId: '1', characters: 8 }],
     });
@@ -171,19 +169,5 @@ describe('a redrive', () => {
     letters = [letter('1', 'ann', 'no-usable-email')];
     await expect(run({ reason: 'other' })).rejects.toThrow(/reason other\. There are: no-usable-email/);
     expect(hidden.size).toBe(0);
-  });
-
-  it('of everything is done by SQS where it can', async () => {
-    letters = [letter('1', 'ann'), letter('2', 'bob')];
-    sqs
-      .on(ListMessageMoveTasksCommand)
-      .resolves({ Results: [{ Status: 'COMPLETED', ApproximateNumberOfMessagesMoved: 2 }] });
-    sqs.on(StartMessageMoveTaskCommand).resolves({});
-    expect(await run({ canMove: true })).toMatchObject({ redriven: 2 });
-    expect(sqs.commandCalls(StartMessageMoveTaskCommand)[0]?.args[0].input).toEqual({
-      SourceArn: 'arn:dead',
-      DestinationArn: 'arn:queue',
-    });
-    expect(sent()).toEqual([]);
   });
 });

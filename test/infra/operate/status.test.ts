@@ -27,7 +27,13 @@ const WELL: Status = {
       })[id],
   ),
   requestsASecond: 25,
-  queue: { waiting: 3, hidden: 1 },
+  queue: { visible: 3, hidden: 1, delayed: 0 },
+  health: {
+    syncedAt: Date.parse('2026-06-15T11:59:00Z'),
+    nothingSucceeds: false,
+    oldestChangeMs: 9000,
+    stuck: [],
+  },
   deadLetters: 0,
   streamFailures: 0,
   quota: describeQuota(undefined, { limits: PRESETS.team, liveReserve: 0.2 }, NOW),
@@ -50,11 +56,12 @@ describe('the status', () => {
     expect(text).toMatch(/lag +p50 1\.2 s, p99 4\.0 s/);
     expect(text).toMatch(/requests +90, 0 refused; 12\.5 a second \(of 25\) in the busiest minute/);
     expect(text).toMatch(/backlog +3 messages wait, 1 .*; the oldest is 7\.0 s old/);
+    expect(text).toMatch(/in sync +last success 2026-06-15T11:59.*postponed is 9\.0 s old/);
     expect(text).toMatch(/failures +0 dead letters, .*diff-user is – behind/);
     expect(text).toMatch(/contacts +12 created, 0 updated, 0 tagged/);
     expect(text).toMatch(/credentials +oauth, 4\.0 hours old, until 2026-06-16/);
     expect(text).toMatch(/backfill +running, contacts since .*, 40 % done/);
-    expect(text.split('\n').length).toBeLessThan(26);
+    expect(text.split('\n').length).toBeLessThan(27);
   });
 
   it.each<[Partial<Status>, RegExp]>([
@@ -62,6 +69,14 @@ describe('the status', () => {
     [
       { credentials: { ...WELL.credentials, expiresAt: '2026-06-15T11:00:00.000Z' } },
       /has expired.*npm run authorize/,
+    ],
+    [
+      { health: { ...WELL.health, nothingSucceeds: true, oldestChangeMs: 1_800_000 } },
+      /nothing succeeds \(last success: 2026-06-15T11:59.*runbook\.md#nothingsucceeds/,
+    ],
+    [
+      { health: { ...WELL.health, stuck: ['a', 'b', 'c', 'd', 'e', 'f', 'g'] } },
+      /an hour for a, b, c, d, e and 2 more: npm run trace/,
     ],
     [{ deadLetters: 2 }, /2 users the CRM does not get: npm run redrive/],
     [{ streamFailures: 1 }, /npm run replay/],

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { alarmSchema } from '../../support/cloudwatch-alarm.ts';
 import { properties, readable, resources, templateWith } from '../template-with.ts';
 
 const RUNBOOK = readFileSync(new URL('../../../docs/runbook.md', import.meta.url), 'utf8');
@@ -22,8 +23,13 @@ describe('alarms', () => {
 
   it.each(articles)('have an article with all that a person needs: %s', (heading) => {
     const article = RUNBOOK.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
-    const parts = article.split(/\*\*(Means|Look|Mend|Mended)\*\* /);
-    expect(parts.filter((_, index) => index % 2 === 1)).toEqual(['Means', 'Look', 'Mend', 'Mended']);
+    const parts = article.split(/\*\*(Meaning|Diagnose|Fix|Resolved when)\*\* /);
+    expect(parts.filter((_, index) => index % 2 === 1)).toEqual([
+      'Meaning',
+      'Diagnose',
+      'Fix',
+      'Resolved when',
+    ]);
     expect(parts[4]).toMatch(/npm run [a-z]+|[Tt]he log of `\w+`|Step Functions, "|Lambda, /);
     for (const [, script = ''] of article.matchAll(/npm run ([a-z:]+)/g)) expect(SCRIPTS).toContain(script);
     for (const [, anchor = ''] of article.matchAll(/\]\(#(\w+)\)/g))
@@ -41,7 +47,7 @@ describe('alarms', () => {
     );
   });
 
-  it('tell the topic when they begin and when they end', () => {
+  it('notify the topic when they begin and when they end', () => {
     for (const alarm of Object.values(alarms)) {
       const { AlarmActions, OKActions } = propertiesOf(alarm) as Record<string, unknown[]>;
       expect(AlarmActions?.map(readable)).toEqual(['AlarmsTopic']);
@@ -49,9 +55,43 @@ describe('alarms', () => {
     }
   });
 
-  it('are quiet while there is nothing to measure', () => {
+  it('each watch a single metric: emulators refuse metric math', () => {
     for (const alarm of Object.values(alarms))
-      expect(propertiesOf(alarm)['TreatMissingData']).toBe('notBreaching');
+      expect(alarmSchema.safeParse(propertiesOf(alarm)).error).toBe(undefined);
+  });
+
+  it.each([
+    ['ring for the promise', 'breaching', ['NothingSucceeds', 'OldestChange']],
+    [
+      'keep their state for a condition that somebody has to see end',
+      'ignore',
+      [
+        'StuckUsers',
+        'SyncLag',
+        'DeadLetters',
+        'StreamFailures',
+        'IteratorAge',
+        'QuotaDay',
+        'QuotaMonth',
+        'Paused',
+        'CatalogProblems',
+        'AuthorizationLost',
+        'RotationFailed',
+      ],
+    ],
+    [
+      'are quiet for events',
+      'notBreaching',
+      [
+        'BackfillFailed',
+        ...['DiffUser', 'SyncContact', 'Backfill'].flatMap((name) => [`${name}Errors`, `${name}Throttles`]),
+      ],
+    ],
+  ])('without data %s', (_, treatment, names) => {
+    const treated = Object.entries(alarms)
+      .filter(([, alarm]) => propertiesOf(alarm)['TreatMissingData'] === treatment)
+      .map(([id]) => id.replace(/^Alarms/, ''));
+    expect(treated.toSorted()).toEqual(names.toSorted());
   });
 
   it('reach the person who is named, and nobody else', () => {
@@ -63,13 +103,15 @@ describe('alarms', () => {
 
   it.each([
     ['SyncLag', 900_000, 'p99', 300, 3],
-    ['OldMessages', 93_600, 'Maximum', 300, 1],
+    ['NothingSucceeds', 1, 'Maximum', 300, 6],
+    ['OldestChange', 7200, 'Maximum', 300, 3],
+    ['StuckUsers', 1, 'Maximum', 300, 1],
     ['DeadLetters', 1, 'Maximum', 300, 1],
     ['StreamFailures', 1, 'Maximum', 300, 1],
     ['IteratorAge', 21_600_000, 'Maximum', 300, 1],
     ['QuotaDay', 80, 'Maximum', 300, 1],
     ['Paused', 1, 'Maximum', 300, 3],
-    ['SyncContactErrors', 3, 'Sum', 300, 1],
+    ['SyncContactErrors', 1, 'Sum', 300, 12],
   ])('%s is raised at %d (%s of %d s, %d in a row)', (id, threshold, statistic, period, periods) => {
     const alarm = properties(template, 'AWS::CloudWatch::Alarm', `Alarms${id}`);
     expect(alarm).toMatchObject({ Threshold: threshold, Period: period, EvaluationPeriods: periods });

@@ -3,9 +3,10 @@ import type { SQSRecord } from 'aws-lambda';
 import { claims } from '../../../lambdas/sync-contact/claims.ts';
 import { companies } from '../../../lambdas/sync-contact/companies.ts';
 import { processBatch } from '../../../lambdas/sync-contact/process-batch.ts';
+import type { ProgressKeeper } from '../../../lambdas/sync-contact/progress-keeper.ts';
 import type { FailureQueue } from '../../../lambdas/sync-contact/queue.ts';
 import type { QuotaKeeper } from '../../../lambdas/sync-contact/quota-keeper.ts';
-import { requestJournal } from '../../../lambdas/sync-contact/request-journal.ts';
+import { type RequestJournal, requestJournal } from '../../../lambdas/sync-contact/request-journal.ts';
 import type { DeletionPolicy, ForgetPolicy } from '../../../lambdas/sync-contact/settings.ts';
 import { tagRequests } from '../../../lambdas/sync-contact/tag-requests.ts';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
@@ -42,6 +43,8 @@ export const plentyOfQuota: QuotaKeeper = {
   close: async () => {},
 };
 
+const noProgress: ProgressKeeper = { done: () => {}, failed: () => {}, close: async () => {} };
+
 /** Consumers of the same users share their claims. */
 const stores = new WeakMap<object, ClaimStore>();
 function claimsOf(users: object): ClaimStore {
@@ -59,6 +62,10 @@ export interface ConsumerOptions {
   now?: () => number;
   quota?: QuotaKeeper;
   tagBatch?: number;
+  progress?: ProgressKeeper;
+  /** By which a test's own client can note its requests. */
+  journal?: RequestJournal;
+  lag?: (ms: number) => void;
   /** Left out: what is postponed or rejected is only noted. */
   queue?: FailureQueue;
 }
@@ -74,6 +81,9 @@ export function consumerOf(
     now = () => NOW,
     quota = plentyOfQuota,
     tagBatch = 100,
+    progress = noProgress,
+    journal = requestJournal(),
+    lag = () => {},
     queue: ownQueue,
   }: ConsumerOptions = {},
 ) {
@@ -87,7 +97,6 @@ export function consumerOf(
   const postponed: { records: readonly SQSRecord[]; error: Retryable }[] = [];
   const again: UserMessage[] = [];
   const outcomes: string[] = [];
-  const journal = requestJournal();
   const tags = tagRequests(client, tagBatch);
   const changes: string[] = [];
   const departures = memoryDepartureStore();
@@ -113,9 +122,10 @@ export function consumerOf(
       logger: new Logger({ logLevel: 'SILENT' }),
       count: (outcome) => outcomes.push(outcome),
       did: (change) => changes.push(change),
-      lag: () => {},
+      lag,
       queue,
       quota,
+      progress,
       journal,
       tags,
       tagBatch,

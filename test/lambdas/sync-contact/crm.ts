@@ -86,6 +86,7 @@ export function memorySyncTable(): SyncTable {
     writeId: async (key, crmId) => void ids.set(key, crmId),
     deleteId: async (key) => void ids.delete(key),
     ledger: memoryStore(),
+    progress: memoryStore(),
     starts: memoryStore(),
     acquireLease: async (name, holder, now) => {
       const held = leases.get(name);

@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ProgressKeeper } from '../../../lambdas/sync-contact/progress-keeper.ts';
 import type { Allowance, QuotaKeeper } from '../../../lambdas/sync-contact/quota-keeper.ts';
+import { type RequestJournal, requestJournal } from '../../../lambdas/sync-contact/request-journal.ts';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import { Retryable } from '../../../shared/sync/errors.ts';
+import type { Message } from '../../../shared/sync/message.ts';
 import { userMessage } from '../../shared/sync/user-message.ts';
 import { ANN, ANN_TAGS } from './ann.ts';
 import { consumerOf, NOW, plentyOfQuota, record } from './consumer.ts';
@@ -112,6 +115,61 @@ describe('a failure that time can mend', () => {
       one.messageId,
     ]);
     expect(users.user('ann').crm?.tagIds).toHaveLength(3);
+  });
+});
+
+describe('the progress that check-health reads', () => {
+  /** A client whose requests are in the journal, as those of the handler are. */
+  const journaled = (journal: RequestJournal): InfusionsoftClient =>
+    new Proxy(crm.client, {
+      get: (target, method: keyof InfusionsoftClient) => {
+        const call = target[method] as (...args: unknown[]) => unknown;
+        return (...args: unknown[]) => {
+          journal.record({ method: 'PUT', path: method, status: 200, durationMs: 1 });
+          return call(...args);
+        };
+      },
+    });
+  const spy = () => {
+    const journal = requestJournal();
+    const noted: string[] = [];
+    let closed = 0;
+    const progress: ProgressKeeper = {
+      done: ({ id }, requested) => void noted.push(`${id} ${requested ? 'requested' : 'not requested'}`),
+      failed: ({ id }, error) => void noted.push(`${id} ${error instanceof Error ? error.name : ''}`),
+      close: async () => void closed++,
+    };
+    return { noted, closed: () => closed, options: { progress, journal, client: journaled(journal) } };
+  };
+
+  it('is noted for each user, with whether the CRM was asked', async () => {
+    const users = memoryUserTable(ANN, { ...ANN, userId: 'bob', email: 'nobody' });
+    const { noted, closed, options } = spy();
+    const { receive } = consumerOf(crm, users, options);
+    await receive(record(userMessage('ann')), record(userMessage('bob')), record(userMessage('gone')));
+    expect(noted.toSorted()).toEqual(['ann requested', 'bob Rejected', 'gone not requested']);
+    expect(closed()).toBe(1);
+    noted.length = 0;
+    await receive(record(userMessage('ann')));
+    expect(noted).toEqual(['ann not requested']);
+  });
+
+  it('is noted for tags of many users', async () => {
+    const userIds = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const users = memoryUserTable(
+      ...userIds.map((userId) => ({ ...ANN, userId, email: `${userId}@example.com` })),
+    );
+    const { noted, options } = spy();
+    const { receive } = consumerOf(crm, users, options);
+    await receive(
+      ...userIds.map((userId) => record(userMessage(userId, { cause: 'backfill', tagsLater: true }))),
+    );
+    noted.length = 0;
+    const changedAt = new Date(NOW).toISOString();
+    const message: Message = { version: 1, kind: 'tag-users', userIds, changedAt, correlationId: 'run' };
+    await receive(record(message, 'tags'));
+    await receive(record(message, 'tags'));
+    expect(noted).toEqual(['tags requested', 'tags not requested']);
   });
 });
 

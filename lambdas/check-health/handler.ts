@@ -1,0 +1,50 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
+import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import middy from '@middy/core';
+import * as z from 'zod/mini';
+import { countMessages } from '../../shared/queue/count-messages.ts';
+import { budgetOf, budgetSettings } from '../../shared/quota/budget-settings.ts';
+import { syncTable } from '../../shared/store/sync-table.ts';
+import { filledText } from '../../shared/values.ts';
+import { checkHealth } from './check-health.ts';
+import '../../shared/zod-words.ts';
+
+const settings = z
+  .object({ SYNC_TABLE: filledText, SYNC_QUEUE_URL: z.url(), ...budgetSettings })
+  .parse(process.env);
+const table = syncTable(new DynamoDBClient(), settings.SYNC_TABLE);
+const sqs = new SQSClient();
+const logger = new Logger();
+const metrics = new Metrics();
+
+const METRICS = [
+  ['NothingSucceeds', MetricUnit.Count],
+  ['OldestChangeAge', MetricUnit.Seconds],
+  ['StuckUsers', MetricUnit.Count],
+  ['Paused', MetricUnit.Count],
+  ['QuotaDayUsed', MetricUnit.Percent],
+  ['QuotaMonthUsed', MetricUnit.Percent],
+  ['CatalogProblems', MetricUnit.Count],
+] as const;
+
+/** Measures every five minutes whether changes reach the CRM. It depends on nothing that the consumer has to do at that moment. */
+export const handler = middy<unknown, void>()
+  .use(injectLambdaContext(logger))
+  .use(logMetrics(metrics))
+  .handler(async () => {
+    const { gauges, health } = await checkHealth({
+      countMessages: () => countMessages(sqs, settings.SYNC_QUEUE_URL),
+      table,
+      budget: budgetOf(settings),
+      now: Date.now,
+    });
+    for (const [name, unit] of METRICS) {
+      const value = gauges[name];
+      if (value !== undefined) metrics.addMetric(name, unit, value);
+    }
+    if (health.stuck.length > 0) logger.warn('Users are stuck', { groups: health.stuck });
+  });
