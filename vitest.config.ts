@@ -29,7 +29,6 @@ export default defineConfig({
           include: ['test/deployment/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 300_000,
-          fileParallelism: false,
           // The parts build on each other.
           bail: 1,
         },

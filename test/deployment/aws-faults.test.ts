@@ -22,8 +22,8 @@ const KILL_EVERY_MS = 5000;
 
 /** AWS's own errors, lost connections, slow answers, and answers that are cut off after the request was applied. */
 const RULES: readonly FaultRule[] = [
-  { service: 'dynamodb', probability: 0.05, error: { code: 'ProvisionedThroughputExceededException' } },
-  { service: 'dynamodb', probability: 0.03, error: { code: 'InternalServerError' } },
+  { service: 'dynamodb', probability: 0.07, error: { code: 'ProvisionedThroughputExceededException' } },
+  { service: 'dynamodb', probability: 0.05, error: { code: 'InternalServerError' } },
   { service: 'dynamodb', probability: 0.03, reset: true },
   { service: 'dynamodb', probability: 0.03, latency: { min: 500, max: 2500 } },
   { service: 'dynamodb', probability: 0.08, response: { abort_frac: 0.5 } },
@@ -78,7 +78,7 @@ describe('faults of AWS and killed processes', () => {
         kills++;
         nextKill = Date.now() + KILL_EVERY_MS;
       }
-      await sleep(random() * 600);
+      await sleep(random() * 450);
     }
     await emulator.injectFaults([]);
     const faults = Object.values(await emulator.injectedFaults()).reduce((sum, count) => sum + count, 0);

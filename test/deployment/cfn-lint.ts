@@ -1,4 +1,3 @@
-/** Runs cfn-lint on the templates of several settings. By itself: `node test/deployment/cfn-lint.ts DIRECTORY_OF_THE_EXECUTABLE`. */
 import { execFile } from 'node:child_process';
 import { globSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -103,14 +102,4 @@ async function cfnLint(bin: string, templates: readonly string[]): Promise<z.out
   } catch (cause) {
     throw new Error(`cfn-lint did not run: ${stderr || error?.message}`, { cause });
   }
-}
-
-if (import.meta.main) {
-  const findings = await lintTemplates(process.argv[2] ?? '');
-  for (const { template, rule, message } of findings)
-    process.stdout.write(`✗ ${template}: ${rule} ${message}\n`);
-  const checked = Object.keys(TEMPLATES).join(', ');
-  if (findings.length === 0)
-    process.stdout.write(`✓ cfn-lint finds nothing unexplained in the templates of: ${checked}\n`);
-  process.exitCode = findings.length === 0 ? 0 : 1;
 }

@@ -4,7 +4,11 @@ import {
   DynamoDBClient,
   UpdateTableCommand,
 } from '@aws-sdk/client-dynamodb';
-import { ListSecretsCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import {
+  DescribeSecretCommand,
+  GetSecretValueCommand,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { appOn } from '../demo/app.ts';
 import { PersonalData } from '../demo/personal-data.ts';
@@ -18,6 +22,8 @@ import type { RunningSimulator } from '../simulator/start-simulator.ts';
 import { Checkout, type CommandResult } from './checkout.ts';
 import { DeployedStack, sdkOf } from './deployed-stack.ts';
 import { type Emulator, startEmulator } from './emulator.ts';
+import { pythonTools } from './python-tools.ts';
+import { Rotation } from './rotation.ts';
 
 const ACCOUNT = 'aws://000000000000/us-east-1';
 const SYNC_TIMEOUT_MS = 60_000;
@@ -44,6 +50,8 @@ afterAll(async () => {
   await emulator?.stop();
 });
 
+/** The default settings, but for the address of the CRM. */
+const SETTINGS = () => ({ crm: { url: url(0), ...NO_ROTATION } });
 const door = () => doors[0] as (typeof doors)[number];
 const url = (index: number) => simulators[index]?.url ?? '';
 const find = (name: string) => DeployedStack.find(emulator.environment, name);
@@ -68,7 +76,7 @@ describe('one stack, by the commands of the README', () => {
   });
 
   it('npm run deploy deploys the stack of the default settings by its name', async () => {
-    checkout.configure({ crm: { url: url(0), ...NO_ROTATION } });
+    checkout.configure(SETTINGS());
     const out = succeeded(await checkout.npm('deploy', ['--yes']));
     expect(out).toContain('user-sync is deployed');
     expect(out).toContain('npm run authorize');
@@ -95,6 +103,35 @@ describe('one stack, by the commands of the README', () => {
     expect(out).toContain('✓');
   });
 
+  it('the rotation function renews the tokens, and the CRM accepts them', async () => {
+    checkout.configure({ crm: { url: url(0) } });
+    succeeded(await checkout.npm('synth'));
+    checkout.configure(SETTINGS());
+    const rotation = await Rotation.deploy(emulator.environment, {
+      assembly: `${checkout.directory}/cdk.out`,
+      stack: 'user-sync',
+      python: await pythonTools(),
+    });
+    const secrets = new SecretsManagerClient(sdkOf(emulator.environment));
+    const SecretId = stack.output('SecretArn');
+    const current = async () => {
+      const { SecretString } = await secrets.send(new GetSecretValueCommand({ SecretId }));
+      return JSON.parse(SecretString ?? '{}');
+    };
+    for (let times = 0; times < 2; times++) {
+      const { accessToken, refreshToken } = await current();
+      await rotation.rotate(SecretId);
+      const renewed = await current();
+      expect(renewed).toMatchObject({ kind: 'oauth' });
+      expect(renewed.accessToken).not.toBe(accessToken);
+      expect(renewed.refreshToken).not.toBe(refreshToken);
+      const answer = await fetch(`${url(0)}/crm/rest/v1/tags`, {
+        headers: { authorization: `Bearer ${renewed.accessToken}` },
+      });
+      expect(answer.status).toBe(200);
+    }
+  });
+
   it('npm run authorize stores a key in its place', async () => {
     expect(
       succeeded(await checkout.npm('authorize', ['--service-account-key'], { input: `${DEFAULT_TOKEN}\n` })),
@@ -107,17 +144,21 @@ describe('one stack, by the commands of the README', () => {
     expect(report.tags.length).toBeGreaterThan(5);
   });
 
-  it('syncs users who sign up, change and leave', async () => {
-    const { users } = population(20, 11, Date.now());
+  it('npm run acceptance proves the stack, and leaves nothing', async () => {
+    const { ok, deviations, latencyMs, requests } = JSON.parse(
+      succeeded(await checkout.npm('acceptance', ['--users', '10', '--yes', '--json'])),
+    );
+    expect({ ok, deviations }).toEqual({ ok: true, deviations: [] });
+    expect(latencyMs.created.count).toBeGreaterThan(5);
+    expect(requests.sync.users).toBeGreaterThan(5);
+    expect(await stack.app.users()).toEqual([]);
+    expect(await door().contacts()).toEqual([]);
+  });
+
+  it('syncs users who sign up', async () => {
+    const { users } = population(19, 11, Date.now());
     await signUpAll(stack.app, users);
     await untilInSync(stack);
-    const [first, second] = users;
-    await stack.app.edit(first?.userId ?? '', { firstName: 'Theodora', phone: undefined });
-    await stack.app.remove(second?.userId ?? '');
-    await untilInSync(stack);
-    await expect
-      .poll(async () => (await door().contacts(second?.email))[0]?.tags, { timeout: SYNC_TIMEOUT_MS })
-      .toEqual(['Account Deleted']);
     expect(await stack.verify(door())).toMatchObject({ users: 19, inSync: 19 });
     expect(await door().stats()).toMatchObject({ duplicateContacts: 0, foreignWrites: [] });
   });
@@ -185,12 +226,11 @@ describe('one stack, by the commands of the README', () => {
     const { Table: table } = await dynamodb.send(
       new DescribeTableCommand({ TableName: stack.output('UserTableName') }),
     );
-    const secrets = await new SecretsManagerClient(sdkOf(emulator.environment)).send(
-      new ListSecretsCommand({}),
+    const secret = await new SecretsManagerClient(sdkOf(emulator.environment)).send(
+      new DescribeSecretCommand({ SecretId: stack.output('SecretArn') }),
     );
-    const secret = secrets.SecretList?.find(({ Name }) => Name === 'user-sync/crm');
     checkout.configure({
-      crm: { url: url(0), ...NO_ROTATION, existingSecretArn: secret?.ARN ?? '' },
+      crm: { url: url(0), ...NO_ROTATION, existingSecretArn: secret.ARN ?? '' },
       userTable: { arn: table?.TableArn ?? '', streamArn: table?.LatestStreamArn ?? '' },
     });
     const contactsBefore = (await door().contacts()).length;
