@@ -19,6 +19,7 @@ import { sharedPace } from '../../shared/quota/shared-pace.ts';
 import { marginOf } from '../../shared/quota/standing.ts';
 import { claimStore } from '../../shared/store/claim-store.ts';
 import { departureStore } from '../../shared/store/departure-store.ts';
+import { postponedStore } from '../../shared/store/postponed-store.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { userTable } from '../../shared/store/user-table.ts';
 import { claims } from './claims.ts';
@@ -83,6 +84,7 @@ const dependencies = {
     queueUrl: settings.SYNC_QUEUE_URL,
     deadLetterQueueUrl: settings.DEAD_LETTER_QUEUE_URL,
   }),
+  postponed: postponedStore(dynamodb, settings.SYNC_TABLE),
   quota: quotaKeeper({
     store: store.ledger,
     gate,
@@ -96,7 +98,11 @@ const dependencies = {
     now: Date.now,
   }),
   mapping,
-  tags: tagRequests(client, settings.TAG_BATCH),
+  tags: tagRequests(client, {
+    batch: settings.TAG_BATCH,
+    atOnce: settings.TIMETABLE.burst,
+    now: Date.now,
+  }),
   tagBatch: settings.TAG_BATCH,
   departures: departureStore(dynamodb, settings.SYNC_TABLE),
   deletionPolicy: settings.DELETION_POLICY,

@@ -43,10 +43,16 @@ export async function begin(
   return { userId, contactId, crm, desired, plan, done: new Set(), alone: false, requests: [] };
 }
 
-/** Makes the requests for one half of all plans, side by side. @returns every outcome. */
+/**
+ * Makes the requests for one half of all plans, side by side.
+ *
+ * @param until no request is begun after this moment, in epoch milliseconds.
+ * @returns every outcome.
+ */
 export async function change(
   works: readonly TagWork[],
   which: keyof TagPlan,
+  until: number,
   { tags, journal }: TagWorkDependencies,
 ): Promise<TagOutcome[]> {
   const changed = [...byTag(works, which)].map(([tagId, group]) =>
@@ -54,6 +60,7 @@ export async function change(
       const outcomes = await tags[which](
         tagId,
         group.map(({ contactId }) => contactId),
+        until,
       );
       for (const work of group) {
         const outcome = outcomes.get(work.contactId);

@@ -10,9 +10,16 @@ import type { DeletionPolicy, ForgetPolicy } from '../../../lambdas/sync-contact
 import { tagRequests } from '../../../lambdas/sync-contact/tag-requests.ts';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import type { ClaimStore } from '../../../shared/store/claim-store.ts';
+import type { PostponedStore } from '../../../shared/store/postponed-store.ts';
 import type { Rejected, Retryable } from '../../../shared/sync/errors.ts';
 import type { Message, UserMessage } from '../../../shared/sync/message.ts';
-import { memoryClaimStore, memoryDepartureStore, type memoryUserTable, type startCrm } from './crm.ts';
+import {
+  memoryClaimStore,
+  memoryDepartureStore,
+  memoryPostponedStore,
+  type memoryUserTable,
+  type startCrm,
+} from './crm.ts';
 
 export const NOW = Date.parse('2026-06-15T12:00:00Z');
 
@@ -51,6 +58,10 @@ export interface ConsumerOptions {
   now?: () => number;
   quota?: QuotaKeeper;
   tagBatch?: number;
+  /** Requests of a tag job that are made at the same time. */
+  atOnce?: number;
+  postponed?: Pick<PostponedStore, 'record' | 'clear'>;
+  deadline?: () => number;
   /** Left out: what is postponed or rejected is only noted. */
   queue?: FailureQueue;
 }
@@ -66,6 +77,9 @@ export function consumerOf(
     now = () => NOW,
     quota = plentyOfQuota,
     tagBatch = 100,
+    atOnce = 25,
+    postponed: postponedStore = memoryPostponedStore(),
+    deadline = () => now() + 120_000,
     queue: ownQueue,
   }: ConsumerOptions = {},
 ) {
@@ -76,7 +90,7 @@ export function consumerOf(
   const again: UserMessage[] = [];
   const outcomes: string[] = [];
   const journal = requestJournal();
-  const tags = tagRequests(client, tagBatch);
+  const tags = tagRequests(client, { batch: tagBatch, atOnce, now });
   const changes: string[] = [];
   const departures = memoryDepartureStore();
   const queue: FailureQueue = ownQueue ?? {
@@ -103,11 +117,12 @@ export function consumerOf(
         did: (change) => changes.push(change),
         lag: () => {},
         queue,
+        postponed: postponedStore,
         quota,
         journal,
         tags,
         tagBatch,
-        deadline: () => now() + 120_000,
+        deadline,
       })
     ).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
   return { receive, departures, rejected, postponed, again, outcomes, changes, queue };

@@ -76,14 +76,54 @@ describe('new users of a backfill', () => {
     }
   });
 
-  it('are waited for as long as their contacts are being created, and then told one by one', async () => {
-    const { users, receive, postponed, again, ids } = await withContacts(20);
+  it('without a contact hold up nobody: each is left to a message of its own', async () => {
+    const { users, receive, again, ids } = await withContacts(20);
     users.rows.set('late', { ...userAt(99), userId: 'late' });
-    expect(await receive(tagUsers([...ids, 'late']))).toHaveLength(1);
-    expect(postponed).toMatchObject([{ error: { afterMs: 3000 } }]);
-    expect(await receive(tagUsers([...ids, 'late'], 200))).toEqual([]);
+    expect(await receive(tagUsers([...ids, 'late']))).toEqual([]);
     expect(again).toMatchObject([{ userId: 'late', cause: 'backfill', correlationId: 'run-1' }]);
     await receive(...again.map((message) => record(message)));
+    expect(await wronglyTagged(users)).toEqual([]);
+  });
+
+  it('make so many requests at the same time at most, so that a live change does not wait behind all of them', async () => {
+    let atWork = 0;
+    let most = 0;
+    const tagContacts: typeof crm.client.tagContacts = async (tagId, ids) => {
+      most = Math.max(most, ++atWork);
+      const results = await crm.client.tagContacts(tagId, ids);
+      atWork--;
+      return results;
+    };
+    const { users, receive, ids } = await withContacts(48, {
+      client: { ...crm.client, tagContacts },
+      atOnce: 3,
+    });
+    expect(await receive(tagUsers(ids))).toEqual([]);
+    expect(most).toBe(3);
+    expect(await wronglyTagged(users)).toEqual([]);
+  });
+
+  it('who are more than an invocation has time for are done by the next deliveries', async () => {
+    // Each look at the clock is 120 ms later: there is time for a part of the leases and of the requests.
+    let time = NOW;
+    let endsAt = 0;
+    const now = () => {
+      time += 120;
+      return time;
+    };
+    const { users, receive, ids, postponed } = await withContacts(48, { now, deadline: () => endsAt });
+    const message = tagUsers(ids);
+    let deliveries = 0;
+    let left: unknown[] = [message];
+    while (left.length > 0 && deliveries < 50) {
+      deliveries++;
+      endsAt = time + 30_000;
+      left = await receive(message);
+      // Nobody is left leased when the invocation is over.
+      expect(ids.filter((userId) => users.user(userId).crm?.leaseUntil !== undefined)).toEqual([]);
+    }
+    expect(deliveries).toBeGreaterThan(1);
+    expect(postponed.every(({ error }) => error.afterMs === 0)).toBe(true);
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
