@@ -1,6 +1,5 @@
 export {
   ChangeMessageVisibilityBatchCommand,
-  GetQueueAttributesCommand,
   SendMessageBatchCommand,
   SendMessageCommand,
   SQSClient,

@@ -17,26 +17,25 @@ describe('the backfill', () => {
       ),
     ).toEqual({
       'New or continued?': ['Choice', 'Plan the run'],
-      'Plan the run': ['Task', 'Feed a page'],
-      'Feed a page': ['Task', 'What next?'],
+      'Plan the run': ['Task', 'Already running?'],
+      'Already running?': ['Choice', 'Feed'],
+      Feed: ['Task', 'What next?'],
       'What next?': ['Choice', 'Report'],
-      'Wait while the queue drains': ['Wait', 'Feed a page'],
-      'Wait for the quota': ['Wait', 'Feed a page'],
+      'Wait for users in flight': ['Wait', 'Feed'],
+      'Wait for the quota': ['Wait', 'Feed'],
       'Go on as a new execution': ['Task', 'Continued'],
       Report: ['Task', 'Done'],
       Continued: ['Succeed', undefined],
+      Skipped: ['Succeed', undefined],
       Done: ['Succeed', undefined],
     });
   });
 
-  it('feeds a page again whatever failed, unless another run took over', () => {
+  it('feeds again whatever failed, unless another run took over', () => {
     const { States } = synthesizedDefinition() as {
       States: Record<string, { Retry?: { ErrorEquals: string[]; MaxAttempts: number }[] }>;
     };
-    const retries = States['Feed a page']?.Retry?.map(({ ErrorEquals, MaxAttempts }) => [
-      ErrorEquals,
-      MaxAttempts,
-    ]);
+    const retries = States['Feed']?.Retry?.map(({ ErrorEquals, MaxAttempts }) => [ErrorEquals, MaxAttempts]);
     expect(retries?.slice(1)).toEqual([
       [['SupersededError'], 0],
       [['States.ALL'], 8],

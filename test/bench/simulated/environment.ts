@@ -11,6 +11,7 @@ import { BATCH_SIZE } from '../../../shared/quota/pace.ts';
 import { sharedPace } from '../../../shared/quota/shared-pace.ts';
 import { type Budget, marginOf } from '../../../shared/quota/standing.ts';
 import type { Timetable } from '../../../shared/quota/timetable.ts';
+import type { PostponedStore } from '../../../shared/store/postponed-store.ts';
 import type { SyncTable } from '../../../shared/store/sync-table.ts';
 import { messageGroupOf } from '../../../shared/sync/message-group.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
@@ -25,6 +26,7 @@ export interface EnvironmentOptions {
   queue: FifoQueue;
   users: ReturnType<typeof memoryUserTable>;
   table: SyncTable;
+  postponed: PostponedStore;
   mapping: Mapping;
   timetable: Timetable;
   budget: Budget;
@@ -39,7 +41,7 @@ const HEADER: ['x-keap-api-key', string] = ['x-keap-api-key', DEFAULT_TOKEN];
 
 /** One environment of sync-contact with the poller that feeds it, until the queue stops: the modules of its handler, put together as it does. */
 export async function runEnvironment(options: EnvironmentOptions): Promise<void> {
-  const { name, crmUrl, queue, users, table, mapping, timetable, budget } = options;
+  const { name, crmUrl, queue, users, table, postponed, mapping, timetable, budget } = options;
   const logger = new Logger({ logLevel: 'SILENT' });
   let endsAt = 0;
   const deadline = () => endsAt;
@@ -60,6 +62,9 @@ export async function runEnvironment(options: EnvironmentOptions): Promise<void>
     users,
     {
       now: Date.now,
+      deadline,
+      postponed,
+      atOnce: timetable.burst,
       quota: quotaKeeper({ store: table.ledger, gate, budget, logger, now: Date.now }),
       queue: {
         async postpone(records, { afterMs }) {
