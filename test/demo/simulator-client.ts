@@ -48,7 +48,10 @@ export function simulatorClient(url: string) {
       };
     },
     /** Sets the simulator up, see `admin-routes.ts`. */
-    set: async (what: 'faults' | 'limits' | 'oauth' | 'directory', json: Record<string, unknown>) => {
+    set: async (
+      what: 'faults' | 'forbidden' | 'limits' | 'oauth' | 'directory',
+      json: Record<string, unknown>,
+    ) => {
       await http.post(what, { json });
     },
     /** Takes a contact away by hand. */
