@@ -10,7 +10,7 @@ import { syncTable } from '../../shared/store/sync-table.ts';
 import { connect } from './connect.ts';
 import { describeQuota, quotaSettingsFrom } from './quota-report.ts';
 import { runCommand } from './run-command.ts';
-import { backfillStatus } from './status/backfill-status.ts';
+import { backfillStatuses } from './status/backfill-status.ts';
 import { cloudWatchFigures } from './status/cloudwatch-figures.ts';
 import { credentialsStatus } from './status/credentials-status.ts';
 import { localFigures } from './status/local-figures.ts';
@@ -46,14 +46,14 @@ await runCommand(async () => {
         HOUR_SECONDS,
         now,
       );
-  const [queue, deadLetters, streamFailures, catalog, ledger, credentials, backfill] = await Promise.all([
+  const [queue, deadLetters, streamFailures, catalog, ledger, credentials, backfills] = await Promise.all([
     depthOf(sqs, outputs.get('QueueUrl')),
     depthOf(sqs, outputs.get('DeadLetterQueueUrl')),
     depthOf(sqs, outputs.get('StreamFailureQueueUrl')),
     table.readCatalog(),
     table.ledger.read(),
     credentialsStatus(new SecretsManagerClient(), outputs.get('SecretArn')),
-    backfillStatus(new SFNClient(), outputs.get('BackfillStateMachineArn')),
+    backfillStatuses(new SFNClient(), outputs.get('BackfillStateMachineArn')),
   ]);
   const status: Status = {
     at: new Date(now).toISOString(),
@@ -65,7 +65,7 @@ await runCommand(async () => {
     quota: describeQuota(ledger?.value, budget, now),
     catalog: catalog ? { refreshedAt: catalog.refreshedAt, problems: catalog.problems } : null,
     credentials,
-    backfill: backfill ?? null,
+    backfills,
   };
   const complaints = complaintsOf(status);
   if (complaints.length > 0) process.exitCode = 1;
