@@ -47,6 +47,8 @@ const MAX_CALLS = 2000;
 interface Call {
   ports: BackfillPorts;
   options: FeedOptions;
+  /** Hash of what the mapping needs. */
+  needs: string;
   /** Users in flight at most. */
   inFlight: number;
   /** Users of the stored state who are still to be sent: whoever is scanned in this call is sent by the next. */
@@ -72,7 +74,8 @@ export async function feed(
   const startedAt = ports.now();
   const inFlight = Math.max(1, Math.floor(run.input.maxInFlight / runs));
   const stored = { ready: run.ready.length, readyForTags: run.readyForTags.length };
-  const call: Call = { ports, options, inFlight, stored, startedAt };
+  const needs = hashOf(needsOf(options.mapping));
+  const call: Call = { ports, options, needs, inFlight, stored, startedAt };
   // A pause is no time in which users could have been done.
   if (run.next === 'quota') run.progressAt = startedAt;
   if (run.input.dryRun) return scanAll(run, call);
@@ -81,7 +84,7 @@ export async function feed(
     const quota = quotaOf(ledgerAt(await ports.ledger(), now), options.budget, now);
     run.requestsToday = quota.usedToday;
     if (quota.pausedUntil !== undefined) return waitForQuota(run, quota.pausedUntil, call);
-    const context = { mapping: options.mapping, catalog: await catalogFor(options.mapping, ports), now };
+    const context = { mapping: options.mapping, catalog: await catalogFor(call.needs, ports), now };
     await settle(run, ports, context);
     await leaveOut(run, isAllSent(run, options.tagBatch), ports, now);
     const { isShort } = await send(run, call, quota.left, now);
@@ -99,13 +102,13 @@ export async function feed(
   }
 }
 
-/** The catalog, if it is of this mapping: the consumer reads a new one before its first user. */
+/** The catalog, if it is of this mapping: the consumer reads a new one before its first user. @param needs hash of what the mapping needs. */
 export async function catalogFor(
-  mapping: Mapping,
+  needs: string,
   ports: Pick<BackfillPorts, 'catalog'>,
 ): Promise<Catalog | undefined> {
   const catalog = await ports.catalog();
-  return catalog?.needs === hashOf(needsOf(mapping)) ? catalog : undefined;
+  return catalog?.needs === needs ? catalog : undefined;
 }
 
 /** Sends what there is room for. @returns whether too little is left of the quota for another contact. */
@@ -152,11 +155,11 @@ function isTagJobDue(run: Run, tagBatch: number, isShort: boolean, now: number):
   return isAllSent(run, tagBatch) && now - run.progressAt > LAST_WAIT_MS;
 }
 
-async function scanPage(run: Run, { ports, options }: Call): Promise<void> {
+async function scanPage(run: Run, { ports, options, needs }: Call): Promise<void> {
   const context = {
     mapping: options.mapping,
     mode: run.input.mode,
-    catalog: await catalogFor(options.mapping, ports),
+    catalog: await catalogFor(needs, ports),
     now: ports.now(),
   };
   const { users, finished } = await ports.usersAfter(run.cursor);
