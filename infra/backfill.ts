@@ -20,7 +20,7 @@ import {
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
-import { BATCH_SIZE, paceFor, requestsPerSecond } from '../shared/quota/pace.ts';
+import { inFlightFor, paceFor, requestsPerSecond } from '../shared/quota/pace.ts';
 import { backfillLogGroupName } from './backfill-log-group-name.ts';
 import { budgetVariables } from './budget-variables.ts';
 import { NodeFunction } from './node-function.ts';
@@ -65,9 +65,12 @@ export class Backfill extends Construct {
       config,
       encryption,
     });
-    feeder.allow(['dynamodb:Scan', 'dynamodb:DescribeTable'], userTable.tableArn);
-    feeder.allow(['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'], syncTable.tableArn);
-    feeder.allow(['sqs:SendMessage', 'sqs:GetQueueAttributes'], queue.queueArn);
+    feeder.allow(['dynamodb:Scan', 'dynamodb:BatchGetItem', 'dynamodb:DescribeTable'], userTable.tableArn);
+    feeder.allow(
+      ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'],
+      syncTable.tableArn,
+    );
+    feeder.allow(['sqs:SendMessage'], queue.queueArn);
     feeder.allowKey('readTable', 'writeTable', 'sendMessages');
     const arnOf = (resource: string, resourceName: string) =>
       Stack.of(this).formatArn({
@@ -110,7 +113,7 @@ export class Backfill extends Construct {
     if (config.backfill.refreshSchedule !== 'off') this.refreshBy(config.backfill.refreshSchedule);
   }
 
-  /** plan → feed → wait, feed, wait, … → report. The output of every state is the run so far. */
+  /** plan → feed, feed, wait, feed, … → report. The output of every state is the run so far. */
   private definition(feeder: NodeFunction): Choice {
     const step = (id: string, name: string, comment: string) =>
       retried(
@@ -133,9 +136,9 @@ export class Backfill extends Construct {
       new Wait(this, id, { time: WaitTime.secondsPath('$.waitSeconds'), comment }).next(feed);
 
     const feed = step(
-      'Feed a page',
+      'Feed',
       'feed',
-      'Sends the next users who need it, until the queue holds enough',
+      'For some seconds: looks who is done, and sends the next users who need it',
     );
     const goOn = step(
       'Go on as a new execution',
@@ -149,7 +152,7 @@ export class Backfill extends Construct {
         .when(Condition.stringEquals('$.next', 'feed'), feed)
         .when(
           Condition.stringEquals('$.next', 'drain'),
-          wait('Wait while the queue drains', 'As long as the backlog takes at the pace of the CRM'),
+          wait('Wait for users in flight', 'While nothing goes on: the CRM is slow or down, or a user fails'),
         )
         .when(
           Condition.stringEquals('$.next', 'quota'),
@@ -161,7 +164,11 @@ export class Backfill extends Construct {
     return new Choice(this, 'New or continued?', { comment: 'A continued run brings where it stands' })
       .when(Condition.isPresent('$.runId'), feed)
       .otherwise(
-        step('Plan the run', 'plan', 'Checks the input, and that no other backfill runs').next(feed),
+        step('Plan the run', 'plan', 'Checks the input, and that no other run of the mode goes on').next(
+          new Choice(this, 'Already running?', { comment: 'A second run has nothing to add' })
+            .when(Condition.stringEquals('$.next', 'skip'), new Succeed(this, 'Skipped'))
+            .otherwise(feed),
+        ),
       );
   }
 
@@ -202,7 +209,7 @@ function feederEnvironment({ config, userTable, syncTable, queue }: BackfillProp
     SYNC_TABLE: syncTable.tableName,
     SYNC_QUEUE_URL: queue.queueUrl,
     REQUESTS_PER_SECOND: String(requestsPerSecond(pace)),
-    IN_FLIGHT: String(pace.environments * BATCH_SIZE),
+    IN_FLIGHT: String(inFlightFor(config.crm)),
     TAG_BATCH: String(config.crm.tagBatch),
     ...budgetVariables(config),
   };

@@ -156,7 +156,7 @@ const configSchema = group({
     email: z.email('must be an email address').optional(),
     /** Where the runbook is read: alarms link to its articles. */
     runbookUrl: text(/^\S+$/, 'must be an address').default('docs/runbook.md'),
-    /** Seconds after its change within which nearly every user (99 %) should be in sync. A backfill adds the backlog in front. */
+    /** Seconds after its change within which nearly every user (99 %) should be in sync. A backfill adds less than three. */
     lagSeconds: z.int().min(60).default(900),
   }).prefault({}),
   /** What `cdk destroy` does with the tables and the secret made by the stack. */

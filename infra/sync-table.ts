@@ -4,8 +4,9 @@ import type { PartProps } from './part-props.ts';
 import { removalPolicyOf } from './removal-policy.ts';
 
 /**
- * The sync's own table: the catalog of ids by name, the ledger of requests, the consumer's progress, leases, who runs a backfill, which user has which email
- * and contact, and the records of who has gone. All of it but those records can be made again.
+ * The sync's own table: the catalog of ids by name, the ledger of requests, the consumer's progress, leases, which backfills run, who
+ * fails again and again, which user has which email and contact, and the records of who has gone. All of it but those records can be made
+ * again.
  */
 export class SyncTable extends Table {
   constructor(scope: Construct, id: string, { config, encryption }: PartProps) {

@@ -14,6 +14,11 @@ export class BackfillFailedError extends CommandError {
   override name = 'BackfillFailedError';
 }
 
+/** Another run of the same mode is at work: nothing was started. */
+export class BackfillSkippedError extends CommandError {
+  override name = 'BackfillSkippedError';
+}
+
 /** Where a run stands, as its executions tell. */
 export interface BackfillProgress {
   executionArn: string;
@@ -27,6 +32,7 @@ export interface FinishedBackfill {
 }
 
 const runSchema = z.looseObject({ runId: z.string(), next: z.string() });
+const skippedSchema = z.looseObject({ next: z.literal('skip'), mode: z.string(), running: z.string() });
 const continuedSchema = z.looseObject({ continuedIn: z.string() });
 /** Enough of the newest events to hold the exit of a task. */
 const NEWEST_EVENTS = 20;
@@ -40,7 +46,7 @@ export async function startBackfill(
   const { executionArn } = await sfn.send(
     new StartExecutionCommand({ stateMachineArn, input: JSON.stringify(input) }),
   );
-  if (!executionArn) throw new BackfillFailedError('Step Functions told no ARN of the execution');
+  if (!executionArn) throw new BackfillFailedError('StartExecution returned no ARN');
   return executionArn;
 }
 
@@ -48,7 +54,7 @@ export async function startBackfill(
  * Follows a backfill to its end, also where it goes on as a new execution.
  *
  * @param everyMs how often to look, in milliseconds.
- * @throws BackfillFailedError with the reason when it fails or is stopped.
+ * @throws BackfillFailedError with the reason when it fails or is stopped; BackfillSkippedError when another run of its mode is at work.
  */
 export async function followBackfill(
   sfn: SFNClient,
@@ -66,6 +72,11 @@ export async function followBackfill(
     if (status === 'SUCCEEDED') {
       historyEvents.push(Number(events[0]?.id ?? 0));
       const result: unknown = JSON.parse(output ?? '{}');
+      const skipped = skippedSchema.safeParse(result).data;
+      if (skipped)
+        throw new BackfillSkippedError(
+          `Nothing was started: a backfill of mode ${skipped.mode} is running (${skipped.running})`,
+        );
       const continued = continuedSchema.safeParse(result);
       if (!continued.success) return { report: result as Report, historyEvents };
       executionArn = continued.data.continuedIn;

@@ -12,7 +12,7 @@ import { syncTable } from '../../shared/store/sync-table.ts';
 import { connect } from './connect.ts';
 import { describeQuota, quotaSettingsFrom } from './quota-report.ts';
 import { runCommand } from './run-command.ts';
-import { backfillStatus } from './status/backfill-status.ts';
+import { backfillStatuses } from './status/backfill-status.ts';
 import { cloudWatchFigures } from './status/cloudwatch-figures.ts';
 import { credentialsStatus } from './status/credentials-status.ts';
 import { localFigures } from './status/local-figures.ts';
@@ -47,7 +47,7 @@ await runCommand(async () => {
         HOUR_SECONDS,
         now,
       );
-  const [queue, deadLetters, streamFailures, catalog, ledger, { health }, credentials, backfill] =
+  const [queue, deadLetters, streamFailures, catalog, ledger, { health }, credentials, backfills] =
     await Promise.all([
       countMessages(sqs, outputs.get('QueueUrl')),
       countMessages(sqs, outputs.get('DeadLetterQueueUrl')),
@@ -61,7 +61,7 @@ await runCommand(async () => {
         now: () => now,
       }),
       credentialsStatus(new SecretsManagerClient(), outputs.get('SecretArn')),
-      backfillStatus(new SFNClient(), outputs.get('BackfillStateMachineArn')),
+      backfillStatuses(new SFNClient(), outputs.get('BackfillStateMachineArn')),
     ]);
   const status: Status = {
     at: new Date(now).toISOString(),
@@ -74,7 +74,7 @@ await runCommand(async () => {
     quota: describeQuota(ledger?.value, budget, now),
     catalog: catalog ? { refreshedAt: catalog.refreshedAt, problems: catalog.problems } : null,
     credentials,
-    backfill: backfill ?? null,
+    backfills,
   };
   const complaints = complaintsOf(status);
   if (complaints.length > 0) process.exitCode = 1;

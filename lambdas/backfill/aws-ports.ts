@@ -1,21 +1,20 @@
-import { createHash } from 'node:crypto';
-import { DescribeTableCommand, type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DescribeTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import {
   DescribeExecutionCommand,
   ExecutionDoesNotExist,
   type SFNClient,
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
-import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
-import { marshall } from '@aws-sdk/util-dynamodb';
-import * as z from 'zod/mini';
-import { type Entry, sendAll } from '../../shared/queue/send-batch.ts';
-import { conditionalDelete, conditionalPut } from '../../shared/store/conditional-write.ts';
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import { sendAll } from '../../shared/queue/send-batch.ts';
+import { postponedStore } from '../../shared/store/postponed-store.ts';
+import { runLocks } from '../../shared/store/run-lock.ts';
 import { scanUsers } from '../../shared/store/scan-users.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
-import { unmarshallItem } from '../../shared/store/unmarshall-item.ts';
-import { messageGroupOf } from '../../shared/sync/message-group.ts';
-import type { BackfillPorts, FedMessage } from './ports.ts';
+import { userTable } from '../../shared/store/user-table.ts';
+import { entryOf } from './messages.ts';
+import type { BackfillPorts } from './ports.ts';
 
 export interface AwsPortsOptions {
   dynamodb: DynamoDBClient;
@@ -27,16 +26,13 @@ export interface AwsPortsOptions {
   stateMachineArn: string;
 }
 
-/** Items of one page of the scan: small, so that a feed stops close to where the queue is full. */
+/** Items of one page of the scan: users in flight are looked at between two pages. */
 const SCAN_PAGE = 500;
-const OWNER_ID = 'backfill';
-const OWNER_KEY = { id: { S: OWNER_ID } };
-
-const ownerSchema = z.object({ runId: z.string(), executionArn: z.string() });
 
 /** The ports of the backfill over AWS. */
 export function awsPorts(options: AwsPortsOptions): BackfillPorts {
   const { dynamodb, sqs, sfn, queueUrl } = options;
+  const users = userTable(dynamodb, options.userTable);
   const table = syncTable(dynamodb, options.syncTable);
   return {
     usersAfter: (cursor) => scanUsers(dynamodb, options.userTable, cursor, SCAN_PAGE),
@@ -45,15 +41,8 @@ export function awsPorts(options: AwsPortsOptions): BackfillPorts {
       return Table?.ItemCount ?? 0;
     },
     catalog: () => table.readCatalog(),
-    async backlog() {
-      const { Attributes = {} } = await sqs.send(
-        new GetQueueAttributesCommand({
-          QueueUrl: queueUrl,
-          AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
-        }),
-      );
-      return Object.values(Attributes).reduce((sum, count) => sum + Number(count), 0);
-    },
+    users: (userIds) => users.readMany(userIds),
+    postponed: postponedStore(dynamodb, options.syncTable),
     send: (messages, runId) =>
       sendAll(
         sqs,
@@ -61,34 +50,7 @@ export function awsPorts(options: AwsPortsOptions): BackfillPorts {
         messages.map((message) => entryOf(message, runId)),
       ),
     ledger: async () => (await table.ledger.read())?.value,
-    async owner() {
-      const { Item } = await dynamodb.send(
-        new GetItemCommand({ TableName: options.syncTable, Key: OWNER_KEY, ConsistentRead: true }),
-      );
-      return Item && ownerSchema.parse(unmarshallItem(Item));
-    },
-    async own(owner, previous) {
-      const { stored } = await conditionalPut(
-        dynamodb,
-        options.syncTable,
-        { id: OWNER_ID, ...owner },
-        previous
-          ? {
-              ConditionExpression: 'executionArn = :previous',
-              values: { ':previous': previous.executionArn },
-            }
-          : { ConditionExpression: 'attribute_not_exists(id)' },
-        () => undefined,
-      );
-      return stored;
-    },
-    disown: ({ runId }) =>
-      conditionalDelete(dynamodb, {
-        TableName: options.syncTable,
-        Key: OWNER_KEY,
-        ConditionExpression: 'runId = :runId',
-        ExpressionAttributeValues: marshall({ ':runId': runId }),
-      }),
+    locks: runLocks(dynamodb, options.syncTable),
     async isRunning(executionArn) {
       try {
         const { status } = await sfn.send(new DescribeExecutionCommand({ executionArn }));
@@ -106,21 +68,10 @@ export function awsPorts(options: AwsPortsOptions): BackfillPorts {
           input: JSON.stringify(input),
         }),
       );
-      if (!executionArn) throw new Error('Step Functions told no ARN of the new execution');
+      if (!executionArn) throw new Error('StartExecution returned no ARN');
       return executionArn;
     },
+    sleep: (ms) => sleep(ms),
     now: Date.now,
   };
-}
-
-/** A page that is fed again sends the same messages, which SQS takes once. Messages about many users are in no order. */
-function entryOf(message: FedMessage, runId: string): Entry {
-  const run = runId.slice(-40);
-  if (message.kind === 'user') {
-    const { userId } = message;
-    return { message, groupId: messageGroupOf(userId), deduplicationId: messageGroupOf(`${run}:${userId}`) };
-  }
-  const users = createHash('sha256').update(message.userIds.join()).digest('hex');
-  const id = messageGroupOf(`tags:${run}:${users}`);
-  return { message, groupId: id, deduplicationId: id };
 }

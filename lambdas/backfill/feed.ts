@@ -3,10 +3,13 @@ import { type Ledger, ledgerAt } from '../../shared/quota/ledger.ts';
 import { type Budget, backfillPausedUntil, leftOf, pauseOf } from '../../shared/quota/standing.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
 import { needsOf } from '../../shared/user/needs.ts';
+import { aboutTags, aboutUser, groupOf } from './messages.ts';
 import { needOf } from './need.ts';
-import { hasRoom, isAllSent, isShort, type Page, sendTags, take } from './page.ts';
-import type { BackfillPorts } from './ports.ts';
+import { addPending, leaveOut, pendingOf, settle } from './outcomes.ts';
+import type { BackfillPorts, FedMessage } from './ports.ts';
 import type { Run } from './run.ts';
+import { hasRoom, isScanned, planTagJob, take } from './scan.ts';
+import { isFull, requestsFor } from './tag-estimate.ts';
 
 export interface FeedOptions {
   mapping: Mapping;
@@ -15,153 +18,241 @@ export interface FeedOptions {
   requestsPerSecond: number;
   /** Contacts that a request can tag at most. */
   tagBatch: number;
-  /** Requests that all environments together make at the same time: one for each user of their batches. */
-  inFlight: number;
-  /** How long one call may scan, in milliseconds. */
-  scanMs: number;
+  /** How long one call lasts, in milliseconds. */
+  callMs: number;
 }
 
-/** Work that is left in the queue when the next page is due, in seconds: more than a page takes, so that the consumer never waits for it. */
-const LEFT_FOR_PAGE_SECONDS = 2;
-/** A user, and a message, costs about this many requests, until the run knows better. */
-const REQUESTS_AT_FIRST = 1.1;
-/** Longest single wait for the queue, in seconds: it may drain faster than was thought. */
-const MAX_DRAIN_SECONDS = 300;
-/** Longest single wait for messages at the end that do not get fewer (in back-off, say), in seconds. */
-const MAX_STUCK_SECONDS = 20;
+/** From one look at the users in flight to the next, in milliseconds. */
+const POLL_MS = 500;
+/** A call ends when nothing has gone on for so long: the execution can wait for less, in milliseconds. */
+const QUIET_MS = 5000;
+/** Longest wait for users who are not done, in seconds. */
+const MAX_DRAIN_SECONDS = 20;
 /** Longest single wait for the quota, in seconds: a pause may be lifted by hand, and the contract raised. */
 const MAX_QUOTA_SECONDS = 3600;
 /** A little after the reset, so that no clock is still before it, in milliseconds. */
 const AFTER_RESET_MS = 5000;
-/** Pages of one execution. A page costs 9 events of the 25,000 that an execution's history may have (AWS quota). */
-const MAX_PAGES = 2000;
+/** Longest that a user's tags wait for others, in milliseconds. */
+const TAG_WAIT_MS = 10 * 60_000;
+/** How long the tags at the run's end wait for users who are still in flight, in milliseconds. */
+const LAST_WAIT_MS = 30_000;
+/** Part of the users in flight for which the requests of a tag job stand while it is worked on. */
+const TAG_JOB_PART = 1 / 3;
+/** Users are scanned when so much of the room for them is free. */
+const FREE_PART = 0.5;
+/** Calls of one execution. A call costs 9 events of the 25,000 that an execution's history may have (AWS quota). */
+const MAX_CALLS = 2000;
 
-/**
- * Sends the next users who need it, until the queue holds enough, the quota is spent, the time is up, or all users have been
- * looked at. Says what to do next and how long to wait. Safe to repeat from the same state: a message more does no harm.
- *
- * @returns where the run stands now.
- */
-export async function feed(run: Run, ports: BackfillPorts, options: FeedOptions): Promise<Run> {
-  const startedAt = ports.now();
-  const { input } = run;
-  const ledger = ledgerAt(await ports.ledger(), startedAt);
-  const backlog = input.dryRun ? 0 : await ports.backlog();
-  const left = Math.min(
-    // What is in the queue will be spent before anything that is sent now.
-    requestsLeft(ledger, options.budget) - backlog * requestsPer(run, 'messages'),
-    input.requestBudget === null ? Number.POSITIVE_INFINITY : input.requestBudget - run.plannedRequests,
-  );
-  const pausedUntil = input.dryRun ? undefined : quotaPausedUntil(ledger, options.budget, startedAt);
-  const page: Page = {
-    run: {
-      ...run,
-      backlog,
-      requestsToday: ledger.day.used,
-      findings: structuredClone(run.findings),
-      toTag: structuredClone(run.toTag),
-      pages: run.pages + 1,
-    },
-    messages: [],
-    room: input.dryRun
-      ? Number.POSITIVE_INFINITY
-      : pausedUntil
-        ? 0
-        : Math.max(0, input.maxBacklog - requestsWaiting(run, backlog, options)),
-    tagBatch: options.tagBatch,
-    pausedUntil,
-    requestsLeft: input.dryRun ? Number.POSITIVE_INFINITY : left,
-    usersLeft: input.limit === null ? Number.POSITIVE_INFINITY : input.limit - run.enqueued,
-  };
-  const catalog = await catalogFor(options.mapping, ports);
-  const context = { mapping: options.mapping, mode: input.mode, catalog, now: startedAt };
-
-  while (!page.run.scanFinished && hasRoom(page) && ports.now() - startedAt < options.scanMs) {
-    const { users, finished } = await ports.usersAfter(page.run.cursor);
-    let taken = 0;
-    for (const user of users) {
-      if (!hasRoom(page)) break;
-      take(page, user, needOf(user, context), startedAt);
-      taken++;
-    }
-    page.run.scanFinished = finished && taken === users.length;
-  }
-  if (isAllSent(page) || isShort(page)) sendTags(page, startedAt);
-  if (!input.dryRun && page.messages.length > 0) {
-    await ports.send(page.messages, run.runId);
-    page.run.backlog += page.messages.length;
-  }
-  // Each look at a queue that does not get shorter is a second later than the one before.
-  const isStuck = run.next === 'drain' && backlog >= run.backlog;
-  const stuckSeconds = isStuck ? Math.min(MAX_STUCK_SECONDS, run.waitSeconds + 1) : 0;
-  return decide(page, stuckSeconds, ports.now(), options);
+/** What a call needs to know beside the run. */
+interface Call {
+  ports: BackfillPorts;
+  options: FeedOptions;
+  /** Hash of what the mapping needs. */
+  needs: string;
+  /** Users in flight at most. */
+  inFlight: number;
+  /** Users of the stored state who are still to be sent: whoever is scanned in this call is sent by the next. */
+  stored: { ready: number; readyForTags: number };
+  startedAt: number;
 }
 
-/** The catalog, if it is of this mapping: the consumer reads a new one before its first user. */
+/**
+ * Keeps the consumer busy for some seconds: looks what has come of the users in flight, sends others in their place, and scans for more.
+ * So the queue never holds more of the run than it takes to fill the pace, whatever else is in it. Safe to repeat from the same state.
+ *
+ * @param runs how many runs share the pace.
+ * @returns where the run stands now.
+ */
+export async function feed(
+  before: Run,
+  runs: number,
+  ports: BackfillPorts,
+  options: FeedOptions,
+): Promise<Run> {
+  const run = structuredClone(before);
+  run.calls++;
+  const startedAt = ports.now();
+  const inFlight = Math.max(1, Math.floor(run.input.maxInFlight / runs));
+  const stored = { ready: run.ready.length, readyForTags: run.readyForTags.length };
+  const needs = hashOf(needsOf(options.mapping));
+  const call: Call = { ports, options, needs, inFlight, stored, startedAt };
+  // A pause is no time in which users could have been done.
+  if (run.next === 'quota') run.progressAt = startedAt;
+  if (run.input.dryRun) return scanAll(run, call);
+  for (;;) {
+    const now = ports.now();
+    const quota = quotaOf(ledgerAt(await ports.ledger(), now), options.budget, now);
+    run.requestsToday = quota.usedToday;
+    if (quota.pausedUntil !== undefined) return waitForQuota(run, quota.pausedUntil, call);
+    const context = { mapping: options.mapping, catalog: await catalogFor(call.needs, ports), now };
+    await settle(run, ports, context);
+    await leaveOut(run, isAllSent(run, options.tagBatch), ports, now);
+    const { isShort } = await send(run, call, quota.left, now);
+    if (isFinished(run, options.tagBatch)) return ended(run, 'report', 0, call);
+    if (isShort && run.sent.length === 0 && !run.tagJob) return waitForQuota(run, quota.resetsAt, call);
+
+    const isScanning = !isScanned(run, options.tagBatch) && hasRoom(run, FREE_PART);
+    if (isScanning) await scanPage(run, call);
+    const spentMs = ports.now() - startedAt;
+    if (spentMs >= options.callMs || isWaitingForNextCall(run, call)) return ended(run, 'feed', 0, call);
+    const quietMs = ports.now() - run.progressAt;
+    if (!isScanning && spentMs >= QUIET_MS && quietMs >= QUIET_MS)
+      return ended(run, 'drain', Math.min(MAX_DRAIN_SECONDS, Math.ceil(quietMs / 4000)), call);
+    if (!isScanning) await ports.sleep(POLL_MS);
+  }
+}
+
+/** The catalog, if it is of this mapping: the consumer reads a new one before its first user. @param needs hash of what the mapping needs. */
 export async function catalogFor(
-  mapping: Mapping,
+  needs: string,
   ports: Pick<BackfillPorts, 'catalog'>,
 ): Promise<Catalog | undefined> {
   const catalog = await ports.catalog();
-  return catalog?.needs === hashOf(needsOf(mapping)) ? catalog : undefined;
+  return catalog?.needs === needs ? catalog : undefined;
 }
 
-/** Requests of the day and the month that are left to backfills. */
-const requestsLeft = (ledger: Ledger, budget: Budget): number =>
-  Math.min(...leftOf(ledger, budget).map(({ leftForBackfill }) => leftForBackfill));
-
-/** Until when a backfill waits for the quota, in epoch milliseconds. */
-function quotaPausedUntil(ledger: Ledger, budget: Budget, now: number): number | undefined {
-  const ends = [pauseOf(ledger, budget, now)?.until, backfillPausedUntil(ledger, budget)];
-  const known = ends.filter((end) => end !== undefined);
-  return known.length > 0 ? Math.max(...known) : undefined;
-}
-
-/** Requests that a user or a message has cost on average. */
-const requestsPer = (run: Run, what: 'enqueued' | 'messages'): number =>
-  run[what] > 0 ? run.plannedRequests / run[what] : REQUESTS_AT_FIRST;
-
-/** Requests of the queue, without those that are being made. */
-const requestsWaiting = (run: Run, backlog: number, { inFlight }: FeedOptions): number =>
-  Math.max(0, backlog * requestsPer(run, 'messages') - inFlight);
-
-/** @param stuckSeconds least to wait for a queue in which everything is. */
-function decide(page: Page, stuckSeconds: number, now: number, options: FeedOptions): Run {
-  const { run, pausedUntil } = page;
-  const { dryRun } = run.input;
-  const allSent = isAllSent(page);
-  const progress = {
-    ...run,
-    shareDone: Number((allSent ? 1 : Math.min(1, run.scanned / Math.max(run.users, 1))).toFixed(4)),
-    estimatedEnd: new Date(estimatedEnd(run, now, options.requestsPerSecond, allSent)).toISOString(),
-  };
-  const drainSeconds = requestsWaiting(run, run.backlog, options) / options.requestsPerSecond;
-  const drain = (seconds: number) => Math.min(MAX_DRAIN_SECONDS, Math.max(1, seconds));
-
-  if (allSent && (dryRun || run.backlog === 0)) return { ...progress, next: 'report', waitSeconds: 0 };
-  if (run.pages >= MAX_PAGES) return { ...progress, next: 'continue', waitSeconds: 0 };
-  if (pausedUntil !== undefined) {
-    const untilReset = Math.ceil((pausedUntil + AFTER_RESET_MS - now) / 1000);
-    return { ...progress, next: 'quota', waitSeconds: Math.min(MAX_QUOTA_SECONDS, Math.max(1, untilReset)) };
+/** Sends what there is room for. @returns whether too little is left of the quota for another contact. */
+async function send(run: Run, call: Call, quotaLeft: number, now: number): Promise<{ isShort: boolean }> {
+  const { ports, options, stored } = call;
+  while (stored.readyForTags > 0 && !isFull(pendingOf(run))) {
+    if (run.pendingTags.userIds.length === 0) run.pendingTags.since = now;
+    addPending(run, run.readyForTags.shift() ?? '');
+    stored.readyForTags--;
   }
-  if (allSent || page.requestsLeft <= 0)
-    return {
-      ...progress,
-      next: 'drain',
-      waitSeconds: drain(Math.max(Math.ceil(drainSeconds), stuckSeconds)),
-    };
-  if (page.room > 0) return { ...progress, next: 'feed', waitSeconds: 0 };
+  const messages: FedMessage[] = [];
+  // What is left is for those first who have a contact and no tags yet.
+  const started = run.sent.length + run.pendingTags.userIds.length;
+  const forTags = started > 0 ? requestsFor(run.tagEstimate, options.tagBatch) : 0;
+  const room = Math.ceil(call.inFlight * (run.tagJob ? 1 - TAG_JOB_PART : 1)) - run.sent.length;
+  const left = Math.floor(quotaLeft - run.sent.length - forTags);
+  const isShort = left <= 0 && (stored.ready > 0 || run.pendingTags.userIds.length > 0);
+  for (let count = Math.min(room, left, stored.ready); count > 0; count--) {
+    const userId = run.ready.shift() ?? '';
+    stored.ready--;
+    run.sent.push({ userId, sentAt: now });
+    messages.push(aboutUser(userId, run.runId, now));
+  }
+  if (isTagJobDue(run, options.tagBatch, isShort, now)) {
+    const { userIds } = run.pendingTags;
+    const message = aboutTags(userIds, run.runId, now);
+    run.tagJob = { userIds, sentAt: now, progressAt: now, group: groupOf(message, run.runId) };
+    run.pendingTags = { userIds: [], bytes: 0, since: now };
+    messages.push(message);
+  }
+  if (messages.length > 0) {
+    await ports.send(messages, run.runId);
+    run.progressAt = now;
+  }
+  return { isShort };
+}
+
+/** Whether the tags that wait go out: when they fill a job, when they have waited for long, or when nobody else comes. */
+function isTagJobDue(run: Run, tagBatch: number, isShort: boolean, now: number): boolean {
+  const { pendingTags, tagJob, sent } = run;
+  if (tagJob || pendingTags.userIds.length === 0) return false;
+  if (isFull(pendingOf(run)) || now - pendingTags.since > TAG_WAIT_MS) return true;
+  if (sent.length === 0) return isShort || isAllSent(run, tagBatch);
+  return isAllSent(run, tagBatch) && now - run.progressAt > LAST_WAIT_MS;
+}
+
+async function scanPage(run: Run, { ports, options, needs }: Call): Promise<void> {
+  const context = {
+    mapping: options.mapping,
+    mode: run.input.mode,
+    catalog: await catalogFor(needs, ports),
+    now: ports.now(),
+  };
+  const { users, finished } = await ports.usersAfter(run.cursor);
+  let taken = 0;
+  for (const user of users) {
+    if (isScanned(run, options.tagBatch) || !hasRoom(run, 0)) break;
+    take(run, user, needOf(user, context), options.tagBatch);
+    taken++;
+  }
+  run.scanFinished = finished && taken === users.length;
+  if (isScanned(run, options.tagBatch)) planTagJob(run, options.tagBatch);
+}
+
+/** A dry run looks at users, and does nothing else. */
+async function scanAll(run: Run, call: Call): Promise<Run> {
+  const { ports, options, startedAt } = call;
+  while (!isScanned(run, options.tagBatch) && ports.now() - startedAt < options.callMs)
+    await scanPage(run, call);
+  return ended(run, isScanned(run, options.tagBatch) ? 'report' : 'feed', 0, call);
+}
+
+/** Whether nobody is to be sent any more. */
+const isAllSent = (run: Run, tagBatch: number): boolean =>
+  isScanned(run, tagBatch) && run.ready.length + run.readyForTags.length === 0;
+
+const isFinished = (run: Run, tagBatch: number): boolean =>
+  isAllSent(run, tagBatch) && run.sent.length + run.pendingTags.userIds.length === 0 && !run.tagJob;
+
+/** Whether this call has nobody to send, and the next has enough. */
+function isWaitingForNextCall(run: Run, { stored, options }: Call): boolean {
+  if (stored.ready + stored.readyForTags > 0 || run.ready.length + run.readyForTags.length === 0)
+    return false;
+  return isScanned(run, options.tagBatch) || !hasRoom(run, FREE_PART);
+}
+
+function waitForQuota(run: Run, until: number, call: Call): Run {
+  const seconds = Math.ceil((until + AFTER_RESET_MS - call.ports.now()) / 1000);
+  return ended(run, 'quota', Math.min(MAX_QUOTA_SECONDS, Math.max(1, seconds)), call);
+}
+
+/** The run as it is stored. */
+function ended(run: Run, next: Run['next'], waitSeconds: number, { ports, options }: Call): Run {
+  const isOver = isScanned(run, options.tagBatch);
+  const users = isOver ? run.scanned : Math.max(run.users, run.scanned);
   return {
-    ...progress,
-    next: 'drain',
-    waitSeconds: drain(Math.floor(drainSeconds - LEFT_FOR_PAGE_SECONDS)),
+    ...run,
+    next: next !== 'report' && run.calls >= MAX_CALLS ? 'continue' : next,
+    waitSeconds,
+    shareDone: users === 0 ? 1 : Number(((run.scanned - openUsers(run)) / users).toFixed(4)),
+    estimatedEnd: new Date(estimatedEnd(run, isOver, ports.now(), options)).toISOString(),
   };
 }
 
-/** From the users still to look at, as many of whom need something as so far, and the queue. */
-function estimatedEnd(run: Run, now: number, requestsPerSecond: number, allSent: boolean): number {
+/** A user costs about this many requests, until the run knows better. */
+const REQUESTS_AT_FIRST = 1.1;
+
+/** From the users still to scan, as many of whom need something as so far, and those who are not done yet. */
+function estimatedEnd(run: Run, isOver: boolean, now: number, { requestsPerSecond }: FeedOptions): number {
   const needing = run.scanned > 0 ? run.enqueued / run.scanned : 1;
-  const toSend = allSent ? 0 : Math.max(0, run.users - run.scanned) * needing;
-  const requests = toSend * requestsPer(run, 'enqueued') + run.backlog * requestsPer(run, 'messages');
-  return now + (requests / requestsPerSecond) * 1000;
+  const toScan = isOver ? 0 : Math.max(0, run.users - run.scanned) * needing;
+  const each = run.enqueued > 0 ? run.plannedRequests / run.enqueued : REQUESTS_AT_FIRST;
+  return now + (((toScan + openUsers(run)) * each) / requestsPerSecond) * 1000;
+}
+
+/** Users who need something and of whom nothing has come yet. */
+export const openUsers = ({ ready, readyForTags, sent, pendingTags, tagJob }: Run): number =>
+  ready.length +
+  readyForTags.length +
+  sent.length +
+  pendingTags.userIds.length +
+  (tagJob?.userIds.length ?? 0);
+
+interface Quota {
+  usedToday: number;
+  /** Until when nothing is sent, in epoch milliseconds. */
+  pausedUntil: number | undefined;
+  /** Requests that backfills may still make, and when there are more, in epoch milliseconds. */
+  left: number;
+  resetsAt: number;
+}
+
+function quotaOf(ledger: Ledger, budget: Budget, now: number): Quota {
+  const windows = leftOf(ledger, budget);
+  const left = Math.min(...windows.map(({ leftForBackfill }) => leftForBackfill));
+  const ends = [pauseOf(ledger, budget, now)?.until, backfillPausedUntil(ledger, budget)].filter(
+    (end) => end !== undefined,
+  );
+  return {
+    usedToday: ledger.day.used,
+    pausedUntil: ends.length > 0 ? Math.max(...ends) : undefined,
+    left,
+    resetsAt: Math.max(
+      ...windows.filter((each) => each.leftForBackfill === left).map(({ resetsAt }) => resetsAt),
+    ),
+  };
 }

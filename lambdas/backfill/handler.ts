@@ -11,8 +11,9 @@ import { mapping } from '#mapping';
 import { budgetOf, budgetSettings } from '../../shared/quota/budget-settings.ts';
 import { filledText } from '../../shared/values.ts';
 import { awsPorts } from './aws-ports.ts';
-import type { Report, Run } from './run.ts';
-import { continueRun, feedPage, plan, report } from './steps.ts';
+import { openUsers } from './feed.ts';
+import type { Report, Run, SkippedRun } from './run.ts';
+import { continueRun, feedSome, plan, report } from './steps.ts';
 import '../../shared/zod-words.ts';
 
 const settings = z
@@ -30,8 +31,8 @@ const clients = { dynamodb: new DynamoDBClient(), sqs: new SQSClient(), sfn: new
 const logger = new Logger();
 const metrics = new Metrics();
 
-/** How long one page may take to scan, in milliseconds: well within the function's time-out. */
-const SCAN_MS = 20_000;
+/** How long one call feeds, in milliseconds: well within the function's time-out. */
+const CALL_MS = 20_000;
 
 /** A task of the state machine. The state is its own output, so it is only checked for being there. */
 type Task =
@@ -39,7 +40,7 @@ type Task =
   | { step: 'feed' | 'continue' | 'report'; input: Run; executionArn: string; stateMachineArn: string };
 
 /** The steps of the backfill's state machine, in `infra/backfill.ts`. */
-export const handler = middy<Task, Run | Report>()
+export const handler = middy<Task, Run | SkippedRun | Report>()
   .use(injectLambdaContext(logger))
   .use(logMetrics(metrics))
   .handler(async (task) => {
@@ -58,23 +59,36 @@ export const handler = middy<Task, Run | Report>()
         requestsPerSecond: settings.REQUESTS_PER_SECOND,
         tagBatch: settings.TAG_BATCH,
         inFlight: settings.IN_FLIGHT,
-        scanMs: SCAN_MS,
+        callMs: CALL_MS,
       },
     };
     const result = await take(task, context);
     if ('shareDone' in result) metrics.addMetric('BackfillDone', MetricUnit.Percent, 100 * result.shareDone);
-    // Some hundred ids would be in every line.
-    const toTag = 'toTag' in result ? result.toTag.userIds.length : undefined;
-    logger.info('Step done', { step: task.step, result: { ...result, toTag } });
+    logger.info('Step done', { step: task.step, result: shortened(result) });
     return result;
   });
 
-function take(task: Task, context: Parameters<typeof plan>[1]): Promise<Run | Report> {
+/** Without the lists of users, which would be in every line. */
+function shortened(result: Run | SkippedRun | Report): object {
+  if (!('ready' in result)) return result;
+  const {
+    ready: _,
+    readyForTags: __,
+    sent: ___,
+    pendingTags: ____,
+    tagJob: _____,
+    tagEstimate: ______,
+    ...rest
+  } = result;
+  return { ...rest, openUsers: openUsers(result) };
+}
+
+function take(task: Task, context: Parameters<typeof plan>[1]): Promise<Run | SkippedRun | Report> {
   switch (task.step) {
     case 'plan':
       return plan(task.input, context);
     case 'feed':
-      return feedPage(task.input, context);
+      return feedSome(task.input, context);
     case 'continue':
       return continueRun(task.input, context);
     case 'report':

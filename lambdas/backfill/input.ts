@@ -4,15 +4,18 @@ import '../../shared/zod-words.ts';
 
 const positive = z._default(z.nullable(positiveInt), null);
 
+/** Which users a run is about. One run of each mode goes on at a time. */
+export const MODES = ['contacts', 'tags', 'refresh'] as const;
+
 const inputSchema = z.strictObject({
   /** `contacts`: users without a contact id; `tags`: users with a contact and no tags; `refresh`: all active users. */
-  mode: z._default(z.enum(['contacts', 'tags', 'refresh']), 'contacts'),
+  mode: z._default(z.enum(MODES), 'contacts'),
   /** Sends nothing and reports what would be done. */
   dryRun: z._default(z.boolean(), false),
   /** Most users to send, or null for all. */
   limit: positive,
-  /** Most requests that wait in the queue, beside those being made: what a live change may have to wait behind. Null for those of five seconds. */
-  maxBacklog: z._default(z.nullable(z.int().check(z.minimum(10), z.maximum(10_000))), null),
+  /** Most users that are worked on at the same time: a live change waits behind them. Null for as many as fill the pace. */
+  maxInFlight: z._default(z.nullable(z.int().check(z.minimum(1), z.maximum(1000))), null),
   /** Most requests that the run may cost, as planned, or null for what the quota allows. */
   requestBudget: positive,
 });

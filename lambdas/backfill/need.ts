@@ -36,15 +36,21 @@ export interface NeedContext {
  * right already cost neither a message nor a request. Tags alone are left to be changed together with others'; so are those of a new
  * contact, once it is there. Pure.
  */
-export function needOf(user: User, { mapping, mode, catalog, now }: NeedContext): Need {
-  const { contactId, tagIds, perhapsTagIds, fingerprint = {} } = user.crm ?? {};
+export function needOf(user: User, context: NeedContext): Need {
+  const { mapping, mode, now } = context;
+  const { contactId, tagIds } = user.crm ?? {};
   const concerned = {
     // An earlier run may have ended between a contact and its tags.
     contacts: !contactId || tagIds === undefined,
     tags: contactId !== undefined && !tagIds?.length,
     refresh: mapping.isActive(user, now),
   }[mode];
-  if (!concerned) return NONE;
+  return concerned ? workOf(user, context) : NONE;
+}
+
+/** What a user needs, whatever the mode: nothing once the consumer is done with it. Pure. */
+export function workOf(user: User, { mapping, catalog, now }: Omit<NeedContext, 'mode'>): Need {
+  const { contactId, tagIds, perhapsTagIds, fingerprint = {} } = user.crm ?? {};
   const wanted = desiredState(mapping, user, now);
   const desired = catalog ? fitToAccount(wanted, catalog, mapping) : wanted;
   if (!isSyncable(desired)) return { kind: 'rejected', reason: 'no-usable-email' };

@@ -1,13 +1,11 @@
+import { hashOf } from '../../shared/infusionsoft/catalog.ts';
+import type { RunLock } from '../../shared/store/run-lock.ts';
+import { needsOf } from '../../shared/user/needs.ts';
 import { catalogFor, type FeedOptions, feed } from './feed.ts';
-import { type BackfillInput, parseInput } from './input.ts';
-import type { BackfillPorts, RunOwner } from './ports.ts';
-import type { Report, Run } from './run.ts';
-import { nobodyToTag } from './to-tag.ts';
-
-/** Another backfill runs: two at once would fill the queue twice, and the second has nothing to add. */
-export class AlreadyRunningError extends Error {
-  override name = 'AlreadyRunningError';
-}
+import { MODES, parseInput } from './input.ts';
+import type { BackfillPorts } from './ports.ts';
+import type { Report, Run, SkippedRun } from './run.ts';
+import { noTags } from './tag-estimate.ts';
 
 /** Another backfill took over from this one, because its execution was found ended. */
 export class SupersededError extends Error {
@@ -21,54 +19,62 @@ export class MappingDoesNotFitError extends Error {
 
 export interface StepContext {
   ports: BackfillPorts;
-  options: FeedOptions;
+  options: FeedOptions & {
+    /** Users that fill the pace, of all runs together. */
+    inFlight: number;
+  };
   executionArn: string;
 }
 
-/** Work of the pace that waits in the queue, in seconds: long enough for a page to be made meanwhile, short enough for live changes. */
-const BACKLOG_SECONDS = 5;
-/** At a slow pace a page would be of a few users else. */
-const LEAST_BACKLOG = 40;
+/** A run that feeds takes its part of the pace for so long after its last word, in milliseconds: longer than one call lasts. */
+const BUSY_MS = 60_000;
 
 /**
- * Checks the input and makes sure that this is the only backfill. One whose execution has ended without a report (stopped,
- * failed) is taken over: what it did is in the table, and is not done again.
+ * Checks the input and makes sure that this is the only run of its mode: another one would only find what the first is about to do. One
+ * whose execution has ended without a report (stopped, failed) is taken over: what it did is in the table, and is not done again. Runs of
+ * other modes go on beside it. A dry run stands in nobody's way.
  *
  * The daily refresh goes on with a mapping that does not fit, without the fields in question; what a person starts once does not.
  *
- * @throws InvalidInputError, AlreadyRunningError, MappingDoesNotFitError.
+ * @throws InvalidInputError, MappingDoesNotFitError.
  */
-export async function plan(input: unknown, { ports, options, executionArn }: StepContext): Promise<Run> {
+export async function plan(
+  input: unknown,
+  { ports, options, executionArn }: StepContext,
+): Promise<Run | SkippedRun> {
   const parsed = parseInput(input);
-  const { problems = [] } = (await catalogFor(options.mapping, ports)) ?? {};
-  if (problems.length > 0 && parsed.mode !== 'refresh')
+  const { mode, dryRun } = parsed;
+  const { problems = [] } = (await catalogFor(hashOf(needsOf(options.mapping)), ports)) ?? {};
+  if (problems.length > 0 && mode !== 'refresh')
     throw new MappingDoesNotFitError(
-      `The mapping does not fit the account. Mend it, and see npm run catalog:\n${problems.join('\n')}`,
+      `The mapping does not fit the account. Fix it, and see npm run catalog:\n${problems.join('\n')}`,
     );
-  const previous = await ports.owner();
-  if (previous && previous.executionArn !== executionArn && (await ports.isRunning(previous.executionArn))) {
-    throw new AlreadyRunningError(
-      `A backfill is running: ${previous.executionArn}. Wait for it, or stop it.`,
-    );
-  }
   const runId = executionArn.split(':').at(-1) ?? executionArn;
-  if (!(await ports.own({ runId, executionArn }, previous))) {
-    throw new AlreadyRunningError('Another backfill was started at the same moment.');
+  if (!dryRun) {
+    const previous = await ports.locks.read(mode);
+    const isOther = previous !== undefined && previous.executionArn !== executionArn;
+    const skipped = (running: string): SkippedRun => ({ runId, mode, next: 'skip', running });
+    if (isOther && (await ports.isRunning(previous.executionArn))) return skipped(previous.executionArn);
+    const lock = { runId, executionArn, busyUntil: ports.now() + BUSY_MS };
+    if (!(await ports.locks.take(mode, lock, previous)))
+      return skipped((await ports.locks.read(mode))?.executionArn ?? 'one that started at the same moment');
   }
-  const startedAt = new Date(ports.now()).toISOString();
+  const now = ports.now();
+  const startedAt = new Date(now).toISOString();
   return {
     runId,
-    input: withBacklog(parsed, options.requestsPerSecond),
+    input: { ...parsed, maxInFlight: parsed.maxInFlight ?? options.inFlight },
     next: 'feed',
     waitSeconds: 0,
     cursor: null,
     scanFinished: false,
     scanned: 0,
     enqueued: 0,
-    messages: 0,
     skipped: 0,
     failed: 0,
-    backlog: 0,
+    done: 0,
+    rejected: {},
+    left: { total: 0, users: [] },
     plannedRequests: 0,
     mostRequests: 0,
     requestsToday: 0,
@@ -76,56 +82,49 @@ export async function plan(input: unknown, { ports, options, executionArn }: Ste
     shareDone: 0,
     startedAt,
     estimatedEnd: startedAt,
-    pages: 0,
+    calls: 0,
     executions: 1,
     findings: { created: 0, updated: 0, tagged: 0, rejected: {} },
-    toTag: nobodyToTag(),
+    tagEstimate: noTags(),
+    ready: [],
+    readyForTags: [],
+    sent: [],
+    pendingTags: { userIds: [], bytes: 0, since: now },
+    tagJob: null,
+    completedAt: 0,
+    progressAt: now,
   };
 }
 
-/** Feeds a page, as long as this run is still the one. @throws SupersededError. */
-export async function feedPage(run: Run, context: StepContext): Promise<Run> {
-  await ownedBy(run, context);
-  return feed(upToDate(run, context.options), context.ports, context.options);
+/** Feeds for some seconds, as long as this run is still the one of its mode. @throws SupersededError. */
+export async function feedSome(run: Run, context: StepContext): Promise<Run> {
+  const { ports, options, executionArn } = context;
+  if (run.input.dryRun) return feed(run, 1, ports, options);
+  const lock = await ownLock(run, context);
+  const busyUntil = ports.now() + BUSY_MS;
+  await renew(run, { ...lock, executionArn, busyUntil }, lock, ports);
+  const next = await feed(run, 1 + (await otherRuns(run, ports)), ports, options);
+  // While it waits for the quota, the pace is others'.
+  if (next.next === 'quota')
+    await renew(run, { ...lock, executionArn, busyUntil: 0 }, { ...lock, executionArn }, ports);
+  return next;
 }
-
-/** A run that a version before this one has begun: a deploy in the middle does not end it. */
-function upToDate(run: Partial<Run> & Run, { requestsPerSecond }: FeedOptions): Run {
-  const { toTag = nobodyToTag(), messages = run.enqueued, mostRequests = run.plannedRequests } = run;
-  return { ...run, toTag, messages, mostRequests, input: withBacklog(run.input, requestsPerSecond) };
-}
-
-const withBacklog = (input: BackfillInput, requestsPerSecond: number): Run['input'] => ({
-  ...input,
-  maxBacklog: input.maxBacklog ?? Math.max(LEAST_BACKLOG, Math.ceil(BACKLOG_SECONDS * requestsPerSecond)),
-});
 
 /** Goes on as a new execution, whose history is empty. */
 export async function continueRun(run: Run, context: StepContext): Promise<Run & { continuedIn: string }> {
-  const owner = await ownedBy(run, context);
   const executions = run.executions + 1;
-  const next: Run = { ...run, next: 'feed', waitSeconds: 0, pages: 0, executions };
+  const next: Run = { ...run, next: 'feed', waitSeconds: 0, calls: 0, executions };
+  const lock = run.input.dryRun ? undefined : await ownLock(run, context);
   const continuedIn = await context.ports.startExecution(`${run.runId.slice(0, 70)}-${executions}`, next);
-  await context.ports.own({ runId: run.runId, executionArn: continuedIn }, owner);
+  if (lock) await context.ports.locks.take(run.input.mode, { ...lock, executionArn: continuedIn }, lock);
   return { ...next, continuedIn };
 }
 
 /** Ends the run. */
-export async function report(run: Run, { ports, options, executionArn }: StepContext): Promise<Report> {
-  await ports.disown({ runId: run.runId, executionArn });
-  const {
-    runId,
-    input,
-    scanned,
-    enqueued,
-    skipped,
-    failed,
-    findings,
-    plannedRequests,
-    mostRequests,
-    startedAt,
-    executions,
-  } = run;
+export async function report(run: Run, { ports, options }: StepContext): Promise<Report> {
+  const { runId, input, plannedRequests, mostRequests, startedAt, executions } = run;
+  const { scanned, enqueued, skipped, failed, findings, done, rejected, left } = run;
+  if (!input.dryRun) await ports.locks.release(input.mode, runId);
   return {
     runId,
     mode: input.mode,
@@ -135,6 +134,9 @@ export async function report(run: Run, { ports, options, executionArn }: StepCon
     skipped,
     failed,
     findings,
+    done,
+    rejected,
+    left,
     requests: plannedRequests,
     requestsAtMost: mostRequests,
     secondsAtPace: Math.ceil(plannedRequests / options.requestsPerSecond),
@@ -145,12 +147,22 @@ export async function report(run: Run, { ports, options, executionArn }: StepCon
   };
 }
 
-/** The owner of the run, updated to this execution where a continued one takes its first step. */
-async function ownedBy(run: Run, { ports, executionArn }: StepContext): Promise<RunOwner> {
-  const owner = await ports.owner();
-  if (owner?.runId !== run.runId)
-    throw new SupersededError(`Another backfill took over: ${owner?.executionArn}`);
-  const mine = { runId: run.runId, executionArn };
-  if (owner.executionArn !== executionArn) await ports.own(mine, owner);
-  return mine;
+/** The lock of this run. It may name the execution that this one continues. */
+async function ownLock(run: Run, { ports }: StepContext): Promise<RunLock> {
+  const lock = await ports.locks.read(run.input.mode);
+  if (lock?.runId !== run.runId)
+    throw new SupersededError(`Another backfill took over: ${lock?.executionArn}`);
+  return lock;
+}
+
+async function renew(run: Run, lock: RunLock, previous: RunLock, ports: BackfillPorts): Promise<void> {
+  if (!(await ports.locks.take(run.input.mode, lock, previous)))
+    throw new SupersededError('Another backfill took over at this moment');
+}
+
+/** Runs of other modes that take a part of the pace. */
+async function otherRuns(run: Run, ports: BackfillPorts): Promise<number> {
+  const others = MODES.filter((mode) => mode !== run.input.mode);
+  const locks = await Promise.all(others.map((mode) => ports.locks.read(mode)));
+  return locks.filter((lock) => lock && lock.busyUntil > ports.now()).length;
 }

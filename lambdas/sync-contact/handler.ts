@@ -18,6 +18,7 @@ import { sharedPace } from '../../shared/quota/shared-pace.ts';
 import { marginOf } from '../../shared/quota/standing.ts';
 import { claimStore } from '../../shared/store/claim-store.ts';
 import { departureStore } from '../../shared/store/departure-store.ts';
+import { postponedStore } from '../../shared/store/postponed-store.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { userTable } from '../../shared/store/user-table.ts';
 import { claims } from './claims.ts';
@@ -88,6 +89,7 @@ const dependencies = {
     queueUrl: settings.SYNC_QUEUE_URL,
     deadLetterQueueUrl: settings.DEAD_LETTER_QUEUE_URL,
   }),
+  postponed: postponedStore(dynamodb, settings.SYNC_TABLE),
   quota: quotaKeeper({
     store: store.ledger,
     gate,
@@ -97,7 +99,10 @@ const dependencies = {
   }),
   progress: progressKeeper({ store: store.progress, logger, now: Date.now }),
   mapping,
-  tags: tagRequests(client, settings.TAG_BATCH),
+  tags: tagRequests(client, {
+    batch: settings.TAG_BATCH,
+    atOnce: settings.TIMETABLE.burst,
+  }),
   tagBatch: settings.TAG_BATCH,
   departures: departureStore(dynamodb, settings.SYNC_TABLE),
   deletionPolicy: settings.DELETION_POLICY,

@@ -2,6 +2,7 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import { UNMATCHED } from '../../shared/infusionsoft/fit-to-account.ts';
 import { PausedError, pausedFor } from '../../shared/infusionsoft/request-gate.ts';
+import type { PostponedStore } from '../../shared/store/postponed-store.ts';
 import { CloudError, Rejected, Retryable } from '../../shared/sync/errors.ts';
 import type { TagUsersMessage, UserMessage } from '../../shared/sync/message.ts';
 import { type Group, groupsOf } from './delivery.ts';
@@ -21,6 +22,8 @@ export interface ProcessBatchDependencies
     InspectAccountDependencies,
     TagUsersDependencies {
   queue: FailureQueue;
+  /** Told of groups that fail again and again, and when they no longer do. */
+  postponed: Pick<PostponedStore, 'record' | 'clear'>;
   quota: QuotaKeeper;
   progress: ProgressKeeper;
   journal: RequestJournal;
@@ -30,6 +33,11 @@ export interface ProcessBatchDependencies
   /** Told how long after its change a user was in sync, in milliseconds. */
   lag: (ms: number) => void;
 }
+
+/** Failed deliveries in a row after which a group is recorded as postponed, and a backfill no longer waits for it. */
+const POSTPONED_AFTER = 3;
+/** A backfill waits for a user for fifteen minutes (`lambdas/backfill/outcomes.ts`): later nobody comes with its tags, in milliseconds. */
+const TAGS_LATER_MS = 10 * 60_000;
 
 /**
  * Works through a batch of the queue: users side by side, each user's messages together and in order. A user that fails
@@ -60,6 +68,7 @@ async function processGroup(
     checkAllowance(group, allowance, dependencies.now());
     const requested = await handleGroup(group, dependencies);
     dependencies.progress.done(group, requested);
+    if (deliveriesOf(group) > POSTPONED_AFTER) await dependencies.postponed.clear(group.id);
     return [];
   } catch (error) {
     const failure = knownFailure(error, dependencies.logger);
@@ -87,16 +96,17 @@ function checkAllowance(group: Group, { pause, backfillPausedUntil }: Allowance,
     throw new PausedError('backfill', "The backfill's part of the quota is spent", backfillPausedUntil - now);
 }
 
+const deliveriesOf = ({ deliveries }: Group): number =>
+  Math.max(...deliveries.map(({ record }) => Number(record.attributes.ApproximateReceiveCount)));
+
 /** What ties the line about a user to the stream record, and what its requests were. */
-function traceOf({ deliveries }: Group, journal: RequestJournal) {
-  const messages = deliveries.map(({ message }) => message);
+function traceOf(group: Group, journal: RequestJournal) {
+  const messages = group.deliveries.map(({ message }) => message);
   return {
     correlationIds: messages.flatMap((message) =>
       'correlationId' in message && message.correlationId ? [message.correlationId] : [],
     ),
-    deliveries: Math.max(
-      ...deliveries.map(({ record }) => Number(record.attributes.ApproximateReceiveCount)),
-    ),
+    deliveries: deliveriesOf(group),
     requests: journal.lines(),
   };
 }
@@ -105,7 +115,7 @@ function traceOf({ deliveries }: Group, journal: RequestJournal) {
 async function fail(
   group: Group,
   error: Rejected | Retryable,
-  { queue, journal, logger, count }: ProcessBatchDependencies,
+  { queue, postponed, journal, logger, count, now }: ProcessBatchDependencies,
 ): Promise<SQSRecord[]> {
   const { deliveries } = group;
   const records = deliveries.map(({ record }) => record);
@@ -118,6 +128,7 @@ async function fail(
       const { reason, status, errorId, otherUserId } = error;
       logger.error('Rejected', { ...about, reason, status, errorId, otherUserId, problem: error.message });
       count('rejected');
+      if (deliveriesOf(group) > POSTPONED_AFTER) await postponed.clear(group.id);
       return [];
     }
     // The cause may hold an answer of the CRM, and so data of the person: only its name is logged.
@@ -125,6 +136,9 @@ async function fail(
     logger.warn('Postponed', { ...about, messages: records.length, problem: error.message, cause });
     count('postponed');
     await queue.postpone(records, error);
+    // A failure that knows when it ends, such as a lease or a pause, is a wait.
+    if (error.afterMs === undefined && deliveriesOf(group) >= POSTPONED_AFTER)
+      await postponed.record(group.id, { reason: error.message, at: new Date(now()).toISOString() });
   } catch (queueError) {
     // Then they come back after the visibility time-out of the queue.
     logger.error('The queue failed', { ...about, messages: records.length, error: queueError });
@@ -164,7 +178,7 @@ async function handleGroup(group: Group, dependencies: ProcessBatchDependencies)
       logger.info('Forgotten', { userId, requestId, done, ...traceOf(group, journal) });
       count('retired');
     } else {
-      aboutUser.push(message);
+      aboutUser.push(isTooLateForTags(message, group, now()) ? { ...message, tagsLater: false } : message);
     }
   }
   const [first, ...rest] = aboutUser;
@@ -189,6 +203,10 @@ async function handleGroup(group: Group, dependencies: ProcessBatchDependencies)
   return journal.lines().length > 0;
 }
 
+/** Whether a backfill may no longer wait for the user, so that nobody else would bring its tags. */
+const isTooLateForTags = ({ changedAt }: UserMessage, group: Group, now: number): boolean =>
+  deliveriesOf(group) >= POSTPONED_AFTER || now - Date.parse(changedAt) > TAGS_LATER_MS;
+
 /** One line for each user, as if it had been alone. @returns whether the tags of any user were changed. */
 async function handleTags(
   message: TagUsersMessage,
@@ -207,6 +225,6 @@ async function handleTags(
     if (plan.remove.length + plan.add.length > 0) did('tagged');
     lag(lagMs);
   };
-  await tagUsers(message, { deliveries, onTagged }, dependencies);
+  await tagUsers(message, dependencies, onTagged);
   return requested;
 }

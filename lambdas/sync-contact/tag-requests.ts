@@ -13,8 +13,15 @@ export type TagOutcome = 'done' | 'alone' | 'no-tag' | Retryable;
 export interface TagRequests {
   /** Takes it off. @returns the outcome by contact id. */
   remove(tagId: number, contactIds: readonly number[]): Promise<Map<number, TagOutcome>>;
-  /** Puts it on. @returns the outcome by contact id. */
+  /** Puts it on, in the same way. */
   add(tagId: number, contactIds: readonly number[]): Promise<Map<number, TagOutcome>>;
+}
+
+export interface TagRequestsOptions {
+  /** Contacts that a request can name at most. */
+  batch: number;
+  /** Requests that are made at the same time at most: all others of this system, live changes too, wait behind them. */
+  atOnce: number;
 }
 
 /** How often a request is halved that the CRM refuses: 15 requests at most, and then its contacts are looked at by themselves. */
@@ -23,11 +30,10 @@ const HALVINGS = 3;
 /**
  * One request for as many contacts as it can name. One that is refused may be too large: it is tried in halves, and what the account
  * takes is kept in mind.
- *
- * @param batch contacts that a request can name at most.
  */
-export function tagRequests(client: InfusionsoftClient, batch: number): TagRequests {
+export function tagRequests(client: InfusionsoftClient, { batch, atOnce }: TagRequestsOptions): TagRequests {
   let size = batch;
+  const limited = limiter(atOnce);
 
   const outcomesOf = async (
     ids: readonly number[],
@@ -36,7 +42,7 @@ export function tagRequests(client: InfusionsoftClient, batch: number): TagReque
   ): Promise<[number, TagOutcome][]> => {
     const all = (outcome: TagOutcome) => ids.map((id): [number, TagOutcome] => [id, outcome]);
     try {
-      const outcomes = await request(ids);
+      const outcomes = await limited(() => request(ids));
       if (halvings < HALVINGS) size = Math.min(size, ids.length);
       return ids.map((id) => [id, outcomes.get(id) ?? 'alone']);
     } catch (error) {
@@ -72,6 +78,23 @@ export function tagRequests(client: InfusionsoftClient, batch: number): TagReque
         const results = await client.tagContacts(tagId, ids);
         return new Map([...results].map(([id, result]) => [id, OUTCOMES[result]]));
       }),
+  };
+}
+
+/** Runs work as soon as less than so many others run, in the order of the calls. */
+function limiter(atOnce: number): <Result>(work: () => Promise<Result>) => Promise<Result> {
+  let running = 0;
+  const waiting: (() => void)[] = [];
+  return async (work) => {
+    if (running >= atOnce) await new Promise<void>((resolve) => waiting.push(resolve));
+    else running++;
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else running--;
+    }
   };
 }
 

@@ -1,7 +1,7 @@
 import pMap from 'p-map';
 import type { Catalog } from '../../shared/infusionsoft/catalog.ts';
 import type { CatalogSource } from '../../shared/infusionsoft/catalog-source.ts';
-import { INVOCATION_MS, WRITE_BACK_MS } from '../../shared/invocation.ts';
+import { WRITE_BACK_MS } from '../../shared/invocation.ts';
 import { Retryable } from '../../shared/sync/errors.ts';
 import type { TagUsersMessage, UserMessage } from '../../shared/sync/message.ts';
 import type { TagPlan } from '../../shared/sync/plan.ts';
@@ -25,19 +25,10 @@ export interface TagUsersDependencies extends LookDependencies, TagWorkDependenc
   tagBatch: number;
 }
 
-export interface TagUsersOptions {
-  /** Of the message so far, this one included. */
-  deliveries: number;
-  /** Told of each user whose tags match now. */
-  onTagged: (work: TagWork) => void;
-}
-
-/** How long a message waits for users who cannot be tagged yet, each time, in milliseconds. */
+/** How long a message waits while most of its users are leased, since an invocation before could not write back, in milliseconds. */
 const WAIT_MS = 3000;
-/** Deliveries for which contacts that are still to be created are waited for: ten minutes. */
-const PATIENCE = 200;
-/** Deliveries for which users are waited for on whom others work at the moment: as long as a lease lasts. */
-const PATIENCE_WITH_OTHERS = Math.ceil(INVOCATION_MS / WAIT_MS) + 1;
+/** How soon a message comes back when its time was too short. */
+const GO_ON_MS = 0;
 /**
  * Users who are looked at in one go, and whose items are written at the same time: few enough that other users of the batch, who are
  * worked on meanwhile, do not miss their turn at the CRM by more than some milliseconds.
@@ -52,30 +43,30 @@ const AT_A_TIME = 4;
  * and then sees what was done; whoever is leased by somebody else, or whose item has moved on, is left to a message of its
  * own. So is everybody when that costs fewer requests.
  *
- * @throws Retryable when the message has to come again: while contacts are still being created, or after a failure.
+ * @param onTagged called for each user whose tags match now.
+ * @throws Retryable when the message has to come again: while others work on users, when its time was too short, or after a failure.
  */
 export async function tagUsers(
   message: TagUsersMessage,
-  { deliveries, onTagged }: TagUsersOptions,
   dependencies: TagUsersDependencies,
+  onTagged: (work: TagWork) => void,
 ): Promise<void> {
   const { catalog, queue, now } = dependencies;
   const names = await catalog.current();
   const found = await look(message.userIds, names, dependencies);
-  if (deliveries < patienceFor(found))
-    throw new Retryable('Not all of the users can be tagged yet', { afterMs: WAIT_MS });
+  if (found.filter(({ kind }) => kind === 'leased').length > found.length / 2)
+    throw new Retryable('Most of the users are leased', { afterMs: WAIT_MS });
 
   const together = found.filter((each) => each.kind === 'planned');
   const planned = areCheaperAlone(together, dependencies.tagBatch) ? [] : together;
   // To end the leases takes as long as to take them, and has the end of the invocation for it.
   const leaseBy = now() + WRITE_BACK_MS;
-  const late = new Set<string>();
+  const notBegun = new Set<string>();
   const { results, failures } = await settleAll(planned, async (each) => {
     if (now() < leaseBy) return begin(each, dependencies);
-    late.add(each.userId);
+    notBegun.add(each.userId);
     return undefined;
   });
-  if (late.size > 0) failures.push(new Retryable('There was no time to lease all users', { afterMs: 0 }));
   const works = results.filter((work) => work !== undefined);
   const outcomes = [
     ...(await change(works, 'remove', dependencies)),
@@ -89,7 +80,7 @@ export async function tagUsers(
 
   const settled = new Set(works.filter(({ alone }) => !alone).map(({ userId }) => userId));
   const alone = found.filter(
-    ({ kind, userId }) => kind !== 'nothing' && !settled.has(userId) && !late.has(userId),
+    ({ kind, userId }) => kind !== 'nothing' && !settled.has(userId) && !notBegun.has(userId),
   );
   const sent = await settleAll(alone.length > 0 ? [alone] : [], (each) =>
     queue.lookAgain(each.map(({ userId }) => aboutOne(userId, message))),
@@ -102,6 +93,7 @@ export async function tagUsers(
   }
   failures.push(...outcomes.filter((outcome) => outcome instanceof Retryable));
   if (failures.length > 0) throw failures[0];
+  if (notBegun.size > 0) throw new Retryable('There was no time for all of the users', { afterMs: GO_ON_MS });
 }
 
 async function look(
@@ -115,15 +107,6 @@ async function look(
     looks.push(...users.map((user) => lookAtTags(user, names, dependencies)));
   }
   return looks;
-}
-
-/** Deliveries before which there is somebody to wait for. */
-function patienceFor(found: readonly Look[]): number {
-  const count = (sought: Look['kind']) => found.filter(({ kind }) => kind === sought).length;
-  const leased = count('leased');
-  // Most are leased when an invocation over the same message could not write back.
-  if (count('no-contact') > 0 || leased > found.length / 2) return PATIENCE;
-  return leased > 0 ? PATIENCE_WITH_OTHERS : 0;
 }
 
 function areCheaperAlone(planned: readonly { plan: TagPlan }[], batch: number): boolean {

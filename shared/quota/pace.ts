@@ -27,6 +27,8 @@ const MIN_ENVIRONMENTS = LEAST_RATE;
 
 /** What a batch takes beside the CRM's answers, in milliseconds: reads, write-backs, and the way from the queue and back. */
 const OVERHEAD_MS = 250;
+/** How late the backfill's feeder notices on average that users are done, in milliseconds: it looks every `POLL_MS`, between its calls (lambdas/backfill/feed.ts). */
+const FEEDER_LOOK_MS = 400;
 /** More environments than it takes: one may be about to end the tags of many users, and one between two batches. */
 const SPARE = 2;
 
@@ -49,19 +51,38 @@ const SPARE = 2;
  *          // → 5 environments, 25 requests in any 1,050 ms, 13 together
  * @throws RangeError when the rate is under 2 a second: the event source cannot run fewer than two environments.
  */
-export function paceFor({ limits, latencyP95Ms, windowSlackMs, burst }: PaceInput): Pace {
+export function paceFor(input: PaceInput): Pace {
+  const timetable = timetableFor(input);
+  const busy = Math.ceil(usersAtWork(timetable, input.latencyP95Ms) / BATCH_SIZE);
+  return { ...timetable, environments: busy + Math.min(busy, SPARE) };
+}
+
+/**
+ * Users that a backfill keeps in flight: as many as fill the pace, and those of the time between two looks of the feeder. A live change
+ * waits behind them, so there are no more.
+ *
+ * @example inFlightFor({ limits: PRESETS.team, latencyP95Ms: 400, windowSlackMs: 45 }) // → 40: less than two seconds of the pace
+ */
+export function inFlightFor(input: PaceInput): number {
+  const timetable = timetableFor(input);
+  const betweenLooks = (timetable.requestsPerWindow * FEEDER_LOOK_MS) / 1000;
+  return Math.ceil(usersAtWork(timetable, input.latencyP95Ms) + betweenLooks);
+}
+
+function timetableFor({ limits, windowSlackMs, burst }: PaceInput): Timetable {
   const rate = rateOf(limits);
   if (rate < MIN_ENVIRONMENTS)
     throw new RangeError(`The limits allow ${rate} requests a second; ${MIN_ENVIRONMENTS} are needed`);
-  const timetable: Timetable = {
+  return {
     requestsPerWindow: rate,
     windowMs: 1000 + windowSlackMs,
     burst: Math.min(rate, burst ?? Math.ceil(rate / 2)),
   };
-  const inFlight = (rate * (lineMsOf(timetable) + latencyP95Ms + OVERHEAD_MS)) / 1000;
-  const busy = Math.ceil(inFlight / BATCH_SIZE);
-  return { ...timetable, environments: busy + Math.min(busy, SPARE) };
 }
+
+/** By Little's law: those who wait for a line, for an answer, or for the write-back. */
+const usersAtWork = (timetable: Timetable, latencyP95Ms: number): number =>
+  (timetable.requestsPerWindow * (lineMsOf(timetable) + latencyP95Ms + OVERHEAD_MS)) / 1000;
 
 /** Requests a second that the pace comes to. */
 export const requestsPerSecond = ({ requestsPerWindow, windowMs }: Timetable): number =>

@@ -59,6 +59,8 @@ const duplicate: Action = async ({ world, running, sqs, counts }) => {
   );
 };
 
+/** Users who are forbidden at the same time at most. */
+const MOST_FORBIDDEN = 5;
 /** All but a spent quota, which has an action of its own. */
 const KINDS = FAULT_KINDS.filter((kind) => kind !== 'quota');
 
@@ -115,13 +117,24 @@ export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: 
       if (cloud.killEnvironment(name)) counts.killed++;
     },
   ],
-  // One at a time: the others fail, and say so.
+  // One of each mode at a time: the others are skipped, and say so.
   backfill: [
     6,
     async ({ world, running, sfn, counts }) => {
       counts.backfills++;
       const mode = world.pick(['contacts', 'contacts', 'tags', 'refresh'] as const);
       await startBackfill(sfn, running.system.cloud.outputs['BackfillStateMachineArn'] ?? '', { mode });
+    },
+  ],
+  // The CRM refuses everything about a user with 403, until the faults end.
+  forbid: [
+    2,
+    async (context) => {
+      const { world, running } = context;
+      const user = someUser(context);
+      if (!user?.email || world.forbidden.size === MOST_FORBIDDEN) return;
+      world.forbidden.set(user.userId, user.email);
+      await running.door.set('forbidden', { emails: [...world.forbidden.values()] });
     },
   ],
   faults: [

@@ -3,6 +3,7 @@ import { SFNClient } from '@aws-sdk/client-sfn';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { followBackfill, startBackfill } from '../../infra/operate/follow-backfill.ts';
+import type { Report } from '../../lambdas/backfill/run.ts';
 import { PROBE_NAME } from '../../shared/infusionsoft/learn-arrays.ts';
 import { desiredState, isSyncable } from '../../shared/sync/desired-state.ts';
 import { mapping } from '../../shared/user/mapping.ts';
@@ -33,8 +34,11 @@ export interface ChaosReport {
   /** Of those, answers of our own cloud that were cut off after the call had its effect. */
   answersCutOff: number;
   environmentsKilled: number;
-  /** Backfills that were started, those that met another too. */
+  /** Backfills that were started, those that were skipped too. */
   backfills: number;
+  /** Users whom the CRM refused with 403, and users for whom a refresh beside them did not wait. */
+  forbidden: number;
+  leftOut: number;
   lost: number;
   doubledContacts: number;
   foreignWrites: number;
@@ -55,6 +59,8 @@ const SPEED = 8;
  */
 const VISIBILITY_SECONDS = 40;
 const SETTLE_MS = 12 * 60_000;
+/** Longest that a refresh takes beside users who can never be written: messages of killed environments are hidden for a minute. */
+const REFRESH_MS = 3 * 60_000;
 const QUIET_MS = 2000;
 const ACTION_EVERY_MS = 120;
 
@@ -95,13 +101,14 @@ export async function runChaos(options: ChaosOptions, say: (what: string) => voi
     await signUpAll(system.app, all.slice(existing.length));
     await happen(context, options);
 
-    say('The faults end');
+    say('The faults end, all but those of users whom the CRM refuses');
     proxy.throttleRate = 0;
     proxy.cutOffRate = 0;
     await door.set('faults', { rate: 0 });
     const settlingSince = Date.now();
+    const left = await endBesideForbidden(context);
     await settle(running);
-    await backfillAll(context);
+    await backfillAll(context, 'contacts');
     await settle(running);
     for (const userId of world.drifted) {
       if (world.users.has(userId)) await system.app.edit(userId, { firstName: 'Foundling' });
@@ -135,6 +142,8 @@ export async function runChaos(options: ChaosOptions, say: (what: string) => voi
       answersCutOff: proxy.cutOff,
       environmentsKilled: counts.killed,
       backfills: counts.backfills,
+      forbidden: world.forbidden.size,
+      leftOut: left.length,
       lost: problems.length - wrongTags.length + missing.length,
       doubledContacts: stats.duplicateContacts,
       foreignWrites: foreignWrites.length,
@@ -178,12 +187,26 @@ async function happen(context: ChaosContext, { seconds, without }: ChaosOptions)
   }
 }
 
-/** Brings in whoever no stream has told of: with no fault, and no other backfill, left. */
-async function backfillAll({ running, sfn }: ChaosContext): Promise<void> {
+/** A refresh ends beside users whom the CRM refuses for good. @returns users for whom it did not wait. */
+async function endBesideForbidden(context: ChaosContext): Promise<Report['left']['users']> {
+  const { world, running } = context;
+  const startedAt = Date.now();
+  const { left } = await backfillAll(context, 'refresh');
+  if (Date.now() - startedAt > REFRESH_MS)
+    throw new Error(`A refresh beside users who are refused took ${(Date.now() - startedAt) / 1000} s`);
+  await running.door.set('forbidden', { emails: [] });
+  // Their messages come back seldom by now: an edit is what a person would make.
+  for (const userId of world.forbidden.keys())
+    if (world.users.has(userId)) await running.system.app.edit(userId, { firstName: 'Allowed' });
+  return left.users;
+}
+
+/** Runs a backfill with no other one left: all that were started have to end. */
+async function backfillAll({ running, sfn }: ChaosContext, mode: 'contacts' | 'refresh'): Promise<Report> {
   const { cloud } = running.system;
   while (cloud.executions().some(({ status }) => status === 'RUNNING')) await sleep(QUIET_MS);
   const machine = cloud.outputs['BackfillStateMachineArn'] ?? '';
-  await followBackfill(sfn, await startBackfill(sfn, machine, { mode: 'contacts' }), 200, () => {});
+  return (await followBackfill(sfn, await startBackfill(sfn, machine, { mode }), 200, () => {})).report;
 }
 
 async function settle({ system }: SimulatedSystem): Promise<void> {

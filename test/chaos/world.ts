@@ -18,6 +18,8 @@ export class World {
   readonly withoutEmail = new Set<string>();
   /** Users whose contact people have taken away by hand: nothing tells the sync of it but the next change. */
   readonly drifted = new Set<string>();
+  /** Users whom the account may not touch, with the email that it knows them by. */
+  readonly forbidden = new Map<string, string>();
   changes = 0;
   readonly #newcomers: User[];
 

@@ -19,7 +19,7 @@ interface Options {
   mode: BackfillInput['mode'];
   dryRun: boolean;
   limit?: number;
-  maxBacklog?: number;
+  maxInFlight?: number;
   requestBudget?: number;
   stack: string;
   local?: true;
@@ -40,7 +40,7 @@ const options = new Command('npm run backfill --')
   .addOption(modes)
   .option('--dry-run', 'send nothing, and report what would be done', false)
   .option('--limit <n>', 'most users to send', wholeNumber)
-  .option('--max-backlog <n>', 'most requests that wait in the queue', wholeNumber)
+  .option('--max-in-flight <n>', 'most users that are worked on at the same time', wholeNumber)
   .option('--request-budget <n>', 'most requests to spend', wholeNumber)
   .option('--stack <name>', 'name of the stack in AWS', 'user-sync')
   .option('--json', 'print the report as JSON on the last line')
@@ -58,7 +58,7 @@ const input = {
   mode: options.mode,
   dryRun: options.dryRun,
   limit: options.limit ?? null,
-  maxBacklog: options.maxBacklog ?? null,
+  maxInFlight: options.maxInFlight ?? null,
   requestBudget: options.requestBudget ?? null,
 };
 

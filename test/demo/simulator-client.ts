@@ -49,7 +49,7 @@ export function simulatorClient(url: string) {
     },
     /** Sets the simulator up, see `admin-routes.ts`. */
     set: async (
-      what: 'faults' | 'limits' | 'oauth' | 'directory' | 'search' | 'reset',
+      what: 'faults' | 'forbidden' | 'limits' | 'oauth' | 'directory' | 'search' | 'reset',
       json: Record<string, unknown>,
     ) => {
       await http.post(what, { json });

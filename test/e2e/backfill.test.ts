@@ -1,7 +1,12 @@
 import { SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BackfillFailedError, followBackfill, startBackfill } from '../../infra/operate/follow-backfill.ts';
+import {
+  BackfillFailedError,
+  BackfillSkippedError,
+  followBackfill,
+  startBackfill,
+} from '../../infra/operate/follow-backfill.ts';
 import type { User } from '../../shared/user/user.ts';
 import { BUSY_SLACK_MS, isRefusedOften } from '../demo/busy-machine.ts';
 import { population } from '../demo/population.ts';
@@ -53,9 +58,9 @@ describe('the backfill on the local cloud', () => {
   });
 
   it('survives edits, deletions, a dead feeder, a second start, a stop and a new start, and loses nobody', async () => {
-    const first = await start({ maxBacklog: 30 });
+    const first = await start({ maxInFlight: 10 });
     await expect.poll(requests, { timeout: SETTLE_MS, interval: 50 }).toBeGreaterThan(60);
-    await expect(finish({})).rejects.toThrow(/AlreadyRunningError.*stop it/s);
+    await expect(finish({})).rejects.toThrow(BackfillSkippedError);
 
     await system.app.edit(USERS[120]?.userId ?? '', { firstName: 'Editha' });
     await system.app.remove(USERS[121]?.userId ?? '');
@@ -96,5 +101,34 @@ describe('the backfill on the local cloud', () => {
     expect((await system.app.users()).find((each) => each.userId === userId)?.crm?.tagIds).toEqual(
       crm?.tagIds,
     );
+  });
+
+  it('of one mode ends beside one of another', async () => {
+    const [contacts, refresh] = await Promise.all([
+      finish({ mode: 'contacts' }),
+      finish({ mode: 'refresh' }),
+    ]);
+    expect([contacts.mode, refresh.mode]).toEqual(['contacts', 'refresh']);
+  });
+
+  it('ends in its normal time beside a user who can never be written, and names it', async () => {
+    const [stuck, other] = await system.app.users();
+    const { userId = '', email = '' } = stuck ?? {};
+    await door.set('forbidden', { emails: [email] });
+    await system.app.edit(userId, { firstName: 'Forbidda' });
+    await system.app.edit(other?.userId ?? '', { crm: { ...other?.crm, tagIds: [] } });
+    const startedAt = Date.now();
+    // Whether or not its own message has failed often enough already, and a second time as well as the first.
+    for (const mode of ['refresh', 'refresh']) {
+      const report = await finish({ mode });
+      expect(report.left).toEqual({
+        total: 1,
+        users: [{ userId, reason: 'The account may not do this (403)' }],
+      });
+    }
+    expect(Date.now() - startedAt).toBeLessThan(60_000);
+    await door.set('forbidden', { emails: [] });
+    await settle();
+    expect(await held()).toEqual({ inSync: USERS.length - 1, problems: [] });
   });
 });

@@ -20,7 +20,7 @@ it('npm run cost counts what a backfill, changes, a refresh, a renewal and a hea
   expect(changes.usage.stateTransitions).toBeUndefined();
   // The change and its sync, and the stream again for the write-back.
   expect(changes.usage.lambdaRequests).toBeGreaterThanOrEqual(2 * CHANGES);
-  expect(refresh).toMatchObject({ users: USERS + 1, usage: { stateTransitions: 6 } });
+  expect(refresh).toMatchObject({ users: USERS + 1, usage: { stateTransitions: 7 } });
   expect(refresh.usage.dynamodbReadUnits).toBeGreaterThan(0);
   expect(rotation.secretCalls).toBeGreaterThanOrEqual(4);
   expect(healthCheck).toMatchObject({ lambdaRequests: 1, sqsFifoRequests: 1 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PRESETS } from '../../shared/quota/limits.ts';
-import { paceFor, requestsPerSecond as rateOf } from '../../shared/quota/pace.ts';
+import { inFlightFor, paceFor, requestsPerSecond as rateOf } from '../../shared/quota/pace.ts';
 import { type Mapping, tagGroup } from '../../shared/user/define-mapping.ts';
 import { mapping } from '../../shared/user/mapping.ts';
 import { simulate } from '../lambdas/backfill/definition.ts';
@@ -41,15 +41,15 @@ describe.each([
     const ports = memoryPorts(
       clock,
       { count: USERS, at },
-      { requestsPerSecond, requestsPerTagging: 5, budget },
+      { requestsPerSecond, requestsPerTagging: 20, budget, mapping: SMALL },
     );
     const { report, historyEvents } = await simulate({}, clock, ports, {
       mapping: SMALL,
       budget,
       requestsPerSecond,
       tagBatch: 100,
-      inFlight: 30,
-      scanMs: 20_000,
+      inFlight: inFlightFor({ limits: PRESETS[preset], latencyP95Ms: 400, windowSlackMs: 50 }),
+      callMs: 20_000,
     });
     expect(report).toMatchObject({ scanned: USERS, enqueued: USERS });
     // A contact for each, and a tag for each hundred; a few less at the end of each day.

@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InvalidInputError } from '../../lambdas/backfill/input.ts';
-import {
-  AlreadyRunningError,
-  MappingDoesNotFitError,
-  SupersededError,
-} from '../../lambdas/backfill/steps.ts';
+import { MappingDoesNotFitError, SupersededError } from '../../lambdas/backfill/steps.ts';
 import { synthesizedDefinition } from '../lambdas/backfill/definition.ts';
 import { properties, resources, templateWith } from './template-with.ts';
 
@@ -35,19 +31,21 @@ describe('the backfill', () => {
       ),
     ).toEqual({
       'New or continued?': ['Choice', 'Plan the run'],
-      'Plan the run': ['Task', 'Feed a page'],
-      'Feed a page': ['Task', 'What next?'],
+      'Plan the run': ['Task', 'Already running?'],
+      'Already running?': ['Choice', 'Feed'],
+      Feed: ['Task', 'What next?'],
       'What next?': ['Choice', 'Report'],
-      'Wait while the queue drains': ['Wait', 'Feed a page'],
-      'Wait for the quota': ['Wait', 'Feed a page'],
+      'Wait for users in flight': ['Wait', 'Feed'],
+      'Wait for the quota': ['Wait', 'Feed'],
       'Go on as a new execution': ['Task', 'Continued'],
       Report: ['Task', 'Done'],
       Continued: ['Succeed', undefined],
+      Skipped: ['Succeed', undefined],
       Done: ['Succeed', undefined],
     });
   });
 
-  const STEPS = ['Plan the run', 'Feed a page', 'Go on as a new execution', 'Report'];
+  const STEPS = ['Plan the run', 'Feed', 'Go on as a new execution', 'Report'];
 
   it.each(STEPS)('tries "%s" again when a retry can help, with jitter', (name) => {
     // Step Functions developer guide, "Handle Lambda service exceptions" and "Error names".
@@ -69,7 +67,7 @@ describe('the backfill', () => {
   });
 
   it.each(STEPS)('does not try "%s" again when a retry cannot help', (name) => {
-    for (const Final of [InvalidInputError, AlreadyRunningError, MappingDoesNotFitError, SupersededError])
+    for (const Final of [InvalidInputError, MappingDoesNotFitError, SupersededError])
       expect(retrierOf(name, new Final().name), Final.name).toMatchObject({ MaxAttempts: 0 });
   });
 

@@ -41,13 +41,19 @@ describe('permissions', () => {
     ]);
   });
 
-  it('let the backfill scan users, keep its place, fill the queue, and go on as a new execution', () => {
+  it('let the backfill look at users, take its lock, send, and go on as a new execution: it reads no count of the queue', () => {
     const EXECUTIONS = 'arn:AWS::Partition:states:AWS::Region:AWS::AccountId';
     expect(permissions(template, 'BackfillFeeder')).toEqual([
       ['BackfillFeederLogs.Arn', ...LOG],
-      ['UsersTable.Arn', 'dynamodb:Scan', 'dynamodb:DescribeTable'],
-      ['SyncTable.Arn', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'],
-      ['ContactSyncQueue.Arn', 'sqs:SendMessage', 'sqs:GetQueueAttributes'],
+      ['UsersTable.Arn', 'dynamodb:Scan', 'dynamodb:BatchGetItem', 'dynamodb:DescribeTable'],
+      [
+        'SyncTable.Arn',
+        'dynamodb:GetItem',
+        'dynamodb:BatchGetItem',
+        'dynamodb:PutItem',
+        'dynamodb:DeleteItem',
+      ],
+      ['ContactSyncQueue.Arn', 'sqs:SendMessage'],
       [`${EXECUTIONS}:stateMachine:user-sync-backfill`, 'states:StartExecution'],
       [`${EXECUTIONS}:execution:user-sync-backfill:*`, 'states:DescribeExecution'],
     ]);

@@ -85,6 +85,29 @@ describe('the admin side', () => {
   });
 });
 
+describe('a contact that the account may not touch', () => {
+  it('is refused with 403 alone, and left out where others are meant too', async () => {
+    const { api, admin } = await start();
+    const put = (email: string) =>
+      api.put('contacts', {
+        json: { duplicate_option: 'Email', email_addresses: [{ email, field: 'EMAIL1' }] },
+      });
+    const [ann, bob] = [
+      await (await put('ann@example.com')).json<{ id: number }>(),
+      await (await put('bob@example.com')).json<{ id: number }>(),
+    ];
+    const tag = await api.post('tags', { json: { name: 'App User' } }).json<{ id: number }>();
+    await admin.post('forbidden', { json: { emails: ['Ann@example.com'] } });
+    expect((await put('ann@example.com')).status).toBe(403);
+    expect((await api.post(`contacts/${ann.id}/tags`, { json: { tagIds: [tag.id] } })).status).toBe(403);
+    expect((await put('bob@example.com')).status).toBe(200);
+    const together = api.post(`tags/${tag.id}/contacts`, { json: { ids: [ann.id, bob.id] } });
+    expect(await together.json()).toEqual({ [ann.id]: 'NO_PERMISSION', [bob.id]: 'SUCCESS' });
+    await admin.post('forbidden', { json: { emails: [] } });
+    expect((await put('ann@example.com')).status).toBe(200);
+  });
+});
+
 describe('what a program creates', () => {
   it('is foreign unless it owns a tag or a custom field of that name', async () => {
     const { api, admin, stats } = await start();

@@ -62,6 +62,7 @@ const resetSchema = z.strictObject({
   /** Whether contacts, tags and custom fields go too, and not only the counts and the foreign writes. */
   data: z.boolean().default(false),
 });
+const forbiddenSchema = z.strictObject({ emails: z.array(z.string()) });
 const mergeSchema = z.strictObject({ from: z.int(), into: z.int() });
 
 /** What an account has beside contacts, tags and fields. */
@@ -87,6 +88,7 @@ export function adminRoutes({
   statistics,
   foreign,
   faults,
+  forbidden,
   limits,
   oauth,
   search,
@@ -163,6 +165,12 @@ export function adminRoutes({
   });
   routes.post('/search', async (context) => {
     search.mode = searchSchema.parse(await context.req.json()).mode;
+    return context.body(null, 204);
+  });
+  routes.post('/forbidden', async (context) => {
+    forbidden.clear();
+    for (const email of forbiddenSchema.parse(await context.req.json()).emails)
+      forbidden.add(email.toLowerCase());
     return context.body(null, 204);
   });
   routes.post('/limits', async (context) => {

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { adminRoutes } from './admin-routes.ts';
 import { BadRequest } from './contact-body.ts';
 import { contactRoutes } from './contact-routes.ts';
+import { forbid } from './forbidden.ts';
 import { gateway } from './gateway.ts';
 import { leadSourceRoutes } from './lead-source-routes.ts';
 import { modelRoutes } from './model-routes.ts';
@@ -23,7 +24,7 @@ export function simulatorApp(simulator: Simulator): Hono<SimulatorEnv> {
     if (error instanceof z.ZodError) return context.json({ message: z.prettifyError(error) }, 400);
     throw error;
   });
-  app.use(`${BASE}/*`, gateway(simulator, BASE));
+  app.use(`${BASE}/*`, gateway(simulator, BASE), forbid(simulator));
   app.route(`${BASE}/contacts/model`, modelRoutes(simulator));
   app.route(`${BASE}/contacts`, contactRoutes(simulator));
   app.route(BASE, tagRoutes(simulator));

@@ -53,6 +53,8 @@ export interface Simulator {
   statistics: StatisticsKeeper;
   foreign: ForeignWrites;
   tokens: ReadonlySet<string>;
+  /** Emails, in lower case, of contacts that the account may not touch. */
+  forbidden: Set<string>;
   oauth: OAuth;
   tagResults: 'object' | 'entries';
   limitHeaders: boolean;
@@ -82,6 +84,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
     faults: new FaultSource(faultPlanSchema.parse(options.faults ?? {}), seededRandom(seed + 1)),
     statistics: new StatisticsKeeper(),
     foreign: new ForeignWrites(),
+    forbidden: new Set(),
     tokens: new Set(options.tokens ?? [DEFAULT_TOKEN]),
     oauth: new OAuth(options.oauth ?? {}, options.now ?? Date.now),
     tagResults: options.tagResults ?? 'object',

@@ -2,6 +2,7 @@ import { type Context, Hono } from 'hono';
 import * as z from 'zod';
 import { notFound } from './contact-routes.ts';
 import type { StoredContact, StoredTag } from './contact-store.ts';
+import { isForbidden } from './forbidden.ts';
 import { pageOf } from './paging.ts';
 import { isFound } from './search-mode.ts';
 import type { Simulator, SimulatorEnv } from './simulator.ts';
@@ -28,6 +29,7 @@ export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
 
   const apply = (contact: StoredContact | undefined, tagId: number): string => {
     if (!contact) return 'CONTACT_NOT_FOUND';
+    if (isForbidden(simulator, contact)) return 'NO_PERMISSION';
     if (!store.tags.has(tagId)) return 'TAG_ID_NOT_FOUND';
     if (contact.tagIds.has(tagId)) return 'DUPLICATE';
     foreign.watch(store, contact, () => contact.tagIds.add(tagId));

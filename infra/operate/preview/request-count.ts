@@ -1,4 +1,4 @@
-import { addUser, isFull, nobodyToTag } from '../../../lambdas/backfill/to-tag.ts';
+import { addUser, isFull, noTags } from '../../../lambdas/backfill/tag-estimate.ts';
 import { isCheaperAlone, requestsTogether, type TagCounts } from '../../../shared/sync/tags-together.ts';
 import type { PlannedRequest } from './dry-client.ts';
 
@@ -15,7 +15,7 @@ const TOGETHER_ROUTE = '/tags/{id}/contacts';
 export class RequestCount {
   readonly #tagBatch: number;
   readonly #byRoute: RequestsByRoute = {};
-  #toTag = nobodyToTag();
+  #estimate = noTags();
   /** Requests of those users, if each were tagged alone. */
   #alone: PlannedRequest[] = [];
 
@@ -33,9 +33,9 @@ export class RequestCount {
       this.#count(tagging);
       return;
     }
-    addUser(this.#toTag, userId, { remove: tagIdsOf(tagging, 'DELETE'), add: tagIdsOf(tagging, 'POST') });
+    addUser(this.#estimate, userId, { remove: tagIdsOf(tagging, 'DELETE'), add: tagIdsOf(tagging, 'POST') });
     this.#alone.push(...tagging);
-    if (isFull(this.#toTag)) this.#tagTogether();
+    if (isFull(this.#estimate)) this.#tagTogether();
   }
 
   /** All requests so far. */
@@ -45,7 +45,7 @@ export class RequestCount {
   }
 
   #tagTogether(): void {
-    const { counts, alone } = this.#toTag;
+    const { counts, alone } = this.#estimate;
     if (isCheaperAlone(alone, counts, this.#tagBatch)) this.#count(this.#alone);
     else {
       for (const [sign, method] of [
@@ -54,7 +54,7 @@ export class RequestCount {
       ] as const)
         this.#countOf(`${method} ${TOGETHER_ROUTE}`, requestsTogether(only(counts, sign), this.#tagBatch));
     }
-    this.#toTag = nobodyToTag();
+    this.#estimate = noTags();
     this.#alone = [];
   }
 

@@ -1,12 +1,13 @@
 import {
   DescribeExecutionCommand,
+  type ExecutionListItem,
   GetExecutionHistoryCommand,
   ListExecutionsCommand,
   type SFNClient,
 } from '@aws-sdk/client-sfn';
 import * as z from 'zod';
 
-/** The newest backfill. */
+/** One backfill. */
 export interface BackfillStatus {
   name: string;
   status: string;
@@ -21,16 +22,24 @@ export interface BackfillStatus {
 const runSchema = z.looseObject({ input: z.looseObject({ mode: z.string() }), shareDone: z.number() });
 const inputSchema = z.looseObject({ mode: z.string() });
 const NEWEST_EVENTS = 20;
+/** Executions among which are those that run: at most one for each mode, and runs that were skipped beside them. */
+const NEWEST_EXECUTIONS = 100;
 
-/** The newest execution of the state machine, or undefined where there was none. */
-export async function backfillStatus(
+/** The backfills that run, newest first, or the last one where none does. */
+export async function backfillStatuses(sfn: SFNClient, stateMachineArn: string): Promise<BackfillStatus[]> {
+  const { executions = [] } = await sfn.send(
+    new ListExecutionsCommand({ stateMachineArn, maxResults: NEWEST_EXECUTIONS }),
+  );
+  const running = executions.filter(({ status }) => status === 'RUNNING');
+  return Promise.all(
+    (running.length > 0 ? running : executions.slice(0, 1)).map((each) => statusOf(sfn, each)),
+  );
+}
+
+async function statusOf(
   sfn: SFNClient,
-  stateMachineArn: string,
-): Promise<BackfillStatus | undefined> {
-  const { executions = [] } = await sfn.send(new ListExecutionsCommand({ stateMachineArn, maxResults: 1 }));
-  const [newest] = executions;
-  if (!newest) return undefined;
-  const { executionArn, name = '', status = '', startDate } = newest;
+  { executionArn, name = '', status, startDate }: ExecutionListItem,
+): Promise<BackfillStatus> {
   const [described, history] = await Promise.all([
     sfn.send(new DescribeExecutionCommand({ executionArn })),
     sfn.send(new GetExecutionHistoryCommand({ executionArn, reverseOrder: true, maxResults: NEWEST_EVENTS })),
@@ -40,7 +49,7 @@ export async function backfillStatus(
   const input = inputSchema.safeParse(parsed(described.input)).data;
   return {
     name,
-    status,
+    status: status ?? '',
     startedAt: startDate?.toISOString() ?? null,
     mode: run?.input.mode ?? input?.mode ?? null,
     shareDone: run?.shareDone ?? null,

@@ -19,14 +19,15 @@ export interface Status {
   quota: QuotaReport;
   catalog: { refreshedAt: string; problems: readonly string[] } | null;
   credentials: CredentialsStatus;
-  backfill: BackfillStatus | null;
+  /** Those that run, or the last one. */
+  backfills: readonly BackfillStatus[];
 }
 
 const HOUR_MS = 3_600_000;
 
 /** What needs a person, with what to do; empty when all is well. */
 export function complaintsOf(status: Status): string[] {
-  const { health, deadLetters, streamFailures, quota, catalog, credentials, backfill, at } = status;
+  const { health, deadLetters, streamFailures, quota, catalog, credentials, backfills, at } = status;
   return [
     credentials.kind === 'none' && 'The CRM does not let the sync in yet: npm run authorize',
     credentials.expiresAt !== null &&
@@ -42,9 +43,9 @@ export function complaintsOf(status: Status): string[] {
     streamFailures > 0 && `${streamFailures} positions of the stream were not handled: npm run replay`,
     quota.pause && `Paused until ${quota.pause.until} (${quota.pause.reason}): npm run quota`,
     (catalog?.problems.length ?? 0) > 0 && 'The mapping does not fit the account: npm run catalog',
-    backfill &&
-      ['FAILED', 'TIMED_OUT'].includes(backfill.status) &&
-      `The last backfill failed: ${backfill.cause}`,
+    ...backfills
+      .filter(({ status }) => ['FAILED', 'TIMED_OUT'].includes(status))
+      .map(({ cause }) => `The last backfill failed: ${cause}`),
   ].filter((complaint) => typeof complaint === 'string');
 }
 
@@ -62,7 +63,7 @@ const listed = (names: readonly string[]): string =>
 
 /** The status for a terminal. */
 export function statusText(status: Status, now: number): string {
-  const { figures, queue, health, deadLetters, streamFailures, quota, catalog, credentials, backfill } =
+  const { figures, queue, health, deadLetters, streamFailures, quota, catalog, credentials, backfills } =
     status;
   const complaints = complaintsOf(status);
   const seconds = (ms: number | undefined) => (ms === undefined ? '–' : `${(ms / 1000).toFixed(1)} s`);
@@ -70,11 +71,10 @@ export function statusText(status: Status, now: number): string {
   const { kind, issuedAt, expiresAt } = credentials;
   const hoursOld = issuedAt && ((now - Date.parse(issuedAt)) / HOUR_MS).toFixed(1);
   const token = expiresAt ? `${kind}, ${hoursOld ?? '–'} hours old, until ${expiresAt}` : kind;
-  const run = backfill
-    ? `${backfill.status.toLowerCase()}, ${backfill.mode ?? ''} since ${backfill.startedAt}${
-        backfill.shareDone === null ? '' : `, ${Math.round(100 * backfill.shareDone)} % done`
-      }`
-    : 'none yet';
+  const runs = backfills.map(({ status, mode, startedAt, shareDone }) => {
+    const done = shareDone === null ? '' : `, ${Math.round(100 * shareDone)} % done`;
+    return `${status.toLowerCase()}, ${mode ?? ''} since ${startedAt}${done}`;
+  });
   return [
     ...(complaints.length > 0
       ? complaints.map((complaint) => `✗ ${complaint}\n`)
@@ -90,7 +90,7 @@ export function statusText(status: Status, now: number): string {
     `  failures      ${deadLetters} dead letters, ${streamFailures} positions of the stream, which diff-user is ${seconds(figures.iteratorAgeMs)} behind\n`,
     `  catalog       ${catalog ? `read ${catalog.refreshedAt}, ${catalog.problems.length} problems` : 'not read yet'}\n`,
     `  credentials   ${token}\n`,
-    `  backfill      ${run}\n`,
+    `  backfill      ${runs.join('; ') || 'none yet'}\n`,
     `\nQuota\n${quotaTable(quota, now)}`,
   ].join('');
 }

@@ -18,7 +18,11 @@ const at = (index: number) => ({
   userId: String(index),
   email: `user${index}@example.com`,
 });
-const ports = memoryPorts(clock, { count, at }, { requestsPerSecond: REQUESTS_PER_SECOND, budget: BUDGET });
+const ports = memoryPorts(
+  clock,
+  { count, at },
+  { requestsPerSecond: REQUESTS_PER_SECOND, budget: BUDGET, mapping },
+);
 const { send, countUsers } = ports;
 const used = () => {
   globalThis.gc?.();
@@ -41,8 +45,8 @@ await simulate({}, clock, ports, {
   budget: BUDGET,
   requestsPerSecond: REQUESTS_PER_SECOND,
   tagBatch: 100,
-  inFlight: 30,
-  scanMs: 20_000,
+  inFlight: 45,
+  callMs: 20_000,
 });
 process.send?.({ bytes: most });
 process.disconnect?.();

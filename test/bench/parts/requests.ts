@@ -13,7 +13,7 @@ const SYSTEM_USERS = { fresh: 1450, known: 500, signUps: 50, changing: 50 };
 const BURST_USERS = 2000;
 const ENVIRONMENTS = [5, 10] as const;
 
-const NEW_USER_GOAL = 1.1;
+const NEW_USER_GOAL = 1.06;
 const REFRESH_GOAL = 0.1;
 
 /** This system beside what would have been written otherwise. */

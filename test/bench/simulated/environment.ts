@@ -12,6 +12,7 @@ import { BATCH_SIZE } from '../../../shared/quota/pace.ts';
 import { sharedPace } from '../../../shared/quota/shared-pace.ts';
 import { type Budget, marginOf } from '../../../shared/quota/standing.ts';
 import type { Timetable } from '../../../shared/quota/timetable.ts';
+import type { PostponedStore } from '../../../shared/store/postponed-store.ts';
 import type { SyncTable } from '../../../shared/store/sync-table.ts';
 import { messageGroupOf } from '../../../shared/sync/message-group.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
@@ -26,6 +27,7 @@ export interface EnvironmentOptions {
   queue: FifoQueue;
   users: ReturnType<typeof memoryUserTable>;
   table: SyncTable;
+  postponed: PostponedStore;
   mapping: Mapping;
   timetable: Timetable;
   budget: Budget;
@@ -38,7 +40,7 @@ const HEADER: ['x-keap-api-key', string] = ['x-keap-api-key', DEFAULT_TOKEN];
 
 /** One environment of sync-contact with the poller that feeds it, until the queue stops: the modules of its handler, put together as it does. */
 export async function runEnvironment(options: EnvironmentOptions): Promise<void> {
-  const { name, crmUrl, queue, users, table, mapping, timetable, budget } = options;
+  const { name, crmUrl, queue, users, table, postponed, mapping, timetable, budget } = options;
   const logger = new Logger({ logLevel: 'SILENT' });
   let invocation: Invocation = { environment: name, number: 0, endsAt: 0 };
   const gate = requestGate(marginOf(budget.limits));
@@ -63,6 +65,8 @@ export async function runEnvironment(options: EnvironmentOptions): Promise<void>
     users,
     {
       now: Date.now,
+      postponed,
+      atOnce: timetable.burst,
       quota: quotaKeeper({ store: table.ledger, gate, budget, logger, now: Date.now }),
       queue: {
         async postpone(records, error) {

@@ -1,7 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { groupOf } from '../../../lambdas/backfill/messages.ts';
 import type { BackfillPorts } from '../../../lambdas/backfill/ports.ts';
+import type { PostponedStore } from '../../../shared/store/postponed-store.ts';
 import type { SyncTable } from '../../../shared/store/sync-table.ts';
-import { messageGroupOf } from '../../../shared/sync/message-group.ts';
+import type { UserTable } from '../../../shared/store/user-table.ts';
 import type { User } from '../../../shared/user/user.ts';
+import { memoryLocks } from '../../lambdas/backfill/memory-ports.ts';
 import type { FifoQueue } from './fifo-queue.ts';
 
 /** Users of one page of the scan. */
@@ -12,17 +16,18 @@ type Feeder = BackfillPorts & { started: { name: string; input: unknown }[]; run
 interface FeederOptions {
   queue: FifoQueue;
   table: Pick<SyncTable, 'readCatalog' | 'ledger'>;
+  users: Pick<UserTable, 'readMany'>;
+  postponed: PostponedStore;
   /** Users in the table, and each of them as it is now. */
   count: number;
   at: (index: number) => User;
 }
 
 /** The ports of the backfill over a world's queue and tables. */
-export function feederPorts({ queue, table, count, at }: FeederOptions): Feeder {
+export function feederPorts({ queue, table, users, postponed, count, at }: FeederOptions): Feeder {
   const started: Feeder['started'] = [];
   const running: Feeder['running'] = new Set();
   const positions = new Map(Array.from({ length: count }, (_, index) => [at(index).userId, index]));
-  let owner: Awaited<ReturnType<BackfillPorts['owner']>>;
   return {
     started,
     running,
@@ -34,29 +39,21 @@ export function feederPorts({ queue, table, count, at }: FeederOptions): Feeder 
         finished: to === count,
       };
     },
+    users: (userIds) => users.readMany(userIds),
     countUsers: async () => count,
     catalog: () => table.readCatalog(),
-    backlog: async () => queue.size,
-    async send(messages) {
-      for (const message of messages) {
-        const group = message.kind === 'user' ? messageGroupOf(message.userId) : `tags:${message.userIds[0]}`;
-        queue.send(group, JSON.stringify(message));
-      }
+    async send(messages, runId) {
+      for (const message of messages) queue.send(groupOf(message, runId), JSON.stringify(message));
     },
+    postponed,
     ledger: async () => (await table.ledger.read())?.value,
-    owner: async () => owner,
-    async own(next) {
-      owner = next;
-      return true;
-    },
-    async disown() {
-      owner = undefined;
-    },
+    locks: memoryLocks(),
     isRunning: async (executionArn) => running.has(executionArn),
     async startExecution(name, input) {
       started.push({ name, input });
       return `arn:execution:${name}`;
     },
+    sleep: (ms) => sleep(ms),
     now: Date.now,
   };
 }

@@ -2,9 +2,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CloudWatchClient, GetMetricDataCommand } from '@aws-sdk/client-cloudwatch';
+import {
+  DescribeExecutionCommand,
+  GetExecutionHistoryCommand,
+  ListExecutionsCommand,
+  SFNClient,
+} from '@aws-sdk/client-sfn';
 import { mockClient } from 'aws-sdk-client-mock';
 import { describe, expect, it } from 'vitest';
 import { describeQuota } from '../../../infra/operate/quota-report.ts';
+import { backfillStatuses } from '../../../infra/operate/status/backfill-status.ts';
 import { cloudWatchFigures } from '../../../infra/operate/status/cloudwatch-figures.ts';
 import { figuresOf } from '../../../infra/operate/status/figures.ts';
 import { localFigures } from '../../../infra/operate/status/local-figures.ts';
@@ -39,14 +46,16 @@ const WELL: Status = {
   quota: describeQuota(undefined, { limits: PRESETS.team, liveReserve: 0.2 }, NOW),
   catalog: { refreshedAt: '2026-06-15T08:00:00.000Z', problems: [] },
   credentials: { kind: 'oauth', issuedAt: '2026-06-15T08:00:00.000Z', expiresAt: '2026-06-16T08:00:00.000Z' },
-  backfill: {
-    name: 'x',
-    status: 'RUNNING',
-    startedAt: '2026-06-15T11:00:00.000Z',
-    mode: 'contacts',
-    shareDone: 0.4,
-    cause: null,
-  },
+  backfills: [
+    {
+      name: 'x',
+      status: 'RUNNING',
+      startedAt: '2026-06-15T11:00:00.000Z',
+      mode: 'contacts',
+      shareDone: 0.4,
+      cause: null,
+    },
+  ],
 };
 
 describe('the status', () => {
@@ -62,6 +71,32 @@ describe('the status', () => {
     expect(text).toMatch(/credentials +oauth, 4\.0 hours old, until 2026-06-16/);
     expect(text).toMatch(/backfill +running, contacts since .*, 40 % done/);
     expect(text.split('\n').length).toBeLessThan(27);
+  });
+
+  it('names each backfill that runs, and not the one that was skipped beside it', async () => {
+    const sfn = mockClient(SFNClient);
+    const startDate = new Date(NOW);
+    const execution = (name: string, status: 'RUNNING' | 'SUCCEEDED') => ({
+      executionArn: `arn:${name}`,
+      stateMachineArn: 'arn:machine',
+      name,
+      status,
+      startDate,
+    });
+    sfn
+      .on(ListExecutionsCommand)
+      .resolves({
+        executions: [execution('skipped', 'SUCCEEDED'), execution('b', 'RUNNING'), execution('a', 'RUNNING')],
+      })
+      .on(DescribeExecutionCommand)
+      .resolves({ input: '{"mode":"refresh"}' })
+      .on(GetExecutionHistoryCommand)
+      .resolves({ events: [] });
+    const backfills = await backfillStatuses(new SFNClient({ region: 'eu-west-1' }), 'arn:machine');
+    expect(backfills.map(({ name }) => name)).toEqual(['b', 'a']);
+    expect(statusText({ ...WELL, backfills }, NOW)).toMatch(
+      /backfill +running, refresh since [^;]*; running, refresh since/,
+    );
   });
 
   it.each<[Partial<Status>, RegExp]>([
@@ -86,7 +121,7 @@ describe('the status', () => {
       /Paused until .* \(day\)/,
     ],
     [
-      { backfill: { ...(WELL.backfill as NonNullable<Status['backfill']>), status: 'FAILED', cause: 'why' } },
+      { backfills: WELL.backfills.map((each) => ({ ...each, status: 'FAILED', cause: 'why' })) },
       /backfill failed: why/,
     ],
   ])('%j asks for a person, and says what to do', (wrong, expected) => {

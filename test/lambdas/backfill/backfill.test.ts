@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { contacts, REQUESTS_PER_SECOND, start, tagged, watchBacklog } from './start.ts';
+import { simulate } from './definition.ts';
+import { contacts, OPTIONS, REQUESTS_PER_SECOND, start, tagged, watchQueue } from './start.ts';
 import { fresh, NOON, synced } from './users.ts';
 
 const HOUR_MS = 3_600_000;
@@ -13,14 +14,17 @@ describe('a run of the synthesized state machine', () => {
       enqueued: 750,
       skipped: 250,
       failed: 0,
-      // A contact for each, and three tags for 500 and for 250, a hundred at a time.
-      requests: 750 + 3 * 5 + 3 * 3,
+      done: 750,
+      rejected: {},
+      left: { total: 0, users: [] },
+      // A contact for each, and three tags for all of them, a hundred at a time.
+      requests: 750 + 3 * 8,
       requestsAtMost: 750 + 750 * 2,
     });
     expect(new Set(contacts(ports)).size).toBe(750);
     expect(contacts(ports)).toHaveLength(750);
     expect(tagged(ports)).toEqual(contacts(ports));
-    expect(ports.sent.filter(({ kind }) => kind === 'tag-users')).toHaveLength(2);
+    expect(ports.sent.filter(({ kind }) => kind === 'tag-users')).toHaveLength(1);
   });
 
   it('sends no message about the contact of a user of whom only tags change', async () => {
@@ -38,30 +42,36 @@ describe('a run of the synthesized state machine', () => {
 
   it('keeps the queue short and the consumer busy', async () => {
     const { run, ports, clock } = start(5000);
-    const backlogs = watchBacklog(ports);
+    const queue = watchQueue(ports);
     const { report } = await run({});
     const seconds = (clock.now - NOON) / 1000;
-    expect(Math.max(...backlogs)).toBeLessThanOrEqual(5 * REQUESTS_PER_SECOND + 30);
+    expect(Math.max(...queue)).toBeLessThanOrEqual(OPTIONS.inFlight + 1);
     expect(report.requests / (REQUESTS_PER_SECOND * seconds)).toBeGreaterThan(0.95);
-    expect(backlogs.slice(1, -1).every((waiting) => waiting > 0)).toBe(true);
   });
 
-  it('keeps the queue short where each message stands for many requests', async () => {
+  it('sends a tag job at a time, each of as many users as it can hold', async () => {
     const untagged = (index: number) => ({
       ...synced(fresh(index)),
       crm: { ...synced(fresh(index)).crm, tagIds: [] },
     });
-    const { run, ports } = start(20_000, untagged);
-    const backlogs = watchBacklog(ports);
-    await run({ mode: 'tags' });
-    // Fifteen requests each: as many as five seconds take, and those that are being made.
-    expect(Math.max(...backlogs)).toBeLessThanOrEqual(Math.ceil((5 * REQUESTS_PER_SECOND + 30) / 15) + 1);
+    const { run, ports } = start(5000, untagged);
+    const queue = watchQueue(ports);
+    expect((await run({ mode: 'tags' })).report).toMatchObject({ enqueued: 5000, done: 5000 });
+    expect(ports.sent.map((message) => message.kind === 'tag-users' && message.userIds.length)).toEqual([
+      2000, 2000, 1000,
+    ]);
+    expect(Math.max(...queue)).toBe(1);
   });
 
   it('of 60,000 users has under 10,000 history events, and ends on the same day', async () => {
     const { run, clock } = start(60_000);
     const { report, historyEvents } = await run({});
-    expect(report).toMatchObject({ enqueued: 60_000, requests: 60_000 + 3 * 600, executions: 1 });
+    expect(report).toMatchObject({
+      enqueued: 60_000,
+      done: 60_000,
+      requests: 60_000 + 3 * 600,
+      executions: 1,
+    });
     expect(historyEvents[0]).toBeLessThan(10_000);
     expect(new Date(clock.now).toISOString().slice(0, 10)).toBe('2026-06-15');
   });
@@ -69,14 +79,14 @@ describe('a run of the synthesized state machine', () => {
   it('waits for the quota of the next day when it is spent', async () => {
     const { run, clock } = start(120_000);
     const { report } = await run({});
-    expect(report).toMatchObject({ enqueued: 120_000, executions: 1 });
+    expect(report).toMatchObject({ enqueued: 120_000, done: 120_000, left: { total: 0 }, executions: 1 });
     expect(new Date(clock.now).toISOString().slice(0, 10)).toBe('2026-06-16');
   });
 
   it('goes on as a new execution before its history is full', async () => {
-    const { run } = start(60_000);
-    const { report, historyEvents } = await run({ maxBacklog: 20 });
-    expect(report.enqueued).toBe(60_000);
+    const { ports, clock } = start(40_000);
+    const { report, historyEvents } = await simulate({}, clock, ports, { ...OPTIONS, callMs: 1 });
+    expect(report).toMatchObject({ enqueued: 40_000, done: 40_000 });
     expect(historyEvents.length).toBeGreaterThan(1);
     expect(report.executions).toBe(historyEvents.length);
     expect(Math.max(...historyEvents)).toBeLessThan(25_000);
@@ -106,7 +116,7 @@ describe('a run of the synthesized state machine', () => {
       dryRun: true,
       failed: 200,
       findings: { created: 1800, updated: 0, tagged: 1800, rejected: { 'no-usable-email': 200 } },
-      requests: 1854,
+      requests: 1800 + 3 * 18,
       requestsAtMost: 1800 + 2 * 1800,
       secondsAtPace: Math.ceil(1854 / REQUESTS_PER_SECOND),
       shareOfDay: 0.0148,

@@ -5,8 +5,8 @@ import { StateMachine } from 'aws-local-stepfunctions';
 import * as z from 'zod';
 import { parseConfig } from '../../../infra/config.ts';
 import { UserSyncStack } from '../../../infra/user-sync-stack.ts';
-import type { Report, Run } from '../../../lambdas/backfill/run.ts';
-import { continueRun, feedPage, plan, report, type StepContext } from '../../../lambdas/backfill/steps.ts';
+import type { Report, Run, SkippedRun } from '../../../lambdas/backfill/run.ts';
+import { continueRun, feedSome, plan, report, type StepContext } from '../../../lambdas/backfill/steps.ts';
 import type { JumpingClock, MemoryPorts } from './memory-ports.ts';
 
 /** What a simulated run needs of its ports. */
@@ -39,11 +39,10 @@ export interface SimulatedRun {
   report: Report;
   /** History events of each execution. */
   historyEvents: number[];
-  pages: number;
 }
 
-/** How long a page takes, in milliseconds. */
-const PAGE_MS = 1500;
+/** From one call of the feeder to the next, in milliseconds: assumed. */
+const BETWEEN_CALLS_MS = 200;
 
 /**
  * Runs the synthesized definition with the real steps. A continued run goes on in a new execution, as on AWS.
@@ -59,9 +58,8 @@ export async function simulate(
   const definition = synthesizedDefinition();
   const states = definition['States'] as Record<string, { Type: string }>;
   const historyEvents: number[] = [];
-  let pages = 0;
   let next: { name: string; input: unknown } | undefined = { name: 'run-1', input };
-  let last: Run | Report | undefined;
+  let last: Run | SkippedRun | Report | undefined;
   while (next) {
     const execution: { name: string; input: unknown } = next;
     const context: StepContext = { ports, options, executionArn: `arn:execution:${execution.name}` };
@@ -70,13 +68,12 @@ export async function simulate(
       const { step, input } = stepOf.parse(parameters).Payload;
       const run = input as Run;
       if (step === 'feed') {
-        pages++;
-        if (clock === 'timers') await sleep(PAGE_MS);
-        else clock.now += run.waitSeconds * 1000 + PAGE_MS;
+        if (clock === 'timers') await sleep(BETWEEN_CALLS_MS);
+        else clock.now += run.waitSeconds * 1000 + BETWEEN_CALLS_MS;
       }
-      const steps = { plan, feed: feedPage, continue: continueRun, report } as Record<
+      const steps = { plan, feed: feedSome, continue: continueRun, report } as Record<
         typeof step,
-        (input: never, context: StepContext) => Promise<Run | Report>
+        (input: never, context: StepContext) => Promise<Run | SkippedRun | Report>
       >;
       last = await steps[step](input as never, context);
       return { Payload: JSON.parse(JSON.stringify(last)) };
@@ -108,5 +105,5 @@ export async function simulate(
     historyEvents.push(events);
     next = ports.started.shift();
   }
-  return { report: last as Report, historyEvents, pages };
+  return { report: last as Report, historyEvents };
 }

@@ -1,5 +1,6 @@
 import type { Catalog } from '../../../shared/infusionsoft/catalog.ts';
 import { PRESETS } from '../../../shared/quota/limits.ts';
+import { inFlightFor } from '../../../shared/quota/pace.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { simulate } from './definition.ts';
@@ -7,13 +8,13 @@ import { type JumpingClock, memoryPorts } from './memory-ports.ts';
 import { CATALOG, fresh, NOON } from './users.ts';
 
 export const REQUESTS_PER_SECOND = 23.8;
-const OPTIONS = {
+export const OPTIONS = {
   mapping,
   budget: { limits: PRESETS.team, liveReserve: 0.2 },
   requestsPerSecond: REQUESTS_PER_SECOND,
   tagBatch: 100,
-  inFlight: 30,
-  scanMs: 20_000,
+  inFlight: inFlightFor({ limits: PRESETS.team, latencyP95Ms: 400, windowSlackMs: 50 }),
+  callMs: 20_000,
 };
 
 /** Users in memory, and what a backfill of them needs. `at` makes each of them. */
@@ -39,14 +40,18 @@ export const contacts = ({ sent }: ReturnType<typeof memoryPorts>) =>
 export const tagged = ({ sent }: ReturnType<typeof memoryPorts>) =>
   sent.flatMap((message) => (message.kind === 'tag-users' ? message.userIds : []));
 
-/** What the run finds in the queue from now on, each time that it looks. */
-export function watchBacklog(ports: ReturnType<typeof memoryPorts>): readonly number[] {
+/** Messages in the queue, each time that the run looks at users or sends. */
+export function watchQueue(ports: ReturnType<typeof memoryPorts>): readonly number[] {
   const seen: number[] = [];
-  const { backlog } = ports;
-  ports.backlog = async () => {
-    const waiting = await backlog();
-    seen.push(waiting);
-    return waiting;
+  const { users, send } = ports;
+  ports.users = async (userIds) => {
+    const found = await users(userIds);
+    seen.push(ports.waiting());
+    return found;
+  };
+  ports.send = async (messages, runId) => {
+    await send(messages, runId);
+    seen.push(ports.waiting());
   };
   return seen;
 }

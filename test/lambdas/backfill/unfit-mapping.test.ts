@@ -11,7 +11,7 @@ describe('a mapping that the account cannot take', () => {
     const { context, ports } = start(10, fresh, { ...CATALOG, problems });
     await expect(plan({ mode: 'contacts' }, context)).rejects.toThrow(MappingDoesNotFitError);
     await expect(plan({ mode: 'tags' }, context)).rejects.toThrow(/custom field "Program"/);
-    expect(await ports.owner()).toBeUndefined();
+    expect(await ports.locks.read('contacts')).toBeUndefined();
     expect(await plan({ mode: 'refresh' }, context)).toMatchObject({ next: 'feed' });
   });
 

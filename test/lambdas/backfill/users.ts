@@ -1,14 +1,14 @@
 import { type Catalog, hashOf } from '../../../shared/infusionsoft/catalog.ts';
 import { desiredState } from '../../../shared/sync/desired-state.ts';
 import { fingerprintOf } from '../../../shared/sync/plan.ts';
-import { managedTags } from '../../../shared/user/define-mapping.ts';
-import { mapping } from '../../../shared/user/mapping.ts';
+import { type Mapping, managedTags } from '../../../shared/user/define-mapping.ts';
+import { mapping as defaultMapping } from '../../../shared/user/mapping.ts';
 import { needsOf } from '../../../shared/user/needs.ts';
 import type { User } from '../../../shared/user/user.ts';
 
 export const NOON = Date.parse('2026-06-15T12:00:00Z');
-/** Ids of all tags and fields of the mapping. */
-export const CATALOG: Catalog = {
+/** Ids of all tags and fields of a mapping. */
+export const catalogOf = (mapping: Mapping): Catalog => ({
   tags: Object.fromEntries(managedTags(mapping).map((name, index) => [name.toLowerCase(), index + 1])),
   customFields: Object.fromEntries(
     Object.keys(mapping.customFields).map((label, index) => [label.toLowerCase(), index + 1]),
@@ -17,7 +17,8 @@ export const CATALOG: Catalog = {
   problems: [],
   needs: hashOf(needsOf(mapping)),
   refreshedAt: new Date(NOON).toISOString(),
-};
+});
+export const CATALOG = catalogOf(defaultMapping);
 
 /** A user of whom the sync knows nothing. */
 export const fresh = (index: number): User => ({
@@ -27,8 +28,8 @@ export const fresh = (index: number): User => ({
   lastActiveAt: new Date(NOON).toISOString(),
 });
 /** A user as the sync leaves it. */
-export function synced(user: User, now = NOON): User {
+export function synced(user: User, now = NOON, mapping = defaultMapping, catalog = CATALOG): User {
   const { fields, tags } = desiredState(mapping, user, now);
-  const tagIds = tags.map((name) => CATALOG.tags[name.toLowerCase()] ?? 0).sort((a, b) => a - b);
+  const tagIds = tags.map((name) => catalog.tags[name.toLowerCase()] ?? 0).sort((a, b) => a - b);
   return { ...user, crm: { contactId: 7, tagIds, fingerprint: { ...fingerprintOf(fields) } } };
 }

@@ -11,12 +11,14 @@ import type { DeletionPolicy, ForgetPolicy } from '../../../lambdas/sync-contact
 import { tagRequests } from '../../../lambdas/sync-contact/tag-requests.ts';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import type { ClaimStore } from '../../../shared/store/claim-store.ts';
+import type { PostponedStore } from '../../../shared/store/postponed-store.ts';
 import type { Rejected, Retryable } from '../../../shared/sync/errors.ts';
 import type { Message, UserMessage } from '../../../shared/sync/message.ts';
 import {
   invocationOf,
   memoryClaimStore,
   memoryDepartureStore,
+  memoryPostponedStore,
   type memoryUserTable,
   type startCrm,
 } from './crm.ts';
@@ -66,6 +68,11 @@ export interface ConsumerOptions {
   /** By which a test's own client can note its requests. */
   journal?: RequestJournal;
   lag?: (ms: number) => void;
+  /** Requests of a tag job that are made at the same time. */
+  atOnce?: number;
+  postponed?: Pick<PostponedStore, 'record' | 'clear'>;
+  /** When an invocation ends that runs at a moment, in epoch milliseconds; left out: as that of the deployed function. */
+  endsAt?: () => number;
   /** Left out: what is postponed or rejected is only noted. */
   queue?: FailureQueue;
 }
@@ -84,6 +91,9 @@ export function consumerOf(
     progress = noProgress,
     journal = requestJournal(),
     lag = () => {},
+    atOnce = 25,
+    postponed: postponedStore = memoryPostponedStore(),
+    endsAt,
     queue: ownQueue,
   }: ConsumerOptions = {},
 ) {
@@ -91,13 +101,16 @@ export function consumerOf(
   environments++;
   const name = `environment ${environments}`;
   let invocations = 0;
-  const invocation = () => invocationOf(name, invocations, now());
+  const invocation = () => {
+    const running = invocationOf(name, invocations, now());
+    return endsAt ? { ...running, endsAt: endsAt() } : running;
+  };
   const environment = { client, table: crm.table, invocation, now };
   const rejected: { record: SQSRecord; error: Rejected }[] = [];
   const postponed: { records: readonly SQSRecord[]; error: Retryable }[] = [];
   const again: UserMessage[] = [];
   const outcomes: string[] = [];
-  const tags = tagRequests(client, tagBatch);
+  const tags = tagRequests(client, { batch: tagBatch, atOnce });
   const changes: string[] = [];
   const departures = memoryDepartureStore();
   const queue: FailureQueue = ownQueue ?? {
@@ -124,6 +137,7 @@ export function consumerOf(
       did: (change) => changes.push(change),
       lag,
       queue,
+      postponed: postponedStore,
       quota,
       progress,
       journal,

@@ -4,6 +4,7 @@ import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import { INVOCATION_MS, type Invocation } from '../../../shared/invocation.ts';
 import type { Claim, ClaimStore, ExpectedClaim } from '../../../shared/store/claim-store.ts';
 import type { Departure, DepartureStore } from '../../../shared/store/departure-store.ts';
+import type { PostponedStore, Postponement } from '../../../shared/store/postponed-store.ts';
 import type { Inspection, SyncTable } from '../../../shared/store/sync-table.ts';
 import type { UserTable } from '../../../shared/store/user-table.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
@@ -155,5 +156,18 @@ export function memoryDepartureStore(): DepartureStore {
     read: async (userId) => departures.get(userId),
     write: async (departure) => void departures.set(departure.userId, departure),
     list: async () => [...departures.values()],
+  };
+}
+
+/** Postponed groups in memory. */
+export function memoryPostponedStore(): PostponedStore {
+  const items = new Map<string, Postponement>();
+  return {
+    record: async (group, postponement) => void items.set(group, postponement),
+    clear: async (group) => void items.delete(group),
+    read: async (groups) =>
+      new Map(
+        groups.flatMap((group) => (items.has(group) ? [[group, items.get(group) as Postponement]] : [])),
+      ),
   };
 }

@@ -8,7 +8,7 @@ import type { Message } from '../../../shared/sync/message.ts';
 import { userMessage } from '../../shared/sync/user-message.ts';
 import { ANN, ANN_TAGS } from './ann.ts';
 import { consumerOf, NOW, plentyOfQuota, record } from './consumer.ts';
-import { memoryUserTable, startCrm } from './crm.ts';
+import { memoryPostponedStore, memoryUserTable, startCrm } from './crm.ts';
 
 let crm: Awaited<ReturnType<typeof startCrm>>;
 beforeEach(async () => {
@@ -170,6 +170,80 @@ describe('the progress that check-health reads', () => {
     await receive(record(message, 'tags'));
     await receive(record(message, 'tags'));
     expect(noted).toEqual(['tags requested', 'tags not requested']);
+  });
+});
+
+describe('a user who fails again and again', () => {
+  const down = (error: Error): InfusionsoftClient => ({
+    ...crm.client,
+    upsertContact: async () => {
+      throw error;
+    },
+  });
+  const delivered = (times: number, message = userMessage('ann')) => {
+    const each = record(message);
+    each.attributes.ApproximateReceiveCount = String(times);
+    return each;
+  };
+
+  it('is recorded with the reason from the third failure on, until a delivery succeeds', async () => {
+    const users = memoryUserTable(ANN);
+    const postponed = memoryPostponedStore();
+    const failing = consumerOf(crm, users, {
+      client: down(new Retryable('The account may not do this (403)')),
+      postponed,
+    });
+    await failing.receive(delivered(2));
+    expect(await postponed.read(['ann'])).toEqual(new Map());
+    for (const times of [3, 4]) {
+      await failing.receive(delivered(times));
+      expect(await postponed.read(['ann', 'bob'])).toEqual(
+        new Map([['ann', { reason: 'The account may not do this (403)', at: new Date(NOW).toISOString() }]]),
+      );
+    }
+    await consumerOf(crm, users, { postponed }).receive(delivered(5));
+    expect(await postponed.read(['ann'])).toEqual(new Map());
+  });
+
+  it('is recorded no longer when it is rejected', async () => {
+    const postponed = memoryPostponedStore();
+    await postponed.record('ann', { reason: 'The CRM failed (500)', at: new Date(NOW).toISOString() });
+    const users = memoryUserTable({ ...ANN, email: 'nobody' });
+    await consumerOf(crm, users, { postponed }).receive(delivered(4));
+    expect(await postponed.read(['ann'])).toEqual(new Map());
+  });
+
+  it('is not one who waits for what has an end: a pause, or a lease', async () => {
+    const postponed = memoryPostponedStore();
+    const client = down(new Retryable('Somebody else works on this user', { afterMs: 1000 }));
+    await consumerOf(crm, memoryUserTable(ANN), { client, postponed }).receive(delivered(9));
+    expect(await postponed.read(['ann'])).toEqual(new Map());
+  });
+
+  it('stays in the queue when that cannot be recorded', async () => {
+    const consumer = consumerOf(crm, memoryUserTable(ANN), {
+      client: down(new Retryable('down')),
+      postponed: {
+        record: async () => {
+          throw new Error('DynamoDB is down');
+        },
+        clear: async () => {},
+      },
+    });
+    const one = delivered(3);
+    expect(await consumer.receive(one)).toEqual([one.messageId]);
+    expect(consumer.postponed).toHaveLength(1);
+  });
+
+  it.each([
+    ['after two failures', 3, 0],
+    ['after a long wait', 1, 11 * 60_000],
+  ])('brings its tags itself %s, since its backfill may be over', async (_, times, ageMs) => {
+    const users = memoryUserTable(ANN);
+    const changedAt = new Date(NOW - ageMs).toISOString();
+    const message = { ...userMessage('ann'), cause: 'backfill', tagsLater: true, changedAt } as const;
+    await consumerOf(crm, users).receive(delivered(times, message));
+    expect((await crm.contacts())[0]?.tags).toEqual(ANN_TAGS);
   });
 });
 

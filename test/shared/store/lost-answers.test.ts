@@ -1,29 +1,18 @@
-import { SFNClient } from '@aws-sdk/client-sfn';
-import { SQSClient } from '@aws-sdk/client-sqs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { awsPorts } from '../../../lambdas/backfill/aws-ports.ts';
 import type { Invocation } from '../../../shared/invocation.ts';
 import { emptyLedger } from '../../../shared/quota/ledger.ts';
 import { nextStarts } from '../../../shared/quota/timetable.ts';
 import { updateVersioned } from '../../../shared/quota/versioned.ts';
 import { claimStore } from '../../../shared/store/claim-store.ts';
+import { runLocks } from '../../../shared/store/run-lock.ts';
 import { syncTable } from '../../../shared/store/sync-table.ts';
 import { userTable } from '../../../shared/store/user-table.ts';
 import { type FakeDynamoDb, fakeDynamoDb } from './fake-dynamodb.ts';
 
 const holder = (environment: string, number = 1): Invocation => ({ environment, number, endsAt: 50 });
-const ports = ({ client: dynamodb }: FakeDynamoDb) =>
-  awsPorts({
-    dynamodb,
-    sqs: new SQSClient({}),
-    sfn: new SFNClient({}),
-    userTable: 'users',
-    syncTable: 'sync',
-    queueUrl: '',
-    stateMachineArn: '',
-  });
-const run = (executionArn: string) => ({ runId: 'run', executionArn });
+const locks = ({ client }: FakeDynamoDb) => runLocks(client, 'sync');
+const run = (executionArn: string) => ({ runId: 'run', executionArn, busyUntil: 9 });
 const STORED = { stored: true };
 const ann = { userId: { S: 'ann' } };
 
@@ -102,15 +91,15 @@ const WRITES: ConditionalWrite[] = [
     failure: 'conflict',
   },
   {
-    name: 'of the owner of a backfill, the first',
-    write: (db) => ports(db).own(run('one'), undefined),
+    name: 'of the lock of a backfill, the first',
+    write: (db) => locks(db).take('contacts', run('one'), undefined),
     success: true,
     failure: false,
   },
   {
-    name: 'of the owner of a backfill, over another',
-    prepare: (db) => ports(db).own(run('one'), undefined),
-    write: (db) => ports(db).own(run('two'), run('one')),
+    name: 'of the lock of a backfill, over another',
+    prepare: (db) => locks(db).take('contacts', run('one'), undefined),
+    write: (db) => locks(db).take('contacts', run('two'), run('one')),
     success: true,
     failure: false,
   },
@@ -162,10 +151,10 @@ describe('a delete whose answer is lost', () => {
     expect(db.items.get('lease#catalog')).toMatchObject({ environment: { S: 'b' } });
   });
 
-  it('of the owner of a backfill leaves none', async () => {
+  it('of the lock of a backfill leaves none', async () => {
     const db = lossy();
-    await ports(db).own(run('one'), undefined);
-    await ports(db).disown(run('one'));
+    await locks(db).take('contacts', run('one'), undefined);
+    await locks(db).release('contacts', 'run');
     expect(db.items.size).toBe(0);
   });
 });
