@@ -24,6 +24,7 @@ export interface AwsPortsOptions {
   syncTable: string;
   queueUrl: string;
   stateMachineArn: string;
+  onFailure: (error: unknown) => void;
 }
 
 /** Items of one page of the scan: users in flight are looked at between two pages. */
@@ -71,6 +72,7 @@ export function awsPorts(options: AwsPortsOptions): BackfillPorts {
       if (!executionArn) throw new Error('StartExecution returned no ARN');
       return executionArn;
     },
+    onFailure: options.onFailure,
     sleep: (ms) => sleep(ms),
     now: Date.now,
   };

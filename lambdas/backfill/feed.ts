@@ -26,6 +26,8 @@ export interface FeedOptions {
 const POLL_MS = 500;
 /** A call ends when nothing has gone on for so long: the execution can wait for less, in milliseconds. */
 const QUIET_MS = 5000;
+/** Wait after a call that ended early, in seconds. */
+const AFTER_FAILURE_SECONDS = 2;
 /** Longest wait for users who are not done, in seconds. */
 const MAX_DRAIN_SECONDS = 20;
 /** Longest single wait for the quota, in seconds: a pause may be lifted by hand, and the contract raised. */
@@ -54,6 +56,8 @@ interface Call {
   /** Users of the stored state who are still to be sent: whoever is scanned in this call is sent by the next. */
   stored: { ready: number; readyForTags: number };
   startedAt: number;
+  /** Looks that went well. */
+  looks: number;
 }
 
 /**
@@ -75,31 +79,48 @@ export async function feed(
   const inFlight = Math.max(1, Math.floor(run.input.maxInFlight / runs));
   const stored = { ready: run.ready.length, readyForTags: run.readyForTags.length };
   const needs = hashOf(needsOf(options.mapping));
-  const call: Call = { ports, options, needs, inFlight, stored, startedAt };
+  const call: Call = { ports, options, needs, inFlight, stored, startedAt, looks: 0 };
   // A pause is no time in which users could have been done.
   if (run.next === 'quota') run.progressAt = startedAt;
   if (run.input.dryRun) return scanAll(run, call);
   for (;;) {
-    const now = ports.now();
-    const quota = quotaOf(ledgerAt(await ports.ledger(), now), options.budget, now);
-    run.requestsToday = quota.usedToday;
-    if (quota.pausedUntil !== undefined) return waitForQuota(run, quota.pausedUntil, call);
-    const context = { mapping: options.mapping, catalog: await catalogFor(call.needs, ports), now };
-    await settle(run, ports, context);
-    await leaveOut(run, isAllSent(run, options.tagBatch), ports, now);
-    const { isShort } = await send(run, call, quota.left, now);
-    if (isFinished(run, options.tagBatch)) return ended(run, 'report', 0, call);
-    if (isShort && run.sent.length === 0 && !run.tagJob) return waitForQuota(run, quota.resetsAt, call);
-
-    const isScanning = !isScanned(run, options.tagBatch) && hasRoom(run, FREE_PART);
-    if (isScanning) await scanPage(run, call);
-    const spentMs = ports.now() - startedAt;
-    if (spentMs >= options.callMs || isWaitingForNextCall(run, call)) return ended(run, 'feed', 0, call);
-    const quietMs = ports.now() - run.progressAt;
-    if (!isScanning && spentMs >= QUIET_MS && quietMs >= QUIET_MS)
-      return ended(run, 'drain', Math.min(MAX_DRAIN_SECONDS, Math.ceil(quietMs / 4000)), call);
-    if (!isScanning) await ports.sleep(POLL_MS);
+    const certain = structuredClone(run);
+    try {
+      const next = await look(run, call);
+      if (next) return next;
+    } catch (error) {
+      // What the looks before have found is kept; when the first one fails, the execution repeats the call.
+      if (call.looks === 0) throw error;
+      ports.onFailure(error);
+      return ended(certain, 'drain', AFTER_FAILURE_SECONDS, call);
+    }
+    call.looks++;
   }
+}
+
+/** Looks at the users in flight once, and does what follows from it. @returns the run when the call is over. */
+async function look(run: Run, call: Call): Promise<Run | undefined> {
+  const { ports, options, startedAt } = call;
+  const now = ports.now();
+  const quota = quotaOf(ledgerAt(await ports.ledger(), now), options.budget, now);
+  run.requestsToday = quota.usedToday;
+  if (quota.pausedUntil !== undefined) return waitForQuota(run, quota.pausedUntil, call);
+  const context = { mapping: options.mapping, catalog: await catalogFor(call.needs, ports), now };
+  await settle(run, ports, context);
+  await leaveOut(run, isAllSent(run, options.tagBatch), ports, now);
+  const { isShort } = await send(run, call, quota.left, now);
+  if (isFinished(run, options.tagBatch)) return ended(run, 'report', 0, call);
+  if (isShort && run.sent.length === 0 && !run.tagJob) return waitForQuota(run, quota.resetsAt, call);
+
+  const isScanning = !isScanned(run, options.tagBatch) && hasRoom(run, FREE_PART);
+  if (isScanning) await scanPage(run, call);
+  const spentMs = ports.now() - startedAt;
+  if (spentMs >= options.callMs || isWaitingForNextCall(run, call)) return ended(run, 'feed', 0, call);
+  const quietMs = ports.now() - run.progressAt;
+  if (!isScanning && spentMs >= QUIET_MS && quietMs >= QUIET_MS)
+    return ended(run, 'drain', Math.min(MAX_DRAIN_SECONDS, Math.ceil(quietMs / 4000)), call);
+  if (!isScanning) await ports.sleep(POLL_MS);
+  return undefined;
 }
 
 /** The catalog, if it is of this mapping: the consumer reads a new one before its first user. @param needs hash of what the mapping needs. */

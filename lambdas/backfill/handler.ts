@@ -52,6 +52,7 @@ export const handler = middy<Task, Run | SkippedRun | Report>()
         syncTable: settings.SYNC_TABLE,
         queueUrl: settings.SYNC_QUEUE_URL,
         stateMachineArn: task.stateMachineArn,
+        onFailure: (error) => logger.warn('The call ended early', { error }),
       }),
       options: {
         mapping,

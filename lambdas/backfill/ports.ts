@@ -27,6 +27,8 @@ export interface BackfillPorts {
   isRunning(executionArn: string): Promise<boolean>;
   /** Starts another execution of the same state machine. @returns its ARN. */
   startExecution(name: string, input: unknown): Promise<string>;
+  /** Called when a call ends early: what it has done is kept, and the next call goes on. */
+  onFailure(error: unknown): void;
   sleep(ms: number): Promise<void>;
   /** Epoch milliseconds. */
   now(): number;

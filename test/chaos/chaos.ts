@@ -59,8 +59,10 @@ const SPEED = 8;
  */
 const VISIBILITY_SECONDS = 40;
 const SETTLE_MS = 12 * 60_000;
+/** Longest that runs take to end once the other faults have: a step of theirs may wait for five minutes for its next try. */
+const RUNS_MS = 6 * 60_000;
 /** Longest that a refresh takes beside users who can never be written: messages of killed environments are hidden for a minute. */
-const REFRESH_MS = 3 * 60_000;
+const REFRESH_MS = 2 * 60_000;
 const QUIET_MS = 2000;
 const ACTION_EVERY_MS = 120;
 
@@ -190,6 +192,7 @@ async function happen(context: ChaosContext, { seconds, without }: ChaosOptions)
 /** A refresh ends beside users whom the CRM refuses for good. @returns users for whom it did not wait. */
 async function endBesideForbidden(context: ChaosContext): Promise<Report['left']['users']> {
   const { world, running } = context;
+  await runsEnd(running);
   const startedAt = Date.now();
   const { left } = await backfillAll(context, 'refresh');
   if (Date.now() - startedAt > REFRESH_MS)
@@ -201,13 +204,27 @@ async function endBesideForbidden(context: ChaosContext): Promise<Report['left']
   return left.users;
 }
 
-/** Runs a backfill with no other one left: all that were started have to end. */
+/** Waits until all backfills have ended. */
+async function runsEnd({ system: { cloud } }: SimulatedSystem): Promise<void> {
+  const until = Date.now() + RUNS_MS;
+  for (let open = runningOf(cloud); open.length > 0; open = runningOf(cloud)) {
+    if (Date.now() > until) throw new Error(`Backfills do not end: ${open.join(', ')}`);
+    await sleep(QUIET_MS);
+  }
+}
+
+/** Runs a backfill with no other one left. */
 async function backfillAll({ running, sfn }: ChaosContext, mode: 'contacts' | 'refresh'): Promise<Report> {
-  const { cloud } = running.system;
-  while (cloud.executions().some(({ status }) => status === 'RUNNING')) await sleep(QUIET_MS);
-  const machine = cloud.outputs['BackfillStateMachineArn'] ?? '';
+  await runsEnd(running);
+  const machine = running.system.cloud.outputs['BackfillStateMachineArn'] ?? '';
   return (await followBackfill(sfn, await startBackfill(sfn, machine, { mode }), 200, () => {})).report;
 }
+
+const runningOf = (cloud: SimulatedSystem['system']['cloud']): string[] =>
+  cloud
+    .executions()
+    .filter(({ status }) => status === 'RUNNING')
+    .map(({ name }) => name);
 
 async function settle({ system }: SimulatedSystem): Promise<void> {
   do {

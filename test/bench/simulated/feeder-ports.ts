@@ -53,6 +53,9 @@ export function feederPorts({ queue, table, users, postponed, count, at }: Feede
       started.push({ name, input });
       return `arn:execution:${name}`;
     },
+    onFailure(error) {
+      throw error;
+    },
     sleep: (ms) => sleep(ms),
     now: Date.now,
   };

@@ -100,6 +100,26 @@ describe('a run beside another', () => {
   });
 });
 
+it('keeps what a call has done before DynamoDB or SQS fails', async () => {
+  const started = start(1000);
+  const { context, ports } = started;
+  const stored = await feedSome(await begin({}, context), context);
+  let looks = 0;
+  const failing: StepContext['ports'] = {
+    ...ports,
+    async users(userIds) {
+      if (looks++ === 5) throw new Error('Throttled');
+      return ports.users(userIds);
+    },
+  };
+  const run = await feedSome(stored, { ...context, ports: failing });
+  expect(run).toMatchObject({ next: 'drain', waitSeconds: 2 });
+  expect(run.pendingTags.userIds.length).toBeGreaterThan(0);
+  expect(await finish(run, started, context)).toMatchObject({ done: 1000 });
+  looks = 5;
+  await expect(feedSome(run, { ...context, ports: failing })).rejects.toThrow();
+});
+
 describe('a run with users who cannot be written', () => {
   it('ends in its normal time, and names them with the reason', async () => {
     const started = start(200);
@@ -178,8 +198,12 @@ it('a run that is continued hands itself over to the new execution', async () =>
 /** What happens to one call of the feeder. */
 const disturbance = fc.oneof(
   fc.constant({ kind: 'none' } as const),
-  // It dies at one of its calls of a port, before or after that had its effect.
-  fc.record({ kind: fc.constant('dies' as const), at: fc.nat(40), after: fc.boolean() }),
+  // One of its calls of a port fails, or it dies there, before or after that had its effect.
+  fc.record({
+    kind: fc.constantFrom('fails' as const, 'dies' as const),
+    at: fc.nat(40),
+    after: fc.boolean(),
+  }),
   // Its answer is lost, and it is called again some time later.
   fc.record({ kind: fc.constant('repeated' as const), seconds: fc.nat(900) }),
 );
@@ -188,7 +212,7 @@ type Disturbance = typeof disturbance extends fc.Arbitrary<infer Kind> ? Kind : 
 /** The same ports, of which one call fails. */
 function dying(
   ports: StepContext['ports'],
-  { at, after }: { at: number; after: boolean },
+  { kind, at, after }: { kind: 'fails' | 'dies'; at: number; after: boolean },
 ): StepContext['ports'] {
   let calls = 0;
   const fails =
@@ -206,13 +230,16 @@ function dying(
     usersAfter: fails(ports.usersAfter),
     send: fails(ports.send),
     sleep: fails(ports.sleep),
+    onFailure(error) {
+      if (kind === 'dies') throw error;
+    },
   };
 }
 
 /** One call of the feeder, and another one where it fails. */
 async function disturbed(run: Run, started: Started, what: Disturbance): Promise<Run> {
   const { context, clock } = started;
-  if (what.kind === 'dies') {
+  if (what.kind === 'fails' || what.kind === 'dies') {
     const ports = dying(context.ports, what);
     const next = await feedSome(run, { ...context, ports }).catch(() => undefined);
     if (next) return next;

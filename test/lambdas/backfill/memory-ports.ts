@@ -176,6 +176,7 @@ export function memoryPorts(
       started.push({ name, input });
       return `arn:execution:${name}`;
     },
+    onFailure: () => {},
     sleep: async (ms) => {
       clock.now += ms;
     },

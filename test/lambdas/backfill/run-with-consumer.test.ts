@@ -133,6 +133,7 @@ function system(users: ReturnType<typeof memoryUserTable>, fates: readonly Fate[
     locks: memoryLocks(),
     isRunning: async () => false,
     startExecution: async () => 'arn',
+    onFailure: () => {},
     sleep: async () => {
       clock.now += EVERY_MS;
       await consume();
