@@ -67,9 +67,9 @@ describe('permissions', () => {
   });
 
   it.each(['ChangeFeedDiffUser', 'ContactSyncSyncContact', 'BackfillFeeder', 'CrmRotationRotateToken'])(
-    'let %s be traced',
+    'let %s be traced, when X-Ray is on',
     (id) => {
-      expect(permissions(template, id, 'RoleTrace')).toEqual([TRACE]);
+      expect(permissions(templateWith({ tracing: true }), id, 'RoleTrace')).toEqual([TRACE]);
     },
   );
 
@@ -164,7 +164,7 @@ describe('permissions', () => {
   });
 
   it('come from the policies above, and from nothing managed by AWS', () => {
-    expect(Object.keys(resources(template, 'AWS::IAM::Policy'))).toHaveLength(11);
+    expect(Object.keys(resources(template, 'AWS::IAM::Policy'))).toHaveLength(7);
     for (const { Properties } of Object.values(resources(template, 'AWS::IAM::Role')))
       expect(Object.keys(Properties as object)).toEqual(['AssumeRolePolicyDocument']);
   });
