@@ -143,6 +143,12 @@ const configSchema = group({
    * (AWS Lambda, "Log-level filtering": a line without a level is INFO).
    */
   logLevel: z.enum(['DEBUG', 'INFO']).default('INFO'),
+  /**
+   * Whether X-Ray records the functions' invocations. Off, since it would cost more than all else together: Lambda records the first
+   * invocation of a function each second, and changes that come one at a time are nearly all that (docs/cost.md). Its segments say
+   * how long an invocation took, which the logs say too; `npm run trace` follows a user through them.
+   */
+  tracing: z.boolean().default(false),
   /** Days that CloudWatch Logs keeps a line, of those that it offers; 9999 keeps them for ever. */
   logRetentionDays: z.literal(RETENTION).default(30),
   /**

@@ -18,11 +18,12 @@ export interface ContactSyncProps extends PartProps {
 }
 
 /**
- * Memory with which a function has a whole vCPU, in MB (Lambda's developer guide, "Configure Lambda function memory"). Requests start on
- * time to some milliseconds: with a part of a vCPU, an environment that has used up its part of 20 ms stands still for the rest, and
- * starts that are due then are lost.
+ * Memory in MB, and with it the part of a processor: 1,769 MB have a whole one (AWS Lambda developer guide, "Configure Lambda function
+ * memory"). The function mostly waits for the CRM, so less memory costs less. But requests start on time to some milliseconds, and an
+ * environment that has used up its part of 20 ms stands still for the rest. The least of the sizes in `npm run bench -- --only memory` with
+ * which the pace is filled as well as with a whole processor; with 512 MB it begins to be filled less.
  */
-const WHOLE_VCPU_MB = 1769;
+export const SYNC_CONTACT_MEMORY_MB = 768;
 
 /**
  * Deliveries after which a message is a dead letter: the most that SQS allows. What nobody can mend goes there at once by the
@@ -51,7 +52,7 @@ export class ContactSync extends Construct {
       folder: 'sync-contact',
       description: 'Makes contacts and tags in the CRM match the users that the queue names',
       timeout: Duration.millis(INVOCATION_MS),
-      memorySize: WHOLE_VCPU_MB,
+      memorySize: SYNC_CONTACT_MEMORY_MB,
       reservedConcurrentExecutions: environments,
       environment: {
         USER_TABLE: userTable.tableName,

@@ -26,7 +26,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 /**
  * A function as all of this system are: Node 24 on ARM, an ES module bundled by the local esbuild, minified with source
- * maps, traced, with a log group of its own and a role that may do nothing but write to it. The bundle has what the function
+ * maps, with a log group of its own and a role that may do nothing but write to it. The bundle has what the function
  * uses of the AWS SDK, in the version of package-lock.json: the runtime's own version changes without a deploy.
  */
 export class NodeFunction extends NodejsFunction {
@@ -42,19 +42,7 @@ export class NodeFunction extends NodejsFunction {
     });
     const role = new Role(scope, `${id}Role`, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
     allow(role, ['logs:CreateLogStream', 'logs:PutLogEvents'], logGroup.logGroupArn);
-    // A policy of its own: what is accepted in it holds for nothing else.
-    const trace = new Policy(role, 'Trace', { roles: [role] });
-    trace.addStatements(
-      new PolicyStatement({
-        actions: ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'],
-        resources: ['*'],
-      }),
-    );
-    acceptWildcard(
-      trace,
-      '*',
-      'X-Ray has no resources to name (Service Authorization Reference, "AWS X-Ray")',
-    );
+    if (config.tracing) allowTracing(role);
     const assembly = Stage.of(scope)?.outdir;
     super(scope, id, {
       ...given,
@@ -68,7 +56,7 @@ export class NodeFunction extends NodejsFunction {
       loggingFormat: LoggingFormat.JSON,
       // Lambda drops what is below, whatever the logger of the function says.
       applicationLogLevelV2: ApplicationLogLevel[config.logLevel],
-      tracing: Tracing.ACTIVE,
+      tracing: config.tracing ? Tracing.ACTIVE : Tracing.DISABLED,
       environment: {
         POWERTOOLS_SERVICE_NAME: folder,
         POWERTOOLS_METRICS_NAMESPACE: config.stackName,
@@ -118,4 +106,16 @@ export class NodeFunction extends NodejsFunction {
 
 function allow(role: Role, actions: string[], ...resources: string[]): void {
   role.addToPolicy(new PolicyStatement({ actions, resources }));
+}
+
+/** Lets a role send traces, by a policy of its own: what is accepted in it holds for nothing else. */
+function allowTracing(role: Role): void {
+  const trace = new Policy(role, 'Trace', { roles: [role] });
+  trace.addStatements(
+    new PolicyStatement({
+      actions: ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'],
+      resources: ['*'],
+    }),
+  );
+  acceptWildcard(trace, '*', 'X-Ray has no resources to name (Service Authorization Reference, "AWS X-Ray")');
 }

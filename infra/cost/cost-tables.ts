@@ -1,5 +1,5 @@
 import { billOf, type Prices } from './prices.ts';
-import type { Scenario } from './scenarios.ts';
+import type { Scenario, Share } from './scenarios.ts';
 import { UNITS } from './usage.ts';
 
 export interface Table {
@@ -23,6 +23,36 @@ export function billTable(scenarios: readonly Scenario[], prices: Prices): Table
       ...used.map((service) => [service, ...bills.map((bill) => dollarsText(bill.get(service) ?? 0))]),
       ['In all', ...bills.map((bill) => dollarsText(total(bill)))],
     ],
+  };
+}
+
+/** Shares of less than this, in dollars, are added up. */
+const SHOWN_USD = 0.005;
+
+/** Where each cent goes, the dearest first. */
+export function sharesTable(shares: readonly Share[], names: readonly [string, string]): Table {
+  const isShown = ({ backfillUsd, changesUsd }: Share) => backfillUsd >= SHOWN_USD || changesUsd >= SHOWN_USD;
+  const total = (parts: readonly Share[], what: string): Share => ({
+    what,
+    backfillUsd: parts.reduce((sum, { backfillUsd }) => sum + backfillUsd, 0),
+    changesUsd: parts.reduce((sum, { changesUsd }) => sum + changesUsd, 0),
+  });
+  const rows = [
+    ...shares.filter(isShown),
+    total(
+      shares.filter((share) => !isShown(share)),
+      'All else',
+    ),
+    total(shares, 'In all'),
+  ];
+  return {
+    numbers: [1, 2],
+    columns: ['', ...names],
+    rows: rows.map(({ what, backfillUsd, changesUsd }) => [
+      what,
+      dollarsText(backfillUsd),
+      dollarsText(changesUsd),
+    ]),
   };
 }
 

@@ -36,13 +36,16 @@ export function readPrices(changed: Readonly<Record<string, number>> = {}): Pric
 }
 
 /** Dollars for a usage, by service. */
-export function billOf(usage: Usage, { prices }: Prices): Map<string, number> {
+export function billOf(usage: Usage, prices: Prices): Map<string, number> {
   const bill = new Map<string, number>();
   for (const unit of UNITS) {
-    const { service, usd, per } = prices[unit];
-    bill.set(service, (bill.get(service) ?? 0) + dollars(usage[unit] ?? 0, usd, per));
+    const { service } = prices.prices[unit];
+    bill.set(service, (bill.get(service) ?? 0) + priceOf(unit, usage[unit] ?? 0, prices));
   }
   return bill;
 }
 
-const dollars = (count: number, usd: number, per: number): number => (count / per) * usd;
+/** Dollars for so many units. */
+export function priceOf(unit: keyof Usage, count: number, { prices }: Prices): number {
+  return (count / prices[unit].per) * prices[unit].usd;
+}

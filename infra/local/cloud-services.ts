@@ -15,6 +15,12 @@ export interface QueueDescription {
   visibilityTimeoutSeconds: number;
 }
 
+/** See `LocalCloudOptions`. */
+export interface ProcessorQuotas {
+  directory: string;
+  memoryMegabytes?: Readonly<Record<string, number>>;
+}
+
 /** What resources are made of, and where they leave what others look up. */
 export interface CloudServices {
   region: string;
@@ -35,6 +41,7 @@ export interface CloudServices {
   functionEnvironment: Readonly<Record<string, string>>;
   /** How long a received message is hidden, in seconds, in place of what the template says. */
   visibilityTimeoutSeconds: number | undefined;
+  processorQuotas: ProcessorQuotas | undefined;
   /** Values that take the place of the template's for secrets (by logical id or name) and function variables (by name). */
   overrides: { secret(...keys: string[]): string | undefined; variable(name: string): string | undefined };
   log(entry: { functionName: string; line: string }): void;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readAssembly } from './assembly/read-assembly.ts';
-import type { CloudServices } from './cloud-services.ts';
+import type { CloudServices, ProcessorQuotas } from './cloud-services.ts';
 import { createResources } from './create-resources.ts';
 import { startEmulators } from './emulators/emulators.ts';
 import type { SentMessage } from './emulators/sqs-server.ts';
@@ -32,6 +32,11 @@ export interface LocalCloudOptions {
   visibilityTimeoutSeconds?: number;
   /** Environment variables with which functions find the cloud, made from its own: to put something in between. */
   functionEnvironment?: (environment: Readonly<Record<string, string>>) => Promise<Record<string, string>>;
+  /**
+   * Gives each environment the part of a processor that Lambda gives with its memory, by cgroups (Linux, as root).
+   * `directory`: of version 1's cpu controller. `memoryMegabytes`: in place of the template's, by the beginning of a logical id.
+   */
+  processorQuotas?: ProcessorQuotas;
   /** Times this, `Wait` states of state machines last: for a system whose speed is scaled. 1 by default. */
   waitScale?: number;
   /** Told each line that a function writes, and each error of an invocation. */
@@ -71,6 +76,7 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
   const services: CloudServices = {
     ...emulators,
     visibilityTimeoutSeconds,
+    processorQuotas: options.processorQuotas,
     functionEnvironment: (await functionEnvironment?.(emulators.environment)) ?? emulators.environment,
     region: stack.region,
     assets: stack.assets,

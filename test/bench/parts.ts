@@ -2,8 +2,9 @@ import { code } from './parts/code.ts';
 import { edge } from './parts/edge.ts';
 import { growth } from './parts/growth.ts';
 import { live } from './parts/live.ts';
+import { memory } from './parts/memory.ts';
 import { requests } from './parts/requests.ts';
 import type { Part } from './section.ts';
 
 /** The parts of the benchmark, in the order in which they run and are told of. */
-export const PARTS: readonly Part[] = [requests, edge, live, growth, code];
+export const PARTS: readonly Part[] = [requests, edge, live, memory, growth, code];

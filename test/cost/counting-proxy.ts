@@ -5,7 +5,7 @@ import * as z from 'zod';
 import { sum } from '../sum.ts';
 
 /** Calls of one operation on one resource, and the capacity that they took. */
-export interface CallCount {
+interface CallCount {
   calls: number;
   readUnits: number;
   writeUnits: number;

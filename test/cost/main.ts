@@ -1,7 +1,7 @@
 /** `npm run cost`: what the system costs in dollars, from what it was seen to use and AWS's list prices. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
-import { billTable, type Table, usageTable } from '../../infra/cost/cost-tables.ts';
+import { billTable, sharesTable, type Table, usageTable } from '../../infra/cost/cost-tables.ts';
 import {
   DOCUMENTED_USERS,
   DOCUMENTS,
@@ -11,7 +11,7 @@ import {
   writeCounts,
 } from '../../infra/cost/documents.ts';
 import { billOf, readPrices } from '../../infra/cost/prices.ts';
-import { scenariosOf } from '../../infra/cost/scenarios.ts';
+import { scenariosOf, sharesOf } from '../../infra/cost/scenarios.ts';
 import { runCommand } from '../../infra/operate/run-command.ts';
 import { textTable } from '../../infra/operate/text-table.ts';
 import { measure } from './measure.ts';
@@ -32,6 +32,7 @@ function price(text: string, before: Record<string, number>): Record<string, num
 interface Options {
   users: number;
   price: Record<string, number>;
+  tracing?: true;
   recorded?: true;
   sample: number;
   changes: number;
@@ -46,6 +47,7 @@ const options = new Command('npm run cost --')
   )
   .option('--users <n>', 'users of the app', wholeNumber, DOCUMENTED_USERS)
   .option('--price <name=dollars>', 'another price than the list has; may be repeated', price, {})
+  .option('--tracing', 'with X-Ray on (`tracing` in cdk.json)')
   .option('--recorded', 'run nothing: take the counts of infra/cost/counts.json')
   .option('--sample <n>', 'users to run with', wholeNumber, 300)
   .option('--changes <n>', 'changes to run with', wholeNumber, 60)
@@ -60,11 +62,14 @@ await runCommand(async () => {
   const counts = options.recorded
     ? readCounts()
     : await measure({ ...options, users: options.sample }, (what) => process.stderr.write(`${what}\n`));
-  const scenarios = scenariosOf(counts, options.users);
+  const { tracing = false } = options;
+  const scenarios = scenariosOf(counts, options.users, { tracing });
+  const shares = sharesOf(counts, options.users, prices, { tracing });
+  const [backfill = '', changes = ''] = scenarios.map(({ name }) => name);
   process.stdout.write(
     options.json
       ? `${JSON.stringify(scenarios.map(({ name, usage }) => ({ name, usage, dollars: Object.fromEntries(billOf(usage, prices)) })))}\n`
-      : `${text(usageTable(scenarios, prices))}\n${text(billTable(scenarios, prices))}`,
+      : `${text(usageTable(scenarios, prices))}\nWhere each cent goes:\n\n${text(sharesTable(shares, [backfill, changes]))}\n${text(billTable(scenarios, prices))}`,
   );
   if (!options.write) return;
   if (!options.recorded) writeCounts(counts);

@@ -10,7 +10,7 @@ import { population } from '../demo/population.ts';
 import { dayOfEdits } from '../demo/scenario.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
 import { countingProxy } from './counting-proxy.ts';
-import { metricsIn, type Reading, readMeters, usedBetween } from './meter.ts';
+import { metricsIn, type Reading, readMeters, usedBetween, workBetween } from './meter.ts';
 
 export interface MeasureOptions {
   /** Users to measure with: what they use is taken to be the same for more. */
@@ -92,26 +92,14 @@ export async function measure(options: MeasureOptions, say: (what: string) => vo
     await cloud.invoke(nameOf(cloud, 'CheckHealth'), {});
     const afterHealthCheck = await settled();
 
-    const between = (from: Reading, to: Reading) => usedBetween(from.usage, to.usage);
-    const callsBetween = (from: Reading, to: Reading, call: string) =>
-      (to.calls.get(call) ?? 0) - (from.calls.get(call) ?? 0);
     return {
       measuredOn: new Date().toISOString().slice(0, 10),
-      backfill: { users: others.length, usage: between(atFirst, afterBackfill) },
-      changes: { changes: edits.length, usage: between(afterBackfill, afterChanges) },
-      refresh: { users: refreshed.scanned, usage: between(afterChanges, afterRefresh) },
-      rotation: between(afterRefresh, afterRotation),
-      healthCheck: between(afterRotation, afterHealthCheck),
+      backfill: { users: others.length, ...workBetween(atFirst, afterBackfill) },
+      changes: { changes: edits.length, ...workBetween(afterBackfill, afterChanges) },
+      refresh: { users: refreshed.scanned, usage: usedBetween(afterChanges.usage, afterRefresh.usage) },
+      rotation: usedBetween(afterRefresh.usage, afterRotation.usage),
+      healthCheck: usedBetween(afterRotation.usage, afterHealthCheck.usage),
       standing: standingOf(templateSchema.parse(system.template()).Resources, metricsIn(system.logs).size),
-      calls: Object.fromEntries(
-        [...afterChanges.calls.keys()].sort().map((call) => [
-          call,
-          {
-            backfill: callsBetween(atFirst, afterBackfill, call),
-            changes: callsBetween(afterBackfill, afterChanges, call),
-          },
-        ]),
-      ),
     };
   } finally {
     await running?.stop();

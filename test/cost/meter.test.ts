@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { LocalSystem } from '../demo/local-system.ts';
-import { metricsIn, readMeters, usedBetween } from './meter.ts';
+import { metricsIn, readMeters, usedBetween, workBetween } from './meter.ts';
 
 const METRIC_LINE =
   'sync {"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"x","Dimensions":[["service"]],"Metrics":[{"Name":"Lag"},{"Name":"Paused"}]}]},"service":"sync-contact","Lag":5}';
@@ -14,11 +14,14 @@ it('the meters add up functions, pollers, calls, transitions with their retries,
     'WaitStateExited',
   ];
   const system = {
-    logs: ['sync {"é":1}'],
+    logs: ['stack-ContactSyncSyncContactAB {"é":1}'],
     cloud: {
       outputs: { QueueUrl: 'http://127.0.0.1/0/Queue.fifo', UserTableName: 'Users' },
       statistics: () => ({
-        functions: { a: { invocations: 3, gbSeconds: 1.5 }, b: { invocations: 1, gbSeconds: 0.5 } },
+        functions: {
+          'stack-ContactSyncSyncContactAB': { invocations: 3, gbSeconds: 1.5 },
+          'stack-ChangeFeedDiffUserCD': { invocations: 1, gbSeconds: 0.5 },
+        },
         eventSources: { ContactSyncQueueSource: { batches: 2 }, ChangeFeedStream: { batches: 9 } },
       }),
       executions: () => [{ history: history.map((type) => ({ type })) }],
@@ -28,11 +31,12 @@ it('the meters add up functions, pollers, calls, transitions with their retries,
     ['DynamoDB UpdateItem Users', { calls: 2, readUnits: 0, writeUnits: 4 }],
     ['SQS SendMessageBatch Queue.fifo', { calls: 1, readUnits: 0, writeUnits: 0 }],
   ]);
-  const { usage, calls } = readMeters(system, {
+  const reading = readMeters(system, {
     counts: () => counted,
     between: async () => ({}),
     stop: () => undefined,
   });
+  const { usage, calls, functions, polls } = reading;
   expect(usage).toEqual({
     lambdaRequests: 4,
     lambdaGbSeconds: 2,
@@ -41,13 +45,27 @@ it('the meters add up functions, pollers, calls, transitions with their retries,
     dynamodbWriteUnits: 4,
     stateTransitions: 3,
     logGigabytes: (8 + 26 + 4 * 700) / 1e9,
-    traces: 4,
     secretCalls: 0,
   });
-  expect(Object.fromEntries(calls)).toEqual({
-    'DynamoDB UpdateItem user table': 2,
-    'SQS SendMessageBatch queue': 1,
+  expect(functions).toEqual({
+    'sync-contact': { invocations: 3, gbSeconds: 1.5, logBytes: 8 + 26 + 3 * 700 },
+    'diff-user': { invocations: 1, gbSeconds: 0.5, logBytes: 700 },
   });
+  expect(polls).toBe(4);
+  expect(calls).toEqual({
+    'DynamoDB UpdateItem user table': { calls: 2, readUnits: 0, writeUnits: 4 },
+    'SQS SendMessageBatch queue': { calls: 1, readUnits: 0, writeUnits: 0 },
+  });
+  const later = { ...reading, at: reading.at + 2500, calls: {}, polls: 6 };
+  expect(
+    workBetween({ ...later, functions: {} }, { ...later, at: later.at + 2500, functions, calls }),
+  ).toMatchObject({
+    seconds: 2.5,
+    functions,
+    calls,
+    polls: 0,
+  });
+  expect(workBetween(reading, later)).toMatchObject({ functions: {}, calls: {}, polls: 2 });
   expect(usedBetween({ ...usage, lambdaRequests: 1, dynamodbWriteUnits: 3.7 }, usage)).toEqual({
     lambdaRequests: 3,
     dynamodbWriteUnits: 0.3,

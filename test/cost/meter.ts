@@ -1,13 +1,14 @@
 import * as z from 'zod';
+import type { Work } from '../../infra/cost/scenarios.ts';
 import { UNITS, type Usage } from '../../infra/cost/usage.ts';
 import type { LocalSystem } from '../demo/local-system.ts';
 import { sum } from '../sum.ts';
-import type { CallCount, CountingProxy } from './counting-proxy.ts';
+import { functionFolder } from '../support/function-folder.ts';
+import type { CountingProxy } from './counting-proxy.ts';
 
 /** All that was used and called so far. */
-export interface Reading {
-  usage: Usage;
-  calls: ReadonlyMap<string, number>;
+export interface Reading extends Omit<Work, 'seconds'> {
+  at: number;
 }
 
 /** Bytes that CloudWatch Logs counts for an event beside its text (CloudWatch Logs API reference, `PutLogEvents`). */
@@ -29,41 +30,85 @@ const metricLine = z.looseObject({
 
 /** Reads the meters of a system whose functions go through a proxy that counts. */
 export function readMeters({ cloud, logs }: LocalSystem, proxy: CountingProxy): Reading {
-  const { functions, eventSources } = cloud.statistics();
-  const totals = Object.values(functions);
-  const invocations = sum(totals.map((each) => each.invocations));
-  const calls = [...proxy.counts()];
+  const { functions: totals, eventSources } = cloud.statistics();
+  const functions = Object.fromEntries(
+    Object.entries(totals).map(([name, { invocations, gbSeconds }]) => {
+      const lines = logs.filter((line) => line.startsWith(`${name} `));
+      const ownBytes = sum(lines.map((line) => Buffer.byteLength(line) - name.length - 1 + BYTES_AN_EVENT));
+      return [
+        functionFolder(name),
+        { invocations, gbSeconds, logBytes: ownBytes + invocations * PLATFORM_BYTES },
+      ];
+    }),
+  );
+  const uses = Object.values(functions);
+  const calls = Object.fromEntries(
+    [...proxy.counts()].map(([key, count]) => [named(key, cloud.outputs), count]),
+  );
   const callsOf = (service: string) =>
-    sum(calls.filter(([key]) => key.startsWith(`${service} `)).map(([, count]) => count.calls));
-  const unitsOf = (kind: 'readUnits' | 'writeUnits') => sum(calls.map(([, count]) => count[kind]));
+    sum(
+      Object.entries(calls)
+        .filter(([key]) => key.startsWith(`${service} `))
+        .map(([, count]) => count.calls),
+    );
+  const unitsOf = (kind: 'readUnits' | 'writeUnits') => sum(Object.values(calls).map((count) => count[kind]));
   const batches = sum(
     Object.entries(eventSources).map(([id, each]) => (id.startsWith('ContactSync') ? each.batches : 0)),
   );
-  const logBytes = sum(logs.map((line) => Buffer.byteLength(line) - line.indexOf(' ') - 1 + BYTES_AN_EVENT));
+  const polls = batches * REQUESTS_A_BATCH;
   return {
+    at: Date.now(),
+    functions,
+    calls,
+    polls,
     usage: {
-      lambdaRequests: invocations,
-      lambdaGbSeconds: sum(totals.map((each) => each.gbSeconds)),
-      sqsFifoRequests: callsOf('SQS') + batches * REQUESTS_A_BATCH,
+      lambdaRequests: sum(uses.map((each) => each.invocations)),
+      lambdaGbSeconds: sum(uses.map((each) => each.gbSeconds)),
+      sqsFifoRequests: callsOf('SQS') + polls,
       dynamodbReadUnits: unitsOf('readUnits'),
       dynamodbWriteUnits: unitsOf('writeUnits'),
       stateTransitions: sum(cloud.executions().map(({ history }) => transitionsIn(history))),
-      logGigabytes: (logBytes + invocations * PLATFORM_BYTES) / GIGABYTE,
-      // At most: X-Ray records the first of each second and one in twenty of the others.
-      traces: invocations,
+      logGigabytes: sum(uses.map((each) => each.logBytes)) / GIGABYTE,
       secretCalls: callsOf('Secrets Manager'),
     },
-    calls: new Map(
-      calls.map(([key, count]: [string, CallCount]) => [named(key, cloud.outputs), count.calls]),
-    ),
   };
 }
+
+/** What the work between two readings used. */
+export function workBetween(before: Reading, after: Reading): Work {
+  return {
+    seconds: rounded((after.at - before.at) / 1000),
+    usage: usedBetween(before.usage, after.usage),
+    functions: differences(before.functions, after.functions),
+    calls: differences(before.calls, after.calls),
+    polls: after.polls - before.polls,
+  };
+}
+
+/** Numbers of records by name, less those of before. What was not used is left out. */
+function differences<Use extends Record<string, number>>(
+  before: Readonly<Record<string, Use>>,
+  after: Readonly<Record<string, Use>>,
+): Record<string, Use> {
+  const all = Object.entries(after).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(
+    all.flatMap(([name, use]) => {
+      const used = Object.entries(use).map(([key, count]) => [
+        key,
+        rounded(count - (before[name]?.[key] ?? 0)),
+      ]);
+      return used.some(([, count]) => count !== 0) ? [[name, Object.fromEntries(used) as Use]] : [];
+    }),
+  );
+}
+
+const rounded = (count: number): number => Number(count.toPrecision(DIGITS));
 
 /** What was used between two readings. */
 export function usedBetween(before: Usage, after: Usage): Usage {
   const used = UNITS.map((unit) => [unit, (after[unit] ?? 0) - (before[unit] ?? 0)] as const);
   return Object.fromEntries(
-    used.filter(([, count]) => count > 0).map(([unit, count]) => [unit, Number(count.toPrecision(DIGITS))]),
+    used.filter(([, count]) => count > 0).map(([unit, count]) => [unit, rounded(count)]),
   );
 }
 

@@ -52,7 +52,7 @@ export interface LocalSystemOptions {
   /** Credentials for the CRM. */
   credentials: CrmSecret;
   /** Options of the local cloud. */
-  cloud?: Pick<LocalCloudOptions, 'visibilityTimeoutSeconds' | 'functionEnvironment'>;
+  cloud?: Pick<LocalCloudOptions, 'visibilityTimeoutSeconds' | 'functionEnvironment' | 'processorQuotas'>;
   /** Users that were in the table before the stack: they are in no stream. */
   existingUsers?: readonly Record<string, AttributeValue>[];
   /** Items that were in the sync's table: those of an earlier deployment. */

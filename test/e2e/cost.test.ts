@@ -1,19 +1,24 @@
 import { expect, it } from 'vitest';
-import { scenariosOf } from '../../infra/cost/scenarios.ts';
+import { billOf, readPrices } from '../../infra/cost/prices.ts';
+import { scenariosOf, sharesOf } from '../../infra/cost/scenarios.ts';
+import type { Usage } from '../../infra/cost/usage.ts';
 import { measure } from '../cost/measure.ts';
+import { sum } from '../sum.ts';
 
 const USERS = 20;
 const CHANGES = 4;
 
 it('npm run cost counts what a backfill, changes, a refresh, a renewal and a health check use, call by call', async () => {
   const counts = await measure({ users: USERS, changes: CHANGES, seed: 1 }, () => {});
-  const { backfill, changes, refresh, rotation, healthCheck, standing, calls } = counts;
+  const { backfill, changes, refresh, rotation, healthCheck, standing } = counts;
 
   expect(backfill.users).toBe(USERS);
-  expect(calls['DynamoDB UpdateItem user table']?.backfill).toBeGreaterThanOrEqual(USERS);
+  expect(backfill.calls['DynamoDB UpdateItem user table']?.calls).toBeGreaterThanOrEqual(USERS);
   // A message for each, and one about the tags of all.
-  expect(calls['SQS SendMessageBatch queue']?.backfill).toBeGreaterThanOrEqual(Math.ceil((USERS + 1) / 10));
-  expect(calls['SQS SendMessageBatch queue']?.changes).toBeGreaterThan(0);
+  expect(backfill.calls['SQS SendMessageBatch queue']?.calls).toBeGreaterThanOrEqual(
+    Math.ceil((USERS + 1) / 10),
+  );
+  expect(changes.calls['SQS SendMessageBatch queue']?.calls).toBeGreaterThan(0);
   // An item has more than half a kilobyte, so a write of it is a unit or two.
   expect(backfill.usage.dynamodbWriteUnits).toBeGreaterThanOrEqual(USERS);
   expect(backfill.usage.stateTransitions).toBeGreaterThanOrEqual(5);
@@ -27,5 +32,10 @@ it('npm run cost counts what a backfill, changes, a refresh, a renewal and a hea
   expect(healthCheck.dynamodbWriteUnits).toBeUndefined();
   expect(standing).toMatchObject({ dashboardMonths: 1, secretMonths: 1 });
   expect(standing.metricMonths).toBeGreaterThan(10);
+  const shares = sharesOf(counts, USERS, readPrices());
+  const bill = (usage: Usage) => sum([...billOf(usage, readPrices()).values()]);
+  const [first, second] = scenariosOf(counts, USERS);
+  expect(sum(shares.map(({ backfillUsd }) => backfillUsd))).toBeCloseTo(bill(first?.usage ?? {}), 5);
+  expect(sum(shares.map(({ changesUsd }) => changesUsd))).toBeCloseTo(bill(second?.usage ?? {}), 2);
   for (const { usage } of scenariosOf(counts, USERS)) expect(usage.lambdaRequests).toBeGreaterThan(0);
 }, 300_000);

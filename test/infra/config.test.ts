@@ -24,6 +24,7 @@ describe('parseConfig', () => {
       encryptionKey: 'aws',
       alarms: { runbookUrl: 'docs/runbook.md', lagSeconds: 900 },
       logLevel: 'INFO',
+      tracing: false,
       logRetentionDays: 30,
       removalPolicy: 'retain',
     });

@@ -1,3 +1,4 @@
+import type { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
 import { properties, readable, resources, templateWith } from './template-with.ts';
 
@@ -20,12 +21,11 @@ describe.each(FUNCTIONS)('function %s', (id) => {
   const template = templateWith({ logLevel: 'DEBUG', logRetentionDays: 7 });
   const definition = properties(template, 'AWS::Lambda::Function', id);
 
-  it('runs on Node 24 and ARM, and is traced', () => {
+  it('runs on Node 24 and ARM', () => {
     expect(definition).toMatchObject({
       Runtime: 'nodejs24.x',
       Architectures: ['arm64'],
       Handler: 'index.handler',
-      TracingConfig: { Mode: 'Active' },
     });
   });
 
@@ -50,6 +50,16 @@ describe.each(FUNCTIONS)('function %s', (id) => {
       },
     });
   });
+});
+
+it.each(FUNCTIONS)('%s is traced by X-Ray, and may send traces, only when the settings ask for it', (id) => {
+  const traced = templateWith({ tracing: true });
+  expect(properties(traced, 'AWS::Lambda::Function', id)['TracingConfig']).toEqual({ Mode: 'Active' });
+  expect(properties(templateWith(), 'AWS::Lambda::Function', id)['TracingConfig']).toBeUndefined();
+  const traces = (template: Template) =>
+    Object.keys(resources(template, 'AWS::IAM::Policy')).filter((each) => each.includes(`${id}RoleTrace`));
+  expect(traces(traced)).toHaveLength(1);
+  expect(traces(templateWith())).toEqual([]);
 });
 
 it('there are five functions, and no log group without an end', () => {

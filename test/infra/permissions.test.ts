@@ -89,8 +89,8 @@ describe('permissions', () => {
     'BackfillFeeder',
     'HealthCheckCheckHealth',
     'CrmRotationRotateToken',
-  ])('let %s be traced', (id) => {
-    expect(permissions(template, id, 'RoleTrace')).toEqual([TRACE]);
+  ])('let %s be traced, when X-Ray is on', (id) => {
+    expect(permissions(templateWith({ tracing: true }), id, 'RoleTrace')).toEqual([TRACE]);
   });
 
   it('let the state machine invoke its one function, and be logged and traced', () => {
@@ -186,7 +186,7 @@ describe('permissions', () => {
   });
 
   it('come from the policies above, and from nothing managed by AWS', () => {
-    expect(Object.keys(resources(template, 'AWS::IAM::Policy'))).toHaveLength(14);
+    expect(Object.keys(resources(template, 'AWS::IAM::Policy'))).toHaveLength(9);
     for (const { Properties } of Object.values(resources(template, 'AWS::IAM::Role')))
       expect(Object.keys(Properties as object)).toEqual(['AssumeRolePolicyDocument']);
   });

@@ -40,6 +40,7 @@ const NOT_TO_BE_NARROWED: Readonly<Record<string, string>> = {
 const SETTINGS = [
   {},
   { encryptionKey: 'create' },
+  { tracing: true },
   { userTable: { arn: TABLE, streamArn: `${TABLE}/stream/2026-01-01T00:00:00.000` } },
 ];
 

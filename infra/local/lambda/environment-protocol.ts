@@ -6,6 +6,8 @@ export interface ThreadSettings {
   file: string;
   /** Name of the handler's export. */
   exportName: string;
+  /** Once it is loaded, it runs for so much of each 20 ms at most, in a cgroup of its own in this directory. */
+  processor?: { directory: string; share: number } | undefined;
   /** The parts of the context that stay the same. */
   context: {
     functionName: string;

@@ -37,13 +37,20 @@ const properties = z.strictObject({
   TracingConfig: meaningless('there is no X-Ray'),
 });
 
+/** Memory with which a function has one whole processor (AWS Lambda developer guide, "Configure Lambda function memory"). */
+const WHOLE_PROCESSOR_MEGABYTES = 1769;
+
 /** `AWS::Lambda::Function`: the bundle in threads of this process. */
 export const lambdaFunction = resourceType(properties, async (definition, context) => {
   const { logicalId, services, physicalName } = context;
   const name = definition.FunctionName ?? physicalName;
   const arn = arnOf('lambda', services.region, `function:${name}`);
   const bundle = locateBundle(definition.Handler, definition.Code.S3Key, context);
-  const memory = String(definition.MemorySize);
+  const { processorQuotas } = services;
+  const [, memoryMegabytes = definition.MemorySize] =
+    Object.entries(processorQuotas?.memoryMegabytes ?? {}).find(([prefix]) => logicalId.startsWith(prefix)) ??
+    [];
+  const memory = String(memoryMegabytes);
   const logGroupName = `/aws/lambda/${name}`;
   const given = Object.entries(definition.Environment?.Variables ?? {}).map(([key, value]) => [
     key,
@@ -82,9 +89,13 @@ export const lambdaFunction = resourceType(properties, async (definition, contex
           logGroupName,
           logStreamName: '',
         },
+        processor: processorQuotas && {
+          directory: processorQuotas.directory,
+          share: memoryMegabytes / WHOLE_PROCESSOR_MEGABYTES,
+        },
       },
       variables,
-      memoryMegabytes: definition.MemorySize,
+      memoryMegabytes,
       onLine: (line: string) => services.log({ functionName: name, line }),
     },
     timeoutSeconds: definition.Timeout,

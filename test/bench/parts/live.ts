@@ -2,6 +2,7 @@ import { parseConfig } from '../../../infra/config.ts';
 import { percentile } from '../../../infra/operate/percentile.ts';
 import { population } from '../../demo/population.ts';
 import { REAL_LATENCY } from '../../simulator/simulator.ts';
+import { functionFolder } from '../../support/function-folder.ts';
 import { costOf } from '../cost.ts';
 import type { Part } from '../section.ts';
 import { runWorlds } from '../simulated/run-worlds.ts';
@@ -58,7 +59,7 @@ export const live: Part = {
       const memory = Object.entries(functions)
         .filter(([, { invocations }]) => invocations > 0)
         .map(([name, { maxHeapBytes, invocations }]) => ({
-          name: shortName(name),
+          name: functionFolder(name),
           maxHeapBytes,
           invocations,
         }));
@@ -156,10 +157,3 @@ export const live: Part = {
 const SHOWN = [0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99];
 const quantiles = (values: readonly number[]) =>
   SHOWN.map((part) => [100 * part, percentile(values, part) / 1000] as const);
-
-/** Names of functions are made of the stack's and the constructs'. */
-const shortName = (name: string): string =>
-  (/(DiffUser|SyncContact|Feeder|RotateToken)/.exec(name)?.[1] ?? name)
-    .replace('Feeder', 'Backfill')
-    .replace(/(?<!^)([A-Z])/g, '-$1')
-    .toLowerCase();

@@ -4,6 +4,7 @@ import type { ConfigInput } from '../../../infra/config.ts';
 import { followBackfill, startBackfill } from '../../../infra/operate/follow-backfill.ts';
 import type { BackfillInput } from '../../../lambdas/backfill/input.ts';
 import type { User } from '../../../shared/user/user.ts';
+import type { LocalSystemOptions } from '../../demo/local-system.ts';
 import { startSimulatedSystem } from '../../demo/simulated-system.ts';
 import { shownOf, verify } from '../../demo/verify.ts';
 import { withFiveTags } from '../deployed-mapping.ts';
@@ -18,6 +19,7 @@ export interface BenchSystemOptions {
   /** Options of the simulator. */
   simulator?: readonly string[];
   crm?: ConfigInput['crm'];
+  cloud?: LocalSystemOptions['cloud'];
 }
 
 /** A user is not in the CRM as it should be: figures of a system that does not work mean nothing. */
@@ -47,10 +49,17 @@ export async function withBenchSystem<Result>(
   }
 }
 
-async function startBenchSystem({ users = [], known = [], simulator = [], crm = {} }: BenchSystemOptions) {
+async function startBenchSystem({
+  users = [],
+  known = [],
+  simulator = [],
+  crm = {},
+  cloud: cloudOptions = {},
+}: BenchSystemOptions) {
   const running = await withFiveTags((mappingFile) =>
     startSimulatedSystem({
       simulator,
+      cloud: cloudOptions,
       settings: { mapping: mappingFile, crm, backfill: { refreshSchedule: 'off' } },
       async prepare(door) {
         await door.declareOwnership(mapping);

@@ -3,7 +3,7 @@ import { population } from '../../demo/population.ts';
 import type { Latency } from '../../simulator/latency.ts';
 import { costOf } from '../cost.ts';
 import type { Filled } from '../filled.ts';
-import { withBenchSystem } from './bench-system.ts';
+import { type BenchSystem, withBenchSystem } from './bench-system.ts';
 
 /** The stretch of a backfill that is counted. */
 export interface SteadyResult extends Filled {
@@ -32,25 +32,32 @@ export function steadyBackfill({ medianMs, p95Ms }: Latency, jitterMs: number): 
       ],
       crm: { latencyP95Ms: p95Ms },
     },
-    async ({ door, backfill }) => {
-      const requestsPast = async (count: number) => {
-        while ((await door.stats()).totalRequests < count) await sleep(LOOK_MS);
-      };
-      const finished = backfill({ mode: 'contacts' });
-      const counted = async (): Promise<SteadyResult> => {
-        await requestsPast((await door.stats()).totalRequests + WARM_UP);
-        const { throttled: refusedBefore } = await door.stats();
-        await door.countAnew();
-        const { requests, refused, utilisation } = await costOf(door, async () => {
-          await requestsPast(COUNTED);
-          return COUNTED;
-        });
-        const { maxArrivalsInAnySecond } = await door.stats();
-        const refusedPart = refused / requests;
-        return { requests, refused, utilisation, refusedPart, maxArrivalsInAnySecond, refusedBefore };
-      };
-      const [result] = await Promise.all([counted(), finished]);
-      return result;
-    },
+    (system) => steadyPart(system, WARM_UP, COUNTED),
   );
+}
+
+/** Runs a backfill of a system and counts a stretch of it. @param counted requests that are counted, after those of the warm-up. */
+export async function steadyPart(
+  { door, backfill }: BenchSystem,
+  warmUp: number,
+  counted: number,
+): Promise<SteadyResult> {
+  const requestsPast = async (count: number) => {
+    while ((await door.stats()).totalRequests < count) await sleep(LOOK_MS);
+  };
+  const count = async (): Promise<SteadyResult> => {
+    await requestsPast((await door.stats()).totalRequests + warmUp);
+    const { throttled: refusedBefore } = await door.stats();
+    await door.countAnew();
+    const { requests, refused, utilisation } = await costOf(door, async () => {
+      await requestsPast(counted);
+      return counted;
+    });
+    const { maxArrivalsInAnySecond } = await door.stats();
+    const refusedPart = refused / requests;
+    return { requests, refused, utilisation, refusedPart, maxArrivalsInAnySecond, refusedBefore };
+  };
+  const finished = backfill({ mode: 'contacts' });
+  const [result] = await Promise.all([count(), finished]);
+  return result;
 }

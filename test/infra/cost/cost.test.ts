@@ -1,19 +1,35 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { billTable } from '../../../infra/cost/cost-tables.ts';
+import { billTable, sharesTable } from '../../../infra/cost/cost-tables.ts';
 import { DOCUMENTS, generatedBlocks, readCounts, withBlocks } from '../../../infra/cost/documents.ts';
 import { billOf, readPrices } from '../../../infra/cost/prices.ts';
-import { type Counts, scenariosOf } from '../../../infra/cost/scenarios.ts';
+import { type Counts, scenariosOf, sharesOf, tracesOf } from '../../../infra/cost/scenarios.ts';
 
 const COUNTS: Counts = {
   measuredOn: '2026-06-15',
-  backfill: { users: 100, usage: { lambdaRequests: 20, lambdaGbSeconds: 30, dynamodbWriteUnits: 400 } },
-  changes: { changes: 50, usage: { lambdaRequests: 150, sqsFifoRequests: 150 } },
+  backfill: {
+    users: 100,
+    seconds: 5,
+    usage: { lambdaRequests: 20, lambdaGbSeconds: 30, dynamodbWriteUnits: 400 },
+    functions: { 'sync-contact': { invocations: 20, gbSeconds: 30, logBytes: 0 } },
+    calls: { 'DynamoDB UpdateItem user table': { calls: 300, readUnits: 0, writeUnits: 400 } },
+    polls: 0,
+  },
+  changes: {
+    changes: 50,
+    seconds: 40,
+    usage: { lambdaRequests: 150, sqsFifoRequests: 150 },
+    functions: {
+      'sync-contact': { invocations: 50, gbSeconds: 0, logBytes: 0 },
+      'diff-user': { invocations: 100, gbSeconds: 0, logBytes: 0 },
+    },
+    calls: { 'SQS SendMessageBatch queue': { calls: 50, readUnits: 0, writeUnits: 0 } },
+    polls: 100,
+  },
   refresh: { users: 100, usage: { dynamodbReadUnits: 10, lambdaGbSeconds: 0.02, stateTransitions: 4 } },
   rotation: { secretCalls: 9 },
   healthCheck: { lambdaRequests: 1 },
   standing: { alarmMonths: 18, secretMonths: 1 },
-  calls: { 'SQS SendMessageBatch queue': { backfill: 10, changes: 50 } },
 };
 
 describe('the bill', () => {
@@ -41,6 +57,45 @@ describe('the bill', () => {
       const sum = dollars.slice(0, -1).reduce((total, each) => total + each, 0);
       expect(Math.abs(sum - inAll)).toBeLessThanOrEqual(0.01 * rows.length);
     }
+  });
+});
+
+describe('the shares of the bill', () => {
+  it.each([false, true])('come to the bill, with tracing %s', (tracing) => {
+    const prices = readPrices();
+    const shares = sharesOf(COUNTS, 60_000, prices, { tracing });
+    const bills = scenariosOf(COUNTS, 60_000, { tracing }).map(({ usage }) =>
+      [...billOf(usage, prices).values()].reduce((sum, each) => sum + each, 0),
+    );
+    expect(shares.reduce((sum, { backfillUsd }) => sum + backfillUsd, 0)).toBeCloseTo(bills[0] ?? 0, 9);
+    expect(shares.reduce((sum, { changesUsd }) => sum + changesUsd, 0)).toBeCloseTo(bills[1] ?? 0, 9);
+    expect(shares.map(({ what }) => what)).toContain('sync-contact: time');
+  });
+
+  it('leave no cent out of the table', () => {
+    const { rows } = sharesTable(sharesOf(COUNTS, 60_000, readPrices()), ['a backfill', 'changes']);
+    expect(rows.at(-1)).toEqual(['In all', '$0.39', '$2.10']);
+    expect(rows).toContainEqual(['SQS SendMessageBatch queue', '–', '$0.50']);
+  });
+});
+
+describe('traces', () => {
+  it('are of all invocations that are alone in their second, and of 5 % of the others', () => {
+    expect(tracesOf(1000, 1e9)).toBeCloseTo(1000, 2);
+    expect(tracesOf(1_000_000, 1000)).toBeCloseTo(1000 + 0.05 * 999_000, 3);
+    expect(tracesOf(0, 10)).toBe(0);
+  });
+
+  it('are billed only when X-Ray is on', () => {
+    const traces = (tracing: boolean) =>
+      scenariosOf(COUNTS, 100, { tracing }).map(({ usage }) => usage.traces);
+    expect(traces(false)).toEqual([undefined, undefined, undefined]);
+    // 20 invocations in 5 seconds; 1 and 2 million in a month.
+    expect(traces(true)).toEqual([
+      expect.closeTo(tracesOf(20, 5), 6),
+      expect.closeTo(tracesOf(1e6, 2_592_000) + tracesOf(2e6, 2_592_000), 6),
+      undefined,
+    ]);
   });
 });
 
@@ -94,6 +149,15 @@ describe('the documents', () => {
 
   it('without a place are not written', () => {
     expect(() => withBlocks('Nothing here', {})).toThrow(/no place/);
+  });
+
+  it('tell of a system that keeps its budget', () => {
+    const scenarios = scenariosOf(readCounts(), 60_000);
+    const [backfill = Number.NaN, changes = Number.NaN] = scenarios.map(({ usage }) =>
+      [...billOf(usage, readPrices()).values()].reduce((sum, each) => sum + each, 0),
+    );
+    expect(backfill).toBeLessThanOrEqual(1);
+    expect(changes).toBeLessThanOrEqual(15);
   });
 
   it('price what was counted, and name where each price is from', () => {

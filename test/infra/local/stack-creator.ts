@@ -42,6 +42,7 @@ export async function startStackCreator() {
       stateMachines: new Map(),
       existingItems: new ExistingItems({}),
       waitScale: 1,
+      processorQuotas: undefined,
       functionEnvironment: { AWS_ENDPOINT_URL_SQS: server.endpoint, ...functionEnvironment },
       visibilityTimeoutSeconds,
     };

@@ -1,0 +1,6 @@
+/** The folder under `lambdas/` of a function, by the name that the stack and its constructs give it. */
+export const functionFolder = (name: string): string =>
+  (/(DiffUser|SyncContact|Feeder|RotateToken)/.exec(name)?.[1] ?? name)
+    .replace('Feeder', 'Backfill')
+    .replace(/(?<!^)([A-Z])/g, '-$1')
+    .toLowerCase();
