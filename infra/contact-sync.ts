@@ -20,7 +20,7 @@ export interface ContactSyncProps extends PartProps {
 /**
  * Memory with which a function has a whole vCPU, in MB (Lambda's developer guide, "Configure Lambda function memory"). Requests start on
  * time to some milliseconds: with a part of a vCPU, an environment that has used up its part of 20 ms stands still for the rest, and
- * starts that are due then are lost.
+ * slots of that time are missed.
  */
 const WHOLE_VCPU_MB = 1769;
 
@@ -40,7 +40,7 @@ export class ContactSync extends Construct {
   constructor(scope: Construct, id: string, props: ContactSyncProps) {
     super(scope, id);
     const { config, encryption, userTable, syncTable, secret } = props;
-    const { environments, ...timetable } = paceFor(config.crm);
+    const { environments, ...schedule } = paceFor(config.crm);
     this.deadLetterQueue = fifoQueue(this, 'DeadLetterQueue', encryption.ofQueue);
     this.queue = fifoQueue(this, 'Queue', {
       ...encryption.ofQueue,
@@ -60,7 +60,7 @@ export class ContactSync extends Construct {
         DEAD_LETTER_QUEUE_URL: this.deadLetterQueue.queueUrl,
         CRM_URL: config.crm.url,
         CRM_SECRET_ID: secret.secretArn,
-        TIMETABLE: JSON.stringify(timetable),
+        SLOT_SCHEDULE: JSON.stringify(schedule),
         ...budgetVariables(config),
         TAG_BATCH: String(config.crm.tagBatch),
         DELETION_POLICY: config.deletionPolicy,

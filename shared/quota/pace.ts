@@ -1,5 +1,5 @@
 import { LEAST_RATE, type Limits, rateOf } from './limits.ts';
-import { lineMsOf, type Timetable } from './timetable.ts';
+import { burstIntervalMs, type SlotSchedule } from './slots.ts';
 
 /** What the pace follows from: the CRM's limits and how fast it answers. */
 export interface PaceInput {
@@ -13,8 +13,8 @@ export interface PaceInput {
   burst?: number | undefined;
 }
 
-/** How many environments there are, and when requests may start, all environments together. */
-export interface Pace extends Timetable {
+/** How many environments there are, and the slots that they share. */
+export interface Pace extends SlotSchedule {
   /** Lambda environments that run at the same time: reserved concurrency and the event source's maximum. */
   environments: number;
 }
@@ -33,14 +33,14 @@ const SPARE = 2;
 /**
  * When requests may start, and how many environments it takes to make use of it.
  *
- * All environments take their starts from one timetable (`timetable.ts`), so no more than the rate start in any window, however
- * many environments there are and however fast the CRM answers. There have to be enough of them that every start finds a taker:
- * an environment works on `BATCH_SIZE` users side by side, each with one request that waits for a line or is on its way, and hands in
+ * All environments reserve their request slots in one item (`rate-limiter.ts`), so no more requests than the rate start in any window,
+ * however many environments there are and however fast the CRM answers. There have to be enough of them to use every slot:
+ * an environment works on `BATCH_SIZE` users side by side, each with one request that waits for a burst or is on its way, and ends
  * the batch when the slowest of ten has been answered, which is about the p95. By Little's law that takes
  *
- *     environments = rate × (line + p95 + overhead) ÷ BATCH_SIZE
+ *     environments = rate × (burst interval + p95 + overhead) ÷ BATCH_SIZE
  *
- * and two to spare (as many again where that is fewer). More would only hold a queue of starts further ahead.
+ * and two to spare (as many again where that is fewer). More would only reserve slots further ahead.
  *
  * The rate is what the second and the minute both allow, so the minute is kept by the same arithmetic: sixty windows are
  * never more than the minute's limit.
@@ -53,16 +53,16 @@ export function paceFor({ limits, latencyP95Ms, windowSlackMs, burst }: PaceInpu
   const rate = rateOf(limits);
   if (rate < MIN_ENVIRONMENTS)
     throw new RangeError(`The limits allow ${rate} requests a second; ${MIN_ENVIRONMENTS} are needed`);
-  const timetable: Timetable = {
+  const schedule: SlotSchedule = {
     requestsPerWindow: rate,
     windowMs: 1000 + windowSlackMs,
     burst: Math.min(rate, burst ?? Math.ceil(rate / 2)),
   };
-  const inFlight = (rate * (lineMsOf(timetable) + latencyP95Ms + OVERHEAD_MS)) / 1000;
+  const inFlight = (rate * (burstIntervalMs(schedule) + latencyP95Ms + OVERHEAD_MS)) / 1000;
   const busy = Math.ceil(inFlight / BATCH_SIZE);
-  return { ...timetable, environments: busy + Math.min(busy, SPARE) };
+  return { ...schedule, environments: busy + Math.min(busy, SPARE) };
 }
 
 /** Requests a second that the pace comes to. */
-export const requestsPerSecond = ({ requestsPerWindow, windowMs }: Timetable): number =>
+export const requestsPerSecond = ({ requestsPerWindow, windowMs }: SlotSchedule): number =>
   (requestsPerWindow * 1000) / windowMs;

@@ -70,7 +70,7 @@ export async function runWorld(options: WorldOptions): Promise<WorldResult> {
         users: slowUsers,
         table: slowTable,
         mapping,
-        timetable: pace,
+        schedule: pace,
         budget: BUDGET,
       }),
     ),
