@@ -82,11 +82,14 @@ const configSchema = group({
       .positive()
       .max(INVOCATION_MS - WRITE_BACK_MS)
       .default(400),
-    /** How much longer than a second the pace's window is, since a network may bend two requests together. */
-    windowSlackMs: z.number().int().min(0).max(1000).default(45),
     /**
-     * Requests that start together, a few milliseconds apart, when more are to be made than may; half of a second's unless told
-     * otherwise. Environments that are refused often make it smaller by themselves. See `docs/performance.md`.
+     * How much longer than a second the pace's window is: requests may start late and the network may move two towards each other. Timers
+     * and DynamoDB take some milliseconds, so with less slack than the least most slots would be missed.
+     */
+    windowSlackMs: z.number().int().min(20).max(1000).default(45),
+    /**
+     * Requests of a burst, a few milliseconds apart, when more are to be made than the limit allows. The default is half of a second's. Make
+     * it smaller if the gateway refuses bursts. See `docs/performance.md`.
      */
     burst: z.int().min(1).max(1000).optional(),
     /** Contacts that one request can tag at most (the vendor's PHP SDK enforces 100). One that is refused is tried in halves. */

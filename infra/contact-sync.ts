@@ -41,7 +41,7 @@ export class ContactSync extends Construct {
   constructor(scope: Construct, id: string, props: ContactSyncProps) {
     super(scope, id);
     const { config, encryption, userTable, syncTable, secret } = props;
-    const { environments, ...timetable } = paceFor(config.crm);
+    const { environments, ...schedule } = paceFor(config.crm);
     this.deadLetterQueue = fifoQueue(this, 'DeadLetterQueue', encryption.ofQueue);
     this.queue = fifoQueue(this, 'Queue', {
       ...encryption.ofQueue,
@@ -61,7 +61,7 @@ export class ContactSync extends Construct {
         DEAD_LETTER_QUEUE_URL: this.deadLetterQueue.queueUrl,
         CRM_URL: config.crm.url,
         CRM_SECRET_ID: secret.secretArn,
-        TIMETABLE: JSON.stringify(timetable),
+        SLOT_SCHEDULE: JSON.stringify(schedule),
         ...budgetVariables(config),
         TAG_BATCH: String(config.crm.tagBatch),
         DELETION_POLICY: config.deletionPolicy,

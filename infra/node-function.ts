@@ -1,6 +1,5 @@
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Duration, RemovalPolicy, Stage } from 'aws-cdk-lib';
+import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { ApplicationLogLevel, Architecture, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
@@ -9,7 +8,6 @@ import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { acceptWildcard } from './accept.ts';
 import { type KeyUse, keyActions } from './encryption.ts';
-import { metafileName } from './metafile-name.ts';
 import type { PartProps } from './part-props.ts';
 
 export interface NodeFunctionProps extends PartProps {
@@ -43,7 +41,6 @@ export class NodeFunction extends NodejsFunction {
     const role = new Role(scope, `${id}Role`, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
     allow(role, ['logs:CreateLogStream', 'logs:PutLogEvents'], logGroup.logGroupArn);
     if (config.tracing) allowTracing(role);
-    const assembly = Stage.of(scope)?.outdir;
     super(scope, id, {
       ...given,
       entry: `${root}lambdas/${folder}/handler.ts`,
@@ -77,8 +74,6 @@ export class NodeFunction extends NodejsFunction {
         esbuildArgs: {
           // Each stack has its own mapping in place of the one that package.json names.
           '--alias:#mapping': `${root}${config.mapping}`,
-          // Not in the bundle: it is shipped with nothing but its code and source map.
-          ...(assembly && { '--metafile': join(assembly, metafileName(folder, config.mapping)) }),
         },
         logLevel: LogLevel.WARNING,
       },

@@ -2,3 +2,8 @@
 export class CommandError extends Error {
   override name = 'CommandError';
 }
+
+/** The stack that a command is about is not in this account and region. */
+export class NoStackError extends CommandError {
+  override name = 'NoStackError';
+}

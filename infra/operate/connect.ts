@@ -1,6 +1,6 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { readConnection } from '../local/connection-file.ts';
-import { CommandError } from './command-error.ts';
+import { CommandError, NoStackError } from './command-error.ts';
 
 export interface Target {
   /** The system that `npm start -- --keep` runs on this machine. */
@@ -21,7 +21,7 @@ export interface Outputs {
  * Finds the system that a command is about. For one on this machine the environment variables of this process are set, so
  * that SDK clients made afterwards find it.
  *
- * @throws CommandError when there is none, with what to do.
+ * @throws NoStackError when the stack does not exist; CommandError when AWS does not answer or no system runs on this machine.
  */
 export async function connect({ local, stack }: Target): Promise<Outputs> {
   if (!local) return outputsOf(stack, await stackOutputs(stack));
@@ -42,11 +42,15 @@ async function stackOutputs(StackName: string): Promise<Record<string, string>> 
       (found?.Outputs ?? []).map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue]),
     );
   } catch (error) {
+    // "If the stack doesn't exist, a ValidationError is returned" (CloudFormation API reference, DescribeStacks).
+    if (error instanceof Error && error.name === 'ValidationError')
+      throw new NoStackError(
+        `There is no stack ${StackName} in this account and region. Deploy it (npm run deploy), or name it with --stack.`,
+        { cause: error },
+      );
     const problem = error instanceof Error ? error.message : String(error);
     throw new CommandError(
-      /does not exist/.test(problem)
-        ? `There is no stack ${StackName} in this account and region. Deploy it (npm run deploy), or name it with --stack.`
-        : `AWS cannot be asked (${problem}). Set AWS_PROFILE or keys, and AWS_REGION; or use --local.`,
+      `AWS cannot be asked (${problem}). Set AWS_PROFILE or keys, and AWS_REGION; or use --local.`,
       { cause: error },
     );
   }

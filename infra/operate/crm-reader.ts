@@ -8,20 +8,17 @@ import { NotFound } from '../../shared/infusionsoft/failures.ts';
 import { pacedFetch } from '../../shared/infusionsoft/paced-fetch.ts';
 import { requestGate } from '../../shared/infusionsoft/request-gate.ts';
 import type { Contact } from '../../shared/infusionsoft/schemas.ts';
-import type { SharedPace } from '../../shared/quota/shared-pace.ts';
+import type { RateLimiter } from '../../shared/quota/rate-limiter.ts';
 import { marginOf } from '../../shared/quota/standing.ts';
 import type { SyncTable } from '../../shared/store/sync-table.ts';
 import type { Outputs } from './connect.ts';
 import { quotaSettingsFrom } from './quota-report.ts';
 
 /**
- * One request a second. Not in turn with the sync's: the clock of a person's machine may be wrong, and starts that it took in the future would
- * hold up all environments.
+ * One request a second. It reserves no slots of the sync: the clock of a person's machine may be wrong, and slots that it reserved in the
+ * future would hold up all environments.
  */
-const UNHURRIED: SharedPace = {
-  turn: () => sleep(1000),
-  refused() {},
-};
+const ONE_A_SECOND: RateLimiter = { acquireSlot: () => sleep(1000) };
 /** How long one piece of work waits for the CRM, in milliseconds. */
 const DEADLINE_MS = 60_000;
 
@@ -54,7 +51,7 @@ export function operatorCrm(outputs: Outputs, store: SyncTable): OperatorCrm {
   const client = infusionsoftClient({
     url: outputs.get('CrmUrl'),
     fetch: pacedFetch({
-      pace: UNHURRIED,
+      rateLimiter: ONE_A_SECOND,
       credentials: secretCredentials(outputs.get('SecretArn')),
       gate,
       breaker: circuitBreaker(),

@@ -11,7 +11,7 @@ import { syncTable } from '../../shared/store/sync-table.ts';
 import { needsOf } from '../../shared/user/needs.ts';
 import { ConfigError } from '../config.ts';
 import { askForInspection } from './ask-for-inspection.ts';
-import { CommandError } from './command-error.ts';
+import { CommandError, NoStackError } from './command-error.ts';
 import { connect, type Outputs } from './connect.ts';
 import { checkConcurrency } from './deploy/check-concurrency.ts';
 import { hasBackfilled } from './deploy/has-backfilled.ts';
@@ -35,7 +35,7 @@ await runCommand(async () => {
   const config = chosen(command.args[0]);
   const { stackName } = config;
   const existing = await connect({ stack: stackName }).catch((error: unknown) => {
-    if (error instanceof CommandError && error.message.startsWith('There is no stack')) return undefined;
+    if (error instanceof NoStackError) return undefined;
     throw error;
   });
   const rotation = config.crm.tokenRotationHours === 'off' ? 0 : 1;

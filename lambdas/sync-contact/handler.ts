@@ -14,7 +14,7 @@ import { pacedFetch } from '../../shared/infusionsoft/paced-fetch.ts';
 import { requestGate } from '../../shared/infusionsoft/request-gate.ts';
 import { newEnvironment } from '../../shared/invocation.ts';
 import { budgetOf } from '../../shared/quota/budget-settings.ts';
-import { sharedPace } from '../../shared/quota/shared-pace.ts';
+import { rateLimiter } from '../../shared/quota/rate-limiter.ts';
 import { marginOf } from '../../shared/quota/standing.ts';
 import { claimStore } from '../../shared/store/claim-store.ts';
 import { departureStore } from '../../shared/store/departure-store.ts';
@@ -48,7 +48,7 @@ const store = syncTable(dynamodb, settings.SYNC_TABLE);
 const client = infusionsoftClient({
   url: settings.CRM_URL,
   fetch: pacedFetch({
-    pace: sharedPace({ timetable: settings.TIMETABLE, store: store.starts }),
+    rateLimiter: rateLimiter({ schedule: settings.SLOT_SCHEDULE, store: store.slots }),
     credentials: secretCredentials(settings.CRM_SECRET_ID, {
       onTokenAge: (ms) => metrics.addMetric('TokenAge', MetricUnit.Seconds, ms / 1000),
     }),
@@ -101,7 +101,7 @@ const dependencies = {
   mapping,
   tags: tagRequests(client, {
     batch: settings.TAG_BATCH,
-    atOnce: settings.TIMETABLE.burst,
+    atOnce: settings.SLOT_SCHEDULE.burst,
   }),
   tagBatch: settings.TAG_BATCH,
   departures: departureStore(dynamodb, settings.SYNC_TABLE),

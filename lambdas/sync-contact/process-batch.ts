@@ -1,6 +1,5 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
-import { UNMATCHED } from '../../shared/infusionsoft/fit-to-account.ts';
 import { PausedError, pausedFor } from '../../shared/infusionsoft/request-gate.ts';
 import type { PostponedStore } from '../../shared/store/postponed-store.ts';
 import { CloudError, Rejected, Retryable } from '../../shared/sync/errors.ts';
@@ -199,7 +198,7 @@ async function handleGroup(group: Group, dependencies: ProcessBatchDependencies)
   });
   count(outcome);
   lag(lagMs);
-  if (warnings.some(({ problem }) => problem.includes(UNMATCHED))) count('withoutOwner');
+  if (warnings.some(({ reason }) => reason === 'unknown-staff')) count('withoutOwner');
   return journal.lines().length > 0;
 }
 

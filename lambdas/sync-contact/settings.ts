@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { budgetSettings, jsonText } from '../../shared/quota/budget-settings.ts';
-import { timetableSchema } from '../../shared/quota/timetable.ts';
+import { slotScheduleSchema } from '../../shared/quota/slots.ts';
 import { filledText } from '../../shared/values.ts';
 import '../../shared/zod-words.ts';
 
@@ -19,8 +19,8 @@ const settingsSchema = z.object({
   DEAD_LETTER_QUEUE_URL: z.url(),
   CRM_URL: z.url(),
   CRM_SECRET_ID: filledText,
-  /** When requests may start, of all environments together: see `paceFor` in `shared/quota/pace.ts`. */
-  TIMETABLE: z.pipe(jsonText, timetableSchema),
+  /** See `paceFor` in `shared/quota/pace.ts`. */
+  SLOT_SCHEDULE: z.pipe(jsonText, slotScheduleSchema),
   ...budgetSettings,
   /** Contacts that one request can tag at most. */
   TAG_BATCH: z.coerce.number().check(z.int(), z.positive()),

@@ -7,6 +7,11 @@ export class NotFound extends Error {
   override name = 'NotFound';
 }
 
+/** The account may not do what was asked (403): its plan or the scope of the credentials does not allow it, until a person changes that. */
+export class ForbiddenError extends Retryable {
+  override name = 'ForbiddenError';
+}
+
 /** A request without a usable answer: nobody knows whether it has had its effect, or is at work still. */
 export class Uncertain extends Retryable {}
 
@@ -27,7 +32,7 @@ export function exceededLimit(body: unknown): ExceededLimit {
  * Says of a failed request whether trying again can help.
  *
  * @param now epoch milliseconds.
- * @returns NotFound for 404, Rejected for what the CRM refuses for good, Retryable with a time for all else.
+ * @returns NotFound for 404, ForbiddenError for 403, Rejected for what the CRM refuses for good, Retryable with a time for all else.
  */
 export function toFailure(error: unknown, now: number): Error {
   if (error instanceof Retryable) return error;
@@ -37,7 +42,7 @@ export function toFailure(error: unknown, now: number): Error {
   const { status, headers } = error.response;
   if (status === 404) return new NotFound('The CRM does not have it (404)');
   if (status === 401) return new Retryable('The CRM refuses the credentials (401)');
-  if (status === 403) return new Retryable('The account may not do this (403)');
+  if (status === 403) return new ForbiddenError('The account may not do this (403)');
   if (status === 429) return tooManyRequests(exceededLimit(error.data), headers, now);
   if (status === 408 || status >= 500) return new Uncertain(`The CRM failed (${status})`);
   return new Rejected('refused-by-crm', `The CRM refused the request (${status})`, { status, cause: error });

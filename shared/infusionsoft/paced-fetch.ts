@@ -1,5 +1,5 @@
 import { WRITE_BACK_MS } from '../invocation.ts';
-import type { SharedPace } from '../quota/shared-pace.ts';
+import type { RateLimiter } from '../quota/rate-limiter.ts';
 import { Retryable } from '../sync/errors.ts';
 import type { CircuitBreaker } from './circuit-breaker.ts';
 import type { Credentials } from './credentials.ts';
@@ -19,8 +19,7 @@ export interface RequestRecord {
 }
 
 export interface PacedFetchOptions {
-  /** When requests may start. */
-  pace: SharedPace;
+  rateLimiter: RateLimiter;
   credentials: Credentials;
   /** What this environment knows of the quota. */
   gate: RequestGate;
@@ -46,14 +45,14 @@ const TIME_FOR_ANSWER_MS = { least: 3000, most: 10_000 };
 const KEPT_OF_SLOWEST = 0.9;
 
 /**
- * A `fetch` that keeps the pace: all that goes through it, retries included, waits for its turn, rests after a spike arrest,
+ * A `fetch` that keeps the pace: all that goes through it, retries included, waits for a request slot, rests after a spike arrest,
  * and stops while the quota is spent or the CRM is down. It identifies the caller, and on a 401 it looks at the secret once
  * more and tries again if that holds another token. Make one for each environment and keep it across invocations.
  *
  * @throws Retryable while the quota is spent or the CRM is down, and when the time left until the deadline is too short.
  */
 export function pacedFetch(options: PacedFetchOptions): typeof fetch {
-  const { pace, credentials, gate, breaker, deadline, onRequest } = options;
+  const { rateLimiter, credentials, gate, breaker, deadline, onRequest } = options;
   let slowestMs = 0;
   const cutOffAt = () => deadline() - WRITE_BACK_MS;
   const lastStart = () => {
@@ -78,7 +77,6 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
       const answer = await fetch(request, { signal: AbortSignal.any([request.signal, timeout]) });
       status = answer.status;
       const exceeded = status === 429 ? exceededLimit(await answer.clone().text()) : undefined;
-      if (exceeded === 'second') pace.refused();
       gate.answered({ headers: answer.headers, exceeded, startedAt }, Date.now());
       return { answer, header };
     } finally {
@@ -100,7 +98,7 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
       if (restMs > 0) await new Promise((rested) => setTimeout(rested, restMs));
       if (Date.now() > lastStart())
         throw new Retryable('The invocation ends too soon for another request', { afterMs: 0 });
-      await pace.turn(lastStart());
+      await rateLimiter.acquireSlot(lastStart());
       const made = await start(request);
       if (made) return made;
     }

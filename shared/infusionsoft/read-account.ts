@@ -1,10 +1,10 @@
 import { allSettled } from '../all-settled.ts';
-import { Rejected, Retryable } from '../sync/errors.ts';
+import { Rejected } from '../sync/errors.ts';
 import type { Needs } from '../user/needs.ts';
 import type { Account, AccountField, AccountTag } from './account.ts';
 import { catalogKey } from './catalog.ts';
 import type { InfusionsoftClient } from './client.ts';
-import { NotFound } from './failures.ts';
+import { ForbiddenError, NotFound } from './failures.ts';
 import { mismatch } from './field-types.ts';
 import { allPages } from './pages.ts';
 import type { Tag } from './schemas.ts';
@@ -122,7 +122,7 @@ async function createLeadSource(
   try {
     return { name, id: (await client.createLeadSource(name)).id };
   } catch (error) {
-    const refused = error instanceof Rejected || error instanceof NotFound || isForbidden(error);
+    const refused = error instanceof Rejected || error instanceof NotFound || error instanceof ForbiddenError;
     if (!refused) throw error;
     return {
       name,
@@ -130,9 +130,6 @@ async function createLeadSource(
     };
   }
 }
-
-const isForbidden = (error: unknown): boolean =>
-  error instanceof Retryable && error.message.includes('(403)');
 
 async function readContactTypes(
   client: InfusionsoftClient,

@@ -27,7 +27,7 @@ export interface RequestGate {
 const SPIKE_REST_MS = 500;
 /**
  * It is the second within so many milliseconds that does, and each after it. The gateway counts only about right, so a spike arrest now
- * and then is nobody's fault, and a rest would give up ten starts for it; where others use the limit up, they do not stop coming.
+ * and then is nobody's fault, and a rest would give up ten request slots for it; where others use the limit up, they do not stop coming.
  */
 const SPIKES_MS = 10_000;
 

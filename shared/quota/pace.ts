@@ -1,5 +1,5 @@
 import { LEAST_RATE, type Limits, rateOf } from './limits.ts';
-import { lineMsOf, type Timetable } from './timetable.ts';
+import { burstIntervalMs, type SlotSchedule } from './slots.ts';
 
 /** What the pace follows from: the CRM's limits and how fast it answers. */
 export interface PaceInput {
@@ -13,8 +13,8 @@ export interface PaceInput {
   burst?: number | undefined;
 }
 
-/** How many environments there are, and when requests may start, all environments together. */
-export interface Pace extends Timetable {
+/** How many environments there are, and the slots that they share. */
+export interface Pace extends SlotSchedule {
   /** Lambda environments that run at the same time: reserved concurrency and the event source's maximum. */
   environments: number;
 }
@@ -35,14 +35,14 @@ const SPARE = 2;
 /**
  * When requests may start, and how many environments it takes to make use of it.
  *
- * All environments take their starts from one timetable (`timetable.ts`), so no more than the rate start in any window, however
- * many environments there are and however fast the CRM answers. There have to be enough of them that every start finds a taker:
- * an environment works on `BATCH_SIZE` users side by side, each with one request that waits for a line or is on its way, and hands in
+ * All environments reserve their request slots in one item (`rate-limiter.ts`), so no more requests than the rate start in any window,
+ * however many environments there are and however fast the CRM answers. There have to be enough of them to use every slot:
+ * an environment works on `BATCH_SIZE` users side by side, each with one request that waits for a burst or is on its way, and ends
  * the batch when the slowest of ten has been answered, which is about the p95. By Little's law that takes
  *
- *     environments = rate × (line + p95 + overhead) ÷ BATCH_SIZE
+ *     environments = rate × (burst interval + p95 + overhead) ÷ BATCH_SIZE
  *
- * and two to spare (as many again where that is fewer). More would only hold a queue of starts further ahead.
+ * and two to spare (as many again where that is fewer). More would only reserve slots further ahead.
  *
  * The rate is what the second and the minute both allow, so the minute is kept by the same arithmetic: sixty windows are
  * never more than the minute's limit.
@@ -52,9 +52,9 @@ const SPARE = 2;
  * @throws RangeError when the rate is under 2 a second: the event source cannot run fewer than two environments.
  */
 export function paceFor(input: PaceInput): Pace {
-  const timetable = timetableFor(input);
-  const busy = Math.ceil(usersAtWork(timetable, input.latencyP95Ms) / BATCH_SIZE);
-  return { ...timetable, environments: busy + Math.min(busy, SPARE) };
+  const schedule = slotScheduleFor(input);
+  const busy = Math.ceil(usersAtWork(schedule, input.latencyP95Ms) / BATCH_SIZE);
+  return { ...schedule, environments: busy + Math.min(busy, SPARE) };
 }
 
 /**
@@ -64,12 +64,12 @@ export function paceFor(input: PaceInput): Pace {
  * @example inFlightFor({ limits: PRESETS.team, latencyP95Ms: 400, windowSlackMs: 45 }) // → 40: less than two seconds of the pace
  */
 export function inFlightFor(input: PaceInput): number {
-  const timetable = timetableFor(input);
-  const betweenLooks = (timetable.requestsPerWindow * FEEDER_LOOK_MS) / 1000;
-  return Math.ceil(usersAtWork(timetable, input.latencyP95Ms) + betweenLooks);
+  const schedule = slotScheduleFor(input);
+  const betweenLooks = (schedule.requestsPerWindow * FEEDER_LOOK_MS) / 1000;
+  return Math.ceil(usersAtWork(schedule, input.latencyP95Ms) + betweenLooks);
 }
 
-function timetableFor({ limits, windowSlackMs, burst }: PaceInput): Timetable {
+function slotScheduleFor({ limits, windowSlackMs, burst }: PaceInput): SlotSchedule {
   const rate = rateOf(limits);
   if (rate < MIN_ENVIRONMENTS)
     throw new RangeError(`The limits allow ${rate} requests a second; ${MIN_ENVIRONMENTS} are needed`);
@@ -80,10 +80,10 @@ function timetableFor({ limits, windowSlackMs, burst }: PaceInput): Timetable {
   };
 }
 
-/** By Little's law: those who wait for a line, for an answer, or for the write-back. */
-const usersAtWork = (timetable: Timetable, latencyP95Ms: number): number =>
-  (timetable.requestsPerWindow * (lineMsOf(timetable) + latencyP95Ms + OVERHEAD_MS)) / 1000;
+/** By Little's law: those who wait for a burst, for an answer, or for the write-back. */
+const usersAtWork = (schedule: SlotSchedule, latencyP95Ms: number): number =>
+  (schedule.requestsPerWindow * (burstIntervalMs(schedule) + latencyP95Ms + OVERHEAD_MS)) / 1000;
 
 /** Requests a second that the pace comes to. */
-export const requestsPerSecond = ({ requestsPerWindow, windowMs }: Timetable): number =>
+export const requestsPerSecond = ({ requestsPerWindow, windowMs }: SlotSchedule): number =>
   (requestsPerWindow * 1000) / windowMs;

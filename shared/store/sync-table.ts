@@ -34,8 +34,8 @@ export interface SyncTable {
   ledger: VersionedStore<Ledger>;
   /** What the consumer has achieved lately, and who waits. */
   progress: VersionedStore<Progress>;
-  /** The last starts of requests, in epoch milliseconds, oldest first: what the pace follows from. */
-  starts: VersionedStore<number[]>;
+  /** The last request slots of all environments, in epoch milliseconds, oldest first. */
+  slots: VersionedStore<number[]>;
   /**
    * Takes a lease for the rest of an invocation, unless another holds it. One that an earlier invocation of the same environment has
    * left behind is free: that invocation has ended.
@@ -110,9 +110,9 @@ export function syncTable(client: DynamoDBClient, tableName: string): SyncTable 
       attribute: 'progress',
       schema: progressSchema,
     }),
-    starts: versionedItem(client, tableName, {
-      id: 'starts',
-      attribute: 'starts',
+    slots: versionedItem(client, tableName, {
+      id: 'slots',
+      attribute: 'slots',
       schema: z.array(z.number()),
     }),
     async acquireLease(name, { environment, number, endsAt }, now) {

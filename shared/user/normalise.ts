@@ -1,8 +1,7 @@
-import { type CountryCode, isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/core';
+import { isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/min';
 import * as z from 'zod/mini';
 import { ADDRESS_FIELDS, type Address, type StandardField } from './define-mapping.ts';
 import { type Normalised, normaliseDate, normaliseText, normaliseWebsite, TEXT_MAX } from './normalised.ts';
-import { phoneMetadata } from './phone-metadata.ts';
 import { remembering } from './remembering.ts';
 import type { User } from './user.ts';
 
@@ -57,12 +56,8 @@ export function normaliseEmail(raw: string): Normalised {
 /** E.164; a number without a country code is read as one of the country in the user's locale. */
 export function normalisePhone(raw: string, locale: string | undefined): Normalised {
   const region = locale?.split(/[-_]/).find((part) => /^[A-Z]{2}$/.test(part));
-  const known = region !== undefined && isSupportedCountry(region as CountryCode, phoneMetadata);
-  const phone = parsePhoneNumberFromString(
-    raw,
-    known ? { defaultCountry: region as CountryCode } : {},
-    phoneMetadata,
-  );
+  const country = region !== undefined && isSupportedCountry(region) ? region : undefined;
+  const phone = parsePhoneNumberFromString(raw, country);
   return phone?.isPossible() ? { value: phone.number } : { dropped: 'not a possible phone number' };
 }
 

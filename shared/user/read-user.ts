@@ -6,6 +6,8 @@ export interface Warning {
   /** Path of the attribute or name of the field, for example `progress.week`. */
   field: string;
   problem: string;
+  /** For code that counts this problem. */
+  reason?: 'unknown-staff';
 }
 
 /** An item that is no user at all: it has no usable `userId`. */

@@ -14,7 +14,7 @@ describe('the pace of the CRM', () => {
     { latencyP95Ms: 400 },
     { latencyP95Ms: 4_000 },
     { limits: { second: 2, minute: 120, day: 30_000 }, latencyP95Ms: 100 },
-    { limits: { second: 10.5, minute: 1500, day: 30_000 }, windowSlackMs: 0 },
+    { limits: { second: 10.5, minute: 1500, day: 30_000 }, windowSlackMs: 20 },
     { limits: 'service-account-key' },
   ] as const)('bounds the function and its event source alike: %j', (crm) => {
     const template = templateWith({ crm });
@@ -30,8 +30,8 @@ describe('the pace of the CRM', () => {
 
     expect(ReservedConcurrentExecutions).toBe(pace.environments);
     expect(source['ScalingConfig']).toEqual({ MaximumConcurrency: pace.environments });
-    const { environments: _, ...timetable } = pace;
-    expect(JSON.parse(variables['TIMETABLE'] ?? '')).toEqual(timetable);
+    const { environments: _, ...schedule } = pace;
+    expect(JSON.parse(variables['SLOT_SCHEDULE'] ?? '')).toEqual(schedule);
     expect(pace.requestsPerWindow).toBeLessThanOrEqual(parsed.limits.second);
     expect(pace.requestsPerWindow * 60).toBeLessThanOrEqual(parsed.limits.minute);
   });
@@ -116,7 +116,7 @@ describe('sync-contact', () => {
     expect(settings).toMatchObject({
       CRM_URL: 'http://127.0.0.1:80',
       DELETION_POLICY: 'untag',
-      TIMETABLE: { requestsPerWindow: 25, windowMs: 1045, burst: 13 },
+      SLOT_SCHEDULE: { requestsPerWindow: 25, windowMs: 1045, burst: 13 },
       LIMITS: { second: 25, minute: 1500, day: 125_000, month: 3_750_000 },
       LIVE_RESERVE: 0.2,
     });

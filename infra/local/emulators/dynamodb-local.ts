@@ -41,13 +41,23 @@ export async function startDynamoDbLocal(onDeath: (error: Error) => void): Promi
       await Promise.race([emulator.death, answers(endpoint)]);
     } catch (error) {
       await emulator.stop();
-      const retry =
-        attempt < ATTEMPTS && error instanceof Error && /Address already in use/i.test(error.message);
-      if (!retry) throw error;
+      if (!(error instanceof EmulatorEndedError && error.isPortTaken && attempt < ATTEMPTS)) throw error;
       continue;
     }
     emulator.death.catch(onDeath);
     return { endpoint, pid: emulator.pid, stop: () => emulator.stop() };
+  }
+}
+
+/** DynamoDB Local ended by itself. */
+class EmulatorEndedError extends Error {
+  override name = 'EmulatorEndedError';
+  /** Another process took the port after it was found free. Java's message is the only sign of it. */
+  readonly isPortTaken: boolean;
+
+  constructor(exit: NodeJS.Signals | number | null, output: string) {
+    super(`DynamoDB Local ended (${exit}). Its last output:\n${output}`);
+    this.isPortTaken = /Address already in use/i.test(output);
   }
 }
 
@@ -96,7 +106,7 @@ class EmulatorProcess {
       ended.resolve();
       this.#letGo();
       if (this.#stopping) return;
-      death.reject(new Error(`DynamoDB Local ended (${signal ?? code}). Its last output:\n${this.#output}`));
+      death.reject(new EmulatorEndedError(signal ?? code, this.#output));
     });
   }
 

@@ -9,9 +9,9 @@ import { pacedFetch } from '../../../shared/infusionsoft/paced-fetch.ts';
 import { requestGate } from '../../../shared/infusionsoft/request-gate.ts';
 import { INVOCATION_MS, type Invocation } from '../../../shared/invocation.ts';
 import { BATCH_SIZE } from '../../../shared/quota/pace.ts';
-import { sharedPace } from '../../../shared/quota/shared-pace.ts';
+import { rateLimiter } from '../../../shared/quota/rate-limiter.ts';
+import type { SlotSchedule } from '../../../shared/quota/slots.ts';
 import { type Budget, marginOf } from '../../../shared/quota/standing.ts';
-import type { Timetable } from '../../../shared/quota/timetable.ts';
 import type { PostponedStore } from '../../../shared/store/postponed-store.ts';
 import type { SyncTable } from '../../../shared/store/sync-table.ts';
 import { messageGroupOf } from '../../../shared/sync/message-group.ts';
@@ -29,7 +29,7 @@ export interface EnvironmentOptions {
   table: SyncTable;
   postponed: PostponedStore;
   mapping: Mapping;
-  timetable: Timetable;
+  schedule: SlotSchedule;
   budget: Budget;
 }
 
@@ -40,14 +40,14 @@ const HEADER: ['x-keap-api-key', string] = ['x-keap-api-key', DEFAULT_TOKEN];
 
 /** One environment of sync-contact with the poller that feeds it, until the queue stops: the modules of its handler, put together as it does. */
 export async function runEnvironment(options: EnvironmentOptions): Promise<void> {
-  const { name, crmUrl, queue, users, table, postponed, mapping, timetable, budget } = options;
+  const { name, crmUrl, queue, users, table, postponed, mapping, schedule, budget } = options;
   const logger = new Logger({ logLevel: 'SILENT' });
   let invocation: Invocation = { environment: name, number: 0, endsAt: 0 };
   const gate = requestGate(marginOf(budget.limits));
   const client = infusionsoftClient({
     url: crmUrl,
     fetch: pacedFetch({
-      pace: sharedPace({ timetable, store: table.starts }),
+      rateLimiter: rateLimiter({ schedule, store: table.slots }),
       credentials: { current: async () => HEADER, known: () => HEADER, renew: async () => undefined },
       gate,
       breaker: circuitBreaker(),
@@ -66,7 +66,7 @@ export async function runEnvironment(options: EnvironmentOptions): Promise<void>
     {
       now: Date.now,
       postponed,
-      atOnce: timetable.burst,
+      atOnce: schedule.burst,
       quota: quotaKeeper({ store: table.ledger, gate, budget, logger, now: Date.now }),
       queue: {
         async postpone(records, error) {

@@ -81,7 +81,7 @@ export async function runWorld(options: WorldOptions): Promise<WorldResult> {
         table: slowTable,
         postponed,
         mapping,
-        timetable: pace,
+        schedule: pace,
         budget: BUDGET,
       }),
     ),

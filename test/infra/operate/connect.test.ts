@@ -2,7 +2,7 @@ import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-clo
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { publishConnection } from '../../../infra/local/connection-file.ts';
-import { CommandError } from '../../../infra/operate/command-error.ts';
+import { CommandError, NoStackError } from '../../../infra/operate/command-error.ts';
 import { connect } from '../../../infra/operate/connect.ts';
 
 const cloudFormation = mockClient(CloudFormationClient);
@@ -23,11 +23,15 @@ describe('a command finds the system', () => {
   });
 
   it('or says that there is no such stack, or that AWS cannot be asked', async () => {
-    cloudFormation.on(DescribeStacksCommand).rejectsOnce(new Error('Stack with id other does not exist'));
-    await expect(connect({ stack: 'other' })).rejects.toThrow(/no stack other.*--stack/);
-    cloudFormation.on(DescribeStacksCommand).rejects(new Error('Region is missing'));
+    const missing = Object.assign(new Error('Stack with id other'), { name: 'ValidationError' });
+    cloudFormation.on(DescribeStacksCommand).rejectsOnce(missing);
+    const noStack = connect({ stack: 'other' });
+    await expect(noStack).rejects.toThrow(NoStackError);
+    await expect(noStack).rejects.toThrow(/no stack other.*--stack/);
+    cloudFormation.on(DescribeStacksCommand).rejects(new Error('Region is missing: it does not exist'));
     const failure = connect({ stack: 'other' });
     await expect(failure).rejects.toThrow(CommandError);
+    await expect(failure).rejects.not.toThrow(NoStackError);
     await expect(failure).rejects.toThrow(/Region is missing.*AWS_PROFILE/);
   });
 

@@ -88,7 +88,7 @@ export function memorySyncTable(): SyncTable {
     deleteId: async (key) => void ids.delete(key),
     ledger: memoryStore(),
     progress: memoryStore(),
-    starts: memoryStore(),
+    slots: memoryStore(),
     acquireLease: async (name, holder, now) => {
       const held = leases.get(name);
       const isLeftBehind = held?.environment === holder.environment && held.number !== holder.number;

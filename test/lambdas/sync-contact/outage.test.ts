@@ -5,7 +5,7 @@ import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import type { Credentials } from '../../../shared/infusionsoft/credentials.ts';
 import { pacedFetch } from '../../../shared/infusionsoft/paced-fetch.ts';
 import { requestGate } from '../../../shared/infusionsoft/request-gate.ts';
-import { sharedPace } from '../../../shared/quota/shared-pace.ts';
+import { rateLimiter } from '../../../shared/quota/rate-limiter.ts';
 import { Retryable } from '../../../shared/sync/errors.ts';
 import { properties, templateWith } from '../../infra/template-with.ts';
 import { memoryStore } from '../../shared/quota/memory-store.ts';
@@ -34,12 +34,15 @@ const credentials: Credentials = {
   known: () => ['x-keap-api-key', 'k'],
   renew: async () => undefined,
 };
-const starts = memoryStore<number[]>();
+const slots = memoryStore<number[]>();
 const environment = () =>
   infusionsoftClient({
     url: 'http://crm.local',
     fetch: pacedFetch({
-      pace: sharedPace({ timetable: { requestsPerWindow: 25, windowMs: 1050, burst: 13 }, store: starts }),
+      rateLimiter: rateLimiter({
+        schedule: { requestsPerWindow: 25, windowMs: 1050, burst: 13 },
+        store: slots,
+      }),
       credentials,
       gate: requestGate(25),
       breaker: circuitBreaker(),

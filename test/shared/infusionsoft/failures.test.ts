@@ -1,6 +1,6 @@
 import { HTTPError } from 'ky';
 import { describe, expect, it } from 'vitest';
-import { exceededLimit, NotFound, toFailure } from '../../../shared/infusionsoft/failures.ts';
+import { exceededLimit, ForbiddenError, NotFound, toFailure } from '../../../shared/infusionsoft/failures.ts';
 import { Rejected, Retryable } from '../../../shared/sync/errors.ts';
 import { refusal, TEAM_LIMITS } from '../../simulator/rate-limits.ts';
 
@@ -24,7 +24,7 @@ describe('a failed request', () => {
     [413, Rejected],
     [422, Rejected],
     [401, Retryable],
-    [403, Retryable],
+    [403, ForbiddenError],
     [404, NotFound],
     [408, Retryable],
     [429, Retryable],

@@ -9,7 +9,7 @@ import {
 } from '../../../shared/infusionsoft/paced-fetch.ts';
 import { requestGate } from '../../../shared/infusionsoft/request-gate.ts';
 import { INVOCATION_MS, WRITE_BACK_MS } from '../../../shared/invocation.ts';
-import { sharedPace } from '../../../shared/quota/shared-pace.ts';
+import { rateLimiter } from '../../../shared/quota/rate-limiter.ts';
 import { Retryable } from '../../../shared/sync/errors.ts';
 import { memoryStore } from '../quota/memory-store.ts';
 
@@ -42,8 +42,8 @@ afterEach(() => {
 function paced(options: Partial<PacedFetchOptions> = {}) {
   const records: RequestRecord[] = [];
   const fetch = pacedFetch({
-    pace: sharedPace({
-      timetable: { requestsPerWindow: 5, windowMs: 1050, burst: 5 },
+    rateLimiter: rateLimiter({
+      schedule: { requestsPerWindow: 5, windowMs: 1050, burst: 5 },
       store: memoryStore(),
     }),
     credentials: always(KEY),
@@ -57,7 +57,7 @@ function paced(options: Partial<PacedFetchOptions> = {}) {
 }
 
 describe('the pace', () => {
-  it('lets no more start in any sliding window than it has turns, however many want to', async () => {
+  it('lets no more start in any sliding window than the limit, however many are waiting', async () => {
     const { fetch, records } = paced();
     const all = Promise.all(Array.from({ length: 23 }, () => fetch('http://crm.local/tags')));
     await vi.advanceTimersByTimeAsync(700);

@@ -12,9 +12,9 @@ function bytesOf(value: { S?: string; N?: string; L?: object[] }): number {
 }
 
 /** Units of a write of the item as `shared/store/versioned-item.ts` stores it. */
-function unitsOf(starts: number): number {
-  const values = Array.from({ length: starts }, (_, index) => 1_781_000_000_001 + 41 * index);
-  const item = marshall({ id: 'starts', starts: values, version: 123_456_789 });
+function unitsOf(slots: number): number {
+  const values = Array.from({ length: slots }, (_, index) => 1_781_000_000_001 + 41 * index);
+  const item = marshall({ id: 'slots', slots: values, version: 123_456_789 });
   const bytes = Object.entries(item).map(([name, value]) => name.length + bytesOf(value));
   return Math.ceil(bytes.reduce((sum, each) => sum + each, 0) / 1024);
 }

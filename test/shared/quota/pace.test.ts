@@ -18,7 +18,7 @@ describe('the pace', () => {
     },
   );
 
-  it('needs more environments when starts share fewer lines, and two where the limits are narrow', () => {
+  it('needs more environments when a window has fewer bursts, and two where the limits are narrow', () => {
     const environments = (limits: keyof typeof PRESETS, burst?: number) =>
       paceFor({ limits: PRESETS[limits], latencyP95Ms: 130, ...SLACK, burst }).environments;
     expect([environments('team', 1), environments('team'), environments('team', 25)]).toEqual([4, 5, 6]);
@@ -50,7 +50,7 @@ describe('the pace', () => {
     );
   });
 
-  it('has enough environments for every start, by Little’s law, and two at least', () => {
+  it('has enough environments for every slot, by Little’s law, and two at least', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 2, max: 2000 }),
@@ -61,7 +61,7 @@ describe('the pace', () => {
             latencyP95Ms,
             ...SLACK,
           });
-          // Half a window is the longest way to a line.
+          // Half a window is the longest wait for a burst.
           expect(environments * 10).toBeGreaterThanOrEqual((second * (latencyP95Ms + 525)) / 1000);
           expect(environments).toBeGreaterThanOrEqual(2);
         },

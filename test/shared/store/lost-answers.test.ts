@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Invocation } from '../../../shared/invocation.ts';
 import { emptyLedger } from '../../../shared/quota/ledger.ts';
-import { nextStarts } from '../../../shared/quota/timetable.ts';
+import { nextSlots } from '../../../shared/quota/slots.ts';
 import { updateVersioned } from '../../../shared/quota/versioned.ts';
 import { claimStore } from '../../../shared/store/claim-store.ts';
 import { runLocks } from '../../../shared/store/run-lock.ts';
@@ -42,8 +42,8 @@ const WRITES: ConditionalWrite[] = [
   },
   {
     name: 'of request slots, over a version',
-    prepare: (db) => table(db).starts.write([1], undefined),
-    write: (db) => table(db).starts.write([1, 2], 1),
+    prepare: (db) => table(db).slots.write([1], undefined),
+    write: (db) => table(db).slots.write([1, 2], 1),
     success: STORED,
     failure: { stored: false, found: { value: [1, 2], version: 2 } },
   },
@@ -183,7 +183,7 @@ describe('a lease', () => {
 });
 
 describe('request slots', () => {
-  const TIMETABLE = { requestsPerWindow: 5, windowMs: 1000, burst: 3 };
+  const SCHEDULE = { requestsPerWindow: 5, windowMs: 1000, burst: 3 };
 
   it('are never handed out twice, whatever answers are lost and whoever comes first', async () => {
     await fc.assert(
@@ -198,16 +198,16 @@ describe('request slots', () => {
           });
           const taken: number[] = [];
           const takeAll = async () => {
-            const { starts } = table(db);
+            const { slots } = table(db);
             for (const count of counts) {
               let mine: number[] = [];
               const take = (past: readonly number[] = []) => {
                 // Both see the same clock, so that both would take the same slots.
-                mine = nextStarts(TIMETABLE, past, count, 0);
+                mine = nextSlots(SCHEDULE, past, count, 0);
                 return [...past, ...mine];
               };
               try {
-                await updateVersioned(starts, take);
+                await updateVersioned(slots, take);
                 taken.push(...mine);
               } catch (error) {
                 // The answers of all attempts were lost: what was taken is given up.

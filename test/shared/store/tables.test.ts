@@ -118,11 +118,11 @@ describe('the sync’s table', () => {
   });
 
   it('tells what it found of a versioned value that somebody else was quicker to write', async () => {
-    const Item = { id: { S: 'starts' }, starts: { L: [{ N: '5' }] }, version: { N: '3' } };
+    const Item = { id: { S: 'slots' }, slots: { L: [{ N: '5' }] }, version: { N: '3' } };
     dynamodb
       .on(PutItemCommand)
       .rejects(new ConditionalCheckFailedException({ $metadata: {}, message: 'no', Item }));
-    expect(await syncTable(client, 'sync').starts.write([6], 1)).toEqual({
+    expect(await syncTable(client, 'sync').slots.write([6], 1)).toEqual({
       stored: false,
       found: { value: [5], version: 3 },
     });

@@ -1,0 +1,112 @@
+import { INVOCATION_MS } from '../invocation.ts';
+import { CloudError, Retryable } from '../sync/errors.ts';
+import { nextSlots, type SlotSchedule } from './slots.ts';
+import { updateVersioned, type Versioned, type VersionedStore } from './versioned.ts';
+
+/** Lets requests start within a limit. */
+export interface RateLimiter {
+  /**
+   * Resolves at the moment at which one request may start.
+   *
+   * @param deadline epoch milliseconds; later slots are refused.
+   * @throws Retryable when no slot is left before the deadline, or none could be reserved.
+   */
+  acquireSlot(deadline: number): Promise<void>;
+}
+
+export interface RateLimiterOptions {
+  schedule: SlotSchedule;
+  /** The last slots of all environments together, in epoch milliseconds, oldest first. */
+  store: VersionedStore<number[]>;
+  /** Epoch milliseconds. What the clocks of environments differ by is taken from the window's slack. */
+  now?: () => number;
+  sleep?: (ms: number) => Promise<void>;
+}
+
+/** Slots further ahead than an invocation can last were reserved by a wrong clock. A second is left for clocks that differ. */
+const MAX_AHEAD_MS = INVOCATION_MS + 1000;
+/** How soon to retry when no slot was left, in milliseconds. */
+const NO_SLOT_MS = 2000;
+const SECOND_MS = 1000;
+/** Part of the window's slack by which a request may start after its slot; the rest is left to the network. */
+const LATENESS_PART = 0.75;
+
+interface SlotRequest {
+  deadline: number;
+  /** With a slot, or with undefined when it would be after the deadline. */
+  resolve: (slot: number | undefined) => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * A rate limiter that all environments share through one stored item. Requests that ask while a reservation is written are served
+ * together by the next write, so a batch costs a few writes.
+ *
+ * A slot that was missed is given up, and another is reserved. A request starts at most the slack of the window after its slot: so the
+ * requests of any second have slots in one window, and their number is within the limit however long an environment is held up.
+ */
+export function rateLimiter({
+  schedule,
+  store,
+  now = Date.now,
+  sleep = sleepByTimer,
+}: RateLimiterOptions): RateLimiter {
+  const maxLatenessMs = (schedule.windowMs - SECOND_MS) * LATENESS_PART;
+  let known: Versioned<number[]> | undefined;
+  let pending: SlotRequest[] = [];
+  let isReserving = false;
+
+  /** @returns a slot for each deadline; undefined where it would be later: that slot is left to others. */
+  const reserve = async (deadlines: readonly number[]): Promise<(number | undefined)[]> => {
+    let reserved: (number | undefined)[] = [];
+    const change = (stored: readonly number[] = []): number[] => {
+      const past = stored.filter((slot) => slot < now() + MAX_AHEAD_MS).slice(-schedule.requestsPerWindow);
+      const next = nextSlots(schedule, past, deadlines.length, now());
+      reserved = next.map((slot, index) => (slot <= (deadlines[index] ?? 0) ? slot : undefined));
+      return [...past, ...reserved.filter((slot) => slot !== undefined)];
+    };
+    known = await updateVersioned(store, change, known);
+    return reserved;
+  };
+
+  const reservePending = async (): Promise<void> => {
+    if (isReserving) return;
+    isReserving = true;
+    while (pending.length > 0) {
+      const requests = pending;
+      pending = [];
+      try {
+        const slots = await reserve(requests.map(({ deadline }) => deadline));
+        for (const [index, { resolve }] of requests.entries()) resolve(slots[index]);
+      } catch (error) {
+        known = undefined;
+        const failure = new CloudError('Could not reserve a request slot: the DynamoDB write failed', {
+          cause: error,
+        });
+        for (const { reject } of requests) reject(failure);
+      }
+    }
+    isReserving = false;
+  };
+
+  const nextSlot = (deadline: number): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      pending.push({ deadline, resolve, reject });
+      void reservePending();
+    });
+
+  return {
+    async acquireSlot(deadline) {
+      for (;;) {
+        const slot = await nextSlot(deadline);
+        if (slot === undefined)
+          throw new Retryable('No request slot is left before the invocation ends', { afterMs: NO_SLOT_MS });
+        if (slot > now()) await sleep(slot - now());
+        if (now() - slot <= maxLatenessMs) return;
+      }
+    },
+  };
+}
+
+/** `setTimeout` of the moment of the call, which tests replace. */
+const sleepByTimer = (ms: number): Promise<void> => new Promise((due) => setTimeout(due, ms));

@@ -1,0 +1,98 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { nextSlots, type SlotSchedule } from '../../../shared/quota/slots.ts';
+
+const NOON = Date.parse('2026-06-15T12:00:00Z');
+const TEAM = { requestsPerWindow: 25, windowMs: 1050, burst: 13 };
+
+const schedules = fc
+  .record({
+    requestsPerWindow: fc.integer({ min: 2, max: 1000 }),
+    windowMs: fc.integer({ min: 1000, max: 2000 }),
+    share: fc.double({ min: 0, max: 1, noNaN: true }),
+  })
+  .map(({ share, ...rest }) => ({ ...rest, burst: Math.max(1, Math.ceil(share * rest.requestsPerWindow)) }));
+const askings = fc.array(
+  fc.record({ afterMs: fc.integer({ min: 0, max: 3000 }), count: fc.integer({ min: 1, max: 60 }) }),
+  { minLength: 1, maxLength: 40 },
+);
+
+/** All slots of requests that were asked for at these times. */
+function allSlots(schedule: SlotSchedule, asked: { afterMs: number; count: number }[]): number[] {
+  let now = NOON;
+  const slots: number[] = [];
+  for (const { afterMs, count } of asked) {
+    now += afterMs;
+    slots.push(...nextSlots(schedule, slots.slice(-schedule.requestsPerWindow), count, now));
+  }
+  return slots;
+}
+
+/** Further apart than two slots of a burst, in milliseconds, and closer than two bursts. */
+const APART_MS = 50;
+
+/** Slots by the burst that they belong to, in order. */
+function burstsOf(slots: readonly number[]): number[][] {
+  const bursts: number[][] = [];
+  for (const slot of slots) {
+    const burst = bursts.at(-1);
+    if (burst && slot - (burst.at(-1) ?? 0) < APART_MS) burst.push(slot);
+    else bursts.push([slot]);
+  }
+  return bursts;
+}
+
+describe('slots', () => {
+  it('are at once while the limit allows it', () => {
+    expect(nextSlots(TEAM, [], 3, NOON)).toEqual([NOON, NOON, NOON]);
+    expect(nextSlots(TEAM, [NOON - 300, NOON - 299], 2, NOON)).toEqual([NOON, NOON]);
+  });
+
+  it('come in two bursts a window when more is asked for than the limit', () => {
+    const bursts = burstsOf(nextSlots(TEAM, [], 100, NOON).slice(25));
+    expect(bursts.map(({ length }) => length)).toEqual([13, 12, 13, 12, 13, 12]);
+    const begins = bursts.map(([begin = 0]) => begin);
+    expect(begins.slice(1).map((begin, index) => begin - (begins[index] ?? 0))).toEqual(Array(5).fill(525));
+  });
+
+  it('follow one another in a burst by what it takes to send a request', () => {
+    const [burst = []] = burstsOf(nextSlots(TEAM, [], 100, NOON).slice(25));
+    expect(burst.slice(1).map((slot, index) => slot - (burst[index] ?? 0))).toEqual(Array(12).fill(4));
+  });
+
+  it('are no more than the limit in any window, whenever and however many are asked for', () => {
+    fc.assert(
+      fc.property(schedules, askings, (schedule, asked) => {
+        const slots = allSlots(schedule, asked);
+        const { requestsPerWindow, windowMs } = schedule;
+        for (const [index, slot] of slots.entries()) {
+          const next = slots[index + requestsPerWindow];
+          if (next !== undefined) expect(next - slot).toBeGreaterThanOrEqual(windowMs);
+        }
+      }),
+    );
+  });
+
+  it('are never before they are asked for, and never go back', () => {
+    fc.assert(
+      fc.property(schedules, askings, (schedule, asked) => {
+        const slots = allSlots(schedule, asked);
+        expect(slots).toEqual(slots.toSorted((a, b) => a - b));
+        expect(slots[0]).toBeGreaterThanOrEqual(NOON);
+      }),
+    );
+  });
+
+  it('leave none unused while there is always somebody who asks', () => {
+    fc.assert(
+      fc.property(schedules, askings, (schedule, before) => {
+        const { requestsPerWindow, windowMs } = schedule;
+        const past = allSlots(schedule, before);
+        const slots = nextSlots(schedule, past, 20 * requestsPerWindow, past.at(-1) ?? NOON);
+        const settled = slots.slice(2 * requestsPerWindow);
+        const took = (settled.at(-1) ?? 0) - (settled[0] ?? 0);
+        expect(took).toBeLessThanOrEqual((settled.length / requestsPerWindow) * windowMs + 1);
+      }),
+    );
+  });
+});
