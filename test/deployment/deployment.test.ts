@@ -302,6 +302,23 @@ describe('two accounts, one of them with a table that exists', () => {
     expect(await door().stats()).toMatchObject({ duplicateContacts: 0, foreignWrites: [] });
   });
 
+  it('a refresh ends beside a user whom the CRM always refuses, and names it', async () => {
+    const production = await find('user-sync-production');
+    const [stuck] = (await production.app.users()).filter(
+      ({ subscription }) => subscription?.status === 'active',
+    );
+    const { userId = '', email = '' } = stuck ?? {};
+    await door().set('forbidden', { emails: [email] });
+    await production.app.edit(userId, { firstName: 'Forbidden' });
+    const [refresh, contacts] = await Promise.all([
+      production.backfill({ mode: 'refresh' }),
+      production.backfill({ mode: 'contacts' }),
+    ]);
+    expect(refresh).toMatchObject({ mode: 'refresh', left: { total: 1, users: [{ userId }] } });
+    expect(contacts).toMatchObject({ mode: 'contacts', left: { total: 0 } });
+    await door().set('forbidden', { emails: [] });
+  });
+
   it('a user of one account does not reach the other', async () => {
     const sandbox = await find('user-sync-sandbox');
     const [user] = population(1, 31, Date.now()).users;
