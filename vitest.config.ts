@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/deployment/**'],
+          exclude: ['test/e2e/**', 'test/long/**', 'test/deployment/**'],
           // The first template of a file loads the CDK, which takes seconds on a busy machine.
           testTimeout: 60_000,
         },
@@ -21,6 +21,12 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 180_000,
           fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'long',
+          include: ['test/long/**/*.test.ts'],
         },
       },
       {
