@@ -15,7 +15,9 @@ import { type Emulator, type FaultRule, startEmulator } from './emulator.ts';
 const USERS = 80;
 const LEAST_FAULTS = 150;
 const LEAST_KILLS = 8;
+/** How long faults are injected: at least, and until there were enough of them. */
 const FAULTS_MS = 75_000;
+const MAX_FAULTS_MS = 180_000;
 /** How long after the faults the last user may take to be right. */
 const SETTLE_MS = 180_000;
 const KILL_EVERY_MS = 5000;
@@ -67,11 +69,15 @@ describe('faults of AWS and killed processes', () => {
     const { users } = population(USERS, 41, Date.now());
     await emulator.injectFaults(RULES);
     await signUpAll(stack.app, users);
-    const end = Date.now() + FAULTS_MS;
+    const startedAt = Date.now();
+    const faultsSoFar = async () =>
+      Object.values(await emulator.injectedFaults()).reduce((sum, count) => sum + count, 0);
     const edits = dayOfEdits(users, 7);
     let kills = 0;
     let nextKill = Date.now() + KILL_EVERY_MS;
-    for (let index = 0; Date.now() < end; index++) {
+    const isEnough = async () =>
+      Date.now() > startedAt + FAULTS_MS && kills >= LEAST_KILLS && (await faultsSoFar()) >= LEAST_FAULTS;
+    for (let index = 0; !(await isEnough()) && Date.now() < startedAt + MAX_FAULTS_MS; index++) {
       const edit = edits[index % edits.length];
       if (edit) await stack.app.edit(edit.userId, { ...edit.changes, lastName: `Edited ${index}` });
       if (Date.now() > nextKill && (await emulator.killFunctionProcess(random))) {
@@ -80,8 +86,8 @@ describe('faults of AWS and killed processes', () => {
       }
       await sleep(random() * 450);
     }
+    const faults = await faultsSoFar();
     await emulator.injectFaults([]);
-    const faults = Object.values(await emulator.injectedFaults()).reduce((sum, count) => sum + count, 0);
     const ended = Date.now();
     let last = await stack.verify(door);
     while ((last.problems.length > 0 || last.inSync < USERS) && Date.now() - ended < SETTLE_MS) {
@@ -97,7 +103,7 @@ describe('faults of AWS and killed processes', () => {
     expect(await door.stats()).toMatchObject({ duplicateContacts: 0, foreignWrites: [] });
     expect(await waiting('DeadLetterQueueUrl')).toBe(0);
     expect(await waiting('StreamFailureQueueUrl')).toBe(0);
-  }, 400_000);
+  }, 500_000);
 });
 
 async function waiting(output: string): Promise<number> {
