@@ -27,6 +27,11 @@ export interface TagUsersDependencies extends LookDependencies, TagWorkDependenc
 
 /** How long a message waits while most of its users are leased, since an invocation before could not write back, in milliseconds. */
 const WAIT_MS = 3000;
+/**
+ * How long an invocation may take leases, in milliseconds. Ending them takes as long. When the CRM is so slow that not all of them can be
+ * ended before the time-out, the tags of the remaining users count as uncertain, and the next delivery checks them.
+ */
+export const LEASE_MS = 1.5 * WRITE_BACK_MS;
 /** How soon a message comes back when its time was too short. */
 const GO_ON_MS = 0;
 /**
@@ -59,8 +64,7 @@ export async function tagUsers(
 
   const together = found.filter((each) => each.kind === 'planned');
   const planned = areCheaperAlone(together, dependencies.tagBatch) ? [] : together;
-  // To end the leases takes as long as to take them, and has the end of the invocation for it.
-  const leaseBy = now() + WRITE_BACK_MS;
+  const leaseBy = now() + LEASE_MS;
   const notBegun = new Set<string>();
   const { results, failures } = await settleAll(planned, async (each) => {
     if (now() < leaseBy) return begin(each, dependencies);

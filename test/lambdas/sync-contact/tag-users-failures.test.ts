@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { LEASE_MS } from '../../../lambdas/sync-contact/tag-users.ts';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
-import { INVOCATION_MS, WRITE_BACK_MS } from '../../../shared/invocation.ts';
+import { INVOCATION_MS } from '../../../shared/invocation.ts';
 import { Retryable } from '../../../shared/sync/errors.ts';
 import { userMessage } from '../../shared/sync/user-message.ts';
 import { consumerOf, NOW, record } from './consumer.ts';
@@ -83,8 +84,8 @@ describe('what goes wrong', () => {
     expect(await receive(message)).toEqual([message.messageId]);
     expect(again).toEqual([]);
     const tagged = outcomes.filter((outcome) => outcome === 'synced').length;
-    expect(tagged).toBeGreaterThanOrEqual(WRITE_BACK_MS / 500);
-    expect(tagged).toBeLessThan(WRITE_BACK_MS / 500 + 5);
+    expect(tagged).toBeGreaterThanOrEqual(LEASE_MS / 500);
+    expect(tagged).toBeLessThan(LEASE_MS / 500 + 5);
     users.table.writeCrm = writeCrm;
     expect(await receive(tagUsers(ids, 2))).toEqual([]);
     await receive(...again.map((each) => record(each)));
