@@ -40,12 +40,7 @@ export interface BackfillProps extends PartProps {
 const TASK_TIMEOUT = Duration.minutes(2);
 
 /** What the steps throw when a retry cannot help. */
-const FINAL_ERRORS = [
-  'InvalidInputError',
-  'AlreadyRunningError',
-  'MappingDoesNotFitError',
-  'SupersededError',
-];
+const FINAL_ERRORS = ['InvalidInputError', 'MappingDoesNotFitError', 'SupersededError'];
 
 /** Existing users → messages in the same queue, as fast as the quota and the live changes allow. */
 export class Backfill extends Construct {

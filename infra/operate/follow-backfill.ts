@@ -31,7 +31,7 @@ export interface FinishedBackfill {
   historyEvents: number[];
 }
 
-const runSchema = z.looseObject({ runId: z.string(), next: z.string() });
+const runSchema = z.looseObject({ runId: z.string(), next: z.string(), sent: z.array(z.unknown()) });
 const skippedSchema = z.looseObject({ next: z.literal('skip'), mode: z.string(), running: z.string() });
 const continuedSchema = z.looseObject({ continuedIn: z.string() });
 /** Enough of the newest events to hold the exit of a task. */

@@ -2,13 +2,14 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
 import * as z from 'zod/mini';
 import { mapping } from '#mapping';
+import { requestHandler } from '../../shared/aws/request-handler.ts';
 import { budgetOf, budgetSettings } from '../../shared/quota/budget-settings.ts';
-import { dynamoDbClient } from '../../shared/store/dynamodb-client.ts';
 import { filledText } from '../../shared/values.ts';
 import { awsPorts } from './aws-ports.ts';
 import { openUsers } from './feed.ts';
@@ -27,7 +28,11 @@ const settings = z
     ...budgetSettings,
   })
   .parse(process.env);
-const clients = { dynamodb: dynamoDbClient(), sqs: new SQSClient(), sfn: new SFNClient() };
+const clients = {
+  dynamodb: new DynamoDBClient({ requestHandler }),
+  sqs: new SQSClient({ requestHandler }),
+  sfn: new SFNClient(),
+};
 const logger = new Logger();
 const metrics = new Metrics();
 

@@ -14,8 +14,11 @@ const inputSchema = z.strictObject({
   dryRun: z._default(z.boolean(), false),
   /** Most users to send, or null for all. */
   limit: positive,
-  /** Most users that are worked on at the same time: a live change waits behind them. Null for as many as fill the pace. */
-  maxInFlight: z._default(z.nullable(z.int().check(z.minimum(1), z.maximum(1000))), null),
+  /**
+   * Most users that are worked on at the same time: a live change waits behind them. Null for as many as fill the pace. With more than 500
+   * the state of a run could exceed the 256 KiB that Step Functions allows.
+   */
+  maxInFlight: z._default(z.nullable(z.int().check(z.minimum(1), z.maximum(500))), null),
   /** Most requests that the run may cost, as planned, or null for what the quota allows. */
   requestBudget: positive,
 });

@@ -56,7 +56,8 @@ export async function settle(
   if (!job) return;
   for (;;) {
     const looked = job.userIds.slice(0, LOOK).map((userId) => ({ userId, sentAt: job.sentAt }));
-    const open = await settleUsers(run, looked, ports, context, () => false);
+    // Of a user whose tags the job has set, time alone has changed them since: that is for the next refresh, and no message is on its way.
+    const open = await settleUsers(run, looked, ports, context, () => false, isTagged);
     if (open.length < looked.length) job.progressAt = context.now;
     job.userIds = [...open.map(({ userId }) => userId), ...job.userIds.slice(LOOK)];
     if (open.length > 0 || job.userIds.length === 0) break;
@@ -71,13 +72,16 @@ async function settleUsers(
   ports: BackfillPorts,
   context: Omit<NeedContext, 'mode'>,
   toTags: (userId: string) => boolean,
+  isDone: (user: User | undefined, sentAt: number) => boolean = () => false,
 ): Promise<SentUser[]> {
   if (sent.length === 0) return [];
   const users = new Map(
     (await ports.users(sent.map(({ userId }) => userId))).map((user) => [user.userId, user]),
   );
   return sent.filter(({ userId, sentAt }) => {
-    const outcome = outcomeOf(users.get(userId), sentAt, context);
+    const user = users.get(userId);
+    const found = outcomeOf(user, sentAt, context);
+    const outcome = found === 'tags' && isDone(user, sentAt) ? 'done' : found;
     if (outcome === 'open' || (outcome === 'tags' && !toTags(userId))) return true;
     if (outcome === 'done') run.done++;
     else if (outcome !== 'tags') run.rejected[outcome.rejected] = (run.rejected[outcome.rejected] ?? 0) + 1;
@@ -86,6 +90,17 @@ async function settleUsers(
     return false;
   });
 }
+
+/** Whether the tags of a user were set after a moment, and all of them are certain. */
+const isTagged = (user: User | undefined, since: number): boolean => {
+  const { tagIds, perhapsTagIds = [], syncedAt } = user?.crm ?? {};
+  return (
+    tagIds !== undefined &&
+    perhapsTagIds.length === 0 &&
+    syncedAt !== undefined &&
+    Date.parse(syncedAt) > since
+  );
+};
 
 export const pendingOf = ({ pendingTags: { userIds, bytes } }: Run) => ({ users: userIds.length, bytes });
 
@@ -119,8 +134,13 @@ export async function leaveOut(
     return found && now - Date.parse(found.at) < FAILURE_MS ? found.reason : undefined;
   };
   const others = (sentAt: number) => allSent || run.completedAt > sentAt;
-  const leave = (userId: string, sentAt: number, reason: string | undefined): boolean => {
-    if (!(isIdle || (reason !== undefined && others(sentAt)))) return false;
+  const leave = (
+    userId: string,
+    sentAt: number,
+    reason: string | undefined,
+    waitsForJob = false,
+  ): boolean => {
+    if (!((isIdle && !waitsForJob) || (reason !== undefined && others(sentAt)))) return false;
     run.left.total++;
     if (run.left.users.length < NAMED)
       run.left.users.push({ userId, reason: reason ?? `Not done within ${IDLE_MS / MINUTE_MS} minutes` });
@@ -128,7 +148,7 @@ export async function leaveOut(
   };
   const left = new Set(
     slow
-      .filter(({ userId, sentAt }) => leave(userId, sentAt, reasonOf(messageGroupOf(userId))))
+      .filter(({ userId, sentAt }) => leave(userId, sentAt, reasonOf(messageGroupOf(userId)), !!run.tagJob))
       .map(({ userId }) => userId),
   );
   run.sent = run.sent.filter(({ userId }) => !left.has(userId));

@@ -2,12 +2,13 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
 import * as z from 'zod/mini';
+import { requestHandler } from '../../shared/aws/request-handler.ts';
 import { countMessages } from '../../shared/queue/count-messages.ts';
 import { budgetOf, budgetSettings } from '../../shared/quota/budget-settings.ts';
-import { dynamoDbClient } from '../../shared/store/dynamodb-client.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { filledText } from '../../shared/values.ts';
 import { checkHealth } from './check-health.ts';
@@ -16,8 +17,8 @@ import '../../shared/zod-words.ts';
 const settings = z
   .object({ SYNC_TABLE: filledText, SYNC_QUEUE_URL: z.url(), ...budgetSettings })
   .parse(process.env);
-const table = syncTable(dynamoDbClient(), settings.SYNC_TABLE);
-const sqs = new SQSClient();
+const table = syncTable(new DynamoDBClient({ requestHandler }), settings.SYNC_TABLE);
+const sqs = new SQSClient({ requestHandler });
 const logger = new Logger();
 const metrics = new Metrics();
 

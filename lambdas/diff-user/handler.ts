@@ -7,6 +7,7 @@ import middy from '@middy/core';
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
 import * as z from 'zod/mini';
 import { mapping } from '#mapping';
+import { requestHandler } from '../../shared/aws/request-handler.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import { changeMessage } from './change-message.ts';
 import { messageByKey } from './message-by-key.ts';
@@ -15,7 +16,7 @@ import { type Outgoing, sendInOrder } from './send-in-order.ts';
 import '../../shared/zod-words.ts';
 
 const { SYNC_QUEUE_URL } = z.object({ SYNC_QUEUE_URL: z.url() }).parse(process.env);
-const sqs = new SQSClient();
+const sqs = new SQSClient({ requestHandler });
 const logger = new Logger();
 const metrics = new Metrics();
 

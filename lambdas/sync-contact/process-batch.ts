@@ -1,5 +1,6 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
+import { Uncertain } from '../../shared/infusionsoft/failures.ts';
 import { PausedError, pausedFor } from '../../shared/infusionsoft/request-gate.ts';
 import type { PostponedStore } from '../../shared/store/postponed-store.ts';
 import { CloudError, Rejected, Retryable } from '../../shared/sync/errors.ts';
@@ -123,11 +124,11 @@ async function fail(
   const about = { userId, ...traceOf(group, journal) };
   try {
     if (error instanceof Rejected) {
+      if (deliveriesOf(group) > POSTPONED_AFTER) await postponed.clear(group.id);
       await queue.reject(record, error);
       const { reason, status, errorId, otherUserId } = error;
       logger.error('Rejected', { ...about, reason, status, errorId, otherUserId, problem: error.message });
       count('rejected');
-      if (deliveriesOf(group) > POSTPONED_AFTER) await postponed.clear(group.id);
       return [];
     }
     // The cause may hold an answer of the CRM, and so data of the person: only its name is logged.
@@ -135,8 +136,8 @@ async function fail(
     logger.warn('Postponed', { ...about, messages: records.length, problem: error.message, cause });
     count('postponed');
     await queue.postpone(records, error);
-    // A failure that knows when it ends, such as a lease or a pause, is a wait.
-    if (error.afterMs === undefined && deliveriesOf(group) >= POSTPONED_AFTER)
+    // A failure that knows when it ends, such as a lease or a pause, is a wait. One without an answer of the CRM may fail again and again.
+    if ((error.afterMs === undefined || error instanceof Uncertain) && deliveriesOf(group) >= POSTPONED_AFTER)
       await postponed.record(group.id, { reason: error.message, at: new Date(now()).toISOString() });
   } catch (queueError) {
     // Then they come back after the visibility time-out of the queue.

@@ -8,6 +8,7 @@ import type { CrmState } from '../../shared/user/user.ts';
 import { type ChangeMade, changesMade } from './changes-made.ts';
 import type { Companies } from './companies.ts';
 import { checkFree, leased } from './lease.ts';
+import type { FailureQueue } from './queue.ts';
 import { type RetireDependencies, retireContact } from './retire-contact.ts';
 import type { DeletionPolicy } from './settings.ts';
 import { syncUser } from './sync-user.ts';
@@ -16,6 +17,7 @@ export interface ProcessUserDependencies extends RetireDependencies {
   users: UserTable;
   companies: Companies;
   deletionPolicy: DeletionPolicy;
+  queue: Pick<FailureQueue, 'lookAgain'>;
   /** The running one. */
   invocation: () => Invocation;
   /** Told what was done to a contact, also where the rest has to be tried again. */
@@ -51,7 +53,7 @@ export async function processUser(
   messages: readonly [UserMessage, ...UserMessage[]],
   dependencies: ProcessUserDependencies,
 ): Promise<UserOutcome> {
-  const { users, deletionPolicy: policy, invocation, now } = dependencies;
+  const { users, queue, deletionPolicy: policy, invocation, now } = dependencies;
   const { userId } = messages[0];
   waitForOthers(messages, now());
   const found = await users.read(userId).catch((error: unknown) => {
@@ -96,7 +98,20 @@ export async function processUser(
   }
   if (result.failure instanceof Rejected && result.failure.reason === 'contact-of-another-user') {
     // The create-or-update has written this user's values to it: the other user's are written anew.
-    await distrust(result.failure.otherUserId ?? '', {}, dependencies);
+    const { otherUserId = '' } = result.failure;
+    await distrust(otherUserId, {}, dependencies);
+    await queue.lookAgain([
+      {
+        version: 1,
+        kind: 'user',
+        userId: otherUserId,
+        cause: 'resync',
+        changedAt: new Date(now()).toISOString(),
+        fields: [],
+        tagsAdded: [],
+        tagsRemoved: [],
+      },
+    ]);
   }
   if (result.failure) throw result.failure;
   return {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ChangeMessageVisibilityBatchCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSRecord } from 'aws-lambda';
+import { requestHandler } from '../../shared/aws/request-handler.ts';
 import { sendAll } from '../../shared/queue/send-batch.ts';
 import { CloudError, type Rejected, type Retryable } from '../../shared/sync/errors.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
@@ -63,7 +64,7 @@ export function failureQueue({
   queueUrl: string;
   deadLetterQueueUrl: string;
 }): FailureQueue {
-  const sqs = new SQSClient();
+  const sqs = new SQSClient({ requestHandler });
   return {
     async postpone(records, error) {
       const receiveCount = Math.max(

@@ -28,8 +28,8 @@ export interface TagUsersDependencies extends LookDependencies, TagWorkDependenc
 /** How long a message waits while most of its users are leased, since an invocation before could not write back, in milliseconds. */
 const WAIT_MS = 3000;
 /**
- * How long an invocation may take leases, in milliseconds. Ending them takes as long. When the CRM is so slow that not all of them can be
- * ended before the time-out, the tags of the remaining users count as uncertain, and the next delivery checks them.
+ * How long an invocation may take leases, in milliseconds. They are ended twice as many at a time, so the end of the invocation, in which no
+ * request is made any more, has room for that.
  */
 export const LEASE_MS = 1.5 * WRITE_BACK_MS;
 /** How soon a message comes back when its time was too short. */
@@ -80,7 +80,7 @@ export async function tagUsers(
     await end(work, dependencies);
     if (isDone(work)) onTagged(work);
   };
-  failures.push(...(await settleAll(works, endOne)).failures);
+  failures.push(...(await settleAll(works, endOne, 2 * AT_A_TIME)).failures);
 
   const settled = new Set(works.filter(({ alone }) => !alone).map(({ userId }) => userId));
   const alone = found.filter(
@@ -124,6 +124,7 @@ function areCheaperAlone(planned: readonly { plan: TagPlan }[], batch: number): 
 async function settleAll<Item, Result>(
   items: readonly Item[],
   work: (item: Item) => Promise<Result>,
+  concurrency = AT_A_TIME,
 ): Promise<{ results: Result[]; failures: unknown[] }> {
   const results: Result[] = [];
   const failures: unknown[] = [];
@@ -134,7 +135,7 @@ async function settleAll<Item, Result>(
       failures.push(error);
     }
   };
-  await pMap(items, settle, { concurrency: AT_A_TIME });
+  await pMap(items, settle, { concurrency });
   return { results, failures };
 }
 

@@ -164,7 +164,7 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
         return await send('put', endpoints.contacts, upsert, contactSchema, ifRefused);
       } catch (error) {
         if (!(error instanceof Uncertain)) throw error;
-        throw new Retryable(error.message, { cause: error.cause, afterMs: PERHAPS_CREATED_MS });
+        throw new Uncertain(error.message, { cause: error.cause, afterMs: PERHAPS_CREATED_MS });
       }
     },
     createContact: (body) => send('post', endpoints.contacts, body, contactSchema, once),

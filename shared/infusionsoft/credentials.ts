@@ -3,6 +3,7 @@ import {
   ResourceNotFoundException,
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
+import { requestHandler } from '../aws/request-handler.ts';
 import { Retryable } from '../sync/errors.ts';
 import {
   type AuthorizationHeader,
@@ -52,7 +53,7 @@ const MAX_REFUSAL_MS = 300 * SECOND_MS;
 export function secretCredentials(
   secretId: string,
   {
-    client = new SecretsManagerClient(),
+    client = new SecretsManagerClient({ requestHandler }),
     now = Date.now,
     onTokenAge,
   }: { client?: SecretsManagerClient; now?: () => number; onTokenAge?: (ms: number) => void } = {},

@@ -16,7 +16,7 @@ describe('the input', () => {
     [{ mode: 'all' }, /expected one of "contacts"\|"tags"\|"refresh"\s+→ at mode/],
     [{ dryrun: true }, /Unrecognized key: "dryrun"/],
     [{ limit: 0 }, /expected number to be >0\s+→ at limit/],
-    [{ maxInFlight: 1e6 }, /expected number to be <=1000\s+→ at maxInFlight/],
+    [{ maxInFlight: 1e6 }, /expected number to be <=500\s+→ at maxInFlight/],
     [{ requestBudget: '5' }, /expected number, received string\s+→ at requestBudget/],
     ['tags', /expected object, received string/],
     [[], /expected object, received array/],

@@ -1,5 +1,6 @@
 import ky from 'ky';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ContactBody } from '../../../shared/infusionsoft/contact-body.ts';
 import { userMessage } from '../../shared/sync/user-message.ts';
 import { ANN, ANN_TAGS } from './ann.ts';
 import { consumerOf, record } from './consumer.ts';
@@ -25,6 +26,23 @@ describe('two users with one email', () => {
     expect(rejected).toMatchObject([{ error: { reason: 'email-of-another-user', otherUserId: 'ann' } }]);
     expect(users.user('bob').crm?.rejection).toMatchObject({ otherUserId: 'ann' });
     expect(await withEmail('ann@example.com')).toMatchObject({ values: { given_name: 'Ann' } });
+  });
+
+  it('of which the second is found by an email of the first one’s contact: the first is synced again', async () => {
+    const users = memoryUserTable(ANN, { ...ANN, userId: 'bob', email: 'bob@example.com', firstName: 'Bob' });
+    await consumerOf(crm, users).receive(record(userMessage('ann')));
+    const contactId = users.user('ann').crm?.contactId ?? 0;
+    // Somebody typed Bob's email into a second slot of Ann's contact, and the CRM's create-or-update finds it there.
+    const client = {
+      ...crm.client,
+      upsertContact: (body: ContactBody) => crm.client.updateContact(contactId, body),
+    };
+    const second = consumerOf(crm, users, { client });
+    await second.receive(record(userMessage('bob')));
+    expect(second.rejected).toMatchObject([{ error: { reason: 'contact-of-another-user' } }]);
+    expect(second.again).toMatchObject([{ userId: 'ann', cause: 'resync' }]);
+    await consumerOf(crm, users).receive(...second.again.map((message) => record(message)));
+    expect((await crm.contacts())[0]?.values).toMatchObject({ given_name: ANN.firstName });
   });
 
   it('at the same moment in two environments make one contact', async () => {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ProgressKeeper } from '../../../lambdas/sync-contact/progress-keeper.ts';
 import type { Allowance, QuotaKeeper } from '../../../lambdas/sync-contact/quota-keeper.ts';
 import { type RequestJournal, requestJournal } from '../../../lambdas/sync-contact/request-journal.ts';
-import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
+import { type InfusionsoftClient, infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import { Retryable } from '../../../shared/sync/errors.ts';
 import type { Message } from '../../../shared/sync/message.ts';
 import { userMessage } from '../../shared/sync/user-message.ts';
@@ -203,6 +203,20 @@ describe('a user who fails again and again', () => {
     }
     await consumerOf(crm, users, { postponed }).receive(delivered(5));
     expect(await postponed.read(['ann'])).toEqual(new Map());
+  });
+
+  it('is recorded when the CRM fails again and again to create its contact', async () => {
+    const users = memoryUserTable(ANN);
+    const postponed = memoryPostponedStore();
+    const client = infusionsoftClient({
+      url: 'http://crm.local',
+      fetch: async () => Response.json({ message: 'Unknown owner' }, { status: 500 }),
+    });
+    await consumerOf(crm, users, {
+      client: { ...crm.client, upsertContact: client.upsertContact },
+      postponed,
+    }).receive(delivered(3));
+    expect((await postponed.read(['ann'])).size).toBe(1);
   });
 
   it('is recorded no longer when it is rejected', async () => {

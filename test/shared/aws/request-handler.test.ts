@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { GetItemCommand } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, expect, it, vi } from 'vitest';
-import { dynamoDbClient } from '../../../shared/store/dynamodb-client.ts';
+import { requestHandler } from '../../../shared/aws/request-handler.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -20,7 +20,9 @@ it('sends a request again whose answer does not come', async () => {
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'test');
   try {
     const get = new GetItemCommand({ TableName: 'users', Key: { userId: { S: 'ann' } } });
-    expect(await dynamoDbClient().send(get)).toMatchObject({ $metadata: { attempts: 2 } });
+    expect(await new DynamoDBClient({ requestHandler }).send(get)).toMatchObject({
+      $metadata: { attempts: 2 },
+    });
   } finally {
     server.close();
     server.closeAllConnections();
