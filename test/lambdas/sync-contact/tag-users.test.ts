@@ -53,7 +53,7 @@ describe('new users of a backfill', () => {
     };
     expect(await receive(tagUsers(ids))).toEqual([]);
     expect(await wronglyTagged(users)).toEqual([]);
-    expect([reading, mostWriting]).toEqual([4, 4]);
+    expect([reading, mostWriting]).toEqual([4, 8]);
   });
 
   it('lose managed tags that their contacts held before, and keep those that people put on', async () => {
