@@ -77,8 +77,8 @@ export function fakeDynamoDb({
   const client = new DynamoDBClient({
     region: 'eu-west-1',
     credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-    // biome-ignore lint/suspicious/noExplicitAny: the SDK's type of a handler asks for classes of its own.
-    requestHandler: { handle } as any,
+    // The SDK types a handler by classes of its own.
+    requestHandler: { handle } as never,
     retryStrategy: AT_ONCE,
   });
   return { client, items, requests };
