@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { readAppConfigs } from '../../infra/operate/read-app-configs.ts';
 
-it('cdk.json leaves every setting at its default: a clean clone deploys no settings of a test', () => {
-  expect(JSON.parse(readFileSync('cdk.json', 'utf8')).context.userSync).toEqual({});
+it('cdk.json names no CRM on this machine: a stack with it would sync nobody', () => {
+  for (const { crm } of readAppConfigs()) expect(new URL(crm.url).protocol).toBe('https:');
 });
