@@ -1,16 +1,16 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { Backfill } from './backfill.ts';
-import { ChangeFeed } from './change-feed.ts';
+import { Backfill } from './constructs/backfill.ts';
+import { ChangeFeed } from './constructs/change-feed.ts';
 import type { Config } from './config.ts';
-import { ContactSync } from './contact-sync.ts';
-import { CrmSecret } from './crm-secret.ts';
-import { Encryption } from './encryption.ts';
-import { HealthCheck } from './health-check.ts';
-import { Alarms } from './operations/alarms.ts';
-import { OperationsDashboard } from './operations/dashboard.ts';
-import { SyncTable } from './sync-table.ts';
-import { UserTable } from './user-table.ts';
+import { ContactSync } from './constructs/contact-sync.ts';
+import { CrmSecret } from './constructs/crm-secret.ts';
+import { Encryption } from './constructs/encryption.ts';
+import { HealthCheck } from './constructs/health-check.ts';
+import { Alarms } from './monitoring/alarms.ts';
+import { OperationsDashboard } from './monitoring/dashboard.ts';
+import { SyncTable } from './constructs/sync-table.ts';
+import { UserTable } from './constructs/user-table.ts';
 
 export interface UserSyncStackProps extends StackProps {
   config: Config;

@@ -1,8 +1,8 @@
-import { type Catalog, hashOf } from '../../shared/infusionsoft/catalog.ts';
+import { type Catalog, hashOf } from '../../shared/infusionsoft/catalog/catalog.ts';
 import { type Ledger, ledgerAt } from '../../shared/quota/ledger.ts';
-import { type Budget, backfillPausedUntil, leftOf, pauseOf } from '../../shared/quota/standing.ts';
+import { type Budget, backfillPausedUntil, leftOf, pauseOf } from '../../shared/quota/remaining-quota.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
-import { needsOf } from '../../shared/user/needs.ts';
+import { needsOf } from '../../shared/user/requirements.ts';
 import { aboutTags, aboutUser, groupOf } from './messages.ts';
 import { needOf } from './need.ts';
 import { addPending, leaveOut, pendingOf, settle } from './outcomes.ts';

@@ -44,7 +44,7 @@ type Task =
   | { step: 'plan'; input: unknown; executionArn: string; stateMachineArn: string }
   | { step: 'feed' | 'continue' | 'report'; input: Run; executionArn: string; stateMachineArn: string };
 
-/** The steps of the backfill's state machine, in `infra/backfill.ts`. */
+/** The steps of the backfill's state machine, in `infra/constructs/backfill.ts`. */
 export const handler = middy<Task, Run | SkippedRun | Report>()
   .use(injectLambdaContext(logger))
   .use(logMetrics(metrics))

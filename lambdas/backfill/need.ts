@@ -1,5 +1,5 @@
-import { type Catalog, managedTagIds, tagId } from '../../shared/infusionsoft/catalog.ts';
-import { fitToAccount, usableFields } from '../../shared/infusionsoft/fit-to-account.ts';
+import { type Catalog, managedTagIds, tagId } from '../../shared/infusionsoft/catalog/catalog.ts';
+import { fitToAccount, usableFields } from '../../shared/infusionsoft/catalog/resolve-fields.ts';
 import { desiredState, isSyncable } from '../../shared/sync/desired-state.ts';
 import { planFields, planTags } from '../../shared/sync/plan.ts';
 import { requestsAlone, type TagChange } from '../../shared/sync/tags-together.ts';

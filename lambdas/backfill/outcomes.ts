@@ -18,7 +18,7 @@ const MINUTE_MS = 60 * SECOND_MS;
 const SLOW_MS = 5 * SECOND_MS;
 /** A tag job that fails, and of which no user was done for so long, is not waited for. */
 const TAG_JOB_STUCK_MS = MINUTE_MS;
-/** A message is tried again within an hour and half a minute (`lambdas/sync-contact/queue.ts`): a failure before that is an old one. */
+/** A message is tried again within an hour and half a minute (`lambdas/sync-contact/failure-queue.ts`): a failure before that is an old one. */
 const FAILURE_MS = 65 * MINUTE_MS;
 /** The run waits no longer when nothing was done for so long. */
 const IDLE_MS = 15 * MINUTE_MS;

@@ -1,4 +1,4 @@
-import type { Catalog } from '../../shared/infusionsoft/catalog.ts';
+import type { Catalog } from '../../shared/infusionsoft/catalog/catalog.ts';
 import type { Ledger } from '../../shared/quota/ledger.ts';
 import type { PostponedStore } from '../../shared/store/postponed-store.ts';
 import type { RunLocks } from '../../shared/store/run-lock.ts';

@@ -1,6 +1,6 @@
-import { hashOf } from '../../shared/infusionsoft/catalog.ts';
+import { hashOf } from '../../shared/infusionsoft/catalog/catalog.ts';
 import type { RunLock } from '../../shared/store/run-lock.ts';
-import { needsOf } from '../../shared/user/needs.ts';
+import { needsOf } from '../../shared/user/requirements.ts';
 import { catalogFor, type FeedOptions, feed } from './feed.ts';
 import { MODES, parseInput } from './input.ts';
 import type { BackfillPorts } from './ports.ts';

@@ -22,7 +22,7 @@ export interface Health {
   stuck: string[];
 }
 
-/** How often health is checked, in milliseconds: the schedule in `infra/health-check.ts`. */
+/** How often health is checked, in milliseconds: the schedule in `infra/constructs/health-check.ts`. */
 export const CHECK_EVERY_MS = 5 * 60_000;
 /** A user that fails for so long is stuck: most failures end within minutes. */
 const STUCK_AFTER_MS = 3_600_000;

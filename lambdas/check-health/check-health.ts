@@ -1,6 +1,6 @@
 import type { MessageCounts } from '../../shared/queue/count-messages.ts';
 import { ledgerAt } from '../../shared/quota/ledger.ts';
-import { type Budget, leftOf, pauseOf } from '../../shared/quota/standing.ts';
+import { type Budget, leftOf, pauseOf } from '../../shared/quota/remaining-quota.ts';
 import type { SyncTable } from '../../shared/store/sync-table.ts';
 import { assess, type Health } from './assess.ts';
 

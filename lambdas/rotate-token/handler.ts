@@ -8,7 +8,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import middy from '@middy/core';
 import type { SecretsManagerRotationEvent } from 'aws-lambda';
 import * as z from 'zod/mini';
-import { AnswerLostError, AuthorizationLost, refreshPair } from '../../shared/infusionsoft/token-endpoint.ts';
+import { AnswerLostError, AuthorizationLost, refreshPair } from '../../shared/infusionsoft/auth/token-endpoint.ts';
 import { type RotationMemory, rotate } from './rotate.ts';
 import { secretVersions } from './secret-versions.ts';
 import '../../shared/zod-words.ts';

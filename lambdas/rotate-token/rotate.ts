@@ -3,8 +3,8 @@ import {
   type OAuthSecret,
   parseCrmSecret,
   renewedPair,
-} from '../../shared/infusionsoft/crm-secret.ts';
-import { AuthorizationLost, type TokenPair } from '../../shared/infusionsoft/token-endpoint.ts';
+} from '../../shared/infusionsoft/auth/crm-secret.ts';
+import { AuthorizationLost, type TokenPair } from '../../shared/infusionsoft/auth/token-endpoint.ts';
 
 /** The steps of a rotation, in this order (AWS Secrets Manager, "Rotation by Lambda function"). */
 export type RotationStep = 'createSecret' | 'setSecret' | 'testSecret' | 'finishSecret';

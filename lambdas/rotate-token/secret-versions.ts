@@ -6,7 +6,7 @@ import {
   type SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
-import { LATEST_PAIR } from '../../shared/infusionsoft/crm-secret.ts';
+import { LATEST_PAIR } from '../../shared/infusionsoft/auth/crm-secret.ts';
 import type { SecretVersions } from './rotate.ts';
 
 /** The versions of a secret in AWS Secrets Manager. */

@@ -1,7 +1,7 @@
-import { problemsOf } from '../../shared/infusionsoft/account.ts';
-import type { CatalogSource } from '../../shared/infusionsoft/catalog-source.ts';
+import { problemsOf } from '../../shared/infusionsoft/catalog/account.ts';
+import type { CatalogSource } from '../../shared/infusionsoft/catalog/catalog-source.ts';
 import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
-import { countContacts, readAccount } from '../../shared/infusionsoft/read-account.ts';
+import { countContacts, readAccount } from '../../shared/infusionsoft/catalog/read-account.ts';
 import type { SyncTable } from '../../shared/store/sync-table.ts';
 import type { InspectAccountMessage } from '../../shared/sync/message.ts';
 

@@ -1,20 +1,20 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
-import { Uncertain } from '../../shared/infusionsoft/failures.ts';
-import { PausedError, pausedFor } from '../../shared/infusionsoft/request-gate.ts';
+import { Uncertain } from '../../shared/infusionsoft/http/failures.ts';
+import { PausedError, pausedFor } from '../../shared/infusionsoft/http/request-gate.ts';
 import type { PostponedStore } from '../../shared/store/postponed-store.ts';
 import { CloudError, Rejected, Retryable } from '../../shared/sync/errors.ts';
 import type { TagUsersMessage, UserMessage } from '../../shared/sync/message.ts';
 import { type Group, groupsOf } from './delivery.ts';
-import { type ForgetDependencies, forgetUser } from './forget-user.ts';
+import { type ForgetDependencies, forgetUser } from '../../shared/contacts/forget-user.ts';
 import { type InspectAccountDependencies, inspectAccount } from './inspect-account.ts';
 import { type ProcessUserDependencies, processUser, type UserOutcome } from './process-user.ts';
 import type { ProgressKeeper } from './progress-keeper.ts';
-import type { FailureQueue } from './queue.ts';
+import type { FailureQueue } from './failure-queue.ts';
 import type { Allowance, QuotaKeeper } from './quota-keeper.ts';
 import type { RequestJournal } from './request-journal.ts';
-import { type TagUsersDependencies, tagUsers } from './tag-users.ts';
-import type { TagWork } from './tag-work.ts';
+import { type TagUsersDependencies, tagUsers } from '../../shared/contacts/tag-job.ts';
+import type { TagWork } from '../../shared/contacts/pending-tags.ts';
 
 export interface ProcessBatchDependencies
   extends ProcessUserDependencies,

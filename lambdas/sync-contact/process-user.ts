@@ -5,13 +5,13 @@ import type { UserMessage } from '../../shared/sync/message.ts';
 import { UNCERTAIN } from '../../shared/sync/plan.ts';
 import { InvalidUserError, type Warning } from '../../shared/user/read-user.ts';
 import type { CrmState } from '../../shared/user/user.ts';
-import { type ChangeMade, changesMade } from './changes-made.ts';
-import type { Companies } from './companies.ts';
-import { checkFree, leased } from './lease.ts';
-import type { FailureQueue } from './queue.ts';
-import { type RetireDependencies, retireContact } from './retire-contact.ts';
+import { type ChangeMade, changesMade } from '../../shared/contacts/changes-made.ts';
+import type { Companies } from '../../shared/contacts/companies.ts';
+import { checkFree, leased } from '../../shared/contacts/lease.ts';
+import type { FailureQueue } from './failure-queue.ts';
+import { type RetireDependencies, retireContact } from '../../shared/contacts/retire-contact.ts';
 import type { DeletionPolicy } from './settings.ts';
-import { syncUser } from './sync-user.ts';
+import { syncUser } from '../../shared/contacts/sync-user.ts';
 
 export interface ProcessUserDependencies extends RetireDependencies {
   users: UserTable;

@@ -3,7 +3,7 @@ import type * as z from 'zod/mini';
 import { Retryable } from '../sync/errors.ts';
 import { type Endpoint, endpoints, TAG_PAGE_SIZE } from './api.ts';
 import type { ContactBody } from './contact-body.ts';
-import { exceededLimit, toFailure, Uncertain } from './failures.ts';
+import { exceededLimit, toFailure, Uncertain } from './http/failures.ts';
 import {
   type Contact,
   companyPageSchema,

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { limitsSchema } from './limits.ts';
-import type { Budget } from './standing.ts';
+import type { Budget } from './remaining-quota.ts';
 
 /** A text that holds JSON. */
 export const jsonText = z.pipe(

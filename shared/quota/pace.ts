@@ -19,7 +19,7 @@ export interface Pace extends SlotSchedule {
   environments: number;
 }
 
-/** Users in one batch of the event source (FIFO queues allow at most 10), see `infra/contact-sync.ts`. */
+/** Users in one batch of the event source (FIFO queues allow at most 10), see `infra/constructs/contact-sync.ts`. */
 export const BATCH_SIZE = 10;
 
 /** An event source's maximum concurrency is at least 2 (AWS Lambda, `ScalingConfig.MaximumConcurrency`). */

@@ -6,8 +6,8 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import * as z from 'zod/mini';
-import { accountSchema } from '../infusionsoft/account.ts';
-import { type Catalog, catalogSchema } from '../infusionsoft/catalog.ts';
+import { accountSchema } from '../infusionsoft/catalog/account.ts';
+import { type Catalog, catalogSchema } from '../infusionsoft/catalog/catalog.ts';
 import type { Invocation } from '../invocation.ts';
 import { type Ledger, ledgerSchema } from '../quota/ledger.ts';
 import type { VersionedStore } from '../quota/versioned.ts';

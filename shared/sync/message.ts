@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { needsSchema } from '../user/needs.ts';
+import { needsSchema } from '../user/requirements.ts';
 import { filledText, positiveInt, utcMoment } from '../values.ts';
 
 const names = z.array(z.string());

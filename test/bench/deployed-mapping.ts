@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 const FILE = 'shared/user/mapping.under-bench.ts';
 const path = fileURLToPath(new URL(`../../${FILE}`, import.meta.url));
-const SOURCE = "export { mapping } from '../../test/bench/five-tags.ts';\n";
+const SOURCE = "export { mapping } from './five-tags.ts';\n";
 
 /**
  * Runs work while the mapping of five tags is where the stack's setting `mapping` takes one from, under `shared/user`. The file is gone

@@ -1,4 +1,4 @@
-import { sum } from '../sum.ts';
+import { sum } from '../support/sum.ts';
 
 /** How close to the limit a backfill ran. */
 export interface Filled {

@@ -1,4 +1,4 @@
-import { sum } from '../sum.ts';
+import { sum } from '../support/sum.ts';
 
 /** Part of the requests at the beginning and at the end that is no steady running: the ramp and the last batches. */
 const RAMP = 0.1;

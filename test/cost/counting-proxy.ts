@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import * as z from 'zod';
-import { sum } from '../sum.ts';
+import { sum } from '../support/sum.ts';
 
 /** Calls of one operation on one resource, and the capacity that they took. */
 interface CallCount {

@@ -1,7 +1,7 @@
 /** `npm run cost`: what the system costs in dollars, from what it was seen to use and AWS's list prices. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
-import { billTable, sharesTable, type Table, usageTable } from '../../infra/cost/cost-tables.ts';
+import { billTable, sharesTable, type Table, usageTable } from './cost-tables.ts';
 import {
   DOCUMENTED_USERS,
   DOCUMENTS,
@@ -9,11 +9,11 @@ import {
   readCounts,
   withBlocks,
   writeCounts,
-} from '../../infra/cost/documents.ts';
-import { billOf, readPrices } from '../../infra/cost/prices.ts';
-import { scenariosOf, sharesOf } from '../../infra/cost/scenarios.ts';
-import { runCommand } from '../../infra/operate/run-command.ts';
-import { textTable } from '../../infra/operate/text-table.ts';
+} from './documents.ts';
+import { billOf, readPrices } from './prices.ts';
+import { scenariosOf, sharesOf } from './scenarios.ts';
+import { runCommand } from '../../infra/cli/run-command.ts';
+import { textTable } from '../../infra/cli/text-table.ts';
 import { measure } from './measure.ts';
 
 function wholeNumber(text: string): number {
@@ -43,12 +43,12 @@ interface Options {
 
 const options = new Command('npm run cost --')
   .description(
-    'Runs the system on this machine, counts what it uses of AWS, and tells what that costs at list prices (infra/cost/prices.json), without free tiers.',
+    'Runs the system on this machine, counts what it uses of AWS, and tells what that costs at list prices (test/cost/prices.json), without free tiers.',
   )
   .option('--users <n>', 'users of the app', wholeNumber, DOCUMENTED_USERS)
   .option('--price <name=dollars>', 'another price than the list has; may be repeated', price, {})
   .option('--tracing', 'with X-Ray on (`tracing` in cdk.json)')
-  .option('--recorded', 'run nothing: take the counts of infra/cost/counts.json')
+  .option('--recorded', 'run nothing: take the counts of test/cost/counts.json')
   .option('--sample <n>', 'users to run with', wholeNumber, 300)
   .option('--changes <n>', 'changes to run with', wholeNumber, 60)
   .option('--seed <n>', 'the same seed gives the same users', wholeNumber, 1)

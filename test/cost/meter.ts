@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import type { Work } from '../../infra/cost/scenarios.ts';
-import { UNITS, type Usage } from '../../infra/cost/usage.ts';
+import type { Work } from './scenarios.ts';
+import { UNITS, type Usage } from './usage.ts';
 import type { LocalSystem } from '../demo/local-system.ts';
-import { sum } from '../sum.ts';
+import { sum } from '../support/sum.ts';
 import { functionFolder } from '../support/function-folder.ts';
 import type { CountingProxy } from './counting-proxy.ts';
 

@@ -1,4 +1,4 @@
-import type { BackfillProgress } from '../../infra/operate/follow-backfill.ts';
+import type { BackfillProgress } from '../../infra/cli/follow-backfill.ts';
 import type { Report } from '../../lambdas/backfill/run.ts';
 
 const BAR = 30;

@@ -1,6 +1,6 @@
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import { type BackfillProgress, followBackfill, startBackfill } from '../../infra/operate/follow-backfill.ts';
+import { type BackfillProgress, followBackfill, startBackfill } from '../../infra/cli/follow-backfill.ts';
 import type { BackfillInput } from '../../lambdas/backfill/input.ts';
 import type { Report } from '../../lambdas/backfill/run.ts';
 import { PRESETS } from '../../shared/quota/limits.ts';

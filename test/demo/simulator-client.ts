@@ -1,5 +1,5 @@
 import ky from 'ky';
-import type { CrmSecret } from '../../shared/infusionsoft/crm-secret.ts';
+import type { CrmSecret } from '../../shared/infusionsoft/auth/crm-secret.ts';
 import { type Mapping, managedTags } from '../../shared/user/define-mapping.ts';
 import { mapping as defaultMapping } from '../../shared/user/mapping.ts';
 import type { DirectoryReport, PreloadedContact, ReadableContact } from '../simulator/admin-routes.ts';

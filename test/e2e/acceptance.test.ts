@@ -2,13 +2,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { publishConnection } from '../../infra/local/connection-file.ts';
-import type { AcceptanceReport } from '../../infra/operate/acceptance/report.ts';
+import { publishConnection } from '../../infra/cli/connection-file.ts';
+import type { AcceptanceReport } from '../../infra/cli/acceptance/report.ts';
 import { BUSY_SLACK_MS } from '../demo/busy-machine.ts';
 import { population } from '../demo/population.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
-import { commandsOn } from './command.ts';
-import { inSyncWith } from './held.ts';
+import { commandsOn } from '../support/command.ts';
+import { inSyncWith } from '../support/held.ts';
 
 const SETTLE_MS = 60_000;
 /** A run of four users takes about so long: its own requests to the CRM are a second apart. */
@@ -112,7 +112,7 @@ describe('npm run acceptance', () => {
     'leaves nothing behind when %s ends it at a random moment',
     async (signal) => {
       const moment = Math.random() * RUN_MS;
-      const child = spawn(process.execPath, ['infra/operate/acceptance.ts', '--local', ...SMALL], {
+      const child = spawn(process.execPath, ['infra/cli/acceptance.ts', '--local', ...SMALL], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       const begun = once(child.stdout, 'data');

@@ -2,13 +2,13 @@ import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DescribeStreamCommand, DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { publishConnection } from '../../infra/local/connection-file.ts';
+import { publishConnection } from '../../infra/cli/connection-file.ts';
 import { BUSY_SLACK_MS } from '../demo/busy-machine.ts';
 import { population } from '../demo/population.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
 import { DEFAULT_CLIENT } from '../simulator/oauth.ts';
 import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
-import { commandsOn } from './command.ts';
+import { commandsOn } from '../support/command.ts';
 
 const SETTLE_MS = 60_000;
 const USERS = population(4, 41, Date.now()).users;

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { billOf, readPrices } from '../../infra/cost/prices.ts';
-import { scenariosOf, sharesOf } from '../../infra/cost/scenarios.ts';
-import type { Usage } from '../../infra/cost/usage.ts';
+import { billOf, readPrices } from '../cost/prices.ts';
+import { scenariosOf, sharesOf } from '../cost/scenarios.ts';
+import type { Usage } from '../cost/usage.ts';
 import { measure } from '../cost/measure.ts';
-import { sum } from '../sum.ts';
+import { sum } from '../support/sum.ts';
 
 const USERS = 20;
 const CHANGES = 4;

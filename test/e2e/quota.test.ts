@@ -1,12 +1,12 @@
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { followBackfill, startBackfill } from '../../infra/operate/follow-backfill.ts';
+import { followBackfill, startBackfill } from '../../infra/cli/follow-backfill.ts';
 import type { User } from '../../shared/user/user.ts';
 import { BUSY_SLACK_MS, isRefusedOften } from '../demo/busy-machine.ts';
 import { population } from '../demo/population.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
-import { inSyncWith } from './held.ts';
+import { inSyncWith } from '../support/held.ts';
 
 const SETTLE_MS = 170_000;
 const USERS = population(250, 21, Date.now()).users as [User, ...User[]];

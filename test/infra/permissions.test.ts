@@ -1,6 +1,6 @@
 import type { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
-import { plain, properties, readable, resources, templateWith } from './template-with.ts';
+import { plain, properties, readable, resources, templateWith } from '../support/template-with.ts';
 
 const TABLE = 'arn:aws:dynamodb:eu-west-1:123456789012:table/users';
 const STREAM = `${TABLE}/stream/2026-01-01T00:00:00.000`;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readAssembly } from '../../infra/local/assembly/read-assembly.ts';
+import { readAssembly } from '../local-cloud/assembly/read-assembly.ts';
 import { synthesize } from '../../infra/synthesize.ts';
 
 const MAPPING = fileURLToPath(new URL('../../shared/user/mapping.under-test.ts', import.meta.url));

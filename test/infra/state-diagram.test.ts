@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { synthesizedDefinition } from '../lambdas/backfill/definition.ts';
+import { synthesizedDefinition } from '../support/backfill-definition.ts';
 
 interface State {
   Type: string;
@@ -37,7 +37,7 @@ it('docs/backfill-states.md shows the state machine as it is synthesized (npm ru
   const page = [
     '# The backfill’s state machine',
     '',
-    'Written by `npm run docs` from the synthesized definition (`infra/backfill.ts`).',
+    'Written by `npm run docs` from the synthesized definition (`infra/constructs/backfill.ts`).',
     '',
     diagram(synthesizedDefinition() as unknown as Parameters<typeof diagram>[0]),
   ].join('\n');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { properties, readable, resources, templateWith } from './template-with.ts';
+import { properties, readable, resources, templateWith } from '../support/template-with.ts';
 
 interface Kept {
   Type: string;

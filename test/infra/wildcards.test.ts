@@ -1,6 +1,6 @@
 import type { Template } from 'aws-cdk-lib/assertions';
 import { expect, it } from 'vitest';
-import { plain, templateWith } from './template-with.ts';
+import { plain, templateWith } from '../support/template-with.ts';
 
 const TABLE = 'arn:aws:dynamodb:eu-west-1:123456789012:table/users';
 const HERE = 'AWS::Region:AWS::AccountId';

@@ -3,8 +3,8 @@ import { PRESETS } from '../../shared/quota/limits.ts';
 import { inFlightFor, paceFor, requestsPerSecond as rateOf } from '../../shared/quota/pace.ts';
 import { type Mapping, tagGroup } from '../../shared/user/define-mapping.ts';
 import { mapping } from '../../shared/user/mapping.ts';
-import { simulate } from '../lambdas/backfill/definition.ts';
-import { memoryPorts } from '../lambdas/backfill/memory-ports.ts';
+import { simulate } from '../support/backfill-definition.ts';
+import { memoryPorts } from '../support/backfill-memory-ports.ts';
 
 const USERS = 6_000_000;
 const DAY_MS = 24 * 3_600_000;

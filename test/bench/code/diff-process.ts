@@ -9,7 +9,7 @@ import { streamRecords } from './stream-records.ts';
 
 /** Distinct ones: as many as fit in memory beside the work without making it slower. */
 const RECORDS = 2000;
-/** Records of one invocation, as in `infra/change-feed.ts`. */
+/** Records of one invocation, as in `infra/constructs/change-feed.ts`. */
 const BATCH = 100;
 const ROUNDS = 50;
 

@@ -1,8 +1,8 @@
 /** A process of its own with `--expose-gc`: feeds so many users, and tells how much more memory the feeder holds at most while it does, in bytes. */
 import { PRESETS } from '../../../shared/quota/limits.ts';
 import { population } from '../../demo/population.ts';
-import { simulate } from '../../lambdas/backfill/definition.ts';
-import { type JumpingClock, memoryPorts } from '../../lambdas/backfill/memory-ports.ts';
+import { simulate } from '../../support/backfill-definition.ts';
+import { type JumpingClock, memoryPorts } from '../../support/backfill-memory-ports.ts';
 import { mapping } from '../five-tags.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');

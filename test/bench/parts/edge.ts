@@ -1,6 +1,6 @@
 import { parseConfig } from '../../../infra/config.ts';
 import { REAL_LATENCY } from '../../simulator/simulator.ts';
-import { sum } from '../../sum.ts';
+import { sum } from '../../support/sum.ts';
 import { type Filled, pooled } from '../filled.ts';
 import type { Part } from '../section.ts';
 import { runWorlds } from '../simulated/run-worlds.ts';

@@ -5,7 +5,7 @@ import type { PostponedStore } from '../../../shared/store/postponed-store.ts';
 import type { SyncTable } from '../../../shared/store/sync-table.ts';
 import type { UserTable } from '../../../shared/store/user-table.ts';
 import type { User } from '../../../shared/user/user.ts';
-import { memoryLocks } from '../../lambdas/backfill/memory-ports.ts';
+import { memoryLocks } from '../../support/backfill-memory-ports.ts';
 import type { FifoQueue } from './fifo-queue.ts';
 
 /** Users of one page of the scan. */

@@ -1,4 +1,4 @@
-import { tagId } from '../../../shared/infusionsoft/catalog.ts';
+import { tagId } from '../../../shared/infusionsoft/catalog/catalog.ts';
 import { desiredState } from '../../../shared/sync/desired-state.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { DEFAULT_TOKEN } from '../../simulator/simulator.ts';

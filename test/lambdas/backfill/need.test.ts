@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { needOf } from '../../../lambdas/backfill/need.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
-import { CATALOG, fresh, NOON, synced } from './users.ts';
+import { CATALOG, fresh, NOON, synced } from '../../support/backfill-users.ts';
 
 const HOUR_MS = 3_600_000;
 

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import type { Report, Run } from '../../../lambdas/backfill/run.ts';
 import { feedSome, plan, report } from '../../../lambdas/backfill/steps.ts';
-import { start } from './start.ts';
-import { NOON } from './users.ts';
+import { start } from '../../support/backfill-start.ts';
+import { NOON } from '../../support/backfill-users.ts';
 
 const USERS = 6000;
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { MappingDoesNotFitError, plan } from '../../../lambdas/backfill/steps.ts';
-import type { Catalog } from '../../../shared/infusionsoft/catalog.ts';
-import { start } from './start.ts';
-import { CATALOG, fresh, synced } from './users.ts';
+import type { Catalog } from '../../../shared/infusionsoft/catalog/catalog.ts';
+import { start } from '../../support/backfill-start.ts';
+import { CATALOG, fresh, synced } from '../../support/backfill-users.ts';
 
 describe('a mapping that the account cannot take', () => {
   const problems = ['custom field "Program": is of type Date in the CRM, and Text in the mapping'];

@@ -3,7 +3,7 @@ import { checkHealth } from '../../../lambdas/check-health/check-health.ts';
 import { emptyLedger, type Ledger, type Pause } from '../../../shared/quota/ledger.ts';
 import { type Limits, PRESETS } from '../../../shared/quota/limits.ts';
 import { addResults } from '../../../shared/sync/progress.ts';
-import { memorySyncTable } from '../sync-contact/crm.ts';
+import { memorySyncTable } from '../../support/crm-under-test.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
 const HOUR = 3_600_000;

@@ -4,7 +4,7 @@ import { changeMessage } from '../../../lambdas/diff-user/change-message.ts';
 import { messageSchema } from '../../../shared/sync/message.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
-import { userArbitrary } from '../../shared/user/user-arbitrary.ts';
+import { userArbitrary } from '../../support/user-arbitrary.ts';
 
 const NOW = Date.parse('2026-06-15T12:00:00Z');
 const AT = '2026-06-15T12:00:00.000Z';

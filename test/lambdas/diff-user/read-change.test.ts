@@ -6,7 +6,7 @@ import { type Image, readChange } from '../../../lambdas/diff-user/read-change.t
 import { unmarshallItem } from '../../../shared/store/unmarshall-item.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import { InvalidUserError, readUser } from '../../../shared/user/read-user.ts';
-import { userArbitrary } from '../../shared/user/user-arbitrary.ts';
+import { userArbitrary } from '../../support/user-arbitrary.ts';
 
 const NOW = Date.parse('2026-06-15T12:00:00Z');
 const AT = '2026-06-15T12:00:00.000Z';

@@ -3,7 +3,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Outgoing, sendInOrder } from '../../../lambdas/diff-user/send-in-order.ts';
-import { userMessage } from '../../shared/sync/user-message.ts';
+import { userMessage } from '../../support/user-message.ts';
 
 const sqs = mockClient(SQSClient);
 beforeEach(() => sqs.reset());

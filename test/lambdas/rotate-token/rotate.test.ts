@@ -4,19 +4,19 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startSecretsManager } from '../../../infra/local/emulators/secrets-manager.ts';
+import { startSecretsManager } from '../../local-cloud/emulators/secrets-manager.ts';
 import { type RotationStep, rotate } from '../../../lambdas/rotate-token/rotate.ts';
 import { secretVersions } from '../../../lambdas/rotate-token/secret-versions.ts';
-import { parseCrmSecret } from '../../../shared/infusionsoft/crm-secret.ts';
+import { parseCrmSecret } from '../../../shared/infusionsoft/auth/crm-secret.ts';
 import {
   AnswerLostError,
   AuthorizationLost,
   refreshPair,
   type TokenPair,
-} from '../../../shared/infusionsoft/token-endpoint.ts';
+} from '../../../shared/infusionsoft/auth/token-endpoint.ts';
 import { DEFAULT_CLIENT } from '../../simulator/oauth.ts';
 import { type RunningSimulator, startSimulator } from '../../simulator/start-simulator.ts';
-import { DAY, HOUR, NOW, rotationWorld, SomeError } from './rotation-world.ts';
+import { DAY, HOUR, NOW, rotationWorld, SomeError } from '../../support/rotation-world.ts';
 
 const { clientId, clientSecret } = DEFAULT_CLIENT;
 

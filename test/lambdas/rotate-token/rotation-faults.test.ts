@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { AuthorizationLost } from '../../../shared/infusionsoft/token-endpoint.ts';
-import { DAY, type Fault, HOUR, rotationWorld } from './rotation-world.ts';
+import { AuthorizationLost } from '../../../shared/infusionsoft/auth/token-endpoint.ts';
+import { DAY, type Fault, HOUR, rotationWorld } from '../../support/rotation-world.ts';
 
 const STEPS = ['createSecret', 'setSecret', 'testSecret', 'finishSecret'] as const;
 

@@ -4,10 +4,10 @@ import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts'
 import { desiredState, isSyncable } from '../../../shared/sync/desired-state.ts';
 import { Retryable } from '../../../shared/sync/errors.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
-import { userMessage } from '../../shared/sync/user-message.ts';
-import { userArbitrary } from '../../shared/user/user-arbitrary.ts';
-import { consumerOf, NOW, record } from './consumer.ts';
-import { memoryUserTable, startCrm } from './crm.ts';
+import { userMessage } from '../../support/user-message.ts';
+import { userArbitrary } from '../../support/user-arbitrary.ts';
+import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
+import { memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
 
 let crm: Awaited<ReturnType<typeof startCrm>>;
 beforeAll(async () => {

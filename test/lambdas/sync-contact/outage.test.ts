@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { backoffMs } from '../../../lambdas/sync-contact/queue.ts';
-import { circuitBreaker } from '../../../shared/infusionsoft/circuit-breaker.ts';
+import { backoffMs } from '../../../lambdas/sync-contact/failure-queue.ts';
+import { circuitBreaker } from '../../../shared/infusionsoft/http/circuit-breaker.ts';
 import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
-import type { Credentials } from '../../../shared/infusionsoft/credentials.ts';
-import { pacedFetch } from '../../../shared/infusionsoft/paced-fetch.ts';
-import { requestGate } from '../../../shared/infusionsoft/request-gate.ts';
+import type { Credentials } from '../../../shared/infusionsoft/auth/credentials.ts';
+import { pacedFetch } from '../../../shared/infusionsoft/http/paced-fetch.ts';
+import { requestGate } from '../../../shared/infusionsoft/http/request-gate.ts';
 import { rateLimiter } from '../../../shared/quota/rate-limiter.ts';
 import { Retryable } from '../../../shared/sync/errors.ts';
-import { properties, templateWith } from '../../infra/template-with.ts';
-import { memoryStore } from '../../shared/quota/memory-store.ts';
+import { properties, templateWith } from '../../support/template-with.ts';
+import { memoryStore } from '../../support/memory-store.ts';
 
 const HOUR = 3_600_000;
 const NOON = Date.parse('2026-06-15T12:00:00Z');

@@ -5,10 +5,10 @@ import { type RequestJournal, requestJournal } from '../../../lambdas/sync-conta
 import { type InfusionsoftClient, infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import { Retryable } from '../../../shared/sync/errors.ts';
 import type { Message } from '../../../shared/sync/message.ts';
-import { userMessage } from '../../shared/sync/user-message.ts';
-import { ANN, ANN_TAGS } from './ann.ts';
-import { consumerOf, NOW, plentyOfQuota, record } from './consumer.ts';
-import { memoryPostponedStore, memoryUserTable, startCrm } from './crm.ts';
+import { userMessage } from '../../support/user-message.ts';
+import { ANN, ANN_TAGS } from '../../support/ann.ts';
+import { consumerOf, NOW, plentyOfQuota, record } from '../../support/consumer-under-test.ts';
+import { memoryPostponedStore, memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
 
 let crm: Awaited<ReturnType<typeof startCrm>>;
 beforeEach(async () => {

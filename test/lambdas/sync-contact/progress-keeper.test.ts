@@ -2,12 +2,12 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { describe, expect, it } from 'vitest';
 import { type Group, groupsOf } from '../../../lambdas/sync-contact/delivery.ts';
 import { progressKeeper } from '../../../lambdas/sync-contact/progress-keeper.ts';
-import { PausedError } from '../../../shared/infusionsoft/request-gate.ts';
+import { PausedError } from '../../../shared/infusionsoft/http/request-gate.ts';
 import { CloudError, Rejected, Retryable } from '../../../shared/sync/errors.ts';
 import { MAX_WAITING, type Progress } from '../../../shared/sync/progress.ts';
-import { memoryStore } from '../../shared/quota/memory-store.ts';
-import { userMessage } from '../../shared/sync/user-message.ts';
-import { record } from './consumer.ts';
+import { memoryStore } from '../../support/memory-store.ts';
+import { userMessage } from '../../support/user-message.ts';
+import { record } from '../../support/consumer-under-test.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
 const HOUR = 3_600_000;

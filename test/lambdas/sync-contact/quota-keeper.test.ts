@@ -1,11 +1,11 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { describe, expect, it } from 'vitest';
 import { quotaKeeper } from '../../../lambdas/sync-contact/quota-keeper.ts';
-import { requestGate } from '../../../shared/infusionsoft/request-gate.ts';
+import { requestGate } from '../../../shared/infusionsoft/http/request-gate.ts';
 import type { Ledger } from '../../../shared/quota/ledger.ts';
 import { PRESETS } from '../../../shared/quota/limits.ts';
 import type { VersionedStore } from '../../../shared/quota/versioned.ts';
-import { memoryStore } from '../../shared/quota/memory-store.ts';
+import { memoryStore } from '../../support/memory-store.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
 const MIDNIGHT = Date.parse('2026-06-16T00:00:00Z');

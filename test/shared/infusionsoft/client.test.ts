@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
-import { NotFound } from '../../../shared/infusionsoft/failures.ts';
+import { NotFound } from '../../../shared/infusionsoft/http/failures.ts';
 import { Rejected, Retryable } from '../../../shared/sync/errors.ts';
-import { startCrm } from '../../lambdas/sync-contact/crm.ts';
+import { startCrm } from '../../support/crm-under-test.ts';
 import type { SimulatorOptions } from '../../simulator/simulator.ts';
 
 let crm: Awaited<ReturnType<typeof startCrm>> | undefined;

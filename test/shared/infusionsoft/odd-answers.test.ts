@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
-import { NotFound } from '../../../shared/infusionsoft/failures.ts';
-import { observationOf } from '../../../shared/infusionsoft/limit-headers.ts';
+import { NotFound } from '../../../shared/infusionsoft/http/failures.ts';
+import { observationOf } from '../../../shared/infusionsoft/http/limit-headers.ts';
 import { Rejected, Retryable } from '../../../shared/sync/errors.ts';
 
 const bodies = fc.oneof(

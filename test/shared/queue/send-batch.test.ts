@@ -2,7 +2,7 @@ import { SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, expect, it } from 'vitest';
 import { sendAll } from '../../../shared/queue/send-batch.ts';
-import { userMessage } from '../sync/user-message.ts';
+import { userMessage } from '../../support/user-message.ts';
 
 const sqs = mockClient(SQSClient);
 beforeEach(() => {

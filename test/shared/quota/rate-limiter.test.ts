@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type RateLimiter, rateLimiter } from '../../../shared/quota/rate-limiter.ts';
 import type { VersionedStore } from '../../../shared/quota/versioned.ts';
 import { Retryable } from '../../../shared/sync/errors.ts';
-import { memoryStore } from './memory-store.ts';
+import { memoryStore } from '../../support/memory-store.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
 const LIMIT = 25;

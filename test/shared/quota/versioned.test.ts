@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { BusyError, updateVersioned, type VersionedStore } from '../../../shared/quota/versioned.ts';
-import { memoryStore } from './memory-store.ts';
+import { memoryStore } from '../../support/memory-store.ts';
 
 const addOne = (count = 0) => count + 1;
 

@@ -8,7 +8,7 @@ import { claimStore } from '../../../shared/store/claim-store.ts';
 import { runLocks } from '../../../shared/store/run-lock.ts';
 import { syncTable } from '../../../shared/store/sync-table.ts';
 import { userTable } from '../../../shared/store/user-table.ts';
-import { type FakeDynamoDb, fakeDynamoDb } from './fake-dynamodb.ts';
+import { type FakeDynamoDb, fakeDynamoDb } from '../../support/fake-dynamodb.ts';
 
 const holder = (environment: string, number = 1): Invocation => ({ environment, number, endsAt: 50 });
 const locks = ({ client }: FakeDynamoDb) => runLocks(client, 'sync');

@@ -4,7 +4,7 @@ import { type DesiredState, desiredState } from '../../../shared/sync/desired-st
 import { type Diff, diff, isEmpty } from '../../../shared/sync/diff.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
-import { userArbitrary } from '../user/user-arbitrary.ts';
+import { userArbitrary } from '../../support/user-arbitrary.ts';
 
 const NOW = Date.parse('2026-06-15T12:00:00Z');
 const sorted = ({ fields, ...tags }: Diff) => ({ ...tags, fields: [...fields].sort() });

@@ -4,7 +4,7 @@ import { desiredState } from '../../../shared/sync/desired-state.ts';
 import { type FieldPlan, fingerprintOf, planFields, planTags } from '../../../shared/sync/plan.ts';
 import { managedFields } from '../../../shared/user/define-mapping.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
-import { userArbitrary } from '../user/user-arbitrary.ts';
+import { userArbitrary } from '../../support/user-arbitrary.ts';
 
 const NOW = Date.parse('2026-06-15T12:00:00Z');
 const managed = managedFields(mapping);

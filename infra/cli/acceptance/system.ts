@@ -1,0 +1,192 @@
+import {
+  type AttributeValue,
+  DeleteItemCommand,
+  type DynamoDBClient,
+  PutItemCommand,
+  paginateScan,
+  ScanCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { marshall } from '@aws-sdk/util-dynamodb';
+import type { DeletionPolicy } from '../../../lambdas/sync-contact/settings.ts';
+import { hashOf } from '../../../shared/infusionsoft/catalog/catalog.ts';
+import { NotFound } from '../../../shared/infusionsoft/http/failures.ts';
+import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
+import { conditionalDelete } from '../../../shared/store/conditional-write.ts';
+import { type Departure, departureStore } from '../../../shared/store/erasure-records.ts';
+import { syncTable } from '../../../shared/store/sync-table.ts';
+import { userTable } from '../../../shared/store/user-table.ts';
+import type { Mapping } from '../../../shared/user/define-mapping.ts';
+import { needsOf } from '../../../shared/user/requirements.ts';
+import type { User } from '../../../shared/user/user.ts';
+import type { Outputs } from '../connect.ts';
+import { type OperatorCrm, operatorCrm } from '../crm-reader.ts';
+import type { PreviewContext } from '../preview/preview-user.ts';
+import { PLAIN_FIELDS } from './verification.ts';
+
+/** The deployed system as an acceptance run uses it. */
+export interface TestedSystem {
+  /** The user table as the app uses it. */
+  app: {
+    create(user: User): Promise<void>;
+    /** Writes all attributes of a user but the sync's own. A user who is gone stays gone. */
+    edit(user: User): Promise<void>;
+    remove(userId: string): Promise<void>;
+    /** Users as they are now; those who are not there are left out. */
+    read(userIds: readonly string[]): Promise<User[]>;
+  };
+  /** The CRM, by the operator's own requests. */
+  crm: {
+    /** A contact with every property that the CRM returns, or undefined where there is none with this id. */
+    read(contactId: number): Promise<Contact | undefined>;
+    /** What a search for an email finds. It may be anything: compare it. */
+    search(email: string): Promise<Contact[]>;
+    remove(contactId: number): Promise<void>;
+    /** Optional properties that {@link read} names. */
+    requested(): ReadonlySet<string>;
+    /** Requests made so far. */
+    requests(): number;
+  };
+  /** What the sync keeps in its own table. */
+  sync: {
+    /** What a preview needs, or undefined while the sync has not read the account for this mapping. */
+    context(): Promise<PreviewContext | undefined>;
+    /** What was done with the contact of a deleted user, once it was done. */
+    departure(userId: string): Promise<Departure | undefined>;
+    /** Keys of all items that are about a user whose id begins like this. Reads the whole table. */
+    itemsAbout(userIdPrefix: string): Promise<string[]>;
+    /** Removes an item if it is about such a user. */
+    removeItem(key: string, userIdPrefix: string): Promise<void>;
+  };
+}
+
+/** A system by the outputs of its stack. */
+export function testedSystem(outputs: Outputs, mapping: Mapping, dynamodb: DynamoDBClient): TestedSystem {
+  const [userTableName, syncTableName] = [outputs.get('UserTableName'), outputs.get('SyncTableName')];
+  const store = syncTable(dynamodb, syncTableName);
+  return {
+    app: appOf(dynamodb, userTableName),
+    crm: crmOf(operatorCrm(outputs, store)),
+    sync: {
+      ...itemsOf(dynamodb, syncTableName),
+      async context() {
+        const catalog = await store.readCatalog();
+        if (catalog?.needs !== hashOf(needsOf(mapping))) return undefined;
+        const deletionPolicy = outputs.get('DeletionPolicy') as DeletionPolicy;
+        return { mapping, catalog, deletionPolicy, now: Date.now() };
+      },
+    },
+  };
+}
+
+function appOf(dynamodb: DynamoDBClient, TableName: string): TestedSystem['app'] {
+  const users = userTable(dynamodb, TableName);
+  const removeUndefinedValues = true;
+  return {
+    async create(user) {
+      await dynamodb.send(
+        new PutItemCommand({
+          TableName,
+          Item: marshall(user, { removeUndefinedValues }),
+        }),
+      );
+    },
+    async edit({ userId, crm: _, ...attributes }) {
+      const names = Object.keys(attributes);
+      const absent = OPTIONAL_ATTRIBUTES.filter((name) => !names.includes(name));
+      const remove = absent.length > 0 ? ` REMOVE ${absent.map((name) => `#${name}`).join(', ')}` : '';
+      await dynamodb.send(
+        new UpdateItemCommand({
+          TableName,
+          Key: marshall({ userId }),
+          UpdateExpression: `SET ${names.map((name) => `#${name} = :${name}`).join(', ')}${remove}`,
+          ConditionExpression: 'attribute_exists(userId)',
+          ExpressionAttributeNames: Object.fromEntries(
+            [...names, ...absent].map((name) => [`#${name}`, name]),
+          ),
+          ExpressionAttributeValues: marshall(
+            Object.fromEntries(Object.entries(attributes).map(([name, value]) => [`:${name}`, value])),
+            { removeUndefinedValues },
+          ),
+        }),
+      );
+    },
+    async remove(userId) {
+      await dynamodb.send(new DeleteItemCommand({ TableName, Key: marshall({ userId }) }));
+    },
+    read: (userIds) => users.readMany(userIds),
+  };
+}
+
+/** Attributes that an edit of the plan takes away. */
+const OPTIONAL_ATTRIBUTES = ['phone'];
+
+function crmOf(crm: OperatorCrm): TestedSystem['crm'] {
+  let properties: string[] | undefined;
+  return {
+    read: (contactId) =>
+      crm.use(async (client) => {
+        properties ??= (await client.listOptionalProperties()).filter((name) => PLAIN_FIELDS.has(name));
+        return client.readContact(contactId, properties).catch(undefinedIfGone);
+      }),
+    search: (email) => crm.use((client) => client.findContactsByEmail(email)),
+    async remove(contactId) {
+      await crm.use((client) => client.deleteContact(contactId).catch(undefinedIfGone));
+    },
+    requested: () => new Set(properties),
+    requests: () => crm.requests(),
+  };
+}
+
+function undefinedIfGone(error: unknown): undefined {
+  if (error instanceof NotFound) return undefined;
+  throw error;
+}
+
+function itemsOf(dynamodb: DynamoDBClient, TableName: string): Omit<TestedSystem['sync'], 'context'> {
+  const departures = departureStore(dynamodb, TableName);
+  return {
+    departure: (userId) => departures.read(userId),
+    async itemsAbout(userIdPrefix) {
+      const keys: string[] = [];
+      const scan = {
+        TableName,
+        ConsistentRead: true,
+        ProjectionExpression: 'id',
+        FilterExpression: IS_ABOUT,
+        ExpressionAttributeValues: marshall({ ':prefix': userIdPrefix }),
+      };
+      for await (const { Items = [] } of paginateScan({ client: dynamodb }, scan))
+        keys.push(...Items.map(({ id }) => id?.S ?? ''));
+      return keys;
+    },
+    async removeItem(key, userIdPrefix) {
+      await conditionalDelete(dynamodb, {
+        TableName,
+        Key: { id: { S: key } },
+        ConditionExpression: IS_ABOUT,
+        ExpressionAttributeValues: marshall({ ':prefix': userIdPrefix }),
+      });
+    },
+  };
+}
+
+const IS_ABOUT = 'begins_with(userId, :prefix)';
+
+/**
+ * Counts users by a scan that ends early: the count that DynamoDB keeps of a table is up to six hours old.
+ *
+ * @returns the number of users, or one more than `most` where there are more.
+ */
+export async function countUsers(dynamodb: DynamoDBClient, TableName: string, most: number): Promise<number> {
+  let count = 0;
+  let ExclusiveStartKey: Record<string, AttributeValue> | undefined;
+  do {
+    const page = await dynamodb.send(
+      new ScanCommand({ TableName, Select: 'COUNT', Limit: most + 1 - count, ExclusiveStartKey }),
+    );
+    count += page.Count ?? 0;
+    ExclusiveStartKey = page.LastEvaluatedKey;
+  } while (ExclusiveStartKey && count <= most);
+  return count;
+}

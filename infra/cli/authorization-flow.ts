@@ -1,0 +1,104 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Client, exchangeCode, type TokenPair } from '../../shared/infusionsoft/auth/token-endpoint.ts';
+import { CommandError } from './command-error.ts';
+
+export interface AuthorizationRequest {
+  /** Where a person says yes, for example `https://accounts.infusionsoft.com/app/oauth/authorize`. */
+  authorizeUrl: string;
+  crmUrl: string;
+  client: Client;
+  /** Port of the callback on this machine; 0 is a free one. */
+  port: number;
+  /** How long the person may take, in milliseconds. */
+  timeoutMs: number;
+  /** Shows the page to the person. */
+  open(url: string): void;
+}
+
+const CALLBACK = '/callback';
+
+/**
+ * Has a person let the sync in (OAuth 2.0, authorization code): shows the CRM's page, waits for its callback on this machine,
+ * and exchanges the code.
+ *
+ * @throws CommandError when the person declines or does not come back, the callback is forged, or the CRM refuses.
+ */
+export async function authorizeByCode(request: AuthorizationRequest): Promise<TokenPair> {
+  const state = randomBytes(16).toString('base64url');
+  const server = createServer();
+  const code = codeFrom(server, state, request.timeoutMs);
+  try {
+    const port = await listen(server, request.port);
+    const redirectUri = `http://localhost:${port}${CALLBACK}`;
+    const url = new URL(request.authorizeUrl);
+    url.search = new URLSearchParams({
+      client_id: request.client.clientId,
+      redirect_uri: redirectUri,
+      response_type: 'code',
+      scope: 'full',
+      state,
+    }).toString();
+    request.open(url.href);
+    return await exchangeCode(request.crmUrl, request.client, { code: await code, redirectUri });
+  } catch (error) {
+    if (error instanceof CommandError) throw error;
+    const problem = error instanceof Error ? error.message : String(error);
+    throw new CommandError(
+      `${problem}. Check the client id and secret, and that the redirect URI is registered.`,
+    );
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+}
+
+async function listen(server: Server, port: number): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) =>
+      reject(new CommandError(`Port ${port} cannot be used (${error.message}). Choose another with --port.`)),
+    );
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** Waits for the callback. A request with another state is answered and changes nothing: anybody can send one. */
+function codeFrom(server: Server, state: string, timeoutMs: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const minutes = Math.round(timeoutMs / 60_000);
+    const timer = setTimeout(
+      () => reject(new CommandError(`Nobody came back within ${minutes} minutes. Run it again.`)),
+      timeoutMs,
+    );
+    timer.unref();
+    server.on('request', ({ url = '/' }, response) => {
+      const { pathname, searchParams } = new URL(url, 'http://localhost');
+      const answer = (status: number, text: string) =>
+        response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(`${text}\n`);
+      if (pathname !== CALLBACK) return answer(404, 'There is nothing here.');
+      if (!isSame(searchParams.get('state') ?? '', state))
+        return answer(400, 'This answer belongs to another authorization. Run the command again.');
+      clearTimeout(timer);
+      const error = searchParams.get('error');
+      const code = searchParams.get('code');
+      if (error === 'access_denied') {
+        answer(200, 'You declined: nothing was changed. You can close this page.');
+        reject(new CommandError('The authorization was declined in the browser. Nothing was changed.'));
+      } else if (error || !code) {
+        answer(200, 'The CRM reported an error. Look at the terminal.');
+        reject(new CommandError(`The CRM reported an error: ${error ?? 'there is no code in its answer'}`));
+      } else {
+        answer(200, 'Done. You can close this page and go back to the terminal.');
+        resolve(code);
+      }
+      return undefined;
+    });
+  });
+}
+
+function isSame(given: string, wanted: string): boolean {
+  const [a, b] = [Buffer.from(given), Buffer.from(wanted)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}

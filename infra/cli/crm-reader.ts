@@ -1,0 +1,109 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '@aws-lambda-powertools/logger';
+import { quotaKeeper } from '../../lambdas/sync-contact/quota-keeper.ts';
+import { circuitBreaker } from '../../shared/infusionsoft/http/circuit-breaker.ts';
+import { type InfusionsoftClient, infusionsoftClient } from '../../shared/infusionsoft/client.ts';
+import { secretCredentials } from '../../shared/infusionsoft/auth/credentials.ts';
+import { NotFound } from '../../shared/infusionsoft/http/failures.ts';
+import { pacedFetch } from '../../shared/infusionsoft/http/paced-fetch.ts';
+import { requestGate } from '../../shared/infusionsoft/http/request-gate.ts';
+import type { Contact } from '../../shared/infusionsoft/schemas.ts';
+import type { RateLimiter } from '../../shared/quota/rate-limiter.ts';
+import { marginOf } from '../../shared/quota/remaining-quota.ts';
+import type { SyncTable } from '../../shared/store/sync-table.ts';
+import type { Outputs } from './connect.ts';
+import { quotaSettingsFrom } from './quota-report.ts';
+
+/**
+ * One request a second. It reserves no slots of the sync: the clock of a person's machine may be wrong, and slots that it reserved in the
+ * future would hold up all environments.
+ */
+const ONE_A_SECOND: RateLimiter = { acquireSlot: () => sleep(1000) };
+/** How long one piece of work waits for the CRM, in milliseconds. */
+const DEADLINE_MS = 60_000;
+
+/** Access to the CRM for a person's command. */
+export interface OperatorCrm {
+  /**
+   * Runs work that makes a few requests, one after another, at one a second. They are counted in the quota's ledger, and none is made
+   * during a pause.
+   *
+   * @throws Retryable or Rejected, as the client does.
+   */
+  use<Result>(work: (client: InfusionsoftClient) => Promise<Result>): Promise<Result>;
+  /** Requests made so far. */
+  requests(): number;
+}
+
+/** Access to the CRM of a stack, with its credentials. */
+export function operatorCrm(outputs: Outputs, store: SyncTable): OperatorCrm {
+  const budget = quotaSettingsFrom(outputs.get('QuotaSettings'));
+  const gate = requestGate(marginOf(budget.limits));
+  const quota = quotaKeeper({
+    store: store.ledger,
+    gate,
+    budget,
+    logger: new Logger({ logLevel: 'SILENT' }),
+    now: Date.now,
+  });
+  let deadline = 0;
+  let requests = 0;
+  const client = infusionsoftClient({
+    url: outputs.get('CrmUrl'),
+    fetch: pacedFetch({
+      rateLimiter: ONE_A_SECOND,
+      credentials: secretCredentials(outputs.get('SecretArn')),
+      gate,
+      breaker: circuitBreaker(),
+      deadline: () => deadline,
+      onRequest: () => {
+        requests++;
+      },
+    }),
+  });
+  return {
+    async use(work) {
+      deadline = Date.now() + DEADLINE_MS;
+      await quota.open();
+      try {
+        return await work(client);
+      } finally {
+        await quota.close();
+      }
+    },
+    requests: () => requests,
+  };
+}
+
+/**
+ * Reads a contact for a person who wants to see it: its answers hold data of a person, which may not go through the queue or the sync's
+ * table.
+ *
+ * @returns the contact with the id, or else the oldest with the email, whole; undefined where there is none.
+ * @throws Retryable or Rejected, as the client does.
+ */
+export async function readContactOf(
+  { contactId, email }: { contactId: number | undefined; email: string | undefined },
+  outputs: Outputs,
+  store: SyncTable,
+): Promise<Contact | undefined> {
+  return operatorCrm(outputs, store).use(
+    async (client) =>
+      (contactId && (await byId(client, contactId))) || (email ? await byEmail(client, email) : undefined),
+  );
+}
+
+async function byId(client: InfusionsoftClient, contactId: number): Promise<Contact | undefined> {
+  try {
+    return await client.readContact(contactId);
+  } catch (error) {
+    if (error instanceof NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** A search does not tell the tags. */
+async function byEmail(client: InfusionsoftClient, email: string): Promise<Contact | undefined> {
+  const oldest = (await client.findContactsByEmail(email)).sort((a, b) => a.id - b.id)[0];
+  return oldest && byId(client, oldest.id);
+}

@@ -1,0 +1,88 @@
+import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
+import type { ContactBody } from '../../../shared/infusionsoft/contact-body.ts';
+import { NotFound } from '../../../shared/infusionsoft/http/failures.ts';
+import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
+
+/** A request that the sync would make. */
+export interface PlannedRequest {
+  method: 'GET' | 'PUT' | 'PATCH' | 'POST' | 'DELETE';
+  route: string;
+  /** What goes with it: the contact's values, or ids of tags. */
+  body?: ContactBody | { tagIds: readonly number[] };
+}
+
+/** The CRM as it is for one user, for a client that only takes notes. */
+export interface KnownCrm {
+  /** The contact that the user has, or that has the user's email. */
+  contact: Contact | undefined;
+}
+
+/** Id of a contact that would be created. */
+const NEW_CONTACT = Number.MAX_SAFE_INTEGER;
+
+/** Only the catalog and the backfill use these, and a preview has its catalog already and is of one user. */
+const unused = (): never => {
+  throw new Error('A preview neither reads the account nor works on many users');
+};
+
+/**
+ * A client that makes no request: it notes what it is asked for, and answers as the CRM would, by what is known of it.
+ *
+ * @param requests gets the requests, in order.
+ */
+export function dryClient({ contact }: KnownCrm, requests: PlannedRequest[]): InfusionsoftClient {
+  const answer = (id: number): Contact => ({ ...contact, id, tag_ids: contact?.tag_ids ?? [] });
+  const existing = (contactId: number): Contact => {
+    if (contact?.id !== contactId && contactId !== NEW_CONTACT) throw new NotFound('The contact is gone');
+    return answer(contactId);
+  };
+  return {
+    async upsertContact(body) {
+      requests.push({ method: 'PUT', route: '/contacts', body });
+      return answer(contact?.id ?? NEW_CONTACT);
+    },
+    async updateContact(contactId, body) {
+      requests.push({ method: 'PATCH', route: '/contacts/{id}', body });
+      return existing(contactId);
+    },
+    async readContact(contactId) {
+      requests.push({ method: 'GET', route: '/contacts/{id}' });
+      return existing(contactId);
+    },
+    async findContactsByEmail() {
+      requests.push({ method: 'GET', route: '/contacts' });
+      return contact ? [contact] : [];
+    },
+    async applyTags(contactId, tagIds) {
+      requests.push({ method: 'POST', route: '/contacts/{id}/tags', body: { tagIds } });
+      existing(contactId);
+      return new Map(tagIds.map((tagId) => [tagId, 'SUCCESS']));
+    },
+    async removeTags(contactId, tagIds) {
+      requests.push({ method: 'DELETE', route: '/contacts/{id}/tags', body: { tagIds } });
+      existing(contactId);
+    },
+    async findCompanies() {
+      requests.push({ method: 'GET', route: '/companies' });
+      return [];
+    },
+    async createCompany(name) {
+      requests.push({ method: 'POST', route: '/companies' });
+      return { id: NEW_CONTACT, company_name: name };
+    },
+    tagContacts: unused,
+    untagContacts: unused,
+    createContact: unused,
+    deleteContact: unused,
+    listTags: unused,
+    createTag: unused,
+    countTagged: unused,
+    listCustomFields: unused,
+    listOptionalProperties: unused,
+    createCustomField: unused,
+    listLeadSources: unused,
+    createLeadSource: unused,
+    listStaff: unused,
+    listContactTypes: unused,
+  };
+}

@@ -1,0 +1,135 @@
+import { type Catalog, catalogKey } from '../../../shared/infusionsoft/catalog/catalog.ts';
+import { managedFields, managedTags } from '../../../shared/user/define-mapping.ts';
+import type { User } from '../../../shared/user/user.ts';
+import type { PlannedRequest } from './dry-client.ts';
+import { type PreviewContext, previewUser, rememberedContact } from './preview-user.ts';
+import { RequestCount, type RequestsByRoute, sumOf } from './request-count.ts';
+
+/** What a mapping would change, over many users. */
+export interface Summary {
+  /** Users that were looked at. */
+  users: number;
+  /** Users of whom the CRM would show something else. */
+  changed: number;
+  /** Of those, the ones that the refresh looks at (`isActive`): the others follow with their next change. */
+  refreshed: number;
+  /** Requests of all who are changed, and of those that the refresh looks at. */
+  requests: number;
+  refreshRequests: number;
+  contactsCreated: number;
+  contactsUpdated: number;
+  /** Fields that are written or cleared, by key: how many contacts. */
+  fields: Record<string, number>;
+  tagsAdded: Record<string, number>;
+  tagsRemoved: Record<string, number>;
+  /** Users that the CRM would not get, by reason. */
+  rejected: Record<string, number>;
+  /** Requests by method and route. */
+  byRoute: RequestsByRoute;
+}
+
+/**
+ * Adds up what a backfill would do for each user, by what the sync remembers of them: without a request.
+ *
+ * @param tagBatch contacts that a request can tag at most.
+ */
+export async function summarise(
+  users: AsyncIterable<User> | Iterable<User>,
+  context: PreviewContext,
+  tagBatch: number,
+): Promise<Summary> {
+  const names = namesOf(context);
+  const all = new RequestCount(tagBatch);
+  const refreshed = new RequestCount(tagBatch);
+  const summary: Summary = {
+    users: 0,
+    changed: 0,
+    refreshed: 0,
+    requests: 0,
+    refreshRequests: 0,
+    contactsCreated: 0,
+    contactsUpdated: 0,
+    fields: {},
+    tagsAdded: {},
+    tagsRemoved: {},
+    rejected: {},
+    byRoute: {},
+  };
+  for await (const user of users) {
+    const { requests, rejected } = await previewUser(user, rememberedContact(user), context);
+    summary.users++;
+    if (rejected) count(summary.rejected, rejected);
+    if (requests.length === 0) continue;
+    summary.changed++;
+    all.add(user.userId, requests);
+    if (context.mapping.isActive(user, context.now)) {
+      summary.refreshed++;
+      refreshed.add(user.userId, requests);
+    }
+    for (const request of requests) take(summary, request, names);
+  }
+  summary.byRoute = all.total();
+  summary.requests = sumOf(summary.byRoute);
+  summary.refreshRequests = sumOf(refreshed.total());
+  return summary;
+}
+
+function take(summary: Summary, { method, body }: PlannedRequest, names: Names): void {
+  if (method === 'PUT') summary.contactsCreated++;
+  if (method === 'PATCH') summary.contactsUpdated++;
+  if (!body) return;
+  if ('tagIds' in body) {
+    const tags = method === 'DELETE' ? summary.tagsRemoved : summary.tagsAdded;
+    for (const id of body.tagIds as readonly number[]) count(tags, names.tag(id));
+  } else {
+    for (const field of names.fields(body)) count(summary.fields, field);
+  }
+}
+
+const count = (counts: Record<string, number>, name: string): void => {
+  counts[name] = (counts[name] ?? 0) + 1;
+};
+
+/** Names for the ids of a request. */
+export interface Names {
+  tag(id: number): string;
+  /** Keys of the mapping that a body writes or clears. */
+  fields(body: object): string[];
+}
+
+/** Keys of the API whose items have keys of their own, and which those are. */
+const ITEMS: Readonly<Record<string, string>> = {
+  email_addresses: 'field',
+  phone_numbers: 'field',
+  addresses: 'field',
+  social_accounts: 'type',
+};
+const KEYS: Readonly<Record<string, string>> = { lead_source_id: 'lead_source', owner_id: 'owner' };
+
+/** Names of a mapping for the ids of a catalog. */
+export function namesOf({
+  mapping,
+  catalog,
+}: {
+  mapping: PreviewContext['mapping'];
+  catalog: Catalog;
+}): Names {
+  const byId = (ids: Readonly<Record<string, number>>, names: readonly string[]) =>
+    new Map(names.map((name) => [ids[catalogKey(name)], name]));
+  const tags = byId(catalog.tags, managedTags(mapping));
+  const customFields = byId(catalog.customFields, Object.keys(mapping.customFields));
+  const managed = managedFields(mapping);
+  return {
+    tag: (id) => tags.get(id) ?? String(id),
+    fields: (body) =>
+      Object.entries(body)
+        .flatMap(([key, value]): string[] => {
+          if (key === 'custom_fields')
+            return (value as { id: number }[]).map(({ id }) => `custom_fields.${customFields.get(id) ?? id}`);
+          const itemKey = ITEMS[key];
+          if (itemKey) return (value as Record<string, string>[]).map((item) => item[itemKey] ?? key);
+          return [KEYS[key] ?? key];
+        })
+        .filter((key) => managed.has(key)),
+  };
+}

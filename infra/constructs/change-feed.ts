@@ -1,0 +1,81 @@
+import { Duration } from 'aws-cdk-lib';
+import { EventSourceMapping, FilterCriteria, FilterRule, StartingPosition } from 'aws-cdk-lib/aws-lambda';
+import { type IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { acceptWithout } from './nag-suppressions.ts';
+import { NodeFunction } from './node-function.ts';
+import type { PartProps } from './construct-context.ts';
+import type { UserTable } from './user-table.ts';
+
+export interface ChangeFeedProps extends PartProps {
+  userTable: UserTable;
+  /** Where the messages go. */
+  queue: IQueue;
+}
+
+/** How long DynamoDB Streams keeps a record (Amazon DynamoDB, "Change data capture for DynamoDB Streams"). */
+const STREAM_RETENTION = Duration.hours(24);
+
+/** Changes of the user table → diff-user → messages in the queue. */
+export class ChangeFeed extends Construct {
+  readonly diffUser: NodeFunction;
+  /** Positions of stream records that could not be handled within the {@link STREAM_RETENTION}. */
+  readonly failureQueue: Queue;
+
+  constructor(scope: Construct, id: string, { config, encryption, userTable, queue }: ChangeFeedProps) {
+    super(scope, id);
+    this.failureQueue = new Queue(this, 'FailureQueue', {
+      ...encryption.ofQueue,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+    });
+    acceptWithout(
+      this.failureQueue,
+      'a dead-letter queue',
+      'It is where the event source puts what failed: nothing reads it but npm run replay, which deletes what it has handled',
+    );
+    this.diffUser = new NodeFunction(this, 'DiffUser', {
+      folder: 'diff-user',
+      description:
+        'Compares what the CRM should show before and after a change, and sends who changed and why',
+      timeout: Duration.seconds(30),
+      memorySize: 512,
+      environment: { SYNC_QUEUE_URL: queue.queueUrl },
+      config,
+      encryption,
+    });
+    this.diffUser.allow(['sqs:SendMessage'], queue.queueArn);
+    this.diffUser.allow(['sqs:SendMessage'], this.failureQueue.queueArn);
+    this.diffUser.allow(
+      ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'],
+      userTable.streamArn,
+    );
+    this.diffUser.allowAny(
+      ['dynamodb:ListStreams'],
+      `${userTable.tableArn}/stream/*`,
+      'A list of the streams of the table names none of them (AWS SAM, "DynamoDBStreamReadPolicy")',
+    );
+
+    this.diffUser.allowKey('readTable', 'sendMessages');
+
+    const source = new EventSourceMapping(this, 'Stream', {
+      target: this.diffUser,
+      eventSourceArn: userTable.streamArn,
+      // From the oldest record of the day on: nothing that was written before the first poll is lost.
+      startingPosition: StartingPosition.TRIM_HORIZON,
+      batchSize: 100,
+      filters: [
+        // Items of other kinds, in a table that has them, cost no invocation.
+        FilterCriteria.filter({ dynamodb: { Keys: { userId: { S: FilterRule.exists() } } } }),
+      ],
+      bisectBatchOnError: true,
+      reportBatchItemFailures: true,
+      // No limit of retries: what fails here (SQS, the function as a whole) concerns all records, and time or a deploy fixes it. The failure
+      // queue is no way out, since SQS is what mostly fails. No single record can block its shard: see `messageOf` of diff-user.
+      maxRecordAge: STREAM_RETENTION,
+      // CDK's own SqsDlq would let the function do more than send.
+      onFailure: { bind: () => ({ destination: this.failureQueue.queueArn }) },
+    });
+    source.node.addDependency(this.diffUser);
+  }
+}

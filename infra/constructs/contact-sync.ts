@@ -1,0 +1,113 @@
+import { Duration } from 'aws-cdk-lib';
+import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
+import { DeduplicationScope, FifoThroughputLimit, Queue, type QueueProps } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { INVOCATION_MS, VISIBILITY_MS } from '../../shared/invocation.ts';
+import { BATCH_SIZE, paceFor } from '../../shared/quota/pace.ts';
+import { budgetVariables } from './budget-variables.ts';
+import type { CrmSecret } from './crm-secret.ts';
+import { NodeFunction } from './node-function.ts';
+import type { PartProps } from './construct-context.ts';
+import type { SyncTable } from './sync-table.ts';
+import type { UserTable } from './user-table.ts';
+
+export interface ContactSyncProps extends PartProps {
+  userTable: UserTable;
+  syncTable: SyncTable;
+  secret: CrmSecret;
+}
+
+/**
+ * Memory in MB, and with it the part of a processor: 1,769 MB have a whole one (AWS Lambda developer guide, "Configure Lambda function
+ * memory"). The function mostly waits for the CRM, so less memory costs less. But requests start on time to some milliseconds, and an
+ * environment that has used up its part of 20 ms stands still for the rest. The least of the sizes in `npm run bench -- --only memory` with
+ * which the pace is filled as well as with a whole processor; with 512 MB it begins to be filled less.
+ */
+export const SYNC_CONTACT_MEMORY_MB = 768;
+
+/**
+ * Deliveries after which a message is a dead letter: the most that SQS allows. What nobody can mend goes there at once by the
+ * function's own hand, so only deliveries count here that failed in a way that time can mend. A pause of the quota costs a
+ * delivery an hour, so a message is older than the 14 days that the queue keeps it before they are 1,000.
+ */
+const MAX_RECEIVE_COUNT = 1000;
+
+/** Messages in the queue → sync-contact, at the pace of the CRM → contacts and tags. */
+export class ContactSync extends Construct {
+  readonly queue: Queue;
+  readonly deadLetterQueue: Queue;
+  readonly syncContact: NodeFunction;
+
+  constructor(scope: Construct, id: string, props: ContactSyncProps) {
+    super(scope, id);
+    const { config, encryption, userTable, syncTable, secret } = props;
+    const { environments, ...schedule } = paceFor(config.crm);
+    this.deadLetterQueue = fifoQueue(this, 'DeadLetterQueue', encryption.ofQueue);
+    this.queue = fifoQueue(this, 'Queue', {
+      ...encryption.ofQueue,
+      visibilityTimeout: Duration.millis(VISIBILITY_MS),
+      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: MAX_RECEIVE_COUNT },
+    });
+    this.syncContact = new NodeFunction(this, 'SyncContact', {
+      folder: 'sync-contact',
+      description: 'Makes contacts and tags in the CRM match the users that the queue names',
+      timeout: Duration.millis(INVOCATION_MS),
+      memorySize: SYNC_CONTACT_MEMORY_MB,
+      reservedConcurrentExecutions: environments,
+      environment: {
+        USER_TABLE: userTable.tableName,
+        SYNC_TABLE: syncTable.tableName,
+        SYNC_QUEUE_URL: this.queue.queueUrl,
+        DEAD_LETTER_QUEUE_URL: this.deadLetterQueue.queueUrl,
+        CRM_URL: config.crm.url,
+        CRM_SECRET_ID: secret.secretArn,
+        SLOT_SCHEDULE: JSON.stringify(schedule),
+        ...budgetVariables(config),
+        TAG_BATCH: String(config.crm.tagBatch),
+        DELETION_POLICY: config.deletionPolicy,
+        FORGET_POLICY: config.forgetPolicy,
+      },
+      config,
+      encryption,
+    });
+    this.syncContact.allow(['dynamodb:BatchGetItem', 'dynamodb:UpdateItem'], userTable.tableArn);
+    this.syncContact.allow(
+      ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'],
+      syncTable.tableArn,
+    );
+    this.syncContact.allow(
+      [
+        'sqs:ReceiveMessage',
+        'sqs:DeleteMessage',
+        'sqs:GetQueueAttributes',
+        'sqs:ChangeMessageVisibility',
+        'sqs:SendMessage',
+      ],
+      this.queue.queueArn,
+    );
+    this.syncContact.allow(['sqs:SendMessage'], this.deadLetterQueue.queueArn);
+    this.syncContact.allow(['secretsmanager:GetSecretValue'], secret.secretArn);
+    this.syncContact.allowKey('readTable', 'writeTable', 'receiveMessages', 'sendMessages', 'readSecret');
+
+    const source = new EventSourceMapping(this, 'QueueSource', {
+      target: this.syncContact,
+      eventSourceArn: this.queue.queueArn,
+      batchSize: BATCH_SIZE,
+      // As many as the reserved concurrency: throttled polls would walk good messages into the dead-letter queue.
+      maxConcurrency: environments,
+      reportBatchItemFailures: true,
+    });
+    source.node.addDependency(this.syncContact);
+  }
+}
+
+function fifoQueue(scope: Construct, id: string, props: QueueProps): Queue {
+  return new Queue(scope, id, {
+    fifo: true,
+    deduplicationScope: DeduplicationScope.MESSAGE_GROUP,
+    fifoThroughputLimit: FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
+    enforceSSL: true,
+    retentionPeriod: Duration.days(14),
+    ...props,
+  });
+}

@@ -1,0 +1,80 @@
+import { ArnFormat, Duration, Stack, TimeZone } from 'aws-cdk-lib';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { budgetVariables } from './budget-variables.ts';
+import { NodeFunction } from './node-function.ts';
+import type { PartProps } from './construct-context.ts';
+import type { SyncTable } from './sync-table.ts';
+
+export interface HealthCheckProps extends PartProps {
+  syncTable: SyncTable;
+  queue: IQueue;
+}
+
+/**
+ * Once in each five minutes that CloudWatch puts together to a data point, and in the middle of them: a start that is a minute late still falls
+ * in the same ones (EventBridge Scheduler, "Schedule types": within 60 seconds).
+ */
+const EVERY_FIVE_MINUTES = ScheduleExpression.cron({ minute: '2/5', timeZone: TimeZone.ETC_UTC });
+
+/** Every five minutes: queue, consumer and quota → gauges that alarms watch. Its own absence is an alarm. */
+export class HealthCheck extends Construct {
+  readonly checkHealth: NodeFunction;
+
+  constructor(scope: Construct, id: string, { config, encryption, syncTable, queue }: HealthCheckProps) {
+    super(scope, id);
+    this.checkHealth = new NodeFunction(this, 'CheckHealth', {
+      folder: 'check-health',
+      description: 'Measures every five minutes whether changes reach the CRM',
+      timeout: Duration.seconds(30),
+      memorySize: 256,
+      environment: {
+        SYNC_TABLE: syncTable.tableName,
+        SYNC_QUEUE_URL: queue.queueUrl,
+        ...budgetVariables(config),
+      },
+      config,
+      encryption,
+    });
+    this.checkHealth.allow(['dynamodb:GetItem'], syncTable.tableArn);
+    this.checkHealth.allow(['sqs:GetQueueAttributes'], queue.queueArn);
+    this.checkHealth.allowKey('readTable');
+
+    const role = new Role(this, 'ScheduleRole', {
+      assumedBy: new ServicePrincipal('scheduler.amazonaws.com', {
+        conditions: {
+          StringEquals: {
+            'aws:SourceAccount': Stack.of(this).account,
+            'aws:SourceArn': Stack.of(this).formatArn({
+              service: 'scheduler',
+              resource: 'schedule-group',
+              resourceName: 'default',
+              arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
+            }),
+          },
+        },
+      }),
+    });
+    role.addToPolicy(
+      new PolicyStatement({
+        actions: ['lambda:InvokeFunction'],
+        resources: [this.checkHealth.functionArn],
+      }),
+    );
+    new Schedule(this, 'Schedule', {
+      description: 'Measures whether changes reach the CRM',
+      schedule: EVERY_FIVE_MINUTES,
+      // CDK's own LambdaInvoke would let the schedule invoke every version of the function.
+      target: {
+        bind: () => ({
+          arn: this.checkHealth.functionArn,
+          role,
+          // The next check is due sooner than a retry would help.
+          retryPolicy: { maximumRetryAttempts: 0 },
+        }),
+      },
+    });
+  }
+}

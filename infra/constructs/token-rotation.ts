@@ -1,0 +1,56 @@
+import { Duration, Stack } from 'aws-cdk-lib';
+import { CfnPermission } from 'aws-cdk-lib/aws-lambda';
+import { CfnRotationSchedule } from 'aws-cdk-lib/aws-secretsmanager';
+import { Construct } from 'constructs';
+import { NodeFunction } from './node-function.ts';
+import type { PartProps } from './construct-context.ts';
+
+export interface TokenRotationProps extends PartProps {
+  secretArn: string;
+}
+
+/** Renews the OAuth tokens in the CRM's secret, by one writer, long before they expire. */
+export class TokenRotation extends Construct {
+  readonly rotateToken: NodeFunction;
+
+  constructor(scope: Construct, id: string, { config, encryption, secretArn }: TokenRotationProps) {
+    super(scope, id);
+    this.rotateToken = new NodeFunction(this, 'RotateToken', {
+      folder: 'rotate-token',
+      description: "Renews the OAuth tokens of the CRM: a step of the secret's rotation",
+      timeout: Duration.seconds(180),
+      memorySize: 256,
+      // A refresh token can be used once: two at the same time would lock the account out.
+      reservedConcurrentExecutions: 1,
+      environment: { CRM_URL: config.crm.url },
+      config,
+      encryption,
+    });
+    this.rotateToken.allow(
+      [
+        'secretsmanager:DescribeSecret',
+        'secretsmanager:GetSecretValue',
+        'secretsmanager:PutSecretValue',
+        'secretsmanager:UpdateSecretVersionStage',
+      ],
+      secretArn,
+    );
+    this.rotateToken.allowKey('readSecret', 'writeSecret');
+    const permission = new CfnPermission(this, 'Permission', {
+      action: 'lambda:InvokeFunction',
+      functionName: this.rotateToken.functionArn,
+      principal: 'secretsmanager.amazonaws.com',
+      sourceAccount: Stack.of(this).account,
+      sourceArn: secretArn,
+    });
+    // CDK's own RotationSchedule would let the function do more.
+    const schedule = new CfnRotationSchedule(this, 'Schedule', {
+      secretId: secretArn,
+      rotationLambdaArn: this.rotateToken.functionArn,
+      rotationRules: { scheduleExpression: `rate(${config.crm.tokenRotationHours} hours)` },
+      rotateImmediatelyOnUpdate: false,
+    });
+    schedule.node.addDependency(permission);
+    schedule.node.addDependency(this.rotateToken);
+  }
+}

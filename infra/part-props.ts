@@ -1,8 +1,0 @@
-import type { Config } from './config.ts';
-import type { Encryption } from './encryption.ts';
-
-/** What every part of the stack is told. */
-export interface PartProps {
-  config: Config;
-  encryption: Encryption;
-}

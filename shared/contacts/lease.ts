@@ -1,0 +1,34 @@
+import type { Invocation } from '../invocation.ts';
+import { Retryable } from '../sync/errors.ts';
+import type { CrmState } from '../user/user.ts';
+
+/** How soon to look again whether another has ended, in milliseconds. */
+const LOOK_AGAIN_MS = 1000;
+
+/**
+ * Whether another works on the user at this moment. A lease that an earlier invocation of the same environment has left behind holds
+ * up nobody: that invocation has ended, since an environment runs one at a time.
+ *
+ * @param now epoch milliseconds.
+ */
+export function isLeased({ lease }: CrmState, { environment, number }: Invocation, now: number): boolean {
+  if (!lease || Date.parse(lease.until) <= now) return false;
+  return lease.environment !== environment || lease.invocation === number;
+}
+
+/** The state while an invocation works on the user. */
+export const leased = (crm: CrmState, { environment, number, endsAt }: Invocation): CrmState => ({
+  ...crm,
+  lease: { environment, invocation: number, until: new Date(endsAt).toISOString() },
+});
+
+/** The state when nobody does any more. */
+export function released({ lease: _, ...crm }: CrmState): CrmState {
+  return crm;
+}
+
+/** @throws Retryable while another works on the user: one who changes the tags of many users, or who died. */
+export function checkFree(crm: CrmState, invocation: Invocation, now: number): void {
+  if (isLeased(crm, invocation, now))
+    throw new Retryable('Another works on this user', { afterMs: LOOK_AGAIN_MS });
+}

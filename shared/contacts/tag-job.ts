@@ -1,0 +1,152 @@
+import pMap from 'p-map';
+import type { Catalog } from '../infusionsoft/catalog/catalog.ts';
+import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
+import { WRITE_BACK_MS } from '../invocation.ts';
+import { Retryable } from '../sync/errors.ts';
+import type { TagUsersMessage, UserMessage } from '../sync/message.ts';
+import type { TagPlan } from '../sync/plan.ts';
+import { countTags, isCheaperAlone, requestsAlone, type TagCounts } from '../sync/tags-together.ts';
+import { type Look, type LookDependencies, lookAtTags } from './plan-tag-change.ts';
+import type { FailureQueue } from '../../lambdas/sync-contact/failure-queue.ts';
+import {
+  begin,
+  change,
+  end,
+  isDone,
+  isTakenOff,
+  type TagWork,
+  type TagWorkDependencies,
+} from './pending-tags.ts';
+
+export interface TagUsersDependencies extends LookDependencies, TagWorkDependencies {
+  catalog: CatalogSource;
+  queue: FailureQueue;
+  /** Contacts that a request can name at most. */
+  tagBatch: number;
+}
+
+/** How long a message waits while most of its users are leased, since an invocation before could not write back, in milliseconds. */
+const WAIT_MS = 3000;
+/**
+ * How long an invocation may take leases, in milliseconds. They are ended twice as many at a time, so the end of the invocation, in which no
+ * request is made any more, has room for that.
+ */
+export const LEASE_MS = 1.5 * WRITE_BACK_MS;
+/** How soon a message comes back when its time was too short. */
+const GO_ON_MS = 0;
+/**
+ * Users who are looked at in one go, and whose items are written at the same time: few enough that other users of the batch, who are
+ * worked on meanwhile, do not miss their turn at the CRM by more than some milliseconds.
+ */
+const AT_A_TIME = 4;
+
+/**
+ * Makes the tags of many users match, tag by tag: one request for all contacts that lose a tag, one for all that get it. A user's tags
+ * come off before others go on, as for one user alone.
+ *
+ * Each user is leased by a conditional write of its item before the first request, so that a change that arrives in between waits
+ * and then sees what was done; whoever is leased by somebody else, or whose item has moved on, is left to a message of its
+ * own. So is everybody when that costs fewer requests.
+ *
+ * @param onTagged called for each user whose tags match now.
+ * @throws Retryable when the message has to come again: while others work on users, when its time was too short, or after a failure.
+ */
+export async function tagUsers(
+  message: TagUsersMessage,
+  dependencies: TagUsersDependencies,
+  onTagged: (work: TagWork) => void,
+): Promise<void> {
+  const { catalog, queue, now } = dependencies;
+  const names = await catalog.current();
+  const found = await look(message.userIds, names, dependencies);
+  if (found.filter(({ kind }) => kind === 'leased').length > found.length / 2)
+    throw new Retryable('Most of the users are leased', { afterMs: WAIT_MS });
+
+  const together = found.filter((each) => each.kind === 'planned');
+  const planned = areCheaperAlone(together, dependencies.tagBatch) ? [] : together;
+  const leaseBy = now() + LEASE_MS;
+  const notBegun = new Set<string>();
+  const { results, failures } = await settleAll(planned, async (each) => {
+    if (now() < leaseBy) return begin(each, dependencies);
+    notBegun.add(each.userId);
+    return undefined;
+  });
+  const works = results.filter((work) => work !== undefined);
+  const outcomes = [
+    ...(await change(works, 'remove', dependencies)),
+    ...(await change(works.filter(isTakenOff), 'add', dependencies)),
+  ];
+  const endOne = async (work: TagWork) => {
+    await end(work, dependencies);
+    if (isDone(work)) onTagged(work);
+  };
+  failures.push(...(await settleAll(works, endOne, 2 * AT_A_TIME)).failures);
+
+  const settled = new Set(works.filter(({ alone }) => !alone).map(({ userId }) => userId));
+  const alone = found.filter(
+    ({ kind, userId }) => kind !== 'nothing' && !settled.has(userId) && !notBegun.has(userId),
+  );
+  const sent = await settleAll(alone.length > 0 ? [alone] : [], (each) =>
+    queue.lookAgain(each.map(({ userId }) => aboutOne(userId, message))),
+  );
+  failures.push(...sent.failures);
+
+  if (outcomes.includes('no-tag')) {
+    await catalog.newerThan(Date.parse(names.refreshedAt));
+    failures.push(new Retryable('The CRM did not know a tag: it is made anew'));
+  }
+  failures.push(...outcomes.filter((outcome) => outcome instanceof Retryable));
+  if (failures.length > 0) throw failures[0];
+  if (notBegun.size > 0) throw new Retryable('There was no time for all of the users', { afterMs: GO_ON_MS });
+}
+
+async function look(
+  userIds: readonly string[],
+  names: Catalog,
+  dependencies: TagUsersDependencies,
+): Promise<Look[]> {
+  const looks: Look[] = [];
+  for (let from = 0; from < userIds.length; from += AT_A_TIME) {
+    const users = await dependencies.users.readMany(userIds.slice(from, from + AT_A_TIME));
+    looks.push(...users.map((user) => lookAtTags(user, names, dependencies)));
+  }
+  return looks;
+}
+
+function areCheaperAlone(planned: readonly { plan: TagPlan }[], batch: number): boolean {
+  const counts: TagCounts = {};
+  for (const { plan } of planned) countTags(counts, plan);
+  const each = planned.reduce((sum, { plan }) => sum + requestsAlone(plan), 0);
+  return isCheaperAlone(each, counts, batch);
+}
+
+/** Works on all, some at a time: who fails holds up nobody else. */
+async function settleAll<Item, Result>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<Result>,
+  concurrency = AT_A_TIME,
+): Promise<{ results: Result[]; failures: unknown[] }> {
+  const results: Result[] = [];
+  const failures: unknown[] = [];
+  const settle = async (item: Item) => {
+    try {
+      results.push(await work(item));
+    } catch (error) {
+      failures.push(error);
+    }
+  };
+  await pMap(items, settle, { concurrency });
+  return { results, failures };
+}
+
+const aboutOne = (userId: string, { changedAt, correlationId }: TagUsersMessage): UserMessage => ({
+  version: 1,
+  kind: 'user',
+  userId,
+  cause: 'backfill',
+  changedAt,
+  correlationId,
+  fields: [],
+  tagsAdded: [],
+  tagsRemoved: [],
+});

@@ -1,0 +1,108 @@
+import type { InfusionsoftClient } from '../infusionsoft/client.ts';
+import { NotFound } from '../infusionsoft/http/failures.ts';
+import type { TagResult } from '../infusionsoft/schemas.ts';
+import { Rejected, Retryable } from '../sync/errors.ts';
+
+/**
+ * What came of a tag for one contact: `done`; `alone` when it has to be looked at by itself; `no-tag` when the CRM does not know the tag;
+ * or a failure after which nobody knows.
+ */
+export type TagOutcome = 'done' | 'alone' | 'no-tag' | Retryable;
+
+/** Changes one tag of many contacts. */
+export interface TagRequests {
+  /** Takes it off. @returns the outcome by contact id. */
+  remove(tagId: number, contactIds: readonly number[]): Promise<Map<number, TagOutcome>>;
+  /** Puts it on, in the same way. */
+  add(tagId: number, contactIds: readonly number[]): Promise<Map<number, TagOutcome>>;
+}
+
+export interface TagRequestsOptions {
+  /** Contacts that a request can name at most. */
+  batch: number;
+  /** Requests that are made at the same time at most: all others of this system, live changes too, wait behind them. */
+  atOnce: number;
+}
+
+/** How often a request is halved that the CRM refuses: 15 requests at most, and then its contacts are looked at by themselves. */
+const HALVINGS = 3;
+
+/**
+ * One request for as many contacts as it can name. One that is refused may be too large: it is tried in halves, and what the account
+ * takes is kept in mind.
+ */
+export function tagRequests(client: InfusionsoftClient, { batch, atOnce }: TagRequestsOptions): TagRequests {
+  let size = batch;
+  const limited = limiter(atOnce);
+
+  const outcomesOf = async (
+    ids: readonly number[],
+    request: (ids: readonly number[]) => Promise<ReadonlyMap<number, TagOutcome>>,
+    halvings: number,
+  ): Promise<[number, TagOutcome][]> => {
+    const all = (outcome: TagOutcome) => ids.map((id): [number, TagOutcome] => [id, outcome]);
+    try {
+      const outcomes = await limited(() => request(ids));
+      if (halvings < HALVINGS) size = Math.min(size, ids.length);
+      return ids.map((id) => [id, outcomes.get(id) ?? 'alone']);
+    } catch (error) {
+      if (error instanceof Retryable) return all(error);
+      if (error instanceof NotFound) return all('alone');
+      if (!(error instanceof Rejected)) throw error;
+      if (ids.length === 1 || halvings === 0) return all('alone');
+      const half = Math.ceil(ids.length / 2);
+      const halves = [ids.slice(0, half), ids.slice(half)];
+      return (await Promise.all(halves.map((each) => outcomesOf(each, request, halvings - 1)))).flat();
+    }
+  };
+
+  const inBatches = async (
+    ids: readonly number[],
+    request: (ids: readonly number[]) => Promise<ReadonlyMap<number, TagOutcome>>,
+  ): Promise<Map<number, TagOutcome>> => {
+    const length = size;
+    const batches = Array.from({ length: Math.ceil(ids.length / length) }, (_, index) =>
+      ids.slice(index * length, (index + 1) * length),
+    );
+    return new Map((await Promise.all(batches.map((each) => outcomesOf(each, request, HALVINGS)))).flat());
+  };
+
+  return {
+    remove: (tagId, contactIds) =>
+      inBatches(contactIds, async (ids) => {
+        await client.untagContacts(tagId, ids);
+        return new Map(ids.map((id) => [id, 'done']));
+      }),
+    add: (tagId, contactIds) =>
+      inBatches(contactIds, async (ids) => {
+        const results = await client.tagContacts(tagId, ids);
+        return new Map([...results].map(([id, result]) => [id, OUTCOMES[result]]));
+      }),
+  };
+}
+
+/** Runs work as soon as less than so many others run, in the order of the calls. */
+function limiter(atOnce: number): <Result>(work: () => Promise<Result>) => Promise<Result> {
+  let running = 0;
+  const waiting: (() => void)[] = [];
+  return async (work) => {
+    if (running >= atOnce) await new Promise<void>((resolve) => waiting.push(resolve));
+    else running++;
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else running--;
+    }
+  };
+}
+
+const OUTCOMES: Readonly<Record<TagResult, TagOutcome>> = {
+  SUCCESS: 'done',
+  DUPLICATE: 'done',
+  TAG_ID_NOT_FOUND: 'no-tag',
+  CONTACT_NOT_FOUND: 'alone',
+  FAILURE: 'alone',
+  NO_PERMISSION: 'alone',
+};

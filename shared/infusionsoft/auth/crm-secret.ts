@@ -1,0 +1,62 @@
+import * as z from 'zod/mini';
+import { filledText, utcMoment } from '../../values.ts';
+
+const oauthSchema = z.object({
+  kind: z.literal('oauth'),
+  clientId: filledText,
+  clientSecret: filledText,
+  accessToken: filledText,
+  /** Single use: the next refresh kills it. */
+  refreshToken: filledText,
+  /** When the pair was issued, in ISO 8601. */
+  issuedAt: utcMoment,
+  /** Until when the access token may be used: five minutes before it expires. */
+  expiresAt: utcMoment,
+  /**
+   * Versions of the secret whose refresh tokens were used up on the way to this pair: the current one of that time, and those that
+   * renewed it without becoming current. None for a pair that a person authorized.
+   */
+  renews: z.optional(z.array(filledText)),
+});
+
+/**
+ * Staging label of the pair that the rotation obtained last, from the moment it is stored. AWSPENDING cannot say that: Secrets
+ * Manager puts it on versions without a value, and its pages ask operators to remove it by hand.
+ */
+export const LATEST_PAIR = 'LATEST_PAIR';
+
+/** What the secret holds: a key that never expires, a token that somebody else renews, or an OAuth pair that the stack renews. */
+const crmSecretSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('service-account-key'), key: filledText }),
+  z.object({ kind: z.literal('bearer'), accessToken: filledText }),
+  oauthSchema,
+]);
+
+export type CrmSecret = z.infer<typeof crmSecretSchema>;
+export type OAuthSecret = z.infer<typeof oauthSchema>;
+
+/** Name and value of the header that identifies the caller. */
+export type AuthorizationHeader = readonly [name: string, value: string];
+
+/** The credentials in a secret, or undefined where it holds none: a parser's message would quote the secret. */
+export function parseCrmSecret(text: string | undefined): CrmSecret | undefined {
+  try {
+    return crmSecretSchema.safeParse(JSON.parse(text ?? '')).data;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** The pair in a version labelled LATEST_PAIR, if it renews the current version: its refresh token is the live one then. */
+export function renewedPair(text: string | undefined, currentVersionId: string): OAuthSecret | undefined {
+  const secret = parseCrmSecret(text);
+  return secret?.kind === 'oauth' && secret.renews?.includes(currentVersionId) ? secret : undefined;
+}
+
+/** The header for a request with these credentials. */
+export function headerOf(secret: CrmSecret): AuthorizationHeader {
+  return secret.kind === 'service-account-key'
+    ? ['x-keap-api-key', secret.key]
+    : ['authorization', `Bearer ${secret.accessToken}`];
+}

@@ -1,0 +1,139 @@
+import ky, { HTTPError, isHTTPError, isNetworkError } from 'ky';
+import * as z from 'zod/mini';
+import { filledText } from '../../values.ts';
+import type { OAuthSecret } from './crm-secret.ts';
+
+/** The CRM takes neither this code nor this refresh token: nobody but a person can let the sync in again. */
+export class AuthorizationLost extends Error {
+  override name = 'AuthorizationLost';
+}
+
+/**
+ * The token endpoint may have used up the refresh token or code, and its answer did not arrive. If it did, no retry can help, and
+ * the next attempt ends in `AuthorizationLost`.
+ */
+export class AnswerLostError extends Error {
+  override name = 'AnswerLostError';
+}
+
+/** The two tokens, and the times that go with them. */
+export type TokenPair = Pick<OAuthSecret, 'accessToken' | 'refreshToken' | 'issuedAt' | 'expiresAt'>;
+
+export interface Client {
+  clientId: string;
+  clientSecret: string;
+}
+
+const answerSchema = z.object({
+  access_token: filledText,
+  refresh_token: filledText,
+  /** Seconds: 24 hours as a rule. */
+  expires_in: z.number().check(z.positive()),
+});
+
+/** Access tokens are not used in their last five minutes. */
+const EARLIER_MS = 5 * 60_000;
+const TIMEOUT_MS = 15_000;
+
+/** The request did not reach the server (Node.js, "Errors", and undici's): it can be repeated. */
+const NOT_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
+/** The server refused to work on the request, which can be repeated. */
+const NOT_HANDLED = [429, 503];
+
+/**
+ * Asks `POST /token` for a pair (the vendor's OAuth 2.0 pages). Repeats only what cannot have used up the token: a second use
+ * can end the whole authorization, and with it the access token that still works.
+ *
+ * @throws AuthorizationLost for a token or code that is used up, revoked or of another client; AnswerLostError. Neither quotes a
+ *   secret.
+ */
+async function askForPair(
+  crmUrl: string,
+  form: Readonly<Record<string, string>>,
+  headers: Readonly<Record<string, string>>,
+  now: () => number,
+): Promise<TokenPair> {
+  const issuedAt = now();
+  try {
+    const answer = await ky
+      .post('token', {
+        prefix: crmUrl,
+        body: new URLSearchParams(form),
+        headers,
+        timeout: TIMEOUT_MS,
+        retry: {
+          limit: 2,
+          methods: ['post'],
+          statusCodes: NOT_HANDLED,
+          shouldRetry: ({ error }) => (isNetworkError(error) ? NOT_SENT.has(causeCodeOf(error)) : undefined),
+          maxRetryAfter: 10_000,
+        },
+      })
+      .json(answerSchema);
+    return {
+      accessToken: answer.access_token,
+      refreshToken: answer.refresh_token,
+      issuedAt: new Date(issuedAt).toISOString(),
+      expiresAt: new Date(issuedAt + answer.expires_in * 1000 - EARLIER_MS).toISOString(),
+    };
+  } catch (error) {
+    if (isHTTPError(error) && [400, 401, 403].includes(error.response.status))
+      throw new AuthorizationLost(`The CRM refuses the authorization (${reasonOf(error)})`);
+    // The request in the error holds the tokens, so it is no cause of these.
+    const wasHandled = !(
+      (isHTTPError(error) && NOT_HANDLED.includes(error.response.status)) ||
+      (isNetworkError(error) && NOT_SENT.has(causeCodeOf(error)))
+    );
+    if (wasHandled)
+      throw new AnswerLostError(
+        `The answer of the CRM's token endpoint was lost (${nameOf(error)}). It may have used up the refresh token or code`,
+      );
+    throw new Error(`The CRM's token endpoint cannot be reached (${nameOf(error)})`);
+  }
+}
+
+/** Exchanges the code of an authorization for the first pair. @throws AuthorizationLost, AnswerLostError, Error. */
+export function exchangeCode(
+  crmUrl: string,
+  { clientId, clientSecret }: Client,
+  { code, redirectUri }: { code: string; redirectUri: string },
+  now: () => number = Date.now,
+): Promise<TokenPair> {
+  const form = {
+    grant_type: 'authorization_code',
+    code,
+    redirect_uri: redirectUri,
+    client_id: clientId,
+    client_secret: clientSecret,
+  };
+  return askForPair(crmUrl, form, {}, now);
+}
+
+/** Uses a refresh token up for a new pair. @throws AuthorizationLost, AnswerLostError, Error. */
+export function refreshPair(
+  crmUrl: string,
+  { clientId, clientSecret, refreshToken }: Client & { refreshToken: string },
+  now: () => number = Date.now,
+): Promise<TokenPair> {
+  const basic = Buffer.from(`${clientId}:${clientSecret}`).toString('base64');
+  const form = { grant_type: 'refresh_token', refresh_token: refreshToken };
+  return askForPair(crmUrl, form, { authorization: `Basic ${basic}` }, now);
+}
+
+/** `invalid_grant` and the like: words of the protocol, and nothing else of the answer. */
+function reasonOf({ data, response }: HTTPError): string {
+  const told = z.looseObject({ error: z.string().check(z.regex(/^[a-z_]{1,40}$/)) }).safeParse(data);
+  return told.success ? `${response.status} ${told.data.error}` : String(response.status);
+}
+
+/** Code of the innermost error that has one. */
+function causeCodeOf(error: Error): string {
+  const inner = error.cause instanceof Error ? causeCodeOf(error.cause) : '';
+  if (inner) return inner;
+  return 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+function nameOf(error: unknown): string {
+  if (error instanceof HTTPError) return String(error.response.status);
+  return error instanceof Error ? error.name : typeof error;
+}

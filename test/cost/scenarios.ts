@@ -1,0 +1,165 @@
+import * as z from 'zod';
+import { type Prices, priceOf } from './prices.ts';
+import { sumOf, times, type Usage, usageSchema } from './usage.ts';
+
+/** What a function used. */
+const functionUseSchema = z.object({
+  invocations: z.int(),
+  gbSeconds: z.number(),
+  /** Of its own lines, and of those that Lambda writes for an invocation. */
+  logBytes: z.int(),
+});
+/** What calls of one operation on one resource used. */
+const callUseSchema = z.object({ calls: z.int(), readUnits: z.number(), writeUnits: z.number() });
+
+/** What some work used, in all and by who used it. */
+const workSchema = z.object({
+  /** How long it took. */
+  seconds: z.number().positive(),
+  usage: usageSchema,
+  /** By folder under `lambdas/`. */
+  functions: z.record(z.string(), functionUseSchema),
+  /** By service, operation and resource. */
+  calls: z.record(z.string(), callUseSchema),
+  /** Requests of Lambda's pollers to the queue. */
+  polls: z.int(),
+});
+export type Work = z.infer<typeof workSchema>;
+
+/** What was counted of the running system, and what the stack holds. Written by `npm run cost -- --write`. */
+export const countsSchema = z.object({
+  /** When it was counted. */
+  measuredOn: z.iso.date(),
+  /** A backfill of users whom the CRM did not have. */
+  backfill: workSchema.extend({ users: z.int().positive() }),
+  /** Changes that the CRM shows, one at a time: batches of many cost less. */
+  changes: workSchema.extend({ changes: z.int().positive() }),
+  /** A daily refresh in which nobody has changed. */
+  refresh: z.object({ users: z.int().positive(), usage: usageSchema }),
+  /** One renewal of the OAuth tokens. */
+  rotation: usageSchema,
+  /** One check of the health. */
+  healthCheck: usageSchema,
+  /** What a month costs however little happens, by the template and the metrics that were written. */
+  standing: usageSchema,
+});
+export type Counts = z.infer<typeof countsSchema>;
+
+/** Something that happens to the system, and what it uses. */
+export interface Scenario {
+  name: string;
+  usage: Usage;
+}
+
+const DAYS = 30;
+/** By default, see `crm.tokenRotationHours` in infra/config.ts. */
+const ROTATIONS_A_DAY = 2;
+/** Every five minutes, see `infra/constructs/health-check.ts`. */
+const HEALTH_CHECKS = DAYS * 24 * 12;
+const MILLION = 1_000_000;
+/**
+ * Lambda keeps five pollers of an idle queue that has a maximum concurrency (AWS Lambda developer guide, "Configuring scaling behavior for
+ * SQS event source mappings"), each of which asks again after the 20 seconds of a long poll.
+ */
+const IDLE_POLLS = (5 * DAYS * 24 * 3600) / 20;
+
+/** One call of the feeder looks at users for 20 seconds, with 512 MB (lambdas/backfill/handler.ts, infra/constructs/backfill.ts). */
+const CALL_GB_SECONDS = 20 * 0.5;
+
+const SECONDS_A_MONTH = DAYS * 24 * 3600;
+
+/**
+ * Traces that X-Ray records of a function: the first invocation in each second, and 5 % of the others ("The sampling rate is 1 request per
+ * second and 5 percent of additional requests", AWS Lambda developer guide, "Visualize Lambda function invocations using AWS X-Ray";
+ * it cannot be configured there). Invocations are taken to come at random moments.
+ */
+export function tracesOf(invocations: number, seconds: number): number {
+  const secondsWithOne = seconds * (1 - Math.exp(-invocations / seconds));
+  return secondsWithOne + 0.05 * (invocations - secondsWithOne);
+}
+
+const tracesOfAll = (functions: Work['functions'], factor: number, seconds: number): number =>
+  Object.values(functions).reduce((sum, { invocations }) => sum + tracesOf(invocations * factor, seconds), 0);
+
+/**
+ * The three questions. Counts of a backfill and of changes are in proportion to their number.
+ *
+ * @param users of the app.
+ * @param tracing whether X-Ray is on (`tracing` in the settings). The changes are taken to be those of a month then. Left out of a
+ *   month without a change, of which it is cents.
+ */
+export function scenariosOf(counts: Counts, users: number, { tracing = false } = {}): Scenario[] {
+  const { backfill, changes, refresh, rotation, healthCheck, standing } = counts;
+  const [byUsers, byChanges] = [users / backfill.users, MILLION / changes.changes];
+  const traces = (work: Work, factor: number, seconds: number): Usage =>
+    tracing ? { traces: tracesOfAll(work.functions, factor, seconds) } : {};
+  return [
+    {
+      name: `Backfill of ${users.toLocaleString('en-US')} users`,
+      usage: sumOf(times(backfill.usage, byUsers), traces(backfill, byUsers, backfill.seconds * byUsers)),
+    },
+    {
+      name: 'A million changes',
+      usage: sumOf(times(changes.usage, byChanges), traces(changes, byChanges, SECONDS_A_MONTH)),
+    },
+    {
+      name: 'A month without a change',
+      usage: sumOf(
+        times(refreshOf(refresh, users), DAYS),
+        times(rotation, DAYS * ROTATIONS_A_DAY),
+        times(healthCheck, HEALTH_CHECKS),
+        { sqsFifoRequests: IDLE_POLLS, scheduledStarts: DAYS + HEALTH_CHECKS },
+        standing,
+      ),
+    },
+  ];
+}
+
+/** A part of a bill: who used something, and what it costs. */
+export interface Share {
+  what: string;
+  backfillUsd: number;
+  changesUsd: number;
+}
+
+/** Where each cent of a backfill and of a million changes goes, by function and by call, the dearest first. */
+export function sharesOf(counts: Counts, users: number, prices: Prices, { tracing = false } = {}): Share[] {
+  const { backfill, changes } = counts;
+  const usd = (unit: keyof Usage, count: number) => priceOf(unit, count, prices);
+  const [byUsers, byChanges] = [users / backfill.users, MILLION / changes.changes];
+  const dollarsIn = (work: Work, factor: number, seconds: number): Map<string, number> => {
+    const used = (unit: keyof Usage) => usd(unit, (work.usage[unit] ?? 0) * factor);
+    const named = new Map<string, number>();
+    for (const [name, { invocations, gbSeconds, logBytes }] of Object.entries(work.functions)) {
+      named.set(`${name}: time`, usd('lambdaGbSeconds', gbSeconds * factor));
+      named.set(`${name}: invocations`, usd('lambdaRequests', invocations * factor));
+      named.set(`${name}: logs`, usd('logGigabytes', (logBytes / 1e9) * factor));
+      if (tracing) named.set(`${name}: traces`, usd('traces', tracesOf(invocations * factor, seconds)));
+    }
+    for (const [name, { calls, readUnits, writeUnits }] of Object.entries(work.calls)) {
+      const price = name.startsWith('DynamoDB')
+        ? usd('dynamodbReadUnits', readUnits * factor) + usd('dynamodbWriteUnits', writeUnits * factor)
+        : usd(name.startsWith('SQS') ? 'sqsFifoRequests' : 'secretCalls', calls * factor);
+      named.set(name, price);
+    }
+    named.set("SQS, Lambda's pollers", usd('sqsFifoRequests', work.polls * factor));
+    named.set('Step Functions', used('stateTransitions'));
+    return named;
+  };
+  const ofBackfill = dollarsIn(backfill, byUsers, backfill.seconds * byUsers);
+  const ofChanges = dollarsIn(changes, byChanges, SECONDS_A_MONTH);
+  const shares = [...new Set([...ofBackfill.keys(), ...ofChanges.keys()])].map((what) => ({
+    what,
+    backfillUsd: ofBackfill.get(what) ?? 0,
+    changesUsd: ofChanges.get(what) ?? 0,
+  }));
+  return shares.toSorted((a, b) => b.changesUsd - a.changesUsd || b.backfillUsd - a.backfillUsd);
+}
+
+/** Time and what is read follow the users; all else follows the calls that so much time takes. */
+function refreshOf(refresh: Counts['refresh'], users: number): Usage {
+  const { lambdaGbSeconds = 0, dynamodbReadUnits = 0, ...ofACall } = refresh.usage;
+  const byUsers = times({ lambdaGbSeconds, dynamodbReadUnits }, users / refresh.users);
+  const calls = Math.ceil((byUsers.lambdaGbSeconds ?? 0) / CALL_GB_SECONDS);
+  return sumOf(byUsers, times(ofACall, Math.max(1, calls)));
+}

@@ -1,0 +1,15 @@
+import { constants, getPriority } from 'node:os';
+import { expect, it } from 'vitest';
+import { startDynamoDbLocal } from '../../local-cloud/emulators/dynamodb-local.ts';
+
+it('leaves the processors to the functions when both want them', async () => {
+  const { pid, stop } = await startDynamoDbLocal((error) => {
+    throw error;
+  });
+  try {
+    expect(pid).toBeDefined();
+    expect(getPriority(pid)).toBe(constants.priority.PRIORITY_BELOW_NORMAL);
+  } finally {
+    await stop();
+  }
+});

@@ -1,0 +1,67 @@
+import { rmSync } from 'node:fs';
+import { DynamoDBClient, PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type LocalCloud, startLocalCloud } from '../../local-cloud/local-cloud.ts';
+import { lambda, mapping, Role, table } from '../../local-cloud/template-parts.ts';
+import { temporaryDirectory } from '../../local-cloud/write-bundle.ts';
+import { writeAssembly } from './write-assembly.ts';
+
+const EXISTING = 2010;
+
+const SEEN = `
+  export const handler = async ({ Records }) => {
+    for (const { dynamodb } of Records) console.log('seen ' + dynamodb.Keys.id.S);
+  };`;
+
+const TEMPLATE = {
+  Resources: {
+    Role,
+    Seen: lambda({ Timeout: 2 }, 'seen'),
+    UsersTable: table({ StreamSpecification: { StreamViewType: 'NEW_AND_OLD_IMAGES' } }),
+    Stream: mapping({
+      FunctionName: { Ref: 'Seen' },
+      EventSourceArn: { 'Fn::GetAtt': ['UsersTable', 'StreamArn'] },
+      StartingPosition: 'TRIM_HORIZON',
+    }),
+  },
+  Outputs: { Users: { Value: { Ref: 'UsersTable' } } },
+};
+
+const directory = temporaryDirectory();
+const lines: string[] = [];
+let cloud: LocalCloud;
+
+async function* existingUsers() {
+  for (let index = 0; index < EXISTING; index++) yield { id: { S: `existing-${index}` } };
+}
+
+beforeAll(async () => {
+  writeAssembly(directory, TEMPLATE, { seen: SEEN });
+  cloud = await startLocalCloud({
+    assembly: directory,
+    existingItems: { Users: existingUsers() },
+    log: ({ line }) => lines.push(line),
+  });
+});
+afterAll(async () => {
+  await cloud?.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+describe('items that a table had before the stack', () => {
+  it('are in the table, and in no stream', async () => {
+    const dynamodb = new DynamoDBClient(cloud.sdk('DYNAMODB'));
+    const TableName = cloud.outputs['Users'] ?? '';
+    const { Count } = await dynamodb.send(new ScanCommand({ TableName, Select: 'COUNT' }));
+    expect(Count).toBe(EXISTING);
+    await dynamodb.send(new PutItemCommand({ TableName, Item: { id: { S: 'new' } } }));
+    await cloud.untilIdle(30_000);
+    expect(lines.filter((line) => line.includes('seen '))).toEqual([expect.stringContaining('seen new')]);
+    dynamodb.destroy();
+  });
+
+  it('are a mistake when they are of no table of the stack', async () => {
+    const mistaken = startLocalCloud({ assembly: directory, existingItems: { People: [] } });
+    await expect(mistaken).rejects.toThrow('no table whose logical id begins with People');
+  });
+});

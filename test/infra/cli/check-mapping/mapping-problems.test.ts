@@ -1,0 +1,92 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { anyUser } from '../../../../infra/cli/check-mapping/any-user.ts';
+import { checkNames, checkUser } from '../../../../infra/cli/check-mapping/mapping-problems.ts';
+import { choice, type Mapping, type TagGroup, tagGroup } from '../../../../shared/user/define-mapping.ts';
+import { mapping } from '../../../../shared/user/mapping.ts';
+import { readUser } from '../../../../shared/user/read-user.ts';
+import { richMapping } from '../../../support/rich-mapping.ts';
+
+const NOW = Date.parse('2026-01-01T00:00:00Z');
+const DAY_MS = 86_400_000;
+const users = fc.sample(anyUser(NOW), { numRuns: 300, seed: 1 });
+const problemsOf = (of: Mapping) => [
+  ...new Set([...checkNames(of), ...users.flatMap((user) => checkUser(of, user, NOW))]),
+];
+const text = { type: 'Text', value: () => undefined } as const;
+
+describe('a mapping', () => {
+  it.each([
+    ['of the app', mapping],
+    ['with every kind of field', richMapping],
+  ])('%s is sound', (_, of) => {
+    expect(problemsOf(of)).toEqual([]);
+  });
+
+  it.each<[string, Partial<Mapping>, RegExp]>([
+    [
+      'two tags with one name',
+      { tagGroups: [...mapping.tagGroups, tagGroup({ tags: { ACTIVE: 'twice' }, pick: () => undefined })] },
+      /The tag "Active" and "ACTIVE" is there twice/,
+    ],
+    [
+      'a tag like that of deleted users',
+      { tagGroups: [tagGroup({ tags: { 'account deleted': '' }, pick: () => undefined })] },
+      /"account deleted" and "Account Deleted" is there twice/,
+    ],
+    [
+      'a field that is mapped twice',
+      { customFields: { Plan: text, 'plan ': text } },
+      /custom field "Plan" and "plan "/,
+    ],
+    ['a name over the limit', { customFields: { ['x'.repeat(256)]: text } }, /has 256 characters: 1 to 255/],
+    [
+      'a drop-down without options',
+      { customFields: { Plan: { type: 'Dropdown', options: [], value: () => undefined } } },
+      /"Plan" has no options/,
+    ],
+    [
+      'an option with a comma in a list',
+      { customFields: { Plan: { type: 'ListBox', options: ['a, b'], value: () => undefined } } },
+      /"a, b" of "Plan" holds a comma/,
+    ],
+    [
+      'a tag that its group does not list',
+      { tagGroups: [{ tags: { A: '' }, pick: () => 'B' } satisfies TagGroup] },
+      /a tag group gives "B", which it does not list/,
+    ],
+    [
+      'a name that its choice does not list',
+      { contact: { ...mapping.contact, contact_type: { names: ['A'], pick: () => 'B' } } },
+      /contact_type gives "B", which it does not list/,
+    ],
+    [
+      'a time rule that no refresh would catch',
+      {
+        tagGroups: [
+          tagGroup({
+            tags: { Anniversary: 'A year with the app' },
+            pick: ({ appDownloadDate }, now) =>
+              appDownloadDate && now - Date.parse(appDownloadDate) > 365 * DAY_MS ? 'Anniversary' : undefined,
+          }),
+        ],
+      },
+      /Time alone changes "no tag" to "Anniversary", but isActive says that no refresh/,
+    ],
+  ])('with %s is refused', (_, wrong, expected) => {
+    expect(problemsOf({ ...mapping, ...wrong }).join('\n')).toMatch(expected);
+  });
+
+  it('whose choices are declared by `choice` cannot pick another: it does not compile', () => {
+    // @ts-expect-error B is not in the list
+    choice({ names: ['A'], pick: () => 'B' });
+  });
+});
+
+it('made-up users are such as the schema lets in, with every attribute of it', () => {
+  for (const user of users) expect(readUser({ ...user }).warnings).toEqual([]);
+  const attributes = new Set(users.flatMap((user) => Object.keys(user)));
+  expect([...attributes]).toEqual(
+    expect.arrayContaining(['email', 'subscription', 'progress', 'lastActiveAt']),
+  );
+});

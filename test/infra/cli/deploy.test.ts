@@ -1,0 +1,121 @@
+import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import {
+  DescribeExecutionCommand,
+  type ExecutionListItem,
+  ListExecutionsCommand,
+  SFNClient,
+} from '@aws-sdk/client-sfn';
+import { mockClient } from 'aws-sdk-client-mock';
+import { describe, expect, it } from 'vitest';
+import { CommandError } from '../../../infra/cli/command-error.ts';
+import { checkConcurrency } from '../../../infra/cli/deploy/check-concurrency.ts';
+import { hasBackfilled } from '../../../infra/cli/deploy/has-backfilled.ts';
+import { nextSteps, type Smoke } from '../../../infra/cli/deploy/next-steps.ts';
+
+const lambdaWith = (ConcurrentExecutions: number, UnreservedConcurrentExecutions: number) => {
+  const lambda = mockClient(LambdaClient);
+  lambda
+    .on(GetAccountSettingsCommand)
+    .resolves({ AccountLimit: { ConcurrentExecutions, UnreservedConcurrentExecutions } });
+  return lambda as unknown as LambdaClient;
+};
+
+describe('an account without room for the reserved concurrency', () => {
+  it.each([
+    [10, 10, 6, 0],
+    [1000, 105, 6, 0],
+  ])(
+    'of %d with %d unreserved is told so before the deploy, with the way out',
+    async (limit, unreserved, needed, reserved) => {
+      const checked = checkConcurrency(lambdaWith(limit, unreserved), needed, reserved);
+      await expect(checked).rejects.toThrow(CommandError);
+      await expect(checked).rejects.toThrow(/missing\. Ask for more .*Service Quotas/);
+    },
+  );
+
+  it.each([
+    [1000, 1000, 6, 0],
+    [1000, 106, 6, 0],
+    [1000, 100, 6, 6],
+  ])(
+    'of %d with %d unreserved has room for %d where %d are its own already',
+    async (limit, unreserved, needed, reserved) => {
+      await expect(
+        checkConcurrency(lambdaWith(limit, unreserved), needed, reserved),
+      ).resolves.toBeUndefined();
+    },
+  );
+});
+
+describe('whether users who were there have been brought in', () => {
+  const report = (mode: string, dryRun: boolean) => JSON.stringify({ mode, dryRun, scanned: 3 });
+
+  it.each([
+    ['of nothing that has run', [], false],
+    ['of a daily refresh', [report('refresh', false)], false],
+    ['of a dry run', [report('contacts', true)], false],
+    ['of a backfill before refreshes', [report('refresh', false), report('contacts', false)], true],
+    ['of a run that went on as a new execution', ['{"runId":"x","continuedIn":"y"}'], false],
+  ])('is told from the executions: %s', async (_, outputs, expected) => {
+    const client = new SFNClient({ region: 'us-east-1' });
+    const sfn = mockClient(client);
+    sfn.on(ListExecutionsCommand, { statusFilter: 'SUCCEEDED' }).resolves({
+      executions: outputs.map((output) => ({ executionArn: output }) as ExecutionListItem),
+    });
+    sfn
+      .on(DescribeExecutionCommand)
+      .callsFake(({ executionArn }: { executionArn: string }) => ({ output: executionArn }));
+    expect(await hasBackfilled(client, 'machine')).toBe(expected);
+  });
+});
+
+describe('what to do after a deploy', () => {
+  const done: Smoke = {
+    stack: 'user-sync',
+    credentials: { kind: 'service-account-key', issuedAt: null, expiresAt: null },
+    account: { tags: [], customFields: [], leadSources: [], contactTypes: [] },
+    isBackfilled: true,
+  };
+
+  it.each<[string, Partial<Smoke>, RegExp[]]>([
+    [
+      'for the first time',
+      {
+        credentials: { kind: 'none', issuedAt: null, expiresAt: null },
+        account: undefined,
+        isBackfilled: false,
+      },
+      [
+        /npm run authorize$/,
+        /npm run catalog$/,
+        /npm run backfill -- --mode contacts --dry-run, then without --dry-run$/,
+        /watch: npm run status$/,
+      ],
+    ],
+    ['that does not answer', { account: undefined }, [/has not answered: see npm run status/]],
+    [
+      'without a backfill so far',
+      { isBackfilled: false },
+      [/bring in .*npm run backfill -- --mode contacts --dry-run, then without/, /watch: npm run status$/],
+    ],
+    [
+      'of another stack',
+      { stack: 'user-sync-sandbox', isBackfilled: true },
+      [/watch: npm run status -- --stack user-sync-sandbox$/],
+    ],
+    [
+      'with a mapping that does not fit',
+      {
+        account: {
+          ...(done.account as NonNullable<Smoke['account']>),
+          customFields: [{ name: 'Plan', type: 'Text', options: [], problem: 'is of type Date' }],
+        },
+      },
+      [/mend what does not fit: custom field "Plan": is of type Date/, /watch/],
+    ],
+  ])('%s', (_, smoke, expected) => {
+    const steps = nextSteps({ ...done, ...smoke });
+    expect(steps).toHaveLength(expected.length);
+    for (const [index, step] of steps.entries()) expect(step).toMatch(expected[index] ?? /^$/);
+  });
+});

@@ -1,0 +1,29 @@
+import { expect, it } from 'vitest';
+import { properties, readable, resources, templateWith } from '../../support/template-with.ts';
+
+const template = templateWith();
+
+it('health is checked once in each five minutes that CloudWatch puts together, also for a stack without a daily refresh', () => {
+  for (const each of [template, templateWith({ backfill: { refreshSchedule: 'off' } })])
+    expect(properties(each, 'AWS::Scheduler::Schedule', 'HealthCheckSchedule')).toMatchObject({
+      ScheduleExpression: 'cron(2/5 * * * ? *)',
+      FlexibleTimeWindow: { Mode: 'OFF' },
+      State: 'ENABLED',
+      Target: { RetryPolicy: { MaximumRetryAttempts: 0 } },
+    });
+});
+
+it('the schedule invokes check-health', () => {
+  const { Target } = properties(template, 'AWS::Scheduler::Schedule', 'HealthCheckSchedule') as {
+    Target: { Arn: unknown };
+  };
+  expect(readable(Target.Arn)).toBe('HealthCheckCheckHealth.Arn');
+});
+
+it('check-health needs nothing that an outage of the consumer could take away: no queue feeds it', () => {
+  const sources = Object.values(resources(template, 'AWS::Lambda::EventSourceMapping')).map(
+    ({ Properties }) => readable((Properties as Record<string, unknown>)['FunctionName']),
+  );
+  expect(sources.length).toBeGreaterThan(0);
+  expect(sources).not.toContain('HealthCheckCheckHealth');
+});

@@ -1,0 +1,128 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { alarmSchema } from '../../support/cloudwatch-alarm.ts';
+import { properties, readable, resources, templateWith } from '../../support/template-with.ts';
+
+const RUNBOOK = readFileSync(new URL('../../../docs/runbook.md', import.meta.url), 'utf8');
+const SCRIPTS = Object.keys(
+  JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).scripts,
+);
+const articles = [...RUNBOOK.matchAll(/^## (.+)$/gm)].map(([, heading = '']) => heading);
+const template = templateWith({ alarms: { email: 'ops@example.com' } });
+const alarms = resources(template, 'AWS::CloudWatch::Alarm');
+const propertiesOf = (alarm: Record<string, unknown>) => alarm['Properties'] as Record<string, unknown>;
+
+describe('alarms', () => {
+  it('each have an article in the runbook, and each article has an alarm', () => {
+    expect(
+      Object.keys(alarms)
+        .map((id) => id.replace(/^Alarms/, ''))
+        .sort(),
+    ).toEqual([...articles].sort());
+  });
+
+  it.each(articles)('have an article with all that a person needs: %s', (heading) => {
+    const article = RUNBOOK.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
+    const parts = article.split(/\*\*(Meaning|Diagnose|Fix|Resolved when)\*\* /);
+    expect(parts.filter((_, index) => index % 2 === 1)).toEqual([
+      'Meaning',
+      'Diagnose',
+      'Fix',
+      'Resolved when',
+    ]);
+    expect(parts[4]).toMatch(/npm run [a-z]+|[Tt]he log of `\w+`|Step Functions, "|Lambda, /);
+    for (const [, script = ''] of article.matchAll(/npm run ([a-z:]+)/g)) expect(SCRIPTS).toContain(script);
+    for (const [, anchor = ''] of article.matchAll(/\]\(#(\w+)\)/g))
+      expect(articles.map((each) => each.toLowerCase())).toContain(anchor);
+  });
+
+  it('link to their article', () => {
+    for (const [id, alarm] of Object.entries(alarms)) {
+      const anchor = id.replace(/^Alarms/, '').toLowerCase();
+      expect(propertiesOf(alarm)['AlarmDescription']).toMatch(new RegExp(`docs/runbook\\.md#${anchor}$`));
+    }
+    const elsewhere = templateWith({ alarms: { runbookUrl: 'https://wiki.example.com/sync' } });
+    expect(properties(elsewhere, 'AWS::CloudWatch::Alarm', 'AlarmsPaused')['AlarmDescription']).toMatch(
+      /https:\/\/wiki\.example\.com\/sync#paused$/,
+    );
+  });
+
+  it('notify the topic when they begin and when they end', () => {
+    for (const alarm of Object.values(alarms)) {
+      const { AlarmActions, OKActions } = propertiesOf(alarm) as Record<string, unknown[]>;
+      expect(AlarmActions?.map(readable)).toEqual(['AlarmsTopic']);
+      expect(OKActions?.map(readable)).toEqual(['AlarmsTopic']);
+    }
+  });
+
+  it('each watch a single metric: emulators refuse metric math', () => {
+    for (const alarm of Object.values(alarms))
+      expect(alarmSchema.safeParse(propertiesOf(alarm)).error).toBe(undefined);
+  });
+
+  it.each([
+    ['ring for the promise', 'breaching', ['NothingSucceeds', 'OldestChange']],
+    [
+      'keep their state for a condition that somebody has to see end',
+      'ignore',
+      [
+        'StuckUsers',
+        'SyncLag',
+        'DeadLetters',
+        'StreamFailures',
+        'IteratorAge',
+        'QuotaDay',
+        'QuotaMonth',
+        'Paused',
+        'CatalogProblems',
+        'AuthorizationLost',
+        'RotationFailed',
+      ],
+    ],
+    [
+      'are quiet for events',
+      'notBreaching',
+      [
+        'BackfillFailed',
+        ...['DiffUser', 'SyncContact', 'Backfill'].flatMap((name) => [`${name}Errors`, `${name}Throttles`]),
+      ],
+    ],
+  ])('without data %s', (_, treatment, names) => {
+    const treated = Object.entries(alarms)
+      .filter(([, alarm]) => propertiesOf(alarm)['TreatMissingData'] === treatment)
+      .map(([id]) => id.replace(/^Alarms/, ''));
+    expect(treated.toSorted()).toEqual(names.toSorted());
+  });
+
+  it('reach the person who is named, and nobody else', () => {
+    expect(Object.values(resources(template, 'AWS::SNS::Subscription')).map(propertiesOf)).toMatchObject([
+      { Protocol: 'email', Endpoint: 'ops@example.com' },
+    ]);
+    expect(resources(templateWith(), 'AWS::SNS::Subscription')).toEqual({});
+  });
+
+  it.each([
+    ['SyncLag', 900_000, 'p99', 300, 3],
+    ['NothingSucceeds', 1, 'Maximum', 300, 6],
+    ['OldestChange', 7200, 'Maximum', 300, 3],
+    ['StuckUsers', 1, 'Maximum', 300, 1],
+    ['DeadLetters', 1, 'Maximum', 300, 1],
+    ['StreamFailures', 1, 'Maximum', 300, 1],
+    ['IteratorAge', 21_600_000, 'Maximum', 300, 1],
+    ['QuotaDay', 80, 'Maximum', 300, 1],
+    ['Paused', 1, 'Maximum', 300, 3],
+    ['SyncContactErrors', 1, 'Sum', 300, 12],
+  ])('%s is raised at %d (%s of %d s, %d in a row)', (id, threshold, statistic, period, periods) => {
+    const alarm = properties(template, 'AWS::CloudWatch::Alarm', `Alarms${id}`);
+    expect(alarm).toMatchObject({ Threshold: threshold, Period: period, EvaluationPeriods: periods });
+    expect(alarm['Statistic'] ?? alarm['ExtendedStatistic']).toBe(statistic);
+  });
+
+  it('on tokens are there only where this system renews them', () => {
+    const ids = Object.keys(
+      resources(templateWith({ crm: { tokenRotationHours: 'off' } }), 'AWS::CloudWatch::Alarm'),
+    );
+    expect(ids).not.toContain('AlarmsAuthorizationLost');
+    expect(ids).toContain('AlarmsDeadLetters');
+  });
+});

@@ -1,0 +1,53 @@
+import { CreateQueueCommand } from '@aws-sdk/client-sqs';
+import { z } from 'zod';
+import { arnOf } from '../account.ts';
+import { meaningless } from '../assembly/ignored.ts';
+import { resourceType } from './resource-type.ts';
+
+/** Attributes that CloudFormation and the API know by the same name. */
+const attributes = {
+  FifoQueue: z.boolean().optional(),
+  ContentBasedDeduplication: z.boolean().optional(),
+  DelaySeconds: z.coerce.number().optional(),
+  MaximumMessageSize: z.coerce.number().optional(),
+  MessageRetentionPeriod: z.coerce.number().optional(),
+  ReceiveMessageWaitTimeSeconds: z.coerce.number().optional(),
+  VisibilityTimeout: z.coerce.number().default(30),
+  RedrivePolicy: z
+    .strictObject({ deadLetterTargetArn: z.string(), maxReceiveCount: z.coerce.number() })
+    .optional(),
+};
+
+const properties = z.strictObject({
+  ...attributes,
+  QueueName: z.string().optional(),
+  DeduplicationScope: meaningless('the emulator looks for duplicates in the whole queue'),
+  FifoThroughputLimit: meaningless('the emulator has no limit'),
+  KmsMasterKeyId: meaningless('data lives in memory'),
+  KmsDataKeyReusePeriodSeconds: meaningless('data lives in memory'),
+  SqsManagedSseEnabled: meaningless('data lives in memory'),
+  RedriveAllowPolicy: meaningless('there is no access control'),
+  Tags: meaningless('no behaviour'),
+});
+
+/** `AWS::SQS::Queue`, in the SQS server. */
+export const queue = resourceType(properties, async (template, { services, physicalName }) => {
+  const queue = {
+    ...template,
+    VisibilityTimeout: services.visibilityTimeoutSeconds ?? template.VisibilityTimeout,
+  };
+  const fifo = queue.FifoQueue === true;
+  const name = queue.QueueName ?? (fifo ? `${physicalName}.fifo` : physicalName);
+  const given = Object.keys(attributes).flatMap((key) => {
+    const value = queue[key as keyof typeof attributes];
+    return value === undefined
+      ? []
+      : [[key, typeof value === 'object' ? JSON.stringify(value) : String(value)]];
+  });
+  const { QueueUrl: url = '' } = await services.sqs.send(
+    new CreateQueueCommand({ QueueName: name, Attributes: Object.fromEntries(given) }),
+  );
+  const arn = arnOf('sqs', services.region, name);
+  services.queues.set(arn, { url, arn, fifo, visibilityTimeoutSeconds: queue.VisibilityTimeout });
+  return { ref: url, attributes: { Arn: arn, QueueName: name, QueueUrl: url } };
+});

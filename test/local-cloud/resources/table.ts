@@ -1,0 +1,91 @@
+import {
+  CreateTableCommand,
+  type CreateTableCommandInput,
+  DescribeTableCommand,
+  UpdateTableCommand,
+  UpdateTimeToLiveCommand,
+} from '@aws-sdk/client-dynamodb';
+import { z } from 'zod';
+import { meaningless } from '../assembly/ignored.ts';
+import { fillTable } from './fill-table.ts';
+import { resourceType } from './resource-type.ts';
+
+const keySchema = z.array(z.strictObject({ AttributeName: z.string(), KeyType: z.enum(['HASH', 'RANGE']) }));
+const throughput = meaningless('DynamoDB Local never throttles');
+const projection = z.strictObject({
+  ProjectionType: z.enum(['ALL', 'KEYS_ONLY', 'INCLUDE']),
+  NonKeyAttributes: z.array(z.string()).optional(),
+});
+const index = z.strictObject({ IndexName: z.string(), KeySchema: keySchema, Projection: projection });
+
+const properties = z.strictObject({
+  TableName: z.string().optional(),
+  AttributeDefinitions: z.array(
+    z.strictObject({ AttributeName: z.string(), AttributeType: z.enum(['S', 'N', 'B']) }),
+  ),
+  KeySchema: keySchema,
+  GlobalSecondaryIndexes: z
+    .array(
+      index.extend({
+        ProvisionedThroughput: throughput,
+        OnDemandThroughput: throughput,
+        ContributorInsightsSpecification: meaningless('monitoring'),
+      }),
+    )
+    .optional(),
+  LocalSecondaryIndexes: z.array(index).optional(),
+  StreamSpecification: z
+    .strictObject({
+      StreamViewType: z.enum(['KEYS_ONLY', 'NEW_IMAGE', 'OLD_IMAGE', 'NEW_AND_OLD_IMAGES']),
+    })
+    .optional(),
+  TimeToLiveSpecification: z.strictObject({ AttributeName: z.string(), Enabled: z.boolean() }).optional(),
+  BillingMode: meaningless('nothing is billed'),
+  ProvisionedThroughput: throughput,
+  OnDemandThroughput: throughput,
+  WarmThroughput: throughput,
+  PointInTimeRecoverySpecification: meaningless('data lives in memory'),
+  SSESpecification: meaningless('data lives in memory'),
+  DeletionProtectionEnabled: meaningless('the table goes with the process'),
+  ContributorInsightsSpecification: meaningless('monitoring'),
+  TableClass: meaningless('a price'),
+  ResourcePolicy: meaningless('there is no access control'),
+  Tags: meaningless('no behaviour'),
+});
+
+/** `AWS::DynamoDB::Table`, in DynamoDB Local. */
+export const table = resourceType(properties, async (table, { logicalId, services, physicalName }) => {
+  const { TableName = physicalName, StreamSpecification, TimeToLiveSpecification } = table;
+  const withoutThroughput = ({ IndexName, KeySchema, Projection }: z.output<typeof index>) => ({
+    IndexName,
+    KeySchema,
+    Projection: {
+      ProjectionType: Projection.ProjectionType,
+      ...(Projection.NonKeyAttributes && { NonKeyAttributes: Projection.NonKeyAttributes }),
+    },
+  });
+  const input: CreateTableCommandInput = {
+    TableName,
+    BillingMode: 'PAY_PER_REQUEST',
+    AttributeDefinitions: table.AttributeDefinitions,
+    KeySchema: table.KeySchema,
+    GlobalSecondaryIndexes: table.GlobalSecondaryIndexes?.map(withoutThroughput),
+    LocalSecondaryIndexes: table.LocalSecondaryIndexes?.map(withoutThroughput),
+  };
+  await services.dynamodb.send(new CreateTableCommand(input));
+  const existing = services.existingItems.of(logicalId);
+  if (existing) await fillTable(services.dynamodb, TableName, existing);
+  if (StreamSpecification) {
+    const specification = { StreamEnabled: true, ...StreamSpecification };
+    await services.dynamodb.send(new UpdateTableCommand({ TableName, StreamSpecification: specification }));
+  }
+  if (TimeToLiveSpecification)
+    await services.dynamodb.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }));
+  const { Table } = await services.dynamodb.send(new DescribeTableCommand({ TableName }));
+  const streamArn = Table?.LatestStreamArn;
+  if (streamArn) services.streamArns.add(streamArn);
+  return {
+    ref: TableName,
+    attributes: { Arn: Table?.TableArn ?? '', ...(streamArn && { StreamArn: streamArn }) },
+  };
+});

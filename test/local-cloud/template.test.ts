@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { parseTemplate } from './assembly/template.ts';
+
+describe('parseTemplate', () => {
+  it('takes what the CDK adds to each template', () => {
+    const template = parseTemplate({
+      Resources: { Queue: { Type: 'AWS::SQS::Queue', DeletionPolicy: 'Retain', Metadata: {} } },
+      Parameters: { BootstrapVersion: { Type: 'AWS::SSM::Parameter::Value<String>' } },
+      Rules: { CheckBootstrapVersion: {} },
+    });
+    expect(template.Resources).toMatchObject({ Queue: { Type: 'AWS::SQS::Queue', Properties: {} } });
+  });
+
+  it.each([
+    ['conditions', { Resources: {}, Conditions: { IsProduction: {} } }, /Conditions/],
+    ['mappings', { Resources: {}, Mappings: {} }, /Mappings/],
+    ['further parameters', { Resources: {}, Parameters: { Stage: {} } }, /Stage/],
+    [
+      'a conditional resource',
+      { Resources: { Queue: { Type: 'T', Condition: 'C' } } },
+      /^Queue: .*Condition/s,
+    ],
+  ])('refuses %s', (_, template, message) => {
+    expect(() => parseTemplate(template)).toThrow(message);
+  });
+});

@@ -1,0 +1,125 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { richMapping } from '../../support/rich-mapping.ts';
+import { userMessage } from '../../support/user-message.ts';
+import { type ConsumerOptions, consumerOf, record } from '../../support/consumer-under-test.ts';
+import { memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
+
+const ANN = {
+  userId: 'ann',
+  email: 'ann@example.com',
+  firstName: 'Ann',
+  lastName: 'Lee',
+  phone: '+12125550123',
+  timeZone: 'America/New_York',
+  appDownloadDate: '2026-01-31',
+};
+const LATER = new Date(Date.now() + 60_000).toISOString();
+
+let crm: Awaited<ReturnType<typeof startCrm>>;
+beforeEach(async () => {
+  crm = await startCrm({}, richMapping);
+});
+afterEach(() => crm.stop());
+
+const forget = (contactId?: number, requestId = 'r1') =>
+  record({ version: 1, kind: 'forget', userId: 'ann', requestId, ...(contactId && { contactId }) }, 'ann');
+const deletion = (contactId: number) =>
+  record(userMessage('ann', { cause: 'deleted', contactId, changedAt: LATER }), 'ann');
+
+/** Ann, synced, with what people typed in by hand; and then deleted in the app. */
+async function gone(options: ConsumerOptions = {}) {
+  await crm.preload({
+    values: {
+      'email_addresses.EMAIL1': ANN.email,
+      'email_addresses.EMAIL2': 'ann@home.example',
+      'phone_numbers.PHONE2': '+12125550199',
+      'addresses.SHIPPING.line1': '5 Home Rd',
+      spouse_name: 'Bob',
+    },
+    customFields: { 'Shoe Size': '41' },
+    tags: ['Newsletter'],
+  });
+  const users = memoryUserTable(ANN);
+  const consumer = consumerOf(crm, users, { now: Date.now, ...options });
+  await consumer.receive(record(userMessage('ann')));
+  const contactId = users.user('ann').crm?.contactId ?? 0;
+  users.rows.delete('ann');
+  await consumer.receive(deletion(contactId));
+  return { users, contactId, ...consumer };
+}
+const contact = async (id: number) => (await crm.contacts()).find((each) => each.id === id);
+const PERSONAL = /ann|lee|bob|2125550|home|main st|shoe|41|linkedin|2026-01-31|new york/i;
+
+describe('a person who asks to be forgotten', () => {
+  it('is deleted in the CRM, and a record of ids and times stays', async () => {
+    const { receive, departures, contactId } = await gone();
+    expect(await departures.read('ann')).toMatchObject({ contactId, done: 'mark' });
+    expect(await receive(forget())).toEqual([]);
+    expect(await contact(contactId)).toBeUndefined();
+    const departure = await departures.read('ann');
+    expect(departure).toEqual({
+      userId: 'ann',
+      contactId,
+      done: 'delete',
+      doneAt: expect.any(String),
+      requestId: 'r1',
+    });
+  });
+
+  it('is anonymised: nothing that says something of the person stays, whoever wrote it', async () => {
+    const { receive, contactId } = await gone({ forgetPolicy: 'anonymise' });
+    await receive(forget());
+    const { values, customFields, tags } = (await contact(contactId)) ?? {
+      values: {},
+      customFields: {},
+      tags: [],
+    };
+    expect(values).toMatchObject({ 'email_addresses.EMAIL1': `forgotten-${contactId}@example.invalid` });
+    expect(JSON.stringify({ ...values, ...customFields })).not.toMatch(PERSONAL);
+    expect(tags).toEqual(['Account Deleted', 'Newsletter']);
+    expect(await crm.contacts()).toHaveLength(1);
+  });
+
+  it('can be forgotten twice, also when the contact is gone already', async () => {
+    const { receive, departures, contactId, rejected, postponed } = await gone();
+    await crm.admin.removeContact(contactId);
+    await receive(forget(), forget(undefined, 'r2'));
+    expect(await departures.read('ann')).toMatchObject({ done: 'delete', requestId: 'r2' });
+    expect([...rejected, ...postponed]).toEqual([]);
+  });
+
+  it('is forgotten by the contact that somebody names, where no record knows one', async () => {
+    const { id = 0 } = (await crm.preload({ values: { 'email_addresses.EMAIL1': ANN.email } }))[0] ?? {};
+    const { receive, departures } = consumerOf(crm, memoryUserTable(), { now: Date.now });
+    await receive(forget());
+    expect(await departures.read('ann')).toMatchObject({ done: 'no-contact' });
+    await receive(forget(id, 'r2'));
+    expect(await departures.read('ann')).toMatchObject({ done: 'delete', contactId: id });
+    expect(await crm.contacts()).toEqual([]);
+  });
+
+  it('is not forgotten while in the app: the next change would make the contact again', async () => {
+    const users = memoryUserTable(ANN);
+    const { receive, departures, outcomes } = consumerOf(crm, users, { now: Date.now });
+    await receive(record(userMessage('ann')));
+    expect(await receive(forget(), record(userMessage('ann')))).toEqual([]);
+    expect(await departures.read('ann')).toMatchObject({ done: 'not-deleted' });
+    expect(outcomes.at(-1)).toMatch(/unchanged|withoutOwner/);
+    expect(await crm.contacts()).toHaveLength(1);
+  });
+
+  it('whose contact is another user by now costs that one nothing', async () => {
+    const { users, receive, departures, contactId } = await gone();
+    users.rows.set('ann-2', { ...ANN, userId: 'ann-2' });
+    await receive(record(userMessage('ann-2')));
+    expect(users.user('ann-2').crm?.contactId).toBe(contactId);
+    await receive(forget());
+    expect(await departures.read('ann')).toMatchObject({ done: 'kept' });
+    expect((await contact(contactId))?.values).toMatchObject({ given_name: 'Ann' });
+  });
+});
+
+it('the deletion in the app can anonymise as well', async () => {
+  const { contactId } = await gone({ deletionPolicy: 'anonymise' });
+  expect(JSON.stringify((await contact(contactId))?.values)).not.toMatch(PERSONAL);
+});

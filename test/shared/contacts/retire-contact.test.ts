@@ -1,0 +1,78 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { DeletionPolicy } from '../../../lambdas/sync-contact/settings.ts';
+import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
+import { userMessage } from '../../support/user-message.ts';
+import { ANN, ANN_TAGS } from '../../support/ann.ts';
+import { consumerOf, record } from '../../support/consumer-under-test.ts';
+import { memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
+
+let crm: Awaited<ReturnType<typeof startCrm>>;
+beforeEach(async () => {
+  crm = await startCrm();
+});
+afterEach(() => crm.stop());
+
+describe('a deleted user', () => {
+  async function deleted(deletionPolicy: DeletionPolicy) {
+    await crm.preload({ values: { 'email_addresses.EMAIL1': 'ann@example.com' }, tags: ['VIP'] });
+    const users = memoryUserTable(ANN);
+    const { receive, outcomes } = consumerOf(crm, users, { deletionPolicy });
+    await receive(record(userMessage('ann')));
+    const contactId = users.user('ann').crm?.contactId ?? 0;
+    users.rows.delete('ann');
+    const cost = await crm.requestsOf(() =>
+      receive(record(userMessage('ann', { cause: 'deleted', contactId }))),
+    );
+    expect(outcomes.at(-1)).toBe('retired');
+    return { cost, tags: (await crm.contacts()).map(({ tags }) => tags) };
+  }
+
+  it.each([
+    ['mark', [['Account Deleted', 'VIP']], 2],
+    ['untag', [['VIP']], 1],
+    ['leave', [[...ANN_TAGS, 'VIP'].sort()], 0],
+    ['delete', [], 1],
+  ] as const)('is treated as the policy %s says', async (policy, tags, requests) => {
+    const result = await deleted(policy);
+    expect(result.tags).toEqual(tags);
+    expect(Object.values(result.cost).reduce((sum, count) => sum + count, 0)).toBe(requests);
+  });
+
+  it('who never had a contact costs no request', async () => {
+    const { receive, outcomes } = consumerOf(crm, memoryUserTable());
+    expect(await crm.requestsOf(() => receive(record(userMessage('ann', { cause: 'deleted' }))))).toEqual({});
+    expect(outcomes).toEqual(['retired']);
+  });
+
+  it('whose contact is gone already is no error', async () => {
+    const { receive, outcomes } = consumerOf(crm, memoryUserTable());
+    expect(await receive(record(userMessage('ann', { cause: 'deleted', contactId: 999 })))).toEqual([]);
+    expect(outcomes).toEqual(['retired']);
+  });
+
+  it('during the first sync leaves no contact behind that looks alive', async () => {
+    const users = memoryUserTable(ANN);
+    const applyTags: InfusionsoftClient['applyTags'] = async (...args) => {
+      users.rows.delete('ann');
+      return crm.client.applyTags(...args);
+    };
+    const { receive, outcomes } = consumerOf(crm, users, { client: { ...crm.client, applyTags } });
+    await receive(record(userMessage('ann')));
+    expect(outcomes).toEqual(['retired']);
+    expect((await crm.contacts())[0]?.tags).toEqual(['Account Deleted']);
+    expect(users.rows.size).toBe(0);
+  });
+
+  it('who came back before the message was read is a living user', async () => {
+    const users = memoryUserTable(ANN);
+    const { receive } = consumerOf(crm, users);
+    await receive(record(userMessage('ann')));
+    const contactId = users.user('ann').crm?.contactId ?? 0;
+    users.edit('ann', { crm: undefined });
+    await receive(
+      record(userMessage('ann', { cause: 'deleted', contactId })),
+      record(userMessage('ann', { cause: 'created' })),
+    );
+    expect((await crm.contacts()).map(({ tags }) => tags)).toEqual([ANN_TAGS]);
+  });
+});

@@ -1,0 +1,127 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Retryable } from '../../../shared/sync/errors.ts';
+import { userMessage } from '../../support/user-message.ts';
+import { ANN, ANN_TAGS } from '../../support/ann.ts';
+import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
+import { memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
+
+let crm: Awaited<ReturnType<typeof startCrm>>;
+beforeEach(async () => {
+  crm = await startCrm();
+});
+afterEach(() => crm.stop());
+const withEmail = async (email: string) => (await crm.admin.contacts(email))[0];
+const message = (userId: string) => record(userMessage(userId));
+
+describe('a user who deletes the account and signs up again', () => {
+  it('keeps the contact and its tags, however late the message of the deletion is', async () => {
+    const users = memoryUserTable(ANN);
+    const { receive } = consumerOf(crm, users);
+    await receive(message('ann'));
+    const contactId = users.user('ann').crm?.contactId ?? 0;
+    users.rows.delete('ann');
+    users.rows.set('ann-2', { ...ANN, userId: 'ann-2' });
+    await receive(message('ann-2'));
+    expect(users.user('ann-2').crm?.contactId).toBe(contactId);
+    const cost = await crm.requestsOf(() =>
+      receive(record(userMessage('ann', { cause: 'deleted', contactId }))),
+    );
+    expect(cost).toEqual({});
+    expect((await withEmail(ANN.email))?.tags).toEqual(ANN_TAGS);
+  });
+
+  it('under the same id keeps them too, when the deletion is worked on a second time after that', async () => {
+    const users = memoryUserTable(ANN);
+    let clock = NOW - 3_600_000;
+    const { receive } = consumerOf(crm, users, { now: () => clock });
+    await receive(message('ann'));
+    const contactId = users.user('ann').crm?.contactId ?? 0;
+    users.rows.set('ann', { ...ANN });
+    clock = NOW + 60_000;
+    await receive(message('ann'));
+    users.edit('ann', { crm: { ...users.user('ann').crm, contactId: undefined } });
+    const deletion = userMessage('ann', {
+      cause: 'deleted',
+      contactId,
+      changedAt: new Date(NOW).toISOString(),
+    });
+    await receive(record(deletion));
+    expect((await withEmail(ANN.email))?.tags).toEqual(ANN_TAGS);
+    expect((await crm.admin.stats()).requests['DELETE /contacts/{id}/tags']).toBeUndefined();
+  });
+
+  it('after the contact was marked gets it back with the right tags', async () => {
+    const users = memoryUserTable(ANN);
+    const { receive } = consumerOf(crm, users);
+    await receive(message('ann'));
+    const contactId = users.user('ann').crm?.contactId ?? 0;
+    users.rows.delete('ann');
+    await receive(record(userMessage('ann', { cause: 'deleted', contactId })));
+    expect((await withEmail(ANN.email))?.tags).toEqual(['Account Deleted']);
+    users.rows.set('ann-2', { ...ANN, userId: 'ann-2' });
+    await receive(message('ann-2'));
+    expect((await withEmail(ANN.email))?.tags).toEqual(ANN_TAGS);
+  });
+});
+
+describe('a user who deletes the account and signs up again without a phone number', () => {
+  const CALLED = { ...ANN, phone: '+12125550123' };
+  const shown = async () => (await withEmail(ANN.email))?.values['phone_numbers.PHONE1'];
+  const deletion = (contactId: number | undefined) =>
+    record(
+      userMessage('ann', { cause: 'deleted', contactId, changedAt: new Date(NOW + 60_000).toISOString() }),
+    );
+
+  it.each(['ann', 'ann-2'])('as %s does not keep the old one', async (userId) => {
+    const users = memoryUserTable(CALLED);
+    const { receive } = consumerOf(crm, users);
+    await receive(message('ann'));
+    expect(await shown()).toBe('+12125550123');
+    const { contactId } = users.user('ann').crm ?? {};
+    users.rows.delete('ann');
+    users.rows.set(userId, { ...ANN, userId });
+    await receive(deletion(contactId), message(userId));
+    // As somebody else, the user may have to wait until the deletion has been worked on.
+    await receive(message(userId));
+    expect(await shown()).toBeUndefined();
+    expect((await withEmail(ANN.email))?.tags).toEqual(ANN_TAGS);
+  });
+
+  it('does not keep it either when the first try is cut off', async () => {
+    const users = memoryUserTable(CALLED);
+    await consumerOf(crm, users).receive(message('ann'));
+    const { contactId } = users.user('ann').crm ?? {};
+    users.rows.set('ann', { ...ANN });
+    const updateContact = async () => {
+      throw new Retryable('cut off');
+    };
+    const cutOff = consumerOf(crm, users, { client: { ...crm.client, updateContact } });
+    await cutOff.receive(deletion(contactId), message('ann'));
+    expect(cutOff.outcomes).toContain('postponed');
+    await consumerOf(crm, users).receive(message('ann'));
+    expect(await shown()).toBeUndefined();
+  });
+
+  it('while a sync is in flight, does not keep it', async () => {
+    const users = memoryUserTable(CALLED);
+    const updateContact: typeof crm.client.updateContact = async (id, body) => {
+      const answer = await crm.client.updateContact(id, body);
+      users.rows.set('ann', { ...ANN });
+      return answer;
+    };
+    const { receive } = consumerOf(crm, users);
+    await receive(message('ann'));
+    users.edit('ann', { firstName: 'Anna' });
+    await consumerOf(crm, users, { client: { ...crm.client, updateContact } }).receive(message('ann'));
+    await receive(message('ann'));
+    expect(await shown()).toBeUndefined();
+  });
+
+  it('keeps what somebody else typed in by hand before the first account', async () => {
+    await crm.preload({
+      values: { 'email_addresses.EMAIL1': ANN.email, 'phone_numbers.PHONE1': '+12125550199' },
+    });
+    await consumerOf(crm, memoryUserTable(ANN)).receive(message('ann'));
+    expect(await shown()).toBe('+12125550199');
+  });
+});

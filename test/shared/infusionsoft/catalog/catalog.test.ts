@@ -1,0 +1,115 @@
+import ky from 'ky';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { catalogSource } from '../../../../shared/infusionsoft/catalog/catalog-source.ts';
+import type { InfusionsoftClient } from '../../../../shared/infusionsoft/client.ts';
+import { refreshCatalog } from '../../../../shared/infusionsoft/catalog/refresh-catalog.ts';
+import { managedTags } from '../../../../shared/user/define-mapping.ts';
+import { mapping } from '../../../../shared/user/mapping.ts';
+import { needsOf } from '../../../../shared/user/requirements.ts';
+import { invocationOf, startCrm } from '../../../support/crm-under-test.ts';
+
+let crm: Awaited<ReturnType<typeof startCrm>>;
+beforeEach(async () => {
+  crm = await startCrm();
+});
+afterEach(() => crm.stop());
+
+const preload = (tags: string[], customFields: Record<string, string>) =>
+  ky.post(`${crm.url}/_simulator/contacts`, { json: [{ tags, customFields }] });
+const refresh = (client: Partial<InfusionsoftClient>) =>
+  refreshCatalog({
+    client: { ...crm.client, ...client },
+    needs: needsOf(mapping),
+    now: Date.now(),
+    records: crm.table,
+    onLeftover: () => {},
+  });
+const source = (owner: string) =>
+  catalogSource({
+    table: crm.table,
+    client: crm.client,
+    mapping,
+    invocation: () => invocationOf(owner),
+  });
+
+describe('the catalog', () => {
+  it('creates what is missing and nothing else', async () => {
+    await preload(['app user', 'VIP', 'WEEK 1'], { program: 'x', 'Shoe Size': '41' });
+    await crm.catalog.current();
+    const { requests, tags } = await crm.admin.stats();
+    expect(requests['POST /tags']).toBe(managedTags(mapping).length - 2);
+    expect(requests['POST /contacts/model/customFields']).toBe(Object.keys(mapping.customFields).length - 1);
+    expect(tags).toBe(managedTags(mapping).length + 1);
+  });
+
+  it('is made once, however many environments find it missing at the same time', async () => {
+    const catalogs = await Promise.all(['a', 'b', 'c', 'd'].map((owner) => source(owner).current()));
+    expect(new Set(catalogs.map((catalog) => JSON.stringify(catalog))).size).toBe(1);
+    expect((await crm.admin.stats()).tags).toBe(managedTags(mapping).length);
+  });
+
+  it('costs no request once the table has it', async () => {
+    await source('a').current();
+    const { totalRequests } = await crm.admin.stats();
+    await source('b').current();
+    expect((await crm.admin.stats()).totalRequests).toBe(totalRequests);
+  });
+
+  it('that another environment has stored is seen within a minute, without a request', async () => {
+    let clock = Date.now();
+    const { table, client } = crm;
+    const invocation = () => invocationOf('a', 1, clock);
+    const mine = catalogSource({ table, client, mapping, invocation, now: () => clock });
+    const first = await mine.current();
+    await table.writeCatalog({ ...first, problems: ['found by another'] });
+    const { totalRequests } = await crm.admin.stats();
+    expect((await mine.current()).problems).toEqual([]);
+    clock += 61_000;
+    expect((await mine.current()).problems).toEqual(['found by another']);
+    expect((await crm.admin.stats()).totalRequests).toBe(totalRequests);
+  });
+
+  it('is read from the CRM again for those who ask for a newer one, once for all', async () => {
+    const first = await source('a').current();
+    await ky.delete(`${crm.url}/_simulator/tags/Week%203`);
+    const since = Date.parse(first.refreshedAt);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const [one, other] = await Promise.all([source('a').newerThan(since), source('b').newerThan(since)]);
+    expect(one).toEqual(other);
+    expect(one.tags['week 3']).not.toBe(first.tags['week 3']);
+    expect((await crm.admin.stats()).tags).toBe(managedTags(mapping).length);
+  });
+
+  it('goes on where another environment died in the middle', async () => {
+    await crm.table.acquireLease(
+      'catalog',
+      { ...invocationOf('dead'), endsAt: Date.now() + 300 },
+      Date.now(),
+    );
+    await crm.client.createTag('App User', '');
+    await source('b').current();
+    expect((await crm.admin.stats()).tags).toBe(managedTags(mapping).length);
+  });
+
+  it('comes to an end where the pages of tags do not', async () => {
+    const page = managedTags(mapping).map((name, index) => ({ id: index + 1, name }));
+    let pages = 0;
+    const listTags = async (offset: number) => {
+      pages++;
+      return offset === 0 ? page.slice(0, 3) : page.slice(0, 2);
+    };
+    const created: string[] = [];
+    const createTag = async (name: string) => ({ id: 100 + created.push(name), name });
+    const catalog = await refresh({ listTags, createTag });
+    expect(pages).toBe(2);
+    expect(created).toEqual(managedTags(mapping).slice(3));
+    expect(Object.keys(catalog.tags)).toHaveLength(managedTags(mapping).length);
+  });
+
+  it('takes the oldest of several tags with one name', async () => {
+    const listTags = async (offset: number) =>
+      offset === 0 ? [9, 4, 7].map((id) => ({ id, name: 'App User' })) : [];
+    const catalog = await refresh({ listTags });
+    expect(catalog.tags['app user']).toBe(4);
+  });
+});

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { circuitBreaker } from '../../../../shared/infusionsoft/http/circuit-breaker.ts';
+import { Retryable } from '../../../../shared/sync/errors.ts';
+
+const fail = (breaker: ReturnType<typeof circuitBreaker>, times: number, now: number) => {
+  for (let failed = 0; failed < times; failed++) breaker.failed(now);
+};
+
+describe('the circuit breaker', () => {
+  it('does not mind failures with successes in between', () => {
+    const breaker = circuitBreaker(() => 1);
+    for (let round = 0; round < 10; round++) {
+      fail(breaker, 4, 0);
+      breaker.succeeded();
+    }
+    breaker.enter(0);
+  });
+
+  it('lets one probe through at a time when the CRM is down, later and later', () => {
+    const breaker = circuitBreaker(() => 1);
+    fail(breaker, 5, 0);
+    expect(() => breaker.enter(9_999)).toThrow(Retryable);
+    breaker.enter(10_000);
+    breaker.started();
+    expect(() => breaker.enter(10_001)).toThrow(Retryable);
+    breaker.failed(12_000);
+    expect(() => breaker.enter(31_999)).toThrow(Retryable);
+    breaker.enter(32_000);
+    breaker.started();
+    breaker.succeeded();
+    breaker.enter(32_001);
+  });
+
+  it('is not closed for longer by those who were on their way when it went down', () => {
+    const breaker = circuitBreaker(() => 1);
+    fail(breaker, 20, 0);
+    breaker.enter(10_000);
+  });
+
+  it('says when to come back', () => {
+    const breaker = circuitBreaker(() => 1);
+    fail(breaker, 5, 0);
+    try {
+      breaker.enter(4000);
+      expect.unreachable();
+    } catch (error) {
+      expect((error as Retryable).afterMs).toBe(6000);
+    }
+  });
+});

@@ -1,0 +1,71 @@
+import { HTTPError } from 'ky';
+import { describe, expect, it } from 'vitest';
+import { exceededLimit, ForbiddenError, NotFound, toFailure } from '../../../../shared/infusionsoft/http/failures.ts';
+import { Rejected, Retryable } from '../../../../shared/sync/errors.ts';
+import { refusal, TEAM_LIMITS } from '../../../simulator/rate-limits.ts';
+
+const NOW = Date.parse('2026-06-15T18:00:00Z');
+const HOUR_MS = 3_600_000;
+
+function answer(status: number, data?: unknown, headers?: Record<string, string>): HTTPError {
+  const response = new Response(null, { status, ...(headers && { headers }) });
+  const error = new HTTPError(
+    response,
+    new Request('http://crm.local'),
+    {} as ConstructorParameters<typeof HTTPError>[2],
+  );
+  error.data = data as typeof error.data;
+  return error;
+}
+
+describe('a failed request', () => {
+  it.each([
+    [400, Rejected],
+    [413, Rejected],
+    [422, Rejected],
+    [401, Retryable],
+    [403, ForbiddenError],
+    [404, NotFound],
+    [408, Retryable],
+    [429, Retryable],
+    [500, Retryable],
+    [503, Retryable],
+  ])('of status %d is %o', (status, kind) => {
+    expect(toFailure(answer(status), NOW)).toBeInstanceOf(kind);
+  });
+
+  it.each([
+    ['a broken connection', new TypeError('fetch failed')],
+    ['a time-out', new DOMException('timed out', 'TimeoutError')],
+    ['half an answer', new SyntaxError('Unexpected end of JSON input')],
+  ])('%s can be tried again', (_, error) => {
+    expect(toFailure(error, NOW)).toBeInstanceOf(Retryable);
+  });
+
+  it.each([
+    ['second', 'second', 2000],
+    ['minute', 'minute', 60_000],
+    ['day', 'day', 6 * HOUR_MS],
+    ['month', 'day', 6 * HOUR_MS],
+  ] as const)('past the limit of the %s says when to come back', (period, limit, afterMs) => {
+    const body = refusal(period, TEAM_LIMITS);
+    expect(exceededLimit(body)).toBe(limit);
+    expect(toFailure(answer(429, body), NOW)).toMatchObject({ afterMs });
+  });
+
+  it.each([
+    ['the reset that the answer names', String(NOW + HOUR_MS), HOUR_MS],
+    ['midnight where the reset is over', String(NOW - HOUR_MS), 6 * HOUR_MS],
+    ['midnight where the reset is no number', 'soon', 6 * HOUR_MS],
+  ])('past the limit of the day comes back at %s', (_, expiry, afterMs) => {
+    const error = answer(429, refusal('day', TEAM_LIMITS), { 'x-keap-product-quota-expiry-time': expiry });
+    expect(toFailure(error, NOW)).toMatchObject({ afterMs });
+  });
+
+  it.each([[undefined], [''], ['<html>'], [null], [[1]]])(
+    'past some limit with the body %j is a matter of seconds',
+    (body) => {
+      expect(exceededLimit(body)).toBe('second');
+    },
+  );
+});

@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+import { requestGate } from '../../../../shared/infusionsoft/http/request-gate.ts';
+import { Retryable } from '../../../../shared/sync/errors.ts';
+
+const NOON = Date.parse('2026-06-15T12:00:00Z');
+const MIDNIGHT = Date.parse('2026-06-16T00:00:00Z');
+const HOUR = 3_600_000;
+const none = new Headers();
+const quota = (used: number, limit: number, expiry: number) =>
+  new Headers({
+    'x-keap-product-quota-used': String(used),
+    'x-keap-product-quota-limit': String(limit),
+    'x-keap-product-quota-expiry-time': String(expiry),
+    'x-keap-product-quota-time-unit': 'day',
+  });
+const gate = () => requestGate(25, () => 0.5);
+
+describe('the gate of an environment', () => {
+  /** When spike arrests come, in milliseconds after noon. */
+  const arrested = (...times: number[]) => {
+    const each = gate();
+    for (const time of times)
+      each.answered({ headers: none, exceeded: 'second', startedAt: NOON + time }, NOON + time);
+    return each;
+  };
+
+  it('rests after the second spike arrest within ten seconds, by chance longer, and goes on', () => {
+    const each = arrested(0, 9999);
+    expect(each.backOffMs(NOON + 9999)).toBe(750);
+    expect(each.backOffMs(NOON + 9999 + 750)).toBe(0);
+    each.enter(NOON + 9999);
+    expect(each.take().pause).toBeUndefined();
+  });
+
+  it('rests after each spike arrest while they go on', () => {
+    expect(arrested(0, 6000, 12_000).backOffMs(NOON + 12_000)).toBe(750);
+  });
+
+  it('takes no notice of a spike arrest now and then', () => {
+    expect(arrested(0).backOffMs(NOON)).toBe(0);
+    expect(arrested(0, 10_000, 20_000).backOffMs(NOON + 20_000)).toBe(0);
+  });
+
+  it.each([
+    ['the day, as the answer names its end', 'day', quota(9, 9, NOON + HOUR), NOON + HOUR],
+    ['the day, at midnight in UTC', 'day', none, MIDNIGHT],
+    ['the minute, after one', 'minute', none, NOON + 60_000],
+    [
+      'the minute, as the answer names its end',
+      'minute',
+      new Headers({ 'x-keap-product-throttle-expiry-time': String(NOON + 9000) }),
+      NOON + 9000,
+    ],
+  ] as const)('closes for %s', (_, exceeded, headers, until) => {
+    const each = gate();
+    each.answered({ headers, exceeded, startedAt: NOON }, NOON + 100);
+    expect(() => each.enter(NOON + 200)).toThrow(Retryable);
+    expect(() => each.enter(until - 1)).toThrow(new Date(until).toISOString());
+    each.enter(until);
+    expect(each.take().pause).toMatchObject({ reason: exceeded, until });
+    expect(each.take().pause).toBeUndefined();
+  });
+
+  it('closes before the day is over, by what was on its way', () => {
+    const each = gate();
+    each.answered({ headers: quota(974, 1000, MIDNIGHT), startedAt: NOON }, NOON);
+    each.enter(NOON);
+    each.answered({ headers: quota(975, 1000, MIDNIGHT), startedAt: NOON }, NOON);
+    expect(() => each.enter(NOON)).toThrow(/day is spent until 2026-06-16T00:00/);
+  });
+
+  it.each([
+    ['an end that has passed by now', quota(1000, 1000, MIDNIGHT), MIDNIGHT - 100, MIDNIGHT + 300],
+    ['no end, from before midnight', none, MIDNIGHT - 100, MIDNIGHT + 300],
+  ])('does not close for the new day on a late refusal with %s', (_, headers, startedAt, now) => {
+    const each = gate();
+    each.answered({ headers, exceeded: 'day', startedAt }, now);
+    each.enter(now);
+  });
+
+  it('closes for a minute when the CRM’s clock is behind at midnight', () => {
+    const each = gate();
+    each.answered({ headers: none, exceeded: 'day', startedAt: MIDNIGHT + 200 }, MIDNIGHT + 400);
+    expect(() => each.enter(MIDNIGHT + 59_000)).toThrow(Retryable);
+    each.enter(MIDNIGHT + 60_200);
+  });
+
+  it('opens when the ledger says that the pause was lifted, once it was told of it', () => {
+    const each = gate();
+    each.answered({ headers: none, exceeded: 'day', startedAt: NOON }, NOON);
+    each.set(undefined);
+    expect(() => each.enter(NOON)).toThrow(Retryable);
+    each.take();
+    each.set(undefined);
+    each.enter(NOON);
+  });
+
+  it('hands over what happened once, and takes it back when it could not be recorded', () => {
+    const each = gate();
+    each.started(NOON);
+    each.answered({ headers: quota(7, 1000, MIDNIGHT), startedAt: NOON }, NOON);
+    const usage = each.take();
+    expect(usage).toMatchObject({ starts: [NOON], observed: { dayUsed: 7, dayLimit: 1000 } });
+    expect(each.take()).toEqual({ starts: [], observed: undefined, pause: undefined });
+    each.putBack(usage);
+    each.started(NOON + 1);
+    expect(each.take()).toMatchObject({ starts: [NOON, NOON + 1], observed: { dayUsed: 7 } });
+  });
+
+  it.each([
+    ['no headers', {}],
+    ['lists, as those of the account', { 'x-keap-product-quota-used': '12|340' }],
+    ['words', { 'x-keap-product-quota-used': 'many', 'x-keap-product-quota-limit': '-1' }],
+    ['another unit', { 'x-keap-product-quota-used': '7', 'x-keap-product-quota-time-unit': 'hour' }],
+  ])('learns nothing from %s', (_, headers) => {
+    const each = gate();
+    each.answered({ headers: new Headers(headers as Record<string, string>), startedAt: NOON }, NOON);
+    expect(each.take().observed).toBeUndefined();
+  });
+});

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { emptyLedger, type Ledger } from '../../../shared/quota/ledger.ts';
+import { PRESETS } from '../../../shared/quota/limits.ts';
+import { backfillPausedUntil, leftOf, marginOf, pauseOf } from '../../../shared/quota/remaining-quota.ts';
+
+const NOON = Date.parse('2026-06-15T12:00:00Z');
+const MIDNIGHT = Date.parse('2026-06-16T00:00:00Z');
+const JULY = Date.parse('2026-07-01T00:00:00Z');
+const BUDGET = { limits: PRESETS.team, liveReserve: 0.2 };
+
+function ledger(dayUsed: number, monthUsed = dayUsed, limit: number | null = null): Ledger {
+  const empty = emptyLedger(NOON);
+  return {
+    ...empty,
+    day: { ...empty.day, used: dayUsed, limit },
+    month: { ...empty.month, used: monthUsed },
+  };
+}
+
+describe('what is left', () => {
+  it('is less for a backfill: live changes have a reserve', () => {
+    expect(leftOf(ledger(90_000), BUDGET)).toMatchObject([
+      { window: 'day', left: 35_000, leftForBackfill: 10_000, resetsAt: MIDNIGHT },
+      { window: 'month', left: 3_660_000, leftForBackfill: 2_910_000, resetsAt: JULY },
+    ]);
+  });
+
+  it('is never under nothing, and follows the CRM where it allows less than the contract', () => {
+    expect(leftOf(ledger(200_000), BUDGET)[0]).toMatchObject({ left: 0, leftForBackfill: 0 });
+    expect(leftOf(ledger(10, 10, 1000), BUDGET)[0]).toMatchObject({ limit: 1000, left: 990 });
+    expect(leftOf(ledger(10, 10, 500_000), BUDGET)[0]).toMatchObject({ limit: 125_000 });
+  });
+
+  it('has no month where the contract has none', () => {
+    expect(leftOf(ledger(0), { ...BUDGET, limits: PRESETS.oauth })).toHaveLength(1);
+  });
+});
+
+describe('a pause', () => {
+  const margin = marginOf(PRESETS.team);
+  it.each([
+    ['nothing is spent', ledger(0), undefined, undefined],
+    ['the part of a backfill is spent', ledger(100_000), undefined, MIDNIGHT],
+    ['one more than the last second is left', ledger(125_000 - margin - 1), undefined, MIDNIGHT],
+    [
+      'the day is spent but for one second',
+      ledger(125_000 - margin),
+      { reason: 'day', until: MIDNIGHT },
+      MIDNIGHT,
+    ],
+    ['the month is spent', ledger(10, 3_750_000), { reason: 'month', until: JULY }, JULY],
+    ['both are spent', ledger(125_000, 3_750_000), { reason: 'month', until: JULY }, JULY],
+  ])('when %s', (_, state, pause, backfill) => {
+    if (pause) expect(pauseOf(state, BUDGET, NOON)).toMatchObject(pause);
+    else expect(pauseOf(state, BUDGET, NOON)).toBeUndefined();
+    expect(backfillPausedUntil(state, BUDGET)).toBe(backfill);
+  });
+
+  it('that was set holds though nothing is spent', () => {
+    const pause = { reason: 'operator', since: NOON, until: NOON + 1 } as const;
+    expect(pauseOf({ ...ledger(0), pause }, BUDGET, NOON)).toEqual(pause);
+  });
+});

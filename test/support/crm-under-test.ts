@@ -1,0 +1,173 @@
+import ky from 'ky';
+import { catalogSource } from '../../shared/infusionsoft/catalog/catalog-source.ts';
+import { infusionsoftClient } from '../../shared/infusionsoft/client.ts';
+import { INVOCATION_MS, type Invocation } from '../../shared/invocation.ts';
+import type { Claim, ClaimStore, ExpectedClaim } from '../../shared/store/claim-store.ts';
+import type { Departure, DepartureStore } from '../../shared/store/erasure-records.ts';
+import type { PostponedStore, Postponement } from '../../shared/store/postponed-store.ts';
+import type { Inspection, SyncTable } from '../../shared/store/sync-table.ts';
+import type { UserTable } from '../../shared/store/user-table.ts';
+import type { Mapping } from '../../shared/user/define-mapping.ts';
+import { mapping as defaultMapping } from '../../shared/user/mapping.ts';
+import { readUser, userOf } from '../../shared/user/read-user.ts';
+import type { User } from '../../shared/user/user.ts';
+import { simulatorClient } from '../demo/simulator-client.ts';
+import { memoryStore } from './memory-store.ts';
+import type { PreloadedContact } from '../simulator/admin-routes.ts';
+import { DEFAULT_TOKEN, type SimulatorOptions } from '../simulator/simulator.ts';
+import { startSimulator } from '../simulator/start-simulator.ts';
+
+/** An invocation that begins now. */
+export const invocationOf = (environment: string, number = 1, now = Date.now()): Invocation => ({
+  environment,
+  number,
+  endsAt: now + INVOCATION_MS,
+});
+
+/** A CRM that answers at once, with a client that does not pace. */
+export async function startCrm(options: SimulatorOptions = {}, mapping: Mapping = defaultMapping) {
+  const { url, stop } = await startSimulator({
+    latency: { medianMs: 0, p95Ms: 0 },
+    limits: { second: 10_000, minute: 100_000 },
+    ...options,
+  });
+  const identified: typeof fetch = (input, init) => {
+    const request = new Request(input, init);
+    request.headers.set('x-keap-api-key', DEFAULT_TOKEN);
+    return fetch(request);
+  };
+  const table = memorySyncTable();
+  const client = infusionsoftClient({ url, fetch: identified });
+  const environment = (name: string) =>
+    catalogSource({ table, client, mapping, invocation: () => invocationOf(name) });
+  const catalog = environment('test');
+  const admin = simulatorClient(url);
+  /** Requests that some work costs, by route, without those of the catalog. */
+  const requestsOf = async (work: () => Promise<unknown>): Promise<Record<string, number>> => {
+    await catalog.current();
+    const before = (await admin.stats()).requests;
+    await work();
+    const after = Object.entries((await admin.stats()).requests);
+    const cost = after.map(([route, count]): [string, number] => [route, count - (before[route] ?? 0)]);
+    return Object.fromEntries(cost.filter(([, count]) => count > 0));
+  };
+  return {
+    url,
+    stop,
+    client,
+    catalog,
+    mapping,
+    /** The catalog as another environment sees it. */
+    another: () => environment('another'),
+    table,
+    admin,
+    requestsOf,
+    contacts: () => admin.contacts(),
+    preload: (...json: PreloadedContact[]) =>
+      ky.post(`${url}/_simulator/contacts`, { json }).json<{ id: number }[]>(),
+  };
+}
+
+/** The sync's table in memory, with the same rules. */
+export function memorySyncTable(): SyncTable {
+  let catalog: Awaited<ReturnType<SyncTable['readCatalog']>>;
+  let inspection: Inspection | undefined;
+  const ids = new Map<string, number>();
+  const leases = new Map<string, Invocation>();
+  return {
+    readCatalog: async () => structuredClone(catalog),
+    writeCatalog: async (written) => {
+      catalog = structuredClone(written);
+    },
+    readInspection: async () => structuredClone(inspection),
+    writeInspection: async (written) => {
+      inspection = structuredClone(written);
+    },
+    readId: async (key) => ids.get(key),
+    writeId: async (key, crmId) => void ids.set(key, crmId),
+    deleteId: async (key) => void ids.delete(key),
+    ledger: memoryStore(),
+    progress: memoryStore(),
+    slots: memoryStore(),
+    acquireLease: async (name, holder, now) => {
+      const held = leases.get(name);
+      const isLeftBehind = held?.environment === holder.environment && held.number !== holder.number;
+      if (held && held.endsAt >= now && !isLeftBehind) return false;
+      leases.set(name, holder);
+      return true;
+    },
+    releaseLease: async (name, { environment, number }) => {
+      const held = leases.get(name);
+      if (held?.environment === environment && held.number === number) leases.delete(name);
+    },
+  };
+}
+
+/** The user table in memory, with the same rules. */
+export function memoryUserTable(...items: (Record<string, unknown> & { userId: string })[]) {
+  const rows = new Map<string, Record<string, unknown>>(items.map((item) => [item.userId, item]));
+  const table: UserTable = {
+    read: async (userId) => {
+      const item = rows.get(userId);
+      return item && readUser(structuredClone(item));
+    },
+    readMany: async (userIds) =>
+      userIds.flatMap((userId) => (rows.has(userId) ? userOf(structuredClone(rows.get(userId) ?? {})) : [])),
+    writeCrm: async (userId, crm, over) => {
+      const item = rows.get(userId);
+      if (!item) return 'gone';
+      const { revision } = (item['crm'] ?? {}) as { revision?: unknown };
+      if ((typeof revision === 'number' ? revision : undefined) !== over) return 'conflict';
+      rows.set(userId, { ...item, crm: structuredClone({ ...crm, revision: (over ?? 0) + 1 }) });
+      return 'stored';
+    },
+  };
+  const user = (userId: string): User => readUser(rows.get(userId) ?? {}).user;
+  const edit = (userId: string, changes: Record<string, unknown>) =>
+    rows.set(userId, { ...rows.get(userId), ...changes });
+  return { table, rows, user, edit };
+}
+
+/** Claims in memory, with the same rules. */
+export function memoryClaimStore(): ClaimStore {
+  const items = new Map<string, Claim>();
+  return {
+    write: async (key, claim, over) => {
+      const held = items.get(key);
+      if (held && !(over && isExpected(held, over))) return { stored: false, found: structuredClone(held) };
+      items.set(key, claim);
+      return { stored: true };
+    },
+  };
+}
+
+const isExpected = (
+  held: Claim,
+  { userId, notRetiringAt = 0, claimedBefore = Number.POSITIVE_INFINITY }: ExpectedClaim,
+): boolean =>
+  held.userId === userId &&
+  (held.retiringUntil === undefined || notRetiringAt === 0 || held.retiringUntil < notRetiringAt) &&
+  (held.claimedAt ?? 0) < claimedBefore;
+
+/** Departures in memory. */
+export function memoryDepartureStore(): DepartureStore {
+  const departures = new Map<string, Departure>();
+  return {
+    read: async (userId) => departures.get(userId),
+    write: async (departure) => void departures.set(departure.userId, departure),
+    list: async () => [...departures.values()],
+  };
+}
+
+/** Postponed groups in memory. */
+export function memoryPostponedStore(): PostponedStore {
+  const items = new Map<string, Postponement>();
+  return {
+    record: async (group, postponement) => void items.set(group, postponement),
+    clear: async (group) => void items.delete(group),
+    read: async (groups) =>
+      new Map(
+        groups.flatMap((group) => (items.has(group) ? [[group, items.get(group) as Postponement]] : [])),
+      ),
+  };
+}

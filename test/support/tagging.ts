@@ -1,0 +1,87 @@
+import { afterEach, beforeEach } from 'vitest';
+import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
+import { desiredState } from '../../shared/sync/desired-state.ts';
+import type { TagUsersMessage } from '../../shared/sync/message.ts';
+import { mapping } from '../../shared/user/mapping.ts';
+import type { User } from '../../shared/user/user.ts';
+import { userMessage } from './user-message.ts';
+import { type ConsumerOptions, consumerOf, NOW, record } from './consumer-under-test.ts';
+import { memoryUserTable, startCrm } from './crm-under-test.ts';
+
+const STATUSES = ['trial', 'active', 'cancelled', 'expired'] as const;
+export const userAt = (index: number): User => ({
+  userId: `u${index}`,
+  email: `u${index}@example.com`,
+  subscription: { status: STATUSES[index % 4] },
+  progress: { program: 'Strength', week: 1 + (index % 12) },
+  lastActiveAt: '2026-06-15T09:00:00Z',
+});
+export const usersUpTo = (count: number): User[] =>
+  Array.from({ length: count }, (_, index) => userAt(index));
+/** As a backfill's messages are whose users' tags come later. */
+export const LATER = { cause: 'backfill', tagsLater: true } as const;
+
+/** The CRM of the running test, which starts and ends with it. */
+export let crm: Awaited<ReturnType<typeof startCrm>>;
+export const restart = async () => {
+  crm = await startCrm();
+  await crm.admin.declareOwnership();
+};
+beforeEach(restart);
+afterEach(() => crm.stop());
+
+let groups = 0;
+/** A message about the tags of many users. */
+export const tagUsers = (userIds: readonly string[], deliveries = 1) => {
+  groups++;
+  const message: TagUsersMessage = {
+    version: 1,
+    kind: 'tag-users',
+    userIds: [...userIds],
+    changedAt: new Date(NOW).toISOString(),
+    correlationId: 'run-1',
+  };
+  const each = record(message, `tags:${groups}`);
+  each.attributes.ApproximateReceiveCount = String(deliveries);
+  return each;
+};
+
+/** Users with contacts and without tags, as a backfill leaves them before their tags. */
+export async function withContacts(count: number, options: ConsumerOptions = {}) {
+  const users = memoryUserTable(...usersUpTo(count));
+  const consumer = consumerOf(crm, users, options);
+  for (const { userId } of usersUpTo(count)) await consumer.receive(record(userMessage(userId, LATER)));
+  return { users, ...consumer, ids: usersUpTo(count).map(({ userId }) => userId) };
+}
+export type Table = ReturnType<typeof memoryUserTable>;
+
+/** Users whose contacts do not hold the tags that they should. */
+export async function wronglyTagged(users: Table): Promise<string[]> {
+  const contacts = new Map((await crm.contacts()).map((contact) => [contact.id, contact]));
+  return [...users.rows.keys()].filter((userId) => {
+    const user = users.user(userId);
+    const held = contacts
+      .get(user.crm?.contactId ?? 0)
+      ?.tags.toSorted()
+      .join();
+    return held !== desiredState(mapping, user, NOW).tags.toSorted().join();
+  });
+}
+
+/** Does something during a request of a kind, once. */
+export function during(
+  name: 'tagContacts' | 'untagContacts',
+  happening: () => Promise<unknown>,
+  when: 'before' | 'after' = 'before',
+): InfusionsoftClient {
+  let happened = false;
+  const wrapped = async (tagId: number, ids: readonly number[]) => {
+    const first = !happened;
+    happened = true;
+    if (first && when === 'before') await happening();
+    const answer = await (crm.client[name] as (...all: unknown[]) => Promise<unknown>)(tagId, ids);
+    if (first && when === 'after') await happening();
+    return answer;
+  };
+  return { ...crm.client, [name]: wrapped } as InfusionsoftClient;
+}
