@@ -1,16 +1,16 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
+import type { Config } from './config.ts';
 import { Backfill } from './constructs/backfill.ts';
 import { ChangeFeed } from './constructs/change-feed.ts';
-import type { Config } from './config.ts';
 import { ContactSync } from './constructs/contact-sync.ts';
 import { CrmSecret } from './constructs/crm-secret.ts';
 import { Encryption } from './constructs/encryption.ts';
 import { HealthCheck } from './constructs/health-check.ts';
-import { Alarms } from './monitoring/alarms.ts';
-import { OperationsDashboard } from './monitoring/dashboard.ts';
 import { SyncTable } from './constructs/sync-table.ts';
 import { UserTable } from './constructs/user-table.ts';
+import { Alarms } from './monitoring/alarms.ts';
+import { OperationsDashboard } from './monitoring/dashboard.ts';
 
 export interface UserSyncStackProps extends StackProps {
   config: Config;

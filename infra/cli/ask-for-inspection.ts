@@ -3,12 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { Inspection, SyncTable } from '../../shared/store/sync-table.ts';
 import type { InspectAccountMessage } from '../../shared/sync/message.ts';
-import type { Needs } from '../../shared/user/requirements.ts';
+import type { Requirements } from '../../shared/user/requirements.ts';
 import { CommandError } from './command-error.ts';
 
 export interface AskForInspection {
   queueUrl: string;
-  needs: Needs;
+  needs: Requirements;
   create: boolean;
   /** How long to wait for the answer, in milliseconds. */
   timeoutMs: number;

@@ -1,13 +1,13 @@
 /** `npm run backfill`: starts a backfill, in AWS or on this machine, and shows how it goes. */
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { connect } from './connect.ts';
-import { followBackfill, startBackfill } from './follow-backfill.ts';
-import { runCommand } from './run-command.ts';
 import type { BackfillInput } from '../../lambdas/backfill/input.ts';
 import { progressBar, summary } from '../../test/demo/backfill-display.ts';
 import { isRefusedOften } from '../../test/demo/busy-machine.ts';
 import { type LocalBackfillReport, runLocalBackfill } from '../../test/demo/local-backfill.ts';
+import { connect } from './connect.ts';
+import { followBackfill, startBackfill } from './follow-backfill.ts';
+import { runCommand } from './run-command.ts';
 
 function wholeNumber(text: string): number {
   const value = Number(text);

@@ -5,7 +5,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { Command } from 'commander';
 import { missingFrom, problemsOf } from '../../shared/infusionsoft/catalog/account.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
-import { needsOf } from '../../shared/user/requirements.ts';
+import { requirementsOf } from '../../shared/user/requirements.ts';
 import { askForInspection } from './ask-for-inspection.ts';
 import { catalogPage } from './catalog-page.ts';
 import { catalogReport } from './catalog-report.ts';
@@ -40,7 +40,7 @@ await runCommand(async () => {
   const table = syncTable(new DynamoDBClient(), outputs.get('SyncTableName'));
   const { account, inspectedAt } = await askForInspection(new SQSClient(), table, {
     queueUrl: outputs.get('QueueUrl'),
-    needs: needsOf(mapping),
+    needs: requirementsOf(mapping),
     create: options.create === true,
     timeoutMs: TIMEOUT_MS,
   });

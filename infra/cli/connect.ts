@@ -1,6 +1,6 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
-import { readConnection } from './connection-file.ts';
 import { CommandError, NoStackError } from './command-error.ts';
+import { readConnection } from './connection-file.ts';
 
 export interface Target {
   /** The system that `npm start -- --keep` runs on this machine. */

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@aws-lambda-powertools/logger';
 import { quotaKeeper } from '../../lambdas/sync-contact/quota-keeper.ts';
-import { circuitBreaker } from '../../shared/infusionsoft/http/circuit-breaker.ts';
-import { type InfusionsoftClient, infusionsoftClient } from '../../shared/infusionsoft/client.ts';
 import { secretCredentials } from '../../shared/infusionsoft/auth/credentials.ts';
-import { NotFound } from '../../shared/infusionsoft/http/failures.ts';
+import { type InfusionsoftClient, infusionsoftClient } from '../../shared/infusionsoft/client.ts';
+import { circuitBreaker } from '../../shared/infusionsoft/http/circuit-breaker.ts';
+import { NotFoundError } from '../../shared/infusionsoft/http/failures.ts';
 import { pacedFetch } from '../../shared/infusionsoft/http/paced-fetch.ts';
 import { requestGate } from '../../shared/infusionsoft/http/request-gate.ts';
 import type { Contact } from '../../shared/infusionsoft/schemas.ts';
@@ -28,7 +28,7 @@ export interface OperatorCrm {
    * Runs work that makes a few requests, one after another, at one a second. They are counted in the quota's ledger, and none is made
    * during a pause.
    *
-   * @throws Retryable or Rejected, as the client does.
+   * @throws RetryableError or RejectedError, as the client does.
    */
   use<Result>(work: (client: InfusionsoftClient) => Promise<Result>): Promise<Result>;
   /** Requests made so far. */
@@ -80,7 +80,7 @@ export function operatorCrm(outputs: Outputs, store: SyncTable): OperatorCrm {
  * table.
  *
  * @returns the contact with the id, or else the oldest with the email, whole; undefined where there is none.
- * @throws Retryable or Rejected, as the client does.
+ * @throws RetryableError or RejectedError, as the client does.
  */
 export async function readContactOf(
   { contactId, email }: { contactId: number | undefined; email: string | undefined },
@@ -97,7 +97,7 @@ async function byId(client: InfusionsoftClient, contactId: number): Promise<Cont
   try {
     return await client.readContact(contactId);
   } catch (error) {
-    if (error instanceof NotFound) return undefined;
+    if (error instanceof NotFoundError) return undefined;
     throw error;
   }
 }

@@ -8,7 +8,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { Command } from 'commander';
 import { paceFor } from '../../shared/quota/pace.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
-import { needsOf } from '../../shared/user/requirements.ts';
+import { requirementsOf } from '../../shared/user/requirements.ts';
 import { ConfigError } from '../config.ts';
 import { askForInspection } from './ask-for-inspection.ts';
 import { CommandError, NoStackError } from './command-error.ts';
@@ -86,7 +86,7 @@ async function smoke(outputs: Outputs) {
       ? undefined
       : await askForInspection(new SQSClient(), table, {
           queueUrl: outputs.get('QueueUrl'),
-          needs: needsOf(await loadMapping(outputs.get('Mapping'))),
+          needs: requirementsOf(await loadMapping(outputs.get('Mapping'))),
           create: false,
           timeoutMs: INSPECTION_MS,
         }).then(

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
-import type { Departure, DepartureStore } from '../../shared/store/erasure-records.ts';
+import type { ErasureRecord, ErasureRecordStore } from '../../shared/store/erasure-records.ts';
 import type { ForgetMessage } from '../../shared/sync/message.ts';
 import { messageGroupOf } from '../../shared/sync/message-group.ts';
 import { CommandError } from './command-error.ts';
@@ -9,7 +9,7 @@ const TIMEOUT_MS = 60_000;
 const POLL_MS = 500;
 
 /** Why a person could not be forgotten, and what to do. */
-const REFUSALS: Readonly<Partial<Record<Departure['done'], (userId: string) => string>>> = {
+const REFUSALS: Readonly<Partial<Record<ErasureRecord['done'], (userId: string) => string>>> = {
   'not-deleted': (userId) =>
     `User ${userId} is still in the table, and the next change would make the contact again. Delete the user in the app, then forget.`,
   'no-contact': (userId) =>
@@ -26,9 +26,9 @@ const REFUSALS: Readonly<Partial<Record<Departure['done'], (userId: string) => s
  */
 export async function askToForget(
   sqs: SQSClient,
-  departures: DepartureStore,
+  erasureRecords: ErasureRecordStore,
   { queueUrl, message }: { queueUrl: string; message: ForgetMessage },
-): Promise<Departure> {
+): Promise<ErasureRecord> {
   const { userId, requestId } = message;
   await sqs.send(
     new SendMessageCommand({
@@ -40,11 +40,11 @@ export async function askToForget(
   );
   const giveUpAt = Date.now() + TIMEOUT_MS;
   while (Date.now() < giveUpAt) {
-    const departure = await departures.read(userId);
-    if (departure?.requestId === requestId) {
-      const refusal = REFUSALS[departure.done];
+    const erasureRecord = await erasureRecords.read(userId);
+    if (erasureRecord?.requestId === requestId) {
+      const refusal = REFUSALS[erasureRecord.done];
       if (refusal) throw new CommandError(refusal(userId));
-      return departure;
+      return erasureRecord;
     }
     await sleep(POLL_MS);
   }

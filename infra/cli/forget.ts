@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { Command, InvalidArgumentError } from 'commander';
-import { departureStore } from '../../shared/store/erasure-records.ts';
+import { erasureRecordStore } from '../../shared/store/erasure-records.ts';
 import { CommandError } from './command-error.ts';
 import { connect } from './connect.ts';
 import { askToForget } from './forget-request.ts';
@@ -35,9 +35,9 @@ await runCommand(async () => {
   if ((userId === undefined) !== (list === true))
     throw new CommandError('Name who is to be forgotten, --user ID, or --list what was done.');
   const outputs = await connect(options);
-  const departures = departureStore(new DynamoDBClient(), outputs.get('SyncTableName'));
+  const erasureRecords = erasureRecordStore(new DynamoDBClient(), outputs.get('SyncTableName'));
   if (userId === undefined) {
-    const all = (await departures.list()).sort((a, b) => a.doneAt.localeCompare(b.doneAt));
+    const all = (await erasureRecords.list()).sort((a, b) => a.doneAt.localeCompare(b.doneAt));
     const rows = all.map(({ doneAt, userId, contactId, done, requestId }) => [
       doneAt,
       userId,
@@ -50,7 +50,7 @@ await runCommand(async () => {
     );
     return;
   }
-  const departure = await askToForget(new SQSClient(), departures, {
+  const erasureRecord = await askToForget(new SQSClient(), erasureRecords, {
     queueUrl: outputs.get('QueueUrl'),
     message: {
       version: 1,
@@ -62,7 +62,7 @@ await runCommand(async () => {
   });
   process.stdout.write(
     json
-      ? `${JSON.stringify(departure)}\n`
-      : `✓ Contact ${departure.contactId} of user ${userId}: ${departure.done === 'delete' ? 'deleted' : 'anonymised'}, ${departure.doneAt}.\n`,
+      ? `${JSON.stringify(erasureRecord)}\n`
+      : `✓ Contact ${erasureRecord.contactId} of user ${userId}: ${erasureRecord.done === 'delete' ? 'deleted' : 'anonymised'}, ${erasureRecord.doneAt}.\n`,
   );
 });

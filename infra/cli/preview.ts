@@ -7,9 +7,9 @@ import { rateOf } from '../../shared/quota/limits.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { userTable } from '../../shared/store/user-table.ts';
 import { desiredState } from '../../shared/sync/desired-state.ts';
-import { Rejected, Retryable } from '../../shared/sync/errors.ts';
-import { needsOf } from '../../shared/user/requirements.ts';
+import { RejectedError, RetryableError } from '../../shared/sync/errors.ts';
 import { InvalidUserError, readUser } from '../../shared/user/read-user.ts';
+import { requirementsOf } from '../../shared/user/requirements.ts';
 import { CommandError } from './command-error.ts';
 import { connect, type Outputs } from './connect.ts';
 import { readContactOf } from './crm-reader.ts';
@@ -69,7 +69,7 @@ await runCommand(async () => {
   const mapping = await loadMapping(options.mapping ?? outputs.get('Mapping'));
   const dynamodb = new DynamoDBClient();
   const store = syncTable(dynamodb, outputs.get('SyncTableName'));
-  const { catalog, created } = provisionalCatalog(await store.readCatalog(), needsOf(mapping), now);
+  const { catalog, created } = provisionalCatalog(await store.readCatalog(), requirementsOf(mapping), now);
   const deletionPolicy = outputs.get('DeletionPolicy') as DeletionPolicy;
   const context: PreviewContext = { mapping, catalog, deletionPolicy, now };
   if (all) return previewAll(context, created, outputs, dynamodb);
@@ -127,7 +127,7 @@ function fromFile(file: string) {
 }
 
 function explain(error: unknown): never {
-  if (error instanceof Retryable || error instanceof Rejected)
+  if (error instanceof RetryableError || error instanceof RejectedError)
     throw new CommandError(
       `The CRM cannot be read: ${error.message}. See npm run quota, and npm run authorize.`,
       {

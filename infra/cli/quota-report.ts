@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { type Ledger, ledgerAt } from '../../shared/quota/ledger.ts';
 import { limitsSchema, rateOf } from '../../shared/quota/limits.ts';
-import { type Budget, leftOf, pauseOf } from '../../shared/quota/remaining-quota.ts';
+import { type Budget, pauseOf, remainingQuota } from '../../shared/quota/remaining-quota.ts';
 import { textTable } from './text-table.ts';
 
 /** The quota as a person reads it. Times in ISO 8601. */
@@ -45,7 +45,7 @@ export function describeQuota(stored: Ledger | undefined, budget: Budget, now: n
         reserve: 0,
         resetsAt: new Date(ledger.minute.resetsAt).toISOString(),
       },
-      ...leftOf(ledger, budget).map(({ leftForBackfill, resetsAt, ...window }) => ({
+      ...remainingQuota(ledger, budget).map(({ leftForBackfill, resetsAt, ...window }) => ({
         ...window,
         reserve: window.left - leftForBackfill,
         resetsAt: new Date(resetsAt).toISOString(),

@@ -23,13 +23,13 @@ import { Construct } from 'constructs';
 import { inFlightFor, paceFor, requestsPerSecond } from '../../shared/quota/pace.ts';
 import { backfillLogGroupName } from './backfill-log-group-name.ts';
 import { budgetVariables } from './budget-variables.ts';
+import type { ConstructContext } from './construct-context.ts';
 import { NodeFunction } from './node-function.ts';
-import type { PartProps } from './construct-context.ts';
 import { StateMachineRole } from './state-machine-role.ts';
 import type { SyncTable } from './sync-table.ts';
 import type { UserTable } from './user-table.ts';
 
-export interface BackfillProps extends PartProps {
+export interface BackfillProps extends ConstructContext {
   userTable: UserTable;
   syncTable: SyncTable;
   /** The queue of the live changes too. */

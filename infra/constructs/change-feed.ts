@@ -2,12 +2,12 @@ import { Duration } from 'aws-cdk-lib';
 import { EventSourceMapping, FilterCriteria, FilterRule, StartingPosition } from 'aws-cdk-lib/aws-lambda';
 import { type IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { acceptWithout } from './nag-suppressions.ts';
+import type { ConstructContext } from './construct-context.ts';
+import { suppressRule } from './nag-suppressions.ts';
 import { NodeFunction } from './node-function.ts';
-import type { PartProps } from './construct-context.ts';
 import type { UserTable } from './user-table.ts';
 
-export interface ChangeFeedProps extends PartProps {
+export interface ChangeFeedProps extends ConstructContext {
   userTable: UserTable;
   /** Where the messages go. */
   queue: IQueue;
@@ -29,7 +29,7 @@ export class ChangeFeed extends Construct {
       enforceSSL: true,
       retentionPeriod: Duration.days(14),
     });
-    acceptWithout(
+    suppressRule(
       this.failureQueue,
       'a dead-letter queue',
       'It is where the event source puts what failed: nothing reads it but npm run replay, which deletes what it has handled',

@@ -2,7 +2,7 @@ import type { Config } from '../config.ts';
 import type { Encryption } from './encryption.ts';
 
 /** What every part of the stack is told. */
-export interface PartProps {
+export interface ConstructContext {
   config: Config;
   encryption: Encryption;
 }

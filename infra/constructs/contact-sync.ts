@@ -5,13 +5,13 @@ import { Construct } from 'constructs';
 import { INVOCATION_MS, VISIBILITY_MS } from '../../shared/invocation.ts';
 import { BATCH_SIZE, paceFor } from '../../shared/quota/pace.ts';
 import { budgetVariables } from './budget-variables.ts';
+import type { ConstructContext } from './construct-context.ts';
 import type { CrmSecret } from './crm-secret.ts';
 import { NodeFunction } from './node-function.ts';
-import type { PartProps } from './construct-context.ts';
 import type { SyncTable } from './sync-table.ts';
 import type { UserTable } from './user-table.ts';
 
-export interface ContactSyncProps extends PartProps {
+export interface ContactSyncProps extends ConstructContext {
   userTable: UserTable;
   syncTable: SyncTable;
   secret: CrmSecret;

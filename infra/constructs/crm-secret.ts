@@ -1,7 +1,7 @@
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import { acceptWithout } from './nag-suppressions.ts';
-import type { PartProps } from './construct-context.ts';
+import type { ConstructContext } from './construct-context.ts';
+import { suppressRule } from './nag-suppressions.ts';
 import { removalPolicyOf } from './removal-policy.ts';
 import { TokenRotation } from './token-rotation.ts';
 
@@ -11,7 +11,7 @@ export class CrmSecret extends Construct {
   /** Unless another program renews the tokens. */
   readonly rotation: TokenRotation | undefined;
 
-  constructor(scope: Construct, id: string, { config, encryption }: PartProps) {
+  constructor(scope: Construct, id: string, { config, encryption }: ConstructContext) {
     super(scope, id);
     const { crm } = config;
     const secret = crm.existingSecretArn
@@ -29,7 +29,7 @@ export class CrmSecret extends Construct {
         });
     this.secretArn = secret.secretArn;
     if (crm.tokenRotationHours === 'off')
-      acceptWithout(secret, 'rotation', 'Another program renews the tokens (crm.tokenRotationHours: off)');
+      suppressRule(secret, 'rotation', 'Another program renews the tokens (crm.tokenRotationHours: off)');
     else
       this.rotation = new TokenRotation(this, 'Rotation', {
         config,

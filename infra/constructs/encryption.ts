@@ -4,8 +4,8 @@ import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import { QueueEncryption, type QueueProps } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { backfillLogGroupName } from './backfill-log-group-name.ts';
 import type { Config } from '../config.ts';
+import { backfillLogGroupName } from './backfill-log-group-name.ts';
 import { removalPolicyOf } from './removal-policy.ts';
 
 const READ = ['kms:Decrypt'];

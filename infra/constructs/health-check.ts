@@ -4,11 +4,11 @@ import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { budgetVariables } from './budget-variables.ts';
+import type { ConstructContext } from './construct-context.ts';
 import { NodeFunction } from './node-function.ts';
-import type { PartProps } from './construct-context.ts';
 import type { SyncTable } from './sync-table.ts';
 
-export interface HealthCheckProps extends PartProps {
+export interface HealthCheckProps extends ConstructContext {
   syncTable: SyncTable;
   queue: IQueue;
 }

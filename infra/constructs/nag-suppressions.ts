@@ -9,7 +9,7 @@ const RULES = {
 } as const;
 
 /** Lets a construct be without what a rule asks for, for a reason. Everything else that is checked stays so. */
-export function acceptWithout(construct: IConstruct, asked: keyof typeof RULES, reason: string): void {
+export function suppressRule(construct: IConstruct, asked: keyof typeof RULES, reason: string): void {
   Validations.of(construct).acknowledge({ id: RULES[asked], reason });
 }
 
@@ -17,7 +17,7 @@ export function acceptWithout(construct: IConstruct, asked: keyof typeof RULES, 
  * Lets a policy, or the policies of a role, name this one resource, which has a wildcard in it, for a reason. The statements that may do so
  * are listed in test/infra/wildcards.test.ts.
  */
-export function acceptWildcard(policy: IConstruct, resource: string, reason: string): void {
+export function suppressWildcardRule(policy: IConstruct, resource: string, reason: string): void {
   // As cdk-nag writes what CloudFormation knows only later.
   const written = flattenCfnReference(Stack.of(policy).resolve(resource));
   Validations.of(policy).acknowledge({ id: `AwsSolutions-IAM5[Resource::${written}]`, reason });

@@ -6,11 +6,11 @@ import { ApplicationLogLevel, Architecture, LoggingFormat, Runtime, Tracing } fr
 import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
-import { acceptWildcard } from './nag-suppressions.ts';
+import type { ConstructContext } from './construct-context.ts';
 import { type KeyUse, keyActions } from './encryption.ts';
-import type { PartProps } from './construct-context.ts';
+import { suppressWildcardRule } from './nag-suppressions.ts';
 
-export interface NodeFunctionProps extends PartProps {
+export interface NodeFunctionProps extends ConstructContext {
   /** Folder under `lambdas/` with a `handler.ts` that exports `handler`. */
   folder: 'diff-user' | 'sync-contact' | 'backfill' | 'rotate-token' | 'check-health';
   description: string;
@@ -95,7 +95,7 @@ export class NodeFunction extends NodejsFunction {
   /** Lets the function do these actions on what matches a pattern, which AWS lets nobody narrow for the reason given. */
   allowAny(actions: string[], pattern: string, reason: string): void {
     allow(this.#role, actions, pattern);
-    acceptWildcard(this.#role, pattern, reason);
+    suppressWildcardRule(this.#role, pattern, reason);
   }
 }
 
@@ -112,5 +112,9 @@ function allowTracing(role: Role): void {
       resources: ['*'],
     }),
   );
-  acceptWildcard(trace, '*', 'X-Ray has no resources to name (Service Authorization Reference, "AWS X-Ray")');
+  suppressWildcardRule(
+    trace,
+    '*',
+    'X-Ray has no resources to name (Service Authorization Reference, "AWS X-Ray")',
+  );
 }

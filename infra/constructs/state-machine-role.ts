@@ -1,7 +1,7 @@
 import { Stack } from 'aws-cdk-lib';
 import { Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
-import { acceptWildcard } from './nag-suppressions.ts';
+import { suppressWildcardRule } from './nag-suppressions.ts';
 
 export interface StateMachineRoleProps {
   /** Of the state machine that takes the role. */
@@ -44,7 +44,7 @@ export class StateMachineRole extends Role {
       'xray:GetSamplingRules',
       'xray:GetSamplingTargets',
     ]);
-    acceptWildcard(
+    suppressWildcardRule(
       watched,
       '*',
       'Log deliveries and X-Ray have no resources to name (Service Authorization Reference)',

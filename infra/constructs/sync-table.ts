@@ -1,6 +1,6 @@
 import { AttributeType, BillingMode, Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { Construct } from 'constructs';
-import type { PartProps } from './construct-context.ts';
+import type { ConstructContext } from './construct-context.ts';
 import { removalPolicyOf } from './removal-policy.ts';
 
 /**
@@ -9,7 +9,7 @@ import { removalPolicyOf } from './removal-policy.ts';
  * again.
  */
 export class SyncTable extends Table {
-  constructor(scope: Construct, id: string, { config, encryption }: PartProps) {
+  constructor(scope: Construct, id: string, { config, encryption }: ConstructContext) {
     super(scope, id, {
       partitionKey: { name: 'id', type: AttributeType.STRING },
       billingMode: BillingMode.PAY_PER_REQUEST,

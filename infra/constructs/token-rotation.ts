@@ -2,10 +2,10 @@ import { Duration, Stack } from 'aws-cdk-lib';
 import { CfnPermission } from 'aws-cdk-lib/aws-lambda';
 import { CfnRotationSchedule } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
+import type { ConstructContext } from './construct-context.ts';
 import { NodeFunction } from './node-function.ts';
-import type { PartProps } from './construct-context.ts';
 
-export interface TokenRotationProps extends PartProps {
+export interface TokenRotationProps extends ConstructContext {
   secretArn: string;
 }
 

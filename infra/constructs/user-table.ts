@@ -1,7 +1,7 @@
 import { RemovalPolicy } from 'aws-cdk-lib';
 import { AttributeType, BillingMode, StreamViewType, Table } from 'aws-cdk-lib/aws-dynamodb';
 import { Construct } from 'constructs';
-import type { PartProps } from './construct-context.ts';
+import type { ConstructContext } from './construct-context.ts';
 
 /** The application's table of users: one that is there already, or a new one. */
 export class UserTable extends Construct {
@@ -9,7 +9,7 @@ export class UserTable extends Construct {
   readonly tableArn: string;
   readonly streamArn: string;
 
-  constructor(scope: Construct, id: string, { config, encryption }: PartProps) {
+  constructor(scope: Construct, id: string, { config, encryption }: ConstructContext) {
     super(scope, id);
     const { userTable } = config;
     const isKept = config.removalPolicy === 'retain';

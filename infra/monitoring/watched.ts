@@ -1,14 +1,14 @@
 import { Duration } from 'aws-cdk-lib';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import type { Config } from '../config.ts';
 import type { Backfill } from '../constructs/backfill.ts';
 import type { ChangeFeed } from '../constructs/change-feed.ts';
-import type { Config } from '../config.ts';
+import type { ConstructContext } from '../constructs/construct-context.ts';
 import type { ContactSync } from '../constructs/contact-sync.ts';
 import type { CrmSecret } from '../constructs/crm-secret.ts';
-import type { PartProps } from '../constructs/construct-context.ts';
 
 /** What is watched: the parts of the system. */
-export interface Watched extends PartProps {
+export interface Watched extends ConstructContext {
   contactSync: ContactSync;
   changeFeed: ChangeFeed;
   backfill: Backfill;

@@ -1,8 +1,13 @@
 import { type Catalog, hashOf } from '../../shared/infusionsoft/catalog/catalog.ts';
 import { type Ledger, ledgerAt } from '../../shared/quota/ledger.ts';
-import { type Budget, backfillPausedUntil, leftOf, pauseOf } from '../../shared/quota/remaining-quota.ts';
+import {
+  type Budget,
+  backfillPausedUntil,
+  pauseOf,
+  remainingQuota,
+} from '../../shared/quota/remaining-quota.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
-import { needsOf } from '../../shared/user/requirements.ts';
+import { requirementsOf } from '../../shared/user/requirements.ts';
 import { aboutTags, aboutUser, groupOf } from './messages.ts';
 import { needOf } from './need.ts';
 import { addPending, leaveOut, pendingOf, settle } from './outcomes.ts';
@@ -78,7 +83,7 @@ export async function feed(
   const startedAt = ports.now();
   const inFlight = Math.max(1, Math.floor(run.input.maxInFlight / runs));
   const stored = { ready: run.ready.length, readyForTags: run.readyForTags.length };
-  const needs = hashOf(needsOf(options.mapping));
+  const needs = hashOf(requirementsOf(options.mapping));
   const call: Call = { ports, options, needs, inFlight, stored, startedAt, looks: 0 };
   // A pause is no time in which users could have been done.
   if (run.next === 'quota') run.progressAt = startedAt;
@@ -263,7 +268,7 @@ interface Quota {
 }
 
 function quotaOf(ledger: Ledger, budget: Budget, now: number): Quota {
-  const windows = leftOf(ledger, budget);
+  const windows = remainingQuota(ledger, budget);
   const left = Math.min(...windows.map(({ leftForBackfill }) => leftForBackfill));
   const ends = [pauseOf(ledger, budget, now)?.until, backfillPausedUntil(ledger, budget)].filter(
     (end) => end !== undefined,

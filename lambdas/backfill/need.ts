@@ -1,5 +1,5 @@
 import { type Catalog, managedTagIds, tagId } from '../../shared/infusionsoft/catalog/catalog.ts';
-import { fitToAccount, usableFields } from '../../shared/infusionsoft/catalog/resolve-fields.ts';
+import { resolveFields, usableFields } from '../../shared/infusionsoft/catalog/resolve-fields.ts';
 import { desiredState, isSyncable } from '../../shared/sync/desired-state.ts';
 import { planFields, planTags } from '../../shared/sync/plan.ts';
 import { requestsAlone, type TagChange } from '../../shared/sync/tags-together.ts';
@@ -50,15 +50,15 @@ export function needOf(user: User, context: NeedContext): Need {
 
 /** What a user needs, whatever the mode: nothing once the consumer is done with it. Pure. */
 export function workOf(user: User, { mapping, catalog, now }: Omit<NeedContext, 'mode'>): Need {
-  const { contactId, tagIds, perhapsTagIds, fingerprint = {} } = user.crm ?? {};
+  const { contactId, tagIds, uncertainTagIds, fingerprint = {} } = user.crm ?? {};
   const wanted = desiredState(mapping, user, now);
-  const desired = catalog ? fitToAccount(wanted, catalog, mapping) : wanted;
+  const desired = catalog ? resolveFields(wanted, catalog, mapping) : wanted;
   if (!isSyncable(desired)) return { kind: 'rejected', reason: 'no-usable-email' };
 
   const { remove, add } = catalog
     ? planTags(
         desired.tags.map((name) => tagId(catalog, name)),
-        { applied: tagIds ?? [], perhaps: perhapsTagIds },
+        { applied: tagIds ?? [], perhaps: uncertainTagIds },
         managedTagIds(catalog),
       )
     : { remove: [], add: desired.tags };

@@ -93,10 +93,10 @@ async function settleUsers(
 
 /** Whether the tags of a user were set after a moment, and all of them are certain. */
 const isTagged = (user: User | undefined, since: number): boolean => {
-  const { tagIds, perhapsTagIds = [], syncedAt } = user?.crm ?? {};
+  const { tagIds, uncertainTagIds = [], syncedAt } = user?.crm ?? {};
   return (
     tagIds !== undefined &&
-    perhapsTagIds.length === 0 &&
+    uncertainTagIds.length === 0 &&
     syncedAt !== undefined &&
     Date.parse(syncedAt) > since
   );

@@ -1,6 +1,6 @@
 import { hashOf } from '../../shared/infusionsoft/catalog/catalog.ts';
 import type { RunLock } from '../../shared/store/run-lock.ts';
-import { needsOf } from '../../shared/user/requirements.ts';
+import { requirementsOf } from '../../shared/user/requirements.ts';
 import { catalogFor, type FeedOptions, feed } from './feed.ts';
 import { MODES, parseInput } from './input.ts';
 import type { BackfillPorts } from './ports.ts';
@@ -44,7 +44,7 @@ export async function plan(
 ): Promise<Run | SkippedRun> {
   const parsed = parseInput(input);
   const { mode, dryRun } = parsed;
-  const { problems = [] } = (await catalogFor(hashOf(needsOf(options.mapping)), ports)) ?? {};
+  const { problems = [] } = (await catalogFor(hashOf(requirementsOf(options.mapping)), ports)) ?? {};
   if (problems.length > 0 && mode !== 'refresh')
     throw new MappingDoesNotFitError(
       `The mapping does not fit the account. Fix it, and see npm run catalog:\n${problems.join('\n')}`,

@@ -1,6 +1,6 @@
 import type { MessageCounts } from '../../shared/queue/count-messages.ts';
 import { ledgerAt } from '../../shared/quota/ledger.ts';
-import { type Budget, leftOf, pauseOf } from '../../shared/quota/remaining-quota.ts';
+import { type Budget, pauseOf, remainingQuota } from '../../shared/quota/remaining-quota.ts';
 import type { SyncTable } from '../../shared/store/sync-table.ts';
 import { assess, type Health } from './assess.ts';
 
@@ -62,7 +62,7 @@ export async function checkHealth({
     paused,
     now: at,
   });
-  const windows = leftOf(ledger, budget);
+  const windows = remainingQuota(ledger, budget);
   const percentOf = (name: 'day' | 'month') => {
     const window = windows.find((each) => each.window === name);
     return window && (100 * window.used) / window.limit;

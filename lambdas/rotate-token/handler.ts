@@ -8,7 +8,11 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import middy from '@middy/core';
 import type { SecretsManagerRotationEvent } from 'aws-lambda';
 import * as z from 'zod/mini';
-import { AnswerLostError, AuthorizationLost, refreshPair } from '../../shared/infusionsoft/auth/token-endpoint.ts';
+import {
+  AnswerLostError,
+  AuthorizationLostError,
+  refreshPair,
+} from '../../shared/infusionsoft/auth/token-endpoint.ts';
 import { type RotationMemory, rotate } from './rotate.ts';
 import { secretVersions } from './secret-versions.ts';
 import '../../shared/zod-words.ts';
@@ -37,13 +41,13 @@ export const handler = middy<SecretsManagerRotationEvent, void>()
       logger.info('Rotation step done', { step: Step, versionId: ClientRequestToken });
       metrics.addMetric('AuthorizationLost', MetricUnit.Count, 0);
     } catch (error) {
-      if (error instanceof AuthorizationLost) {
+      if (error instanceof AuthorizationLostError) {
         metrics.addMetric('AuthorizationLost', MetricUnit.Count, 1);
         logger.error('Authorize again: npm run authorize', { step: Step, problem: error.message });
       }
       if (error instanceof AnswerLostError)
         logger.error(
-          'The refresh token may be used up. If the next attempt reports AuthorizationLost: npm run authorize',
+          'The refresh token may be used up. If the next attempt reports AuthorizationLostError: npm run authorize',
           { step: Step, problem: error.message },
         );
       if (memory.unstored)

@@ -4,7 +4,7 @@ import {
   parseCrmSecret,
   renewedPair,
 } from '../../shared/infusionsoft/auth/crm-secret.ts';
-import { AuthorizationLost, type TokenPair } from '../../shared/infusionsoft/auth/token-endpoint.ts';
+import { AuthorizationLostError, type TokenPair } from '../../shared/infusionsoft/auth/token-endpoint.ts';
 
 /** The steps of a rotation, in this order (AWS Secrets Manager, "Rotation by Lambda function"). */
 export type RotationStep = 'createSecret' | 'setSecret' | 'testSecret' | 'finishSecret';
@@ -41,7 +41,7 @@ export interface RotationMemory {
 
 export interface RotationPorts {
   versions: SecretVersions;
-  /** Uses up the refresh token. @throws AuthorizationLost. */
+  /** Uses up the refresh token. @throws AuthorizationLostError. */
   refresh(secret: OAuthSecret): Promise<TokenPair>;
   /** Epoch milliseconds. */
   now(): number;
@@ -72,12 +72,12 @@ const SETTLE_MS = 10_000;
  * - Only a compare-and-set makes a pair current, so credentials that a person stores at the same moment are not undone.
  *
  * One loss remains: the answer of the token endpoint never arrives, or the process dies before it is stored. Nothing can bring
- * that pair back, and only the next refresh shows it, by `AuthorizationLost`.
+ * that pair back, and only the next refresh shows it, by `AuthorizationLostError`.
  *
  * Credentials that do not expire are copied to the new version.
  *
  * @param versionId id of the version that Secrets Manager made for this rotation.
- * @throws AuthorizationLost when a person has to authorize again; other errors when the rotation has to be tried again.
+ * @throws AuthorizationLostError when a person has to authorize again; other errors when the rotation has to be tried again.
  */
 export async function rotate(step: RotationStep, versionId: string, ports: RotationPorts): Promise<void> {
   switch (step) {
@@ -132,7 +132,7 @@ async function createSecret(versionId: string, ports: RotationPorts): Promise<vo
   try {
     pair = await refresh(live);
   } catch (error) {
-    if (!(error instanceof AuthorizationLost)) throw error;
+    if (!(error instanceof AuthorizationLostError)) throw error;
     // A person who authorizes again can end the old authorization: then there is nothing to alarm about.
     await wait(SETTLE_MS);
     await refuseIfReplaced(live, versions);

@@ -1,12 +1,12 @@
 import type { SQSRecord } from 'aws-lambda';
-import { Rejected } from '../../shared/sync/errors.ts';
+import { RejectedError } from '../../shared/sync/errors.ts';
 import { type Message, messageSchema } from '../../shared/sync/message.ts';
 
 /** A message as the queue delivered it. */
 interface Delivery {
   record: SQSRecord;
   /** The message, or why it is none. */
-  message: Message | Rejected;
+  message: Message | RejectedError;
 }
 
 /** Deliveries of one FIFO group, oldest first. */
@@ -28,12 +28,12 @@ export function groupsOf(records: readonly SQSRecord[]): Group[] {
   return [...groups.values()];
 }
 
-function readMessage(body: string): Message | Rejected {
+function readMessage(body: string): Message | RejectedError {
   try {
     const result = messageSchema.safeParse(JSON.parse(body));
     if (result.success) return result.data;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
-  return new Rejected('unreadable-message', 'The message is not one of this system');
+  return new RejectedError('unreadable-message', 'The message is not one of this system');
 }

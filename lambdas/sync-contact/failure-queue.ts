@@ -3,16 +3,16 @@ import { ChangeMessageVisibilityBatchCommand, SendMessageCommand, SQSClient } fr
 import type { SQSRecord } from 'aws-lambda';
 import { requestHandler } from '../../shared/aws/request-handler.ts';
 import { sendAll } from '../../shared/queue/send-batch.ts';
-import { CloudError, type Rejected, type Retryable } from '../../shared/sync/errors.ts';
+import { CloudError, type RejectedError, type RetryableError } from '../../shared/sync/errors.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import { messageGroupOf } from '../../shared/sync/message-group.ts';
 
 /** The queue's side of a failure: what has to wait, what nobody can mend by waiting, and what has to be done another way. */
 export interface FailureQueue {
   /** Makes messages come back when a new try makes sense. */
-  postpone(records: readonly SQSRecord[], error: Retryable): Promise<void>;
+  postpone(records: readonly SQSRecord[], error: RetryableError): Promise<void>;
   /** Sends a copy of a message to the dead-letter queue with the reason, and no data of the person. */
-  reject(record: SQSRecord, error: Rejected): Promise<void>;
+  reject(record: SQSRecord, error: RejectedError): Promise<void>;
   /** Sends messages about users who have to be looked at one by one. */
   lookAgain(messages: readonly UserMessage[]): Promise<void>;
 }
@@ -45,7 +45,7 @@ const MAX_SPREAD_MS = 30 * SECOND_MS;
  * @param error what failed.
  * @param random from 0 to 1: spreads those who failed together.
  */
-export function backoffMs(receiveCount: number, error: Retryable, random: number): number {
+export function backoffMs(receiveCount: number, error: RetryableError, random: number): number {
   const { afterMs } = error;
   if (afterMs === undefined) {
     const isPassing = error instanceof CloudError && receiveCount <= CLOUD_DELIVERIES;

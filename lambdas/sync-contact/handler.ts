@@ -7,30 +7,30 @@ import middy from '@middy/core';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { mapping } from '#mapping';
 import { requestHandler } from '../../shared/aws/request-handler.ts';
-import { catalogSource } from '../../shared/infusionsoft/catalog/catalog-source.ts';
-import { circuitBreaker } from '../../shared/infusionsoft/http/circuit-breaker.ts';
-import { infusionsoftClient } from '../../shared/infusionsoft/client.ts';
+import { claims } from '../../shared/contacts/claims.ts';
+import { companies } from '../../shared/contacts/companies.ts';
+import { tagRequests } from '../../shared/contacts/tag-requests.ts';
 import { secretCredentials } from '../../shared/infusionsoft/auth/credentials.ts';
+import { catalogSource } from '../../shared/infusionsoft/catalog/catalog-source.ts';
+import { infusionsoftClient } from '../../shared/infusionsoft/client.ts';
+import { circuitBreaker } from '../../shared/infusionsoft/http/circuit-breaker.ts';
 import { pacedFetch } from '../../shared/infusionsoft/http/paced-fetch.ts';
 import { requestGate } from '../../shared/infusionsoft/http/request-gate.ts';
+import { requestJournal } from '../../shared/infusionsoft/http/request-journal.ts';
 import { newEnvironment } from '../../shared/invocation.ts';
 import { budgetOf } from '../../shared/quota/budget-settings.ts';
 import { rateLimiter } from '../../shared/quota/rate-limiter.ts';
 import { marginOf } from '../../shared/quota/remaining-quota.ts';
 import { claimStore } from '../../shared/store/claim-store.ts';
-import { departureStore } from '../../shared/store/erasure-records.ts';
+import { erasureRecordStore } from '../../shared/store/erasure-records.ts';
 import { postponedStore } from '../../shared/store/postponed-store.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { userTable } from '../../shared/store/user-table.ts';
-import { claims } from '../../shared/contacts/claims.ts';
-import { companies } from '../../shared/contacts/companies.ts';
+import { failureQueue } from './failure-queue.ts';
 import { processBatch } from './process-batch.ts';
 import { progressKeeper } from './progress-keeper.ts';
-import { failureQueue } from './failure-queue.ts';
 import { quotaKeeper } from './quota-keeper.ts';
-import { requestJournal } from './request-journal.ts';
 import { readSettings } from './settings.ts';
-import { tagRequests } from '../../shared/contacts/tag-requests.ts';
 
 const settings = readSettings(process.env);
 const logger = new Logger();
@@ -105,7 +105,7 @@ const dependencies = {
     atOnce: settings.SLOT_SCHEDULE.burst,
   }),
   tagBatch: settings.TAG_BATCH,
-  departures: departureStore(dynamodb, settings.SYNC_TABLE),
+  erasureRecords: erasureRecordStore(dynamodb, settings.SYNC_TABLE),
   deletionPolicy: settings.DELETION_POLICY,
   forgetPolicy: settings.FORGET_POLICY,
   journal,

@@ -1,7 +1,7 @@
 import { problemsOf } from '../../shared/infusionsoft/catalog/account.ts';
 import type { CatalogSource } from '../../shared/infusionsoft/catalog/catalog-source.ts';
-import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
 import { countContacts, readAccount } from '../../shared/infusionsoft/catalog/read-account.ts';
+import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
 import type { SyncTable } from '../../shared/store/sync-table.ts';
 import type { InspectAccountMessage } from '../../shared/sync/message.ts';
 
@@ -19,7 +19,7 @@ export interface InspectAccountDependencies {
  * Where there is no time to count the contacts of all tags, the next delivery counts the others.
  *
  * @returns how many things do not fit.
- * @throws Rejected or Retryable, as the client does.
+ * @throws RejectedError or RetryableError, as the client does.
  */
 export async function inspectAccount(
   { inspectionId, needs, create, count }: InspectAccountMessage,

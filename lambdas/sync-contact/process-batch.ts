@@ -1,26 +1,26 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
-import { Uncertain } from '../../shared/infusionsoft/http/failures.ts';
+import { type ForgetDependencies, forgetUser } from '../../shared/contacts/forget-user.ts';
+import type { PendingTags } from '../../shared/contacts/pending-tags.ts';
+import { runTagJob, type TagJobDependencies } from '../../shared/contacts/tag-job.ts';
+import { UncertainError } from '../../shared/infusionsoft/http/failures.ts';
 import { PausedError, pausedFor } from '../../shared/infusionsoft/http/request-gate.ts';
+import type { RequestJournal } from '../../shared/infusionsoft/http/request-journal.ts';
 import type { PostponedStore } from '../../shared/store/postponed-store.ts';
-import { CloudError, Rejected, Retryable } from '../../shared/sync/errors.ts';
+import { CloudError, RejectedError, RetryableError } from '../../shared/sync/errors.ts';
 import type { TagUsersMessage, UserMessage } from '../../shared/sync/message.ts';
 import { type Group, groupsOf } from './delivery.ts';
-import { type ForgetDependencies, forgetUser } from '../../shared/contacts/forget-user.ts';
+import type { FailureQueue } from './failure-queue.ts';
 import { type InspectAccountDependencies, inspectAccount } from './inspect-account.ts';
 import { type ProcessUserDependencies, processUser, type UserOutcome } from './process-user.ts';
 import type { ProgressKeeper } from './progress-keeper.ts';
-import type { FailureQueue } from './failure-queue.ts';
 import type { Allowance, QuotaKeeper } from './quota-keeper.ts';
-import type { RequestJournal } from './request-journal.ts';
-import { type TagUsersDependencies, tagUsers } from '../../shared/contacts/tag-job.ts';
-import type { TagWork } from '../../shared/contacts/pending-tags.ts';
 
 export interface ProcessBatchDependencies
   extends ProcessUserDependencies,
     ForgetDependencies,
     InspectAccountDependencies,
-    TagUsersDependencies {
+    TagJobDependencies {
   queue: FailureQueue;
   /** Told of groups that fail again and again, and when they no longer do. */
   postponed: Pick<PostponedStore, 'record' | 'clear'>;
@@ -78,18 +78,18 @@ async function processGroup(
 }
 
 /** A failure of no known kind, a fault of this program perhaps, is logged whole. */
-function knownFailure(error: unknown, logger: Logger): Rejected | Retryable {
-  if (error instanceof Rejected || error instanceof Retryable) return error;
+function knownFailure(error: unknown, logger: Logger): RejectedError | RetryableError {
+  if (error instanceof RejectedError || error instanceof RetryableError) return error;
   logger.error('Unexpected failure', { error });
   return new CloudError('Unexpected failure', { cause: error });
 }
 
-/** @throws Retryable while the quota is spent: for all users, or for those of a backfill alone. */
+/** @throws RetryableError while the quota is spent: for all users, or for those of a backfill alone. */
 function checkAllowance(group: Group, { pause, backfillPausedUntil }: Allowance, now: number): void {
   if (pause) throw pausedFor(pause, now);
   const isBackfill = group.deliveries.every(
     ({ message }) =>
-      !(message instanceof Rejected) &&
+      !(message instanceof RejectedError) &&
       (message.kind === 'tag-users' || (message.kind === 'user' && message.cause === 'backfill')),
   );
   if (isBackfill && backfillPausedUntil !== undefined)
@@ -114,7 +114,7 @@ function traceOf(group: Group, journal: RequestJournal) {
 /** @returns the messages that stay in the queue: none where nothing can be mended by waiting. */
 async function fail(
   group: Group,
-  error: Rejected | Retryable,
+  error: RejectedError | RetryableError,
   { queue, postponed, journal, logger, count, now }: ProcessBatchDependencies,
 ): Promise<SQSRecord[]> {
   const { deliveries } = group;
@@ -123,7 +123,7 @@ async function fail(
   const userId = 'userId' in message ? message.userId : undefined;
   const about = { userId, ...traceOf(group, journal) };
   try {
-    if (error instanceof Rejected) {
+    if (error instanceof RejectedError) {
       if (deliveriesOf(group) > POSTPONED_AFTER) await postponed.clear(group.id);
       await queue.reject(record, error);
       const { reason, status, errorId, otherUserId } = error;
@@ -137,7 +137,10 @@ async function fail(
     count('postponed');
     await queue.postpone(records, error);
     // A failure that knows when it ends, such as a lease or a pause, is a wait. One without an answer of the CRM may fail again and again.
-    if ((error.afterMs === undefined || error instanceof Uncertain) && deliveriesOf(group) >= POSTPONED_AFTER)
+    if (
+      (error.afterMs === undefined || error instanceof UncertainError) &&
+      deliveriesOf(group) >= POSTPONED_AFTER
+    )
       await postponed.record(group.id, { reason: error.message, at: new Date(now()).toISOString() });
   } catch (queueError) {
     // Then they come back after the visibility time-out of the queue.
@@ -156,7 +159,7 @@ async function handleGroup(group: Group, dependencies: ProcessBatchDependencies)
   const aboutUser: UserMessage[] = [];
   let tagged = false;
   for (const { record, message } of group.deliveries) {
-    if (message instanceof Rejected) {
+    if (message instanceof RejectedError) {
       await queue.reject(record, message);
       logger.error('Rejected', {
         reason: message.reason,
@@ -216,7 +219,7 @@ async function handleTags(
   const { journal, logger, count, did, lag, now } = dependencies;
   let requested = false;
   const { correlationIds, deliveries } = traceOf(group, journal);
-  const onTagged = ({ userId, contactId, plan, requests }: TagWork) => {
+  const onTagged = ({ userId, contactId, plan, requests }: PendingTags) => {
     const lagMs = now() - Date.parse(message.changedAt);
     const about = { userId, contactId, outcome: 'synced', causes: ['backfill'] };
     logger.info('Done', { ...about, correlationIds, deliveries, requests, lagMs });
@@ -225,6 +228,6 @@ async function handleTags(
     if (plan.remove.length + plan.add.length > 0) did('tagged');
     lag(lagMs);
   };
-  await tagUsers(message, dependencies, onTagged);
+  await runTagJob(message, dependencies, onTagged);
   return requested;
 }

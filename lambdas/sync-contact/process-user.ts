@@ -1,17 +1,17 @@
+import { type ChangeMade, changesMade } from '../../shared/contacts/changes-made.ts';
+import type { Companies } from '../../shared/contacts/companies.ts';
+import { checkFree, leased } from '../../shared/contacts/lease.ts';
+import { type RetireDependencies, retireContact } from '../../shared/contacts/retire-contact.ts';
+import { syncUser } from '../../shared/contacts/sync-user.ts';
 import type { Invocation } from '../../shared/invocation.ts';
 import type { UserTable } from '../../shared/store/user-table.ts';
-import { Rejected, Retryable } from '../../shared/sync/errors.ts';
+import { RejectedError, RetryableError } from '../../shared/sync/errors.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import { UNCERTAIN } from '../../shared/sync/plan.ts';
 import { InvalidUserError, type Warning } from '../../shared/user/read-user.ts';
 import type { CrmState } from '../../shared/user/user.ts';
-import { type ChangeMade, changesMade } from '../../shared/contacts/changes-made.ts';
-import type { Companies } from '../../shared/contacts/companies.ts';
-import { checkFree, leased } from '../../shared/contacts/lease.ts';
 import type { FailureQueue } from './failure-queue.ts';
-import { type RetireDependencies, retireContact } from '../../shared/contacts/retire-contact.ts';
 import type { DeletionPolicy } from './settings.ts';
-import { syncUser } from '../../shared/contacts/sync-user.ts';
 
 export interface ProcessUserDependencies extends RetireDependencies {
   users: UserTable;
@@ -32,8 +32,8 @@ export interface UserOutcome {
 }
 
 /** The user is gone, or somebody else has written back, while its sync was in flight. */
-class WriteBackFailed extends Error {
-  override name = 'WriteBackFailed';
+class WriteBackFailedError extends Error {
+  override name = 'WriteBackFailedError';
   readonly outcome: 'gone' | 'conflict';
 
   constructor(outcome: 'gone' | 'conflict') {
@@ -47,7 +47,7 @@ class WriteBackFailed extends Error {
  * table, once for all of them, so late, doubled and replayed messages do no harm.
  *
  * @param messages those about this user in one batch, at least one, oldest first.
- * @throws Rejected or Retryable; what was done before is stored.
+ * @throws RejectedError or RetryableError; what was done before is stored.
  */
 export async function processUser(
   messages: readonly [UserMessage, ...UserMessage[]],
@@ -57,7 +57,7 @@ export async function processUser(
   const { userId } = messages[0];
   waitForOthers(messages, now());
   const found = await users.read(userId).catch((error: unknown) => {
-    throw error instanceof InvalidUserError ? new Rejected('not-a-user', error.message) : error;
+    throw error instanceof InvalidUserError ? new RejectedError('not-a-user', error.message) : error;
   });
   // A user can be deleted and come back with another contact before its messages are read.
   const leftBehind = new Map(
@@ -73,7 +73,7 @@ export async function processUser(
   let { revision } = found.user.crm ?? {};
   const save = async (crm: CrmState): Promise<CrmState> => {
     const outcome = await users.writeCrm(userId, leased(crm, invocation()), revision);
-    if (outcome !== 'stored') throw new WriteBackFailed(outcome);
+    if (outcome !== 'stored') throw new WriteBackFailedError(outcome);
     revision = (revision ?? 0) + 1;
     return { ...crm, revision };
   };
@@ -81,7 +81,7 @@ export async function processUser(
   const result = await syncUser(found.user, { ...dependencies, save, tagsLater });
   const { contactId } = result.crm;
   const written =
-    result.failure instanceof WriteBackFailed
+    result.failure instanceof WriteBackFailedError
       ? result.failure.outcome
       : result.unchanged
         ? 'stored'
@@ -93,13 +93,13 @@ export async function processUser(
     return { outcome: 'retired', contactId, warnings: [] };
   }
   if (written === 'conflict') {
-    await distrust(userId, result.crm, dependencies);
-    throw new Retryable('Somebody else has written back for this user', { afterMs: 0 });
+    await invalidate(userId, result.crm, dependencies);
+    throw new RetryableError('Somebody else has written back for this user', { afterMs: 0 });
   }
-  if (result.failure instanceof Rejected && result.failure.reason === 'contact-of-another-user') {
+  if (result.failure instanceof RejectedError && result.failure.reason === 'contact-of-another-user') {
     // The create-or-update has written this user's values to it: the other user's are written anew.
     const { otherUserId = '' } = result.failure;
-    await distrust(otherUserId, {}, dependencies);
+    await invalidate(otherUserId, {}, dependencies);
     await queue.lookAgain([
       {
         version: 1,
@@ -121,18 +121,18 @@ export async function processUser(
   };
 }
 
-/** @throws Retryable until those who worked on a deleted user have ended. */
+/** @throws RetryableError until those who worked on a deleted user have ended. */
 function waitForOthers(messages: readonly UserMessage[], now: number): void {
   const until = Math.max(...messages.map(({ notBefore }) => (notBefore ? Date.parse(notBefore) : 0)));
   if (until > now)
-    throw new Retryable('Somebody may still work on this deleted user', { afterMs: until - now });
+    throw new RetryableError('Somebody may still work on this deleted user', { afterMs: until - now });
 }
 
 /**
  * Two have worked on one user at the same time, so what either knows of the contact may be wrong: of the fields that either has
  * written none is certain any more. The next sync writes or clears them all, and sees in the answer which tags there are.
  */
-async function distrust(
+async function invalidate(
   userId: string,
   { contactId: ours, fingerprint: written = {} }: CrmState,
   { users }: ProcessUserDependencies,

@@ -2,7 +2,7 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSRecord } from 'aws-lambda';
 import { PausedError } from '../../shared/infusionsoft/http/request-gate.ts';
 import { updateVersioned, type Versioned, type VersionedStore } from '../../shared/quota/versioned.ts';
-import { Rejected, type Retryable } from '../../shared/sync/errors.ts';
+import { RejectedError, type RetryableError } from '../../shared/sync/errors.ts';
 import { addResults, type GroupResult, MAX_WAITING, type Progress } from '../../shared/sync/progress.ts';
 import type { Group } from './delivery.ts';
 import { backoffMs } from './failure-queue.ts';
@@ -12,7 +12,7 @@ export interface ProgressKeeper {
   /** A group is done. @param requested whether the CRM was asked for anything. */
   done(group: Group, requested: boolean): void;
   /** A group failed: it is rejected for good, or comes back. */
-  failed(group: Group, error: Rejected | Retryable): void;
+  failed(group: Group, error: RejectedError | RetryableError): void;
   /** Ends a batch. One conditional write where a group was postponed or came back, and otherwise one a minute. */
   close(): Promise<void>;
 }
@@ -48,7 +48,7 @@ export function progressKeeper({ store, logger, now }: ProgressKeeperOptions): P
       note(group, { ...about(group), result: requested ? 'synced' : 'settled' });
     },
     failed(group, error) {
-      if (error instanceof Rejected) return note(group, { ...about(group), result: 'settled' });
+      if (error instanceof RejectedError) return note(group, { ...about(group), result: 'settled' });
       const isHeld = error instanceof PausedError && error.reason !== 'minute';
       note(group, {
         ...about(group),

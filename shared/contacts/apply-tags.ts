@@ -1,9 +1,9 @@
 import { type Catalog, managedTagIds, tagId } from '../infusionsoft/catalog/catalog.ts';
 import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
-import { NotFound } from '../infusionsoft/http/failures.ts';
+import { NotFoundError } from '../infusionsoft/http/failures.ts';
 import type { TagResult } from '../infusionsoft/schemas.ts';
-import { Rejected, Retryable } from '../sync/errors.ts';
+import { RejectedError, RetryableError } from '../sync/errors.ts';
 import { planTags } from '../sync/plan.ts';
 import type { CrmState } from '../user/user.ts';
 
@@ -18,9 +18,9 @@ export interface Progress {
  * Takes off the managed tags that a contact should not hold, in one request, and puts on those it should, in another;
  * where there is nothing to do there is no request. A tag that was deleted in the CRM is created again.
  *
- * @throws NotFound when the contact is gone; Rejected when the account may not apply a tag; Retryable otherwise.
+ * @throws NotFoundError when the contact is gone; RejectedError when the account may not apply a tag; RetryableError otherwise.
  */
-export async function swapTags(
+export async function applyTags(
   progress: Progress,
   tags: readonly string[],
   names: Catalog,
@@ -31,7 +31,7 @@ export async function swapTags(
   const fresh = await catalog.newerThan(Date.parse(names.refreshedAt));
   const stillMissing = await swap(progress, tags, fresh, client);
   if (stillMissing.length > 0)
-    throw new Retryable(`Tags ${stillMissing.join(', ')} vanish as they are created`);
+    throw new RetryableError(`Tags ${stillMissing.join(', ')} vanish as they are created`);
 }
 
 /** @returns ids that the CRM does not know. */
@@ -46,15 +46,15 @@ async function swap(
   const managed = managedTagIds(names);
   const desired = tags.map((name) => tagId(names, name));
   const { crm, observedTags: observed } = progress;
-  const { tagIds: applied = [], perhapsTagIds: perhaps } = crm;
+  const { tagIds: applied = [], uncertainTagIds: perhaps } = crm;
   const { remove, add } = planTags(desired, { applied, observed, perhaps }, managed);
 
   const setTags = (certain: Iterable<number>, uncertain: readonly number[]) => {
-    const { perhapsTagIds: _, ...rest } = progress.crm;
+    const { uncertainTagIds: _, ...rest } = progress.crm;
     progress.crm = {
       ...rest,
       tagIds: [...certain].sort((a, b) => a - b),
-      ...(uncertain.length > 0 && { perhapsTagIds: [...uncertain] }),
+      ...(uncertain.length > 0 && { uncertainTagIds: [...uncertain] }),
     };
     progress.observedTags = undefined;
   };
@@ -75,13 +75,13 @@ const isOn = (result: TagResult | undefined): boolean => result === 'SUCCESS' ||
 function check(add: readonly number[], results: ReadonlyMap<number, TagResult>): number[] {
   const failed = add.filter((id) => !isOn(results.get(id)));
   const withResult = (result: TagResult) => failed.filter((id) => results.get(id) === result);
-  if (withResult('CONTACT_NOT_FOUND').length > 0) throw new NotFound('The contact to be tagged is gone');
+  if (withResult('CONTACT_NOT_FOUND').length > 0) throw new NotFoundError('The contact to be tagged is gone');
   const refused = withResult('NO_PERMISSION');
   if (refused.length > 0) {
-    throw new Rejected('tag-not-permitted', `The account may not apply the tags ${refused.join(', ')}`);
+    throw new RejectedError('tag-not-permitted', `The account may not apply the tags ${refused.join(', ')}`);
   }
   const unknown = withResult('TAG_ID_NOT_FOUND');
   if (unknown.length < failed.length)
-    throw new Retryable(`The CRM did not apply the tags ${failed.join(', ')}`);
+    throw new RetryableError(`The CRM did not apply the tags ${failed.join(', ')}`);
   return unknown;
 }

@@ -18,20 +18,20 @@ export function checkpointOf(
   names: Catalog,
   mapping: Mapping,
 ): CrmState | undefined {
-  const { contactId, tagIds = [], perhapsTagIds = [] } = crm;
+  const { contactId, tagIds = [], uncertainTagIds = [] } = crm;
   const fingerprint = certainOf(crm);
   const { write, clear } = planFields(desired.fields, fingerprint, usableFields(mapping, names));
   const changing = [...Object.keys(write), ...clear];
   const wanted = desired.tags.map((name) => tagId(names, name));
   const coming = wanted.filter((id) => !tagIds.includes(id));
   const going = tagIds.filter((id) => !wanted.includes(id));
-  if (contactId && changing.length + coming.length + going.length + perhapsTagIds.length === 0)
+  if (contactId && changing.length + coming.length + going.length + uncertainTagIds.length === 0)
     return undefined;
   return {
     ...crm,
     fingerprint: { ...fingerprint, ...Object.fromEntries(changing.map((key) => [key, UNCERTAIN])) },
     tagIds: tagIds.filter((id) => wanted.includes(id)),
-    perhapsTagIds: [...new Set([...perhapsTagIds, ...coming, ...going])].sort((a, b) => a - b),
+    uncertainTagIds: [...new Set([...uncertainTagIds, ...coming, ...going])].sort((a, b) => a - b),
   };
 }
 

@@ -3,18 +3,18 @@ import type { Invocation } from '../invocation.ts';
 import type { Claim, ClaimStore } from '../store/claim-store.ts';
 import type { UserTable } from '../store/user-table.ts';
 import { desiredState } from '../sync/desired-state.ts';
-import { Rejected, Retryable } from '../sync/errors.ts';
+import { RejectedError, RetryableError } from '../sync/errors.ts';
 import type { Mapping } from '../user/define-mapping.ts';
 import { InvalidUserError } from '../user/read-user.ts';
 import type { User } from '../user/user.ts';
 
 /** Keeps two users from sharing an email or a contact: they would overwrite each other for ever. */
 export interface Claims {
-  /** @throws Rejected that names the user who has the email. */
+  /** @throws RejectedError that names the user who has the email. */
   email(email: string, userId: string): Promise<void>;
   /**
    * @returns whether the contact was that of a deleted user before: then its fields of the mapping were written by the sync.
-   * @throws Rejected that names the user who has the contact; Retryable while that of a deleted user is being treated.
+   * @throws RejectedError that names the user who has the contact; RetryableError while that of a deleted user is being treated.
    */
   contact(contactId: number, userId: string): Promise<boolean>;
   /**
@@ -64,12 +64,12 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
     isBorneOut: (holder: User) => boolean,
   ): Promise<string | undefined> => {
     if (found && (found.retiringUntil ?? 0) > now())
-      throw new Retryable('The contact of a deleted user is being treated', { afterMs: LOOK_AGAIN_MS });
+      throw new RetryableError('The contact of a deleted user is being treated', { afterMs: LOOK_AGAIN_MS });
     const holder = found && found.userId !== mine.userId && (await rowOf(found.userId));
     if (holder && isBorneOut(holder)) return holder.userId;
     const { userId } = found ?? mine;
     if ((await store.write(key, mine, { userId, notRetiringAt: now() })).stored) return undefined;
-    throw new Retryable('Another user took it at the same moment', { afterMs: LOOK_AGAIN_MS });
+    throw new RetryableError('Another user took it at the same moment', { afterMs: LOOK_AGAIN_MS });
   };
   return {
     async email(email, userId) {
@@ -80,7 +80,9 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
       if (written.stored) return;
       const otherUserId = await takeOver(key, mine, written.found, hasIt);
       if (otherUserId === undefined) return;
-      throw new Rejected('email-of-another-user', `User ${otherUserId} has the same email`, { otherUserId });
+      throw new RejectedError('email-of-another-user', `User ${otherUserId} has the same email`, {
+        otherUserId,
+      });
     },
     async contact(contactId, userId) {
       const [key, mine] = [contactKey(contactId), { userId, claimedAt: now() }];
@@ -91,9 +93,13 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
       const hasIt = (holder: User) => holder.crm?.contactId === contactId;
       const otherUserId = await takeOver(key, { ...mine, inherited }, found, hasIt);
       if (otherUserId === undefined) return inherited;
-      throw new Rejected('contact-of-another-user', `Contact ${contactId} is that of user ${otherUserId}`, {
-        otherUserId,
-      });
+      throw new RejectedError(
+        'contact-of-another-user',
+        `Contact ${contactId} is that of user ${otherUserId}`,
+        {
+          otherUserId,
+        },
+      );
     },
     async retire(contactId, userId, deletedAt, treat) {
       const key = contactKey(contactId);

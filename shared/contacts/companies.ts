@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
 import type { Invocation } from '../invocation.ts';
 import type { SyncTable } from '../store/sync-table.ts';
-import { Retryable } from '../sync/errors.ts';
+import { RetryableError } from '../sync/errors.ts';
 
 /** Companies of the CRM by name. */
 export interface Companies {
   /**
    * Id of the company with a name, whatever the case of its letters: known from the environment, the sync's table, or the CRM, where it
    * is created if there is none.
-   * @throws Retryable while another environment looks for the same, and as the client does.
+   * @throws RetryableError while another environment looks for the same, and as the client does.
    */
   idOf(name: string): Promise<number>;
 }
@@ -40,7 +40,9 @@ export function companies({ client, table, invocation, now }: CompaniesOptions):
     if (stored !== undefined) return stored;
     const holder = invocation();
     if (!(await table.acquireLease(key, holder, now())))
-      throw new Retryable('Another environment is looking for the same company', { afterMs: LOOK_AGAIN_MS });
+      throw new RetryableError('Another environment is looking for the same company', {
+        afterMs: LOOK_AGAIN_MS,
+      });
     try {
       const found = (await client.findCompanies(name)).sort((a, b) => a.id - b.id)[0];
       const { id } = found ?? (await client.createCompany(name));

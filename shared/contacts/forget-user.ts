@@ -1,8 +1,8 @@
-import type { Departure } from '../store/erasure-records.ts';
+import type { ForgetPolicy } from '../../lambdas/sync-contact/settings.ts';
+import type { ErasureRecord } from '../store/erasure-records.ts';
 import type { UserTable } from '../store/user-table.ts';
 import type { ForgetMessage } from '../sync/message.ts';
 import { type RetireDependencies, retireContact } from './retire-contact.ts';
-import type { ForgetPolicy } from '../../lambdas/sync-contact/settings.ts';
 
 export interface ForgetDependencies extends RetireDependencies {
   users: UserTable;
@@ -14,21 +14,21 @@ export interface ForgetDependencies extends RetireDependencies {
  * ids and times, also of why it could not be done. It can be done twice.
  *
  * @returns what was done.
- * @throws Retryable and Rejected as the client does.
+ * @throws RetryableError and RejectedError as the client does.
  */
 export async function forgetUser(
   { userId, contactId: named, requestId }: ForgetMessage,
   dependencies: ForgetDependencies,
-): Promise<Departure['done']> {
-  const { users, departures, forgetPolicy: policy, now } = dependencies;
+): Promise<ErasureRecord['done']> {
+  const { users, erasureRecords, forgetPolicy: policy, now } = dependencies;
   const isUser = (await users.read(userId)) !== undefined;
-  const contactId = named ?? (await departures.read(userId))?.contactId;
+  const contactId = named ?? (await erasureRecords.read(userId))?.contactId;
   const retire = async () => {
     if (isUser) return 'not-deleted';
     if (contactId === undefined) return 'no-contact';
     return retireContact({ contactId, userId, deletedAt: now(), policy }, dependencies);
   };
   const done = await retire();
-  await departures.write({ userId, contactId, done, doneAt: new Date(now()).toISOString(), requestId });
+  await erasureRecords.write({ userId, contactId, done, doneAt: new Date(now()).toISOString(), requestId });
   return done;
 }

@@ -1,5 +1,5 @@
 import type { Invocation } from '../invocation.ts';
-import { Retryable } from '../sync/errors.ts';
+import { RetryableError } from '../sync/errors.ts';
 import type { CrmState } from '../user/user.ts';
 
 /** How soon to look again whether another has ended, in milliseconds. */
@@ -27,8 +27,8 @@ export function released({ lease: _, ...crm }: CrmState): CrmState {
   return crm;
 }
 
-/** @throws Retryable while another works on the user: one who changes the tags of many users, or who died. */
+/** @throws RetryableError while another works on the user: one who changes the tags of many users, or who died. */
 export function checkFree(crm: CrmState, invocation: Invocation, now: number): void {
   if (isLeased(crm, invocation, now))
-    throw new Retryable('Another works on this user', { afterMs: LOOK_AGAIN_MS });
+    throw new RetryableError('Another works on this user', { afterMs: LOOK_AGAIN_MS });
 }

@@ -1,3 +1,4 @@
+import type { RequestJournal } from '../infusionsoft/http/request-journal.ts';
 import type { Invocation } from '../invocation.ts';
 import type { UserTable } from '../store/user-table.ts';
 import type { TagPlan } from '../sync/plan.ts';
@@ -5,11 +6,10 @@ import { byTag } from '../sync/tags-together.ts';
 import type { CrmState } from '../user/user.ts';
 import { leased, released } from './lease.ts';
 import type { PlannedTags } from './plan-tag-change.ts';
-import type { RequestJournal } from '../../lambdas/sync-contact/request-journal.ts';
 import type { TagOutcome, TagRequests } from './tag-requests.ts';
 
 /** A user who is leased while its tags are changed together with others'. */
-export interface TagWork {
+export interface PendingTags {
   userId: string;
   contactId: number;
   /** As stored with the lease. */
@@ -24,7 +24,7 @@ export interface TagWork {
   requests: string[];
 }
 
-export interface TagWorkDependencies {
+export interface PendingTagsDependencies {
   users: UserTable;
   tags: TagRequests;
   journal: RequestJournal;
@@ -37,8 +37,8 @@ export interface TagWorkDependencies {
 /** Leases a user. @returns undefined when its item has moved on. */
 export async function begin(
   { userId, contactId, checkpoint, desired, plan, revision }: PlannedTags,
-  { users, invocation }: TagWorkDependencies,
-): Promise<TagWork | undefined> {
+  { users, invocation }: PendingTagsDependencies,
+): Promise<PendingTags | undefined> {
   if ((await users.writeCrm(userId, leased(checkpoint, invocation()), revision)) !== 'stored')
     return undefined;
   const crm = { ...checkpoint, revision: (revision ?? 0) + 1 };
@@ -47,9 +47,9 @@ export async function begin(
 
 /** Makes the requests for one half of all plans, side by side. @returns every outcome. */
 export async function change(
-  works: readonly TagWork[],
+  works: readonly PendingTags[],
   which: keyof TagPlan,
-  { tags, journal }: TagWorkDependencies,
+  { tags, journal }: PendingTagsDependencies,
 ): Promise<TagOutcome[]> {
   const changed = [...byTag(works, which)].map(([tagId, group]) =>
     journal.during(async () => {
@@ -70,37 +70,37 @@ export async function change(
 }
 
 /** Whether others may go on: no tag is put on before those in its place are off. */
-export const isTakenOff = ({ plan, done, alone }: TagWork): boolean =>
+export const isTakenOff = ({ plan, done, alone }: PendingTags): boolean =>
   !alone && plan.remove.every((id) => done.has(id));
 
-export const isDone = (work: TagWork): boolean =>
+export const isDone = (work: PendingTags): boolean =>
   isTakenOff(work) && work.plan.add.every((id) => work.done.has(id));
 
 /** Ends the lease: stores what was done, and of what it is not certain. */
-export async function end(work: TagWork, { users, now }: TagWorkDependencies): Promise<void> {
+export async function end(work: PendingTags, { users, now }: PendingTagsDependencies): Promise<void> {
   const { userId, crm, desired, plan, done } = work;
   const uncertain = [...plan.remove, ...plan.add].filter((id) => !done.has(id));
   const held = desired.filter((id) => !uncertain.includes(id));
-  const { perhapsTagIds: _, rejection, ...rest } = released(crm);
+  const { uncertainTagIds: _, rejection, ...rest } = released(crm);
   const state: CrmState = {
     ...rest,
     tagIds: held.sort((a, b) => a - b),
     ...(uncertain.length > 0
-      ? { perhapsTagIds: uncertain, rejection }
+      ? { uncertainTagIds: uncertain, rejection }
       : { syncedAt: new Date(now()).toISOString() }),
   };
   const written = await users.writeCrm(userId, state, crm.revision);
   // Of a user who was deleted meanwhile, the message about that waits until the lease is over, and then cleans up.
   if (written === 'conflict') {
     work.alone = true;
-    await distrustTags(userId, [...plan.remove, ...plan.add], users);
+    await markTagsUncertain(userId, [...plan.remove, ...plan.add], users);
   }
 }
 
 /** Somebody has written over the lease, by hand perhaps: what the contact holds of these tags is not certain. */
-async function distrustTags(userId: string, tagIds: readonly number[], users: UserTable): Promise<void> {
+async function markTagsUncertain(userId: string, tagIds: readonly number[], users: UserTable): Promise<void> {
   const crm = (await users.read(userId))?.user.crm;
   if (!crm?.contactId) return;
-  const perhapsTagIds = [...new Set([...(crm.perhapsTagIds ?? []), ...tagIds])];
-  await users.writeCrm(userId, { ...crm, perhapsTagIds }, crm.revision);
+  const uncertainTagIds = [...new Set([...(crm.uncertainTagIds ?? []), ...tagIds])];
+  await users.writeCrm(userId, { ...crm, uncertainTagIds }, crm.revision);
 }

@@ -1,5 +1,5 @@
 import { type Catalog, managedTagIds, tagId } from '../infusionsoft/catalog/catalog.ts';
-import { fitToAccount, usableFields } from '../infusionsoft/catalog/resolve-fields.ts';
+import { resolveFields, usableFields } from '../infusionsoft/catalog/resolve-fields.ts';
 import type { Invocation } from '../invocation.ts';
 import { desiredState, isSyncable } from '../sync/desired-state.ts';
 import { planFields, planTags, type TagPlan } from '../sync/plan.ts';
@@ -28,7 +28,7 @@ export interface PlannedTags {
  */
 export type Look = PlannedTags | { kind: 'nothing' | 'leased' | 'no-contact' | 'alone'; userId: string };
 
-export interface LookDependencies {
+export interface PlanTagChangeDependencies {
   mapping: Mapping;
   /** The running one. */
   invocation: () => Invocation;
@@ -37,23 +37,27 @@ export interface LookDependencies {
 }
 
 /** Decides for one user; pure. */
-export function lookAtTags(user: User, names: Catalog, { mapping, invocation, now }: LookDependencies): Look {
+export function planTagChange(
+  user: User,
+  names: Catalog,
+  { mapping, invocation, now }: PlanTagChangeDependencies,
+): Look {
   const { userId, crm = {} } = user;
-  const { contactId, rejection, tagIds, perhapsTagIds = [], fingerprint = {}, revision } = crm;
+  const { contactId, rejection, tagIds, uncertainTagIds = [], fingerprint = {}, revision } = crm;
   const wanted = desiredState(mapping, user, now());
   // Who cannot be in the CRM is told so by a message of its own, which each change has.
   if (!isSyncable(wanted)) return { kind: 'nothing', userId };
   if (isLeased(crm, invocation(), now())) return { kind: 'leased', userId };
   if (!contactId) return { kind: rejection ? 'nothing' : 'no-contact', userId };
 
-  const fitting = fitToAccount(wanted, names, mapping);
+  const fitting = resolveFields(wanted, names, mapping);
   const fields = planFields(fitting.fields, fingerprint, usableFields(mapping, names));
   if (Object.keys(fields.write).length + fields.clear.length > 0) return { kind: 'alone', userId };
 
   const desired = fitting.tags.map((name) => tagId(names, name));
-  const plan = planTags(desired, { applied: tagIds ?? [], perhaps: perhapsTagIds }, managedTagIds(names));
+  const plan = planTags(desired, { applied: tagIds ?? [], perhaps: uncertainTagIds }, managedTagIds(names));
   const isRight = plan.remove.length + plan.add.length === 0;
-  if (isRight && tagIds !== undefined && perhapsTagIds.length === 0) return { kind: 'nothing', userId };
+  if (isRight && tagIds !== undefined && uncertainTagIds.length === 0) return { kind: 'nothing', userId };
   const checkpoint = checkpointOf(crm, fitting, names, mapping) ?? crm;
   return { kind: 'planned', userId, contactId, revision, checkpoint, desired, plan };
 }

@@ -1,19 +1,19 @@
+import type { DeletionPolicy } from '../../lambdas/sync-contact/settings.ts';
 import { anonymousBody } from '../infusionsoft/anonymous-body.ts';
 import { managedTagIds, tagId } from '../infusionsoft/catalog/catalog.ts';
 import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
-import { NotFound } from '../infusionsoft/http/failures.ts';
-import type { DepartureStore } from '../store/erasure-records.ts';
+import { NotFoundError } from '../infusionsoft/http/failures.ts';
+import type { ErasureRecordStore } from '../store/erasure-records.ts';
 import type { Mapping } from '../user/define-mapping.ts';
+import { applyTags } from './apply-tags.ts';
 import type { Claims } from './claims.ts';
-import type { DeletionPolicy } from '../../lambdas/sync-contact/settings.ts';
-import { swapTags } from './apply-tags.ts';
 
 export interface RetireDependencies {
   client: InfusionsoftClient;
   catalog: CatalogSource;
   claims: Claims;
-  departures: DepartureStore;
+  erasureRecords: ErasureRecordStore;
   mapping: Mapping;
   /** Epoch milliseconds. */
   now: () => number;
@@ -35,22 +35,22 @@ export interface Retirement {
  * alone. What was done is recorded.
  *
  * @returns what was done.
- * @throws Rejected or Retryable, as the client does.
+ * @throws RejectedError or RetryableError, as the client does.
  */
 export async function retireContact(
   { contactId, userId, deletedAt, policy }: Retirement,
   dependencies: RetireDependencies,
 ): Promise<DeletionPolicy | 'kept'> {
-  const { claims, departures, now } = dependencies;
+  const { claims, erasureRecords, now } = dependencies;
   const isRetired = await claims.retire(contactId, userId, deletedAt, async () => {
     try {
       await applyPolicy(contactId, policy, dependencies);
     } catch (error) {
-      if (!(error instanceof NotFound)) throw error;
+      if (!(error instanceof NotFoundError)) throw error;
     }
   });
   if (!isRetired) return 'kept';
-  await departures.write({ userId, contactId, done: policy, doneAt: new Date(now()).toISOString() });
+  await erasureRecords.write({ userId, contactId, done: policy, doneAt: new Date(now()).toISOString() });
   return policy;
 }
 
@@ -68,5 +68,5 @@ async function applyPolicy(
   const perhapsHeld = [...managedTagIds(names)].filter((id) => id !== tagId(names, mapping.deletedTag.name));
   const progress = { crm: { contactId, tagIds: perhapsHeld }, observedTags: undefined };
   const tags = policy === 'untag' ? [] : [mapping.deletedTag.name];
-  await swapTags(progress, tags, names, { client, catalog });
+  await applyTags(progress, tags, names, { client, catalog });
 }

@@ -1,21 +1,21 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { DeletionPolicy } from '../../lambdas/sync-contact/settings.ts';
 import { type Catalog, managedTagIds } from '../infusionsoft/catalog/catalog.ts';
 import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
+import { resolveFields, usableFields } from '../infusionsoft/catalog/resolve-fields.ts';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
-import { NotFound } from '../infusionsoft/http/failures.ts';
-import { fitToAccount, usableFields } from '../infusionsoft/catalog/resolve-fields.ts';
+import { NotFoundError } from '../infusionsoft/http/failures.ts';
 import type { Contact } from '../infusionsoft/schemas.ts';
 import { type DesiredState, desiredState, isSyncable } from '../sync/desired-state.ts';
-import { Rejected, Retryable } from '../sync/errors.ts';
+import { RejectedError, RetryableError } from '../sync/errors.ts';
 import { type FieldPlan, fingerprintOf, planFields, UNCERTAIN } from '../sync/plan.ts';
 import type { Mapping } from '../user/define-mapping.ts';
 import type { CrmState, User } from '../user/user.ts';
+import { applyTags, type Progress } from './apply-tags.ts';
 import { certainOf, checkpointOf } from './checkpoint.ts';
 import type { Claims } from './claims.ts';
 import type { Companies } from './companies.ts';
 import { released } from './lease.ts';
-import type { DeletionPolicy } from '../../lambdas/sync-contact/settings.ts';
-import { type Progress, swapTags } from './apply-tags.ts';
 import { writeContact } from './write-contact.ts';
 
 export interface SyncUserDependencies {
@@ -63,19 +63,19 @@ export async function syncUser(user: User, dependencies: SyncUserDependencies): 
   let failure: unknown;
   try {
     if (!isSyncable(desired))
-      throw new Rejected('no-usable-email', 'The user has no email that the CRM takes');
+      throw new RejectedError('no-usable-email', 'The user has no email that the CRM takes');
     const names = await catalog.current();
-    const fitting = fitToAccount(desired, names, mapping);
+    const fitting = resolveFields(desired, names, mapping);
     desired = fitting;
     const checkpoint = checkpointOf(stored, tagsLater ? { ...desired, tags: [] } : desired, names, mapping);
     if (checkpoint) progress.crm = await save(checkpoint);
     const bringUpToDate = async (): Promise<void> => {
       await writeFields(progress, fitting, names, dependencies);
       if (tagsLater) noteTags(progress, names);
-      else await swapTags(progress, fitting.tags, names, dependencies);
+      else await applyTags(progress, fitting.tags, names, dependencies);
     };
     await bringUpToDate().catch(async (error: unknown) => {
-      if (!(error instanceof NotFound)) throw error;
+      if (!(error instanceof NotFoundError)) throw error;
       // The contact was deleted or merged: it is found or created by its email, as for a new user.
       const { revision, fingerprint } = progress.crm;
       progress.crm = { revision, ...(fingerprint && { fingerprint }) };
@@ -86,8 +86,10 @@ export async function syncUser(user: User, dependencies: SyncUserDependencies): 
     progress.crm = healthy;
   } catch (error) {
     failure =
-      error instanceof NotFound ? new Retryable('The contact vanished twice', { cause: error }) : error;
-    if (failure instanceof Rejected) {
+      error instanceof NotFoundError
+        ? new RetryableError('The contact vanished twice', { cause: error })
+        : error;
+    if (failure instanceof RejectedError) {
       const { reason, errorId, otherUserId } = failure;
       const rejection = { reason, errorId, at: new Date(now()).toISOString(), otherUserId };
       progress.crm = { ...progress.crm, rejection };
@@ -101,9 +103,9 @@ export async function syncUser(user: User, dependencies: SyncUserDependencies): 
 /** Leaves the tags to others, who have to know which managed ones the contact may hold already. */
 function noteTags(progress: Progress, names: Catalog): void {
   const managed = managedTagIds(names);
-  const { tagIds: applied = [], perhapsTagIds: perhaps = [], ...rest } = progress.crm;
+  const { tagIds: applied = [], uncertainTagIds: perhaps = [], ...rest } = progress.crm;
   const held = [...applied, ...perhaps, ...(progress.observedTags ?? [])].filter((id) => managed.has(id));
-  progress.crm = { ...rest, ...(held.length > 0 && { perhapsTagIds: [...new Set(held)] }) };
+  progress.crm = { ...rest, ...(held.length > 0 && { uncertainTagIds: [...new Set(held)] }) };
 }
 
 async function writeFields(

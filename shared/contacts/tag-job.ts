@@ -1,24 +1,24 @@
 import pMap from 'p-map';
+import type { FailureQueue } from '../../lambdas/sync-contact/failure-queue.ts';
 import type { Catalog } from '../infusionsoft/catalog/catalog.ts';
 import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
 import { WRITE_BACK_MS } from '../invocation.ts';
-import { Retryable } from '../sync/errors.ts';
+import { RetryableError } from '../sync/errors.ts';
 import type { TagUsersMessage, UserMessage } from '../sync/message.ts';
 import type { TagPlan } from '../sync/plan.ts';
 import { countTags, isCheaperAlone, requestsAlone, type TagCounts } from '../sync/tags-together.ts';
-import { type Look, type LookDependencies, lookAtTags } from './plan-tag-change.ts';
-import type { FailureQueue } from '../../lambdas/sync-contact/failure-queue.ts';
 import {
   begin,
   change,
   end,
   isDone,
   isTakenOff,
-  type TagWork,
-  type TagWorkDependencies,
+  type PendingTags,
+  type PendingTagsDependencies,
 } from './pending-tags.ts';
+import { type Look, type PlanTagChangeDependencies, planTagChange } from './plan-tag-change.ts';
 
-export interface TagUsersDependencies extends LookDependencies, TagWorkDependencies {
+export interface TagJobDependencies extends PlanTagChangeDependencies, PendingTagsDependencies {
   catalog: CatalogSource;
   queue: FailureQueue;
   /** Contacts that a request can name at most. */
@@ -49,18 +49,18 @@ const AT_A_TIME = 4;
  * own. So is everybody when that costs fewer requests.
  *
  * @param onTagged called for each user whose tags match now.
- * @throws Retryable when the message has to come again: while others work on users, when its time was too short, or after a failure.
+ * @throws RetryableError when the message has to come again: while others work on users, when its time was too short, or after a failure.
  */
-export async function tagUsers(
+export async function runTagJob(
   message: TagUsersMessage,
-  dependencies: TagUsersDependencies,
-  onTagged: (work: TagWork) => void,
+  dependencies: TagJobDependencies,
+  onTagged: (work: PendingTags) => void,
 ): Promise<void> {
   const { catalog, queue, now } = dependencies;
   const names = await catalog.current();
   const found = await look(message.userIds, names, dependencies);
   if (found.filter(({ kind }) => kind === 'leased').length > found.length / 2)
-    throw new Retryable('Most of the users are leased', { afterMs: WAIT_MS });
+    throw new RetryableError('Most of the users are leased', { afterMs: WAIT_MS });
 
   const together = found.filter((each) => each.kind === 'planned');
   const planned = areCheaperAlone(together, dependencies.tagBatch) ? [] : together;
@@ -76,7 +76,7 @@ export async function tagUsers(
     ...(await change(works, 'remove', dependencies)),
     ...(await change(works.filter(isTakenOff), 'add', dependencies)),
   ];
-  const endOne = async (work: TagWork) => {
+  const endOne = async (work: PendingTags) => {
     await end(work, dependencies);
     if (isDone(work)) onTagged(work);
   };
@@ -93,22 +93,23 @@ export async function tagUsers(
 
   if (outcomes.includes('no-tag')) {
     await catalog.newerThan(Date.parse(names.refreshedAt));
-    failures.push(new Retryable('The CRM did not know a tag: it is made anew'));
+    failures.push(new RetryableError('The CRM did not know a tag: it is made anew'));
   }
-  failures.push(...outcomes.filter((outcome) => outcome instanceof Retryable));
+  failures.push(...outcomes.filter((outcome) => outcome instanceof RetryableError));
   if (failures.length > 0) throw failures[0];
-  if (notBegun.size > 0) throw new Retryable('There was no time for all of the users', { afterMs: GO_ON_MS });
+  if (notBegun.size > 0)
+    throw new RetryableError('There was no time for all of the users', { afterMs: GO_ON_MS });
 }
 
 async function look(
   userIds: readonly string[],
   names: Catalog,
-  dependencies: TagUsersDependencies,
+  dependencies: TagJobDependencies,
 ): Promise<Look[]> {
   const looks: Look[] = [];
   for (let from = 0; from < userIds.length; from += AT_A_TIME) {
     const users = await dependencies.users.readMany(userIds.slice(from, from + AT_A_TIME));
-    looks.push(...users.map((user) => lookAtTags(user, names, dependencies)));
+    looks.push(...users.map((user) => planTagChange(user, names, dependencies)));
   }
   return looks;
 }

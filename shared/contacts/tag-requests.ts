@@ -1,13 +1,13 @@
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
-import { NotFound } from '../infusionsoft/http/failures.ts';
+import { NotFoundError } from '../infusionsoft/http/failures.ts';
 import type { TagResult } from '../infusionsoft/schemas.ts';
-import { Rejected, Retryable } from '../sync/errors.ts';
+import { RejectedError, RetryableError } from '../sync/errors.ts';
 
 /**
  * What came of a tag for one contact: `done`; `alone` when it has to be looked at by itself; `no-tag` when the CRM does not know the tag;
  * or a failure after which nobody knows.
  */
-export type TagOutcome = 'done' | 'alone' | 'no-tag' | Retryable;
+export type TagOutcome = 'done' | 'alone' | 'no-tag' | RetryableError;
 
 /** Changes one tag of many contacts. */
 export interface TagRequests {
@@ -46,9 +46,9 @@ export function tagRequests(client: InfusionsoftClient, { batch, atOnce }: TagRe
       if (halvings < HALVINGS) size = Math.min(size, ids.length);
       return ids.map((id) => [id, outcomes.get(id) ?? 'alone']);
     } catch (error) {
-      if (error instanceof Retryable) return all(error);
-      if (error instanceof NotFound) return all('alone');
-      if (!(error instanceof Rejected)) throw error;
+      if (error instanceof RetryableError) return all(error);
+      if (error instanceof NotFoundError) return all('alone');
+      if (!(error instanceof RejectedError)) throw error;
       if (ids.length === 1 || halvings === 0) return all('alone');
       const half = Math.ceil(ids.length / 2);
       const halves = [ids.slice(0, half), ids.slice(half)];

@@ -1,8 +1,8 @@
 import { type Catalog, catalogKey, customFieldId, keepsArrays } from '../infusionsoft/catalog/catalog.ts';
+import { preserveUnlisted } from '../infusionsoft/catalog/preserve-unlisted.ts';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
 import { contactBody, type NamedIds } from '../infusionsoft/contact-body.ts';
 import type { Contact } from '../infusionsoft/schemas.ts';
-import { withWholeArrays } from '../infusionsoft/catalog/preserve-unlisted.ts';
 import type { FieldPlan } from '../sync/plan.ts';
 import type { Companies } from './companies.ts';
 
@@ -22,7 +22,7 @@ export interface WriteContactDependencies {
 /**
  * Creates or updates a contact by one request. Where array items that are not listed would be lost, they are read and sent along.
  *
- * @throws NotFound, Rejected or Retryable, as the client does.
+ * @throws NotFoundError, RejectedError or RetryableError, as the client does.
  */
 export async function writeContact(
   { contactId, email }: ContactAddress,
@@ -39,7 +39,7 @@ export async function writeContact(
     ? await client.readContact(contactId)
     : (await client.findContactsByEmail(email)).sort((a, b) => a.id - b.id)[0];
   return existing
-    ? client.updateContact(existing.id, withWholeArrays(body, existing))
+    ? client.updateContact(existing.id, preserveUnlisted(body, existing))
     : client.upsertContact(body);
 }
 

@@ -1,9 +1,9 @@
 import ky, { type HTTPError, isHTTPError, type KyInstance } from 'ky';
 import type * as z from 'zod/mini';
-import { Retryable } from '../sync/errors.ts';
+import { RetryableError } from '../sync/errors.ts';
 import { type Endpoint, endpoints, TAG_PAGE_SIZE } from './api.ts';
 import type { ContactBody } from './contact-body.ts';
-import { exceededLimit, toFailure, Uncertain } from './http/failures.ts';
+import { exceededLimit, toFailure, UncertainError } from './http/failures.ts';
 import {
   type Contact,
   companyPageSchema,
@@ -30,8 +30,8 @@ type StaffMember = z.infer<typeof staffPageSchema>['users'][number];
 type Labelled = z.infer<typeof customFieldSchema>;
 
 /**
- * The CRM as the sync uses it. Each method costs one request (and what its retries cost), and throws `NotFound`,
- * `Rejected` or `Retryable`.
+ * The CRM as the sync uses it. Each method costs one request (and what its retries cost), and throws `NotFoundError`,
+ * `RejectedError` or `RetryableError`.
  */
 export interface InfusionsoftClient {
   /** Creates the contact, or updates the one with the same email (`duplicate_option: Email`). */
@@ -152,7 +152,7 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
     call(async (client) => {
       // A removal answers 204 (v1). Words in the answer are somebody else's: perhaps a proxy's, and nothing was removed.
       const words = await client.delete(path, { searchParams }).text();
-      if (words.trim() !== '') throw new Uncertain('A removal was answered with words');
+      if (words.trim() !== '') throw new UncertainError('A removal was answered with words');
     });
 
   const readModel = () => call((http) => http.get(endpoints.contactModel.path).json(contactModelSchema));
@@ -163,8 +163,8 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
       try {
         return await send('put', endpoints.contacts, upsert, contactSchema, ifRefused);
       } catch (error) {
-        if (!(error instanceof Uncertain)) throw error;
-        throw new Uncertain(error.message, { cause: error.cause, afterMs: PERHAPS_CREATED_MS });
+        if (!(error instanceof UncertainError)) throw error;
+        throw new UncertainError(error.message, { cause: error.cause, afterMs: PERHAPS_CREATED_MS });
       }
     },
     createContact: (body) => send('post', endpoints.contacts, body, contactSchema, once),
@@ -256,7 +256,7 @@ const hasEmail = ({ email_addresses }: Contact, wanted: string): boolean =>
 
 /** A spent minute or day does not come back within an invocation: trying again would only waste requests. */
 function isFinal(error: Error): boolean {
-  return error instanceof Retryable || (isTooMany(error) && !isSpikeArrest(error));
+  return error instanceof RetryableError || (isTooMany(error) && !isSpikeArrest(error));
 }
 
 const isTooMany = (error: Error): error is HTTPError => isHTTPError(error) && error.response.status === 429;

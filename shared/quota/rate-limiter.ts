@@ -1,5 +1,5 @@
 import { INVOCATION_MS } from '../invocation.ts';
-import { CloudError, Retryable } from '../sync/errors.ts';
+import { CloudError, RetryableError } from '../sync/errors.ts';
 import { nextSlots, type SlotSchedule } from './slots.ts';
 import { updateVersioned, type Versioned, type VersionedStore } from './versioned.ts';
 
@@ -9,7 +9,7 @@ export interface RateLimiter {
    * Resolves at the moment at which one request may start.
    *
    * @param deadline epoch milliseconds; later slots are refused.
-   * @throws Retryable when no slot is left before the deadline, or none could be reserved.
+   * @throws RetryableError when no slot is left before the deadline, or none could be reserved.
    */
   acquireSlot(deadline: number): Promise<void>;
 }
@@ -100,7 +100,9 @@ export function rateLimiter({
       for (;;) {
         const slot = await nextSlot(deadline);
         if (slot === undefined)
-          throw new Retryable('No request slot is left before the invocation ends', { afterMs: NO_SLOT_MS });
+          throw new RetryableError('No request slot is left before the invocation ends', {
+            afterMs: NO_SLOT_MS,
+          });
         if (slot > now()) await sleep(slot - now());
         if (now() - slot <= maxLatenessMs) return;
       }

@@ -9,7 +9,7 @@ export interface Budget {
 }
 
 /** What is left of a window. */
-export interface Left {
+export interface RemainingQuota {
   window: 'day' | 'month';
   /** Requests of the limit that counts: the contract's, or the CRM's where that is lower. */
   limit: number;
@@ -22,8 +22,8 @@ export interface Left {
 }
 
 /** What is left of the day and, where there is a limit, of the month. */
-export function leftOf(ledger: Ledger, { limits, liveReserve }: Budget): Left[] {
-  const left = (window: Left['window'], limit: number): Left => {
+export function remainingQuota(ledger: Ledger, { limits, liveReserve }: Budget): RemainingQuota[] {
+  const left = (window: RemainingQuota['window'], limit: number): RemainingQuota => {
     const { used, resetsAt } = ledger[window];
     return {
       window,
@@ -50,7 +50,7 @@ export const marginOf = (limits: Limits): number => rateOf(limits);
 export function pauseOf(ledger: Ledger, budget: Budget, now: number): Pause | undefined {
   if (ledger.pause) return ledger.pause;
   return longest(
-    leftOf(ledger, budget)
+    remainingQuota(ledger, budget)
       .filter(({ left }) => left <= marginOf(budget.limits))
       .map(({ window, resetsAt }) => ({ reason: window, since: now, until: resetsAt })),
   );
@@ -58,7 +58,7 @@ export function pauseOf(ledger: Ledger, budget: Budget, now: number): Pause | un
 
 /** Until when a backfill has to wait, in epoch milliseconds, or undefined while its part is not spent. */
 export function backfillPausedUntil(ledger: Ledger, budget: Budget): number | undefined {
-  const spent = leftOf(ledger, budget).filter(({ leftForBackfill }) => leftForBackfill <= 0);
+  const spent = remainingQuota(ledger, budget).filter(({ leftForBackfill }) => leftForBackfill <= 0);
   return spent.length > 0 ? Math.max(...spent.map(({ resetsAt }) => resetsAt)) : undefined;
 }
 

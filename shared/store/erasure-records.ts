@@ -4,7 +4,7 @@ import * as z from 'zod/mini';
 import { positiveInt, utcMoment } from '../values.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 
-const departureSchema = z.object({
+const erasureRecordSchema = z.object({
   userId: z.string(),
   /** The contact that the user had; none where nobody knew of one. */
   contactId: z.optional(positiveInt),
@@ -19,41 +19,44 @@ const departureSchema = z.object({
   requestId: z.optional(z.string()),
 });
 /** A record of a user who has gone: ids and times, and no data of the person. It is kept as the proof. */
-export type Departure = z.infer<typeof departureSchema>;
+export type ErasureRecord = z.infer<typeof erasureRecordSchema>;
 
 /** Users who have gone, in the sync's table. */
-export interface DepartureStore {
-  read(userId: string): Promise<Departure | undefined>;
-  write(departure: Departure): Promise<void>;
+export interface ErasureRecordStore {
+  read(userId: string): Promise<ErasureRecord | undefined>;
+  write(erasureRecord: ErasureRecord): Promise<void>;
   /** All, in no order. Reads the whole table of the sync. */
-  list(): Promise<Departure[]>;
+  list(): Promise<ErasureRecord[]>;
 }
 
-const PREFIX = 'departed#';
+const PREFIX = 'erasure#';
 
 /** Departures over DynamoDB. */
-export function departureStore(client: DynamoDBClient, TableName: string): DepartureStore {
+export function erasureRecordStore(client: DynamoDBClient, TableName: string): ErasureRecordStore {
   return {
     async read(userId) {
       const { Item } = await client.send(
         new GetItemCommand({ TableName, Key: { id: { S: PREFIX + userId } }, ConsistentRead: true }),
       );
-      return Item && departureSchema.parse(unmarshallItem(Item));
+      return Item && erasureRecordSchema.parse(unmarshallItem(Item));
     },
-    async write(departure) {
-      const Item = marshall({ ...departure, id: PREFIX + departure.userId }, { removeUndefinedValues: true });
+    async write(erasureRecord) {
+      const Item = marshall(
+        { ...erasureRecord, id: PREFIX + erasureRecord.userId },
+        { removeUndefinedValues: true },
+      );
       await client.send(new PutItemCommand({ TableName, Item }));
     },
     async list() {
-      const departures: Departure[] = [];
+      const erasureRecords: ErasureRecord[] = [];
       const scan = {
         TableName,
         FilterExpression: 'begins_with(id, :prefix)',
         ExpressionAttributeValues: marshall({ ':prefix': PREFIX }),
       };
       for await (const { Items = [] } of paginateScan({ client }, scan))
-        departures.push(...Items.map((item) => departureSchema.parse(unmarshallItem(item))));
-      return departures;
+        erasureRecords.push(...Items.map((item) => erasureRecordSchema.parse(unmarshallItem(item))));
+      return erasureRecords;
     },
   };
 }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 
 /** Something that may work later: the message stays in the queue. */
-export class Retryable extends Error {
-  override name = 'Retryable';
+export class RetryableError extends Error {
+  override name = 'RetryableError';
   /** Milliseconds after which a new try makes sense, where the cause tells. */
   readonly afterMs: number | undefined;
 
@@ -13,7 +13,7 @@ export class Retryable extends Error {
 }
 
 /** A service of our own cloud fails or throttles. Unlike the CRM, it is asked again soon: nobody counts those requests. */
-export class CloudError extends Retryable {
+export class CloudError extends RetryableError {
   override name = 'CloudError';
 }
 
@@ -28,8 +28,8 @@ export type RejectionReason =
   | 'unreadable-message';
 
 /** Something that no new try can mend: a person has to change the user, the mapping or the account. */
-export class Rejected extends Error {
-  override name = 'Rejected';
+export class RejectedError extends Error {
+  override name = 'RejectedError';
   readonly reason: RejectionReason;
   /** The same in the log, on the dead letter and on the user's item. */
   readonly errorId: string = randomUUID();

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { needsSchema } from '../user/requirements.ts';
+import { requirementsSchema } from '../user/requirements.ts';
 import { filledText, positiveInt, utcMoment } from '../values.ts';
 
 const names = z.array(z.string());
@@ -42,7 +42,7 @@ const inspectAccountSchema = z.object({
   version: z.literal(1),
   kind: z.literal('inspect-account'),
   inspectionId: filledText,
-  needs: needsSchema,
+  needs: requirementsSchema,
   /** Whether what is missing is created. */
   create: z.boolean(),
   /** Whether the contacts of each tag are counted: one request for each. */

@@ -1,8 +1,8 @@
 import { isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/min';
 import * as z from 'zod/mini';
 import { ADDRESS_FIELDS, type Address, type StandardField } from './define-mapping.ts';
+import { memoize } from './memoize.ts';
 import { type Normalised, normaliseDate, normaliseText, normaliseWebsite, TEXT_MAX } from './normalised.ts';
-import { remembering } from './memoize.ts';
 import type { User } from './user.ts';
 
 /** Longest EMAIL1 and names that the CRM takes (v1, seen in its refusals), in characters. */
@@ -85,7 +85,7 @@ function normaliseAddress(raw: Address): Normalised {
 }
 
 /** `en-us` → `en_US`: the CRM writes locales with an underscore (example in the v1 contract). */
-const normaliseLocale = remembering((raw): Normalised => {
+const normaliseLocale = memoize((raw): Normalised => {
   try {
     const { language, region } = new Intl.Locale(raw.trim().replaceAll('_', '-'));
     return { value: region ? `${language}_${region}` : language };
@@ -95,7 +95,7 @@ const normaliseLocale = remembering((raw): Normalised => {
   }
 });
 
-const isTimeZone = remembering((raw): boolean => {
+const isTimeZone = memoize((raw): boolean => {
   try {
     new Intl.DateTimeFormat('en', { timeZone: raw });
     return /^[A-Za-z]/.test(raw);

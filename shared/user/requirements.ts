@@ -4,7 +4,7 @@ import { optionsOf } from './custom-field.ts';
 import type { Mapping } from './define-mapping.ts';
 
 /** What a mapping asks of an account of the CRM, by name: plain data, so that it can be sent and compared. */
-export const needsSchema = z.object({
+export const requirementsSchema = z.object({
   tags: z.array(z.object({ name: filledText, description: z.string() })),
   customFields: z.array(z.object({ label: filledText, type: z.string(), options: z.array(z.string()) })),
   leadSources: z.array(filledText),
@@ -12,10 +12,10 @@ export const needsSchema = z.object({
   /** Whether owners or custom fields name members of staff. */
   staff: z.boolean(),
 });
-export type Needs = z.infer<typeof needsSchema>;
+export type Requirements = z.infer<typeof requirementsSchema>;
 
 /** What a mapping asks of the account. */
-export function needsOf(mapping: Mapping): Needs {
+export function requirementsOf(mapping: Mapping): Requirements {
   const { contact, customFields, tagGroups, deletedTag } = mapping;
   const tags = tagGroups.flatMap((group) => Object.entries(group.tags));
   const fields = Object.entries(customFields);

@@ -12,7 +12,7 @@ const crmStateSchema = z.object({
   /** Ids of the tags that the sync applied to the contact. */
   tagIds: z.optional(z.array(positiveInt)),
   /** Ids of tags of which it is not certain whether the contact holds them: a request for them may have had its effect. */
-  perhapsTagIds: z.optional(z.array(positiveInt)),
+  uncertainTagIds: z.optional(z.array(positiveInt)),
   /** A hash of the value last written, for each contact field. */
   fingerprint: z.optional(z.record(z.string(), z.string())),
   /** When the contact was last made to match, in ISO 8601. */

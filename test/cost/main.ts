@@ -1,6 +1,8 @@
 /** `npm run cost`: what the system costs in dollars, from what it was seen to use and AWS's list prices. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
+import { runCommand } from '../../infra/cli/run-command.ts';
+import { textTable } from '../../infra/cli/text-table.ts';
 import { billTable, sharesTable, type Table, usageTable } from './cost-tables.ts';
 import {
   DOCUMENTED_USERS,
@@ -10,11 +12,9 @@ import {
   withBlocks,
   writeCounts,
 } from './documents.ts';
+import { measure } from './measure.ts';
 import { billOf, readPrices } from './prices.ts';
 import { scenariosOf, sharesOf } from './scenarios.ts';
-import { runCommand } from '../../infra/cli/run-command.ts';
-import { textTable } from '../../infra/cli/text-table.ts';
-import { measure } from './measure.ts';
 
 function wholeNumber(text: string): number {
   const value = Number(text);

@@ -2,15 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import * as z from 'zod';
-import type { Counts } from './scenarios.ts';
-import type { Usage } from './usage.ts';
-import type { LocalCloud } from '../local-cloud/local-cloud.ts';
 import { followBackfill, startBackfill } from '../../infra/cli/follow-backfill.ts';
 import { population } from '../demo/population.ts';
 import { dayOfEdits } from '../demo/scenario.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
+import type { LocalCloud } from '../local-cloud/local-cloud.ts';
 import { countingProxy } from './counting-proxy.ts';
 import { metricsIn, type Reading, readMeters, usedBetween, workBetween } from './meter.ts';
+import type { Counts } from './scenarios.ts';
+import type { Usage } from './usage.ts';
 
 export interface MeasureOptions {
   /** Users to measure with: what they use is taken to be the same for more. */

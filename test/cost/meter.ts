@@ -1,10 +1,10 @@
 import * as z from 'zod';
+import type { LocalSystem } from '../demo/local-system.ts';
+import { functionFolder } from '../support/function-folder.ts';
+import { sum } from '../support/sum.ts';
+import type { CountingProxy } from './counting-proxy.ts';
 import type { Work } from './scenarios.ts';
 import { UNITS, type Usage } from './usage.ts';
-import type { LocalSystem } from '../demo/local-system.ts';
-import { sum } from '../support/sum.ts';
-import { functionFolder } from '../support/function-folder.ts';
-import type { CountingProxy } from './counting-proxy.ts';
 
 /** All that was used and called so far. */
 export interface Reading extends Omit<Work, 'seconds'> {

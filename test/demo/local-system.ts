@@ -2,14 +2,14 @@ import { createWriteStream, mkdirSync, mkdtempSync, readdirSync, readFileSync, r
 import { fileURLToPath } from 'node:url';
 import { type AttributeValue, DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
-import type { ConfigInput } from '../../infra/config.ts';
 import type { Connection } from '../../infra/cli/connection-file.ts';
-import { type LocalCloud, type LocalCloudOptions, startLocalCloud } from '../local-cloud/local-cloud.ts';
-import type { Catalog } from '../../shared/infusionsoft/catalog/catalog.ts';
+import type { ConfigInput } from '../../infra/config.ts';
 import { type CrmSecret, headerOf, parseCrmSecret } from '../../shared/infusionsoft/auth/crm-secret.ts';
+import type { Catalog } from '../../shared/infusionsoft/catalog/catalog.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { unmarshallItem } from '../../shared/store/unmarshall-item.ts';
 import { readUser } from '../../shared/user/read-user.ts';
+import { type LocalCloud, type LocalCloudOptions, startLocalCloud } from '../local-cloud/local-cloud.ts';
 import { type App, appOn } from './app.ts';
 import { FunctionMetrics } from './function-metrics.ts';
 import { type Output, PersonalData, PersonalDataShownError } from './personal-data.ts';

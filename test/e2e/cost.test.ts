@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
+import { measure } from '../cost/measure.ts';
 import { billOf, readPrices } from '../cost/prices.ts';
 import { scenariosOf, sharesOf } from '../cost/scenarios.ts';
 import type { Usage } from '../cost/usage.ts';
-import { measure } from '../cost/measure.ts';
 import { sum } from '../support/sum.ts';
 
 const USERS = 20;

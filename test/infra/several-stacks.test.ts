@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readAssembly } from '../local-cloud/assembly/read-assembly.ts';
 import { synthesize } from '../../infra/synthesize.ts';
+import { readAssembly } from '../local-cloud/assembly/read-assembly.ts';
 
 const MAPPING = fileURLToPath(new URL('../../shared/user/mapping.under-test.ts', import.meta.url));
 const outdir = mkdtempSync(join(tmpdir(), 'user-sync-'));

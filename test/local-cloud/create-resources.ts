@@ -43,7 +43,7 @@ export async function createResources(
     const type = RESOURCE_TYPES.get(resource.Type);
     if (!type) throw new TemplateError(logicalId, `the local cloud does not know the type ${resource.Type}`);
     const properties =
-      type.meaningless === undefined &&
+      type.ignored === undefined &&
       (await resolveValue(
         logicalId,
         resource.Properties,

@@ -1,10 +1,7 @@
 import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type SqsServer, startSqsServer } from './emulators/sqs-server.ts';
-import {
-  SqsEventSource,
-  type SqsEventSourceSettings,
-} from './event-sources/sqs-event-source.ts';
+import { SqsEventSource, type SqsEventSourceSettings } from './event-sources/sqs-event-source.ts';
 import type { SqsRecord } from './event-sources/sqs-record.ts';
 
 let server: SqsServer;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { InvocationError, ThrottledError } from './lambda/invocation-error.ts';
-import type { Execution } from './state-machines/execution.ts';
 import { countTo, LOOP, machineWith, task } from './machine-with.ts';
+import type { Execution } from './state-machines/execution.ts';
 
 const ended = async (execution: Execution | undefined) => {
   await expect.poll(() => execution?.status, { timeout: 20_000 }).not.toBe('RUNNING');

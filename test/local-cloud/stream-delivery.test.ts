@@ -1,8 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type EventSourceStatistics,
-  newStatistics,
-} from './event-sources/event-source.ts';
+import { type EventSourceStatistics, newStatistics } from './event-sources/event-source.ts';
 import type { DiscardedBatch } from './event-sources/failure-destination.ts';
 import { type DeliverySettings, deliver } from './event-sources/stream-delivery.ts';
 import { toStreamRecord } from './event-sources/stream-record.ts';

@@ -4,7 +4,7 @@ import { problemWithContent } from './custom-field-content.ts';
 import type { Directory } from './directory.ts';
 
 /** A request that the CRM refuses, with the reason that it gives. */
-export class BadRequest extends Error {
+export class BadRequestError extends Error {
   override name = 'BadRequest';
 }
 
@@ -107,7 +107,7 @@ export interface ContactRequest {
 /** Reads a contact from a request. @throws BadRequest for what the CRM refuses. */
 export function readContactRequest(body: unknown, store: ContactStore, directory: Directory): ContactRequest {
   const result = contactBodySchema.safeParse(body);
-  if (!result.success) throw new BadRequest(z.prettifyError(result.error));
+  if (!result.success) throw new BadRequestError(z.prettifyError(result.error));
   const {
     email_addresses,
     phone_numbers,
@@ -134,25 +134,27 @@ export function readContactRequest(body: unknown, store: ContactStore, directory
   }
   const { contact_type, lead_source_id, owner_id } = standard;
   if (contact_type && !directory.contactTypes.includes(contact_type))
-    throw new BadRequest(`"${contact_type}" is no contact type`);
+    throw new BadRequestError(`"${contact_type}" is no contact type`);
   if (lead_source_id && !directory.leadSources.has(lead_source_id))
-    throw new BadRequest(`Lead source ${lead_source_id} does not exist`);
-  if (owner_id && !directory.staff.has(owner_id)) throw new BadRequest(`User ${owner_id} does not exist`);
+    throw new BadRequestError(`Lead source ${lead_source_id} does not exist`);
+  if (owner_id && !directory.staff.has(owner_id))
+    throw new BadRequestError(`User ${owner_id} does not exist`);
   if (company) {
-    if (!directory.companies.has(company.id)) throw new BadRequest(`Company ${company.id} does not exist`);
+    if (!directory.companies.has(company.id))
+      throw new BadRequestError(`Company ${company.id} does not exist`);
     changes.set('company', String(company.id));
   }
   for (const { id, content } of custom_fields ?? []) {
-    if (!store.customFields.has(id)) throw new BadRequest(`Custom field ${id} does not exist`);
+    if (!store.customFields.has(id)) throw new BadRequestError(`Custom field ${id} does not exist`);
     if (typeof content === 'number') {
-      throw new BadRequest(
+      throw new BadRequestError(
         'java.lang.ClassCastException: java.lang.Integer cannot be cast to java.lang.String',
       );
     }
     const { fieldType, options } = store.customFields.get(id) ?? { fieldType: 'Text', options: [] };
     const text = content == null ? '' : String(content);
     const problem = problemWithContent({ fieldType, options: options.map(({ label }) => label) }, text);
-    if (problem) throw new BadRequest(`The content of custom field ${id} ${problem}`);
+    if (problem) throw new BadRequestError(`The content of custom field ${id} ${problem}`);
     changes.set(`custom_fields.${id}`, text);
   }
   return { changes, duplicateOption: duplicate_option ?? undefined };

@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
 import * as z from 'zod';
 import { adminRoutes } from './admin-routes.ts';
-import { BadRequest } from './contact-body.ts';
+import { BadRequestError } from './contact-body.ts';
 import { contactRoutes } from './contact-routes.ts';
 import { forbid } from './forbidden.ts';
 import { gateway } from './gateway.ts';
@@ -19,7 +19,7 @@ const BASE_V2 = '/crm/rest/v2';
 export function simulatorApp(simulator: Simulator): Hono<SimulatorEnv> {
   const app = new Hono<SimulatorEnv>();
   app.onError((error, context) => {
-    if (error instanceof BadRequest || error instanceof SyntaxError)
+    if (error instanceof BadRequestError || error instanceof SyntaxError)
       return context.json({ message: error.message }, 400);
     if (error instanceof z.ZodError) return context.json({ message: z.prettifyError(error) }, 400);
     throw error;

@@ -38,7 +38,7 @@ export function memorySystem(users: readonly User[], contacts: readonly Contact[
     },
     sync: {
       context: async () => undefined,
-      departure: async (userId) =>
+      erasureRecord: async (userId) =>
         items.has(`departed#${userId}`)
           ? { userId, done: 'mark', doneAt: '2027-01-01T00:00:00Z' }
           : undefined,

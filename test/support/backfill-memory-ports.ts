@@ -1,7 +1,7 @@
 import type { BackfillPorts, FedMessage } from '../../lambdas/backfill/ports.ts';
 import type { Catalog } from '../../shared/infusionsoft/catalog/catalog.ts';
 import { emptyLedger, ledgerAt } from '../../shared/quota/ledger.ts';
-import { type Budget, leftOf } from '../../shared/quota/remaining-quota.ts';
+import { type Budget, remainingQuota } from '../../shared/quota/remaining-quota.ts';
 import type { RunLock, RunLocks } from '../../shared/store/run-lock.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
 import { mapping as defaultMapping } from '../../shared/user/mapping.ts';
@@ -111,7 +111,7 @@ export function memoryPorts(
   const drain = () => {
     if (hidden.length > 0) enqueue(hidden.splice(0));
     ledger = ledgerAt(ledger, clock.now);
-    const left = Math.min(...leftOf(ledger, budget).map(({ leftForBackfill }) => leftForBackfill));
+    const left = Math.min(...remainingQuota(ledger, budget).map(({ leftForBackfill }) => leftForBackfill));
     let requests = Math.min(left, ((clock.now - drainedAt) / 1000) * requestsPerSecond);
     drainedAt = clock.now;
     let done = 0;

@@ -3,7 +3,7 @@ import { desiredState } from '../../shared/sync/desired-state.ts';
 import { fingerprintOf } from '../../shared/sync/plan.ts';
 import { type Mapping, managedTags } from '../../shared/user/define-mapping.ts';
 import { mapping as defaultMapping } from '../../shared/user/mapping.ts';
-import { needsOf } from '../../shared/user/requirements.ts';
+import { requirementsOf } from '../../shared/user/requirements.ts';
 import type { User } from '../../shared/user/user.ts';
 
 export const NOON = Date.parse('2026-06-15T12:00:00Z');
@@ -15,7 +15,7 @@ export const catalogOf = (mapping: Mapping): Catalog => ({
   ),
   unusable: [],
   problems: [],
-  needs: hashOf(needsOf(mapping)),
+  needs: hashOf(requirementsOf(mapping)),
   refreshedAt: new Date(NOON).toISOString(),
 });
 export const CATALOG = catalogOf(defaultMapping);

@@ -1,23 +1,23 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSRecord } from 'aws-lambda';
-import { claims } from '../../shared/contacts/claims.ts';
-import { companies } from '../../shared/contacts/companies.ts';
+import type { FailureQueue } from '../../lambdas/sync-contact/failure-queue.ts';
 import { processBatch } from '../../lambdas/sync-contact/process-batch.ts';
 import type { ProgressKeeper } from '../../lambdas/sync-contact/progress-keeper.ts';
-import type { FailureQueue } from '../../lambdas/sync-contact/failure-queue.ts';
 import type { QuotaKeeper } from '../../lambdas/sync-contact/quota-keeper.ts';
-import { type RequestJournal, requestJournal } from '../../lambdas/sync-contact/request-journal.ts';
 import type { DeletionPolicy, ForgetPolicy } from '../../lambdas/sync-contact/settings.ts';
+import { claims } from '../../shared/contacts/claims.ts';
+import { companies } from '../../shared/contacts/companies.ts';
 import { tagRequests } from '../../shared/contacts/tag-requests.ts';
 import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
+import { type RequestJournal, requestJournal } from '../../shared/infusionsoft/http/request-journal.ts';
 import type { ClaimStore } from '../../shared/store/claim-store.ts';
 import type { PostponedStore } from '../../shared/store/postponed-store.ts';
-import type { Rejected, Retryable } from '../../shared/sync/errors.ts';
+import type { RejectedError, RetryableError } from '../../shared/sync/errors.ts';
 import type { Message, UserMessage } from '../../shared/sync/message.ts';
 import {
   invocationOf,
   memoryClaimStore,
-  memoryDepartureStore,
+  memoryErasureRecordStore,
   memoryPostponedStore,
   type memoryUserTable,
   type startCrm,
@@ -106,13 +106,13 @@ export function consumerOf(
     return endsAt ? { ...running, endsAt: endsAt() } : running;
   };
   const environment = { client, table: crm.table, invocation, now };
-  const rejected: { record: SQSRecord; error: Rejected }[] = [];
-  const postponed: { records: readonly SQSRecord[]; error: Retryable }[] = [];
+  const rejected: { record: SQSRecord; error: RejectedError }[] = [];
+  const postponed: { records: readonly SQSRecord[]; error: RetryableError }[] = [];
   const again: UserMessage[] = [];
   const outcomes: string[] = [];
   const tags = tagRequests(client, { batch: tagBatch, atOnce });
   const changes: string[] = [];
-  const departures = memoryDepartureStore();
+  const erasureRecords = memoryErasureRecordStore();
   const queue: FailureQueue = ownQueue ?? {
     postpone: async (records, error) => void postponed.push({ records, error }),
     reject: async (record, error) => void rejected.push({ record, error }),
@@ -130,7 +130,7 @@ export function consumerOf(
       mapping,
       deletionPolicy,
       forgetPolicy,
-      departures,
+      erasureRecords,
       now,
       logger: new Logger({ logLevel: 'SILENT' }),
       count: (outcome) => outcomes.push(outcome),
@@ -147,5 +147,5 @@ export function consumerOf(
     });
     return batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
   };
-  return { receive, departures, rejected, postponed, again, outcomes, changes, queue };
+  return { receive, erasureRecords, rejected, postponed, again, outcomes, changes, queue };
 }

@@ -3,7 +3,7 @@ import { catalogSource } from '../../shared/infusionsoft/catalog/catalog-source.
 import { infusionsoftClient } from '../../shared/infusionsoft/client.ts';
 import { INVOCATION_MS, type Invocation } from '../../shared/invocation.ts';
 import type { Claim, ClaimStore, ExpectedClaim } from '../../shared/store/claim-store.ts';
-import type { Departure, DepartureStore } from '../../shared/store/erasure-records.ts';
+import type { ErasureRecord, ErasureRecordStore } from '../../shared/store/erasure-records.ts';
 import type { PostponedStore, Postponement } from '../../shared/store/postponed-store.ts';
 import type { Inspection, SyncTable } from '../../shared/store/sync-table.ts';
 import type { UserTable } from '../../shared/store/user-table.ts';
@@ -12,10 +12,10 @@ import { mapping as defaultMapping } from '../../shared/user/mapping.ts';
 import { readUser, userOf } from '../../shared/user/read-user.ts';
 import type { User } from '../../shared/user/user.ts';
 import { simulatorClient } from '../demo/simulator-client.ts';
-import { memoryStore } from './memory-store.ts';
 import type { PreloadedContact } from '../simulator/admin-routes.ts';
 import { DEFAULT_TOKEN, type SimulatorOptions } from '../simulator/simulator.ts';
 import { startSimulator } from '../simulator/start-simulator.ts';
+import { memoryStore } from './memory-store.ts';
 
 /** An invocation that begins now. */
 export const invocationOf = (environment: string, number = 1, now = Date.now()): Invocation => ({
@@ -150,12 +150,12 @@ const isExpected = (
   (held.claimedAt ?? 0) < claimedBefore;
 
 /** Departures in memory. */
-export function memoryDepartureStore(): DepartureStore {
-  const departures = new Map<string, Departure>();
+export function memoryErasureRecordStore(): ErasureRecordStore {
+  const erasureRecords = new Map<string, ErasureRecord>();
   return {
-    read: async (userId) => departures.get(userId),
-    write: async (departure) => void departures.set(departure.userId, departure),
-    list: async () => [...departures.values()],
+    read: async (userId) => erasureRecords.get(userId),
+    write: async (erasureRecord) => void erasureRecords.set(erasureRecord.userId, erasureRecord),
+    list: async () => [...erasureRecords.values()],
   };
 }
 

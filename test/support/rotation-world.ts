@@ -1,5 +1,4 @@
 import { expect } from 'vitest';
-import { SecretStore } from '../local-cloud/emulators/secret-store.ts';
 import {
   type LabelledVersions,
   type RotationMemory,
@@ -8,7 +7,8 @@ import {
   rotate,
 } from '../../lambdas/rotate-token/rotate.ts';
 import { type OAuthSecret, parseCrmSecret } from '../../shared/infusionsoft/auth/crm-secret.ts';
-import { AuthorizationLost } from '../../shared/infusionsoft/auth/token-endpoint.ts';
+import { AuthorizationLostError } from '../../shared/infusionsoft/auth/token-endpoint.ts';
+import { SecretStore } from '../local-cloud/emulators/secret-store.ts';
 
 export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
@@ -159,7 +159,7 @@ export function rotationWorld(faultAt: (call: number) => Fault | undefined = () 
         const grant = grantOf.get(refreshToken) ?? 0;
         if (liveGrants.get(grant)?.refreshToken === refreshToken) return issue(grant);
         liveGrants.delete(grant);
-        throw new AuthorizationLost('400 invalid_grant');
+        throw new AuthorizationLostError('400 invalid_grant');
       }, isRecoverable),
     versions: {
       labelled: () => call((isStale) => seen(isStale).labels),

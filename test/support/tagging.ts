@@ -4,9 +4,9 @@ import { desiredState } from '../../shared/sync/desired-state.ts';
 import type { TagUsersMessage } from '../../shared/sync/message.ts';
 import { mapping } from '../../shared/user/mapping.ts';
 import type { User } from '../../shared/user/user.ts';
-import { userMessage } from './user-message.ts';
 import { type ConsumerOptions, consumerOf, NOW, record } from './consumer-under-test.ts';
 import { memoryUserTable, startCrm } from './crm-under-test.ts';
+import { userMessage } from './user-message.ts';
 
 const STATUSES = ['trial', 'active', 'cancelled', 'expired'] as const;
 export const userAt = (index: number): User => ({
@@ -32,7 +32,7 @@ afterEach(() => crm.stop());
 
 let groups = 0;
 /** A message about the tags of many users. */
-export const tagUsers = (userIds: readonly string[], deliveries = 1) => {
+export const runTagJob = (userIds: readonly string[], deliveries = 1) => {
   groups++;
   const message: TagUsersMessage = {
     version: 1,

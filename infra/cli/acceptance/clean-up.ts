@@ -87,7 +87,7 @@ async function retireUsers(
 
   const waiting = new Set(recorder.current().contacts.map(({ userId }) => userId));
   await poll(async () => {
-    for (const userId of waiting) if (await system.sync.departure(userId)) waiting.delete(userId);
+    for (const userId of waiting) if (await system.sync.erasureRecord(userId)) waiting.delete(userId);
     return waiting.size === 0 ? true : undefined;
   }, patience);
   for (const userId of waiting)

@@ -87,7 +87,7 @@ export function reportText(report: AcceptanceReport): string {
 export function cleanUpText({ runId, users, contacts, items, remaining }: CleanUp): string {
   return [
     `  Cleaned up run ${runId}: ${users} users, ${contacts} contacts, ${items} items of the sync's table\n`,
-    ...remaining.map((what) => `  ✗ Left: ${what}\n`),
+    ...remaining.map((what) => `  ✗ RemainingQuota: ${what}\n`),
     remaining.length > 0 ? '  Run it again with --clean-up once the sync works.\n' : '',
   ].join('');
 }

@@ -118,7 +118,7 @@ async function waitForDeletion(
   await poll(async () => {
     for (const each of waiting) {
       const { user, kind } = each.change;
-      if (!(await sync.departure(user.userId))) continue;
+      if (!(await sync.erasureRecord(user.userId))) continue;
       addTo(latencies, kind, Date.now() - each.madeAt);
       waiting.delete(each);
     }

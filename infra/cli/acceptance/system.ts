@@ -10,14 +10,14 @@ import {
 import { marshall } from '@aws-sdk/util-dynamodb';
 import type { DeletionPolicy } from '../../../lambdas/sync-contact/settings.ts';
 import { hashOf } from '../../../shared/infusionsoft/catalog/catalog.ts';
-import { NotFound } from '../../../shared/infusionsoft/http/failures.ts';
+import { NotFoundError } from '../../../shared/infusionsoft/http/failures.ts';
 import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
 import { conditionalDelete } from '../../../shared/store/conditional-write.ts';
-import { type Departure, departureStore } from '../../../shared/store/erasure-records.ts';
+import { type ErasureRecord, erasureRecordStore } from '../../../shared/store/erasure-records.ts';
 import { syncTable } from '../../../shared/store/sync-table.ts';
 import { userTable } from '../../../shared/store/user-table.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
-import { needsOf } from '../../../shared/user/requirements.ts';
+import { requirementsOf } from '../../../shared/user/requirements.ts';
 import type { User } from '../../../shared/user/user.ts';
 import type { Outputs } from '../connect.ts';
 import { type OperatorCrm, operatorCrm } from '../crm-reader.ts';
@@ -52,7 +52,7 @@ export interface TestedSystem {
     /** What a preview needs, or undefined while the sync has not read the account for this mapping. */
     context(): Promise<PreviewContext | undefined>;
     /** What was done with the contact of a deleted user, once it was done. */
-    departure(userId: string): Promise<Departure | undefined>;
+    erasureRecord(userId: string): Promise<ErasureRecord | undefined>;
     /** Keys of all items that are about a user whose id begins like this. Reads the whole table. */
     itemsAbout(userIdPrefix: string): Promise<string[]>;
     /** Removes an item if it is about such a user. */
@@ -71,7 +71,7 @@ export function testedSystem(outputs: Outputs, mapping: Mapping, dynamodb: Dynam
       ...itemsOf(dynamodb, syncTableName),
       async context() {
         const catalog = await store.readCatalog();
-        if (catalog?.needs !== hashOf(needsOf(mapping))) return undefined;
+        if (catalog?.needs !== hashOf(requirementsOf(mapping))) return undefined;
         const deletionPolicy = outputs.get('DeletionPolicy') as DeletionPolicy;
         return { mapping, catalog, deletionPolicy, now: Date.now() };
       },
@@ -139,14 +139,14 @@ function crmOf(crm: OperatorCrm): TestedSystem['crm'] {
 }
 
 function undefinedIfGone(error: unknown): undefined {
-  if (error instanceof NotFound) return undefined;
+  if (error instanceof NotFoundError) return undefined;
   throw error;
 }
 
 function itemsOf(dynamodb: DynamoDBClient, TableName: string): Omit<TestedSystem['sync'], 'context'> {
-  const departures = departureStore(dynamodb, TableName);
+  const erasureRecords = erasureRecordStore(dynamodb, TableName);
   return {
-    departure: (userId) => departures.read(userId),
+    erasureRecord: (userId) => erasureRecords.read(userId),
     async itemsAbout(userIdPrefix) {
       const keys: string[] = [];
       const scan = {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isLeased } from '../../../shared/contacts/lease.ts';
 import { newEnvironment } from '../../../shared/invocation.ts';
-import { Retryable } from '../../../shared/sync/errors.ts';
+import { RetryableError } from '../../../shared/sync/errors.ts';
 import type { User } from '../../../shared/user/user.ts';
-import { type PreviewContext, previewUser, rememberedContact } from '../preview/preview-user.ts';
+import { type PreviewContext, previewUser, storedContact } from '../preview/preview-user.ts';
 
 /** How often the user table is read while users are waited for, in milliseconds. It is the resolution of all latencies. */
 const POLL_MS = 200;
@@ -21,7 +21,7 @@ export async function syncStateOf(user: User, context: PreviewContext): Promise<
   if (isLeased(crm, newEnvironment(), context.now)) return 'pending';
   if (crm.rejection) return { rejected: crm.rejection.reason };
   if (!crm.contactId) return 'pending';
-  const { requests, rejected } = await previewUser(user, rememberedContact(user), context);
+  const { requests, rejected } = await previewUser(user, storedContact(user), context);
   if (rejected) return { rejected };
   return requests.length === 0 ? 'done' : 'pending';
 }
@@ -56,7 +56,7 @@ export async function poll<Answer>(
 /**
  * Does work on the CRM, and does it again as long as that can help: after a pause, an outage or a refusal for its limits.
  *
- * @throws Retryable when the time is over, Rejected at once, AbortError when the signal ends it.
+ * @throws RetryableError when the time is over, RejectedError at once, AbortError when the signal ends it.
  */
 export async function patiently<Result>(
   work: () => Promise<Result>,
@@ -68,7 +68,7 @@ export async function patiently<Result>(
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof Retryable) || Date.now() > until) throw error;
+      if (!(error instanceof RetryableError) || Date.now() > until) throw error;
       // A pause can be lifted before its time.
       await sleep(Math.min(error.afterMs ?? RETRY_MS, LONGEST_RETRY_MS), undefined, { signal });
     }

@@ -1,6 +1,6 @@
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import type { ContactBody } from '../../../shared/infusionsoft/contact-body.ts';
-import { NotFound } from '../../../shared/infusionsoft/http/failures.ts';
+import { NotFoundError } from '../../../shared/infusionsoft/http/failures.ts';
 import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
 
 /** A request that the sync would make. */
@@ -33,7 +33,8 @@ const unused = (): never => {
 export function dryClient({ contact }: KnownCrm, requests: PlannedRequest[]): InfusionsoftClient {
   const answer = (id: number): Contact => ({ ...contact, id, tag_ids: contact?.tag_ids ?? [] });
   const existing = (contactId: number): Contact => {
-    if (contact?.id !== contactId && contactId !== NEW_CONTACT) throw new NotFound('The contact is gone');
+    if (contact?.id !== contactId && contactId !== NEW_CONTACT)
+      throw new NotFoundError('The contact is gone');
     return answer(contactId);
   };
   return {

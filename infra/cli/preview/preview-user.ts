@@ -3,7 +3,7 @@ import { syncUser } from '../../../shared/contacts/sync-user.ts';
 import type { Catalog } from '../../../shared/infusionsoft/catalog/catalog.ts';
 import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
 import type { DesiredState } from '../../../shared/sync/desired-state.ts';
-import { Rejected } from '../../../shared/sync/errors.ts';
+import { RejectedError } from '../../../shared/sync/errors.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { dryClient, type PlannedRequest } from './dry-client.ts';
@@ -53,12 +53,12 @@ export async function previewUser(
     save: async (crm) => crm,
     now: () => now,
   });
-  if (failure instanceof Rejected) return { desired, requests, rejected: failure.reason };
+  if (failure instanceof RejectedError) return { desired, requests, rejected: failure.reason };
   if (failure) throw failure;
   return { desired, requests };
 }
 
 /** The user's contact as the sync remembers it, for a preview that asks the CRM nothing. */
-export function rememberedContact({ crm }: User): Contact | undefined {
+export function storedContact({ crm }: User): Contact | undefined {
   return crm?.contactId ? { id: crm.contactId, tag_ids: crm.tagIds ?? [] } : undefined;
 }

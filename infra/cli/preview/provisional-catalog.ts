@@ -1,5 +1,5 @@
 import { type Catalog, catalogKey, hashOf } from '../../../shared/infusionsoft/catalog/catalog.ts';
-import type { Needs } from '../../../shared/user/requirements.ts';
+import type { Requirements } from '../../../shared/user/requirements.ts';
 
 /** A catalog to plan with, and what the sync would have to create first. */
 export interface ProvisionalCatalog {
@@ -16,7 +16,7 @@ export interface ProvisionalCatalog {
  */
 export function provisionalCatalog(
   stored: Catalog | undefined,
-  needs: Needs,
+  needs: Requirements,
   now: number,
 ): ProvisionalCatalog {
   const created: string[] = [];

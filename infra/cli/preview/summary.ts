@@ -2,7 +2,7 @@ import { type Catalog, catalogKey } from '../../../shared/infusionsoft/catalog/c
 import { managedFields, managedTags } from '../../../shared/user/define-mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
 import type { PlannedRequest } from './dry-client.ts';
-import { type PreviewContext, previewUser, rememberedContact } from './preview-user.ts';
+import { type PreviewContext, previewUser, storedContact } from './preview-user.ts';
 import { RequestCount, type RequestsByRoute, sumOf } from './request-count.ts';
 
 /** What a mapping would change, over many users. */
@@ -56,7 +56,7 @@ export async function summarise(
     byRoute: {},
   };
   for await (const user of users) {
-    const { requests, rejected } = await previewUser(user, rememberedContact(user), context);
+    const { requests, rejected } = await previewUser(user, storedContact(user), context);
     summary.users++;
     if (rejected) count(summary.rejected, rejected);
     if (requests.length === 0) continue;

@@ -4,7 +4,7 @@ import {
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import { requestHandler } from '../../aws/request-handler.ts';
-import { Retryable } from '../../sync/errors.ts';
+import { RetryableError } from '../../sync/errors.ts';
 import {
   type AuthorizationHeader,
   type CrmSecret,
@@ -18,7 +18,7 @@ import {
 export interface Credentials {
   /**
    * The header to send, as this environment knows it.
-   * @throws Retryable without a request while the secret holds nothing that the CRM takes.
+   * @throws RetryableError without a request while the secret holds nothing that the CRM takes.
    */
   current(): Promise<AuthorizationHeader>;
   /** The same, where no look at the secret is needed. */
@@ -121,16 +121,16 @@ export function secretCredentials(
       try {
         return await find();
       } catch (error) {
-        if (error instanceof Retryable) return undefined;
+        if (error instanceof RetryableError) return undefined;
         throw error;
       }
     },
   };
 }
 
-function unusable(secretId: string, secret: CrmSecret | undefined): Retryable {
+function unusable(secretId: string, secret: CrmSecret | undefined): RetryableError {
   const why = secret
     ? 'holds credentials that the CRM does not take any more; the rotation renews them, or npm run authorize'
     : 'holds no credentials for the CRM. Run npm run authorize';
-  return new Retryable(`The secret ${secretId} ${why}. Users wait in the queue until then.`);
+  return new RetryableError(`The secret ${secretId} ${why}. Users wait in the queue until then.`);
 }

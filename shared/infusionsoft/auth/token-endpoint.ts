@@ -4,13 +4,13 @@ import { filledText } from '../../values.ts';
 import type { OAuthSecret } from './crm-secret.ts';
 
 /** The CRM takes neither this code nor this refresh token: nobody but a person can let the sync in again. */
-export class AuthorizationLost extends Error {
-  override name = 'AuthorizationLost';
+export class AuthorizationLostError extends Error {
+  override name = 'AuthorizationLostError';
 }
 
 /**
  * The token endpoint may have used up the refresh token or code, and its answer did not arrive. If it did, no retry can help, and
- * the next attempt ends in `AuthorizationLost`.
+ * the next attempt ends in `AuthorizationLostError`.
  */
 export class AnswerLostError extends Error {
   override name = 'AnswerLostError';
@@ -44,7 +44,7 @@ const NOT_HANDLED = [429, 503];
  * Asks `POST /token` for a pair (the vendor's OAuth 2.0 pages). Repeats only what cannot have used up the token: a second use
  * can end the whole authorization, and with it the access token that still works.
  *
- * @throws AuthorizationLost for a token or code that is used up, revoked or of another client; AnswerLostError. Neither quotes a
+ * @throws AuthorizationLostError for a token or code that is used up, revoked or of another client; AnswerLostError. Neither quotes a
  *   secret.
  */
 async function askForPair(
@@ -78,7 +78,7 @@ async function askForPair(
     };
   } catch (error) {
     if (isHTTPError(error) && [400, 401, 403].includes(error.response.status))
-      throw new AuthorizationLost(`The CRM refuses the authorization (${reasonOf(error)})`);
+      throw new AuthorizationLostError(`The CRM refuses the authorization (${reasonOf(error)})`);
     // The request in the error holds the tokens, so it is no cause of these.
     const wasHandled = !(
       (isHTTPError(error) && NOT_HANDLED.includes(error.response.status)) ||
@@ -92,7 +92,7 @@ async function askForPair(
   }
 }
 
-/** Exchanges the code of an authorization for the first pair. @throws AuthorizationLost, AnswerLostError, Error. */
+/** Exchanges the code of an authorization for the first pair. @throws AuthorizationLostError, AnswerLostError, Error. */
 export function exchangeCode(
   crmUrl: string,
   { clientId, clientSecret }: Client,
@@ -109,7 +109,7 @@ export function exchangeCode(
   return askForPair(crmUrl, form, {}, now);
 }
 
-/** Uses a refresh token up for a new pair. @throws AuthorizationLost, AnswerLostError, Error. */
+/** Uses a refresh token up for a new pair. @throws AuthorizationLostError, AnswerLostError, Error. */
 export function refreshPair(
   crmUrl: string,
   { clientId, clientSecret, refreshToken }: Client & { refreshToken: string },

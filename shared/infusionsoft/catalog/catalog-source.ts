@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { INVOCATION_MS, type Invocation } from '../../invocation.ts';
 import type { SyncTable } from '../../store/sync-table.ts';
-import { Retryable } from '../../sync/errors.ts';
+import { RetryableError } from '../../sync/errors.ts';
 import type { Mapping } from '../../user/define-mapping.ts';
-import { type Needs, needsOf } from '../../user/requirements.ts';
+import { type Requirements, requirementsOf } from '../../user/requirements.ts';
+import type { InfusionsoftClient } from '../client.ts';
 import { type Account, missingFrom } from './account.ts';
 import { type Catalog, catalogOf, hashOf, knowsArrays } from './catalog.ts';
-import type { InfusionsoftClient } from '../client.ts';
 import { refreshCatalog } from './refresh-catalog.ts';
 
 /** Where the consumer gets its catalog from. */
@@ -18,7 +18,7 @@ export interface CatalogSource {
   /** Runs what only one environment may do at a time, since it creates things in the account. */
   exclusively<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Takes what somebody has just read of the account for the catalog of all environments, if it was read for this mapping. */
-  adopt(account: Account, needs: Needs): Promise<void>;
+  adopt(account: Account, needs: Requirements): Promise<void>;
 }
 
 export interface CatalogSourceOptions {
@@ -47,7 +47,7 @@ const COME_BACK_MS = 2000;
  * The catalog, read once and created by a single writer: a lease in the sync's table makes the others wait for the
  * one that refreshes, since two would create each missing tag twice.
  *
- * @throws Retryable when another environment holds the lease for too long, or the CRM fails.
+ * @throws RetryableError when another environment holds the lease for too long, or the CRM fails.
  */
 export function catalogSource(options: CatalogSourceOptions): CatalogSource {
   const { table, client, mapping, invocation, onRefresh, now = Date.now } = options;
@@ -55,7 +55,7 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
   let cachedUntil = 0;
   let pending: Promise<Catalog> | undefined;
 
-  const needs = needsOf(mapping);
+  const needs = requirementsOf(mapping);
   const hash = hashOf(needs);
 
   const isUsable = (catalog: Catalog, since: number): boolean =>
@@ -85,7 +85,7 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
       }
       await sleep(POLL_MS);
     }
-    throw new Retryable('Another environment is still reading the catalog', { afterMs: COME_BACK_MS });
+    throw new RetryableError('Another environment is still reading the catalog', { afterMs: COME_BACK_MS });
   };
 
   const refresh = (since: number): Promise<Catalog> =>
@@ -120,7 +120,7 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
     return cached;
   };
 
-  const adopt = async (account: Account, asked: Needs): Promise<void> => {
+  const adopt = async (account: Account, asked: Requirements): Promise<void> => {
     const previous = await table.readCatalog();
     const isWhole = hashOf(asked) === hash && missingFrom(account).length === 0;
     if (!isWhole || !previous || !knowsArrays(previous, now())) return;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
-import type { Needs } from '../../user/requirements.ts';
+import type { Requirements } from '../../user/requirements.ts';
 import { positiveInt, utcMoment } from '../../values.ts';
 import { type Account, problemsOf } from './account.ts';
 
@@ -55,12 +55,12 @@ export function keepsArrays(catalog: Catalog, now: number): boolean {
 export const catalogKey = (name: string): string => name.trim().toLowerCase();
 
 /** A name for what a mapping asks for: the same for the same. */
-export function hashOf(needs: Needs): string {
+export function hashOf(needs: Requirements): string {
   return createHash('sha256').update(JSON.stringify(needs)).digest('base64url').slice(0, 22);
 }
 
 /** The ids of an account. @param now epoch milliseconds. */
-export function catalogOf(account: Account, needs: Needs, now: number): Catalog {
+export function catalogOf(account: Account, needs: Requirements, now: number): Catalog {
   const ids = (items: readonly { name: string; id?: number | undefined }[]) =>
     Object.fromEntries(items.flatMap(({ name, id }) => (id === undefined ? [] : [[catalogKey(name), id]])));
   const { tags, customFields, leadSources, contactTypes, staff } = account;

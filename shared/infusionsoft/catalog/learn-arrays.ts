@@ -1,8 +1,8 @@
-import { type ArrayMode, catalogKey } from './catalog.ts';
 import type { InfusionsoftClient } from '../client.ts';
 import type { ContactBody } from '../contact-body.ts';
-import { NotFound, Uncertain } from '../http/failures.ts';
+import { NotFoundError, UncertainError } from '../http/failures.ts';
 import type { Contact } from '../schemas.ts';
+import { type ArrayMode, catalogKey } from './catalog.ts';
 
 /** The name of the probe contact: it tells a person that nobody needs it, should one be left behind. */
 export const PROBE_NAME = { given_name: 'Sync experiment', family_name: 'Safe to delete' };
@@ -32,7 +32,7 @@ export interface ArrayExperiment {
  * still the probe. So a probe whose creation was never confirmed, or whose environment died before the id was recorded, stays.
  *
  * @returns undefined when the CRM did not confirm the creation of the probe.
- * @throws NotFound, Rejected or Retryable, as the client does.
+ * @throws NotFoundError, RejectedError or RetryableError, as the client does.
  */
 export async function learnArrays(experiment: ArrayExperiment): Promise<ArrayMode | undefined> {
   const { client, customFieldIds, records, onLeftover } = experiment;
@@ -73,7 +73,7 @@ async function createProbe(
     });
     return id;
   } catch (error) {
-    if (error instanceof Uncertain) return undefined;
+    if (error instanceof UncertainError) return undefined;
     throw error;
   }
 }
@@ -85,7 +85,7 @@ async function deleteProbe(id: number, { client, records, onLeftover }: ArrayExp
     else onLeftover('The recorded contact is not the probe any more, and was left as it is', id);
   } catch (error) {
     // Somebody else has deleted or merged it.
-    if (!(error instanceof NotFound)) throw error;
+    if (!(error instanceof NotFoundError)) throw error;
   }
   await records.deleteId(PROBE_KEY);
 }

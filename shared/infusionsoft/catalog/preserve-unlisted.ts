@@ -5,7 +5,7 @@ import type { Contact } from '../schemas.ts';
  * Adds to every array of a body the items of the contact that the body does not set, so that an account which replaces whole
  * arrays keeps what people have typed in by hand. Arrays that the body does not have are left to the CRM.
  */
-export function withWholeArrays(body: ContactBody, contact: Contact): ContactBody {
+export function preserveUnlisted(body: ContactBody, contact: Contact): ContactBody {
   const { email_addresses: emails, phone_numbers: phones, custom_fields: fields } = body;
   const { addresses, social_accounts: accounts } = body;
   return {

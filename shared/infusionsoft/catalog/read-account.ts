@@ -1,13 +1,13 @@
 import { allSettled } from '../../all-settled.ts';
-import { Rejected } from '../../sync/errors.ts';
-import type { Needs } from '../../user/requirements.ts';
-import type { Account, AccountField, AccountTag } from './account.ts';
-import { catalogKey } from './catalog.ts';
+import { RejectedError } from '../../sync/errors.ts';
+import type { Requirements } from '../../user/requirements.ts';
 import type { InfusionsoftClient } from '../client.ts';
-import { ForbiddenError, NotFound } from '../http/failures.ts';
-import { mismatch } from './field-types.ts';
+import { ForbiddenError, NotFoundError } from '../http/failures.ts';
 import { allPages } from '../pages.ts';
 import type { Tag } from '../schemas.ts';
+import type { Account, AccountField, AccountTag } from './account.ts';
+import { catalogKey } from './catalog.ts';
+import { mismatch } from './field-types.ts';
 
 export interface ReadAccountOptions {
   /** Whether what is missing is created. */
@@ -19,11 +19,11 @@ export interface ReadAccountOptions {
  * by side, since the CRM may be slow and an invocation is short. Only one caller at a time may create, since two would create everything
  * twice: see `catalog-source.ts`.
  *
- * @throws Rejected or Retryable, as the client does. What was created by then is found by the next reading.
+ * @throws RejectedError or RetryableError, as the client does. What was created by then is found by the next reading.
  */
 export async function readAccount(
   client: InfusionsoftClient,
-  needs: Needs,
+  needs: Requirements,
   { create }: ReadAccountOptions,
 ): Promise<Account> {
   const [tags, customFields, leadSources, contactTypes, staff] = await allSettled([
@@ -60,9 +60,13 @@ export async function countContacts(
   return { tags: counted, ...(failures.length > 0 && { failure: failures[0] }) };
 }
 
-async function readTags(client: InfusionsoftClient, needs: Needs, create: boolean): Promise<AccountTag[]> {
+async function readTags(
+  client: InfusionsoftClient,
+  needs: Requirements,
+  create: boolean,
+): Promise<AccountTag[]> {
   const known = byName(await allPages((offset) => client.listTags(offset)), ({ name }) => name);
-  const read = async ({ name, description }: Needs['tags'][number]): Promise<AccountTag> => {
+  const read = async ({ name, description }: Requirements['tags'][number]): Promise<AccountTag> => {
     const found: Tag | undefined =
       known.get(catalogKey(name)) ?? (create ? await client.createTag(name, description) : undefined);
     const category = found?.category?.name;
@@ -73,11 +77,15 @@ async function readTags(client: InfusionsoftClient, needs: Needs, create: boolea
 
 async function readFields(
   client: InfusionsoftClient,
-  needs: Needs,
+  needs: Requirements,
   create: boolean,
 ): Promise<AccountField[]> {
   const known = byName(await client.listCustomFields(), ({ label }) => label);
-  const read = async ({ label, type, options }: Needs['customFields'][number]): Promise<AccountField> => {
+  const read = async ({
+    label,
+    type,
+    options,
+  }: Requirements['customFields'][number]): Promise<AccountField> => {
     const found = known.get(catalogKey(label));
     if (found) {
       const actual = {
@@ -101,7 +109,7 @@ async function readFields(
 
 async function readLeadSources(
   client: InfusionsoftClient,
-  { leadSources }: Needs,
+  { leadSources }: Requirements,
   create: boolean,
 ): Promise<Account['leadSources']> {
   if (leadSources.length === 0) return [];
@@ -122,7 +130,8 @@ async function createLeadSource(
   try {
     return { name, id: (await client.createLeadSource(name)).id };
   } catch (error) {
-    const refused = error instanceof Rejected || error instanceof NotFound || error instanceof ForbiddenError;
+    const refused =
+      error instanceof RejectedError || error instanceof NotFoundError || error instanceof ForbiddenError;
     if (!refused) throw error;
     return {
       name,
@@ -133,7 +142,7 @@ async function createLeadSource(
 
 async function readContactTypes(
   client: InfusionsoftClient,
-  { contactTypes }: Needs,
+  { contactTypes }: Requirements,
 ): Promise<Account['contactTypes']> {
   if (contactTypes.length === 0) return [];
   const known = new Set((await client.listContactTypes()).map(catalogKey));

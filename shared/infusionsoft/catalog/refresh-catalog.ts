@@ -1,7 +1,7 @@
-import { Rejected, Retryable } from '../../sync/errors.ts';
-import type { Needs } from '../../user/requirements.ts';
+import { RejectedError, RetryableError } from '../../sync/errors.ts';
+import type { Requirements } from '../../user/requirements.ts';
+import { NotFoundError } from '../http/failures.ts';
 import { type Catalog, catalogKey, catalogOf, knowsArrays } from './catalog.ts';
-import { NotFound } from '../http/failures.ts';
 import { type ArrayExperiment, learnArrays } from './learn-arrays.ts';
 import { readAccount } from './read-account.ts';
 
@@ -12,7 +12,7 @@ import { readAccount } from './read-account.ts';
 const RETRY_MS = 6 * 3_600_000;
 
 export interface RefreshCatalogOptions extends Omit<ArrayExperiment, 'customFieldIds'> {
-  needs: Needs;
+  needs: Requirements;
   /** Epoch milliseconds. */
   now: number;
   /** The catalog so far: what it knows of the arrays is kept as long as that is valid. */
@@ -23,7 +23,7 @@ export interface RefreshCatalogOptions extends Omit<ArrayExperiment, 'customFiel
  * Reads the ids of all that the mapping asks for from the CRM, and creates what is missing. Only one caller at a time may do this,
  * since two would create everything twice: see `catalog-source.ts`.
  *
- * @throws Rejected or Retryable, as the client does. What was created by then is found by the next refresh.
+ * @throws RejectedError or RetryableError, as the client does. What was created by then is found by the next refresh.
  */
 export async function refreshCatalog(options: RefreshCatalogOptions): Promise<Catalog> {
   const { client, needs, now, previous } = options;
@@ -49,7 +49,7 @@ async function tryToLearn(
     const mode = await learnArrays(experiment);
     return mode ? { mode } : { retryAt: new Date(now + RETRY_MS).toISOString() };
   } catch (error) {
-    if (error instanceof Rejected || error instanceof Retryable || error instanceof NotFound)
+    if (error instanceof RejectedError || error instanceof RetryableError || error instanceof NotFoundError)
       return { retryAt: new Date(now + RETRY_MS).toISOString() };
     throw error;
   }

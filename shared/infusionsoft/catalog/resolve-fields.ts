@@ -7,7 +7,7 @@ import { type Catalog, catalogKey } from './catalog.ts';
  * Puts a desired state into the account's terms: members of staff by their ids, and nothing that the account cannot take. What has to
  * be left out is named in `warnings`; the rest of the user is kept.
  */
-export function fitToAccount(desired: DesiredState, catalog: Catalog, mapping: Mapping): DesiredState {
+export function resolveFields(desired: DesiredState, catalog: Catalog, mapping: Mapping): DesiredState {
   const { staff = {}, leadSources = {}, unusable } = catalog;
   const fields: Record<string, string> = { ...desired.fields };
   const warnings = [...desired.warnings];

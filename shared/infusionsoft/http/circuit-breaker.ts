@@ -1,8 +1,8 @@
-import { Retryable } from '../../sync/errors.ts';
+import { RetryableError } from '../../sync/errors.ts';
 
 /** Keeps an environment from asking a CRM that is down: after some failures in a row it lets one probe through at a time. */
 export interface CircuitBreaker {
-  /** @throws Retryable with the time until the next probe while the CRM is down. */
+  /** @throws RetryableError with the time until the next probe while the CRM is down. */
   enter(now: number): void;
   /** A request was started. */
   started(): void;
@@ -33,7 +33,7 @@ export function circuitBreaker(random: () => number = Math.random): CircuitBreak
     enter(now) {
       if (!isDown()) return;
       const afterMs = now < closedUntil ? closedUntil - now : probing ? WHILE_PROBING_MS : 0;
-      if (afterMs > 0) throw new Retryable('The CRM is down', { afterMs });
+      if (afterMs > 0) throw new RetryableError('The CRM is down', { afterMs });
     },
     started() {
       probing = isDown();

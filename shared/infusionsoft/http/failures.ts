@@ -1,19 +1,19 @@
 import { HTTPError } from 'ky';
-import { Rejected, Retryable } from '../../sync/errors.ts';
+import { RejectedError, RetryableError } from '../../sync/errors.ts';
 import { type ExceededLimit, resetOf } from './limit-headers.ts';
 
 /** The contact (or whatever the path named) is not there: deleted or merged (v1 answers 404 for both). */
-export class NotFound extends Error {
-  override name = 'NotFound';
+export class NotFoundError extends Error {
+  override name = 'NotFoundError';
 }
 
 /** The account may not do what was asked (403): its plan or the scope of the credentials does not allow it, until a person changes that. */
-export class ForbiddenError extends Retryable {
+export class ForbiddenError extends RetryableError {
   override name = 'ForbiddenError';
 }
 
 /** A request without a usable answer: nobody knows whether it has had its effect, or is at work still. */
-export class Uncertain extends Retryable {}
+export class UncertainError extends RetryableError {}
 
 const SECOND_MS = 1000;
 
@@ -35,22 +35,25 @@ export function exceededLimit(body: unknown): ExceededLimit {
  * @returns NotFound for 404, ForbiddenError for 403, Rejected for what the CRM refuses for good, Retryable with a time for all else.
  */
 export function toFailure(error: unknown, now: number): Error {
-  if (error instanceof Retryable) return error;
+  if (error instanceof RetryableError) return error;
   if (!(error instanceof HTTPError)) {
-    return new Uncertain(`No usable answer from the CRM (${nameOf(error)})`, { cause: error });
+    return new UncertainError(`No usable answer from the CRM (${nameOf(error)})`, { cause: error });
   }
   const { status, headers } = error.response;
-  if (status === 404) return new NotFound('The CRM does not have it (404)');
-  if (status === 401) return new Retryable('The CRM refuses the credentials (401)');
+  if (status === 404) return new NotFoundError('The CRM does not have it (404)');
+  if (status === 401) return new RetryableError('The CRM refuses the credentials (401)');
   if (status === 403) return new ForbiddenError('The account may not do this (403)');
   if (status === 429) return tooManyRequests(exceededLimit(error.data), headers, now);
-  if (status === 408 || status >= 500) return new Uncertain(`The CRM failed (${status})`);
-  return new Rejected('refused-by-crm', `The CRM refused the request (${status})`, { status, cause: error });
+  if (status === 408 || status >= 500) return new UncertainError(`The CRM failed (${status})`);
+  return new RejectedError('refused-by-crm', `The CRM refused the request (${status})`, {
+    status,
+    cause: error,
+  });
 }
 
-function tooManyRequests(limit: ExceededLimit, headers: Headers, now: number): Retryable {
+function tooManyRequests(limit: ExceededLimit, headers: Headers, now: number): RetryableError {
   const afterMs = limit === 'second' ? 2 * SECOND_MS : Math.max(0, resetOf(limit, headers, now) - now);
-  return new Retryable(`Past the CRM's limit of the ${limit} (429)`, { afterMs });
+  return new RetryableError(`Past the CRM's limit of the ${limit} (429)`, { afterMs });
 }
 
 function nameOf(error: unknown): string {

@@ -1,9 +1,9 @@
 import { WRITE_BACK_MS } from '../../invocation.ts';
 import type { RateLimiter } from '../../quota/rate-limiter.ts';
-import { Retryable } from '../../sync/errors.ts';
-import type { CircuitBreaker } from './circuit-breaker.ts';
+import { RetryableError } from '../../sync/errors.ts';
 import type { Credentials } from '../auth/credentials.ts';
 import type { AuthorizationHeader } from '../auth/crm-secret.ts';
+import type { CircuitBreaker } from './circuit-breaker.ts';
 import { exceededLimit } from './failures.ts';
 import type { RequestGate } from './request-gate.ts';
 
@@ -49,7 +49,7 @@ const KEPT_OF_SLOWEST = 0.9;
  * and stops while the quota is spent or the CRM is down. It identifies the caller, and on a 401 it looks at the secret once
  * more and tries again if that holds another token. Make one for each environment and keep it across invocations.
  *
- * @throws Retryable while the quota is spent or the CRM is down, and when the time left until the deadline is too short.
+ * @throws RetryableError while the quota is spent or the CRM is down, and when the time left until the deadline is too short.
  */
 export function pacedFetch(options: PacedFetchOptions): typeof fetch {
   const { rateLimiter, credentials, gate, breaker, deadline, onRequest } = options;
@@ -97,7 +97,7 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
       const restMs = gate.backOffMs(Date.now());
       if (restMs > 0) await new Promise((rested) => setTimeout(rested, restMs));
       if (Date.now() > lastStart())
-        throw new Retryable('The invocation ends too soon for another request', { afterMs: 0 });
+        throw new RetryableError('The invocation ends too soon for another request', { afterMs: 0 });
       await rateLimiter.acquireSlot(lastStart());
       const made = await start(request);
       if (made) return made;

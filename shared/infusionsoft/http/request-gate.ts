@@ -1,10 +1,10 @@
 import type { Observation, Pause, Usage } from '../../quota/ledger.ts';
-import { Retryable } from '../../sync/errors.ts';
+import { RetryableError } from '../../sync/errors.ts';
 import { type ExceededLimit, observationOf, resetOf } from './limit-headers.ts';
 
 /** What an environment knows of the quota between two looks at the ledger, and what it has spent since the last. */
 export interface RequestGate {
-  /** @throws Retryable with the time left while a pause holds. */
+  /** @throws RetryableError with the time left while a pause holds. */
   enter(now: number): void;
   /** How long this environment waits after spike arrests, in milliseconds; 0 mostly. */
   backOffMs(now: number): number;
@@ -90,7 +90,7 @@ export function requestGate(margin: number, random: () => number = Math.random):
 }
 
 /** Nothing was tried: the quota is spent, or the backfill's share of it, or somebody has paused all requests. */
-export class PausedError extends Retryable {
+export class PausedError extends RetryableError {
   override name = 'PausedError';
   readonly reason: Pause['reason'] | 'backfill';
 

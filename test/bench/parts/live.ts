@@ -1,5 +1,5 @@
-import { parseConfig } from '../../../infra/config.ts';
 import { percentile } from '../../../infra/cli/percentile.ts';
+import { parseConfig } from '../../../infra/config.ts';
 import { population } from '../../demo/population.ts';
 import { REAL_LATENCY } from '../../simulator/simulator.ts';
 import { functionFolder } from '../../support/function-folder.ts';

@@ -1,6 +1,6 @@
+import { percentile } from '../../../infra/cli/percentile.ts';
 import { SYNC_CONTACT_MEMORY_MB } from '../../../infra/constructs/contact-sync.ts';
 import { priceOf, readPrices } from '../../cost/prices.ts';
-import { percentile } from '../../../infra/cli/percentile.ts';
 import { population } from '../../demo/population.ts';
 import { functionFolder } from '../../support/function-folder.ts';
 import type { Part, Section } from '../section.ts';

@@ -3,22 +3,22 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { backoffMs } from '../../../lambdas/sync-contact/failure-queue.ts';
 import { quotaKeeper } from '../../../lambdas/sync-contact/quota-keeper.ts';
 import { catalogSource } from '../../../shared/infusionsoft/catalog/catalog-source.ts';
-import { circuitBreaker } from '../../../shared/infusionsoft/http/circuit-breaker.ts';
 import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
+import { circuitBreaker } from '../../../shared/infusionsoft/http/circuit-breaker.ts';
 import { pacedFetch } from '../../../shared/infusionsoft/http/paced-fetch.ts';
 import { requestGate } from '../../../shared/infusionsoft/http/request-gate.ts';
 import { INVOCATION_MS, type Invocation } from '../../../shared/invocation.ts';
 import { BATCH_SIZE } from '../../../shared/quota/pace.ts';
 import { rateLimiter } from '../../../shared/quota/rate-limiter.ts';
-import type { SlotSchedule } from '../../../shared/quota/slots.ts';
 import { type Budget, marginOf } from '../../../shared/quota/remaining-quota.ts';
+import type { SlotSchedule } from '../../../shared/quota/slots.ts';
 import type { PostponedStore } from '../../../shared/store/postponed-store.ts';
 import type { SyncTable } from '../../../shared/store/sync-table.ts';
 import { messageGroupOf } from '../../../shared/sync/message-group.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
+import { DEFAULT_TOKEN } from '../../simulator/simulator.ts';
 import { consumerOf } from '../../support/consumer-under-test.ts';
 import type { memoryUserTable } from '../../support/crm-under-test.ts';
-import { DEFAULT_TOKEN } from '../../simulator/simulator.ts';
 import type { FifoQueue } from './fifo-queue.ts';
 
 export interface EnvironmentOptions {

@@ -1,9 +1,9 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { publishConnection } from '../../../infra/cli/connection-file.ts';
 import { CommandError, NoStackError } from '../../../infra/cli/command-error.ts';
 import { connect } from '../../../infra/cli/connect.ts';
+import { publishConnection } from '../../../infra/cli/connection-file.ts';
 
 const cloudFormation = mockClient(CloudFormationClient);
 const before = { ...process.env };

@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { compare, comparisonText } from '../../../infra/cli/preview/comparison.ts';
-import { previewUser, rememberedContact } from '../../../infra/cli/preview/preview-user.ts';
+import { previewUser, storedContact } from '../../../infra/cli/preview/preview-user.ts';
 import { provisionalCatalog } from '../../../infra/cli/preview/provisional-catalog.ts';
 import { summarise } from '../../../infra/cli/preview/summary.ts';
 import { estimate, summaryText } from '../../../infra/cli/preview/summary-text.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
-import { needsOf } from '../../../shared/user/requirements.ts';
+import { requirementsOf } from '../../../shared/user/requirements.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { population } from '../../demo/population.ts';
 import { consumerOf, record } from '../../support/consumer-under-test.ts';
@@ -27,7 +27,7 @@ async function start(of: Mapping = mapping, count = 12) {
   const { receive } = consumerOf(crm, table, { now: Date.now });
   const sync = (userId: string) => receive(record(userMessage(userId)));
   const contextOf = async (target: Mapping = of, now = Date.now()) => {
-    const { catalog, created } = provisionalCatalog(await crm.catalog.current(), needsOf(target), now);
+    const { catalog, created } = provisionalCatalog(await crm.catalog.current(), requirementsOf(target), now);
     return { context: { mapping: target, catalog, deletionPolicy: 'mark' as const, now }, created };
   };
   const contactOf = async (user: User) =>
@@ -100,7 +100,7 @@ describe('a preview of a user', () => {
     const { context } = await contextOf(mapping, Date.now() + 40 * DAY_MS);
     const { desired, requests } = await previewUser(
       table.user(userId),
-      rememberedContact(table.user(userId)),
+      storedContact(table.user(userId)),
       context,
     );
     expect(desired.tags).toContain('Inactive 30 days');

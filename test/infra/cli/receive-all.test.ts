@@ -7,9 +7,9 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type SqsServer, startSqsServer } from '../../local-cloud/emulators/sqs-server.ts';
 import { receiveAll, release } from '../../../infra/cli/receive-all.ts';
 import { redrive } from '../../../infra/cli/redrive-letters.ts';
+import { type SqsServer, startSqsServer } from '../../local-cloud/emulators/sqs-server.ts';
 import { userMessage } from '../../support/user-message.ts';
 
 let server: SqsServer;

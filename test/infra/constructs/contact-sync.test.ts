@@ -6,7 +6,7 @@ import { backoffMs } from '../../../lambdas/sync-contact/failure-queue.ts';
 import { readSettings } from '../../../lambdas/sync-contact/settings.ts';
 import { INVOCATION_MS } from '../../../shared/invocation.ts';
 import { BATCH_SIZE, paceFor } from '../../../shared/quota/pace.ts';
-import { CloudError, Retryable } from '../../../shared/sync/errors.ts';
+import { CloudError, RetryableError } from '../../../shared/sync/errors.ts';
 import { properties, readable, templateWith } from '../../support/template-with.ts';
 
 describe('the pace of the CRM', () => {
@@ -74,8 +74,8 @@ describe('the queue', () => {
   it('gives up on no message before it is 14 days old, however often a pause or an outage brings it back', () => {
     const { deadLetterTargetArn, maxReceiveCount } = queue['RedrivePolicy'] as Record<string, unknown>;
     expect(readable(deadLetterTargetArn)).toBe('ContactSyncDeadLetterQueue.Arn');
-    const paused = new Retryable('', { afterMs: Number.POSITIVE_INFINITY });
-    for (const error of [paused, new Retryable(''), new CloudError('')]) {
+    const paused = new RetryableError('', { afterMs: Number.POSITIVE_INFINITY });
+    for (const error of [paused, new RetryableError(''), new CloudError('')]) {
       const waits = Array.from({ length: Number(maxReceiveCount) }, (_, index) =>
         backoffMs(index + 1, error, 0),
       );

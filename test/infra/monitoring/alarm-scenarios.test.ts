@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Retryable } from '../../../shared/sync/errors.ts';
-import { startCrm } from '../../support/crm-under-test.ts';
-import { type AlarmProperties, alarmSchema, statesOver } from '../../support/cloudwatch-alarm.ts';
-import { readable, resources, templateWith } from '../../support/template-with.ts';
+import { RetryableError } from '../../../shared/sync/errors.ts';
 import { alarmWorld, HOUR, MIDNIGHT, MINUTE } from '../../support/alarm-world.ts';
+import { type AlarmProperties, alarmSchema, statesOver } from '../../support/cloudwatch-alarm.ts';
+import { startCrm } from '../../support/crm-under-test.ts';
+import { readable, resources, templateWith } from '../../support/template-with.ts';
 
 const alarms = Object.entries(resources(templateWith(), 'AWS::CloudWatch::Alarm')).map(
   ([id, { Properties }]) => ({ name: id.replace(/^Alarms/, ''), alarm: alarmSchema.parse(Properties) }),
 );
 const DAY = 24 * HOUR;
-const DOWN = new Retryable('The CRM failed (503)');
-const REVOKED = new Retryable('The CRM refuses the credentials (401)');
-const FORBIDDEN = new Retryable('The account may not do this (403)');
+const DOWN = new RetryableError('The CRM failed (503)');
+const REVOKED = new RetryableError('The CRM refuses the credentials (401)');
+const FORBIDDEN = new RetryableError('The account may not do this (403)');
 const POISON = 'poison@example.com';
 const poisoned = (email: string | undefined) => (email === POISON ? FORBIDDEN : undefined);
 
@@ -131,7 +131,7 @@ describe('a total outage', () => {
   });
 
   it('rings while retries are an hour apart', async () => {
-    world.fault = () => new Retryable('Come back later', { afterMs: HOUR });
+    world.fault = () => new RetryableError('Come back later', { afterMs: HOUR });
     for (const user of ['ann', 'bob', 'cleo']) world.change(user);
     await world.run(5 * HOUR);
     expect(rung()).toContainEqual(expect.stringMatching(/^NothingSucceeds \d+–$/));

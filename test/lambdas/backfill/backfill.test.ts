@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { simulate } from '../../support/backfill-definition.ts';
-import { contacts, OPTIONS, REQUESTS_PER_SECOND, start, tagged, watchQueue } from '../../support/backfill-start.ts';
+import {
+  contacts,
+  OPTIONS,
+  REQUESTS_PER_SECOND,
+  start,
+  tagged,
+  watchQueue,
+} from '../../support/backfill-start.ts';
 import { fresh, NOON, synced } from '../../support/backfill-users.ts';
 
 const HOUR_MS = 3_600_000;

@@ -9,9 +9,9 @@ import {
   type StepContext,
   SupersededError,
 } from '../../../lambdas/backfill/steps.ts';
-import { sum } from '../../support/sum.ts';
 import { OPTIONS, start } from '../../support/backfill-start.ts';
 import { fresh, NOON, synced } from '../../support/backfill-users.ts';
+import { sum } from '../../support/sum.ts';
 
 const MINUTE_MS = 60_000;
 const BETWEEN_CALLS_MS = 200;

@@ -30,7 +30,7 @@ describe('what a user needs', () => {
     ['a user with a contact, of no interest to', synced(fresh(1)), 'contacts', NOON, { kind: 'none' }],
     [
       'a contact that a run before has left without its tags',
-      { ...synced(fresh(1)), crm: { ...synced(fresh(1)).crm, tagIds: undefined, perhapsTagIds: [1, 7] } },
+      { ...synced(fresh(1)), crm: { ...synced(fresh(1)).crm, tagIds: undefined, uncertainTagIds: [1, 7] } },
       'contacts',
       NOON,
       { creates: false, updates: false, requests: 0, tags: { remove: [7] } },

@@ -12,10 +12,10 @@ import type { Message } from '../../../shared/sync/message.ts';
 import { messageGroupOf } from '../../../shared/sync/message-group.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
-import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
-import { memoryPostponedStore, memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
 import { memoryLocks } from '../../support/backfill-memory-ports.ts';
 import { OPTIONS } from '../../support/backfill-start.ts';
+import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
+import { memoryPostponedStore, memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
 
 let crm: Awaited<ReturnType<typeof startCrm>>;
 beforeAll(async () => {

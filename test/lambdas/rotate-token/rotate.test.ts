@@ -4,16 +4,16 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startSecretsManager } from '../../local-cloud/emulators/secrets-manager.ts';
 import { type RotationStep, rotate } from '../../../lambdas/rotate-token/rotate.ts';
 import { secretVersions } from '../../../lambdas/rotate-token/secret-versions.ts';
 import { parseCrmSecret } from '../../../shared/infusionsoft/auth/crm-secret.ts';
 import {
   AnswerLostError,
-  AuthorizationLost,
+  AuthorizationLostError,
   refreshPair,
   type TokenPair,
 } from '../../../shared/infusionsoft/auth/token-endpoint.ts';
+import { startSecretsManager } from '../../local-cloud/emulators/secrets-manager.ts';
 import { DEFAULT_CLIENT } from '../../simulator/oauth.ts';
 import { type RunningSimulator, startSimulator } from '../../simulator/start-simulator.ts';
 import { DAY, HOUR, NOW, rotationWorld, SomeError } from '../../support/rotation-world.ts';
@@ -153,7 +153,7 @@ describe('a rotation', () => {
     world.failNextStores(1);
     await expect(world.rotate()).rejects.toThrow(SomeError);
     world.memory.unstored = undefined;
-    await expect(world.rotate()).rejects.toThrow(AuthorizationLost);
+    await expect(world.rotate()).rejects.toThrow(AuthorizationLostError);
     world.authorize();
     await world.rotate();
     world.expectHealthy();
@@ -247,7 +247,7 @@ describe('the token endpoint', () => {
       issuedAt: '2026-06-15T12:00:00.000Z',
       expiresAt: '2026-06-16T11:55:00.000Z',
     });
-    await expect(refresh(token)).rejects.toThrow(AuthorizationLost);
+    await expect(refresh(token)).rejects.toThrow(AuthorizationLostError);
     await refresh(pair.refreshToken);
   });
 
@@ -296,7 +296,7 @@ describe('the token endpoint', () => {
       clientSecret: 'wrong-s3cr3t',
       refreshToken: 'r-s3cr3t',
     }).catch((error: Error) => `${error.stack}${JSON.stringify(error)}${error.cause}`);
-    expect(text).toMatch(/AuthorizationLost/);
+    expect(text).toMatch(/AuthorizationLostError/);
     expect(text).not.toMatch(/s3cr3t/);
   });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { AuthorizationLost } from '../../../shared/infusionsoft/auth/token-endpoint.ts';
+import { AuthorizationLostError } from '../../../shared/infusionsoft/auth/token-endpoint.ts';
 import { DAY, type Fault, HOUR, rotationWorld } from '../../support/rotation-world.ts';
 
 const STEPS = ['createSecret', 'setSecret', 'testSecret', 'finishSecret'] as const;
@@ -34,7 +34,7 @@ it('never loses the last live refresh token, whatever call fails, and ends with 
         try {
           await perform();
         } catch (error) {
-          if (error instanceof AuthorizationLost) throw error;
+          if (error instanceof AuthorizationLostError) throw error;
           // Secrets Manager sees a failed step, and tries again later.
           world.clock.now += 60_000;
         }

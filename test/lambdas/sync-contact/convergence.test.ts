@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import { desiredState, isSyncable } from '../../../shared/sync/desired-state.ts';
-import { Retryable } from '../../../shared/sync/errors.ts';
+import { RetryableError } from '../../../shared/sync/errors.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
-import { userMessage } from '../../support/user-message.ts';
-import { userArbitrary } from '../../support/user-arbitrary.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
+import { userArbitrary } from '../../support/user-arbitrary.ts';
+import { userMessage } from '../../support/user-message.ts';
 
 let crm: Awaited<ReturnType<typeof startCrm>>;
 beforeAll(async () => {
@@ -25,9 +25,9 @@ function dyingAt(point: number, afterEffect: boolean): InfusionsoftClient {
   const wrap = (name: (typeof WRITES)[number]) =>
     (async (...parameters: never[]) => {
       const isLast = writes++ === point;
-      if (isLast && !afterEffect) throw new Retryable('died before');
+      if (isLast && !afterEffect) throw new RetryableError('died before');
       const result = await (crm.client[name] as (...all: never[]) => Promise<unknown>)(...parameters);
-      if (isLast) throw new Retryable('died after');
+      if (isLast) throw new RetryableError('died after');
       return result;
     }) as never;
   return { ...crm.client, ...Object.fromEntries(WRITES.map((name) => [name, wrap(name)])) };

@@ -4,7 +4,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { backoffMs, failureQueue } from '../../../lambdas/sync-contact/failure-queue.ts';
-import { CloudError, Rejected, Retryable } from '../../../shared/sync/errors.ts';
+import { CloudError, RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 
 const sqs = mockClient(SQSClient);
 beforeEach(() => sqs.reset());
@@ -27,12 +27,12 @@ describe('the wait before the next try', () => {
     [9, 0, 0],
     [1, 24 * 3_600_000, 3_600_000],
   ])('after %d deliveries, when told %s ms, is %d ms', (receiveCount, afterMs, expected) => {
-    expect(backoffMs(receiveCount, new Retryable('', { afterMs }), 0)).toBe(expected);
+    expect(backoffMs(receiveCount, new RetryableError('', { afterMs }), 0)).toBe(expected);
   });
 
   it('spreads those who wait for one moment by half a minute at most', () => {
-    expect(backoffMs(1, new Retryable('', { afterMs: 3_000_000 }), 1)).toBe(3_030_000);
-    expect(backoffMs(1, new Retryable('', { afterMs: 2000 }), 1)).toBe(3000);
+    expect(backoffMs(1, new RetryableError('', { afterMs: 3_000_000 }), 1)).toBe(3_030_000);
+    expect(backoffMs(1, new RetryableError('', { afterMs: 2000 }), 1)).toBe(3000);
   });
 
   it('after a failure of our own cloud is a minute and a half at most, for about an hour', () => {
@@ -50,7 +50,7 @@ describe('the wait before the next try', () => {
         fc.option(fc.nat(), { nil: undefined }),
         fc.double({ min: 0, max: 1, noNaN: true }),
         (count, afterMs, random) => {
-          const wait = backoffMs(count, new Retryable('', { afterMs }), random);
+          const wait = backoffMs(count, new RetryableError('', { afterMs }), random);
           expect(wait).toBeGreaterThanOrEqual(0);
           expect(wait).toBeLessThan(12 * 3_600_000);
         },
@@ -62,7 +62,10 @@ describe('the wait before the next try', () => {
 describe('the failure queue', () => {
   it('hides messages for as long as the failure says', async () => {
     sqs.on(ChangeMessageVisibilityBatchCommand).resolves({});
-    await failureQueue(queues).postpone([record(1), record(3)], new Retryable('down', { afterMs: 60_000 }));
+    await failureQueue(queues).postpone(
+      [record(1), record(3)],
+      new RetryableError('down', { afterMs: 60_000 }),
+    );
     const [call] = sqs.commandCalls(ChangeMessageVisibilityBatchCommand);
     const entries = call?.args[0].input.Entries ?? [];
     expect(entries).toHaveLength(2);
@@ -74,7 +77,7 @@ describe('the failure queue', () => {
 
   it('keeps a rejected message with its reason and nothing of the person', async () => {
     sqs.on(SendMessageCommand).resolves({});
-    const error = new Rejected('refused-by-crm', 'no', { status: 400 });
+    const error = new RejectedError('refused-by-crm', 'no', { status: 400 });
     await failureQueue(queues).reject(record(1), error);
     expect(sqs.commandCalls(SendMessageCommand)[0]?.args[0].input).toEqual({
       QueueUrl: queues.deadLetterQueueUrl,

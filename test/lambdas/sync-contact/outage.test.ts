@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { backoffMs } from '../../../lambdas/sync-contact/failure-queue.ts';
-import { circuitBreaker } from '../../../shared/infusionsoft/http/circuit-breaker.ts';
-import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import type { Credentials } from '../../../shared/infusionsoft/auth/credentials.ts';
+import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
+import { circuitBreaker } from '../../../shared/infusionsoft/http/circuit-breaker.ts';
 import { pacedFetch } from '../../../shared/infusionsoft/http/paced-fetch.ts';
 import { requestGate } from '../../../shared/infusionsoft/http/request-gate.ts';
 import { rateLimiter } from '../../../shared/quota/rate-limiter.ts';
-import { Retryable } from '../../../shared/sync/errors.ts';
-import { properties, templateWith } from '../../support/template-with.ts';
+import { RetryableError } from '../../../shared/sync/errors.ts';
 import { memoryStore } from '../../support/memory-store.ts';
+import { properties, templateWith } from '../../support/template-with.ts';
 
 const HOUR = 3_600_000;
 const NOON = Date.parse('2026-06-15T12:00:00Z');
@@ -66,7 +66,7 @@ describe('an outage of the CRM of six hours', () => {
           await clients[message.id % ENVIRONMENTS]?.updateContact(7, {});
           message.doneAt = Date.now();
         } catch (error) {
-          if (!(error instanceof Retryable)) throw error;
+          if (!(error instanceof RetryableError)) throw error;
           message.dueAt = Date.now() + backoffMs(message.receives, error, Math.random());
         }
       });

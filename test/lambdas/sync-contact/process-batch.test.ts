@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ProgressKeeper } from '../../../lambdas/sync-contact/progress-keeper.ts';
 import type { Allowance, QuotaKeeper } from '../../../lambdas/sync-contact/quota-keeper.ts';
-import { type RequestJournal, requestJournal } from '../../../lambdas/sync-contact/request-journal.ts';
 import { type InfusionsoftClient, infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
-import { Retryable } from '../../../shared/sync/errors.ts';
+import { type RequestJournal, requestJournal } from '../../../shared/infusionsoft/http/request-journal.ts';
+import { RetryableError } from '../../../shared/sync/errors.ts';
 import type { Message } from '../../../shared/sync/message.ts';
-import { userMessage } from '../../support/user-message.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';
 import { consumerOf, NOW, plentyOfQuota, record } from '../../support/consumer-under-test.ts';
 import { memoryPostponedStore, memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
+import { userMessage } from '../../support/user-message.ts';
 
 let crm: Awaited<ReturnType<typeof startCrm>>;
 beforeEach(async () => {
@@ -81,7 +81,7 @@ describe('a failure that time can mend', () => {
   const failing = (method: keyof InfusionsoftClient): InfusionsoftClient => ({
     ...crm.client,
     [method]: async () => {
-      throw new Retryable('down', { afterMs: 5000 });
+      throw new RetryableError('down', { afterMs: 5000 });
     },
   });
 
@@ -147,7 +147,7 @@ describe('the progress that check-health reads', () => {
     const { noted, closed, options } = spy();
     const { receive } = consumerOf(crm, users, options);
     await receive(record(userMessage('ann')), record(userMessage('bob')), record(userMessage('gone')));
-    expect(noted.toSorted()).toEqual(['ann requested', 'bob Rejected', 'gone not requested']);
+    expect(noted.toSorted()).toEqual(['ann requested', 'bob RejectedError', 'gone not requested']);
     expect(closed()).toBe(1);
     noted.length = 0;
     await receive(record(userMessage('ann')));
@@ -190,7 +190,7 @@ describe('a user who fails again and again', () => {
     const users = memoryUserTable(ANN);
     const postponed = memoryPostponedStore();
     const failing = consumerOf(crm, users, {
-      client: down(new Retryable('The account may not do this (403)')),
+      client: down(new RetryableError('The account may not do this (403)')),
       postponed,
     });
     await failing.receive(delivered(2));
@@ -229,14 +229,14 @@ describe('a user who fails again and again', () => {
 
   it('is not one who waits for what has an end: a pause, or a lease', async () => {
     const postponed = memoryPostponedStore();
-    const client = down(new Retryable('Somebody else works on this user', { afterMs: 1000 }));
+    const client = down(new RetryableError('Somebody else works on this user', { afterMs: 1000 }));
     await consumerOf(crm, memoryUserTable(ANN), { client, postponed }).receive(delivered(9));
     expect(await postponed.read(['ann'])).toEqual(new Map());
   });
 
   it('stays in the queue when that cannot be recorded', async () => {
     const consumer = consumerOf(crm, memoryUserTable(ANN), {
-      client: down(new Retryable('down')),
+      client: down(new RetryableError('down')),
       postponed: {
         record: async () => {
           throw new Error('DynamoDB is down');
@@ -269,7 +269,7 @@ describe('a queue that fails', () => {
       ANN,
     );
     const upsertContact: InfusionsoftClient['upsertContact'] = async (body) => {
-      if (body.email_addresses?.[0]?.email?.startsWith('cleo')) throw new Retryable('down');
+      if (body.email_addresses?.[0]?.email?.startsWith('cleo')) throw new RetryableError('down');
       return crm.client.upsertContact(body);
     };
     const { receive, outcomes, queue } = consumerOf(crm, users, { client: { ...crm.client, upsertContact } });

@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { type Group, groupsOf } from '../../../lambdas/sync-contact/delivery.ts';
 import { progressKeeper } from '../../../lambdas/sync-contact/progress-keeper.ts';
 import { PausedError } from '../../../shared/infusionsoft/http/request-gate.ts';
-import { CloudError, Rejected, Retryable } from '../../../shared/sync/errors.ts';
+import { CloudError, RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 import { MAX_WAITING, type Progress } from '../../../shared/sync/progress.ts';
+import { record } from '../../support/consumer-under-test.ts';
 import { memoryStore } from '../../support/memory-store.ts';
 import { userMessage } from '../../support/user-message.ts';
-import { record } from '../../support/consumer-under-test.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
 const HOUR = 3_600_000;
@@ -51,7 +51,7 @@ describe('the progress of an environment', () => {
     const { keeper, store } = environment();
     keeper.done(group('bob'), true);
     await keeper.close();
-    keeper.failed(group('ann'), new Retryable('down', { afterMs: 5000 }));
+    keeper.failed(group('ann'), new RetryableError('down', { afterMs: 5000 }));
     await keeper.close();
     expect((await store.read())?.value).toMatchObject({
       waiting: [{ group: 'ann', changedAt: NOON - 600_000, failingSince: NOON }],
@@ -65,7 +65,7 @@ describe('the progress of an environment', () => {
   it('of users who need no request, or whom the CRM refuses for good, proves nothing about the CRM', async () => {
     const { keeper, store } = environment();
     keeper.done(group('ann'), false);
-    keeper.failed(group('bob'), new Rejected('no-usable-email', 'none'));
+    keeper.failed(group('bob'), new RejectedError('no-usable-email', 'none'));
     await keeper.close();
     expect((await store.read())?.value).toMatchObject({ syncedAt: 0, activeAt: NOON, waiting: [] });
   });
@@ -88,7 +88,7 @@ describe('the progress of an environment', () => {
     const { clock, keeper, writes } = environment();
     for (let batch = 0; batch < 100; batch++) {
       for (let user = 0; user < 10; user++)
-        keeper.failed(group(`user${batch}-${user}`), new Retryable('down'));
+        keeper.failed(group(`user${batch}-${user}`), new RetryableError('down'));
       await keeper.close();
       clock.now += 500;
     }
@@ -101,7 +101,7 @@ describe('the progress of an environment', () => {
     const write: typeof store.write = (...args) =>
       broken ? Promise.reject(new Error('throttled')) : store.write(...args);
     const { keeper } = environment({ ...store, write });
-    keeper.failed(group('ann'), new Retryable('down'));
+    keeper.failed(group('ann'), new RetryableError('down'));
     await keeper.close();
     broken = false;
     keeper.done(group('bob'), true);
@@ -113,7 +113,7 @@ describe('the progress of an environment', () => {
     const store = memoryStore<Progress>();
     const environments = Array.from({ length: 5 }, () => environment(store).keeper);
     for (const [index, keeper] of environments.entries())
-      keeper.failed(group(`user${index}`), new Retryable('down'));
+      keeper.failed(group(`user${index}`), new RetryableError('down'));
     await Promise.all(environments.map((keeper) => keeper.close()));
     expect((await store.read())?.value.waiting.map((each) => each.group).toSorted()).toEqual(
       [0, 1, 2, 3, 4].map((index) => `user${index}`),

@@ -31,7 +31,7 @@ export async function resolveValue(owner: string, value: unknown, references: Re
       if (!intrinsic)
         throw new TemplateError(owner, `the local cloud does not know the intrinsic function ${name}`);
       return intrinsic(argument, references, resolve).catch((error: unknown) => {
-        throw error instanceof MalformedIntrinsic
+        throw error instanceof MalformedIntrinsicError
           ? new TemplateError(owner, `${name}: ${error.message}`)
           : error;
       });
@@ -74,7 +74,7 @@ const INTRINSICS: ReadonlyMap<string, Intrinsic> = new Map<string, Intrinsic>([
     async (argument, _, resolve) => {
       const [index, choices] = list(argument);
       const chosen = list(await resolve(choices))[Number(await resolve(index))];
-      if (chosen === undefined) throw new MalformedIntrinsic(`nothing at index ${index}`);
+      if (chosen === undefined) throw new MalformedIntrinsicError(`nothing at index ${index}`);
       return chosen;
     },
   ],
@@ -90,7 +90,7 @@ const INTRINSICS: ReadonlyMap<string, Intrinsic> = new Map<string, Intrinsic>([
   ],
 ]);
 
-class MalformedIntrinsic extends Error {}
+class MalformedIntrinsicError extends Error {}
 
 async function substitute(template: string, lookUp: (name: string) => Promise<string>): Promise<string> {
   const pieces = template.split(/(\$\{[^}]+\})/);
@@ -105,7 +105,7 @@ async function substitute(template: string, lookUp: (name: string) => Promise<st
 async function refer(name: string, references: References): Promise<string> {
   if (name.startsWith('AWS::')) {
     const value = references.pseudo.get(name);
-    if (value === undefined) throw new MalformedIntrinsic(`the pseudo parameter ${name} is not known`);
+    if (value === undefined) throw new MalformedIntrinsicError(`the pseudo parameter ${name} is not known`);
     return value;
   }
   const [logicalId, attribute] = splitOnce(name);
@@ -120,10 +120,10 @@ function splitOnce(name: string): [string, string | undefined] {
 function text(value: unknown): string {
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
     return String(value);
-  throw new MalformedIntrinsic(`text was expected, not ${JSON.stringify(value)}`);
+  throw new MalformedIntrinsicError(`text was expected, not ${JSON.stringify(value)}`);
 }
 
 function list(value: unknown): unknown[] {
   if (Array.isArray(value)) return value;
-  throw new MalformedIntrinsic(`a list was expected, not ${JSON.stringify(value)}`);
+  throw new MalformedIntrinsicError(`a list was expected, not ${JSON.stringify(value)}`);
 }

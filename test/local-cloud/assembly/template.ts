@@ -1,32 +1,30 @@
 import { z } from 'zod';
-import { meaningless } from './ignored.ts';
+import { ignored } from './ignored.ts';
 import { TemplateError } from './template-error.ts';
 
 const resourceSchema = z.strictObject({
   Type: z.string(),
   Properties: z.record(z.string(), z.unknown()).default({}),
-  DependsOn: meaningless(
-    'references give the order of creation; policies, the usual reason, are not enforced',
-  ),
-  Metadata: meaningless('for tools'),
-  DeletionPolicy: meaningless('nothing outlives a run'),
-  UpdateReplacePolicy: meaningless('nothing is ever updated'),
+  DependsOn: ignored('references give the order of creation; policies, the usual reason, are not enforced'),
+  Metadata: ignored('for tools'),
+  DeletionPolicy: ignored('nothing outlives a run'),
+  UpdateReplacePolicy: ignored('nothing is ever updated'),
 });
 
 const outputSchema = z.strictObject({
   Value: z.unknown(),
-  Description: meaningless('for people'),
-  Export: meaningless('there is no other stack'),
+  Description: ignored('for people'),
+  Export: ignored('there is no other stack'),
 });
 
 const templateSchema = z.strictObject({
   Resources: z.record(z.string(), resourceSchema),
   Outputs: z.record(z.string(), outputSchema).default({}),
-  Parameters: z.strictObject({ BootstrapVersion: meaningless('nothing is bootstrapped') }).default({}),
-  Rules: z.strictObject({ CheckBootstrapVersion: meaningless('nothing is bootstrapped') }).default({}),
-  AWSTemplateFormatVersion: meaningless('there is one'),
-  Description: meaningless('for people'),
-  Metadata: meaningless('for tools'),
+  Parameters: z.strictObject({ BootstrapVersion: ignored('nothing is bootstrapped') }).default({}),
+  Rules: z.strictObject({ CheckBootstrapVersion: ignored('nothing is bootstrapped') }).default({}),
+  AWSTemplateFormatVersion: ignored('there is one'),
+  Description: ignored('for people'),
+  Metadata: ignored('for tools'),
 });
 
 /** The part of a CloudFormation template that the local cloud understands. */

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { arnOf } from '../account.ts';
-import { meaningless } from '../assembly/ignored.ts';
+import { ignored } from '../assembly/ignored.ts';
 import { TemplateError } from '../assembly/template-error.ts';
 import { LambdaFunction } from '../lambda/lambda-function.ts';
 import { assetDirectory } from './asset-directory.ts';
@@ -10,7 +10,7 @@ import { type ResourceContext, resourceType } from './resource-type.ts';
 
 const properties = z.strictObject({
   FunctionName: z.string().optional(),
-  Code: z.strictObject({ S3Bucket: meaningless('assets are read from the assembly'), S3Key: z.string() }),
+  Code: z.strictObject({ S3Bucket: ignored('assets are read from the assembly'), S3Key: z.string() }),
   Handler: z.string(),
   Runtime: z.enum(['nodejs22.x', 'nodejs24.x']),
   Environment: z.strictObject({ Variables: z.record(z.string(), z.string()).default({}) }).optional(),
@@ -21,20 +21,20 @@ const properties = z.strictObject({
   LoggingConfig: z
     .strictObject({
       LogFormat: z.enum(['JSON', 'Text']).default('Text'),
-      LogGroup: meaningless('lines go to one log'),
+      LogGroup: ignored('lines go to one log'),
       ApplicationLogLevel: z.string().optional(),
-      SystemLogLevel: meaningless('the local cloud writes no lines of its own'),
+      SystemLogLevel: ignored('the local cloud writes no lines of its own'),
     })
     .optional(),
-  Architectures: meaningless('bundles are JavaScript'),
-  Description: meaningless('for people'),
-  EphemeralStorage: meaningless('/tmp is the machine’s'),
-  KmsKeyArn: meaningless('data lives in memory'),
-  RecursiveLoop: meaningless('loops are not looked for'),
-  Role: meaningless('there is no access control'),
-  RuntimeManagementConfig: meaningless('the runtime is this Node'),
-  Tags: meaningless('no behaviour'),
-  TracingConfig: meaningless('there is no X-Ray'),
+  Architectures: ignored('bundles are JavaScript'),
+  Description: ignored('for people'),
+  EphemeralStorage: ignored('/tmp is the machine’s'),
+  KmsKeyArn: ignored('data lives in memory'),
+  RecursiveLoop: ignored('loops are not looked for'),
+  Role: ignored('there is no access control'),
+  RuntimeManagementConfig: ignored('the runtime is this Node'),
+  Tags: ignored('no behaviour'),
+  TracingConfig: ignored('there is no X-Ray'),
 });
 
 /** Memory with which a function has one whole processor (AWS Lambda developer guide, "Configure Lambda function memory"). */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { meaningless } from '../assembly/ignored.ts';
+import { ignored } from '../assembly/ignored.ts';
 import { TemplateError } from '../assembly/template-error.ts';
 import { compileEventPattern, type EventFilter } from '../event-sources/event-pattern.ts';
 import type { ResourceContext } from './resource-type.ts';
@@ -17,7 +17,7 @@ export const mappingProperties = {
   MaximumBatchingWindowInSeconds: z.number().min(0).max(300).default(0),
   FunctionResponseTypes: z.array(z.literal('ReportBatchItemFailures')).default([]),
   FilterCriteria: filterCriteria,
-  Tags: meaningless('no behaviour'),
+  Tags: ignored('no behaviour'),
 };
 
 /** The resource that other resources see. */

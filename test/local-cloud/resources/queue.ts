@@ -1,7 +1,7 @@
 import { CreateQueueCommand } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
 import { arnOf } from '../account.ts';
-import { meaningless } from '../assembly/ignored.ts';
+import { ignored } from '../assembly/ignored.ts';
 import { resourceType } from './resource-type.ts';
 
 /** Attributes that CloudFormation and the API know by the same name. */
@@ -21,13 +21,13 @@ const attributes = {
 const properties = z.strictObject({
   ...attributes,
   QueueName: z.string().optional(),
-  DeduplicationScope: meaningless('the emulator looks for duplicates in the whole queue'),
-  FifoThroughputLimit: meaningless('the emulator has no limit'),
-  KmsMasterKeyId: meaningless('data lives in memory'),
-  KmsDataKeyReusePeriodSeconds: meaningless('data lives in memory'),
-  SqsManagedSseEnabled: meaningless('data lives in memory'),
-  RedriveAllowPolicy: meaningless('there is no access control'),
-  Tags: meaningless('no behaviour'),
+  DeduplicationScope: ignored('the emulator looks for duplicates in the whole queue'),
+  FifoThroughputLimit: ignored('the emulator has no limit'),
+  KmsMasterKeyId: ignored('data lives in memory'),
+  KmsDataKeyReusePeriodSeconds: ignored('data lives in memory'),
+  SqsManagedSseEnabled: ignored('data lives in memory'),
+  RedriveAllowPolicy: ignored('there is no access control'),
+  Tags: ignored('no behaviour'),
 });
 
 /** `AWS::SQS::Queue`, in the SQS server. */

@@ -20,7 +20,7 @@ export interface ResourceContext {
 /** How a type of resource comes to be on one machine. */
 export interface ResourceType {
   /** Why the properties are not even read, for a type that changes nothing on one machine. */
-  meaningless?: string;
+  ignored?: string;
   /** @param properties with all intrinsic functions resolved. */
   create(properties: unknown, context: ResourceContext): Promise<CreatedResource>;
 }
@@ -46,12 +46,12 @@ export function resourceType<Schema extends z.ZodType>(
 }
 
 /** A type of resource that changes nothing on one machine, whatever its properties. */
-export function meaninglessType(
+export function ignoredType(
   reason: string,
   describe: (context: ResourceContext) => CreatedResource = ({ physicalName }) => ({
     ref: physicalName,
     attributes: {},
   }),
 ): ResourceType {
-  return { meaningless: reason, create: async (_properties, context) => describe(context) };
+  return { ignored: reason, create: async (_properties, context) => describe(context) };
 }

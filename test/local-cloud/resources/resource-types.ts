@@ -2,7 +2,7 @@ import { arnOf } from '../account.ts';
 import { eventSourceMapping } from './event-source-mapping.ts';
 import { lambdaFunction } from './function.ts';
 import { queue } from './queue.ts';
-import { meaninglessType, type ResourceType } from './resource-type.ts';
+import { ignoredType, type ResourceType } from './resource-type.ts';
 import { rotationSchedule } from './rotation-schedule.ts';
 import { schedule } from './schedule.ts';
 import { secret } from './secret.ts';
@@ -20,34 +20,34 @@ export const RESOURCE_TYPES: ReadonlyMap<string, ResourceType> = new Map([
   ['AWS::SQS::Queue', queue],
   ['AWS::StepFunctions::StateMachine', stateMachine],
 
-  ['AWS::CloudWatch::Alarm', meaninglessType('nobody is to be woken up')],
-  ['AWS::CloudWatch::Dashboard', meaninglessType('nobody looks at it')],
-  ['AWS::IAM::Policy', meaninglessType('there is no access control')],
+  ['AWS::CloudWatch::Alarm', ignoredType('nobody is to be woken up')],
+  ['AWS::CloudWatch::Dashboard', ignoredType('nobody looks at it')],
+  ['AWS::IAM::Policy', ignoredType('there is no access control')],
   [
     'AWS::IAM::Role',
-    meaninglessType('there is no access control', ({ physicalName }) => ({
+    ignoredType('there is no access control', ({ physicalName }) => ({
       ref: physicalName,
       attributes: { Arn: arnOf('iam', '', `role/${physicalName}`) },
     })),
   ],
-  ['AWS::KMS::Alias', meaninglessType('data lives in memory')],
+  ['AWS::KMS::Alias', ignoredType('data lives in memory')],
   [
     'AWS::KMS::Key',
-    meaninglessType('data lives in memory', ({ physicalName, services }) => ({
+    ignoredType('data lives in memory', ({ physicalName, services }) => ({
       ref: physicalName,
       attributes: { Arn: arnOf('kms', services.region, `key/${physicalName}`) },
     })),
   ],
-  ['AWS::Lambda::Permission', meaninglessType('there is no access control')],
+  ['AWS::Lambda::Permission', ignoredType('there is no access control')],
   [
     'AWS::Logs::LogGroup',
-    meaninglessType('lines go to one log', ({ physicalName, services }) => ({
+    ignoredType('lines go to one log', ({ physicalName, services }) => ({
       ref: physicalName,
       attributes: { Arn: arnOf('logs', services.region, `log-group:${physicalName}:*`) },
     })),
   ],
-  ['AWS::SNS::Subscription', meaninglessType('nobody is to be woken up')],
-  ['AWS::SNS::Topic', meaninglessType('nobody is to be woken up')],
-  ['AWS::SNS::TopicPolicy', meaninglessType('there is no access control')],
-  ['AWS::SQS::QueuePolicy', meaninglessType('there is no access control')],
+  ['AWS::SNS::Subscription', ignoredType('nobody is to be woken up')],
+  ['AWS::SNS::Topic', ignoredType('nobody is to be woken up')],
+  ['AWS::SNS::TopicPolicy', ignoredType('there is no access control')],
+  ['AWS::SQS::QueuePolicy', ignoredType('there is no access control')],
 ]);

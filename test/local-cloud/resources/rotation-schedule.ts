@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { meaningless } from '../assembly/ignored.ts';
+import { ignored } from '../assembly/ignored.ts';
 import { TemplateError } from '../assembly/template-error.ts';
 import { resourceType } from './resource-type.ts';
 
 const properties = z.strictObject({
   SecretId: z.string(),
   RotationLambdaARN: z.string(),
-  RotationRules: meaningless('nothing fires by itself here: rotate the secret by RotateSecret'),
+  RotationRules: ignored('nothing fires by itself here: rotate the secret by RotateSecret'),
   RotateImmediatelyOnUpdate: z.literal(false),
 });
 

@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import { arnOf } from '../account.ts';
-import { meaningless } from '../assembly/ignored.ts';
+import { ignored } from '../assembly/ignored.ts';
 import { TemplateError } from '../assembly/template-error.ts';
 import { resourceType } from './resource-type.ts';
 
 /** A run on one machine seldom lasts until a schedule is due. */
-const neverFires = meaningless('nothing fires by itself here: start its target instead');
+const neverFires = ignored('nothing fires by itself here: start its target instead');
 
 const properties = z.strictObject({
   Name: z.string().optional(),
@@ -14,7 +14,7 @@ const properties = z.strictObject({
   Target: z.strictObject({
     Arn: z.string(),
     Input: z.string().refine(isJson, 'not JSON, which is what its target takes').optional(),
-    RoleArn: meaningless('there is no access control'),
+    RoleArn: ignored('there is no access control'),
     RetryPolicy: neverFires,
     DeadLetterConfig: neverFires,
   }),
@@ -23,8 +23,8 @@ const properties = z.strictObject({
   StartDate: neverFires,
   EndDate: neverFires,
   State: neverFires,
-  Description: meaningless('for people'),
-  KmsKeyArn: meaningless('data lives in memory'),
+  Description: ignored('for people'),
+  KmsKeyArn: ignored('data lives in memory'),
 });
 
 /** `AWS::Scheduler::Schedule`: its target (a state machine or a function) and what it passes are checked, and it never fires. */

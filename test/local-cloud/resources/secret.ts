@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { arnOf } from '../account.ts';
-import { meaningless } from '../assembly/ignored.ts';
+import { ignored } from '../assembly/ignored.ts';
 import { TemplateError } from '../assembly/template-error.ts';
 import { resourceType } from './resource-type.ts';
 
-const strength = meaningless('a generated value only has to be there');
+const strength = ignored('a generated value only has to be there');
 
 const properties = z.strictObject({
   Name: z.string().optional(),
@@ -24,10 +24,10 @@ const properties = z.strictObject({
       RequireEachIncludedType: strength,
     })
     .optional(),
-  Description: meaningless('for people'),
-  KmsKeyId: meaningless('data lives in memory'),
-  ReplicaRegions: meaningless('there is one region'),
-  Tags: meaningless('no behaviour'),
+  Description: ignored('for people'),
+  KmsKeyId: ignored('data lives in memory'),
+  ReplicaRegions: ignored('there is one region'),
+  Tags: ignored('no behaviour'),
 });
 
 /** `AWS::SecretsManager::Secret`. A value given to the local cloud takes the place of the template's. */

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { arnOf } from '../account.ts';
-import { meaningless } from '../assembly/ignored.ts';
+import { ignored } from '../assembly/ignored.ts';
 import { TemplateError } from '../assembly/template-error.ts';
 import { LocalStateMachine } from '../state-machines/state-machine.ts';
 import { targetOf } from './mapping-parts.ts';
@@ -11,10 +11,10 @@ const properties = z.strictObject({
   DefinitionString: z.string(),
   StateMachineType: z.literal('STANDARD').optional(),
   RoleArn: z.string(),
-  EncryptionConfiguration: meaningless('data lives in memory'),
-  LoggingConfiguration: meaningless('executions are looked at through the API'),
-  TracingConfiguration: meaningless('nothing is traced'),
-  Tags: meaningless('no behaviour'),
+  EncryptionConfiguration: ignored('data lives in memory'),
+  LoggingConfiguration: ignored('executions are looked at through the API'),
+  TracingConfiguration: ignored('nothing is traced'),
+  Tags: ignored('no behaviour'),
 });
 
 /** `AWS::StepFunctions::StateMachine`, run by an interpreter of the States Language. */

@@ -6,12 +6,12 @@ import {
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
 import { z } from 'zod';
-import { meaningless } from '../assembly/ignored.ts';
+import { ignored } from '../assembly/ignored.ts';
 import { fillTable } from './fill-table.ts';
 import { resourceType } from './resource-type.ts';
 
 const keySchema = z.array(z.strictObject({ AttributeName: z.string(), KeyType: z.enum(['HASH', 'RANGE']) }));
-const throughput = meaningless('DynamoDB Local never throttles');
+const throughput = ignored('DynamoDB Local never throttles');
 const projection = z.strictObject({
   ProjectionType: z.enum(['ALL', 'KEYS_ONLY', 'INCLUDE']),
   NonKeyAttributes: z.array(z.string()).optional(),
@@ -29,7 +29,7 @@ const properties = z.strictObject({
       index.extend({
         ProvisionedThroughput: throughput,
         OnDemandThroughput: throughput,
-        ContributorInsightsSpecification: meaningless('monitoring'),
+        ContributorInsightsSpecification: ignored('monitoring'),
       }),
     )
     .optional(),
@@ -40,17 +40,17 @@ const properties = z.strictObject({
     })
     .optional(),
   TimeToLiveSpecification: z.strictObject({ AttributeName: z.string(), Enabled: z.boolean() }).optional(),
-  BillingMode: meaningless('nothing is billed'),
+  BillingMode: ignored('nothing is billed'),
   ProvisionedThroughput: throughput,
   OnDemandThroughput: throughput,
   WarmThroughput: throughput,
-  PointInTimeRecoverySpecification: meaningless('data lives in memory'),
-  SSESpecification: meaningless('data lives in memory'),
-  DeletionProtectionEnabled: meaningless('the table goes with the process'),
-  ContributorInsightsSpecification: meaningless('monitoring'),
-  TableClass: meaningless('a price'),
-  ResourcePolicy: meaningless('there is no access control'),
-  Tags: meaningless('no behaviour'),
+  PointInTimeRecoverySpecification: ignored('data lives in memory'),
+  SSESpecification: ignored('data lives in memory'),
+  DeletionProtectionEnabled: ignored('the table goes with the process'),
+  ContributorInsightsSpecification: ignored('monitoring'),
+  TableClass: ignored('a price'),
+  ResourcePolicy: ignored('there is no access control'),
+  Tags: ignored('no behaviour'),
 });
 
 /** `AWS::DynamoDB::Table`, in DynamoDB Local. */

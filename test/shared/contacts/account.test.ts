@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { Retryable } from '../../../shared/sync/errors.ts';
+import { RetryableError } from '../../../shared/sync/errors.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import { mapping as appMapping } from '../../../shared/user/mapping.ts';
-import { needsOf } from '../../../shared/user/requirements.ts';
-import { richMapping } from '../../support/rich-mapping.ts';
-import { userMessage } from '../../support/user-message.ts';
+import { requirementsOf } from '../../../shared/user/requirements.ts';
 import { consumerOf, record } from '../../support/consumer-under-test.ts';
 import { memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
+import { richMapping } from '../../support/rich-mapping.ts';
+import { userMessage } from '../../support/user-message.ts';
 
 const ANN = {
   userId: 'ann',
@@ -38,7 +38,14 @@ const sync = async (...items: (Record<string, unknown> & { userId: string })[]) 
 };
 const inspection = (mapping: Mapping, create = false) =>
   record(
-    { version: 1, kind: 'inspect-account', inspectionId: 'i1', needs: needsOf(mapping), create, count: true },
+    {
+      version: 1,
+      kind: 'inspect-account',
+      inspectionId: 'i1',
+      needs: requirementsOf(mapping),
+      create,
+      count: true,
+    },
     'catalog',
   );
 const shown = async (email = ANN.email) => (await crm.admin.contacts(email))[0];
@@ -217,7 +224,7 @@ describe('an inspection of the account', () => {
     await start();
     let left = 10;
     const countTagged: typeof crm.client.countTagged = async (tagId) => {
-      if (left-- <= 0) throw new Retryable('The invocation ends too soon', { afterMs: 0 });
+      if (left-- <= 0) throw new RetryableError('The invocation ends too soon', { afterMs: 0 });
       return crm.client.countTagged(tagId);
     };
     const client = { ...crm.client, countTagged };

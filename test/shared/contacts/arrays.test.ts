@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keepsArrays } from '../../../shared/infusionsoft/catalog/catalog.ts';
 import { catalogSource } from '../../../shared/infusionsoft/catalog/catalog-source.ts';
-import { Retryable } from '../../../shared/sync/errors.ts';
+import { RetryableError } from '../../../shared/sync/errors.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
-import { userMessage } from '../../support/user-message.ts';
 import type { SimulatorOptions } from '../../simulator/simulator.ts';
 import { ANN } from '../../support/ann.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { invocationOf, memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
+import { userMessage } from '../../support/user-message.ts';
 
 let crm: Awaited<ReturnType<typeof startCrm>>;
 const start = async (options: SimulatorOptions = {}) => {
@@ -81,7 +81,7 @@ describe('the experiment with arrays', () => {
   it('holds up nobody where the CRM is too slow for it, and is made again six hours later', async () => {
     let isSlow = true;
     const updateContact: typeof crm.client.updateContact = async (...all) => {
-      if (isSlow) throw new Retryable('The invocation ends too soon', { afterMs: 0 });
+      if (isSlow) throw new RetryableError('The invocation ends too soon', { afterMs: 0 });
       return crm.client.updateContact(...all);
     };
     let clock = Date.now();

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { richMapping } from '../../support/rich-mapping.ts';
-import { userMessage } from '../../support/user-message.ts';
 import { type ConsumerOptions, consumerOf, record } from '../../support/consumer-under-test.ts';
 import { memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
+import { richMapping } from '../../support/rich-mapping.ts';
+import { userMessage } from '../../support/user-message.ts';
 
 const ANN = {
   userId: 'ann',
@@ -52,12 +52,12 @@ const PERSONAL = /ann|lee|bob|2125550|home|main st|shoe|41|linkedin|2026-01-31|n
 
 describe('a person who asks to be forgotten', () => {
   it('is deleted in the CRM, and a record of ids and times stays', async () => {
-    const { receive, departures, contactId } = await gone();
-    expect(await departures.read('ann')).toMatchObject({ contactId, done: 'mark' });
+    const { receive, erasureRecords, contactId } = await gone();
+    expect(await erasureRecords.read('ann')).toMatchObject({ contactId, done: 'mark' });
     expect(await receive(forget())).toEqual([]);
     expect(await contact(contactId)).toBeUndefined();
-    const departure = await departures.read('ann');
-    expect(departure).toEqual({
+    const erasureRecord = await erasureRecords.read('ann');
+    expect(erasureRecord).toEqual({
       userId: 'ann',
       contactId,
       done: 'delete',
@@ -81,40 +81,40 @@ describe('a person who asks to be forgotten', () => {
   });
 
   it('can be forgotten twice, also when the contact is gone already', async () => {
-    const { receive, departures, contactId, rejected, postponed } = await gone();
+    const { receive, erasureRecords, contactId, rejected, postponed } = await gone();
     await crm.admin.removeContact(contactId);
     await receive(forget(), forget(undefined, 'r2'));
-    expect(await departures.read('ann')).toMatchObject({ done: 'delete', requestId: 'r2' });
+    expect(await erasureRecords.read('ann')).toMatchObject({ done: 'delete', requestId: 'r2' });
     expect([...rejected, ...postponed]).toEqual([]);
   });
 
   it('is forgotten by the contact that somebody names, where no record knows one', async () => {
     const { id = 0 } = (await crm.preload({ values: { 'email_addresses.EMAIL1': ANN.email } }))[0] ?? {};
-    const { receive, departures } = consumerOf(crm, memoryUserTable(), { now: Date.now });
+    const { receive, erasureRecords } = consumerOf(crm, memoryUserTable(), { now: Date.now });
     await receive(forget());
-    expect(await departures.read('ann')).toMatchObject({ done: 'no-contact' });
+    expect(await erasureRecords.read('ann')).toMatchObject({ done: 'no-contact' });
     await receive(forget(id, 'r2'));
-    expect(await departures.read('ann')).toMatchObject({ done: 'delete', contactId: id });
+    expect(await erasureRecords.read('ann')).toMatchObject({ done: 'delete', contactId: id });
     expect(await crm.contacts()).toEqual([]);
   });
 
   it('is not forgotten while in the app: the next change would make the contact again', async () => {
     const users = memoryUserTable(ANN);
-    const { receive, departures, outcomes } = consumerOf(crm, users, { now: Date.now });
+    const { receive, erasureRecords, outcomes } = consumerOf(crm, users, { now: Date.now });
     await receive(record(userMessage('ann')));
     expect(await receive(forget(), record(userMessage('ann')))).toEqual([]);
-    expect(await departures.read('ann')).toMatchObject({ done: 'not-deleted' });
+    expect(await erasureRecords.read('ann')).toMatchObject({ done: 'not-deleted' });
     expect(outcomes.at(-1)).toMatch(/unchanged|withoutOwner/);
     expect(await crm.contacts()).toHaveLength(1);
   });
 
   it('whose contact is another user by now costs that one nothing', async () => {
-    const { users, receive, departures, contactId } = await gone();
+    const { users, receive, erasureRecords, contactId } = await gone();
     users.rows.set('ann-2', { ...ANN, userId: 'ann-2' });
     await receive(record(userMessage('ann-2')));
     expect(users.user('ann-2').crm?.contactId).toBe(contactId);
     await receive(forget());
-    expect(await departures.read('ann')).toMatchObject({ done: 'kept' });
+    expect(await erasureRecords.read('ann')).toMatchObject({ done: 'kept' });
     expect((await contact(contactId))?.values).toMatchObject({ given_name: 'Ann' });
   });
 });

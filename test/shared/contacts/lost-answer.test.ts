@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isLeased, leased } from '../../../shared/contacts/lease.ts';
 import { INVOCATION_MS, VISIBILITY_MS } from '../../../shared/invocation.ts';
-import { Retryable } from '../../../shared/sync/errors.ts';
-import { userMessage } from '../../support/user-message.ts';
+import { RetryableError } from '../../../shared/sync/errors.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
+import { userMessage } from '../../support/user-message.ts';
 
 let crm: Awaited<ReturnType<typeof startCrm>>;
 beforeEach(async () => {
@@ -84,7 +84,7 @@ describe('an answer that is lost, and an edit before the next try', () => {
     ...crm.client,
     [name]: async (...all: [number, never]) => {
       await (crm.client[name] as (...parameters: [number, never]) => Promise<unknown>)(...all);
-      throw new Retryable('The answer is lost');
+      throw new RetryableError('The answer is lost');
     },
   });
   const known = async () => {

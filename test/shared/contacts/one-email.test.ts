@@ -1,10 +1,10 @@
 import ky from 'ky';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ContactBody } from '../../../shared/infusionsoft/contact-body.ts';
-import { userMessage } from '../../support/user-message.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';
 import { consumerOf, record } from '../../support/consumer-under-test.ts';
 import { memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
+import { userMessage } from '../../support/user-message.ts';
 
 const BOB = { userId: 'bob', email: 'bob@example.com', firstName: 'Bob' };
 

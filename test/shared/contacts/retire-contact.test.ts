@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DeletionPolicy } from '../../../lambdas/sync-contact/settings.ts';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
-import { userMessage } from '../../support/user-message.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';
 import { consumerOf, record } from '../../support/consumer-under-test.ts';
 import { memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
+import { userMessage } from '../../support/user-message.ts';
 
 let crm: Awaited<ReturnType<typeof startCrm>>;
 beforeEach(async () => {

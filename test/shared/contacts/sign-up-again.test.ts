@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Retryable } from '../../../shared/sync/errors.ts';
-import { userMessage } from '../../support/user-message.ts';
+import { RetryableError } from '../../../shared/sync/errors.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
+import { userMessage } from '../../support/user-message.ts';
 
 let crm: Awaited<ReturnType<typeof startCrm>>;
 beforeEach(async () => {
@@ -93,7 +93,7 @@ describe('a user who deletes the account and signs up again without a phone numb
     const { contactId } = users.user('ann').crm ?? {};
     users.rows.set('ann', { ...ANN });
     const updateContact = async () => {
-      throw new Retryable('cut off');
+      throw new RetryableError('cut off');
     };
     const cutOff = consumerOf(crm, users, { client: { ...crm.client, updateContact } });
     await cutOff.receive(deletion(contactId), message('ann'));

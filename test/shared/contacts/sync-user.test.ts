@@ -1,9 +1,9 @@
 import ky from 'ky';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { userMessage } from '../../support/user-message.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
+import { userMessage } from '../../support/user-message.ts';
 
 let crm: Awaited<ReturnType<typeof startCrm>>;
 beforeEach(async () => {

@@ -4,19 +4,19 @@ import { changeMessage } from '../../../lambdas/diff-user/change-message.ts';
 import { INVOCATION_MS } from '../../../shared/invocation.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
-import { userMessage } from '../../support/user-message.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { memoryUserTable } from '../../support/crm-under-test.ts';
 import {
   crm,
   during,
   LATER,
+  runTagJob,
   type Table,
-  tagUsers,
   usersUpTo,
   withContacts,
   wronglyTagged,
 } from '../../support/tagging.ts';
+import { userMessage } from '../../support/user-message.ts';
 
 describe('a live change while tags are put on together', () => {
   it('waits until that is done, and then wins', async () => {
@@ -26,7 +26,7 @@ describe('a live change while tags are put on together', () => {
       users.edit('u5', { progress: { program: 'Strength', week: 12 } });
       expect(await receiveLive(live)).toEqual([live.messageId]);
     });
-    await consumerOf(crm, users, { client }).receive(tagUsers(ids));
+    await consumerOf(crm, users, { client }).receive(runTagJob(ids));
     expect(postponed).toMatchObject([{ error: { afterMs: 1000 } }]);
     await receiveLive(live);
     expect(await wronglyTagged(users)).toEqual([]);
@@ -43,7 +43,7 @@ describe('a live change while tags are put on together', () => {
       return found;
     };
     const together = consumerOf(crm, users);
-    await together.receive(tagUsers(ids));
+    await together.receive(runTagJob(ids));
     expect(together.again.map(({ userId }) => userId)).toEqual(['u5']);
     await receive(...together.again.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
@@ -56,7 +56,7 @@ describe('a live change while tags are put on together', () => {
       await receive(record(userMessage('u5')));
     });
     const together = consumerOf(crm, users, { client });
-    await together.receive(tagUsers(ids));
+    await together.receive(runTagJob(ids));
     expect(together.again.map(({ userId }) => userId)).toEqual(['u5']);
     await receive(...together.again.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
@@ -75,7 +75,7 @@ describe('a live change while tags are put on together', () => {
         },
         when,
       );
-      await consumerOf(crm, users, { client }).receive(tagUsers(ids));
+      await consumerOf(crm, users, { client }).receive(runTagJob(ids));
       const at = new Date(NOW).toISOString();
       const deletion = changeMessage(mapping, { before: gone, after: undefined, at }, NOW);
       const late = deletion && record(deletion);
@@ -146,14 +146,14 @@ it('whatever happens meanwhile, and wherever it stops: the tags end as the table
         };
         const backfill = consumerOf(crm, dying as Table);
         for (const userId of ids) await backfill.receive(record(userMessage(userId, LATER)));
-        await backfill.receive(tagUsers(ids));
+        await backfill.receive(runTagJob(ids));
         calls = Number.POSITIVE_INFINITY;
 
         // Everything comes back when the lease of the dead is over: late, in any order, more than once.
         const later = consumerOf(crm, users, { now: () => NOW + INVOCATION_MS + 1 });
-        await later.receive(tagUsers(ids, 3));
+        await later.receive(runTagJob(ids, 3));
         for (const userId of ids) await later.receive(record(userMessage(userId)));
-        await later.receive(tagUsers(ids, 200));
+        await later.receive(runTagJob(ids, 200));
         await later.receive(...later.again.map((message) => record(message)), ...deletions);
         expect(await wronglyTagged(users)).toEqual([]);
         const { duplicateContacts, foreignWrites } = await crm.admin.stats();

@@ -1,10 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { desiredState } from '../../../shared/sync/desired-state.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
-import { userMessage } from '../../support/user-message.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { memoryUserTable } from '../../support/crm-under-test.ts';
-import { crm, LATER, tagUsers, userAt, usersUpTo, withContacts, wronglyTagged } from '../../support/tagging.ts';
+import {
+  crm,
+  LATER,
+  runTagJob,
+  userAt,
+  usersUpTo,
+  withContacts,
+  wronglyTagged,
+} from '../../support/tagging.ts';
+import { userMessage } from '../../support/user-message.ts';
 
 describe('new users of a backfill', () => {
   it('cost one request each, and one for each tag of a hundred', async () => {
@@ -13,7 +21,7 @@ describe('new users of a backfill', () => {
     const ids = [...users.rows.keys()];
     const cost = await crm.requestsOf(async () => {
       for (const userId of ids) await receive(record(userMessage(userId, LATER)));
-      expect(await receive(tagUsers(ids))).toEqual([]);
+      expect(await receive(runTagJob(ids))).toEqual([]);
     });
     // Everybody is an active app user; four statuses and twelve weeks.
     expect(cost).toEqual({ 'PUT /contacts': 48, 'POST /tags/{id}/contacts': 18 });
@@ -29,7 +37,7 @@ describe('new users of a backfill', () => {
     }
     const again = await crm.requestsOf(async () => {
       for (const userId of ids) await receive(record(userMessage(userId)));
-      await receive(tagUsers(ids));
+      await receive(runTagJob(ids));
     });
     expect(again).toEqual({});
   });
@@ -51,7 +59,7 @@ describe('new users of a backfill', () => {
       writing--;
       return writeCrm(...write);
     };
-    expect(await receive(tagUsers(ids))).toEqual([]);
+    expect(await receive(runTagJob(ids))).toEqual([]);
     expect(await wronglyTagged(users)).toEqual([]);
     expect([reading, mostWriting]).toEqual([4, 8]);
   });
@@ -64,7 +72,7 @@ describe('new users of a backfill', () => {
       })),
     );
     const { users, receive, ids } = await withContacts(20);
-    const cost = await crm.requestsOf(() => receive(tagUsers(ids)));
+    const cost = await crm.requestsOf(() => receive(runTagJob(ids)));
     expect(cost['DELETE /tags/{id}/contacts']).toBe(2);
     const contacts = await crm.contacts();
     expect(contacts.every(({ tags }) => tags.includes('VIP'))).toBe(true);
@@ -79,7 +87,7 @@ describe('new users of a backfill', () => {
   it('without a contact hold up nobody: each is left to a message of its own', async () => {
     const { users, receive, again, ids } = await withContacts(20);
     users.rows.set('late', { ...userAt(99), userId: 'late' });
-    expect(await receive(tagUsers([...ids, 'late']))).toEqual([]);
+    expect(await receive(runTagJob([...ids, 'late']))).toEqual([]);
     expect(again).toMatchObject([{ userId: 'late', cause: 'backfill', correlationId: 'run-1' }]);
     await receive(...again.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
@@ -98,7 +106,7 @@ describe('new users of a backfill', () => {
       client: { ...crm.client, tagContacts },
       atOnce: 3,
     });
-    expect(await receive(tagUsers(ids))).toEqual([]);
+    expect(await receive(runTagJob(ids))).toEqual([]);
     expect(most).toBe(3);
     expect(await wronglyTagged(users)).toEqual([]);
   });
@@ -106,7 +114,7 @@ describe('new users of a backfill', () => {
   it('who cannot be in the CRM, or have gone, are waited for by nobody', async () => {
     const { users, receive, ids } = await withContacts(20);
     users.rows.set('bad', { ...userAt(98), userId: 'bad', email: 'x' });
-    expect(await receive(tagUsers([...ids, 'bad', 'gone']))).toEqual([]);
+    expect(await receive(runTagJob([...ids, 'bad', 'gone']))).toEqual([]);
   });
 
   it('who were rejected before get their tags with the contact: no message about many waits for them', async () => {
@@ -115,7 +123,7 @@ describe('new users of a backfill', () => {
     const letter = record(userMessage('u1', LATER));
     await receive(letter);
     expect(rejected).toHaveLength(1);
-    await receive(tagUsers(['u1']));
+    await receive(runTagJob(['u1']));
     users.edit('u1', { email: 'u1@example.com' });
     await receive(letter);
     expect(await wronglyTagged(users)).toEqual([]);
@@ -124,7 +132,7 @@ describe('new users of a backfill', () => {
   it('of whom there are few are told one by one, which costs fewer requests', async () => {
     const { users, receive, again, ids } = await withContacts(3);
     const cost = await crm.requestsOf(async () => {
-      await receive(tagUsers(ids));
+      await receive(runTagJob(ids));
       await receive(...again.map((message) => record(message)));
     });
     expect(cost).toEqual({ 'POST /contacts/{id}/tags': 3 });
@@ -135,9 +143,9 @@ describe('new users of a backfill', () => {
 describe('users whose tags change with time', () => {
   it('swap them together: old ones off, new ones on', async () => {
     const { users, receive, ids } = await withContacts(60);
-    await receive(tagUsers(ids));
+    await receive(runTagJob(ids));
     for (const userId of ids) users.edit(userId, { lastActiveAt: '2026-05-25T09:00:00Z' });
-    const cost = await crm.requestsOf(() => receive(tagUsers(ids)));
+    const cost = await crm.requestsOf(() => receive(runTagJob(ids)));
     expect(cost).toEqual({ 'DELETE /tags/{id}/contacts': 1, 'POST /tags/{id}/contacts': 1 });
     expect(await wronglyTagged(users)).toEqual([]);
   });
@@ -145,7 +153,7 @@ describe('users whose tags change with time', () => {
   it('keep to themselves whose fields have changed too', async () => {
     const { users, receive, again, ids } = await withContacts(20);
     users.edit('u3', { firstName: 'Edited' });
-    await receive(tagUsers(ids));
+    await receive(runTagJob(ids));
     expect(again.map(({ userId }) => userId)).toEqual(['u3']);
   });
 });

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
-import { NotFound } from '../../../shared/infusionsoft/http/failures.ts';
-import { Rejected, Retryable } from '../../../shared/sync/errors.ts';
-import { startCrm } from '../../support/crm-under-test.ts';
+import { NotFoundError } from '../../../shared/infusionsoft/http/failures.ts';
+import { RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 import type { SimulatorOptions } from '../../simulator/simulator.ts';
+import { startCrm } from '../../support/crm-under-test.ts';
 
 let crm: Awaited<ReturnType<typeof startCrm>> | undefined;
 afterEach(async () => {
@@ -105,15 +105,15 @@ describe('the client', () => {
 
   it('says of a contact that is gone that it is', async () => {
     const { client } = await start();
-    await expect(client.updateContact(999, { given_name: 'A' })).rejects.toThrow(NotFound);
-    await expect(client.deleteContact(999)).rejects.toThrow(NotFound);
-    await expect(client.removeTags(999, [1])).rejects.toThrow(NotFound);
+    await expect(client.updateContact(999, { given_name: 'A' })).rejects.toThrow(NotFoundError);
+    await expect(client.deleteContact(999)).rejects.toThrow(NotFoundError);
+    await expect(client.removeTags(999, [1])).rejects.toThrow(NotFoundError);
   });
 
   it('says of a refused value that it is refused, without quoting it', async () => {
     const { client } = await start();
     const refused = client.upsertContact({ ...ANN, given_name: 'x'.repeat(41) });
-    await expect(refused).rejects.toThrow(Rejected);
+    await expect(refused).rejects.toThrow(RejectedError);
     await expect(refused).rejects.not.toThrow(/xxx|ann@/);
   });
 
@@ -130,7 +130,7 @@ describe('the client', () => {
       () => new Response('<html>log in</html>'),
     ]) {
       const { client } = answering(answer);
-      await expect(client.removeTags(5, [1])).rejects.toThrow(Retryable);
+      await expect(client.removeTags(5, [1])).rejects.toThrow(RetryableError);
     }
     const { client } = answering(() => new Response(null, { status: 204 }));
     await client.removeTags(5, [1]);
@@ -149,7 +149,7 @@ describe('the client', () => {
     [
       'never made, for lack of credentials',
       async () => {
-        throw new Retryable('no credentials');
+        throw new RetryableError('no credentials');
       },
     ],
   ])('does not let one rest that certainly did nothing: %s', async (_, fetch) => {
@@ -169,14 +169,14 @@ describe('the client', () => {
 
   it('never repeats a create that may have happened', async () => {
     const { client, requests } = answering(() => new Response(null, { status: 500 }));
-    await expect(client.createTag('App User', '')).rejects.toThrow(Retryable);
-    await expect(client.createCustomField('Program', 'Text')).rejects.toThrow(Retryable);
+    await expect(client.createTag('App User', '')).rejects.toThrow(RetryableError);
+    await expect(client.createCustomField('Program', 'Text')).rejects.toThrow(RetryableError);
     expect(requests()).toBe(2);
   });
 
   it('passes on what the pace or the credentials say about a later try', async () => {
     const fetch = async () => {
-      throw new Retryable('no credentials yet', { afterMs: 300_000 });
+      throw new RetryableError('no credentials yet', { afterMs: 300_000 });
     };
     const client = infusionsoftClient({ url: 'http://crm.local', fetch });
     await expect(client.upsertContact(ANN)).rejects.toMatchObject({ name: 'Retryable', afterMs: 300_000 });
@@ -189,7 +189,7 @@ describe('the client', () => {
         { status: 429 },
       );
     const { client, requests } = answering(spent);
-    await expect(client.upsertContact(ANN)).rejects.toThrow(Retryable);
+    await expect(client.upsertContact(ANN)).rejects.toThrow(RetryableError);
     expect(requests()).toBe(1);
   });
 
@@ -202,6 +202,8 @@ describe('the client', () => {
     ['another shape', () => Response.json({ contact: 12 })],
     ['nothing', () => new Response(null)],
   ])('takes %s for something to retry', async (_, answer) => {
-    await expect(answering(answer).client.updateContact(1, { given_name: 'A' })).rejects.toThrow(Retryable);
+    await expect(answering(answer).client.updateContact(1, { given_name: 'A' })).rejects.toThrow(
+      RetryableError,
+    );
   });
 });

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
-import { NotFound } from '../../../shared/infusionsoft/http/failures.ts';
+import { NotFoundError } from '../../../shared/infusionsoft/http/failures.ts';
 import { observationOf } from '../../../shared/infusionsoft/http/limit-headers.ts';
-import { Rejected, Retryable } from '../../../shared/sync/errors.ts';
+import { RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 
 const bodies = fc.oneof(
   fc.json(),
@@ -41,7 +41,7 @@ it.each(Object.entries(METHODS))(
         let asked = 0;
         const fetch = async () => {
           // A later answer is one that ends the retries.
-          if (asked++ > 0) throw new Retryable('enough', { afterMs: 0 });
+          if (asked++ > 0) throw new RetryableError('enough', { afterMs: 0 });
           return new Response(body, { status, headers: { 'retry-after': '0' } });
         };
         const client = infusionsoftClient({ url: 'http://crm.local', fetch });
@@ -49,9 +49,9 @@ it.each(Object.entries(METHODS))(
           await method(client);
           expect(status).toBeLessThan(400);
         } catch (error) {
-          const classes = [NotFound, Rejected, Retryable];
+          const classes = [NotFoundError, RejectedError, RetryableError];
           expect(classes.some((each) => error instanceof each)).toBe(true);
-          if (error instanceof Rejected) expect([301, 400, 409, 413, 422]).toContain(status);
+          if (error instanceof RejectedError) expect([301, 400, 409, 413, 422]).toContain(status);
         }
       }),
       { numRuns: 60 },

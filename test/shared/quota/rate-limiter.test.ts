@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type RateLimiter, rateLimiter } from '../../../shared/quota/rate-limiter.ts';
 import type { VersionedStore } from '../../../shared/quota/versioned.ts';
-import { Retryable } from '../../../shared/sync/errors.ts';
+import { RetryableError } from '../../../shared/sync/errors.ts';
 import { memoryStore } from '../../support/memory-store.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
@@ -89,7 +89,7 @@ describe('a rate limiter', () => {
     await vi.advanceTimersByTimeAsync(10_000);
     const refused = (await all).filter(({ status }) => status === 'rejected');
     expect(refused.length).toBeGreaterThan(50);
-    expect(refused[0]).toMatchObject({ reason: expect.any(Retryable) });
+    expect(refused[0]).toMatchObject({ reason: expect.any(RetryableError) });
   });
 
   it('leaves slots after the deadline to others, so that work goes on when there is more than it can do', async () => {
@@ -129,7 +129,7 @@ describe('a rate limiter', () => {
     const store = slotStore();
     const read = vi.spyOn(store, 'read').mockRejectedValueOnce(new Error('throttled'));
     const limiter = rateLimiter({ schedule, store });
-    await expect(limiter.acquireSlot(later())).rejects.toThrow(Retryable);
+    await expect(limiter.acquireSlot(later())).rejects.toThrow(RetryableError);
     await limiter.acquireSlot(later());
     expect(read).toHaveBeenCalledTimes(2);
   });

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { emptyLedger, type Ledger } from '../../../shared/quota/ledger.ts';
 import { PRESETS } from '../../../shared/quota/limits.ts';
-import { backfillPausedUntil, leftOf, marginOf, pauseOf } from '../../../shared/quota/remaining-quota.ts';
+import {
+  backfillPausedUntil,
+  marginOf,
+  pauseOf,
+  remainingQuota,
+} from '../../../shared/quota/remaining-quota.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
 const MIDNIGHT = Date.parse('2026-06-16T00:00:00Z');
@@ -19,20 +24,20 @@ function ledger(dayUsed: number, monthUsed = dayUsed, limit: number | null = nul
 
 describe('what is left', () => {
   it('is less for a backfill: live changes have a reserve', () => {
-    expect(leftOf(ledger(90_000), BUDGET)).toMatchObject([
+    expect(remainingQuota(ledger(90_000), BUDGET)).toMatchObject([
       { window: 'day', left: 35_000, leftForBackfill: 10_000, resetsAt: MIDNIGHT },
       { window: 'month', left: 3_660_000, leftForBackfill: 2_910_000, resetsAt: JULY },
     ]);
   });
 
   it('is never under nothing, and follows the CRM where it allows less than the contract', () => {
-    expect(leftOf(ledger(200_000), BUDGET)[0]).toMatchObject({ left: 0, leftForBackfill: 0 });
-    expect(leftOf(ledger(10, 10, 1000), BUDGET)[0]).toMatchObject({ limit: 1000, left: 990 });
-    expect(leftOf(ledger(10, 10, 500_000), BUDGET)[0]).toMatchObject({ limit: 125_000 });
+    expect(remainingQuota(ledger(200_000), BUDGET)[0]).toMatchObject({ left: 0, leftForBackfill: 0 });
+    expect(remainingQuota(ledger(10, 10, 1000), BUDGET)[0]).toMatchObject({ limit: 1000, left: 990 });
+    expect(remainingQuota(ledger(10, 10, 500_000), BUDGET)[0]).toMatchObject({ limit: 125_000 });
   });
 
   it('has no month where the contract has none', () => {
-    expect(leftOf(ledger(0), { ...BUDGET, limits: PRESETS.oauth })).toHaveLength(1);
+    expect(remainingQuota(ledger(0), { ...BUDGET, limits: PRESETS.oauth })).toHaveLength(1);
   });
 });
 

@@ -11,7 +11,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { syncTable } from '../../../shared/store/sync-table.ts';
 import { userTable } from '../../../shared/store/user-table.ts';
-import { Retryable } from '../../../shared/sync/errors.ts';
+import { RetryableError } from '../../../shared/sync/errors.ts';
 
 const dynamodb = mockClient(DynamoDBClient);
 beforeEach(() => dynamodb.reset());
@@ -63,8 +63,8 @@ describe('the user table', () => {
       .resolves({ UnprocessedKeys: left });
     const table = userTable(client, 'users');
     expect(await table.readMany(['ann', 'bob'])).toEqual([{ userId: 'ann' }, { userId: 'bob' }]);
-    await expect(table.read('bob')).rejects.toThrow(Retryable);
-    await expect(table.readMany(['bob'])).rejects.toThrow(Retryable);
+    await expect(table.read('bob')).rejects.toThrow(RetryableError);
+    await expect(table.readMany(['bob'])).rejects.toThrow(RetryableError);
   });
 
   it('is written to in one attribute, over what was read, and only where the user is still there', async () => {

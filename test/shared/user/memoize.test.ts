@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { remembering } from '../../../shared/user/memoize.ts';
+import { memoize } from '../../../shared/user/memoize.ts';
 
 it('works an answer out once, also one that is undefined', () => {
   const asked: string[] = [];
-  const answer = remembering((text) => {
+  const answer = memoize((text) => {
     asked.push(text);
     return text === 'nothing' ? undefined : text.length;
   });
@@ -18,7 +18,7 @@ it('works an answer out once, also one that is undefined', () => {
 
 it('forgets when it knows too many', () => {
   let worked = 0;
-  const answer = remembering(() => ++worked);
+  const answer = memoize(() => ++worked);
   for (let text = 0; text < 5000; text++) answer(String(text));
   expect(answer('4999')).toBe(5000);
   expect(answer('0')).toBe(5001);

@@ -7,10 +7,10 @@ import {
   takeRecord,
 } from '../../../../infra/cli/acceptance/run-record.ts';
 import type { Contact } from '../../../../shared/infusionsoft/schemas.ts';
-import { Retryable } from '../../../../shared/sync/errors.ts';
+import { RetryableError } from '../../../../shared/sync/errors.ts';
 import type { User } from '../../../../shared/user/user.ts';
-import { memoryStore } from '../../../support/memory-store.ts';
 import { memorySystem } from '../../../support/acceptance-memory-system.ts';
+import { memoryStore } from '../../../support/memory-store.ts';
 
 const RUN = {
   runId: 'r',
@@ -84,7 +84,7 @@ describe('the clean-up of a run', () => {
   it('deletes no contact before the deletion policy was applied to all', async () => {
     const { system, deleted } = memorySystem([user(1, { contactId: 1 })], [contact(1, email(1))]);
     const { recorder, isRemoved } = await start();
-    const stuck = { ...system, sync: { ...system.sync, departure: async () => undefined } };
+    const stuck = { ...system, sync: { ...system.sync, erasureRecord: async () => undefined } };
     expect((await cleanUp(recorder, stuck, AT_ONCE)).remaining).toEqual([
       'user acceptance-r-1: the sync has not applied the deletion policy to its contact',
     ]);
@@ -118,7 +118,7 @@ describe('the clean-up of a run', () => {
   it('says why it stopped when the CRM cannot be used, and keeps the record', async () => {
     const { system } = memorySystem([user(1, { contactId: 1 })], [], {
       read: () => {
-        throw new Retryable('Paused by hand');
+        throw new RetryableError('Paused by hand');
       },
     });
     const { recorder, isRemoved } = await start();

@@ -6,7 +6,7 @@ import type { TestedSystem } from '../../../../infra/cli/acceptance/system.ts';
 import { provisionalCatalog } from '../../../../infra/cli/preview/provisional-catalog.ts';
 import type { Contact } from '../../../../shared/infusionsoft/schemas.ts';
 import { mapping } from '../../../../shared/user/mapping.ts';
-import { needsOf } from '../../../../shared/user/requirements.ts';
+import { requirementsOf } from '../../../../shared/user/requirements.ts';
 import { consumerOf, record } from '../../../support/consumer-under-test.ts';
 import { memoryUserTable, startCrm } from '../../../support/crm-under-test.ts';
 import { memoryStore } from '../../../support/memory-store.ts';
@@ -28,7 +28,7 @@ afterEach(() => crm.stop());
 async function start() {
   crm = await startCrm();
   const table = memoryUserTable();
-  const { receive, departures } = consumerOf(crm, table, { now: Date.now });
+  const { receive, erasureRecords } = consumerOf(crm, table, { now: Date.now });
   const written = async (userId: string, more: object = {}) =>
     void (await receive(record({ ...userMessage(userId), ...more })));
   const system: TestedSystem = {
@@ -58,10 +58,14 @@ async function start() {
     },
     sync: {
       async context() {
-        const { catalog } = provisionalCatalog(await crm.catalog.current(), needsOf(mapping), Date.now());
+        const { catalog } = provisionalCatalog(
+          await crm.catalog.current(),
+          requirementsOf(mapping),
+          Date.now(),
+        );
         return { mapping, catalog, deletionPolicy: 'mark', now: Date.now() };
       },
-      departure: (userId) => departures.read(userId),
+      erasureRecord: (userId) => erasureRecords.read(userId),
       itemsAbout: async () => [],
       removeItem: async () => {},
     },

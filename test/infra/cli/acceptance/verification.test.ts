@@ -7,7 +7,7 @@ import { anonymousBody } from '../../../../shared/infusionsoft/anonymous-body.ts
 import type { Contact } from '../../../../shared/infusionsoft/schemas.ts';
 import type { Mapping } from '../../../../shared/user/define-mapping.ts';
 import { mapping } from '../../../../shared/user/mapping.ts';
-import { needsOf } from '../../../../shared/user/requirements.ts';
+import { requirementsOf } from '../../../../shared/user/requirements.ts';
 import { population } from '../../../demo/population.ts';
 import { consumerOf, record } from '../../../support/consumer-under-test.ts';
 import { memoryUserTable, startCrm } from '../../../support/crm-under-test.ts';
@@ -29,7 +29,7 @@ async function synced(of: Mapping = mapping, deletionPolicy: DeletionPolicy = 'm
   const table = memoryUserTable({ ...first, firstName: 'Annelise', phone: '+16465551000' });
   const { receive } = consumerOf(crm, table, { now: Date.now });
   await receive(record(userMessage(userId)));
-  const { catalog } = provisionalCatalog(await crm.catalog.current(), needsOf(of), Date.now());
+  const { catalog } = provisionalCatalog(await crm.catalog.current(), requirementsOf(of), Date.now());
   const context = { mapping: of, catalog, deletionPolicy, now: Date.now() };
   const contact = await crm.client.readContact(table.user(userId).crm?.contactId ?? 0);
   return { userId, table, context, contact };

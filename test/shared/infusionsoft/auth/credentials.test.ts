@@ -6,7 +6,7 @@ import {
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { secretCredentials } from '../../../../shared/infusionsoft/auth/credentials.ts';
-import { Retryable } from '../../../../shared/sync/errors.ts';
+import { RetryableError } from '../../../../shared/sync/errors.ts';
 
 vi.stubEnv('AWS_REGION', 'eu-west-1');
 const NOW = Date.parse('2026-06-15T12:00:00Z');
@@ -66,7 +66,7 @@ describe('credentials', () => {
     await each.current();
     await each.current();
     clock += 5 * MINUTE;
-    await expect(each.current()).rejects.toThrow(Retryable);
+    await expect(each.current()).rejects.toThrow(RetryableError);
     expect(ages).toEqual([0, 5 * MINUTE]);
     stages = { AWSCURRENT: '{"kind":"service-account-key","key":"k1"}' };
     clock += 5 * MINUTE;
@@ -88,9 +88,9 @@ describe('credentials', () => {
     stages = { AWSCURRENT: oauth('t1') };
     const each = credentials();
     expect(await each.renew(await each.current())).toBeUndefined();
-    await expect(each.current()).rejects.toThrow(Retryable);
+    await expect(each.current()).rejects.toThrow(RetryableError);
     const before = looks();
-    await expect(each.current()).rejects.toThrow(Retryable);
+    await expect(each.current()).rejects.toThrow(RetryableError);
     expect(looks()).toBe(before);
     clock += 10_000;
     stages = { AWSCURRENT: oauth('t2') };
@@ -103,7 +103,7 @@ describe('credentials', () => {
     for (const seconds of [10, 20, 40, 80, 160, 300, 300]) {
       await each.renew(await each.current());
       clock += seconds * 1000 - 1;
-      await expect(each.current()).rejects.toThrow(Retryable);
+      await expect(each.current()).rejects.toThrow(RetryableError);
       clock += 5000;
       expect(await each.current()).toEqual(['authorization', 'Bearer t1']);
     }
@@ -133,7 +133,7 @@ describe('credentials', () => {
     stages = { AWSCURRENT: current, LATEST_PAIR: renewing('an older version') };
     const each = credentials();
     await each.renew(['x-keap-api-key', 't1']);
-    await expect(each.current()).rejects.toThrow(Retryable);
+    await expect(each.current()).rejects.toThrow(RetryableError);
   });
 
   it.each([['{"kind":"unset","placeholder":"s3cr3t"}'], ['s3cr3t'], ['{"kind":"bearer"}'], ['']])(
@@ -141,7 +141,7 @@ describe('credentials', () => {
     async (secret) => {
       stages = { AWSCURRENT: secret };
       const failure = credentials().current();
-      await expect(failure).rejects.toThrow(Retryable);
+      await expect(failure).rejects.toThrow(RetryableError);
       await expect(failure).rejects.toThrow(/user-sync\/crm holds no credentials.*npm run authorize/);
       await expect(failure).rejects.not.toThrow(/s3cr3t/);
     },

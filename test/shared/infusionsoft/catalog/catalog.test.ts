@@ -1,11 +1,11 @@
 import ky from 'ky';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { catalogSource } from '../../../../shared/infusionsoft/catalog/catalog-source.ts';
-import type { InfusionsoftClient } from '../../../../shared/infusionsoft/client.ts';
 import { refreshCatalog } from '../../../../shared/infusionsoft/catalog/refresh-catalog.ts';
+import type { InfusionsoftClient } from '../../../../shared/infusionsoft/client.ts';
 import { managedTags } from '../../../../shared/user/define-mapping.ts';
 import { mapping } from '../../../../shared/user/mapping.ts';
-import { needsOf } from '../../../../shared/user/requirements.ts';
+import { requirementsOf } from '../../../../shared/user/requirements.ts';
 import { invocationOf, startCrm } from '../../../support/crm-under-test.ts';
 
 let crm: Awaited<ReturnType<typeof startCrm>>;
@@ -19,7 +19,7 @@ const preload = (tags: string[], customFields: Record<string, string>) =>
 const refresh = (client: Partial<InfusionsoftClient>) =>
   refreshCatalog({
     client: { ...crm.client, ...client },
-    needs: needsOf(mapping),
+    needs: requirementsOf(mapping),
     now: Date.now(),
     records: crm.table,
     onLeftover: () => {},

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { catalogSource } from '../../../../shared/infusionsoft/catalog/catalog-source.ts';
-import type { InfusionsoftClient } from '../../../../shared/infusionsoft/client.ts';
 import { learnArrays, PROBE_NAME } from '../../../../shared/infusionsoft/catalog/learn-arrays.ts';
-import { Rejected, Retryable } from '../../../../shared/sync/errors.ts';
+import type { InfusionsoftClient } from '../../../../shared/infusionsoft/client.ts';
+import { RejectedError, RetryableError } from '../../../../shared/sync/errors.ts';
 import { invocationOf, startCrm } from '../../../support/crm-under-test.ts';
 
 const HOUR_MS = 3_600_000;
@@ -85,7 +85,7 @@ describe('a probe that an earlier experiment has left behind', () => {
 
 describe('a probe of this experiment', () => {
   it('whose deletion fails is deleted by the next experiment', async () => {
-    await expect(learn({ deleteContact: failing(new Retryable('down')) })).rejects.toThrow('down');
+    await expect(learn({ deleteContact: failing(new RetryableError('down')) })).rejects.toThrow('down');
     expect(await ids()).toEqual([await crm.table.readId(PROBE_KEY)]);
     expect(await learn()).toBe('merge');
     expect(await ids()).toEqual([]);
@@ -94,10 +94,10 @@ describe('a probe of this experiment', () => {
   it.each(['updateContact', 'readContact'] as const)('is deleted when %s fails', async (name) => {
     let calls = 0;
     const once = async (...all: [number, object]) => {
-      if (calls++ === 0) throw new Rejected('refused-by-crm', 'no');
+      if (calls++ === 0) throw new RejectedError('refused-by-crm', 'no');
       return (crm.client[name] as (...parameters: [number, object]) => Promise<never>)(...all);
     };
-    await expect(learn({ [name]: once })).rejects.toThrow(Rejected);
+    await expect(learn({ [name]: once })).rejects.toThrow(RejectedError);
     expect(await ids()).toEqual([]);
   });
 
@@ -153,7 +153,9 @@ describe('a creation that the CRM does not confirm', () => {
   );
 
   it('that was certainly refused is no probe', async () => {
-    const refused = learn({ createContact: failing(new Retryable('The account may not do this (403)')) });
+    const refused = learn({
+      createContact: failing(new RetryableError('The account may not do this (403)')),
+    });
     await expect(refused).rejects.toThrow('403');
     expect(leftovers).toEqual([]);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { circuitBreaker } from '../../../../shared/infusionsoft/http/circuit-breaker.ts';
-import { Retryable } from '../../../../shared/sync/errors.ts';
+import { RetryableError } from '../../../../shared/sync/errors.ts';
 
 const fail = (breaker: ReturnType<typeof circuitBreaker>, times: number, now: number) => {
   for (let failed = 0; failed < times; failed++) breaker.failed(now);
@@ -19,12 +19,12 @@ describe('the circuit breaker', () => {
   it('lets one probe through at a time when the CRM is down, later and later', () => {
     const breaker = circuitBreaker(() => 1);
     fail(breaker, 5, 0);
-    expect(() => breaker.enter(9_999)).toThrow(Retryable);
+    expect(() => breaker.enter(9_999)).toThrow(RetryableError);
     breaker.enter(10_000);
     breaker.started();
-    expect(() => breaker.enter(10_001)).toThrow(Retryable);
+    expect(() => breaker.enter(10_001)).toThrow(RetryableError);
     breaker.failed(12_000);
-    expect(() => breaker.enter(31_999)).toThrow(Retryable);
+    expect(() => breaker.enter(31_999)).toThrow(RetryableError);
     breaker.enter(32_000);
     breaker.started();
     breaker.succeeded();
@@ -44,7 +44,7 @@ describe('the circuit breaker', () => {
       breaker.enter(4000);
       expect.unreachable();
     } catch (error) {
-      expect((error as Retryable).afterMs).toBe(6000);
+      expect((error as RetryableError).afterMs).toBe(6000);
     }
   });
 });

@@ -1,7 +1,12 @@
 import { HTTPError } from 'ky';
 import { describe, expect, it } from 'vitest';
-import { exceededLimit, ForbiddenError, NotFound, toFailure } from '../../../../shared/infusionsoft/http/failures.ts';
-import { Rejected, Retryable } from '../../../../shared/sync/errors.ts';
+import {
+  exceededLimit,
+  ForbiddenError,
+  NotFoundError,
+  toFailure,
+} from '../../../../shared/infusionsoft/http/failures.ts';
+import { RejectedError, RetryableError } from '../../../../shared/sync/errors.ts';
 import { refusal, TEAM_LIMITS } from '../../../simulator/rate-limits.ts';
 
 const NOW = Date.parse('2026-06-15T18:00:00Z');
@@ -20,16 +25,16 @@ function answer(status: number, data?: unknown, headers?: Record<string, string>
 
 describe('a failed request', () => {
   it.each([
-    [400, Rejected],
-    [413, Rejected],
-    [422, Rejected],
-    [401, Retryable],
+    [400, RejectedError],
+    [413, RejectedError],
+    [422, RejectedError],
+    [401, RetryableError],
     [403, ForbiddenError],
-    [404, NotFound],
-    [408, Retryable],
-    [429, Retryable],
-    [500, Retryable],
-    [503, Retryable],
+    [404, NotFoundError],
+    [408, RetryableError],
+    [429, RetryableError],
+    [500, RetryableError],
+    [503, RetryableError],
   ])('of status %d is %o', (status, kind) => {
     expect(toFailure(answer(status), NOW)).toBeInstanceOf(kind);
   });
@@ -39,7 +44,7 @@ describe('a failed request', () => {
     ['a time-out', new DOMException('timed out', 'TimeoutError')],
     ['half an answer', new SyntaxError('Unexpected end of JSON input')],
   ])('%s can be tried again', (_, error) => {
-    expect(toFailure(error, NOW)).toBeInstanceOf(Retryable);
+    expect(toFailure(error, NOW)).toBeInstanceOf(RetryableError);
   });
 
   it.each([

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { circuitBreaker } from '../../../../shared/infusionsoft/http/circuit-breaker.ts';
 import type { Credentials } from '../../../../shared/infusionsoft/auth/credentials.ts';
 import type { AuthorizationHeader } from '../../../../shared/infusionsoft/auth/crm-secret.ts';
+import { circuitBreaker } from '../../../../shared/infusionsoft/http/circuit-breaker.ts';
 import {
   type PacedFetchOptions,
   pacedFetch,
@@ -10,7 +10,7 @@ import {
 import { requestGate } from '../../../../shared/infusionsoft/http/request-gate.ts';
 import { INVOCATION_MS, WRITE_BACK_MS } from '../../../../shared/invocation.ts';
 import { rateLimiter } from '../../../../shared/quota/rate-limiter.ts';
-import { Retryable } from '../../../../shared/sync/errors.ts';
+import { RetryableError } from '../../../../shared/sync/errors.ts';
 import { memoryStore } from '../../../support/memory-store.ts';
 
 const KEY: AuthorizationHeader = ['x-keap-api-key', 'old'];
@@ -80,7 +80,7 @@ describe('the pace', () => {
 
   it('begins no request that the invocation would not see the end of', async () => {
     const { fetch, records } = paced({ deadline: () => Date.now() + 2000 });
-    await expect(fetch('http://crm.local/tags')).rejects.toThrow(Retryable);
+    await expect(fetch('http://crm.local/tags')).rejects.toThrow(RetryableError);
     expect(records).toEqual([]);
   });
 });
@@ -154,7 +154,7 @@ describe('credentials', () => {
     const credentials: Credentials = {
       current: async () => {
         if (header) return header;
-        throw new Retryable('no credentials');
+        throw new RetryableError('no credentials');
       },
       known: () => header,
       renew: async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { requestGate } from '../../../../shared/infusionsoft/http/request-gate.ts';
-import { Retryable } from '../../../../shared/sync/errors.ts';
+import { RetryableError } from '../../../../shared/sync/errors.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
 const MIDNIGHT = Date.parse('2026-06-16T00:00:00Z');
@@ -54,7 +54,7 @@ describe('the gate of an environment', () => {
   ] as const)('closes for %s', (_, exceeded, headers, until) => {
     const each = gate();
     each.answered({ headers, exceeded, startedAt: NOON }, NOON + 100);
-    expect(() => each.enter(NOON + 200)).toThrow(Retryable);
+    expect(() => each.enter(NOON + 200)).toThrow(RetryableError);
     expect(() => each.enter(until - 1)).toThrow(new Date(until).toISOString());
     each.enter(until);
     expect(each.take().pause).toMatchObject({ reason: exceeded, until });
@@ -81,7 +81,7 @@ describe('the gate of an environment', () => {
   it('closes for a minute when the CRM’s clock is behind at midnight', () => {
     const each = gate();
     each.answered({ headers: none, exceeded: 'day', startedAt: MIDNIGHT + 200 }, MIDNIGHT + 400);
-    expect(() => each.enter(MIDNIGHT + 59_000)).toThrow(Retryable);
+    expect(() => each.enter(MIDNIGHT + 59_000)).toThrow(RetryableError);
     each.enter(MIDNIGHT + 60_200);
   });
 
@@ -89,7 +89,7 @@ describe('the gate of an environment', () => {
     const each = gate();
     each.answered({ headers: none, exceeded: 'day', startedAt: NOON }, NOON);
     each.set(undefined);
-    expect(() => each.enter(NOON)).toThrow(Retryable);
+    expect(() => each.enter(NOON)).toThrow(RetryableError);
     each.take();
     each.set(undefined);
     each.enter(NOON);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { requestJournal } from '../../../lambdas/sync-contact/request-journal.ts';
+import { requestJournal } from '../../../../shared/infusionsoft/http/request-journal.ts';
 
 it('keeps the requests of users who are worked on side by side apart', async () => {
   const journal = requestJournal();

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { RequestRecord } from '../../shared/infusionsoft/http/paced-fetch.ts';
+import type { RequestRecord } from './paced-fetch.ts';
 
 /** Keeps the requests to the CRM by the work that made them, although many users are worked on side by side. */
 export interface RequestJournal {
