@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import * as z from 'zod';
-import { INVOCATION_MS, WRITE_BACK_MS } from '../shared/invocation.ts';
 import { type Limits, limitsSchema, PRESETS, rateOf } from '../shared/quota/limits.ts';
 import { MAX_RATE } from '../shared/quota/max-rate.ts';
+import { INVOCATION_MS, WRITE_BACK_MS } from '../shared/quota/retry-policy.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
 

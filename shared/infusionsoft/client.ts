@@ -1,5 +1,6 @@
 import ky, { type HTTPError, isHTTPError, type KyInstance } from 'ky';
 import type * as z from 'zod/mini';
+import { REQUEST_RETRY, UNCERTAIN_CREATE_MS } from '../quota/retry-policy.ts';
 import { RetryableError } from '../sync/errors.ts';
 import { type Endpoint, endpoints, TAG_PAGE_SIZE } from './api.ts';
 import type { ContactBody } from './contact-body.ts';
@@ -101,12 +102,6 @@ const WITH_CUSTOM_FIELDS = { optional_properties: 'custom_fields' };
 /** Properties that come back only when they are named (v1). */
 const WHOLE = ['custom_fields', 'lead_source_id', 'job_title'];
 
-/** Retries inside one invocation; after that the message's next delivery is the retry. */
-const RETRIES = 2;
-const MAX_BACKOFF_MS = 4000;
-/** How long a create-or-update without a usable answer may be at work at the CRM, in milliseconds. */
-const PERHAPS_CREATED_MS = 60_000;
-
 /** A client of the REST API, over ky. */
 export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions): InfusionsoftClient {
   const repeatable = ky.create({
@@ -114,12 +109,13 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
     fetch,
     timeout: false,
     retry: {
-      limit: RETRIES,
+      limit: REQUEST_RETRY.limit,
       methods: ['get', 'put', 'patch', 'post', 'delete'],
-      statusCodes: [408, 429, 500, 502, 503, 504],
-      afterStatusCodes: [429, 503],
-      maxRetryAfter: MAX_BACKOFF_MS,
-      backoffLimit: MAX_BACKOFF_MS,
+      statusCodes: [...REQUEST_RETRY.statusCodes],
+      afterStatusCodes: [...REQUEST_RETRY.afterStatusCodes],
+      maxRetryAfter: REQUEST_RETRY.maxDelayMs,
+      delay: (retry) => REQUEST_RETRY.firstDelayMs * 2 ** (retry - 1),
+      backoffLimit: REQUEST_RETRY.maxDelayMs,
       jitter: true,
       shouldRetry: ({ error }) => (isFinal(error) ? false : undefined),
     },
@@ -164,7 +160,7 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
         return await send('put', endpoints.contacts, upsert, contactSchema, ifRefused);
       } catch (error) {
         if (!(error instanceof UncertainError)) throw error;
-        throw new UncertainError(error.message, { cause: error.cause, afterMs: PERHAPS_CREATED_MS });
+        throw new UncertainError(error.message, { cause: error.cause, afterMs: UNCERTAIN_CREATE_MS });
       }
     },
     createContact: (body) => send('post', endpoints.contacts, body, contactSchema, once),

@@ -1,5 +1,5 @@
-import { INVOCATION_MS } from '../invocation.ts';
 import { CloudError, RetryableError } from '../sync/errors.ts';
+import { INVOCATION_MS, NO_SLOT_MS } from './retry-policy.ts';
 import { nextSlots, type SlotSchedule } from './slots.ts';
 import { updateVersioned, type Versioned, type VersionedStore } from './versioned.ts';
 
@@ -25,8 +25,6 @@ export interface RateLimiterOptions {
 
 /** Slots further ahead than an invocation can last were reserved by a wrong clock. A second is left for clocks that differ. */
 const MAX_AHEAD_MS = INVOCATION_MS + 1000;
-/** How soon to retry when no slot was left, in milliseconds. */
-const NO_SLOT_MS = 2000;
 const SECOND_MS = 1000;
 /** Part of the window's slack by which a request may start after its slot; the rest is left to the network. */
 const LATENESS_PART = 0.75;

@@ -1,3 +1,5 @@
+import { VERSIONED_WRITE } from './retry-policy.ts';
+
 /** A value and the version that it was stored as. */
 export interface Versioned<Value> {
   value: Value;
@@ -14,10 +16,6 @@ export interface VersionedStore<Value> {
   /** Stores a value over the version that was read, unless somebody else was quicker. */
   write(value: Value, over: number | undefined): Promise<Written<Versioned<Value>>>;
 }
-
-/** Tries before a change is given up: environments that write at the same moment come apart by chance. */
-const TRIES = 12;
-const MAX_REST_MS = 100;
 
 /** Somebody else was quicker every time. */
 export class BusyError extends Error {
@@ -41,7 +39,7 @@ export async function updateVersioned<Value>(
   known?: Versioned<Value>,
 ): Promise<Versioned<Value>> {
   let stored = known ?? (await store.read());
-  for (let tried = 0; tried < TRIES; tried++) {
+  for (let tried = 0; tried < VERSIONED_WRITE.attempts; tried++) {
     const value = change(stored?.value);
     const written = await store.write(value, stored?.version);
     if (written.stored) return { value, version: (stored?.version ?? 0) + 1 };
@@ -51,6 +49,6 @@ export async function updateVersioned<Value>(
 }
 
 async function readAfterRest<Value>(store: VersionedStore<Value>): Promise<Versioned<Value> | undefined> {
-  await new Promise((rested) => setTimeout(rested, Math.random() * MAX_REST_MS));
+  await new Promise((rested) => setTimeout(rested, Math.random() * VERSIONED_WRITE.maxRestMs));
   return store.read();
 }

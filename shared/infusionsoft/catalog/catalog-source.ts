@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { INVOCATION_MS, type Invocation } from '../../invocation.ts';
+import type { Invocation } from '../../invocation.ts';
+import { LEASE_RETRY } from '../../quota/retry-policy.ts';
 import type { SyncTable } from '../../store/sync-table.ts';
 import { RetryableError } from '../../sync/errors.ts';
 import type { Mapping } from '../../user/define-mapping.ts';
@@ -35,13 +36,8 @@ export interface CatalogSourceOptions {
 }
 
 const LEASE = 'catalog';
-const POLL_MS = 250;
 /** How long an environment does not look in the sync's table again, in milliseconds: one read of an item a minute. */
 const CACHED_MS = 60_000;
-/** How long an environment waits for another one's refresh, in milliseconds: after that, its users come back with time of their own. */
-const MAX_WAIT_MS = INVOCATION_MS / 2;
-/** How soon those come back, in milliseconds. */
-const COME_BACK_MS = 2000;
 
 /**
  * The catalog, read once and created by a single writer: a lease in the sync's table makes the others wait for the
@@ -71,7 +67,7 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
     work: () => Promise<Result>,
     meanwhile: () => Promise<Result | undefined> = async () => undefined,
   ): Promise<Result> => {
-    const giveUpAt = now() + MAX_WAIT_MS;
+    const giveUpAt = now() + LEASE_RETRY.catalogWaitMs;
     while (now() < giveUpAt) {
       const found = await meanwhile();
       if (found !== undefined) return found;
@@ -83,9 +79,11 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
           await table.releaseLease(LEASE, holder);
         }
       }
-      await sleep(POLL_MS);
+      await sleep(LEASE_RETRY.catalogPollMs);
     }
-    throw new RetryableError('Another environment is still reading the catalog', { afterMs: COME_BACK_MS });
+    throw new RetryableError('Another environment is still reading the catalog', {
+      afterMs: LEASE_RETRY.catalogMs,
+    });
   };
 
   const refresh = (since: number): Promise<Catalog> =>

@@ -1,15 +1,10 @@
+import { ARRAY_EXPERIMENT_RETRY_MS } from '../../quota/retry-policy.ts';
 import { RejectedError, RetryableError } from '../../sync/errors.ts';
 import type { Requirements } from '../../user/requirements.ts';
 import { NotFoundError } from '../http/failures.ts';
 import { type Catalog, catalogKey, catalogOf, knowsArrays } from './catalog.ts';
 import { type ArrayExperiment, learnArrays } from './learn-arrays.ts';
 import { readAccount } from './read-account.ts';
-
-/**
- * How long until a failed experiment is made again, in milliseconds. Each try can leave a probe contact in the account, and users are
- * synced without the answer in the meantime.
- */
-const RETRY_MS = 6 * 3_600_000;
 
 export interface RefreshCatalogOptions extends Omit<ArrayExperiment, 'customFieldIds'> {
   needs: Requirements;
@@ -47,10 +42,10 @@ async function tryToLearn(
 ): Promise<Pick<NonNullable<Catalog['arrays']>, 'mode' | 'retryAt'>> {
   try {
     const mode = await learnArrays(experiment);
-    return mode ? { mode } : { retryAt: new Date(now + RETRY_MS).toISOString() };
+    return mode ? { mode } : { retryAt: new Date(now + ARRAY_EXPERIMENT_RETRY_MS).toISOString() };
   } catch (error) {
     if (error instanceof RejectedError || error instanceof RetryableError || error instanceof NotFoundError)
-      return { retryAt: new Date(now + RETRY_MS).toISOString() };
+      return { retryAt: new Date(now + ARRAY_EXPERIMENT_RETRY_MS).toISOString() };
     throw error;
   }
 }

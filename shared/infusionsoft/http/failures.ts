@@ -1,4 +1,5 @@
 import { HTTPError } from 'ky';
+import { SPIKE_ARREST_MS } from '../../quota/retry-policy.ts';
 import { RejectedError, RetryableError } from '../../sync/errors.ts';
 import { type ExceededLimit, resetOf } from './limit-headers.ts';
 
@@ -13,9 +14,9 @@ export class ForbiddenError extends RetryableError {
 }
 
 /** A request without a usable answer: nobody knows whether it has had its effect, or is at work still. */
-export class UncertainError extends RetryableError {}
-
-const SECOND_MS = 1000;
+export class UncertainError extends RetryableError {
+  override name = 'UncertainError';
+}
 
 /**
  * The limit that a 429 names. Three bodies have been seen: two faults of the gateway, told apart by their error code,
@@ -52,7 +53,7 @@ export function toFailure(error: unknown, now: number): Error {
 }
 
 function tooManyRequests(limit: ExceededLimit, headers: Headers, now: number): RetryableError {
-  const afterMs = limit === 'second' ? 2 * SECOND_MS : Math.max(0, resetOf(limit, headers, now) - now);
+  const afterMs = limit === 'second' ? SPIKE_ARREST_MS : Math.max(0, resetOf(limit, headers, now) - now);
   return new RetryableError(`Past the CRM's limit of the ${limit} (429)`, { afterMs });
 }
 

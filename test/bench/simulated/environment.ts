@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@aws-lambda-powertools/logger';
-import { backoffMs } from '../../../lambdas/sync-contact/failure-queue.ts';
 import { quotaKeeper } from '../../../lambdas/sync-contact/quota-keeper.ts';
 import { catalogSource } from '../../../shared/infusionsoft/catalog/catalog-source.ts';
 import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import { circuitBreaker } from '../../../shared/infusionsoft/http/circuit-breaker.ts';
 import { pacedFetch } from '../../../shared/infusionsoft/http/paced-fetch.ts';
 import { requestGate } from '../../../shared/infusionsoft/http/request-gate.ts';
-import { INVOCATION_MS, type Invocation } from '../../../shared/invocation.ts';
+import type { Invocation } from '../../../shared/invocation.ts';
 import { BATCH_SIZE } from '../../../shared/quota/pace.ts';
 import { rateLimiter } from '../../../shared/quota/rate-limiter.ts';
 import { type Budget, marginOf } from '../../../shared/quota/remaining-quota.ts';
+import { backoffMs, INVOCATION_MS } from '../../../shared/quota/retry-policy.ts';
 import type { SlotSchedule } from '../../../shared/quota/slots.ts';
 import type { PostponedStore } from '../../../shared/store/postponed-store.ts';
 import type { SyncTable } from '../../../shared/store/sync-table.ts';

@@ -5,7 +5,7 @@ import { groupOf } from '../../../lambdas/backfill/messages.ts';
 import type { BackfillPorts } from '../../../lambdas/backfill/ports.ts';
 import type { Report, Run } from '../../../lambdas/backfill/run.ts';
 import { feedSome, plan, report, type StepContext } from '../../../lambdas/backfill/steps.ts';
-import { INVOCATION_MS } from '../../../shared/invocation.ts';
+import { INVOCATION_MS } from '../../../shared/quota/retry-policy.ts';
 import type { UserTable } from '../../../shared/store/user-table.ts';
 import { desiredState } from '../../../shared/sync/desired-state.ts';
 import type { Message } from '../../../shared/sync/message.ts';

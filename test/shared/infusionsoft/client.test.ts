@@ -139,7 +139,10 @@ describe('the client', () => {
   it('lets a create-or-update rest that may be at work still: two at once can make two contacts', async () => {
     for (const answer of [() => new Response('<html>', { status: 502 }), () => new Response('{"id"')]) {
       const { client, requests } = answering(answer);
-      await expect(client.upsertContact(ANN)).rejects.toMatchObject({ name: 'Retryable', afterMs: 60_000 });
+      await expect(client.upsertContact(ANN)).rejects.toMatchObject({
+        name: 'UncertainError',
+        afterMs: 60_000,
+      });
       expect(requests()).toBe(1);
     }
   });
@@ -154,7 +157,10 @@ describe('the client', () => {
     ],
   ])('does not let one rest that certainly did nothing: %s', async (_, fetch) => {
     const client = infusionsoftClient({ url: 'http://crm.local', fetch });
-    await expect(client.upsertContact(ANN)).rejects.toMatchObject({ name: 'Retryable', afterMs: undefined });
+    await expect(client.upsertContact(ANN)).rejects.toMatchObject({
+      name: 'RetryableError',
+      afterMs: undefined,
+    });
   });
 
   it('repeats a create-or-update that was refused at the gate', async () => {
@@ -179,7 +185,10 @@ describe('the client', () => {
       throw new RetryableError('no credentials yet', { afterMs: 300_000 });
     };
     const client = infusionsoftClient({ url: 'http://crm.local', fetch });
-    await expect(client.upsertContact(ANN)).rejects.toMatchObject({ name: 'Retryable', afterMs: 300_000 });
+    await expect(client.upsertContact(ANN)).rejects.toMatchObject({
+      name: 'RetryableError',
+      afterMs: 300_000,
+    });
   });
 
   it('wastes no request on a quota that is spent', async () => {

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { LEFT_QUEUE_MS } from '../quota/retry-policy.ts';
 
 const epochMs = z.number();
 
@@ -45,8 +46,6 @@ export interface GroupResult {
 export const MAX_WAITING = 25;
 /** Of them those with the newest changes: however many users are stuck, an outage that begins shows. */
 const NEWEST = 5;
-/** A postponed message comes back within an hour (`MAX_HIDDEN_MS`), so one that was not received for two has left the queue. */
-const FORGOTTEN_MS = 2 * 3_600_000;
 
 /** Before the first message. */
 export const NO_PROGRESS: Progress = { syncedAt: 0, activeAt: 0, hiddenUntil: 0, waiting: [] };
@@ -65,7 +64,7 @@ export function addResults(before: Progress | undefined, results: readonly Group
     else groups.set(group, waitingAfter(groups.get(group), each));
   }
   const oldestFirst = [...groups.values()]
-    .filter(({ triedAt }) => triedAt > progress.activeAt - FORGOTTEN_MS)
+    .filter(({ triedAt }) => triedAt > progress.activeAt - LEFT_QUEUE_MS)
     .sort((a, b) => a.changedAt - b.changedAt);
   const tooMany = oldestFirst.length > MAX_WAITING;
   return {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addResults, type GroupResult, MAX_WAITING, progressSchema } from '../../../shared/sync/progress.ts';
+import { addResults, type GroupResult, MAX_WAITING, progressSchema } from '../../../shared/queue/progress.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
 const MINUTE = 60_000;
