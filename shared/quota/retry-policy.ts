@@ -1,4 +1,4 @@
-import { CloudError, type RetryableError } from '../sync/errors.ts';
+import { CloudError, CrmDownError, type RetryableError } from '../sync/errors.ts';
 
 /*
  * The retry policy: when and how often this system tries something again. Every delay, backoff, attempt count, lease wait and time-out
@@ -172,20 +172,22 @@ const MAX_HIDDEN_MS = HOUR_MS;
 const MAX_SPREAD_MS = 30 * SECOND_MS;
 
 /**
- * How long to wait until the next delivery of a message, in milliseconds: as the error says, or an exponential backoff.
+ * How long to wait until the next delivery of a message, in milliseconds: as the error says, or an exponential backoff; the longer of the two
+ * while the CRM is down.
  *
  * @param receiveCount deliveries of the message so far, this one included.
  * @param random from 0 to 1: jitter.
  * @example backoffMs(3, new RetryableError('The CRM failed (503)'), 0) // → 8000
  */
 export function backoffMs(receiveCount: number, error: RetryableError, random: number): number {
+  const isCloud = error instanceof CloudError && receiveCount <= CLOUD_BACKOFF.deliveries;
+  const { maxMs } = isCloud ? CLOUD_BACKOFF : MESSAGE_BACKOFF;
+  const backoff = Math.min(maxMs, MESSAGE_BACKOFF.firstMs * 2 ** (receiveCount - 1));
   const { afterMs } = error;
-  if (afterMs === undefined) {
-    const isPassing = error instanceof CloudError && receiveCount <= CLOUD_BACKOFF.deliveries;
-    const { maxMs } = isPassing ? CLOUD_BACKOFF : MESSAGE_BACKOFF;
-    return Math.min(maxMs, MESSAGE_BACKOFF.firstMs * 2 ** (receiveCount - 1)) * (1 + random / 2);
-  }
-  const base = Math.min(MAX_HIDDEN_MS, afterMs);
+  if (afterMs === undefined) return backoff * (1 + random / 2);
+  // Each environment has a circuit breaker of its own, and the rest of one may be nearly over.
+  const wait = error instanceof CrmDownError ? Math.max(afterMs, backoff) : afterMs;
+  const base = Math.min(MAX_HIDDEN_MS, wait);
   return base + Math.min(base / 2, MAX_SPREAD_MS) * random;
 }
 
@@ -291,7 +293,7 @@ export function retryTable(): { consumer: RetryRow[]; others: RetryRow[] } {
         failure: 'The CRM fails (a read, an update, a tag, a removal)',
         statuses: [408, 500, 502, 503, 504],
         inInvocation: `${retries}; \`Retry-After\` of a 503 up to ${span(maxDelayMs)}. ${failures} failures in a row stop the environment for ${span(firstRestMs)}, doubling up to ${span(maxRestMs)}`,
-        later: `${backoff}; while the environment is stopped, when it goes on`,
+        later: `${backoff}; not before a stopped environment goes on`,
       },
       {
         failure: 'No answer, or an unusable one',

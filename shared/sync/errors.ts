@@ -17,6 +17,11 @@ export class CloudError extends RetryableError {
   override name = 'CloudError';
 }
 
+/** No request was made, because the CRM is down. */
+export class CrmDownError extends RetryableError {
+  override name = 'CrmDownError';
+}
+
 /** Why a user cannot be brought into the CRM, however often it is tried. */
 export type RejectionReason =
   | 'no-usable-email'

@@ -1,9 +1,9 @@
 import { CIRCUIT_BREAKER } from '../../quota/retry-policy.ts';
-import { RetryableError } from '../../sync/errors.ts';
+import { CrmDownError } from '../../sync/errors.ts';
 
 /** Keeps an environment from asking a CRM that is down: after some failures in a row it lets one probe through at a time. */
 export interface CircuitBreaker {
-  /** @throws RetryableError with the time until the next probe while the CRM is down. */
+  /** @throws CrmDownError with the time until the next probe while the CRM is down. */
   enter(now: number): void;
   /** A request was started. */
   started(): void;
@@ -23,7 +23,7 @@ export function circuitBreaker(random: () => number = Math.random): CircuitBreak
     enter(now) {
       if (!isDown()) return;
       const afterMs = now < closedUntil ? closedUntil - now : probing ? CIRCUIT_BREAKER.whileProbingMs : 0;
-      if (afterMs > 0) throw new RetryableError('The CRM is down', { afterMs });
+      if (afterMs > 0) throw new CrmDownError('The CRM is down', { afterMs });
     },
     started() {
       probing = isDown();

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { HTTPError } from 'ky';
 import { describe, expect, it } from 'vitest';
+import { type CircuitBreaker, circuitBreaker } from '../../../shared/infusionsoft/http/circuit-breaker.ts';
 import { toFailure } from '../../../shared/infusionsoft/http/failures.ts';
 import * as policy from '../../../shared/quota/retry-policy.ts';
 import { CloudError, RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
@@ -61,6 +62,31 @@ describe('the numbers agree with each other', () => {
     ['a pause', new RetryableError('', { afterMs: Number.POSITIVE_INFINITY })],
   ])('the deliveries of a message last as long as the queue keeps it: %s', (_, error) => {
     expect(timeOf(policy.MAX_RECEIVE_COUNT, error)).toBeGreaterThan(policy.MESSAGE_RETENTION_MS);
+  });
+
+  it('an outage of the CRM makes no dead letter within the retention, whichever environments receive a message', () => {
+    const environments = Array.from({ length: 5 }, () => circuitBreaker());
+    const messages = Array.from({ length: 60 }, (_, index) => ({ dueAt: index * 500, deliveries: 0 }));
+    const next = () => messages.reduce((first, each) => (each.dueAt < first.dueAt ? each : first));
+    for (let message = next(); message.dueAt < policy.MESSAGE_RETENTION_MS; message = next()) {
+      message.deliveries++;
+      const environment = environments[Math.floor(Math.random() * environments.length)];
+      message.dueAt +=
+        1000 + backoffMs(message.deliveries, failureOf(environment, message.dueAt), Math.random());
+    }
+    const most = Math.max(...messages.map(({ deliveries }) => deliveries));
+    expect(most).toBeLessThan(policy.MAX_RECEIVE_COUNT);
+
+    function failureOf(breaker: CircuitBreaker | undefined, now: number): RetryableError {
+      try {
+        breaker?.enter(now);
+      } catch (error) {
+        return error as RetryableError;
+      }
+      breaker?.started();
+      breaker?.failed(now);
+      return new RetryableError('The CRM failed (503)');
+    }
   });
 
   it('the retries of a request fit in an invocation, with time for a slow answer and the write-back', () => {
