@@ -1,4 +1,4 @@
-import { type Catalog, hashOf } from '../../shared/infusionsoft/catalog/catalog.ts';
+import { type Catalog, hashRequirements } from '../../shared/infusionsoft/catalog/catalog.ts';
 import { type Ledger, ledgerAt } from '../../shared/quota/ledger.ts';
 import {
   type Budget,
@@ -72,7 +72,7 @@ export async function feed(
   const startedAt = ports.now();
   const inFlight = Math.max(1, Math.floor(run.input.maxInFlight / runs));
   const stored = { ready: run.ready.length, readyForTags: run.readyForTags.length };
-  const needs = hashOf(requirementsOf(options.mapping));
+  const needs = hashRequirements(requirementsOf(options.mapping));
   const call: Call = { ports, options, needs, inFlight, stored, startedAt, looks: 0 };
   // A pause is no time in which users could have been done.
   if (run.next === 'quota') run.progressAt = startedAt;
@@ -123,7 +123,7 @@ export async function catalogFor(
   ports: Pick<BackfillPorts, 'catalog'>,
 ): Promise<Catalog | undefined> {
   const catalog = await ports.catalog();
-  return catalog?.needs === needs ? catalog : undefined;
+  return catalog?.requirementsHash === needs ? catalog : undefined;
 }
 
 /** Sends what there is room for. @returns whether too little is left of the quota for another contact. */

@@ -1,5 +1,5 @@
 import { BACKFILL_WAIT } from '../../shared/quota/retry-policy.ts';
-import { messageGroupOf } from '../../shared/sync/message-group.ts';
+import { messageGroupOf } from '../../shared/sync/message.ts';
 import type { User } from '../../shared/user/user.ts';
 import { type NeedContext, workOf } from './need.ts';
 import type { BackfillPorts } from './ports.ts';

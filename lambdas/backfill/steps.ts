@@ -1,4 +1,4 @@
-import { hashOf } from '../../shared/infusionsoft/catalog/catalog.ts';
+import { hashRequirements } from '../../shared/infusionsoft/catalog/catalog.ts';
 import { BACKFILL_FUNCTION_MS } from '../../shared/quota/retry-policy.ts';
 import type { RunLock } from '../../shared/store/run-lock.ts';
 import { requirementsOf } from '../../shared/user/requirements.ts';
@@ -42,7 +42,8 @@ export async function plan(
 ): Promise<Run | SkippedRun> {
   const parsed = parseInput(input);
   const { mode, dryRun } = parsed;
-  const { problems = [] } = (await catalogFor(hashOf(requirementsOf(options.mapping)), ports)) ?? {};
+  const { problems = [] } =
+    (await catalogFor(hashRequirements(requirementsOf(options.mapping)), ports)) ?? {};
   if (problems.length > 0 && mode !== 'refresh')
     throw new MappingDoesNotFitError(
       `The mapping does not fit the account. Fix it, and see npm run catalog:\n${problems.join('\n')}`,

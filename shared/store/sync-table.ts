@@ -11,8 +11,8 @@ import { type Catalog, catalogSchema } from '../infusionsoft/catalog/catalog.ts'
 import type { Invocation } from '../invocation.ts';
 import { type Progress, progressSchema } from '../queue/progress.ts';
 import { type Ledger, ledgerSchema } from '../quota/ledger.ts';
-import type { VersionedStore } from '../quota/versioned.ts';
-import { positiveInt, utcMoment } from '../values.ts';
+import type { VersionedStore } from '../quota/versioned-store.ts';
+import { positiveInt, utcMoment } from '../zod-types.ts';
 import { conditionalDelete, conditionalPut } from './conditional-write.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 import { versionedItem } from './versioned-item.ts';

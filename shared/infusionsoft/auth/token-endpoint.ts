@@ -1,7 +1,7 @@
 import ky, { HTTPError, isHTTPError, isNetworkError } from 'ky';
 import * as z from 'zod/mini';
 import { TOKEN_REQUEST } from '../../quota/retry-policy.ts';
-import { filledText } from '../../values.ts';
+import { filledText } from '../../zod-types.ts';
 import type { OAuthSecret } from './crm-secret.ts';
 
 /** The CRM takes neither this code nor this refresh token: nobody but a person can let the sync in again. */
