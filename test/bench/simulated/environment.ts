@@ -48,7 +48,7 @@ export async function runEnvironment(options: EnvironmentOptions): Promise<void>
     url: crmUrl,
     fetch: pacedFetch({
       rateLimiter: rateLimiter({ schedule, store: table.slots }),
-      credentials: { current: async () => HEADER, known: () => HEADER, renew: async () => undefined },
+      credentials: { current: async () => HEADER, cached: () => HEADER, renew: async () => undefined },
       gate,
       breaker: circuitBreaker(),
       deadline: () => invocation.endsAt,
