@@ -137,16 +137,16 @@ describe('the table of the policy', () => {
     return toFailure(error, Date.now());
   };
 
-  it('sends a message to the dead-letter queue at once for those statuses that the client rejects', () => {
-    for (const { statuses = [], later } of consumer)
-      for (const status of statuses)
-        expect([status, failureOf(status) instanceof RejectedError]).toEqual([
-          status,
-          later.startsWith('never'),
-        ]);
+  it('has the errors that the client throws for each status', () => {
+    for (const { statuses = [], error, later } of consumer)
+      for (const status of statuses) {
+        const failure = failureOf(status);
+        expect(error).toContain(failure.name);
+        expect([status, failure instanceof RejectedError]).toEqual([status, later.startsWith('never')]);
+      }
   });
 
-  it('names every status that a request is retried for', () => {
+  it('has every status that a request is retried for', () => {
     const named = consumer.flatMap(({ statuses = [] }) => statuses);
     expect(named).toEqual(expect.arrayContaining([...policy.REQUEST_RETRY.statusCodes]));
   });
@@ -157,15 +157,15 @@ describe('the table of the policy', () => {
     const page = [
       '# Retries',
       '',
-      'What is tried again, when, and how often. `npm run docs` writes this page from the one file that decides it,',
-      '[shared/quota/retry-policy.ts](../shared/quota/retry-policy.ts): change a delay or a number of attempts there. The waits between two',
-      'deliveries have jitter of up to half their length on top.',
+      'When and how often each failure is retried. To change a delay or a number of attempts, edit',
+      '[shared/quota/retry-policy.ts](../shared/quota/retry-policy.ts), then run `npm run docs`, which writes this page. Jitter adds up to half of',
+      'the wait until the next delivery, and up to 30 s after a wait of a known length.',
       '',
       '## Changes on their way to the CRM (sync-contact)',
       '',
-      ...head('Status', 'Failure', 'In the same invocation', 'Next delivery of the message'),
-      ...consumer.map(({ statuses = [], failure, inInvocation, later }) =>
-        row([statuses.join(', '), failure, inInvocation, later]),
+      ...head('Status', 'Failure', 'Error', 'In the same invocation', 'Next delivery of the message'),
+      ...consumer.map(({ statuses = [], failure, error = '', inInvocation, later }) =>
+        row([statuses.join(', '), failure, error, inInvocation, later]),
       ),
       '',
       '## Everything else',
