@@ -7,14 +7,14 @@ import { CloudError, type RejectedError, type RetryableError } from '../../share
 import type { UserMessage } from '../../shared/sync/message.ts';
 import { messageGroupOf } from '../../shared/sync/message-group.ts';
 
-/** The queue's side of a failure: what has to wait, what nobody can mend by waiting, and what has to be done another way. */
+/** Moves messages that were not handled: back to the queue, to the dead-letter queue, or into new messages. */
 export interface FailureQueue {
-  /** Makes messages come back when a new try makes sense. */
-  postpone(records: readonly SQSRecord[], error: RetryableError): Promise<void>;
-  /** Sends a copy of a message to the dead-letter queue with the reason, and no data of the person. */
+  /** Hides messages in the queue until a retry makes sense. */
+  scheduleRetry(records: readonly SQSRecord[], error: RetryableError): Promise<void>;
+  /** Sends a copy of a message to the dead-letter queue, with the reason and without personal data. */
   reject(record: SQSRecord, error: RejectedError): Promise<void>;
-  /** Sends messages about users who have to be looked at one by one. */
-  lookAgain(messages: readonly UserMessage[]): Promise<void>;
+  /** Sends new messages about users who have to be synced one by one. */
+  requeue(messages: readonly UserMessage[]): Promise<void>;
 }
 
 const SECOND_MS = 1000;
@@ -39,11 +39,10 @@ const MAX_HIDDEN_MS = 60 * 60 * SECOND_MS;
 const MAX_SPREAD_MS = 30 * SECOND_MS;
 
 /**
- * How long to wait until the next try, in milliseconds: what the error says, or twice as long with each delivery.
+ * How long to wait until the next try, in milliseconds: as long as the error says, or twice as long with each delivery.
  *
  * @param receiveCount deliveries of the message so far, this one included.
- * @param error what failed.
- * @param random from 0 to 1: spreads those who failed together.
+ * @param random from 0 to 1: spreads the retries of messages that failed together.
  */
 export function backoffMs(receiveCount: number, error: RetryableError, random: number): number {
   const { afterMs } = error;
@@ -56,7 +55,7 @@ export function backoffMs(receiveCount: number, error: RetryableError, random: n
   return base + Math.min(base / 2, MAX_SPREAD_MS) * random;
 }
 
-/** Handles failures through Amazon SQS. */
+/** The failure queue over Amazon SQS. */
 export function failureQueue({
   queueUrl,
   deadLetterQueueUrl,
@@ -66,7 +65,7 @@ export function failureQueue({
 }): FailureQueue {
   const sqs = new SQSClient({ requestHandler });
   return {
-    async postpone(records, error) {
+    async scheduleRetry(records, error) {
       const receiveCount = Math.max(
         ...records.map(({ attributes }) => Number(attributes.ApproximateReceiveCount)),
       );
@@ -82,7 +81,7 @@ export function failureQueue({
         }),
       );
     },
-    async lookAgain(messages) {
+    async requeue(messages) {
       await sendAll(
         sqs,
         queueUrl,

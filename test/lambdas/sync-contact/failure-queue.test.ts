@@ -62,7 +62,7 @@ describe('the wait before the next try', () => {
 describe('the failure queue', () => {
   it('hides messages for as long as the failure says', async () => {
     sqs.on(ChangeMessageVisibilityBatchCommand).resolves({});
-    await failureQueue(queues).postpone(
+    await failureQueue(queues).scheduleRetry(
       [record(1), record(3)],
       new RetryableError('down', { afterMs: 60_000 }),
     );

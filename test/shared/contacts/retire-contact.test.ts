@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { DeletionPolicy } from '../../../lambdas/sync-contact/settings.ts';
+import type { DeletionPolicy } from '../../../shared/contacts/retire-contact.ts';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';
 import { consumerOf, record } from '../../support/consumer-under-test.ts';

@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { LEASE_MS } from '../../../shared/contacts/tag-job.ts';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import { INVOCATION_MS } from '../../../shared/invocation.ts';
+import { ledgerAt } from '../../../shared/quota/ledger.ts';
+import { updateVersioned } from '../../../shared/quota/versioned.ts';
 import { RetryableError } from '../../../shared/sync/errors.ts';
-import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
+import { BUDGET, consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { crm, restart, runTagJob, withContacts, wronglyTagged } from '../../support/tagging.ts';
 import { userMessage } from '../../support/user-message.ts';
 
@@ -20,11 +22,11 @@ describe('what goes wrong', () => {
         throw new RetryableError('lost');
       },
     };
-    const { receive, again } = consumerOf(crm, users, { client });
+    const { receive, requeued } = consumerOf(crm, users, { client });
     expect(await receive(runTagJob(ids))).toHaveLength(1);
     for (const userId of ids) expect(users.user(userId).crm).not.toHaveProperty('lease');
     expect(await receive(runTagJob(ids, 2))).toEqual([]);
-    await receive(...again.map((message) => record(message)));
+    await receive(...requeued.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
@@ -44,7 +46,7 @@ describe('what goes wrong', () => {
     expect(await another.receive(runTagJob(ids, 2))).toHaveLength(1);
     const later = consumerOf(crm, users, { now: () => NOW + INVOCATION_MS + 1 });
     await later.receive(record(userMessage('u5')), runTagJob(ids, 3));
-    await later.receive(...later.again.map((message) => record(message)));
+    await later.receive(...later.requeued.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
@@ -59,14 +61,14 @@ describe('what goes wrong', () => {
       if (left-- <= 0) throw new RetryableError('No slot is left before the end', { afterMs: 2000 });
       return crm.client.tagContacts(tagId, contactIds);
     };
-    const { receive, again } = consumerOf(crm, users, { client: { ...crm.client, tagContacts } });
+    const { receive, requeued } = consumerOf(crm, users, { client: { ...crm.client, tagContacts } });
     let deliveries = 0;
     const inParts = await crm.requestsOf(async () => {
       do left = 5;
       while ((await receive(runTagJob(ids, ++deliveries))).length > 0);
     });
     expect(deliveries).toBe(Math.ceil((atOnce['POST /tags/{id}/contacts'] ?? 0) / 5));
-    expect(again).toEqual([]);
+    expect(requeued).toEqual([]);
     expect(inParts).toEqual(atOnce);
     expect(await wronglyTagged(users)).toEqual([]);
   });
@@ -79,21 +81,21 @@ describe('what goes wrong', () => {
       clock += 500;
       return writeCrm(...all);
     };
-    const { receive, again, outcomes } = consumerOf(crm, users, { now: () => clock });
+    const { receive, requeued, outcomes } = consumerOf(crm, users, { now: () => clock });
     const message = runTagJob(ids);
     expect(await receive(message)).toEqual([message.messageId]);
-    expect(again).toEqual([]);
+    expect(requeued).toEqual([]);
     const tagged = outcomes.filter((outcome) => outcome === 'synced').length;
     expect(tagged).toBeGreaterThanOrEqual(LEASE_MS / 500);
     expect(tagged).toBeLessThan(LEASE_MS / 500 + 5);
     users.table.writeCrm = writeCrm;
     expect(await receive(runTagJob(ids, 2))).toEqual([]);
-    await receive(...again.map((each) => record(each)));
+    await receive(...requeued.map((each) => record(each)));
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
   it('an environment does not wait for the leases of its own earlier invocation', async () => {
-    const { users, receive, again, ids } = await withContacts(20);
+    const { users, receive, requeued, ids } = await withContacts(20);
     const { writeCrm } = users.table;
     let writes = 0;
     users.table.writeCrm = async (...all) => {
@@ -104,7 +106,7 @@ describe('what goes wrong', () => {
     users.table.writeCrm = writeCrm;
     expect(ids.filter((userId) => users.user(userId).crm?.lease)).toEqual(ids);
     expect(await receive(runTagJob(ids, 2))).toEqual([]);
-    await receive(...again.map((message) => record(message)));
+    await receive(...requeued.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
@@ -124,7 +126,7 @@ describe('what goes wrong', () => {
     users.table.writeCrm = writeCrm;
     const later = consumerOf(crm, users, { now: () => NOW + INVOCATION_MS + 1 });
     await later.receive(runTagJob(ids, 2));
-    await later.receive(...later.again.map((message) => record(message)));
+    await later.receive(...later.requeued.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
@@ -141,11 +143,11 @@ describe('what goes wrong', () => {
   });
 
   it('a contact that was deleted by hand is created anew by a message of its own', async () => {
-    const { users, receive, again, ids } = await withContacts(20);
+    const { users, receive, requeued, ids } = await withContacts(20);
     await crm.admin.removeContact(users.user('u5').crm?.contactId ?? 0);
     await receive(runTagJob(ids));
-    expect(again.map(({ userId }) => userId)).toEqual(['u5']);
-    await receive(...again.map((message) => record(message)));
+    expect(requeued.map(({ userId }) => userId)).toEqual(['u5']);
+    await receive(...requeued.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
@@ -160,12 +162,13 @@ describe('what goes wrong', () => {
 
   it('a spent quota of backfills makes it wait like any other of their messages', async () => {
     const { users, ids } = await withContacts(20);
-    const quota = {
-      open: async () => ({ pause: undefined, backfillPausedUntil: NOW + 60_000 }),
-      close: async () => {},
-    };
-    const { receive, postponed } = consumerOf(crm, users, { quota });
+    const used = BUDGET.limits.day * (1 - BUDGET.liveReserve);
+    await updateVersioned(crm.table.ledger, (stored) => {
+      const ledger = ledgerAt(stored, NOW);
+      return { ...ledger, day: { ...ledger.day, used } };
+    });
+    const { receive, retries } = consumerOf(crm, users);
     expect(await crm.requestsOf(() => receive(runTagJob(ids)))).toEqual({});
-    expect(postponed).toMatchObject([{ error: { afterMs: 60_000 } }]);
+    expect(retries).toMatchObject([{ error: { reason: 'backfill' } }]);
   });
 });

@@ -20,14 +20,14 @@ import { userMessage } from '../../support/user-message.ts';
 
 describe('a live change while tags are put on together', () => {
   it('waits until that is done, and then wins', async () => {
-    const { users, receive: receiveLive, postponed, ids } = await withContacts(20);
+    const { users, receive: receiveLive, retries, ids } = await withContacts(20);
     const live = record(userMessage('u5'));
     const client = during('tagContacts', async () => {
       users.edit('u5', { progress: { program: 'Strength', week: 12 } });
       expect(await receiveLive(live)).toEqual([live.messageId]);
     });
     await consumerOf(crm, users, { client }).receive(runTagJob(ids));
-    expect(postponed).toMatchObject([{ error: { afterMs: 1000 } }]);
+    expect(retries).toMatchObject([{ error: { afterMs: 1000 } }]);
     await receiveLive(live);
     expect(await wronglyTagged(users)).toEqual([]);
   });
@@ -44,8 +44,8 @@ describe('a live change while tags are put on together', () => {
     };
     const together = consumerOf(crm, users);
     await together.receive(runTagJob(ids));
-    expect(together.again.map(({ userId }) => userId)).toEqual(['u5']);
-    await receive(...together.again.map((message) => record(message)));
+    expect(together.requeued.map(({ userId }) => userId)).toEqual(['u5']);
+    await receive(...together.requeued.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
@@ -57,15 +57,15 @@ describe('a live change while tags are put on together', () => {
     });
     const together = consumerOf(crm, users, { client });
     await together.receive(runTagJob(ids));
-    expect(together.again.map(({ userId }) => userId)).toEqual(['u5']);
-    await receive(...together.again.map((message) => record(message)));
+    expect(together.requeued.map(({ userId }) => userId)).toEqual(['u5']);
+    await receive(...together.requeued.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
   it.each(['before', 'after'] as const)(
     'that deletes the user, %s the request has its effect, leaves no tag of its own',
     async (when) => {
-      const { users, receive, ids, postponed } = await withContacts(20);
+      const { users, receive, ids, retries } = await withContacts(20);
       let gone: User | undefined;
       const client = during(
         'tagContacts',
@@ -81,7 +81,7 @@ describe('a live change while tags are put on together', () => {
       const late = deletion && record(deletion);
       if (!late) throw new Error('A deletion calls for a message');
       expect(await receive(late)).toEqual([late.messageId]);
-      expect(postponed).toMatchObject([{ error: { afterMs: INVOCATION_MS } }]);
+      expect(retries).toMatchObject([{ error: { afterMs: INVOCATION_MS } }]);
       await consumerOf(crm, users, { now: () => NOW + INVOCATION_MS + 1 }).receive(late);
       const contact = (await crm.contacts()).find(({ id }) => id === gone?.crm?.contactId);
       expect(contact?.tags).toEqual(['Account Deleted']);
@@ -154,7 +154,7 @@ it('whatever happens meanwhile, and wherever it stops: the tags end as the table
         await later.receive(runTagJob(ids, 3));
         for (const userId of ids) await later.receive(record(userMessage(userId)));
         await later.receive(runTagJob(ids, 200));
-        await later.receive(...later.again.map((message) => record(message)), ...deletions);
+        await later.receive(...later.requeued.map((message) => record(message)), ...deletions);
         expect(await wronglyTagged(users)).toEqual([]);
         const { duplicateContacts, foreignWrites } = await crm.admin.stats();
         expect({ duplicateContacts, foreignWrites }).toEqual({ duplicateContacts: 0, foreignWrites: [] });

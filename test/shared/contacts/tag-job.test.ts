@@ -33,7 +33,7 @@ describe('new users of a backfill', () => {
       const { crm: state } = users.user(userId);
       expect(state?.tagIds).toHaveLength(4);
       expect(state).not.toHaveProperty('lease');
-      expect(state).not.toHaveProperty('perhapsTagIds');
+      expect(state).not.toHaveProperty('uncertainTagIds');
     }
     const again = await crm.requestsOf(async () => {
       for (const userId of ids) await receive(record(userMessage(userId)));
@@ -85,11 +85,11 @@ describe('new users of a backfill', () => {
   });
 
   it('without a contact hold up nobody: each is left to a message of its own', async () => {
-    const { users, receive, again, ids } = await withContacts(20);
+    const { users, receive, requeued, ids } = await withContacts(20);
     users.rows.set('late', { ...userAt(99), userId: 'late' });
     expect(await receive(runTagJob([...ids, 'late']))).toEqual([]);
-    expect(again).toMatchObject([{ userId: 'late', cause: 'backfill', correlationId: 'run-1' }]);
-    await receive(...again.map((message) => record(message)));
+    expect(requeued).toMatchObject([{ userId: 'late', cause: 'backfill', correlationId: 'run-1' }]);
+    await receive(...requeued.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
@@ -104,7 +104,7 @@ describe('new users of a backfill', () => {
     };
     const { users, receive, ids } = await withContacts(48, {
       client: { ...crm.client, tagContacts },
-      atOnce: 3,
+      maxConcurrentTagRequests: 3,
     });
     expect(await receive(runTagJob(ids))).toEqual([]);
     expect(most).toBe(3);
@@ -130,10 +130,10 @@ describe('new users of a backfill', () => {
   });
 
   it('of whom there are few are told one by one, which costs fewer requests', async () => {
-    const { users, receive, again, ids } = await withContacts(3);
+    const { users, receive, requeued, ids } = await withContacts(3);
     const cost = await crm.requestsOf(async () => {
       await receive(runTagJob(ids));
-      await receive(...again.map((message) => record(message)));
+      await receive(...requeued.map((message) => record(message)));
     });
     expect(cost).toEqual({ 'POST /contacts/{id}/tags': 3 });
     expect(await wronglyTagged(users)).toEqual([]);
@@ -151,9 +151,9 @@ describe('users whose tags change with time', () => {
   });
 
   it('keep to themselves whose fields have changed too', async () => {
-    const { users, receive, again, ids } = await withContacts(20);
+    const { users, receive, requeued, ids } = await withContacts(20);
     users.edit('u3', { firstName: 'Edited' });
     await receive(runTagJob(ids));
-    expect(again.map(({ userId }) => userId)).toEqual(['u3']);
+    expect(requeued.map(({ userId }) => userId)).toEqual(['u3']);
   });
 });

@@ -81,11 +81,11 @@ describe('a person who asks to be forgotten', () => {
   });
 
   it('can be forgotten twice, also when the contact is gone already', async () => {
-    const { receive, erasureRecords, contactId, rejected, postponed } = await gone();
+    const { receive, erasureRecords, contactId, rejected, retries } = await gone();
     await crm.admin.removeContact(contactId);
     await receive(forget(), forget(undefined, 'r2'));
     expect(await erasureRecords.read('ann')).toMatchObject({ done: 'delete', requestId: 'r2' });
-    expect([...rejected, ...postponed]).toEqual([]);
+    expect([...rejected, ...retries]).toEqual([]);
   });
 
   it('is forgotten by the contact that somebody names, where no record knows one', async () => {
