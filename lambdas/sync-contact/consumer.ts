@@ -66,7 +66,7 @@ export interface ConsumerPorts {
   catalog?: CatalogSource;
 }
 
-export interface ConsumerSettings {
+interface ConsumerSettings {
   budget: Budget;
   /** Contacts that a request can tag at most. */
   tagBatch: number;

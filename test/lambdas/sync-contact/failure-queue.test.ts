@@ -18,7 +18,7 @@ const record = (receiveCount: number) =>
     attributes: { MessageGroupId: 'ann', ApproximateReceiveCount: String(receiveCount) },
   }) as SQSRecord;
 
-describe('the wait before the next try', () => {
+describe('the wait before a retry', () => {
   it.each([
     [1, undefined, 2000],
     [4, undefined, 16_000],
@@ -26,11 +26,11 @@ describe('the wait before the next try', () => {
     [1, 5000, 5000],
     [9, 0, 0],
     [1, 24 * 3_600_000, 3_600_000],
-  ])('after %d deliveries, when told %s ms, is %d ms', (receiveCount, afterMs, expected) => {
+  ])('after %d deliveries and an error with afterMs %s is %d ms', (receiveCount, afterMs, expected) => {
     expect(backoffMs(receiveCount, new RetryableError('', { afterMs }), 0)).toBe(expected);
   });
 
-  it('spreads those who wait for one moment by half a minute at most', () => {
+  it('of messages that wait for the same moment is spread by half a minute at most', () => {
     expect(backoffMs(1, new RetryableError('', { afterMs: 3_000_000 }), 1)).toBe(3_030_000);
     expect(backoffMs(1, new RetryableError('', { afterMs: 2000 }), 1)).toBe(3000);
   });
@@ -75,7 +75,7 @@ describe('the failure queue', () => {
     }
   });
 
-  it('keeps a rejected message with its reason and nothing of the person', async () => {
+  it('sends a rejected message with its reason and without personal data', async () => {
     sqs.on(SendMessageCommand).resolves({});
     const error = new RejectedError('refused-by-crm', 'no', { status: 400 });
     await failureQueue(queues).reject(record(1), error);
