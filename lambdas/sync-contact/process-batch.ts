@@ -3,12 +3,12 @@ import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import { UncertainError } from '../../shared/infusionsoft/http/failures.ts';
 import { PausedError, pausedFor } from '../../shared/infusionsoft/http/request-gate.ts';
 import type { RequestJournal } from '../../shared/infusionsoft/http/request-journal.ts';
+import { POSTPONED_AFTER } from '../../shared/quota/retry-policy.ts';
 import type { PostponedStore } from '../../shared/store/postponed-store.ts';
 import { CloudError, RejectedError, RetryableError } from '../../shared/sync/errors.ts';
 import type { FailureQueue } from './failure-queue.ts';
 import { correlationIdsOf, type MessageGroup, messageGroups, receiveCountOf } from './message-groups.ts';
 import type { SyncMetrics } from './metrics.ts';
-import { POSTPONED_AFTER } from './process-group.ts';
 import type { ProgressTracker } from './progress-tracker.ts';
 import type { Allowance, QuotaTracker } from './quota-tracker.ts';
 

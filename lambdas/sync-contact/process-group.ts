@@ -1,6 +1,7 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { PendingTags } from '../../shared/contacts/pending-tags.ts';
 import type { RequestJournal } from '../../shared/infusionsoft/http/request-journal.ts';
+import { BACKFILL_WAIT, POSTPONED_AFTER } from '../../shared/quota/retry-policy.ts';
 import type { ErasureRecord } from '../../shared/store/erasure-records.ts';
 import { RejectedError } from '../../shared/sync/errors.ts';
 import type {
@@ -13,11 +14,6 @@ import type { FailureQueue } from './failure-queue.ts';
 import { correlationIdsOf, type MessageGroup, receiveCountOf } from './message-groups.ts';
 import type { SyncMetrics } from './metrics.ts';
 import type { UserOutcome } from './process-user.ts';
-
-/** Failed deliveries in a row after which a group is recorded as postponed, and a backfill no longer waits for it. */
-export const POSTPONED_AFTER = 3;
-/** A backfill waits for a user for fifteen minutes (`lambdas/backfill/outcomes.ts`): later nobody comes with its tags, in milliseconds. */
-const TAGS_LATER_MS = 10 * 60_000;
 
 export interface ProcessGroupDependencies {
   processUser: (messages: readonly [UserMessage, ...UserMessage[]]) => Promise<UserOutcome>;
@@ -96,7 +92,7 @@ export async function processGroup(
 
 /** Whether the backfill may no longer wait for the user, so that its message about many users would leave out the user's tags. */
 const isTooLateForTags = ({ changedAt }: UserMessage, group: MessageGroup, now: number): boolean =>
-  receiveCountOf(group) >= POSTPONED_AFTER || now - Date.parse(changedAt) > TAGS_LATER_MS;
+  receiveCountOf(group) >= POSTPONED_AFTER || now - Date.parse(changedAt) > BACKFILL_WAIT.tagsMs;
 
 /** Writes one log line for each user, as for a message of its own. @returns whether a request was made to the CRM. */
 async function processTags(

@@ -1,10 +1,10 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSRecord } from 'aws-lambda';
 import { PausedError } from '../../shared/infusionsoft/http/request-gate.ts';
-import { updateVersioned, type Versioned, type VersionedStore } from '../../shared/quota/versioned.ts';
+import { addResults, type GroupResult, MAX_WAITING, type Progress } from '../../shared/queue/progress.ts';
+import { backoffMs } from '../../shared/quota/retry-policy.ts';
+import { updateVersioned, type Versioned, type VersionedStore } from '../../shared/quota/versioned-store.ts';
 import { RejectedError, type RetryableError } from '../../shared/sync/errors.ts';
-import { addResults, type GroupResult, MAX_WAITING, type Progress } from '../../shared/sync/progress.ts';
-import { backoffMs } from './failure-queue.ts';
 import { type MessageGroup, receiveCountOf } from './message-groups.ts';
 
 /** Records what this environment achieves, for check-health. */

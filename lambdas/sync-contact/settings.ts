@@ -1,9 +1,9 @@
 import * as z from 'zod/mini';
 import { deletionPolicySchema, forgetPolicySchema } from '../../shared/contacts/retire-contact.ts';
-import { budgetSettings, jsonText } from '../../shared/quota/budget-settings.ts';
+import { budgetSettings } from '../../shared/quota/remaining-quota.ts';
 import { slotScheduleSchema } from '../../shared/quota/slots.ts';
-import { filledText } from '../../shared/values.ts';
-import '../../shared/zod-words.ts';
+import { filledText, jsonText } from '../../shared/zod-types.ts';
+import '../../shared/zod-messages.ts';
 
 const settingsSchema = z.object({
   USER_TABLE: filledText,

@@ -51,8 +51,12 @@ async function removeAndAdd(
   if (!contactId) throw new Error('A contact is created before it is tagged');
   const desired = tags.map((name) => tagId(catalog, name));
   const { crm, observedTags: observed } = progress;
-  const { tagIds: applied = [], uncertainTagIds: perhaps } = crm;
-  const { remove, add } = planTags(desired, { applied, observed, perhaps }, managedTagIds(catalog));
+  const { tagIds: applied = [], uncertainTagIds } = crm;
+  const { remove, add } = planTags(
+    desired,
+    { applied, observed, uncertain: uncertainTagIds },
+    managedTagIds(catalog),
+  );
 
   const setTags = (certain: Iterable<number>, uncertain: readonly number[]) => {
     const { uncertainTagIds: _, ...rest } = progress.crm;

@@ -1,9 +1,7 @@
 import type { Invocation } from '../invocation.ts';
+import { LEASE_RETRY } from '../quota/retry-policy.ts';
 import { RetryableError } from '../sync/errors.ts';
 import type { CrmState } from '../user/user.ts';
-
-/** How soon to look again whether another has ended, in milliseconds. */
-const LOOK_AGAIN_MS = 1000;
 
 /**
  * Whether another invocation is working on the user. A lease of an earlier invocation of the same environment does not count: an
@@ -30,5 +28,5 @@ export function withoutLease({ lease: _, ...crm }: CrmState): CrmState {
 /** @throws RetryableError while another invocation is working on the user, or has died while it was. */
 export function assertNotLeased(crm: CrmState, invocation: Invocation, now: number): void {
   if (isLeased(crm, invocation, now))
-    throw new RetryableError('Another invocation is syncing this user', { afterMs: LOOK_AGAIN_MS });
+    throw new RetryableError('Another invocation is syncing this user', { afterMs: LEASE_RETRY.userMs });
 }

@@ -2,7 +2,7 @@ import type { RequestJournal } from '../infusionsoft/http/request-journal.ts';
 import type { Invocation } from '../invocation.ts';
 import type { UserTable } from '../store/user-table.ts';
 import type { TagPlan } from '../sync/plan.ts';
-import { byTag } from '../sync/tags-together.ts';
+import { groupByTag } from '../sync/tag-cost.ts';
 import type { CrmState } from '../user/user.ts';
 import { withLease, withoutLease } from './lease.ts';
 import type { PlannedTagChange } from './plan-tag-change.ts';
@@ -42,7 +42,7 @@ export async function changeTags(
   which: keyof TagPlan,
   { tagRequests, journal }: { tagRequests: TagRequests; journal: Pick<RequestJournal, 'during' | 'lines'> },
 ): Promise<TagOutcome[]> {
-  const changes = [...byTag(pending, which)].map(([tagId, group]) =>
+  const changes = [...groupByTag(pending, which)].map(([tagId, group]) =>
     journal.during(async () => {
       const outcomes = await tagRequests[which](
         tagId,

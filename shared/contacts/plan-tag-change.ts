@@ -26,7 +26,7 @@ export interface PlannedTagChange {
  * What a tag job does with a user: nothing for a user who is `in-sync` (or whom the CRM cannot take), a planned change, or a message of its
  * own for the others. `leased`: another invocation is working on the user. `alone`: more than the tags has to change.
  */
-export type TagChange =
+export type TagDecision =
   | PlannedTagChange
   | { kind: 'in-sync' | 'leased' | 'no-contact' | 'alone'; userId: string };
 
@@ -43,7 +43,7 @@ export function planTagChange(
   user: User,
   catalog: Catalog,
   { mapping, invocation, now }: PlanTagChangeDependencies,
-): TagChange {
+): TagDecision {
   const { userId, crm = {} } = user;
   const { contactId, rejection, tagIds, uncertainTagIds = [], fingerprint = {}, revision } = crm;
   const unresolved = desiredState(mapping, user, now());
@@ -57,7 +57,11 @@ export function planTagChange(
   if (Object.keys(write).length + clear.length > 0) return { kind: 'alone', userId };
 
   const desired = resolved.tags.map((name) => tagId(catalog, name));
-  const plan = planTags(desired, { applied: tagIds ?? [], perhaps: uncertainTagIds }, managedTagIds(catalog));
+  const plan = planTags(
+    desired,
+    { applied: tagIds ?? [], uncertain: uncertainTagIds },
+    managedTagIds(catalog),
+  );
   const isRight = plan.remove.length + plan.add.length === 0;
   if (isRight && tagIds !== undefined && uncertainTagIds.length === 0) return { kind: 'in-sync', userId };
   const checkpoint = checkpointOf(crm, resolved, catalog, mapping) ?? crm;

@@ -2,14 +2,14 @@ import pMap from 'p-map';
 import type { Catalog } from '../infusionsoft/catalog/catalog.ts';
 import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
 import type { RequestJournal } from '../infusionsoft/http/request-journal.ts';
-import { WRITE_BACK_MS } from '../invocation.ts';
+import { LEASE_RETRY, OUT_OF_TIME_MS, TAG_JOB_LEASING_MS } from '../quota/retry-policy.ts';
 import type { UserTable } from '../store/user-table.ts';
 import { RetryableError } from '../sync/errors.ts';
 import type { TagUsersMessage, UserMessage } from '../sync/message.ts';
 import type { TagPlan } from '../sync/plan.ts';
-import { countTags, isCheaperAlone, requestsAlone, type TagCounts } from '../sync/tags-together.ts';
+import { countTagChange, isSingleCheaper, singleRequests, type TagCounts } from '../sync/tag-cost.ts';
 import { changeTags, isDone, isRemoved, leaseUser, type PendingTags, releaseUser } from './pending-tags.ts';
-import { type PlanTagChangeDependencies, planTagChange, type TagChange } from './plan-tag-change.ts';
+import { type PlanTagChangeDependencies, planTagChange, type TagDecision } from './plan-tag-change.ts';
 import type { TagRequests } from './tag-requests.ts';
 
 export interface TagJobDependencies extends PlanTagChangeDependencies {
@@ -23,15 +23,6 @@ export interface TagJobDependencies extends PlanTagChangeDependencies {
   tagBatch: number;
 }
 
-/** How long a message waits while most of its users are leased, since an invocation before could not write back, in milliseconds. */
-const WAIT_MS = 3000;
-/**
- * How long an invocation may take leases, in milliseconds. They are ended twice as many at a time, so the end of the invocation, in which no
- * request is made any more, has room for that.
- */
-export const LEASE_MS = 1.5 * WRITE_BACK_MS;
-/** How soon a message comes back when its time was too short. */
-const GO_ON_MS = 0;
 /**
  * Users who are read, or written, at the same time. More would block the process for some milliseconds, and other users of the batch would
  * miss their request slots.
@@ -56,13 +47,13 @@ export async function runTagJob(
 ): Promise<void> {
   const { catalogSource, requeue, now } = dependencies;
   const catalog = await catalogSource.current();
-  const changes = await planAll(message.userIds, catalog, dependencies);
-  if (changes.filter(({ kind }) => kind === 'leased').length > changes.length / 2)
-    throw new RetryableError('Most of the users are leased', { afterMs: WAIT_MS });
+  const decisions = await planAll(message.userIds, catalog, dependencies);
+  if (decisions.filter(({ kind }) => kind === 'leased').length > decisions.length / 2)
+    throw new RetryableError('Most of the users are leased', { afterMs: LEASE_RETRY.tagJobMs });
 
-  const together = changes.filter((change) => change.kind === 'planned');
+  const together = decisions.filter((decision) => decision.kind === 'planned');
   const planned = areCheaperAlone(together, dependencies.tagBatch) ? [] : together;
-  const leaseBy = now() + LEASE_MS;
+  const leaseBy = now() + TAG_JOB_LEASING_MS;
   const outOfTime = new Set<string>();
   const { results, failures } = await settleAll(planned, async (change) => {
     if (now() < leaseBy) return leaseUser(change, dependencies);
@@ -81,7 +72,7 @@ export async function runTagJob(
   failures.push(...(await settleAll(pending, release, 2 * AT_A_TIME)).failures);
 
   const handled = new Set(pending.filter(({ alone }) => !alone).map(({ userId }) => userId));
-  const alone = changes.filter(
+  const alone = decisions.filter(
     ({ kind, userId }) => kind !== 'in-sync' && !handled.has(userId) && !outOfTime.has(userId),
   );
   const requeued = await settleAll(alone.length > 0 ? [alone] : [], (users) =>
@@ -96,27 +87,27 @@ export async function runTagJob(
   failures.push(...outcomes.filter((outcome) => outcome instanceof RetryableError));
   if (failures.length > 0) throw failures[0];
   if (outOfTime.size > 0)
-    throw new RetryableError('The invocation was too short for all users', { afterMs: GO_ON_MS });
+    throw new RetryableError('The invocation was too short for all users', { afterMs: OUT_OF_TIME_MS });
 }
 
 async function planAll(
   userIds: readonly string[],
   catalog: Catalog,
   dependencies: PlanTagChangeDependencies & { users: Pick<UserTable, 'readMany'> },
-): Promise<TagChange[]> {
-  const changes: TagChange[] = [];
+): Promise<TagDecision[]> {
+  const decisions: TagDecision[] = [];
   for (let from = 0; from < userIds.length; from += AT_A_TIME) {
     const users = await dependencies.users.readMany(userIds.slice(from, from + AT_A_TIME));
-    changes.push(...users.map((user) => planTagChange(user, catalog, dependencies)));
+    decisions.push(...users.map((user) => planTagChange(user, catalog, dependencies)));
   }
-  return changes;
+  return decisions;
 }
 
 function areCheaperAlone(planned: readonly { plan: TagPlan }[], batch: number): boolean {
   const counts: TagCounts = {};
-  for (const { plan } of planned) countTags(counts, plan);
-  const each = planned.reduce((sum, { plan }) => sum + requestsAlone(plan), 0);
-  return isCheaperAlone(each, counts, batch);
+  for (const { plan } of planned) countTagChange(counts, plan);
+  const each = planned.reduce((sum, { plan }) => sum + singleRequests(plan), 0);
+  return isSingleCheaper(each, counts, batch);
 }
 
 /** Works on all items, some at a time: a failure of one does not stop the others. */

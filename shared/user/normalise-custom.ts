@@ -1,5 +1,5 @@
 import { type CustomField, type CustomValue, optionsOf } from './custom-field.ts';
-import { normaliseEmail, normalisePhone } from './normalise.ts';
+import { normaliseEmail, normalisePhone } from './normalise-standard.ts';
 import {
   type Normalised,
   normaliseDate,
@@ -7,7 +7,7 @@ import {
   normaliseText,
   normaliseWebsite,
   TEXT_MAX,
-} from './normalised.ts';
+} from './normalise-values.ts';
 import type { User } from './user.ts';
 
 /** A text area holds much more than a text; this much is enough, in characters. */

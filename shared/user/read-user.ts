@@ -1,5 +1,5 @@
 import { type User, userSchema } from './user.ts';
-import '../zod-words.ts';
+import '../zod-messages.ts';
 
 /** Something about a user that could not be used as it is. Never holds the value itself. */
 export interface Warning {

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { filledText } from '../values.ts';
+import { filledText } from '../zod-types.ts';
 import { optionsOf } from './custom-field.ts';
 import type { Mapping } from './define-mapping.ts';
 

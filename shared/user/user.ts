@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { filledText, positiveInt, utcMoment } from '../values.ts';
+import { filledText, positiveInt, utcMoment } from '../zod-types.ts';
 
 const SUBSCRIPTION_STATUSES = ['trial', 'active', 'cancelled', 'expired'] as const;
 

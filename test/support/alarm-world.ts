@@ -1,12 +1,12 @@
 import type { SQSRecord } from 'aws-lambda';
 import { checkHealth } from '../../lambdas/check-health/check-health.ts';
 import type { ConsumerPorts } from '../../lambdas/sync-contact/consumer.ts';
-import { backoffMs } from '../../lambdas/sync-contact/failure-queue.ts';
 import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
 import type { MessageCounts } from '../../shared/queue/count-messages.ts';
 import { type Ledger, ledgerAt } from '../../shared/quota/ledger.ts';
 import { BATCH_SIZE } from '../../shared/quota/pace.ts';
-import { updateVersioned } from '../../shared/quota/versioned.ts';
+import { backoffMs } from '../../shared/quota/retry-policy.ts';
+import { updateVersioned } from '../../shared/quota/versioned-store.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import { seededRandom } from '../simulator/random.ts';
 import { ANN } from './ann.ts';

@@ -4,9 +4,9 @@ import { type ConsumerPorts, createConsumer } from '../../lambdas/sync-contact/c
 import type { FailureQueue } from '../../lambdas/sync-contact/failure-queue.ts';
 import type { DeletionPolicy, ForgetPolicy } from '../../shared/contacts/retire-contact.ts';
 import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
-import { INVOCATION_MS } from '../../shared/invocation.ts';
 import { PRESETS } from '../../shared/quota/limits.ts';
 import type { Budget } from '../../shared/quota/remaining-quota.ts';
+import { INVOCATION_MS } from '../../shared/quota/retry-policy.ts';
 import type { ClaimStore } from '../../shared/store/claim-store.ts';
 import type { RejectedError, RetryableError } from '../../shared/sync/errors.ts';
 import type { Message, UserMessage } from '../../shared/sync/message.ts';

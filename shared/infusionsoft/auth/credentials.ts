@@ -4,6 +4,7 @@ import {
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import { requestHandler } from '../../aws/request-handler.ts';
+import { CREDENTIALS_RETRY } from '../../quota/retry-policy.ts';
 import { RetryableError } from '../../sync/errors.ts';
 import {
   type AuthorizationHeader,
@@ -30,17 +31,8 @@ export interface Credentials {
   renew(refused: AuthorizationHeader): Promise<AuthorizationHeader | undefined>;
 }
 
-const SECOND_MS = 1000;
 /** How long an environment trusts what it has read. */
-const MAX_AGE_MS = 300 * SECOND_MS;
-/** Least time between two looks at a secret that holds nothing usable. */
-const LOOK_AGAIN_MS = 5 * SECOND_MS;
-/**
- * How long a refused header is not sent again: at first, and twice as long each time, up to the most. A gateway's mistake must not
- * lock the sync out until the next rotation, and a revoked key must not be tried all the time.
- */
-const FIRST_REFUSAL_MS = 10 * SECOND_MS;
-const MAX_REFUSAL_MS = 300 * SECOND_MS;
+const MAX_AGE_MS = 5 * 60_000;
 
 /**
  * Credentials from Secrets Manager: the current version, or the pair that renews it where a rotation died before it made that
@@ -101,7 +93,7 @@ export function secretCredentials(
   const find = async (): Promise<AuthorizationHeader> => {
     const header = atHand();
     if (header) return header;
-    if (!looking && now() - failedAt < LOOK_AGAIN_MS) throw unusable(secretId, known?.secret);
+    if (!looking && now() - failedAt < CREDENTIALS_RETRY.readAgainMs) throw unusable(secretId, known?.secret);
     looking ??= look().finally(() => {
       looking = undefined;
     });
@@ -114,7 +106,8 @@ export function secretCredentials(
       const { times = 0, until = 0 } = refusals.get(refused) ?? {};
       // Those who were on their way together were refused once.
       if (now() >= until) {
-        const forMs = Math.min(MAX_REFUSAL_MS, FIRST_REFUSAL_MS * 2 ** Math.min(times, 10));
+        const { firstRefusalMs, maxRefusalMs } = CREDENTIALS_RETRY;
+        const forMs = Math.min(maxRefusalMs, firstRefusalMs * 2 ** Math.min(times, 10));
         refusals.set(refused, { times: times + 1, until: now() + forMs });
         known = undefined;
       }

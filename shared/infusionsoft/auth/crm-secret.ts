@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { filledText, utcMoment } from '../../values.ts';
+import { filledText, utcMoment } from '../../zod-types.ts';
 
 const oauthSchema = z.object({
   kind: z.literal('oauth'),

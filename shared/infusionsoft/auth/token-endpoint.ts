@@ -1,6 +1,7 @@
 import ky, { HTTPError, isHTTPError, isNetworkError } from 'ky';
 import * as z from 'zod/mini';
-import { filledText } from '../../values.ts';
+import { TOKEN_REQUEST } from '../../quota/retry-policy.ts';
+import { filledText } from '../../zod-types.ts';
 import type { OAuthSecret } from './crm-secret.ts';
 
 /** The CRM takes neither this code nor this refresh token: nobody but a person can let the sync in again. */
@@ -33,12 +34,9 @@ const answerSchema = z.object({
 
 /** Access tokens are not used in their last five minutes. */
 const EARLIER_MS = 5 * 60_000;
-const TIMEOUT_MS = 15_000;
 
 /** The request did not reach the server (Node.js, "Errors", and undici's): it can be repeated. */
 const NOT_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
-/** The server refused to work on the request, which can be repeated. */
-const NOT_HANDLED = [429, 503];
 
 /**
  * Asks `POST /token` for a pair (the vendor's OAuth 2.0 pages). Repeats only what cannot have used up the token: a second use
@@ -60,13 +58,13 @@ async function askForPair(
         prefix: crmUrl,
         body: new URLSearchParams(form),
         headers,
-        timeout: TIMEOUT_MS,
+        timeout: TOKEN_REQUEST.timeoutMs,
         retry: {
-          limit: 2,
+          limit: TOKEN_REQUEST.retries,
           methods: ['post'],
-          statusCodes: NOT_HANDLED,
+          statusCodes: [...TOKEN_REQUEST.statusCodes],
           shouldRetry: ({ error }) => (isNetworkError(error) ? NOT_SENT.has(causeCodeOf(error)) : undefined),
-          maxRetryAfter: 10_000,
+          maxRetryAfter: TOKEN_REQUEST.maxDelayMs,
         },
       })
       .json(answerSchema);
@@ -81,7 +79,7 @@ async function askForPair(
       throw new AuthorizationLostError(`The CRM refuses the authorization (${reasonOf(error)})`);
     // The request in the error holds the tokens, so it is no cause of these.
     const wasHandled = !(
-      (isHTTPError(error) && NOT_HANDLED.includes(error.response.status)) ||
+      (isHTTPError(error) && isNotHandled(error.response.status)) ||
       (isNetworkError(error) && NOT_SENT.has(causeCodeOf(error)))
     );
     if (wasHandled)
@@ -125,6 +123,9 @@ function reasonOf({ data, response }: HTTPError): string {
   const told = z.looseObject({ error: z.string().check(z.regex(/^[a-z_]{1,40}$/)) }).safeParse(data);
   return told.success ? `${response.status} ${told.data.error}` : String(response.status);
 }
+
+const isNotHandled = (status: number): boolean =>
+  (TOKEN_REQUEST.statusCodes as readonly number[]).includes(status);
 
 /** Code of the innermost error that has one. */
 function causeCodeOf(error: Error): string {

@@ -1,5 +1,5 @@
-import { dayStart, nextDay } from '../../quota/calendar.ts';
 import type { Observation } from '../../quota/ledger.ts';
+import { dayStart, nextDay } from '../../quota/ledger.ts';
 
 /** Which of the CRM's limits an answer of status 429 speaks of. */
 export type ExceededLimit = 'second' | 'minute' | 'day';

@@ -1,5 +1,5 @@
-import { WRITE_BACK_MS } from '../../invocation.ts';
 import type { RateLimiter } from '../../quota/rate-limiter.ts';
+import { ANSWER_TIME, OUT_OF_TIME_MS, WRITE_BACK_MS } from '../../quota/retry-policy.ts';
 import { RetryableError } from '../../sync/errors.ts';
 import type { Credentials } from '../auth/credentials.ts';
 import type { AuthorizationHeader } from '../auth/crm-secret.ts';
@@ -36,11 +36,6 @@ interface Attempt {
   header: AuthorizationHeader;
 }
 
-/**
- * A request is begun only while there is time for an answer that takes half as long again as the slowest of late; since answers can take
- * 10 s and more, nothing is cut off that the CRM goes on with. In milliseconds, at least and at most.
- */
-const TIME_FOR_ANSWER_MS = { least: 3000, most: 10_000 };
 /** Part of the slowest answer's time that is kept with each faster one. */
 const KEPT_OF_SLOWEST = 0.9;
 
@@ -56,8 +51,8 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
   let slowestMs = 0;
   const cutOffAt = () => deadline() - WRITE_BACK_MS;
   const lastStart = () => {
-    const { least, most } = TIME_FOR_ANSWER_MS;
-    return cutOffAt() - Math.min(most, Math.max(least, 1.5 * slowestMs));
+    const { minMs, maxMs } = ANSWER_TIME;
+    return cutOffAt() - Math.min(maxMs, Math.max(minMs, 1.5 * slowestMs));
   };
 
   /** @returns undefined without a request when the environment has to rest, or to look for credentials, first, or came too late. */
@@ -97,7 +92,9 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
       const restMs = gate.backOffMs(Date.now());
       if (restMs > 0) await new Promise((rested) => setTimeout(rested, restMs));
       if (Date.now() > lastStart())
-        throw new RetryableError('The invocation ends too soon for another request', { afterMs: 0 });
+        throw new RetryableError('The invocation ends too soon for another request', {
+          afterMs: OUT_OF_TIME_MS,
+        });
       await rateLimiter.acquireSlot(lastStart());
       const made = await start(request);
       if (made) return made;

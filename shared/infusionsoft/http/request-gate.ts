@@ -1,4 +1,5 @@
 import type { Observation, Pause, Usage } from '../../quota/ledger.ts';
+import { SPIKE_BACKOFF } from '../../quota/retry-policy.ts';
 import { RetryableError } from '../../sync/errors.ts';
 import { type ExceededLimit, observationOf, resetOf } from './limit-headers.ts';
 
@@ -23,14 +24,6 @@ export interface RequestGate {
   putBack(usage: Usage): void;
 }
 
-/** A spike arrest that makes the environment rest has it rest for this long, in milliseconds, and up to as long again by chance. */
-const SPIKE_REST_MS = 500;
-/**
- * It is the second within so many milliseconds that does, and each after it. The gateway counts only about right, so a spike arrest now
- * and then is nobody's fault, and a rest would give up ten request slots for it; where others use the limit up, they do not stop coming.
- */
-const SPIKES_MS = 10_000;
-
 /**
  * A gate for one environment.
  *
@@ -54,7 +47,7 @@ export function requestGate(margin: number, random: () => number = Math.random):
     untold = next;
   };
   const spikeArrest = (now: number) => {
-    if (now - spikeAt < SPIKES_MS) restUntil = now + SPIKE_REST_MS * (1 + random());
+    if (now - spikeAt < SPIKE_BACKOFF.withinMs) restUntil = now + SPIKE_BACKOFF.restMs * (1 + random());
     spikeAt = now;
   };
   return {

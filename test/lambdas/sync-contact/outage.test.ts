@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { pacedClient } from '../../../lambdas/sync-contact/consumer.ts';
-import { backoffMs } from '../../../lambdas/sync-contact/failure-queue.ts';
 import type { Credentials } from '../../../shared/infusionsoft/auth/credentials.ts';
 import { requestGate } from '../../../shared/infusionsoft/http/request-gate.ts';
 import { rateLimiter } from '../../../shared/quota/rate-limiter.ts';
+import { backoffMs } from '../../../shared/quota/retry-policy.ts';
 import { RetryableError } from '../../../shared/sync/errors.ts';
 import { memoryStore } from '../../support/memory-store.ts';
 import { properties, templateWith } from '../../support/template-with.ts';

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ConsumerPorts } from '../../../lambdas/sync-contact/consumer.ts';
 import { type InfusionsoftClient, infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import { type Ledger, ledgerAt } from '../../../shared/quota/ledger.ts';
-import { updateVersioned } from '../../../shared/quota/versioned.ts';
+import { updateVersioned } from '../../../shared/quota/versioned-store.ts';
 import { RetryableError } from '../../../shared/sync/errors.ts';
 import type { Message } from '../../../shared/sync/message.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { isLeased, withLease } from '../../../shared/contacts/lease.ts';
-import { INVOCATION_MS } from '../../../shared/invocation.ts';
+import { INVOCATION_MS } from '../../../shared/quota/retry-policy.ts';
 
 const NOW = Date.parse('2026-06-15T12:00:00Z');
 const holder = { environment: 'a', number: 1, endsAt: NOW + INVOCATION_MS };

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { LEASE_MS } from '../../../shared/contacts/tag-job.ts';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
-import { INVOCATION_MS } from '../../../shared/invocation.ts';
 import { ledgerAt } from '../../../shared/quota/ledger.ts';
-import { updateVersioned } from '../../../shared/quota/versioned.ts';
+import { INVOCATION_MS, TAG_JOB_LEASING_MS } from '../../../shared/quota/retry-policy.ts';
+import { updateVersioned } from '../../../shared/quota/versioned-store.ts';
 import { RetryableError } from '../../../shared/sync/errors.ts';
 import { BUDGET, consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { crm, restart, tagJob, withContacts, wronglyTagged } from '../../support/tagging.ts';
@@ -86,8 +85,8 @@ describe('a tag job that fails', () => {
     expect(await receive(message)).toEqual([message.messageId]);
     expect(requeued).toEqual([]);
     const tagged = outcomes.filter((outcome) => outcome === 'synced').length;
-    expect(tagged).toBeGreaterThanOrEqual(LEASE_MS / 500);
-    expect(tagged).toBeLessThan(LEASE_MS / 500 + 5);
+    expect(tagged).toBeGreaterThanOrEqual(TAG_JOB_LEASING_MS / 500);
+    expect(tagged).toBeLessThan(TAG_JOB_LEASING_MS / 500 + 5);
     users.table.writeCrm = writeCrm;
     expect(await receive(tagJob(ids, 2))).toEqual([]);
     await receive(...requeued.map((each) => record(each)));

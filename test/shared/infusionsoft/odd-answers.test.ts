@@ -29,7 +29,7 @@ const METHODS = {
   find: (client: ReturnType<typeof infusionsoftClient>) => client.findContactsByEmail('a@example.com'),
   remove: (client: ReturnType<typeof infusionsoftClient>) => client.removeTags(1, [1]),
   apply: (client: ReturnType<typeof infusionsoftClient>) => client.applyTags(1, [1]),
-  tags: (client: ReturnType<typeof infusionsoftClient>) => client.listTags(0),
+  tags: (client: ReturnType<typeof infusionsoftClient>) => client.listTags(),
   fields: (client: ReturnType<typeof infusionsoftClient>) => client.listCustomFields(),
 };
 

@@ -8,8 +8,8 @@ import {
   type RequestRecord,
 } from '../../../../shared/infusionsoft/http/paced-fetch.ts';
 import { requestGate } from '../../../../shared/infusionsoft/http/request-gate.ts';
-import { INVOCATION_MS, WRITE_BACK_MS } from '../../../../shared/invocation.ts';
 import { rateLimiter } from '../../../../shared/quota/rate-limiter.ts';
+import { INVOCATION_MS, WRITE_BACK_MS } from '../../../../shared/quota/retry-policy.ts';
 import { RetryableError } from '../../../../shared/sync/errors.ts';
 import { memoryStore } from '../../../support/memory-store.ts';
 

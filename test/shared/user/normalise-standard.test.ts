@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { normaliseStandard } from '../../../shared/user/normalise.ts';
+import { normaliseStandard } from '../../../shared/user/normalise-standard.ts';
 
 const user = { userId: 'u1', locale: 'en-US' };
 

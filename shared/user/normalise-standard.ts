@@ -2,7 +2,13 @@ import { isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-j
 import * as z from 'zod/mini';
 import { ADDRESS_FIELDS, type Address, type StandardField } from './define-mapping.ts';
 import { memoize } from './memoize.ts';
-import { type Normalised, normaliseDate, normaliseText, normaliseWebsite, TEXT_MAX } from './normalised.ts';
+import {
+  type Normalised,
+  normaliseDate,
+  normaliseText,
+  normaliseWebsite,
+  TEXT_MAX,
+} from './normalise-values.ts';
 import type { User } from './user.ts';
 
 /** Longest EMAIL1 and names that the CRM takes (v1, seen in its refusals), in characters. */

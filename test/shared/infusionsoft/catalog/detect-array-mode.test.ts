@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { catalogSource } from '../../../../shared/infusionsoft/catalog/catalog-source.ts';
-import { learnArrays, PROBE_NAME } from '../../../../shared/infusionsoft/catalog/learn-arrays.ts';
+import { detectArrayMode, PROBE_NAME } from '../../../../shared/infusionsoft/catalog/detect-array-mode.ts';
 import type { InfusionsoftClient } from '../../../../shared/infusionsoft/client.ts';
 import { RejectedError, RetryableError } from '../../../../shared/sync/errors.ts';
 import { invocationOf, startCrm } from '../../../support/crm-under-test.ts';
@@ -18,7 +18,7 @@ afterEach(() => crm.stop());
 
 const onLeftover = (problem: string, contactId?: number) => void leftovers.push([problem, contactId]);
 const learn = (client: Partial<InfusionsoftClient> = {}, records: Partial<typeof crm.table> = {}) =>
-  learnArrays({
+  detectArrayMode({
     client: { ...crm.client, ...client },
     customFieldIds: [],
     records: { ...crm.table, ...records },
@@ -58,7 +58,7 @@ describe('a probe that an earlier experiment has left behind', () => {
     const id = await leftBehind(values);
     expect([await learn(), await learn()]).toEqual(['merge', 'merge']);
     expect(await ids()).toEqual([id]);
-    expect(leftovers).toEqual([[expect.stringContaining('not the probe any more'), id]]);
+    expect(leftovers).toEqual([[expect.stringContaining('no longer the probe'), id]]);
   });
 
   it('stays when the answer does not show its name', async () => {

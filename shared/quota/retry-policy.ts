@@ -1,0 +1,423 @@
+import { CloudError, CrmDownError, type RetryableError } from '../sync/errors.ts';
+
+/*
+ * The retry policy: when and how often this system tries something again. Every delay, backoff, attempt count, lease wait and time-out
+ * that decides it is in this file, from the innermost layer to the outermost: request, environment, invocation, message, backfill, other
+ * functions. `retryTable` at the end shows the policy by failure; docs/retries.md is made from it (`npm run docs`).
+ *
+ * Names end in the unit: `Ms` for milliseconds. Values that follow from others are derived, so one edit is enough.
+ */
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+// A request to the CRM, inside one invocation
+
+/**
+ * Retries of one request (ky's `retry` options). Few and short: a request holds up the rest of its batch, and the next delivery of the
+ * message is the longer retry. Requests that create something are never repeated, see `infusionsoft/client.ts`.
+ */
+export const REQUEST_RETRY = {
+  /** Retries after the first attempt. */
+  limit: 2,
+  /** Statuses that are retried: time-out, rate limit, and failures of the CRM or of a proxy before it. */
+  statusCodes: [408, 429, 500, 502, 503, 504],
+  /** Statuses whose `Retry-After` header is respected, up to {@link REQUEST_RETRY.maxDelayMs}. */
+  afterStatusCodes: [429, 503],
+  /** Delay before the first retry. It doubles with each, and full jitter draws from 0 up to it. */
+  firstDelayMs: 300,
+  /** Longest delay, also when `Retry-After` asks for more: two of them fit in an invocation with time to spare. */
+  maxDelayMs: 4 * SECOND_MS,
+} as const;
+
+/**
+ * A request starts only if this much time is left for its answer: 1.5 times the slowest recent answer, within these bounds. Answers of the
+ * CRM can take 10 s and more, so a request that is cut off may still take effect.
+ */
+export const ANSWER_TIME = { minMs: 3 * SECOND_MS, maxMs: 10 * SECOND_MS } as const;
+
+/** How long a create-or-update without a usable answer may still be running at the CRM. A second one before could make a second contact. */
+export const UNCERTAIN_CREATE_MS = MINUTE_MS;
+
+/** How soon a message returns after a 429 for the limit of the second. */
+export const SPIKE_ARREST_MS = 2 * SECOND_MS;
+
+// One environment of sync-contact: what it does after several failures
+
+/**
+ * Back-off of an environment after spike arrests. The gateway counts only approximately, so a single spike arrest is ignored: a rest would
+ * give up ten request slots for it. When a second one follows within `withinMs`, somebody else uses the limit up.
+ */
+export const SPIKE_BACKOFF = {
+  withinMs: 10 * SECOND_MS,
+  /** Length of the rest; jitter adds up to as much again. */
+  restMs: 500,
+} as const;
+
+/**
+ * Circuit breaker: stops requests of an environment while the CRM is down, and lets one probe through after each rest. Jitter takes up to a
+ * quarter off a rest.
+ */
+export const CIRCUIT_BREAKER = {
+  /** Consecutive failures that open it: half a batch, so that a short hiccup does not. */
+  failures: 5,
+  /** First rest. It doubles with each failed probe. */
+  firstRestMs: 10 * SECOND_MS,
+  /** Longest rest: an outage of six hours costs each environment some 30 requests. */
+  maxRestMs: 28 * MINUTE_MS,
+  /** How long others wait while a probe is running: about as long as a slow answer. */
+  whileProbingMs: 5 * SECOND_MS,
+} as const;
+
+/** How the consumer reads the CRM's secret again after the CRM refused the credentials (401). */
+export const CREDENTIALS_RETRY = {
+  /** Shortest time between two reads of a secret that has no usable credentials. */
+  readAgainMs: 5 * SECOND_MS,
+  /**
+   * How long refused credentials are not sent again. It doubles with each refusal: a mistake of the gateway must not lock the sync out until
+   * the next rotation, and a revoked key must not be tried all the time.
+   */
+  firstRefusalMs: 10 * SECOND_MS,
+  maxRefusalMs: 5 * MINUTE_MS,
+} as const;
+
+// One invocation of sync-contact
+
+/** Longest that an invocation of sync-contact lasts: the time-out of the function. All leases of an invocation end with it. */
+export const INVOCATION_MS = 25 * SECOND_MS;
+
+/** The end of an invocation, in which it stores what it has done. Requests to the CRM are cut off before. */
+export const WRITE_BACK_MS = 4 * SECOND_MS;
+
+/**
+ * How long an invocation may take leases for a tag job. They are ended twice as many at a time, so {@link WRITE_BACK_MS} has room for those
+ * that were taken.
+ */
+export const TAG_JOB_LEASING_MS = 1.5 * WRITE_BACK_MS;
+
+/** How soon a message returns when its invocation ran out of time, and another has all of it. */
+export const OUT_OF_TIME_MS = 0;
+
+/** How soon a message returns when no request slot was left before the end of the invocation: a second's slots are free by then. */
+export const NO_SLOT_MS = 2 * SECOND_MS;
+
+/** How soon a message returns when another invocation holds what it needs. Short, as an invocation is, and longer where more is to be done. */
+export const LEASE_RETRY = {
+  /** The user. */
+  userMs: SECOND_MS,
+  /** The company that has to be created first. */
+  companyMs: 2 * SECOND_MS,
+  /** Most users of a tag job, since an invocation could not write back. */
+  tagJobMs: 3 * SECOND_MS,
+  /** A claim on an email or a contact. */
+  claimMs: 5 * SECOND_MS,
+  /** The catalog that another environment reads: first it is waited for, so that some time is left to go on with it. */
+  catalogPollMs: 250,
+  catalogWaitMs: INVOCATION_MS / 2,
+  catalogMs: 2 * SECOND_MS,
+} as const;
+
+/**
+ * How long until a failed experiment with the account's arrays is repeated. Each can leave a probe contact in the account, and users are
+ * synced without its result in the meantime.
+ */
+export const ARRAY_EXPERIMENT_RETRY_MS = 6 * HOUR_MS;
+
+// The AWS services
+
+/**
+ * Time-out of one request to an AWS service, which answers within milliseconds. The SDK repeats it (3 attempts by default) instead of
+ * waiting until the function times out.
+ */
+export const AWS_REQUEST_TIMEOUT_MS = 3 * SECOND_MS;
+
+/** Conditional writes of one shared item. Environments that write at the same moment are separated by a random rest. */
+export const VERSIONED_WRITE = { attempts: 12, maxRestMs: 100 } as const;
+
+// A message in the queue
+
+/** How long the queues keep a message: the longest that Amazon SQS allows. */
+export const MESSAGE_RETENTION_MS = 14 * DAY_MS;
+
+/**
+ * Deliveries after which a message becomes a dead letter: the most that SQS allows. Failures that no retry can fix are sent there at once,
+ * so only those are counted that time can fix. They must not be used up before {@link MESSAGE_RETENTION_MS}.
+ */
+export const MAX_RECEIVE_COUNT = 1000;
+
+/**
+ * How long the queue hides a message that an invocation has: six times the time-out of the function, as AWS recommends (Lambda developer
+ * guide, "Using Lambda with Amazon SQS"). Users of an environment that died wait this long.
+ */
+export const VISIBILITY_MS = 6 * INVOCATION_MS;
+
+/** Failures of our own cloud: they mostly pass within the hour, so the backoff stays short for this many deliveries. */
+const CLOUD_BACKOFF = { maxMs: MINUTE_MS, deliveries: 50 } as const;
+
+/** The backoff of a message whose failure does not say when to retry. */
+const MESSAGE_BACKOFF = {
+  /** After the first delivery. It doubles with each, and jitter adds up to half of it. */
+  firstMs: 2 * SECOND_MS,
+  /** Long enough that the deliveries that are left after {@link CLOUD_BACKOFF} last for the retention, in whole minutes: 22 minutes. */
+  maxMs:
+    Math.ceil(MESSAGE_RETENTION_MS / (MAX_RECEIVE_COUNT - CLOUD_BACKOFF.deliveries) / MINUTE_MS) * MINUTE_MS,
+} as const;
+
+/** Longest that a message is hidden at once, however long a pause is: it may be lifted by hand. 14 days are 336 deliveries then. */
+const MAX_HIDDEN_MS = HOUR_MS;
+
+/** Messages that wait for the same moment return within this time after it, and within half of their wait. */
+const MAX_SPREAD_MS = 30 * SECOND_MS;
+
+/**
+ * How long to wait until the next delivery of a message, in milliseconds: as the error says, or an exponential backoff; the longer of the two
+ * while the CRM is down.
+ *
+ * @param receiveCount deliveries of the message so far, this one included.
+ * @param random from 0 to 1: jitter.
+ * @example backoffMs(3, new RetryableError('The CRM failed (503)'), 0) // → 8000
+ */
+export function backoffMs(receiveCount: number, error: RetryableError, random: number): number {
+  const isCloud = error instanceof CloudError && receiveCount <= CLOUD_BACKOFF.deliveries;
+  const { maxMs } = isCloud ? CLOUD_BACKOFF : MESSAGE_BACKOFF;
+  const backoff = Math.min(maxMs, MESSAGE_BACKOFF.firstMs * 2 ** (receiveCount - 1));
+  const { afterMs } = error;
+  if (afterMs === undefined) return backoff * (1 + random / 2);
+  // Each environment has a circuit breaker of its own, and the rest of one may be nearly over.
+  const wait = error instanceof CrmDownError ? Math.max(afterMs, backoff) : afterMs;
+  const base = Math.min(MAX_HIDDEN_MS, wait);
+  return base + Math.min(base / 2, MAX_SPREAD_MS) * random;
+}
+
+/** Longest time from one delivery of a message to the next. */
+export const MAX_RETRY_INTERVAL_MS = MAX_HIDDEN_MS + MAX_SPREAD_MS;
+
+/** A message that was not received for this long has left the queue: twice the longest wait. */
+export const LEFT_QUEUE_MS = 2 * MAX_HIDDEN_MS;
+
+/** Failed deliveries in a row after which a user counts as postponed, and a backfill no longer waits for it. */
+export const POSTPONED_AFTER = 3;
+
+// The backfill
+
+/**
+ * Time-out of the function that runs the steps of the backfill. A run has its share of the pace for this long after its last call began: the
+ * function has ended by then.
+ */
+export const BACKFILL_FUNCTION_MS = MINUTE_MS;
+
+/** How long one call of the step "Feed" works: a third of the function's time, since the last scan or write may be slow. */
+export const BACKFILL_CALL_MS = 20 * SECOND_MS;
+
+/** Time-out of a step: no call of the function lasts longer, so an answer that has not come by then is lost. */
+export const BACKFILL_STEP_MS = 2 * BACKFILL_FUNCTION_MS;
+
+/** Retries of a step by Step Functions, with full jitter. Together at most 15 minutes: an outage of DynamoDB or SQS should be over by then. */
+export const BACKFILL_STEP_RETRY = {
+  maxAttempts: 8,
+  intervalMs: 5 * SECOND_MS,
+  backoffRate: 2,
+  maxDelayMs: 5 * MINUTE_MS,
+} as const;
+
+/** Waits between two calls of the step "Feed". */
+export const BACKFILL_WAIT = {
+  /** After a call that ended early. */
+  afterFailureMs: 2 * SECOND_MS,
+  /** Longest wait for users in flight. */
+  maxDrainMs: 20 * SECOND_MS,
+  /** Longest single wait for the quota: a pause may be lifted by hand, and the contract raised. */
+  maxQuotaMs: MAX_HIDDEN_MS,
+  /** Added to a reset, so that it has passed by every clock. */
+  afterResetMs: 5 * SECOND_MS,
+  /** Longest that the tags of a user wait for those of others. Shorter than `idleMs`, so that no run gives up on them. */
+  tagsMs: 10 * MINUTE_MS,
+  /** How long the last tags of a run wait for users in flight. */
+  lastTagsMs: 30 * SECOND_MS,
+  /** A tag job that fails, and of which no user was done for this long, is not waited for. */
+  tagJobMs: MINUTE_MS,
+  /** The run no longer waits for users when none was done for this long. */
+  idleMs: 15 * MINUTE_MS,
+  /** A recorded failure counts for this long: a message that still fails is tried, and recorded, again before. */
+  failureMs: MAX_RETRY_INTERVAL_MS + 4.5 * MINUTE_MS,
+} as const;
+
+// Other functions
+
+/** How long DynamoDB Streams keeps a record, and diff-user retries it (Amazon DynamoDB, "Change data capture for DynamoDB Streams"). */
+export const STREAM_RETENTION_MS = DAY_MS;
+
+/**
+ * Requests to the CRM's token endpoint. Only what cannot have used up the single-use refresh token is repeated; Secrets Manager repeats the
+ * rotation.
+ */
+export const TOKEN_REQUEST = {
+  timeoutMs: 15 * SECOND_MS,
+  retries: 2,
+  /** Statuses that say that the request was not handled. */
+  statusCodes: [429, 503],
+  maxDelayMs: 10 * SECOND_MS,
+} as const;
+
+/** Attempts of the SDK to store a new token pair, which would be lost: for as long as rotate-token may run. */
+export const STORE_TOKENS_ATTEMPTS = 12;
+
+/** Retries by EventBridge Scheduler. The next health check is due sooner than a retry would help; the refresh is daily. */
+export const SCHEDULE_RETRIES = { dailyRefresh: 3, healthCheck: 0 } as const;
+
+// The policy by failure
+
+/** How one kind of failure is retried, in words. */
+export interface RetryRow {
+  failure: string;
+  /** Statuses of the CRM's answers that are meant. */
+  statuses?: readonly number[];
+  /** What the invocation that met the failure does. */
+  inInvocation: string;
+  /** When the message (or the step, or the record) is tried again. */
+  later: string;
+}
+
+/** The policy as a table for people: the rows of docs/retries.md. */
+export function retryTable(): { consumer: RetryRow[]; others: RetryRow[] } {
+  const { limit, firstDelayMs, maxDelayMs } = REQUEST_RETRY;
+  const retries = `${limit} retries after up to ${span(firstDelayMs)}, doubling`;
+  const backoff = `after ${span(MESSAGE_BACKOFF.firstMs)}, doubling up to ${span(MESSAGE_BACKOFF.maxMs)}`;
+  const { failures, firstRestMs, maxRestMs } = CIRCUIT_BREAKER;
+  const untilReset = `at the reset, or after ${span(MAX_HIDDEN_MS)} if that is sooner`;
+  return {
+    consumer: [
+      {
+        failure: 'The CRM fails (a read, an update, a tag, a removal)',
+        statuses: [408, 500, 502, 503, 504],
+        inInvocation: `${retries}; \`Retry-After\` of a 503 up to ${span(maxDelayMs)}. ${failures} failures in a row stop the environment for ${span(firstRestMs)}, doubling up to ${span(maxRestMs)}`,
+        later: `${backoff}; not before a stopped environment goes on`,
+      },
+      {
+        failure: 'No answer, or an unusable one',
+        inInvocation: `${retries} if the connection failed; otherwise no retry`,
+        later: backoff,
+      },
+      {
+        failure: 'A create-or-update of a contact fails or has no answer',
+        inInvocation: 'no retry: it may still be running, and two at once can make two contacts',
+        later: after(UNCERTAIN_CREATE_MS),
+      },
+      {
+        failure: 'Spike arrest: the limit of the second',
+        statuses: [429],
+        inInvocation: `${retries}, or \`Retry-After\` up to ${span(maxDelayMs)}. A second one within ${span(SPIKE_BACKOFF.withinMs)} stops the environment for ${span(SPIKE_BACKOFF.restMs)} to ${span(2 * SPIKE_BACKOFF.restMs)}`,
+        later: after(SPIKE_ARREST_MS),
+      },
+      {
+        failure: 'The quota of the minute, day or month is spent, or an operator has paused all requests',
+        statuses: [429],
+        inInvocation: 'no retry: all environments pause',
+        later: untilReset,
+      },
+      {
+        failure: 'The CRM refuses the credentials',
+        statuses: [401],
+        inInvocation: `the secret is read again, and the request repeated with other credentials. The refused ones are not used for ${span(CREDENTIALS_RETRY.firstRefusalMs)}, doubling up to ${span(CREDENTIALS_RETRY.maxRefusalMs)}`,
+        later: backoff,
+      },
+      {
+        failure: 'The account does not allow it',
+        statuses: [403],
+        inInvocation: 'no retry',
+        later: backoff,
+      },
+      {
+        failure: 'The contact or tag is gone',
+        statuses: [404],
+        inInvocation: 'no retry: the sync finds or creates it again',
+        later: 'none',
+      },
+      {
+        failure: 'The CRM refuses the request',
+        statuses: [400, 409, 422],
+        inInvocation: 'no retry',
+        later: 'never: the message is a dead letter at once',
+      },
+      {
+        failure: 'No request slot before the end of the invocation',
+        inInvocation: 'no retry',
+        later: after(NO_SLOT_MS),
+      },
+      {
+        failure: 'Too little time for another request',
+        inInvocation: 'no retry',
+        later: after(OUT_OF_TIME_MS),
+      },
+      {
+        failure: 'DynamoDB, SQS or Secrets Manager fails or throttles',
+        inInvocation: `attempts of the SDK, ${span(AWS_REQUEST_TIMEOUT_MS)} each; up to ${VERSIONED_WRITE.attempts} conditional writes of a shared item`,
+        later: `after ${span(MESSAGE_BACKOFF.firstMs)}, doubling up to ${span(CLOUD_BACKOFF.maxMs)}; up to ${span(MESSAGE_BACKOFF.maxMs)} after ${CLOUD_BACKOFF.deliveries} deliveries`,
+      },
+      {
+        failure: 'Another invocation has a lease on the user, a company, a tag job or a claim',
+        inInvocation: 'no retry',
+        later: `after ${[LEASE_RETRY.userMs, LEASE_RETRY.companyMs, LEASE_RETRY.tagJobMs, LEASE_RETRY.claimMs].map(span).join(', ')}`,
+      },
+      {
+        failure: 'Another environment reads the catalog',
+        inInvocation: `waits up to ${span(LEASE_RETRY.catalogWaitMs)}`,
+        later: after(LEASE_RETRY.catalogMs),
+      },
+      {
+        failure: 'The invocation dies or times out',
+        inInvocation: 'none',
+        later: `after ${span(VISIBILITY_MS)}: the visibility time-out`,
+      },
+      {
+        failure: 'Anything, again and again',
+        inInvocation: `after ${POSTPONED_AFTER} deliveries the user is recorded as postponed, and a backfill no longer waits for it`,
+        later: `a dead letter after ${MAX_RECEIVE_COUNT.toLocaleString('en')} deliveries; the queue drops it after ${span(MESSAGE_RETENTION_MS)}, which comes first`,
+      },
+    ],
+    others: [
+      {
+        failure: 'A change of the user table is not sent (diff-user)',
+        inInvocation: 'attempts of the SDK',
+        later: `for ${span(STREAM_RETENTION_MS)}, as long as the stream keeps it; then its position is a dead letter (\`replay\`)`,
+      },
+      {
+        failure: 'A step of the backfill',
+        inInvocation: 'ends the call early, and goes on from what is stored',
+        later: `after ${span(BACKFILL_WAIT.afterFailureMs)}; a step that throws up to ${BACKFILL_STEP_RETRY.maxAttempts} times after ${span(BACKFILL_STEP_RETRY.intervalMs)}, doubling up to ${span(BACKFILL_STEP_RETRY.maxDelayMs)}`,
+      },
+      {
+        failure: 'The quota is spent (backfill)',
+        inInvocation: 'no retry',
+        later: `at the reset, or after ${span(BACKFILL_WAIT.maxQuotaMs)} if that is sooner`,
+      },
+      {
+        failure: 'A renewal of the tokens (rotate-token)',
+        inInvocation: `${TOKEN_REQUEST.retries} retries of what the CRM did not handle (${TOKEN_REQUEST.statusCodes.join(', ')}, no connection), up to ${span(TOKEN_REQUEST.maxDelayMs)} apart; ${STORE_TOKENS_ATTEMPTS} attempts to store a new pair`,
+        later: 'Secrets Manager repeats the rotation',
+      },
+      {
+        failure: 'The start of the daily refresh',
+        inInvocation: 'none',
+        later: `${SCHEDULE_RETRIES.dailyRefresh} retries by EventBridge Scheduler`,
+      },
+      {
+        failure: 'A health check',
+        inInvocation: 'none',
+        later: 'no retry: the next check follows in 5 min, and an alarm watches for missing ones',
+      },
+    ],
+  };
+}
+
+const after = (ms: number): string => (ms === 0 ? 'at once' : `after ${span(ms)}`);
+
+/** @example span(300) // → '0.3 s'; span(1_320_000) // → '22 min' */
+function span(ms: number): string {
+  if (ms >= DAY_MS && ms % DAY_MS === 0 && ms > DAY_MS) return `${ms / DAY_MS} days`;
+  if (ms >= HOUR_MS) return `${ms / HOUR_MS} h`;
+  if (ms >= 3 * MINUTE_MS || (ms >= MINUTE_MS && ms % MINUTE_MS === 0)) return `${ms / MINUTE_MS} min`;
+  return `${ms / SECOND_MS} s`;
+}
