@@ -44,6 +44,8 @@ function claimStoreOf(users: object): ClaimStore {
   return store;
 }
 
+type Crm = Awaited<ReturnType<typeof startCrm>>;
+
 export interface ConsumerOptions {
   /** In place of the client of the CRM, to inject faults. */
   client?: InfusionsoftClient;
@@ -64,9 +66,13 @@ export interface ConsumerOptions {
   recordLag?: (ms: number) => void;
 }
 
-/** One environment of sync-contact, with the stores and the queue in memory. */
+/**
+ * One environment of sync-contact, with the stores and the queue in memory.
+ *
+ * @param crm without a catalog, the consumer reads its own.
+ */
 export function consumerOf(
-  crm: Pick<Awaited<ReturnType<typeof startCrm>>, 'client' | 'table' | 'catalog' | 'mapping'>,
+  crm: Pick<Crm, 'client' | 'table' | 'mapping'> & Partial<Pick<Crm, 'catalog'>>,
   users: ReturnType<typeof memoryUserTable>,
   {
     client = crm.client,
@@ -88,6 +94,7 @@ export function consumerOf(
   const requeued: UserMessage[] = [];
   const outcomes: string[] = [];
   const changes: string[] = [];
+  const requests: (number | undefined)[] = [];
   const erasureRecords = memoryErasureRecordStore();
   const queue: FailureQueue = ownQueue ?? {
     scheduleRetry: async (records, error) => void retries.push({ records, error }),
@@ -106,18 +113,18 @@ export function consumerOf(
       countOutcome: (outcome) => void outcomes.push(outcome),
       countChange: (change) => void changes.push(change),
       recordLag,
-      recordRequest: () => {},
+      recordRequest: (request) => void requests.push(request.status),
     },
     logger,
     mapping: crm.mapping,
     settings: { budget: BUDGET, tagBatch, maxConcurrentTagRequests, deletionPolicy, forgetPolicy },
     now,
-    catalog: crm.catalog,
+    ...(crm.catalog && { catalog: crm.catalog }),
   });
   /** @returns ids of the messages that stay in the queue. */
   const receive = async (...records: SQSRecord[]): Promise<string[]> => {
     const { batchItemFailures } = await consumer.processBatch(records, endsAt());
     return batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
   };
-  return { receive, erasureRecords, rejected, retries, requeued, outcomes, changes, queue };
+  return { receive, erasureRecords, rejected, retries, requeued, outcomes, changes, requests, queue };
 }
