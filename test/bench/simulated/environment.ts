@@ -40,7 +40,7 @@ export async function runEnvironment(options: EnvironmentOptions): Promise<void>
   const consumer = createConsumer({
     connect: pacedClient({
       url: crmUrl,
-      credentials: { current: async () => HEADER, known: () => HEADER, renew: async () => undefined },
+      credentials: { current: async () => HEADER, cached: () => HEADER, renew: async () => undefined },
       rateLimiter: rateLimiter({ schedule, store: table.slots }),
     }),
     users,

@@ -19,7 +19,7 @@ function environment() {
   const log = { info: vi.spyOn(logger, 'info'), error: vi.spyOn(logger, 'error') };
   const connect = pacedClient({
     url: crm.url,
-    credentials: { current: async () => HEADER, known: () => HEADER, renew: async () => undefined },
+    credentials: { current: async () => HEADER, cached: () => HEADER, renew: async () => undefined },
     rateLimiter: { acquireSlot: async () => {} },
   });
   const { client, table, mapping } = crm;
