@@ -189,7 +189,7 @@ export interface UserSyncPorts {
   catalog: CatalogSource;
   mapping: Mapping;
   deletionPolicy: DeletionPolicy;
-  /** The running one. */
+  /** The running invocation. */
   invocation: () => Invocation;
   /** Epoch milliseconds. */
   now: () => number;

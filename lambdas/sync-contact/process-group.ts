@@ -32,8 +32,7 @@ export interface ProcessGroupDependencies {
 const LOG_LINES = { synced: 'Synced', unchanged: 'Unchanged', retired: 'Retired' } as const;
 
 /**
- * Handles the messages of one FIFO group: all of them are about one user, apart from those about many users or the account, and unreadable
- * ones. Writes one log line for each outcome.
+ * Handles the messages of one FIFO group, which are about one user, a tag job, the account, or unreadable. Writes a log line for each outcome.
  *
  * @returns whether a request was made to the CRM.
  * @throws RejectedError or RetryableError; an error of another kind is a bug.
@@ -90,11 +89,11 @@ export async function processGroup(
   return journal.lines().length > 0;
 }
 
-/** Whether the backfill may no longer wait for the user, so that its message about many users would leave out the user's tags. */
+/** Whether the backfill may have stopped waiting for the user, so that its tag job leaves the user out. */
 const isTooLateForTags = ({ changedAt }: UserMessage, group: MessageGroup, now: number): boolean =>
   receiveCountOf(group) >= POSTPONED_AFTER || now - Date.parse(changedAt) > BACKFILL_WAIT.tagsMs;
 
-/** Writes one log line for each user, as for a message of its own. @returns whether a request was made to the CRM. */
+/** Runs a tag job and writes a log line for each of its users. @returns whether a request was made to the CRM. */
 async function processTags(
   message: TagUsersMessage,
   group: MessageGroup,

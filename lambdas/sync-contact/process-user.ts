@@ -17,7 +17,7 @@ export interface ProcessUserDependencies {
   retire: (contactId: number, userId: string, deletedAt: number) => Promise<unknown>;
   requeue: FailureQueue['requeue'];
   metrics: Pick<SyncMetrics, 'countChange'>;
-  /** The running one. */
+  /** The running invocation. */
   invocation: () => Invocation;
   /** Epoch milliseconds. */
   now: () => number;

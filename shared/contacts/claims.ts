@@ -37,7 +37,7 @@ export interface ClaimsOptions {
   store: ClaimStore;
   users: Pick<UserTable, 'read'>;
   mapping: Mapping;
-  /** The running one: a contact that is being retired cannot be claimed until it ends. */
+  /** The running invocation: a contact that is being retired cannot be claimed until it ends. */
   invocation: () => Invocation;
   /** Epoch milliseconds. */
   now: () => number;

@@ -21,7 +21,7 @@ export type CompanyTable = Pick<SyncTable, 'readId' | 'writeId' | 'acquireLease'
 export interface CompaniesOptions {
   client: Pick<InfusionsoftClient, 'findCompanies' | 'createCompany'>;
   table: CompanyTable;
-  /** The running one: it holds the leases. */
+  /** The running invocation: it holds the leases. */
   invocation: () => Invocation;
   /** Epoch milliseconds. */
   now: () => number;

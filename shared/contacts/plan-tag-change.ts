@@ -32,7 +32,7 @@ export type TagDecision =
 
 export interface PlanTagChangeDependencies {
   mapping: Mapping;
-  /** The running one. */
+  /** The running invocation. */
   invocation: () => Invocation;
   /** Epoch milliseconds. */
   now: () => number;

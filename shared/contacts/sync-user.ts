@@ -19,7 +19,7 @@ import { type WriteContactDependencies, writeContact } from './write-contact.ts'
 export interface SyncUserOptions {
   /** Stores a checkpoint before the first request. @returns the state with its new revision. */
   save: (crm: CrmState) => Promise<CrmState>;
-  /** Whether the tags of a new contact are left to a message about many users. */
+  /** Whether the tags of a new contact are left to a tag job. */
   tagsLater: boolean;
 }
 
@@ -65,7 +65,7 @@ export async function syncUser(
 ): Promise<SyncResult> {
   const { catalogSource, mapping, now } = dependencies;
   const stored = user.crm ?? {};
-  // No message about many users waits for a user who was rejected before.
+  // A backfill does not wait for a user who was rejected before, so its tag job can come too early.
   const tagsLater = options.tagsLater && !stored.contactId && !stored.rejection;
   let desired = desiredState(mapping, user, now());
   const progress: UserProgress = { userId: user.userId, crm: stored, observedTags: undefined };
@@ -125,7 +125,7 @@ export function changesBetween(before: CrmState, after: CrmState): ContactChange
   return changes;
 }
 
-/** Keeps the managed tags that the contact may have, for the message about many users that completes them. */
+/** Records the managed tags that the contact may have, for the tag job that completes them. */
 function noteUncertainTags(progress: Progress, catalog: Catalog): void {
   const managed = managedTagIds(catalog);
   const { tagIds = [], uncertainTagIds = [], ...rest } = progress.crm;

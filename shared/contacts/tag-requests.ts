@@ -22,7 +22,7 @@ export interface TagRequestsOptions {
   maxConcurrent: number;
 }
 
-/** How often a request is halved that the CRM refuses: 15 requests at most, and then its contacts are looked at by themselves. */
+/** How often a refused request is halved: after 15 requests at most, its users get messages of their own. */
 const HALVINGS = 3;
 
 /**
@@ -82,7 +82,7 @@ export function tagRequests(
   };
 }
 
-/** Runs at most so much work at the same time, in the order of the calls. */
+/** Limits how many calls run at the same time. The others wait in the order of the calls. */
 function limiter(maxConcurrent: number): <Result>(work: () => Promise<Result>) => Promise<Result> {
   let running = 0;
   const waiting: (() => void)[] = [];
