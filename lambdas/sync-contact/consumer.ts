@@ -130,7 +130,7 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
       mapping,
       now,
     });
-  const processUserWith: ProcessUserDependencies = {
+  const userDependencies: ProcessUserDependencies = {
     users,
     syncUser: sync.syncUser,
     retire: (contactId, userId, deletedAt) =>
@@ -140,7 +140,7 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
     invocation,
     now,
   };
-  const runTagJobWith: TagJobDependencies = {
+  const tagJobDependencies: TagJobDependencies = {
     users,
     catalogSource: catalog,
     tagRequests: tagJobRequests,
@@ -151,9 +151,9 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
     invocation,
     now,
   };
-  const processGroupWith: ProcessGroupDependencies = {
-    processUser: (messages) => processUser(messages, processUserWith),
-    runTagJob: (message, onTagged) => runTagJob(message, runTagJobWith, onTagged),
+  const groupDependencies: ProcessGroupDependencies = {
+    processUser: (messages) => processUser(messages, userDependencies),
+    runTagJob: (message, onTagged) => runTagJob(message, tagJobDependencies, onTagged),
     eraseContact: (message) => eraseContact(message, { users, erasureRecords, forgetPolicy, retire, now }),
     inspectAccount: (message) => inspectAccount(message, { client, catalogSource: catalog, table, now }),
     reject: (record, error) => queue.reject(record, error),
@@ -162,8 +162,8 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
     logger,
     now,
   };
-  const processBatchWith: ProcessBatchDependencies = {
-    processGroup: (group) => processGroup(group, processGroupWith),
+  const batchDependencies: ProcessBatchDependencies = {
+    processGroup: (group) => processGroup(group, groupDependencies),
     quota: quotaTracker({ store: table.ledger, gate, budget: settings.budget, logger, now }),
     progress: progressTracker({ store: table.progress, logger, now }),
     queue,
@@ -176,7 +176,7 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
   return {
     processBatch(records, endsAt) {
       running = { ...running, number: running.number + 1, endsAt };
-      return processBatch(records, processBatchWith);
+      return processBatch(records, batchDependencies);
     },
   };
 }
@@ -204,7 +204,7 @@ export interface UserSync {
 export function userSync(ports: UserSyncPorts): UserSync {
   const { client, users, claimStore, table, catalog, mapping, deletionPolicy, invocation, now } = ports;
   const userClaims = claims({ store: claimStore, users, mapping, invocation, now });
-  const syncUserWith: SyncUserDependencies = {
+  const dependencies: SyncUserDependencies = {
     client,
     catalogSource: catalog,
     claims: userClaims,
@@ -213,7 +213,7 @@ export function userSync(ports: UserSyncPorts): UserSync {
     deletionPolicy,
     now,
   };
-  return { claims: userClaims, syncUser: (user, options) => syncUser(user, options, syncUserWith) };
+  return { claims: userClaims, syncUser: (user, options) => syncUser(user, options, dependencies) };
 }
 
 export interface PacedClientOptions {
