@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
+const SYNTH = ['test/infra/*.test.ts', 'test/infra/constructs/**/*.test.ts', 'test/infra/monitoring/**/*.test.ts'];
+
 export default defineConfig({
   test: {
     // One processor less than there are, which is the default, leaves half of a small machine idle.
@@ -9,8 +11,18 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/long/**', 'test/deployment/**'],
-          // The first template of a file loads the CDK, which takes seconds on a busy machine.
+          exclude: [...SYNTH, 'test/e2e/**', 'test/long/**', 'test/deployment/**'],
+          isolate: false,
+          pool: 'threads',
+          testTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'synth',
+          include: SYNTH,
+          isolate: false,
+          pool: 'threads',
           testTimeout: 60_000,
         },
       },

@@ -3,8 +3,17 @@ import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts'
 import { INVOCATION_MS, TAG_JOB_LEASING_MS } from '../../../shared/quota/retry-policy.ts';
 import { RetryableError } from '../../../shared/sync/errors.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
-import { crm, restart, runTagJob, withContacts, wronglyTagged } from '../../support/tagging.ts';
+import {
+  crm,
+  restart,
+  runTagJob,
+  startCrmForEachTest,
+  withContacts,
+  wronglyTagged,
+} from '../../support/tagging.ts';
 import { userMessage } from '../../support/user-message.ts';
+
+startCrmForEachTest();
 
 describe('what goes wrong', () => {
   it('a lost answer is asked for again, and the tags are right', async () => {

@@ -11,12 +11,15 @@ import {
   during,
   LATER,
   runTagJob,
+  startCrmForEachTest,
   type Table,
   usersUpTo,
   withContacts,
   wronglyTagged,
 } from '../../support/tagging.ts';
 import { userMessage } from '../../support/user-message.ts';
+
+startCrmForEachTest();
 
 describe('a live change while tags are put on together', () => {
   it('waits until that is done, and then wins', async () => {

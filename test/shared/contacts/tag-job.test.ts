@@ -7,12 +7,15 @@ import {
   crm,
   LATER,
   runTagJob,
+  startCrmForEachTest,
   userAt,
   usersUpTo,
   withContacts,
   wronglyTagged,
 } from '../../support/tagging.ts';
 import { userMessage } from '../../support/user-message.ts';
+
+startCrmForEachTest();
 
 describe('new users of a backfill', () => {
   it('cost one request each, and one for each tag of a hundred', async () => {
