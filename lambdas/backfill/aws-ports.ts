@@ -10,9 +10,9 @@ import type { SQSClient } from '@aws-sdk/client-sqs';
 import { sendAll } from '../../shared/queue/send-batch.ts';
 import { postponedStore } from '../../shared/store/postponed-store.ts';
 import { runLocks } from '../../shared/store/run-lock.ts';
-import { scanUsers } from '../../shared/store/scan-users.ts';
+
 import { syncTable } from '../../shared/store/sync-table.ts';
-import { userTable } from '../../shared/store/user-table.ts';
+import { scanUsers, userTable } from '../../shared/store/user-table.ts';
 import { entryOf } from './messages.ts';
 import type { BackfillPorts } from './ports.ts';
 

@@ -1,30 +1,8 @@
-import * as z from 'zod/mini';
-import { positiveInt } from '../../values.ts';
+import type * as z from 'zod/mini';
+import type { SYNC_TABLE_ITEMS } from '../../store/sync-table-items.ts';
 
-/** Something of the mapping as the account has it. Without an id it is missing; with a problem it cannot be used. */
-const foundSchema = z.object({
-  name: z.string(),
-  id: z.optional(positiveInt),
-  problem: z.optional(z.string()),
-});
-
-/** What an account has of that which a mapping asks for. */
-export const accountSchema = z.object({
-  tags: z.array(
-    z.extend(foundSchema, {
-      description: z.string(),
-      category: z.optional(z.string()),
-      /** Contacts that carry it, where they were counted. */
-      contacts: z.optional(z.int()),
-    }),
-  ),
-  customFields: z.array(z.extend(foundSchema, { type: z.string(), options: z.array(z.string()) })),
-  leadSources: z.array(foundSchema),
-  contactTypes: z.array(z.omit(foundSchema, { id: true })),
-  /** Ids of the members of staff by lower-case email, where the mapping names any. */
-  staff: z.optional(z.record(z.string(), positiveInt)),
-});
-export type Account = z.infer<typeof accountSchema>;
+/** The account's fields and tags that a mapping requires. */
+export type Account = z.infer<typeof SYNC_TABLE_ITEMS.inspection.schema>['account'];
 export type AccountTag = Account['tags'][number];
 export type AccountField = Account['customFields'][number];
 
@@ -42,7 +20,9 @@ export function problemsOf({ tags, customFields, leadSources, contactTypes }: Ac
 
 /** All that is not there yet and can be created, in words. */
 export function missingFrom({ tags, customFields, leadSources }: Account): string[] {
-  const of = (kind: string, items: readonly z.infer<typeof foundSchema>[]) =>
-    items.filter((item) => item.id === undefined && !item.problem).map((item) => `${kind} "${item.name}"`);
+  const of = (
+    kind: string,
+    items: readonly { name: string; id?: number | undefined; problem?: string | undefined }[],
+  ) => items.filter((item) => item.id === undefined && !item.problem).map((item) => `${kind} "${item.name}"`);
   return [...of('tag', tags), ...of('custom field', customFields), ...of('lead source', leadSources)];
 }

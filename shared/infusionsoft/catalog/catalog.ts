@@ -1,40 +1,14 @@
 import { createHash } from 'node:crypto';
-import * as z from 'zod/mini';
+import type * as z from 'zod/mini';
+import type { SYNC_TABLE_ITEMS } from '../../store/sync-table-items.ts';
 import type { Requirements } from '../../user/requirements.ts';
-import { positiveInt, utcMoment } from '../../values.ts';
 import { type Account, problemsOf } from './account.ts';
 
-/** What an update does with array items that it does not list: they stay, or they go. */
-const arrayModeSchema = z.enum(['merge', 'replace']);
-export type ArrayMode = z.infer<typeof arrayModeSchema>;
-
-const idsByName = z.record(z.string(), positiveInt);
-
 /** Ids of the account's tags, custom fields and the like, by lower-case name: of those in the mapping. */
-export const catalogSchema = z.object({
-  tags: idsByName,
-  customFields: idsByName,
-  leadSources: z.optional(idsByName),
-  /** By email. */
-  staff: z.optional(idsByName),
-  /** Keys of fields, and names of contact types, that the account cannot take as the mapping writes them. */
-  unusable: z._default(z.array(z.string()), []),
-  /** The same in words, for people. */
-  problems: z._default(z.array(z.string()), []),
-  /** Hash of what the mapping asked for: another mapping needs another reading. */
-  needs: z.optional(z.string()),
-  /** When the names were last read from the CRM, in ISO 8601. */
-  refreshedAt: utcMoment,
-  /**
-   * What was learned of the account's arrays, and when (ISO 8601). Without a mode, the experiment could not be made; where it may work
-   * later, it is made again at `retryAt`.
-   */
-  arrays: z.optional(
-    z.object({ mode: z.optional(arrayModeSchema), learnedAt: utcMoment, retryAt: z.optional(utcMoment) }),
-  ),
-});
+export type Catalog = z.infer<typeof SYNC_TABLE_ITEMS.catalog.schema>;
 
-export type Catalog = z.infer<typeof catalogSchema>;
+/** What an update does with array items that it does not list: they stay, or they go. */
+export type ArrayMode = NonNullable<NonNullable<Catalog['arrays']>['mode']>;
 
 /** How long what was learned of the arrays is taken for true, in milliseconds: accounts move between versions of the CRM. */
 const ARRAYS_VALID_MS = 7 * 24 * 3_600_000;
