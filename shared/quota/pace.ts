@@ -27,7 +27,7 @@ const MIN_ENVIRONMENTS = LEAST_RATE;
 
 /** What a batch takes beside the CRM's answers, in milliseconds: reads, write-backs, and the way from the queue and back. */
 const OVERHEAD_MS = 250;
-/** How late the backfill's feeder notices on average that users are done, in milliseconds: it looks every `POLL_MS`, between its calls (lambdas/backfill/feed.ts). */
+/** How late the backfill's feeder notices on average that users are done, in milliseconds: it looks every `POLL_MS`, between its calls (lambdas/backfill/enqueue-users.ts). */
 const FEEDER_LOOK_MS = 400;
 /** More environments than it takes: one may be about to end the tags of many users, and one between two batches. */
 const SPARE = 2;

@@ -1,4 +1,4 @@
-import { addUser, isFull, noTags } from '../../../lambdas/backfill/tag-estimate.ts';
+import { addUser, emptyEstimate, isFull } from '../../../shared/sync/tag-estimate.ts';
 import { isCheaperAlone, requestsTogether, type TagCounts } from '../../../shared/sync/tags-together.ts';
 import type { PlannedRequest } from './dry-client.ts';
 
@@ -15,7 +15,7 @@ const TOGETHER_ROUTE = '/tags/{id}/contacts';
 export class RequestCount {
   readonly #tagBatch: number;
   readonly #byRoute: RequestsByRoute = {};
-  #estimate = noTags();
+  #estimate = emptyEstimate();
   /** Requests of those users, if each were tagged alone. */
   #alone: PlannedRequest[] = [];
 
@@ -54,7 +54,7 @@ export class RequestCount {
       ] as const)
         this.#countOf(`${method} ${TOGETHER_ROUTE}`, requestsTogether(only(counts, sign), this.#tagBatch));
     }
-    this.#estimate = noTags();
+    this.#estimate = emptyEstimate();
     this.#alone = [];
   }
 
