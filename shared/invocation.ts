@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
 
-/** A run of an environment of sync-contact: what holds leases. */
+/** One invocation of sync-contact. It owns the leases that it takes. */
 export interface Invocation {
-  /** Id of the environment, which runs one invocation at a time. */
+  /** Id of the Lambda environment, which runs one invocation at a time. */
   environment: string;
-  /** Counts the invocations of the environment. */
+  /** Number of the invocation in its environment. */
   number: number;
-  /** When it ends, in epoch milliseconds: nothing runs any longer, so neither does a lease. */
+  /** When it ends at the latest, in epoch milliseconds. Its leases expire then. */
   endsAt: number;
 }
 
-/** An environment before its first invocation. */
+/** A new environment, before its first invocation. */
 export const newEnvironment = (): Invocation => ({
   environment: randomBytes(12).toString('base64url'),
   number: 0,

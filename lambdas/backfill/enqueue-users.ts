@@ -1,4 +1,4 @@
-import { type Catalog, hashOf } from '../../shared/infusionsoft/catalog/catalog.ts';
+import { type Catalog, hashRequirements } from '../../shared/infusionsoft/catalog/catalog.ts';
 import { type Ledger, ledgerAt } from '../../shared/quota/ledger.ts';
 import {
   type Budget,
@@ -73,7 +73,7 @@ export async function enqueueUsers(
   const call: Call = {
     ports,
     options,
-    requirements: hashOf(requirementsOf(options.mapping)),
+    requirements: hashRequirements(requirementsOf(options.mapping)),
     inFlight: Math.max(1, Math.floor(run.input.maxInFlight / runs)),
     startedAt,
     stored: { ready: run.ready.length, readyForTags: run.readyForTags.length },
@@ -130,7 +130,7 @@ export async function catalogFor(
   ports: Pick<BackfillPorts, 'catalog'>,
 ): Promise<Catalog | undefined> {
   const catalog = await ports.catalog();
-  return catalog?.needs === requirements ? catalog : undefined;
+  return catalog?.requirementsHash === requirements ? catalog : undefined;
 }
 
 /** Sends as many messages as there is room for. @returns whether the remaining quota is too small for another contact. */

@@ -9,14 +9,14 @@ import middy from '@middy/core';
 import * as z from 'zod/mini';
 import { mapping } from '#mapping';
 import { requestHandler } from '../../shared/aws/request-handler.ts';
-import { budgetOf, budgetSettings } from '../../shared/quota/budget-settings.ts';
+import { budgetOf, budgetSettings } from '../../shared/quota/remaining-quota.ts';
 import { BACKFILL_CALL_MS } from '../../shared/quota/retry-policy.ts';
-import { filledText } from '../../shared/values.ts';
+import { filledText } from '../../shared/zod-types.ts';
 import { openUsers } from './enqueue-users.ts';
 import { awsPorts } from './ports.ts';
 import type { Report, Run, SkippedRun } from './run.ts';
 import { advanceRun, continueRun, reportRun, type StepContext, startRun } from './steps.ts';
-import '../../shared/zod-words.ts';
+import '../../shared/zod-messages.ts';
 
 const settings = z
   .object({

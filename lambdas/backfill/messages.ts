@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Entry } from '../../shared/queue/send-batch.ts';
-import type { TagUsersMessage, UserMessage } from '../../shared/sync/message.ts';
-import { messageGroupOf } from '../../shared/sync/message-group.ts';
+import { messageGroupOf, type TagUsersMessage, type UserMessage } from '../../shared/sync/message.ts';
 
 /** The messages that a backfill sends. */
 export type BackfillMessage = UserMessage | TagUsersMessage;

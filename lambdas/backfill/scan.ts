@@ -1,5 +1,5 @@
+import { singleRequests } from '../../shared/sync/tag-cost.ts';
 import { addUser, emptyEstimate, isFull, requestsFor } from '../../shared/sync/tag-estimate.ts';
-import { requestsAlone } from '../../shared/sync/tags-together.ts';
 import type { User } from '../../shared/user/user.ts';
 import type { UserPlan } from './plan-user.ts';
 import type { Run } from './run.ts';
@@ -46,7 +46,7 @@ export function addScannedUser(run: Run, { userId }: User, plan: UserPlan, tagBa
   const { creates, updates, requests, tags } = plan;
   run.findings.created += Number(creates);
   run.findings.updated += Number(updates);
-  run.findings.tagged += Number(tags ? requestsAlone(tags) > 0 : requests > 1);
+  run.findings.tagged += Number(tags ? singleRequests(tags) > 0 : requests > 1);
   run.enqueued++;
   run.plannedRequests += requests;
   run.maxRequests += requests;

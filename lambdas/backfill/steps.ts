@@ -1,4 +1,4 @@
-import { hashOf } from '../../shared/infusionsoft/catalog/catalog.ts';
+import { hashRequirements } from '../../shared/infusionsoft/catalog/catalog.ts';
 import { BACKFILL_FUNCTION_MS } from '../../shared/quota/retry-policy.ts';
 import type { RunLock } from '../../shared/store/run-lock.ts';
 import { emptyEstimate } from '../../shared/sync/tag-estimate.ts';
@@ -43,7 +43,8 @@ export async function startRun(
 ): Promise<Run | SkippedRun> {
   const parsed = parseInput(input);
   const { mode, dryRun } = parsed;
-  const { problems = [] } = (await catalogFor(hashOf(requirementsOf(options.mapping)), ports)) ?? {};
+  const { problems = [] } =
+    (await catalogFor(hashRequirements(requirementsOf(options.mapping)), ports)) ?? {};
   if (problems.length > 0 && mode !== 'refresh')
     throw new MappingDoesNotFitError(
       `The mapping does not fit the account. Fix it (npx --no user-sync catalog shows both):\n${problems.join('\n')}`,

@@ -1,5 +1,5 @@
 import { BACKFILL_WAIT } from '../../shared/quota/retry-policy.ts';
-import { messageGroupOf } from '../../shared/sync/message-group.ts';
+import { messageGroupOf } from '../../shared/sync/message.ts';
 import { isFull } from '../../shared/sync/tag-estimate.ts';
 import type { User } from '../../shared/user/user.ts';
 import { planSync, type SyncContext } from './plan-user.ts';

@@ -16,7 +16,7 @@ import {
 import { STORE_TOKENS_ATTEMPTS } from '../../shared/quota/retry-policy.ts';
 import { type RotationMemory, rotate } from './rotate.ts';
 import { secretVersions } from './secret-versions.ts';
-import '../../shared/zod-words.ts';
+import '../../shared/zod-messages.ts';
 
 const { CRM_URL } = z.object({ CRM_URL: z.url() }).parse(process.env);
 const secrets = new SecretsManagerClient({ maxAttempts: STORE_TOKENS_ATTEMPTS });

@@ -6,7 +6,7 @@ import { sendAll } from '../../shared/queue/send-batch.ts';
 import { backoffMs } from '../../shared/quota/retry-policy.ts';
 import type { RejectedError, RetryableError } from '../../shared/sync/errors.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
-import { messageGroupOf } from '../../shared/sync/message-group.ts';
+import { messageGroupOf } from '../../shared/sync/message.ts';
 
 /** The queue's side of a failure: what has to wait, what nobody can mend by waiting, and what has to be done another way. */
 export interface FailureQueue {

@@ -3,7 +3,7 @@ import type { SQSRecord } from 'aws-lambda';
 import { PausedError } from '../../shared/infusionsoft/http/request-gate.ts';
 import { addResults, type GroupResult, MAX_WAITING, type Progress } from '../../shared/queue/progress.ts';
 import { backoffMs } from '../../shared/quota/retry-policy.ts';
-import { updateVersioned, type Versioned, type VersionedStore } from '../../shared/quota/versioned.ts';
+import { updateVersioned, type Versioned, type VersionedStore } from '../../shared/quota/versioned-store.ts';
 import { RejectedError, type RetryableError } from '../../shared/sync/errors.ts';
 import type { Group } from './delivery.ts';
 

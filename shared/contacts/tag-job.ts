@@ -6,7 +6,7 @@ import { LEASE_RETRY, OUT_OF_TIME_MS, TAG_JOB_LEASING_MS } from '../quota/retry-
 import { RetryableError } from '../sync/errors.ts';
 import type { TagUsersMessage, UserMessage } from '../sync/message.ts';
 import type { TagPlan } from '../sync/plan.ts';
-import { countTags, isCheaperAlone, requestsAlone, type TagCounts } from '../sync/tags-together.ts';
+import { countTagChange, isSingleCheaper, singleRequests, type TagCounts } from '../sync/tag-cost.ts';
 import {
   begin,
   change,
@@ -107,9 +107,9 @@ async function look(
 
 function areCheaperAlone(planned: readonly { plan: TagPlan }[], batch: number): boolean {
   const counts: TagCounts = {};
-  for (const { plan } of planned) countTags(counts, plan);
-  const each = planned.reduce((sum, { plan }) => sum + requestsAlone(plan), 0);
-  return isCheaperAlone(each, counts, batch);
+  for (const { plan } of planned) countTagChange(counts, plan);
+  const each = planned.reduce((sum, { plan }) => sum + singleRequests(plan), 0);
+  return isSingleCheaper(each, counts, batch);
 }
 
 /** Works on all, some at a time: who fails holds up nobody else. */

@@ -8,7 +8,7 @@ import {
   type PutItemCommandInput,
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import type { Written } from '../quota/versioned.ts';
+import type { Written } from '../quota/versioned-store.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 
 /** Makes a failed condition return the stored item, which saves a read (API reference of PutItem and UpdateItem). */

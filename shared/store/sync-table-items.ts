@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 import { progressSchema } from '../queue/progress.ts';
 import { ledgerSchema } from '../quota/ledger.ts';
-import { filledText, positiveInt, utcMoment } from '../values.ts';
+import { filledText, positiveInt, utcMoment } from '../zod-types.ts';
 
 /*
  * Every kind of item in the sync table: its key, its attributes, who writes and who reads it. No other file builds a key of the table.
@@ -17,7 +17,7 @@ const versioned = <Schema extends z.ZodMiniType>(value: Schema) => z.object({ ve
 
 const idsByName = z.record(z.string(), positiveInt);
 
-/** Ids of the tags, custom fields and so on that the mapping names, by lower-case name. */
+/** Ids of the account's tags, custom fields and the like that the mapping requires, by lower-case name. */
 const catalogSchema = z.object({
   tags: idsByName,
   customFields: idsByName,
@@ -26,15 +26,15 @@ const catalogSchema = z.object({
   staff: z.optional(idsByName),
   /** Keys of fields, and names of contact types, that the account does not accept as the mapping writes them. */
   unusable: z._default(z.array(z.string()), []),
-  /** The same as sentences, for people. */
+  /** Messages about them. */
   problems: z._default(z.array(z.string()), []),
-  /** Hash of the mapping's requirements: a catalog of another mapping is read again. */
-  needs: z.optional(z.string()),
-  /** When the names were last read from the CRM, in ISO 8601. */
+  /** Hash of the mapping's requirements. For other requirements, the catalog is read again. */
+  requirementsHash: z.optional(z.string()),
+  /** When the catalog was read from the CRM, in ISO 8601. */
   refreshedAt: utcMoment,
   /**
-   * Whether an update of a contact keeps array items that it does not list (`merge`) or removes them (`replace`), and when that was tested
-   * (ISO 8601). Without a mode, the test failed; it is repeated at `retryAt`, if there is one.
+   * The account's array mode: whether an update of a contact keeps the array items that it does not list (`merge`) or removes them
+   * (`replace`), and when that was detected (ISO 8601). Without a mode, detection failed and is repeated at `retryAt`.
    */
   arrays: z.optional(
     z.object({
@@ -52,7 +52,7 @@ const foundSchema = z.object({
   problem: z.optional(z.string()),
 });
 
-/** The account's fields and tags that a mapping requires. */
+/** The account's fields, tags and the like that a mapping requires. */
 const accountSchema = z.object({
   tags: z.array(
     z.extend(foundSchema, {

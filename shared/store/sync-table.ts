@@ -9,7 +9,7 @@ import type * as z from 'zod/mini';
 import type { Invocation } from '../invocation.ts';
 import type { Progress } from '../queue/progress.ts';
 import type { Ledger } from '../quota/ledger.ts';
-import type { VersionedStore } from '../quota/versioned.ts';
+import type { VersionedStore } from '../quota/versioned-store.ts';
 import { conditionalDelete, conditionalPut } from './conditional-write.ts';
 import { SYNC_TABLE_ITEMS } from './sync-table-items.ts';
 import { unmarshallItem } from './unmarshall-item.ts';

@@ -1,10 +1,4 @@
-import {
-  countTags,
-  requestsAlone,
-  requestsTogether,
-  type TagChange,
-  type TagCounts,
-} from './tags-together.ts';
+import { bulkRequests, countTagChange, singleRequests, type TagChange, type TagCounts } from './tag-cost.ts';
 
 /** The tag changes of the users of one tag job, from which its requests are estimated. */
 export interface TagEstimate {
@@ -31,8 +25,8 @@ const MAX_BYTES = 75_000;
 export function addUser(estimate: TagEstimate, userId: string, change: TagChange<number | string>): void {
   estimate.users++;
   estimate.bytes += Buffer.byteLength(userId);
-  estimate.alone += requestsAlone(change);
-  countTags(estimate.counts, change);
+  estimate.alone += singleRequests(change);
+  countTagChange(estimate.counts, change);
 }
 
 /** Whether there are enough users for a job. */
@@ -41,4 +35,4 @@ export const isFull = ({ users, bytes }: Pick<TagEstimate, 'users' | 'bytes'>): 
 
 /** Requests of the job: the consumer tags together or one by one, whichever is cheaper. @param batch most contacts that one request can name. */
 export const requestsFor = ({ counts, alone }: TagEstimate, batch: number): number =>
-  Math.min(alone, requestsTogether(counts, batch));
+  Math.min(alone, bulkRequests(counts, batch));

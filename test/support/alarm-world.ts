@@ -11,7 +11,7 @@ import { type Ledger, ledgerAt } from '../../shared/quota/ledger.ts';
 import { PRESETS } from '../../shared/quota/limits.ts';
 import { BATCH_SIZE } from '../../shared/quota/pace.ts';
 import { backoffMs } from '../../shared/quota/retry-policy.ts';
-import { updateVersioned } from '../../shared/quota/versioned.ts';
+import { updateVersioned } from '../../shared/quota/versioned-store.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import { seededRandom } from '../simulator/random.ts';
 import { ANN } from './ann.ts';

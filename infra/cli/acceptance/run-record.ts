@@ -1,7 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import type * as z from 'zod/mini';
-import type { VersionedStore } from '../../../shared/quota/versioned.ts';
+import type { VersionedStore } from '../../../shared/quota/versioned-store.ts';
 import { conditionalDelete } from '../../../shared/store/conditional-write.ts';
 import { SYNC_TABLE_ITEMS } from '../../../shared/store/sync-table-items.ts';
 import { versionedItem } from '../../../shared/store/versioned-item.ts';

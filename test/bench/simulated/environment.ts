@@ -14,7 +14,7 @@ import { backoffMs, INVOCATION_MS } from '../../../shared/quota/retry-policy.ts'
 import type { SlotSchedule } from '../../../shared/quota/slots.ts';
 import type { PostponedStore } from '../../../shared/store/postponed-store.ts';
 import type { SyncTable } from '../../../shared/store/sync-table.ts';
-import { messageGroupOf } from '../../../shared/sync/message-group.ts';
+import { messageGroupOf } from '../../../shared/sync/message.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import { DEFAULT_TOKEN } from '../../simulator/simulator.ts';
 import { consumerOf } from '../../support/consumer-under-test.ts';
@@ -48,7 +48,7 @@ export async function runEnvironment(options: EnvironmentOptions): Promise<void>
     url: crmUrl,
     fetch: pacedFetch({
       rateLimiter: rateLimiter({ schedule, store: table.slots }),
-      credentials: { current: async () => HEADER, known: () => HEADER, renew: async () => undefined },
+      credentials: { current: async () => HEADER, cached: () => HEADER, renew: async () => undefined },
       gate,
       breaker: circuitBreaker(),
       deadline: () => invocation.endsAt,

@@ -8,8 +8,7 @@ import { advanceRun, reportRun, type StepContext, startRun } from '../../../lamb
 import { INVOCATION_MS } from '../../../shared/quota/retry-policy.ts';
 import type { UserTable } from '../../../shared/store/user-table.ts';
 import { desiredState } from '../../../shared/sync/desired-state.ts';
-import type { Message } from '../../../shared/sync/message.ts';
-import { messageGroupOf } from '../../../shared/sync/message-group.ts';
+import { type Message, messageGroupOf } from '../../../shared/sync/message.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { memoryLocks } from '../../support/backfill-memory-ports.ts';

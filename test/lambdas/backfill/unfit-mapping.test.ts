@@ -16,7 +16,7 @@ describe('a mapping that the account does not accept', () => {
   });
 
   it('is ignored with its ids if the catalog is of another mapping: every user is enqueued', async () => {
-    const older: Catalog = { ...CATALOG, tags: {}, problems, needs: 'of an older mapping' };
+    const older: Catalog = { ...CATALOG, tags: {}, problems, requirementsHash: 'of an older mapping' };
     const { run } = start(10, (index) => synced(fresh(index)), older);
     expect((await run({ mode: 'refresh' })).report).toMatchObject({ enqueued: 10 });
   });

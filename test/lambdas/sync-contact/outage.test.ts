@@ -31,7 +31,7 @@ afterEach(() => {
 
 const credentials: Credentials = {
   current: async () => ['x-keap-api-key', 'k'],
-  known: () => ['x-keap-api-key', 'k'],
+  cached: () => ['x-keap-api-key', 'k'],
   renew: async () => undefined,
 };
 const slots = memoryStore<number[]>();

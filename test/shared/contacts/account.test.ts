@@ -42,7 +42,7 @@ const inspection = (mapping: Mapping, create = false) =>
       version: 1,
       kind: 'inspect-account',
       inspectionId: 'i1',
-      needs: requirementsOf(mapping),
+      requirements: requirementsOf(mapping),
       create,
       count: true,
     },
