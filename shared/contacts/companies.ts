@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
 import type { Invocation } from '../invocation.ts';
 import { LEASE_RETRY } from '../quota/retry-policy.ts';
 import type { SyncTable } from '../store/sync-table.ts';
+import { SYNC_TABLE_ITEMS } from '../store/sync-table-items.ts';
 import { RetryableError } from '../sync/errors.ts';
 
 /** Companies of the CRM by name. */
@@ -24,16 +24,12 @@ export interface CompaniesOptions {
   now: () => number;
 }
 
-/** A hash, so that the sync's table holds no name: a company can be a person. */
-const keyOf = (name: string): string =>
-  `company#${createHash('sha256').update(name.trim().toLowerCase()).digest('base64url')}`;
-
 /** One writer for each name, since two at once would make two companies. */
 export function companies({ client, table, invocation, now }: CompaniesOptions): Companies {
   const known = new Map<string, Promise<number>>();
 
   const look = async (name: string): Promise<number> => {
-    const key = keyOf(name);
+    const key = SYNC_TABLE_ITEMS.company.key(name);
     const stored = await table.readId(key);
     if (stored !== undefined) return stored;
     const holder = invocation();
@@ -53,7 +49,7 @@ export function companies({ client, table, invocation, now }: CompaniesOptions):
 
   return {
     async idOf(name) {
-      const key = keyOf(name);
+      const key = SYNC_TABLE_ITEMS.company.key(name);
       const pending = known.get(key) ?? look(name);
       known.set(key, pending);
       try {

@@ -36,7 +36,7 @@ describe('a backfill over the end of the day’s quota, which another program sh
     const execution = await startBackfill(sfn, system.cloud.outputs['BackfillStateMachineArn'] ?? '', {});
     let waitsForQuota = false;
     const finished = followBackfill(sfn, execution, 200, ({ run }) => {
-      waitsForQuota ||= run.next === 'quota';
+      waitsForQuota ||= run.next === 'waitForQuota';
     });
 
     await expect.poll(synced, { timeout: SETTLE_MS, interval: 100 }).toBeGreaterThan(10);

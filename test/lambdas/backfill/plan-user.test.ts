@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { needOf } from '../../../lambdas/backfill/need.ts';
+import { planUser } from '../../../lambdas/backfill/plan-user.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { CATALOG, fresh, NOON, synced } from '../../support/backfill-users.ts';
 
 const HOUR_MS = 3_600_000;
 
-describe('what a user needs', () => {
-  const need = (user: User, mode: 'contacts' | 'tags' | 'refresh', now = NOON) =>
-    needOf(user, { mapping, mode, catalog: CATALOG, now });
+describe('the plan of', () => {
+  const plan = (user: User, mode: 'contacts' | 'tags' | 'refresh', now = NOON) =>
+    planUser(user, { mapping, mode, catalog: CATALOG, now });
   const untagged = { ...synced(fresh(1)), crm: { ...synced(fresh(1)).crm, tagIds: [] } };
   const monthLater = NOON + 20 * 24 * HOUR_MS;
 
@@ -26,10 +26,16 @@ describe('what a user needs', () => {
         tags: { remove: [], add: ids('app user', 'subscription: active', 'active') },
       },
     ],
-    ['a user without a contact, of no interest to', fresh(1), 'tags', NOON, { kind: 'none' }],
-    ['a user with a contact, of no interest to', synced(fresh(1)), 'contacts', NOON, { kind: 'none' }],
+    ['a user without a contact, whom the mode does not select', fresh(1), 'tags', NOON, { kind: 'nothing' }],
     [
-      'a contact that a run before has left without its tags',
+      'a user with a contact, whom the mode does not select',
+      synced(fresh(1)),
+      'contacts',
+      NOON,
+      { kind: 'nothing' },
+    ],
+    [
+      'a contact that an earlier run left without tags',
       { ...synced(fresh(1)), crm: { ...synced(fresh(1)).crm, tagIds: undefined, uncertainTagIds: [1, 7] } },
       'contacts',
       NOON,
@@ -43,35 +49,35 @@ describe('what a user needs', () => {
       { creates: false, updates: false, requests: 0, tags: { remove: [] } },
     ],
     [
-      'a user of whom fields have changed too',
+      'a contact without tags whose fields differ too',
       { ...untagged, firstName: 'Ann' },
       'tags',
       NOON,
       { updates: true, requests: 2, tags: undefined },
     ],
-    ['a user who is right already', synced(fresh(1)), 'refresh', NOON, { kind: 'none' }],
+    ['a user who is up to date', synced(fresh(1)), 'refresh', NOON, { kind: 'nothing' }],
     [
-      'a user whom time has changed',
+      'a user of whom only time has changed the tags',
       synced(fresh(1)),
       'refresh',
       monthLater,
       { updates: false, requests: 0, tags: { remove: ids('active'), add: ids('inactive 14 days') } },
     ],
     [
-      'a user who has long been inactive',
+      'a user who has been inactive for long',
       { ...fresh(1), subscription: undefined, lastActiveAt: '2025-01-01' },
       'refresh',
       NOON,
-      { kind: 'none' },
+      { kind: 'nothing' },
     ],
     [
       'a user without a usable email',
       { ...fresh(1), email: 'x' },
       'contacts',
       NOON,
-      { kind: 'rejected', reason: 'no-usable-email' },
+      { kind: 'invalid', reason: 'no-usable-email' },
     ],
   ] as const)('%s: %#', (_, user, mode, now, expected) => {
-    expect(need(user as User, mode, now)).toMatchObject(expected);
+    expect(plan(user as User, mode, now)).toMatchObject(expected);
   });
 });

@@ -16,14 +16,14 @@ const run = (executionArn: string) => ({ runId: 'run', executionArn, busyUntil: 
 const STORED = { stored: true };
 const ann = { userId: { S: 'ann' } };
 
-/** A conditional write: made twice by the same writer it succeeds once, since its own condition no longer holds. */
+/** A conditional write whose condition is false once it has succeeded. */
 interface ConditionalWrite {
   name: string;
-  /** What is there before. */
+  /** Stores the item that the write replaces. */
   prepare?: (db: FakeDynamoDb) => Promise<unknown>;
   write: (db: FakeDynamoDb) => Promise<unknown>;
   success: unknown;
-  /** What a writer gets who comes second. */
+  /** The result of a second writer of the same content. */
   failure: unknown;
 }
 
@@ -35,53 +35,53 @@ const writeAnn = (db: FakeDynamoDb, over: number | undefined) =>
 
 const WRITES: ConditionalWrite[] = [
   {
-    name: 'of the ledger, the first',
+    name: 'the first ledger',
     write: (db) => table(db).ledger.write(emptyLedger(0), undefined),
     success: STORED,
     failure: { stored: false, found: { value: emptyLedger(0), version: 1 } },
   },
   {
-    name: 'of request slots, over a version',
+    name: 'request slots over a version',
     prepare: (db) => table(db).slots.write([1], undefined),
     write: (db) => table(db).slots.write([1, 2], 1),
     success: STORED,
     failure: { stored: false, found: { value: [1, 2], version: 2 } },
   },
   {
-    name: 'of a claim, the first',
+    name: 'the first claim of a contact',
     write: (db) => claims(db).write('contact#5', { userId: 'ann', claimedAt: 9 }),
     success: STORED,
     failure: { stored: false, found: { userId: 'ann', claimedAt: 9 } },
   },
   {
-    name: 'of a claim, over that of another user',
+    name: 'a claim over that of another user',
     prepare: (db) => claims(db).write('contact#5', { userId: 'bob' }),
     write: (db) => claims(db).write('contact#5', { userId: 'ann' }, { userId: 'bob', notRetiringAt: 1 }),
     success: STORED,
     failure: { stored: false, found: { userId: 'ann' } },
   },
   {
-    name: 'of a lease, the first',
+    name: 'the first lease',
     write: (db) => table(db).acquireLease('catalog', holder('a'), 1),
     success: true,
     failure: false,
   },
   {
-    name: 'of a lease, over one that has ended',
+    name: 'a lease over one that has ended',
     prepare: (db) => table(db).acquireLease('catalog', { ...holder('b'), endsAt: 10 }, 1),
     write: (db) => table(db).acquireLease('catalog', holder('a'), 20),
     success: true,
     failure: false,
   },
   {
-    name: 'of what the sync knows of a user, the first',
+    name: 'the first crm map of a user',
     prepare: async ({ items }) => items.set('ann', ann),
     write: (db) => writeAnn(db, undefined),
     success: 'stored',
     failure: 'conflict',
   },
   {
-    name: 'of what the sync knows of a user, over a revision',
+    name: 'a crm map over a revision',
     prepare: async (db) => {
       db.items.set('ann', ann);
       return writeAnn(db, undefined);
@@ -91,13 +91,13 @@ const WRITES: ConditionalWrite[] = [
     failure: 'conflict',
   },
   {
-    name: 'of the lock of a backfill, the first',
+    name: 'the first lock of a backfill',
     write: (db) => locks(db).take('contacts', run('one'), undefined),
     success: true,
     failure: false,
   },
   {
-    name: 'of the lock of a backfill, over another',
+    name: 'a lock over that of another backfill',
     prepare: (db) => locks(db).take('contacts', run('one'), undefined),
     write: (db) => locks(db).take('contacts', run('two'), run('one')),
     success: true,
@@ -105,19 +105,22 @@ const WRITES: ConditionalWrite[] = [
   },
 ];
 
-describe('a conditional write whose answer is lost', () => {
-  it.each(WRITES)('$name: is stored, although the repeat meets it', async ({ prepare, write, success }) => {
-    let isLost = false;
-    const db = fakeDynamoDb({ fateOf: () => (isLost ? 'lost' : 'answered') });
-    await prepare?.(db);
-    isLost = true;
-    const before = { ...db.requests };
-    expect(await write(db)).toEqual(success);
-    const action = db.requests['UpdateItem'] ? 'UpdateItem' : 'PutItem';
-    expect((db.requests[action] ?? 0) - (before[action] ?? 0)).toBe(2);
-  });
+describe('a conditional write', () => {
+  it.each(WRITES)(
+    'that stores $name succeeds when its response is lost and the SDK repeats it',
+    async ({ prepare, write, success }) => {
+      let isLost = false;
+      const db = fakeDynamoDb({ fateOf: () => (isLost ? 'lost' : 'answered') });
+      await prepare?.(db);
+      isLost = true;
+      const before = { ...db.requests };
+      expect(await write(db)).toEqual(success);
+      const action = db.requests['UpdateItem'] ? 'UpdateItem' : 'PutItem';
+      expect((db.requests[action] ?? 0) - (before[action] ?? 0)).toBe(2);
+    },
+  );
 
-  it.each(WRITES)('$name: is a conflict for the second of two with the same content', async (each) => {
+  it.each(WRITES)('that stores $name is a conflict for a second writer of the same content', async (each) => {
     const db = fakeDynamoDb();
     await each.prepare?.(db);
     await each.write(db);
@@ -125,17 +128,17 @@ describe('a conditional write whose answer is lost', () => {
   });
 });
 
-describe('a delete whose answer is lost', () => {
+describe('a conditional delete whose response is lost', () => {
   const lossy = () => fakeDynamoDb({ fateOf: () => 'lost' });
 
-  it('of a lease leaves none, and nobody is told of a failure', async () => {
+  it('deletes a lease without an error', async () => {
     const db = lossy();
     await table(db).acquireLease('catalog', holder('a'), 1);
     await expect(table(db).releaseLease('catalog', holder('a'))).resolves.toBeUndefined();
     expect(db.items.size).toBe(0);
   });
 
-  it('of a lease leaves alone that of whoever came between', async () => {
+  it('keeps a lease that another invocation took in the meantime', async () => {
     const other = holder('b');
     let isReleasing = false;
     const db: FakeDynamoDb = fakeDynamoDb({
@@ -151,7 +154,7 @@ describe('a delete whose answer is lost', () => {
     expect(db.items.get('lease#catalog')).toMatchObject({ environment: { S: 'b' } });
   });
 
-  it('of the lock of a backfill leaves none', async () => {
+  it('deletes the lock of a backfill', async () => {
     const db = lossy();
     await locks(db).take('contacts', run('one'), undefined);
     await locks(db).release('contacts', 'run');
@@ -159,33 +162,10 @@ describe('a delete whose answer is lost', () => {
   });
 });
 
-describe('a lease', () => {
-  it('is held by one environment until its end', async () => {
-    const sync = table(fakeDynamoDb());
-    expect(await sync.acquireLease('catalog', holder('a'), 1)).toBe(true);
-    expect(await sync.acquireLease('catalog', holder('b'), 50)).toBe(false);
-    expect(await sync.acquireLease('catalog', holder('b'), 51)).toBe(true);
-  });
-
-  it('is held by one work of an invocation at a time', async () => {
-    const sync = table(fakeDynamoDb());
-    await sync.acquireLease('catalog', holder('a'), 1);
-    expect(await sync.acquireLease('catalog', holder('a'), 1)).toBe(false);
-  });
-
-  it('that an earlier invocation of the same environment has left behind is free', async () => {
-    const sync = table(fakeDynamoDb());
-    await sync.acquireLease('catalog', holder('a', 1), 1);
-    expect(await sync.acquireLease('catalog', holder('a', 2), 2)).toBe(true);
-    await sync.releaseLease('catalog', holder('a', 1));
-    expect(await sync.acquireLease('catalog', holder('b'), 2)).toBe(false);
-  });
-});
-
 describe('request slots', () => {
   const SCHEDULE = { requestsPerWindow: 5, windowMs: 1000, burst: 3 };
 
-  it('are never handed out twice, whatever answers are lost and whoever comes first', async () => {
+  it('are never given to two environments, whatever responses are lost and whatever the order of the writes', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.scheduler(),
@@ -202,7 +182,7 @@ describe('request slots', () => {
             for (const count of counts) {
               let mine: number[] = [];
               const take = (past: readonly number[] = []) => {
-                // Both see the same clock, so that both would take the same slots.
+                // Both environments see the same clock, so both want the same slots.
                 mine = nextSlots(SCHEDULE, past, count, 0);
                 return [...past, ...mine];
               };
@@ -210,7 +190,7 @@ describe('request slots', () => {
                 await updateVersioned(slots, take);
                 taken.push(...mine);
               } catch (error) {
-                // The answers of all attempts were lost: what was taken is given up.
+                // The responses of all attempts were lost, so the environment does not use the slots.
                 if (!(error instanceof Error) || error.message !== 'socket hang up') throw error;
               }
             }

@@ -1,16 +1,13 @@
 import {
   BatchGetItemCommand,
   ConditionalCheckFailedException,
-  DeleteItemCommand,
   DynamoDBClient,
-  GetItemCommand,
-  PutItemCommand,
+  ScanCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { syncTable } from '../../../shared/store/sync-table.ts';
-import { userTable } from '../../../shared/store/user-table.ts';
+import { scanUsers, userTable } from '../../../shared/store/user-table.ts';
 import { RetryableError } from '../../../shared/sync/errors.ts';
 
 const dynamodb = mockClient(DynamoDBClient);
@@ -24,18 +21,18 @@ describe('the user table', () => {
   const reads = () =>
     dynamodb.commandCalls(BatchGetItemCommand).map(({ args }) => args[0].input.RequestItems?.['users']);
 
-  it('is read consistently: the message says who, the table says what is true', async () => {
+  it('reads a user consistently', async () => {
     dynamodb.on(BatchGetItemCommand).resolves({ Responses: { users: [item('ann')] } });
     expect(await userTable(client, 'users').read('ann')).toEqual({ user: { userId: 'ann' }, warnings: [] });
     expect(reads()).toEqual([{ Keys: [key('ann')], ConsistentRead: true }]);
   });
 
-  it('has no user where there is no item', async () => {
+  it('returns undefined when there is no such user', async () => {
     dynamodb.on(BatchGetItemCommand).resolves({ Responses: { users: [] } });
     expect(await userTable(client, 'users').read('ann')).toBeUndefined();
   });
 
-  it('is asked once for those who are read at one moment, and again for the same one later', async () => {
+  it('combines the reads of one turn of the event loop into one request', async () => {
     dynamodb.on(BatchGetItemCommand).resolves({ Responses: { users: [item('bob'), item('ann')] } });
     const table = userTable(client, 'users');
     const found = await Promise.all([table.read('ann'), table.read('bob'), table.read('ann')]);
@@ -44,7 +41,7 @@ describe('the user table', () => {
     expect(reads().map((read) => read?.Keys)).toEqual([[key('ann'), key('bob')], [key('ann')]]);
   });
 
-  it('has others than the one whose item is no user', async () => {
+  it('fails only the read whose item is not a user', async () => {
     const nobody = '';
     dynamodb.on(BatchGetItemCommand).resolves({ Responses: { users: [item(nobody), item('ann')] } });
     const table = userTable(client, 'users');
@@ -54,7 +51,7 @@ describe('the user table', () => {
     expect(await table.readMany([nobody, 'ann'])).toEqual([{ userId: 'ann' }]);
   });
 
-  it('is asked again for what it has left out, and has to be tried again when it leaves out everything', async () => {
+  it('requests unprocessed keys again, and fails with a retryable error when no key was processed', async () => {
     const left = { users: { Keys: [key('bob')] } };
     dynamodb
       .on(BatchGetItemCommand)
@@ -67,7 +64,7 @@ describe('the user table', () => {
     await expect(table.readMany(['bob'])).rejects.toThrow(RetryableError);
   });
 
-  it('is written to in one attribute, over what was read, and only where the user is still there', async () => {
+  it('writes only the crm map, over the revision that was read, and never creates a user', async () => {
     const there = { userId: { S: 'ann' } };
     dynamodb
       .on(UpdateItemCommand)
@@ -98,43 +95,25 @@ describe('the user table', () => {
   });
 });
 
-describe('the sync’s table', () => {
-  it('has no catalog where none was stored, or one of another shape', async () => {
+describe('a page of the user table', () => {
+  const item = (userId: string) => ({ userId: { S: userId } });
+
+  it('begins after the cursor, leaves out items that are not users, and says whether it is the last', async () => {
     dynamodb
-      .on(GetItemCommand)
-      .resolvesOnce({})
-      .resolvesOnce({ Item: { id: { S: 'catalog' }, tags: { S: 'x' } } });
-    const table = syncTable(client, 'sync');
-    expect(await table.readCatalog()).toBeUndefined();
-    expect(await table.readCatalog()).toBeUndefined();
-  });
-
-  it('removes an id that was stored under a key', async () => {
-    await syncTable(client, 'sync').deleteId('array-probe');
-    expect(dynamodb.commandCalls(DeleteItemCommand)[0]?.args[0].input).toEqual({
-      TableName: 'sync',
-      Key: { id: { S: 'array-probe' } },
+      .on(ScanCommand)
+      .resolvesOnce({ Items: [item('ann'), item('')], LastEvaluatedKey: item('ann') })
+      .resolvesOnce({ Items: [item('bob')] });
+    expect(await scanUsers(client, 'users', null, 2)).toEqual({
+      users: [{ userId: 'ann' }],
+      finished: false,
     });
-  });
-
-  it('tells what it found of a versioned value that somebody else was quicker to write', async () => {
-    const Item = { id: { S: 'slots' }, slots: { L: [{ N: '5' }] }, version: { N: '3' } };
-    dynamodb
-      .on(PutItemCommand)
-      .rejects(new ConditionalCheckFailedException({ $metadata: {}, message: 'no', Item }));
-    expect(await syncTable(client, 'sync').slots.write([6], 1)).toEqual({
-      stored: false,
-      found: { value: [5], version: 3 },
+    expect(await scanUsers(client, 'users', 'ann', 2)).toEqual({
+      users: [{ userId: 'bob' }],
+      finished: true,
     });
-    expect(dynamodb.commandCalls(PutItemCommand)[0]?.args[0].input).toMatchObject({
-      ConditionExpression: 'version = :over',
-      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-    });
-  });
-
-  it('does not swallow other failures', async () => {
-    dynamodb.on(PutItemCommand).rejects(new Error('throttled'));
-    const holder = { environment: 'a', number: 1, endsAt: 2 };
-    await expect(syncTable(client, 'sync').acquireLease('catalog', holder, 1)).rejects.toThrow('throttled');
+    expect(dynamodb.commandCalls(ScanCommand).map(({ args }) => args[0].input)).toEqual([
+      { TableName: 'users', Limit: 2 },
+      { TableName: 'users', Limit: 2, ExclusiveStartKey: item('ann') },
+    ]);
   });
 });
