@@ -2,9 +2,9 @@ import { rmSync } from 'node:fs';
 import { DynamoDBClient, PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LocalCloud, startLocalCloud } from '../../local-cloud/local-cloud.ts';
-import { lambda, mapping, Role, table } from '../../local-cloud/template-parts.ts';
-import { temporaryDirectory } from '../../local-cloud/write-bundle.ts';
-import { writeAssembly } from './write-assembly.ts';
+import { lambda, mapping, Role, table } from '../../local-cloud/fixtures/template-parts.ts';
+import { temporaryDirectory } from '../../local-cloud/fixtures/write-bundle.ts';
+import { writeAssembly } from '../../local-cloud/fixtures/write-assembly.ts';
 
 const EXISTING = 2010;
 

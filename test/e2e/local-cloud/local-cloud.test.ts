@@ -9,9 +9,9 @@ import {
 import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LocalCloud, startLocalCloud } from '../../local-cloud/local-cloud.ts';
-import { temporaryDirectory } from '../../local-cloud/write-bundle.ts';
-import { BUNDLES, TEMPLATE } from './pipeline-stack.ts';
-import { writeAssembly } from './write-assembly.ts';
+import { temporaryDirectory } from '../../local-cloud/fixtures/write-bundle.ts';
+import { BUNDLES, TEMPLATE } from '../../local-cloud/fixtures/pipeline-stack.ts';
+import { writeAssembly } from '../../local-cloud/fixtures/write-assembly.ts';
 
 const directory = temporaryDirectory();
 const lines: string[] = [];

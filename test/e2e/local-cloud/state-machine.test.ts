@@ -8,9 +8,9 @@ import {
 } from '@aws-sdk/client-sfn';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LocalCloud, startLocalCloud } from '../../local-cloud/local-cloud.ts';
-import { temporaryDirectory } from '../../local-cloud/write-bundle.ts';
-import { BUNDLES, TEMPLATE } from './loop-stack.ts';
-import { writeAssembly } from './write-assembly.ts';
+import { temporaryDirectory } from '../../local-cloud/fixtures/write-bundle.ts';
+import { BUNDLES, TEMPLATE } from '../../local-cloud/fixtures/loop-stack.ts';
+import { writeAssembly } from '../../local-cloud/fixtures/write-assembly.ts';
 
 const WAIT_SCALE = 1 / 100;
 
