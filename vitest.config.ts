@@ -32,13 +32,17 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          fileParallelism: false,
+          setupFiles: ['test/support/own-connection-file.ts'],
+          // The files mostly wait, each for a system of its own, so more of them run at a time than there are processors.
+          maxWorkers: 4,
+          sequence: { groupOrder: 1 },
         },
       },
       {
         test: {
           name: 'long',
           include: ['test/long/**/*.test.ts'],
+          setupFiles: ['test/support/own-connection-file.ts'],
         },
       },
       {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { ConfigError } from '../../infra/config.ts';
 import { synthesize } from '../../infra/synthesize.ts';
-import { readAssembly } from '../local-cloud/assembly/read-assembly.ts';
+import { readAssembly } from '../local-cloud/template.ts';
 
 const templateSchema = z.object({ Resources: z.record(z.string(), z.object({ Type: z.string() })) });
 
