@@ -1,6 +1,20 @@
 import { defineConfig } from 'vitest/config';
 
-const SYNTH = ['test/infra/*.test.ts', 'test/infra/constructs/**/*.test.ts', 'test/infra/monitoring/**/*.test.ts'];
+/** Test files that look at a synthesized template, or run the synthesized state machine. */
+const SYNTH = [
+  'test/infra/*.test.ts',
+  'test/infra/constructs/**/*.test.ts',
+  'test/infra/monitoring/**/*.test.ts',
+  'test/lambdas/backfill/**/*.test.ts',
+];
+
+/** Loads the modules of the system and of npm once per worker instead of once per file. */
+const SHARED_WORKERS = {
+  pool: 'threads' as 'threads' | 'forks',
+  isolate: false,
+  setupFiles: ['test/support/restore-mocks.ts'],
+  testTimeout: 60_000,
+};
 
 export default defineConfig({
   test: {
@@ -9,21 +23,20 @@ export default defineConfig({
     projects: [
       {
         test: {
+          ...SHARED_WORKERS,
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: [...SYNTH, 'test/e2e/**', 'test/long/**', 'test/deployment/**'],
-          isolate: false,
-          pool: 'threads',
-          testTimeout: 60_000,
         },
       },
       {
         test: {
+          ...SHARED_WORKERS,
           name: 'synth',
+          // The CDK bundles functions in child processes that write to this one's stderr, which a thread has not.
+          pool: 'forks',
           include: SYNTH,
-          isolate: false,
-          pool: 'threads',
-          testTimeout: 60_000,
+          globalSetup: ['test/support/synthesize-once.ts'],
         },
       },
       {
