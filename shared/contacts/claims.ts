@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import type { Invocation } from '../invocation.ts';
 import { LEASE_RETRY } from '../quota/retry-policy.ts';
 import type { Claim, ClaimStore } from '../store/claim-store.ts';
+import { SYNC_TABLE_ITEMS } from '../store/sync-table-items.ts';
 import type { UserTable } from '../store/user-table.ts';
 import { desiredState } from '../sync/desired-state.ts';
 import { RejectedError, RetryableError } from '../sync/errors.ts';
@@ -46,11 +46,6 @@ export interface ClaimsOptions {
 /** A stream tells times rounded down: to the second, and to the minute on one machine (`ApproximateCreationDateTime`). */
 const STREAM_TIME_MS = 60_000;
 
-/** A hash, so that the sync table holds no email. */
-const emailKey = (email: string): string =>
-  `email#${createHash('sha256').update(email.toLowerCase()).digest('base64url')}`;
-const contactKey = (contactId: number): string => `contact#${contactId}`;
-
 /** Claims in the sync table. They need no cleaning up: a claim is valid only while the user table confirms it. */
 export function claims({ store, users, mapping, invocation, now }: ClaimsOptions): Claims {
   const findUser = async (userId: string): Promise<User | undefined> => {
@@ -84,7 +79,7 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
     async claimEmail(email, userId) {
       const hasEmail = (holder: User) =>
         desiredState(mapping, holder, now()).fields.EMAIL1?.toLowerCase() === email.toLowerCase();
-      const [key, mine] = [emailKey(email), { userId, claimedAt: now() }];
+      const [key, mine] = [SYNC_TABLE_ITEMS.emailClaim.key(email), { userId, claimedAt: now() }];
       const written = await store.write(key, mine, { userId });
       if (written.stored) return;
       const otherUserId = await takeOver(key, mine, written.found, hasEmail);
@@ -94,7 +89,7 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
       });
     },
     async claimContact(contactId, userId) {
-      const [key, mine] = [contactKey(contactId), { userId, claimedAt: now() }];
+      const [key, mine] = [SYNC_TABLE_ITEMS.contactClaim.key(contactId), { userId, claimedAt: now() }];
       const written = await store.write(key, mine);
       if (written.stored) return false;
       const { found } = written;
@@ -109,7 +104,7 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
       );
     },
     async retire(contactId, userId, deletedAt, applyPolicy) {
-      const key = contactKey(contactId);
+      const key = SYNC_TABLE_ITEMS.contactClaim.key(contactId);
       const retiring = { userId, retiringUntil: invocation().endsAt, inherited: true };
       const claimedBefore = deletedAt + STREAM_TIME_MS;
       if (!(await store.write(key, retiring, { userId, claimedBefore })).stored) return false;

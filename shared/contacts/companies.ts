@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
 import type { Invocation } from '../invocation.ts';
 import { LEASE_RETRY } from '../quota/retry-policy.ts';
 import type { SyncTable } from '../store/sync-table.ts';
+import { SYNC_TABLE_ITEMS } from '../store/sync-table-items.ts';
 import { RetryableError } from '../sync/errors.ts';
 
 /** Companies of the CRM by name. */
@@ -27,16 +27,12 @@ export interface CompaniesOptions {
   now: () => number;
 }
 
-/** A hash, so that the sync table holds no name: a company can be named after a person. */
-const keyOf = (name: string): string =>
-  `company#${createHash('sha256').update(name.trim().toLowerCase()).digest('base64url')}`;
-
 /** Each name is looked up under a lease: two environments at once would create two companies. */
 export function companies({ client, table, invocation, now }: CompaniesOptions): Companies {
   const known = new Map<string, Promise<number>>();
 
   const findOrCreate = async (name: string): Promise<number> => {
-    const key = keyOf(name);
+    const key = SYNC_TABLE_ITEMS.company.key(name);
     const stored = await table.readId(key);
     if (stored !== undefined) return stored;
     const holder = invocation();
@@ -56,7 +52,7 @@ export function companies({ client, table, invocation, now }: CompaniesOptions):
 
   return {
     async idOf(name) {
-      const key = keyOf(name);
+      const key = SYNC_TABLE_ITEMS.company.key(name);
       const pending = known.get(key) ?? findOrCreate(name);
       known.set(key, pending);
       try {
