@@ -190,18 +190,18 @@ async function happen(context: ChaosContext, { seconds, without }: ChaosOptions)
 }
 
 /** A refresh ends beside users whom the CRM refuses for good. @returns users for whom it did not wait. */
-async function endBesideForbidden(context: ChaosContext): Promise<Report['left']['users']> {
+async function endBesideForbidden(context: ChaosContext): Promise<Report['unfinished']['users']> {
   const { world, running } = context;
   await runsEnd(running);
   const startedAt = Date.now();
-  const { left } = await backfillAll(context, 'refresh');
+  const { unfinished } = await backfillAll(context, 'refresh');
   if (Date.now() - startedAt > REFRESH_MS)
     throw new Error(`A refresh beside users who are refused took ${(Date.now() - startedAt) / 1000} s`);
   await running.door.set('forbidden', { emails: [] });
   // Their messages come back seldom by now: an edit is what a person would make.
   for (const userId of world.forbidden.keys())
     if (world.users.has(userId)) await running.system.app.edit(userId, { firstName: 'Allowed' });
-  return left.users;
+  return unfinished.users;
 }
 
 /** Waits until all backfills have ended. */

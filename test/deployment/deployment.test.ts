@@ -314,8 +314,8 @@ describe('two accounts, one of them with a table that exists', () => {
       production.backfill({ mode: 'refresh' }),
       production.backfill({ mode: 'contacts' }),
     ]);
-    expect(refresh).toMatchObject({ mode: 'refresh', left: { total: 1, users: [{ userId }] } });
-    expect(contacts).toMatchObject({ mode: 'contacts', left: { total: 0 } });
+    expect(refresh).toMatchObject({ mode: 'refresh', unfinished: { total: 1, users: [{ userId }] } });
+    expect(contacts).toMatchObject({ mode: 'contacts', unfinished: { total: 0 } });
     await door().set('forbidden', { emails: [] });
   });
 

@@ -19,7 +19,7 @@ const retrierOf = (name: string, error: string) =>
 describe('the backfill', () => {
   const template = templateWith();
 
-  it('plans, feeds and waits in turn, and reports', () => {
+  it('starts the run, enqueues users and waits in turn, and reports', () => {
     const { StartAt, States } = synthesizedDefinition() as {
       StartAt: string;
       States: Record<string, { Type: string; Next?: string; Default?: string; Comment?: string }>;
@@ -30,14 +30,14 @@ describe('the backfill', () => {
         Object.entries(States).map(([name, { Type, Next, Default }]) => [name, [Type, Next ?? Default]]),
       ),
     ).toEqual({
-      'New or continued?': ['Choice', 'Plan the run'],
-      'Plan the run': ['Task', 'Already running?'],
-      'Already running?': ['Choice', 'Feed'],
-      Feed: ['Task', 'What next?'],
-      'What next?': ['Choice', 'Report'],
-      'Wait for users in flight': ['Wait', 'Feed'],
-      'Wait for the quota': ['Wait', 'Feed'],
-      'Go on as a new execution': ['Task', 'Continued'],
+      'New or continued?': ['Choice', 'Start the run'],
+      'Start the run': ['Task', 'Already running?'],
+      'Already running?': ['Choice', 'Enqueue users'],
+      'Enqueue users': ['Task', 'Next step?'],
+      'Next step?': ['Choice', 'Report'],
+      'Wait for users in flight': ['Wait', 'Enqueue users'],
+      'Wait for the quota': ['Wait', 'Enqueue users'],
+      'Continue in a new execution': ['Task', 'Continued'],
       Report: ['Task', 'Done'],
       Continued: ['Succeed', undefined],
       Skipped: ['Succeed', undefined],
@@ -45,7 +45,7 @@ describe('the backfill', () => {
     });
   });
 
-  const STEPS = ['Plan the run', 'Feed', 'Go on as a new execution', 'Report'];
+  const STEPS = ['Start the run', 'Enqueue users', 'Continue in a new execution', 'Report'];
 
   it.each(STEPS)('tries "%s" again when a retry can help, with jitter', (name) => {
     // Step Functions developer guide, "Handle Lambda service exceptions" and "Error names".

@@ -8,23 +8,23 @@ import {
   tagged,
   watchQueue,
 } from '../../support/backfill-start.ts';
-import { fresh, NOON, synced } from '../../support/backfill-users.ts';
+import { CATALOG, fresh, NOON, synced } from '../../support/backfill-users.ts';
 
 const HOUR_MS = 3_600_000;
 
 describe('a run of the synthesized state machine', () => {
-  it('sends every user who needs it once, their tags together, and reports', async () => {
+  it('sends each user who needs a sync once, and their tags together', async () => {
     const { run, ports } = start(1000, (index) => (index % 4 === 0 ? synced(fresh(index)) : fresh(index)));
     const { report } = await run({});
     expect(report).toMatchObject({
       scanned: 1000,
       enqueued: 750,
       skipped: 250,
-      failed: 0,
+      invalid: 0,
       done: 750,
       rejected: {},
-      left: { total: 0, users: [] },
-      // A contact for each, and three tags for all of them, a hundred at a time.
+      unfinished: { total: 0, users: [] },
+      // One for each contact, and one for each of three tags and each hundred contacts.
       requests: 750 + 3 * 8,
       requestsAtMost: 750 + 750 * 2,
     });
@@ -34,7 +34,7 @@ describe('a run of the synthesized state machine', () => {
     expect(ports.sent.filter(({ kind }) => kind === 'tag-users')).toHaveLength(1);
   });
 
-  it('sends no message about the contact of a user of whom only tags change', async () => {
+  it('sends only a tag job for users of whom only tags change', async () => {
     const long = NOON - 20 * 24 * HOUR_MS;
     const { run, ports } = start(1000, (index) =>
       index % 50 === 0
@@ -56,7 +56,7 @@ describe('a run of the synthesized state machine', () => {
     expect(report.requests / (REQUESTS_PER_SECOND * seconds)).toBeGreaterThan(0.95);
   });
 
-  it('sends a tag job at a time, each of as many users as it can hold', async () => {
+  it('sends one tag job at a time, each with as many users as possible', async () => {
     const untagged = (index: number) => ({
       ...synced(fresh(index)),
       crm: { ...synced(fresh(index)).crm, tagIds: [] },
@@ -70,7 +70,7 @@ describe('a run of the synthesized state machine', () => {
     expect(Math.max(...queue)).toBe(1);
   });
 
-  it('of 60,000 users has under 10,000 history events, and ends on the same day', async () => {
+  it('of 60,000 users has fewer than 10,000 history events and ends on the same day', async () => {
     const { run, clock } = start(60_000);
     const { report, historyEvents } = await run({});
     expect(report).toMatchObject({
@@ -84,13 +84,18 @@ describe('a run of the synthesized state machine', () => {
   });
 
   it('waits for the quota of the next day when it is spent', async () => {
-    const { run, clock } = start(120_000);
+    const { run, clock } = start(10_000, fresh, CATALOG, 10_000);
     const { report } = await run({});
-    expect(report).toMatchObject({ enqueued: 120_000, done: 120_000, left: { total: 0 }, executions: 1 });
+    expect(report).toMatchObject({
+      enqueued: 10_000,
+      done: 10_000,
+      unfinished: { total: 0 },
+      executions: 1,
+    });
     expect(new Date(clock.now).toISOString().slice(0, 10)).toBe('2026-06-16');
   });
 
-  it('goes on as a new execution before its history is full', async () => {
+  it('continues in a new execution before its history is full', async () => {
     const { ports, clock } = start(40_000);
     const { report, historyEvents } = await simulate({}, clock, ports, { ...OPTIONS, callMs: 1 });
     expect(report).toMatchObject({ enqueued: 40_000, done: 40_000 });
@@ -105,7 +110,7 @@ describe('a run of the synthesized state machine', () => {
     expect(tagged(ports)).toHaveLength(40);
   });
 
-  it('stops at its request budget, of which the tags are a part', async () => {
+  it('stops at its request budget, which includes the tags', async () => {
     const { run, ports } = start(500);
     const { report } = await run({ requestBudget: 100 });
     expect(report.requests).toBeLessThanOrEqual(100);
@@ -113,7 +118,7 @@ describe('a run of the synthesized state machine', () => {
     expect(tagged(ports)).toHaveLength(97);
   });
 
-  it('that is dry sends nothing, waits for nothing, and says what would be done', async () => {
+  it('with dryRun sends nothing, waits for nothing and reports what would be done', async () => {
     const broken = (index: number) => (index % 10 === 0 ? { ...fresh(index), email: 'x' } : fresh(index));
     const { run, ports, clock } = start(2000, broken);
     const { report } = await run({ dryRun: true });
@@ -121,8 +126,8 @@ describe('a run of the synthesized state machine', () => {
     expect(clock.now - NOON).toBeLessThan(60_000);
     expect(report).toMatchObject({
       dryRun: true,
-      failed: 200,
-      findings: { created: 1800, updated: 0, tagged: 1800, rejected: { 'no-usable-email': 200 } },
+      invalid: 200,
+      findings: { created: 1800, updated: 0, tagged: 1800, invalid: { 'no-usable-email': 200 } },
       requests: 1800 + 3 * 18,
       requestsAtMost: 1800 + 2 * 1800,
       secondsAtPace: Math.ceil(1854 / REQUESTS_PER_SECOND),
@@ -130,7 +135,7 @@ describe('a run of the synthesized state machine', () => {
     });
   });
 
-  it('over users who are right already costs neither a message nor a request', async () => {
+  it('of users who are up to date costs no message and no request', async () => {
     const { run, ports } = start(1000, (index) => synced(fresh(index)));
     for (const mode of ['contacts', 'tags', 'refresh']) {
       expect((await run({ mode })).report).toMatchObject({ enqueued: 0, requests: 0, skipped: 1000 });
