@@ -50,11 +50,11 @@ export const handler = middy<SecretsManagerRotationEvent, void>()
       }
       if (error instanceof AnswerLostError)
         logger.error(
-          'No response to a refresh, whose token may be used up. If the next attempt fails with AuthorizationLostError, authorize again: npx --no user-sync authorize',
+          'The refresh token may be used up: no response to its request. If the next attempt fails with AuthorizationLostError, authorize again: npx --no user-sync authorize',
           { step: Step, problem: error.message },
         );
       if (memory.unstored)
-        logger.error('New token pair not stored. Only this environment has it, and it retries', {
+        logger.error('A new token pair could not be stored. Only this environment has it, and retries', {
           step: Step,
         });
       throw error;

@@ -37,7 +37,7 @@ const finish = async (input: unknown) =>
   (await followBackfill(sfn, await start(input), 100, () => {})).report;
 const settle = () => system.cloud.untilIdle(SETTLE_MS);
 const requests = async () => (await door.stats()).totalRequests;
-const backfillFunction = () =>
+const feeder = () =>
   Object.keys(system.cloud.statistics().functions).find((name) => name.includes('Feeder')) ?? '';
 const held = () => inSyncWith(running);
 
@@ -57,7 +57,7 @@ describe('the backfill on the local cloud', () => {
     expect(await requests()).toBe(0);
   });
 
-  it('loses no user through edits, deletions, a killed function, a second start, a stop and a new start', async () => {
+  it('survives edits, deletions, a dead feeder, a second start, a stop and a new start, and loses nobody', async () => {
     const first = await start({ maxInFlight: 10 });
     await expect.poll(requests, { timeout: SETTLE_MS, interval: 50 }).toBeGreaterThan(60);
     await expect(finish({})).rejects.toThrow(BackfillSkippedError);
@@ -65,7 +65,7 @@ describe('the backfill on the local cloud', () => {
     await system.app.edit(USERS[120]?.userId ?? '', { firstName: 'Editha' });
     await system.app.remove(USERS[121]?.userId ?? '');
     await expect
-      .poll(() => system.cloud.killEnvironment(backfillFunction()), { timeout: SETTLE_MS, interval: 5 })
+      .poll(() => system.cloud.killEnvironment(feeder()), { timeout: SETTLE_MS, interval: 5 })
       .toBe(true);
     await sfn.send(new StopExecutionCommand({ executionArn: first, cause: 'by hand' }));
     await expect(followBackfill(sfn, first, 100, () => {})).rejects.toThrow(/ABORTED.*by hand/);
@@ -89,7 +89,7 @@ describe('the backfill on the local cloud', () => {
     expect(await requests()).toBe(before);
   });
 
-  it('tags users who have a contact without tags', async () => {
+  it('brings tags to users who have a contact and none', async () => {
     const [user] = await system.app.users();
     const { crm, userId = '' } = user ?? {};
     await system.app.edit(userId, { crm: { ...crm, tagIds: [] } });
@@ -103,7 +103,7 @@ describe('the backfill on the local cloud', () => {
     );
   });
 
-  it('runs at the same time as one of another mode', async () => {
+  it('of one mode ends beside one of another', async () => {
     const [contacts, refresh] = await Promise.all([
       finish({ mode: 'contacts' }),
       finish({ mode: 'refresh' }),
@@ -111,7 +111,7 @@ describe('the backfill on the local cloud', () => {
     expect([contacts.mode, refresh.mode]).toEqual(['contacts', 'refresh']);
   });
 
-  it('ends in its normal time with a user who can never be written, and names that user', async () => {
+  it('ends in its normal time beside a user who can never be written, and names it', async () => {
     const [stuck, other] = await system.app.users();
     const { userId = '', email = '' } = stuck ?? {};
     await door.set('forbidden', { emails: [email] });

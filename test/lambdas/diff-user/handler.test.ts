@@ -67,8 +67,8 @@ describe('diff-user', () => {
   });
 
   it('ignores a record without a user id', async () => {
-    const nobody = record(undefined, { email: 'ann@example.com' });
-    const result = await run(nobody, record(undefined, { userId: 'bob', email: 'bob@example.com' }));
+    const withoutId = record(undefined, { email: 'ann@example.com' });
+    const result = await run(withoutId, record(undefined, { userId: 'bob', email: 'bob@example.com' }));
     expect(result).toEqual({ batchItemFailures: [] });
     expect(sent()).toHaveLength(1);
   });

@@ -85,8 +85,8 @@ describe('readChange', () => {
   });
 
   it('throws for an item without a user id, even if nothing has changed', () => {
-    const nobody = image({ email: 'ann@example.com' });
-    expect(() => readChange(nobody, nobody)).toThrow(InvalidUserError);
-    expect(() => readChange(undefined, nobody)).toThrow(InvalidUserError);
+    const withoutId = image({ email: 'ann@example.com' });
+    expect(() => readChange(withoutId, withoutId)).toThrow(InvalidUserError);
+    expect(() => readChange(undefined, withoutId)).toThrow(InvalidUserError);
   });
 });
