@@ -65,7 +65,7 @@ export function fakeDynamoDb({
   const handle = async ({ headers, body }: { headers: Record<string, string>; body: Uint8Array }) => {
     const action = headers['x-amz-target']?.split('.').at(-1) ?? '';
     requests[action] = (requests[action] ?? 0) + 1;
-    const input = JSON.parse(Buffer.from(body).toString()) as Input;
+    const input = JSON.parse(new TextDecoder().decode(body)) as Input;
     if (action === 'GetItem') return answer(200, { Item: items.get(keyOf(input.Key ?? {})) });
     if (action !== 'BatchGetItem') return write(action, input);
     const Responses = Object.entries(input.RequestItems ?? {}).map(([table, { Keys }]) => [
