@@ -1,11 +1,11 @@
 import { CloudError, CrmDownError, type RetryableError } from '../sync/errors.ts';
 
 /*
- * The retry policy: when and how often this system tries something again. Every delay, backoff, attempt count, lease wait and time-out
- * that decides it is in this file, from the innermost layer to the outermost: request, environment, invocation, message, backfill, other
- * functions. `retryTable` at the end shows the policy by failure; docs/retries.md is made from it (`npm run docs`).
+ * The retry policy: every delay, backoff, attempt count, lease wait and time-out that decides when something is tried again. From the inside
+ * out: a request, an environment, an invocation, AWS services, a message, the backfill, other functions. `retryTable` at the end shows the
+ * policy by failure, and docs/retries.md is made from it (`npm run docs`).
  *
- * Names end in the unit: `Ms` for milliseconds. Values that follow from others are derived, so one edit is enough.
+ * Names end in the unit, for example `Ms`. Values that follow from others are derived, so a change is one edit.
  */
 
 const SECOND_MS = 1000;
@@ -38,7 +38,7 @@ export const REQUEST_RETRY = {
  */
 export const ANSWER_TIME = { minMs: 3 * SECOND_MS, maxMs: 10 * SECOND_MS } as const;
 
-/** How long a create-or-update without a usable answer may still be running at the CRM. A second one before could make a second contact. */
+/** How long a create-or-update without a usable answer may still be running at the CRM. A second one at that time can create a second contact. */
 export const UNCERTAIN_CREATE_MS = MINUTE_MS;
 
 /** How soon a message returns after a 429 for the limit of the second. */
@@ -48,7 +48,7 @@ export const SPIKE_ARREST_MS = 2 * SECOND_MS;
 
 /**
  * Back-off of an environment after spike arrests. The gateway counts only approximately, so a single spike arrest is ignored: a rest would
- * give up ten request slots for it. When a second one follows within `withinMs`, somebody else uses the limit up.
+ * waste ten request slots. After a second one within `withinMs`, other programs are using up the limit.
  */
 export const SPIKE_BACKOFF = {
   withinMs: 10 * SECOND_MS,
@@ -67,11 +67,11 @@ export const CIRCUIT_BREAKER = {
   firstRestMs: 10 * SECOND_MS,
   /** Longest rest: an outage of six hours costs each environment some 30 requests. */
   maxRestMs: 28 * MINUTE_MS,
-  /** How long others wait while a probe is running: about as long as a slow answer. */
+  /** How long other requests wait while a probe is running: about as long as a slow answer. */
   whileProbingMs: 5 * SECOND_MS,
 } as const;
 
-/** How the consumer reads the CRM's secret again after the CRM refused the credentials (401). */
+/** What the consumer does after the CRM has refused its credentials (401). */
 export const CREDENTIALS_RETRY = {
   /** Shortest time between two reads of a secret that has no usable credentials. */
   readAgainMs: 5 * SECOND_MS,
@@ -97,33 +97,33 @@ export const WRITE_BACK_MS = 4 * SECOND_MS;
  */
 export const TAG_JOB_LEASING_MS = 1.5 * WRITE_BACK_MS;
 
-/** How soon a message returns when its invocation ran out of time, and another has all of it. */
+/** How soon a message returns when its invocation ran out of time: the next invocation has all of its time. */
 export const OUT_OF_TIME_MS = 0;
 
-/** How soon a message returns when no request slot was left before the end of the invocation: a second's slots are free by then. */
+/** How soon a message returns when no request slot was left before the end of the invocation. */
 export const NO_SLOT_MS = 2 * SECOND_MS;
 
-/** How soon a message returns when another invocation holds what it needs. Short, as an invocation is, and longer where more is to be done. */
+/** How soon a message returns when another invocation works on the same thing. Short, since most invocations are. */
 export const LEASE_RETRY = {
   /** The user. */
   userMs: SECOND_MS,
-  /** The company that has to be created first. */
+  /** A company that the other invocation creates. */
   companyMs: 2 * SECOND_MS,
-  /** Most users of a tag job, since an invocation could not write back. */
+  /** Most users of a tag job. */
   tagJobMs: 3 * SECOND_MS,
   /** A claim on an email or a contact. */
   claimMs: 5 * SECOND_MS,
-  /** The catalog that another environment reads: first it is waited for, so that some time is left to go on with it. */
+  /** The catalog. An invocation first waits for it, so long that half of its time is left. */
   catalogPollMs: 250,
   catalogWaitMs: INVOCATION_MS / 2,
   catalogMs: 2 * SECOND_MS,
 } as const;
 
 /**
- * How long until a failed experiment with the account's arrays is repeated. Each can leave a probe contact in the account, and users are
- * synced without its result in the meantime.
+ * How long until a failed detection of the account's array mode is repeated. Each can leave a probe contact in the account, and users are
+ * synced without the mode in the meantime.
  */
-export const ARRAY_EXPERIMENT_RETRY_MS = 6 * HOUR_MS;
+export const ARRAY_MODE_RETRY_MS = 6 * HOUR_MS;
 
 // The AWS services
 
@@ -142,33 +142,33 @@ export const VERSIONED_WRITE = { attempts: 12, maxRestMs: 100 } as const;
 export const MESSAGE_RETENTION_MS = 14 * DAY_MS;
 
 /**
- * Deliveries after which a message becomes a dead letter: the most that SQS allows. Failures that no retry can fix are sent there at once,
- * so only those are counted that time can fix. They must not be used up before {@link MESSAGE_RETENTION_MS}.
+ * Deliveries after which a message becomes a dead letter: the most that SQS allows. Messages that no retry can help become one at once, so
+ * deliveries only count failures that may pass. They must last for {@link MESSAGE_RETENTION_MS}.
  */
 export const MAX_RECEIVE_COUNT = 1000;
 
 /**
- * How long the queue hides a message that an invocation has: six times the time-out of the function, as AWS recommends (Lambda developer
- * guide, "Using Lambda with Amazon SQS"). Users of an environment that died wait this long.
+ * How long the queue hides a message from other invocations: six times the time-out of the function, as AWS recommends (Lambda developer
+ * guide, "Using Lambda with Amazon SQS"). The users of an environment that dies wait this long.
  */
 export const VISIBILITY_MS = 6 * INVOCATION_MS;
 
-/** Failures of our own cloud: they mostly pass within the hour, so the backoff stays short for this many deliveries. */
+/** The backoff after failures of our own cloud: short for the first deliveries, about an hour, since most pass by then. */
 const CLOUD_BACKOFF = { maxMs: MINUTE_MS, deliveries: 50 } as const;
 
 /** The backoff of a message whose failure does not say when to retry. */
 const MESSAGE_BACKOFF = {
   /** After the first delivery. It doubles with each, and jitter adds up to half of it. */
   firstMs: 2 * SECOND_MS,
-  /** Long enough that the deliveries that are left after {@link CLOUD_BACKOFF} last for the retention, in whole minutes: 22 minutes. */
+  /** 22 minutes: the deliveries after those of {@link CLOUD_BACKOFF} have to last for the retention. */
   maxMs:
     Math.ceil(MESSAGE_RETENTION_MS / (MAX_RECEIVE_COUNT - CLOUD_BACKOFF.deliveries) / MINUTE_MS) * MINUTE_MS,
 } as const;
 
-/** Longest that a message is hidden at once, however long a pause is: it may be lifted by hand. 14 days are 336 deliveries then. */
+/** Longest time that a message is hidden at once, also during a longer pause: an operator may end it. In 14 days, this makes 336 deliveries. */
 const MAX_HIDDEN_MS = HOUR_MS;
 
-/** Messages that wait for the same moment return within this time after it, and within half of their wait. */
+/** Longest jitter of messages that wait for the same moment. */
 const MAX_SPREAD_MS = 30 * SECOND_MS;
 
 /**
@@ -185,7 +185,7 @@ export function backoffMs(receiveCount: number, error: RetryableError, random: n
   const backoff = Math.min(maxMs, MESSAGE_BACKOFF.firstMs * 2 ** (receiveCount - 1));
   const { afterMs } = error;
   if (afterMs === undefined) return backoff * (1 + random / 2);
-  // Each environment has a circuit breaker of its own, and the rest of one may be nearly over.
+  // Each environment has its own circuit breaker, whose rest may be nearly over: a message would use up its deliveries.
   const wait = error instanceof CrmDownError ? Math.max(afterMs, backoff) : afterMs;
   const base = Math.min(MAX_HIDDEN_MS, wait);
   return base + Math.min(base / 2, MAX_SPREAD_MS) * random;
@@ -194,7 +194,7 @@ export function backoffMs(receiveCount: number, error: RetryableError, random: n
 /** Longest time from one delivery of a message to the next. */
 export const MAX_RETRY_INTERVAL_MS = MAX_HIDDEN_MS + MAX_SPREAD_MS;
 
-/** A message that was not received for this long has left the queue: twice the longest wait. */
+/** A message that was not received for this long is no longer in the queue: twice the longest wait. */
 export const LEFT_QUEUE_MS = 2 * MAX_HIDDEN_MS;
 
 /** Failed deliveries in a row after which a user counts as postponed, and a backfill no longer waits for it. */
@@ -269,14 +269,16 @@ export const SCHEDULE_RETRIES = { dailyRefresh: 3, healthCheck: 0 } as const;
 
 // The policy by failure
 
-/** How one kind of failure is retried, in words. */
+/** How a kind of failure is retried, in words. */
 export interface RetryRow {
   failure: string;
-  /** Statuses of the CRM's answers that are meant. */
+  /** Statuses of the CRM's answer. */
   statuses?: readonly number[];
-  /** What the invocation that met the failure does. */
+  /** Name of the error in logs. */
+  error?: string;
+  /** Retries in the same invocation. */
   inInvocation: string;
-  /** When the message (or the step, or the record) is tried again. */
+  /** When the message, step or record is retried. */
   later: string;
 }
 
@@ -290,123 +292,148 @@ export function retryTable(): { consumer: RetryRow[]; others: RetryRow[] } {
   return {
     consumer: [
       {
-        failure: 'The CRM fails (a read, an update, a tag, a removal)',
+        failure: 'The CRM fails',
         statuses: [408, 500, 502, 503, 504],
-        inInvocation: `${retries}; \`Retry-After\` of a 503 up to ${span(maxDelayMs)}. ${failures} failures in a row stop the environment for ${span(firstRestMs)}, doubling up to ${span(maxRestMs)}`,
-        later: `${backoff}; not before a stopped environment goes on`,
+        error: 'UncertainError',
+        inInvocation: `${retries}; a 503 after its \`Retry-After\`, up to ${span(maxDelayMs)}`,
+        later: backoff,
       },
       {
         failure: 'No answer, or an unusable one',
+        error: 'UncertainError',
         inInvocation: `${retries} if the connection failed; otherwise no retry`,
         later: backoff,
       },
       {
-        failure: 'A create-or-update of a contact fails or has no answer',
-        inInvocation: 'no retry: it may still be running, and two at once can make two contacts',
+        failure: 'Both, for a create-or-update of a contact',
+        error: 'UncertainError',
+        inInvocation: 'no retry: it may still be running, and two at once can create two contacts',
         later: after(UNCERTAIN_CREATE_MS),
       },
       {
-        failure: 'Spike arrest: the limit of the second',
+        failure: `The CRM is down: ${failures} failures in a row in one environment`,
+        error: 'CrmDownError',
+        inInvocation: `the environment makes no requests for ${span(firstRestMs)}, doubling up to ${span(maxRestMs)}, then one probe`,
+        later: `when the environment may make requests again, but at least ${backoff}`,
+      },
+      {
+        failure: 'Spike arrest: the limit of the second is exceeded',
         statuses: [429],
-        inInvocation: `${retries}, or \`Retry-After\` up to ${span(maxDelayMs)}. A second one within ${span(SPIKE_BACKOFF.withinMs)} stops the environment for ${span(SPIKE_BACKOFF.restMs)} to ${span(2 * SPIKE_BACKOFF.restMs)}`,
+        error: 'RetryableError',
+        inInvocation: `${retries}, or after \`Retry-After\`, up to ${span(maxDelayMs)}. After two within ${span(SPIKE_BACKOFF.withinMs)}, the environment makes no requests for ${span(SPIKE_BACKOFF.restMs)} to ${span(2 * SPIKE_BACKOFF.restMs)}`,
         later: after(SPIKE_ARREST_MS),
       },
       {
         failure: 'The quota of the minute, day or month is spent, or an operator has paused all requests',
         statuses: [429],
-        inInvocation: 'no retry: all environments pause',
+        error: 'RetryableError, PausedError',
+        inInvocation: 'no retry: no environment makes requests until the reset',
         later: untilReset,
       },
       {
         failure: 'The CRM refuses the credentials',
         statuses: [401],
-        inInvocation: `the secret is read again, and the request repeated with other credentials. The refused ones are not used for ${span(CREDENTIALS_RETRY.firstRefusalMs)}, doubling up to ${span(CREDENTIALS_RETRY.maxRefusalMs)}`,
+        error: 'RetryableError',
+        inInvocation: `the secret is read again, and the request is repeated if the credentials have changed. Refused ones are not used for ${span(CREDENTIALS_RETRY.firstRefusalMs)}, doubling up to ${span(CREDENTIALS_RETRY.maxRefusalMs)}`,
         later: backoff,
       },
       {
-        failure: 'The account does not allow it',
+        failure: 'The account does not allow the request',
         statuses: [403],
+        error: 'ForbiddenError',
         inInvocation: 'no retry',
         later: backoff,
       },
       {
-        failure: 'The contact or tag is gone',
+        failure: 'The contact or tag does not exist',
         statuses: [404],
-        inInvocation: 'no retry: the sync finds or creates it again',
-        later: 'none',
+        error: 'NotFoundError',
+        inInvocation: 'the sync finds or creates it again',
+        later: '–',
       },
       {
         failure: 'The CRM refuses the request',
         statuses: [400, 409, 422],
+        error: 'RejectedError',
         inInvocation: 'no retry',
-        later: 'never: the message is a dead letter at once',
+        later: 'never: the message becomes a dead letter at once',
       },
       {
         failure: 'No request slot before the end of the invocation',
+        error: 'RetryableError',
         inInvocation: 'no retry',
         later: after(NO_SLOT_MS),
       },
       {
         failure: 'Too little time for another request',
+        error: 'RetryableError',
         inInvocation: 'no retry',
         later: after(OUT_OF_TIME_MS),
       },
       {
         failure: 'DynamoDB, SQS or Secrets Manager fails or throttles',
-        inInvocation: `attempts of the SDK, ${span(AWS_REQUEST_TIMEOUT_MS)} each; up to ${VERSIONED_WRITE.attempts} conditional writes of a shared item`,
+        error: 'CloudError',
+        inInvocation: `attempts of the SDK with a time-out of ${span(AWS_REQUEST_TIMEOUT_MS)}; up to ${VERSIONED_WRITE.attempts} conditional writes of a shared item`,
         later: `after ${span(MESSAGE_BACKOFF.firstMs)}, doubling up to ${span(CLOUD_BACKOFF.maxMs)}; up to ${span(MESSAGE_BACKOFF.maxMs)} after ${CLOUD_BACKOFF.deliveries} deliveries`,
       },
       {
-        failure: 'Another invocation has a lease on the user, a company, a tag job or a claim',
+        failure: 'Another invocation works on the user, the company, the users of a tag job, or the claim',
+        error: 'RetryableError',
         inInvocation: 'no retry',
-        later: `after ${[LEASE_RETRY.userMs, LEASE_RETRY.companyMs, LEASE_RETRY.tagJobMs, LEASE_RETRY.claimMs].map(span).join(', ')}`,
+        later: `after ${[LEASE_RETRY.userMs, LEASE_RETRY.companyMs, LEASE_RETRY.tagJobMs, LEASE_RETRY.claimMs].map(span).join(', ')}, respectively`,
       },
       {
         failure: 'Another environment reads the catalog',
+        error: 'RetryableError',
         inInvocation: `waits up to ${span(LEASE_RETRY.catalogWaitMs)}`,
         later: after(LEASE_RETRY.catalogMs),
       },
       {
         failure: 'The invocation dies or times out',
-        inInvocation: 'none',
-        later: `after ${span(VISIBILITY_MS)}: the visibility time-out`,
+        inInvocation: '–',
+        later: `after ${span(VISIBILITY_MS)}, the visibility time-out`,
       },
       {
-        failure: 'Anything, again and again',
-        inInvocation: `after ${POSTPONED_AFTER} deliveries the user is recorded as postponed, and a backfill no longer waits for it`,
-        later: `a dead letter after ${MAX_RECEIVE_COUNT.toLocaleString('en')} deliveries; the queue drops it after ${span(MESSAGE_RETENTION_MS)}, which comes first`,
+        failure: 'Any of these, repeatedly',
+        inInvocation: `after ${POSTPONED_AFTER} deliveries, the user is recorded as postponed, and a backfill no longer waits for it`,
+        later: `until the message is ${span(MESSAGE_RETENTION_MS)} old. The limit of ${MAX_RECEIVE_COUNT.toLocaleString('en')} deliveries is not reached before`,
       },
     ],
     others: [
       {
-        failure: 'A change of the user table is not sent (diff-user)',
+        failure: 'The array mode of the account cannot be detected (sync-contact)',
+        inInvocation: 'no retry: users are synced without it',
+        later: after(ARRAY_MODE_RETRY_MS),
+      },
+      {
+        failure: 'diff-user cannot send a change of the user table',
         inInvocation: 'attempts of the SDK',
-        later: `for ${span(STREAM_RETENTION_MS)}, as long as the stream keeps it; then its position is a dead letter (\`replay\`)`,
+        later: `by the event source, for the ${span(STREAM_RETENTION_MS)} that the stream keeps it; then its position becomes a dead letter (\`replay\`)`,
       },
       {
-        failure: 'A step of the backfill',
-        inInvocation: 'ends the call early, and goes on from what is stored',
-        later: `after ${span(BACKFILL_WAIT.afterFailureMs)}; a step that throws up to ${BACKFILL_STEP_RETRY.maxAttempts} times after ${span(BACKFILL_STEP_RETRY.intervalMs)}, doubling up to ${span(BACKFILL_STEP_RETRY.maxDelayMs)}`,
+        failure: 'A step of the backfill fails',
+        inInvocation: 'attempts of the SDK',
+        later: `after ${span(BACKFILL_WAIT.afterFailureMs)} if its progress is known, otherwise up to ${BACKFILL_STEP_RETRY.maxAttempts} retries by Step Functions after up to ${span(BACKFILL_STEP_RETRY.intervalMs)}, doubling up to ${span(BACKFILL_STEP_RETRY.maxDelayMs)}`,
       },
       {
-        failure: 'The quota is spent (backfill)',
+        failure: 'The quota of a backfill is spent',
         inInvocation: 'no retry',
         later: `at the reset, or after ${span(BACKFILL_WAIT.maxQuotaMs)} if that is sooner`,
       },
       {
-        failure: 'A renewal of the tokens (rotate-token)',
-        inInvocation: `${TOKEN_REQUEST.retries} retries of what the CRM did not handle (${TOKEN_REQUEST.statusCodes.join(', ')}, no connection), up to ${span(TOKEN_REQUEST.maxDelayMs)} apart; ${STORE_TOKENS_ATTEMPTS} attempts to store a new pair`,
-        later: 'Secrets Manager repeats the rotation',
+        failure: 'rotate-token cannot renew the tokens',
+        inInvocation: `${TOKEN_REQUEST.retries} retries of a request that the CRM did not handle (${TOKEN_REQUEST.statusCodes.join(', ')}, no connection), up to ${span(TOKEN_REQUEST.maxDelayMs)} apart; ${STORE_TOKENS_ATTEMPTS} attempts to store a new pair`,
+        later: 'by Secrets Manager, which repeats the rotation',
       },
       {
-        failure: 'The start of the daily refresh',
-        inInvocation: 'none',
+        failure: 'The daily refresh does not start',
+        inInvocation: '–',
         later: `${SCHEDULE_RETRIES.dailyRefresh} retries by EventBridge Scheduler`,
       },
       {
-        failure: 'A health check',
-        inInvocation: 'none',
-        later: 'no retry: the next check follows in 5 min, and an alarm watches for missing ones',
+        failure: 'A health check fails',
+        inInvocation: 'attempts of the SDK',
+        later: `${SCHEDULE_RETRIES.healthCheck} retries by EventBridge Scheduler: the next check follows soon, and an alarm reports missing ones`,
       },
     ],
   };

@@ -1,4 +1,4 @@
-import { ARRAY_EXPERIMENT_RETRY_MS } from '../../quota/retry-policy.ts';
+import { ARRAY_MODE_RETRY_MS } from '../../quota/retry-policy.ts';
 import { RejectedError, RetryableError } from '../../sync/errors.ts';
 import type { Requirements } from '../../user/requirements.ts';
 import { NotFoundError } from '../http/failures.ts';
@@ -37,7 +37,7 @@ async function tryToDetect(
   options: ArrayModeOptions,
   now: number,
 ): Promise<Pick<NonNullable<Catalog['arrays']>, 'mode' | 'retryAt'>> {
-  const retryAt = new Date(now + ARRAY_EXPERIMENT_RETRY_MS).toISOString();
+  const retryAt = new Date(now + ARRAY_MODE_RETRY_MS).toISOString();
   try {
     const mode = await detectArrayMode(options);
     return mode ? { mode } : { retryAt };

@@ -135,7 +135,7 @@ describe('a lead source', () => {
     await sync(ANN);
     expect((await shown())?.values).not.toHaveProperty('lead_source_id');
     expect((await crm.catalog.current()).problems).toEqual([
-      expect.stringMatching(/^lead source "Fitness App": is missing, .* create it in the CRM by hand$/),
+      expect.stringMatching(/^lead source "Fitness App": is missing, .* create it in the CRM$/),
     ]);
   });
 });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { type CircuitBreaker, circuitBreaker } from '../../../shared/infusionsoft/http/circuit-breaker.ts';
 import { toFailure } from '../../../shared/infusionsoft/http/failures.ts';
 import * as policy from '../../../shared/quota/retry-policy.ts';
-import { CloudError, RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
+import { CloudError, CrmDownError, RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 
 const MINUTE_MS = 60_000;
 const { backoffMs } = policy;
@@ -14,28 +14,40 @@ const timeOf = (deliveries: number, error: RetryableError): number =>
   Array.from({ length: deliveries }, (_, index) => backoffMs(index + 1, error, 0)).reduce((a, b) => a + b, 0);
 
 describe('the wait until the next delivery', () => {
-  it.each([
-    [1, undefined, 2000],
-    [4, undefined, 16_000],
-    [30, undefined, 22 * MINUTE_MS],
-    [1, 5000, 5000],
-    [9, 0, 0],
-    [1, 24 * 60 * MINUTE_MS, 60 * MINUTE_MS],
-  ])('after %d deliveries and an error with afterMs %s is %d ms', (receiveCount, afterMs, expected) => {
-    expect(backoffMs(receiveCount, new RetryableError('', { afterMs }), 0)).toBe(expected);
+  const failure = new RetryableError('');
+  const first = backoffMs(1, failure, 0);
+  const longest = backoffMs(policy.MAX_RECEIVE_COUNT, failure, 0);
+
+  it('doubles with each delivery, up to the longest', () => {
+    expect(backoffMs(2, failure, 0)).toBe(2 * first);
+    expect(backoffMs(4, failure, 0)).toBe(8 * first);
+    expect(backoffMs(30, failure, 0)).toBe(longest);
+    expect(longest).toBeGreaterThan(8 * first);
+  });
+
+  it('is what the error says, but never longer than an hour', () => {
+    expect(backoffMs(1, new RetryableError('', { afterMs: 5000 }), 0)).toBe(5000);
+    expect(backoffMs(9, new RetryableError('', { afterMs: 0 }), 0)).toBe(0);
+    expect(backoffMs(1, new RetryableError('', { afterMs: 24 * 60 * MINUTE_MS }), 0)).toBe(60 * MINUTE_MS);
   });
 
   it('has jitter of up to half the wait, and of half a minute at most where many wait for one moment', () => {
-    expect(backoffMs(4, new RetryableError(''), 1)).toBe(24_000);
+    expect(backoffMs(4, failure, 1)).toBe(12 * first);
     expect(backoffMs(1, new RetryableError('', { afterMs: 2000 }), 1)).toBe(3000);
     expect(backoffMs(1, new RetryableError('', { afterMs: 3_000_000 }), 1)).toBe(3_030_000);
   });
 
+  it('while the CRM is down is the longer of the two', () => {
+    const down = (afterMs: number) => new CrmDownError('', { afterMs });
+    expect(backoffMs(1, down(60_000), 0)).toBe(60_000);
+    expect(backoffMs(30, down(60_000), 0)).toBe(longest);
+  });
+
   it('after failures of our own cloud is a minute and a half at most, for about an hour', () => {
-    const longest = Array.from({ length: 50 }, (_, index) => backoffMs(index + 1, new CloudError(''), 1));
-    expect(Math.max(...longest)).toBe(1.5 * MINUTE_MS);
+    const waits = Array.from({ length: 50 }, (_, index) => backoffMs(index + 1, new CloudError(''), 1));
+    expect(Math.max(...waits)).toBe(1.5 * MINUTE_MS);
     expect(timeOf(50, new CloudError(''))).toBeGreaterThan(45 * MINUTE_MS);
-    expect(backoffMs(51, new CloudError(''), 0)).toBe(22 * MINUTE_MS);
+    expect(backoffMs(51, new CloudError(''), 0)).toBe(longest);
   });
 
   it('is never negative, and never longer than SQS can hide a message (12 hours)', () => {
@@ -137,16 +149,16 @@ describe('the table of the policy', () => {
     return toFailure(error, Date.now());
   };
 
-  it('sends a message to the dead-letter queue at once for those statuses that the client rejects', () => {
-    for (const { statuses = [], later } of consumer)
-      for (const status of statuses)
-        expect([status, failureOf(status) instanceof RejectedError]).toEqual([
-          status,
-          later.startsWith('never'),
-        ]);
+  it('has the errors that the client throws for each status', () => {
+    for (const { statuses = [], error, later } of consumer)
+      for (const status of statuses) {
+        const failure = failureOf(status);
+        expect(error).toContain(failure.name);
+        expect([status, failure instanceof RejectedError]).toEqual([status, later.startsWith('never')]);
+      }
   });
 
-  it('names every status that a request is retried for', () => {
+  it('has every status that a request is retried for', () => {
     const named = consumer.flatMap(({ statuses = [] }) => statuses);
     expect(named).toEqual(expect.arrayContaining([...policy.REQUEST_RETRY.statusCodes]));
   });
@@ -157,15 +169,15 @@ describe('the table of the policy', () => {
     const page = [
       '# Retries',
       '',
-      'What is tried again, when, and how often. `npm run docs` writes this page from the one file that decides it,',
-      '[shared/quota/retry-policy.ts](../shared/quota/retry-policy.ts): change a delay or a number of attempts there. The waits between two',
-      'deliveries have jitter of up to half their length on top.',
+      'When and how often each failure is retried. To change a delay or a number of attempts, edit',
+      '[shared/quota/retry-policy.ts](../shared/quota/retry-policy.ts), then run `npm run docs`, which writes this page. Jitter adds up to half of',
+      'the wait until the next delivery, and up to 30 s after a wait of a known length.',
       '',
       '## Changes on their way to the CRM (sync-contact)',
       '',
-      ...head('Status', 'Failure', 'In the same invocation', 'Next delivery of the message'),
-      ...consumer.map(({ statuses = [], failure, inInvocation, later }) =>
-        row([statuses.join(', '), failure, inInvocation, later]),
+      ...head('Status', 'Failure', 'Error', 'In the same invocation', 'Next delivery of the message'),
+      ...consumer.map(({ statuses = [], failure, error = '', inInvocation, later }) =>
+        row([statuses.join(', '), failure, error, inInvocation, later]),
       ),
       '',
       '## Everything else',
