@@ -11,7 +11,12 @@ import type { Latency } from '../../simulator/latency.ts';
 import { createSimulator } from '../../simulator/simulator.ts';
 import { simulatorApp } from '../../simulator/simulator-app.ts';
 import { simulate } from '../../support/backfill-definition.ts';
-import { memoryPostponedStore, memorySyncTable, memoryUserTable } from '../../support/crm-under-test.ts';
+import {
+  memoryClaimStore,
+  memoryPostponedStore,
+  memorySyncTable,
+  memoryUserTable,
+} from '../../support/crm-under-test.ts';
 import { LIMIT } from '../cost.ts';
 import type { Filled } from '../filled.ts';
 import { mapping } from '../five-tags.ts';
@@ -70,19 +75,21 @@ export async function runWorld(options: WorldOptions): Promise<WorldResult> {
   const table = memorySyncTable();
   const slowTable = slowly(table, CALL_MS);
   const postponed = slowly(memoryPostponedStore(), CALL_MS);
+  const claimStore = memoryClaimStore();
   const queue = new FifoQueue();
   const environments = Promise.all(
-    Array.from({ length: pace.environments }, (_, index) =>
+    Array.from({ length: pace.environments }, () =>
       runEnvironment({
-        name: `environment-${index}`,
         crmUrl: URL_OF_CRM,
         queue,
-        users: slowUsers,
+        users: slowUsers.table,
         table: slowTable,
+        claimStore,
         postponed,
         mapping,
         schedule: pace,
         budget: BUDGET,
+        tagBatch: TAG_BATCH,
       }),
     ),
   );

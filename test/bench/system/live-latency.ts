@@ -3,7 +3,11 @@ import * as z from 'zod';
 import type { User } from '../../../shared/user/user.ts';
 import type { BenchSystem } from './bench-system.ts';
 
-const doneLine = z.object({ message: z.literal('Done'), userId: z.string(), timestamp: z.iso.datetime() });
+const syncedLine = z.object({
+  message: z.literal('Synced'),
+  userId: z.string(),
+  timestamp: z.iso.datetime(),
+});
 const PATIENCE_MS = 120_000;
 const POLL_MS = 100;
 
@@ -26,11 +30,11 @@ export async function liveLatencies(
   const readLog = () => {
     for (; read < system.logs.length; read++) {
       const line = system.logs[read] ?? '';
-      if (!line.includes('"Done"')) continue;
-      const done = doneLine.safeParse(JSON.parse(line.slice(line.indexOf(' ') + 1))).data;
-      const at = done && written.get(done.userId);
-      if (at !== undefined && done && Date.parse(done.timestamp) >= at && !latencies.has(done.userId))
-        latencies.set(done.userId, Date.parse(done.timestamp) - at);
+      if (!line.includes('"Synced"')) continue;
+      const synced = syncedLine.safeParse(JSON.parse(line.slice(line.indexOf(' ') + 1))).data;
+      const at = synced && written.get(synced.userId);
+      if (at !== undefined && synced && Date.parse(synced.timestamp) >= at && !latencies.has(synced.userId))
+        latencies.set(synced.userId, Date.parse(synced.timestamp) - at);
     }
   };
   for (const [index, { userId }] of users.entries()) {

@@ -3,9 +3,9 @@ import { expect, it } from 'vitest';
 import { resources, templateWith } from '../../support/template-with.ts';
 
 const root = new URL('../../../', import.meta.url);
-const handlers = readdirSync(new URL('lambdas/', root)).map((folder) =>
-  readFileSync(new URL(`lambdas/${folder}/handler.ts`, root), 'utf8'),
-);
+const sources = readdirSync(new URL('lambdas/', root), { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts'))
+  .map((path) => readFileSync(new URL(`lambdas/${path}`, root), 'utf8'));
 
 const [dashboard] = Object.values(resources(templateWith(), 'AWS::CloudWatch::Dashboard'));
 const body = JSON.stringify(dashboard);
@@ -13,7 +13,7 @@ const ownMetrics = [...body.matchAll(/user-sync\\*",\\*"([\w.]+)/g)].map(([, nam
 
 it('the dashboard shows only metrics that a function writes', () => {
   const written = new Set(
-    handlers.flatMap((source) =>
+    sources.flatMap((source) =>
       [...source.matchAll(/'([A-Z]\w+)'|`(Users)\./g)].map(([, name, users]) => name ?? users),
     ),
   );

@@ -80,12 +80,12 @@ function system(users: ReturnType<typeof memoryUserTable>, fates: readonly Fate[
         endsAt: () => endsAt,
         postponed,
         queue: {
-          postpone: async (records, { afterMs = 2000 }) => {
+          scheduleRetry: async (records, { afterMs = 2000 }) => {
             for (const each of batch)
               if (records.includes(each.message)) each.visibleAt = clock.now + afterMs;
           },
           reject: async () => {},
-          lookAgain: async (messages) => {
+          requeue: async (messages) => {
             for (const message of messages) send(message, messageGroupOf(message.userId));
           },
         },

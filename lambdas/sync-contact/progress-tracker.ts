@@ -5,21 +5,23 @@ import { addResults, type GroupResult, MAX_WAITING, type Progress } from '../../
 import { backoffMs } from '../../shared/quota/retry-policy.ts';
 import { updateVersioned, type Versioned, type VersionedStore } from '../../shared/quota/versioned-store.ts';
 import { RejectedError, type RetryableError } from '../../shared/sync/errors.ts';
-import type { Group } from './delivery.ts';
+import { type MessageGroup, receiveCountOf } from './message-groups.ts';
 
-/** Tells check-health what this environment achieves. */
-export interface ProgressKeeper {
-  /** A group is done. @param requested whether the CRM was asked for anything. */
-  done(group: Group, requested: boolean): void;
-  /** A group failed: it is rejected for good, or comes back. */
-  failed(group: Group, error: RejectedError | RetryableError): void;
-  /** Ends a batch. One conditional write where a group was postponed or came back, and otherwise one a minute. */
-  close(): Promise<void>;
+/** Records what this environment achieves, for check-health. */
+export interface ProgressTracker {
+  /** @param requested whether the group made a request to the CRM. */
+  succeeded(group: MessageGroup, requested: boolean): void;
+  failed(group: MessageGroup, error: RejectedError | RetryableError): void;
+  /**
+   * Writes the results of a batch: by one conditional write if a group failed or came back, and otherwise once a minute. Results that could
+   * not be written are written with the next batch.
+   */
+  flush(): Promise<void>;
 }
 
-export interface ProgressKeeperOptions {
+export interface ProgressTrackerOptions {
   store: VersionedStore<Progress>;
-  logger: Logger;
+  logger: Pick<Logger, 'warn'>;
   /** Epoch milliseconds. */
   now: () => number;
 }
@@ -28,36 +30,34 @@ const WRITE_EVERY_MS = 60_000;
 /** Results that are kept while they cannot be written. */
 const MAX_UNWRITTEN = 10 * MAX_WAITING;
 
-/** Progress that cannot be written is a warning, and no reason to stop: it is written with the next batch. */
-export function progressKeeper({ store, logger, now }: ProgressKeeperOptions): ProgressKeeper {
+/** Progress of one environment, in the sync table. */
+export function progressTracker({ store, logger, now }: ProgressTrackerOptions): ProgressTracker {
   let unwritten: GroupResult[] = [];
   let isUrgent = false;
   let known: Versioned<Progress> | undefined;
   let writtenAt = Number.NEGATIVE_INFINITY;
 
-  const note = (group: Group, result: GroupResult) => {
-    unwritten.push(result);
+  const add = (group: MessageGroup, result: Pick<GroupResult, 'result' | 'retryAt' | 'isBackfill'>) => {
+    unwritten.push({ group: group.id, at: now(), changedAt: changedAtOf(group, now()), ...result });
     const isOver = result.result === 'synced' || result.result === 'settled';
-    // A list that is full says all there is to say: a backlog of thousands that fails costs no write for each batch.
+    // Once the list is full, another failure adds nothing: a backlog of thousands that fails costs no write for each batch.
     if (isOver ? receiveCountOf(group) > 1 : (known?.value.waiting.length ?? 0) < MAX_WAITING)
       isUrgent = true;
   };
-  const about = (group: Group) => ({ group: group.id, at: now(), changedAt: changedAtOf(group, now()) });
   return {
-    done(group, requested) {
-      note(group, { ...about(group), result: requested ? 'synced' : 'settled' });
+    succeeded(group, requested) {
+      add(group, { result: requested ? 'synced' : 'settled' });
     },
     failed(group, error) {
-      if (error instanceof RejectedError) return note(group, { ...about(group), result: 'settled' });
+      if (error instanceof RejectedError) return add(group, { result: 'settled' });
       const isHeld = error instanceof PausedError && error.reason !== 'minute';
-      note(group, {
-        ...about(group),
+      add(group, {
         result: isHeld ? 'held' : 'failed',
         retryAt: now() + backoffMs(receiveCountOf(group), error, 1),
         isBackfill: error instanceof PausedError && error.reason === 'backfill',
       });
     },
-    async close() {
+    async flush() {
       if (unwritten.length === 0 || (!isUrgent && now() - writtenAt < WRITE_EVERY_MS)) return;
       const results = unwritten;
       unwritten = [];
@@ -67,7 +67,7 @@ export function progressKeeper({ store, logger, now }: ProgressKeeperOptions): P
         writtenAt = now();
       } catch (error) {
         unwritten = [...results, ...unwritten].slice(-MAX_UNWRITTEN);
-        logger.warn('The progress of this batch is recorded with the next', {
+        logger.warn('Could not record progress, retrying with the next batch', {
           error: error instanceof Error ? error.name : typeof error,
         });
       }
@@ -75,10 +75,8 @@ export function progressKeeper({ store, logger, now }: ProgressKeeperOptions): P
   };
 }
 
-const receiveCountOf = ({ deliveries }: Group): number =>
-  Math.max(...deliveries.map(({ record }) => Number(record.attributes.ApproximateReceiveCount)));
-
-function changedAtOf({ deliveries }: Group, now: number): number {
+/** When the oldest change of the group was made, in epoch milliseconds. */
+function changedAtOf({ deliveries }: MessageGroup, now: number): number {
   return Math.min(
     ...deliveries.map(({ record, message }) =>
       'changedAt' in message ? Date.parse(message.changedAt) : sentAt(record, now),

@@ -26,8 +26,8 @@ const forget = (contactId?: number, requestId = 'r1') =>
 const deletion = (contactId: number) =>
   record(userMessage('ann', { cause: 'deleted', contactId, changedAt: LATER }), 'ann');
 
-/** Ann, synced, with what people typed in by hand; and then deleted in the app. */
-async function gone(options: ConsumerOptions = {}) {
+/** Syncs Ann to a contact with values that were added by hand, and then deletes her in the app. */
+async function deleteAnn(options: ConsumerOptions = {}) {
   await crm.preload({
     values: {
       'email_addresses.EMAIL1': ANN.email,
@@ -50,9 +50,9 @@ async function gone(options: ConsumerOptions = {}) {
 const contact = async (id: number) => (await crm.contacts()).find((each) => each.id === id);
 const PERSONAL = /ann|lee|bob|2125550|home|main st|shoe|41|linkedin|2026-01-31|new york/i;
 
-describe('a person who asks to be forgotten', () => {
-  it('is deleted in the CRM, and a record of ids and times stays', async () => {
-    const { receive, erasureRecords, contactId } = await gone();
+describe('an erasure request', () => {
+  it('deletes the contact and leaves a record of ids and times', async () => {
+    const { receive, erasureRecords, contactId } = await deleteAnn();
     expect(await erasureRecords.read('ann')).toMatchObject({ contactId, done: 'mark' });
     expect(await receive(forget())).toEqual([]);
     expect(await contact(contactId)).toBeUndefined();
@@ -66,8 +66,8 @@ describe('a person who asks to be forgotten', () => {
     });
   });
 
-  it('is anonymised: nothing that says something of the person stays, whoever wrote it', async () => {
-    const { receive, contactId } = await gone({ forgetPolicy: 'anonymise' });
+  it('can anonymise: no personal data stays, whoever wrote it', async () => {
+    const { receive, contactId } = await deleteAnn({ forgetPolicy: 'anonymise' });
     await receive(forget());
     const { values, customFields, tags } = (await contact(contactId)) ?? {
       values: {},
@@ -80,15 +80,15 @@ describe('a person who asks to be forgotten', () => {
     expect(await crm.contacts()).toHaveLength(1);
   });
 
-  it('can be forgotten twice, also when the contact is gone already', async () => {
-    const { receive, erasureRecords, contactId, rejected, postponed } = await gone();
+  it('can be repeated, also when the contact is gone already', async () => {
+    const { receive, erasureRecords, contactId, rejected, retries } = await deleteAnn();
     await crm.admin.removeContact(contactId);
     await receive(forget(), forget(undefined, 'r2'));
     expect(await erasureRecords.read('ann')).toMatchObject({ done: 'delete', requestId: 'r2' });
-    expect([...rejected, ...postponed]).toEqual([]);
+    expect([...rejected, ...retries]).toEqual([]);
   });
 
-  it('is forgotten by the contact that somebody names, where no record knows one', async () => {
+  it('can name the contact, where no erasure record does', async () => {
     const { id = 0 } = (await crm.preload({ values: { 'email_addresses.EMAIL1': ANN.email } }))[0] ?? {};
     const { receive, erasureRecords } = consumerOf(crm, memoryUserTable(), { now: Date.now });
     await receive(forget());
@@ -98,7 +98,7 @@ describe('a person who asks to be forgotten', () => {
     expect(await crm.contacts()).toEqual([]);
   });
 
-  it('is not forgotten while in the app: the next change would make the contact again', async () => {
+  it('changes nothing while the user is in the app, since the next change would create the contact again', async () => {
     const users = memoryUserTable(ANN);
     const { receive, erasureRecords, outcomes } = consumerOf(crm, users, { now: Date.now });
     await receive(record(userMessage('ann')));
@@ -108,8 +108,8 @@ describe('a person who asks to be forgotten', () => {
     expect(await crm.contacts()).toHaveLength(1);
   });
 
-  it('whose contact is another user by now costs that one nothing', async () => {
-    const { users, receive, erasureRecords, contactId } = await gone();
+  it('keeps a contact that another user has by now', async () => {
+    const { users, receive, erasureRecords, contactId } = await deleteAnn();
     users.rows.set('ann-2', { ...ANN, userId: 'ann-2' });
     await receive(record(userMessage('ann-2')));
     expect(users.user('ann-2').crm?.contactId).toBe(contactId);
@@ -119,7 +119,7 @@ describe('a person who asks to be forgotten', () => {
   });
 });
 
-it('the deletion in the app can anonymise as well', async () => {
-  const { contactId } = await gone({ deletionPolicy: 'anonymise' });
+it('a deletion in the app can anonymise as well', async () => {
+  const { contactId } = await deleteAnn({ deletionPolicy: 'anonymise' });
   expect(JSON.stringify((await contact(contactId))?.values)).not.toMatch(PERSONAL);
 });

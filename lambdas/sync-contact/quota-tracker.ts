@@ -4,39 +4,43 @@ import { type Ledger, ledgerAt, type Pause, record } from '../../shared/quota/le
 import { type Budget, backfillPausedUntil, pauseOf } from '../../shared/quota/remaining-quota.ts';
 import { updateVersioned, type Versioned, type VersionedStore } from '../../shared/quota/versioned-store.ts';
 
-/** What a batch may do. */
+/** Which requests a batch may make. */
 export interface Allowance {
-  /** Nobody may make requests until it is over. */
+  /** No requests at all until it ends. */
   pause: Pause | undefined;
-  /** Until when users of a backfill wait, in epoch milliseconds. */
+  /** No requests for users of a backfill until then, in epoch milliseconds. */
   backfillPausedUntil: number | undefined;
 }
 
-/** Keeps one environment's side of the quota: it looks at the ledger before a batch and records the batch's requests after it. */
-export interface QuotaKeeper {
-  open(): Promise<Allowance>;
-  /** One conditional write, and none where no request was made. What cannot be written is recorded with the next batch. */
-  close(): Promise<void>;
+/** Keeps one environment in step with the ledger of requests that all environments share. */
+export interface QuotaTracker {
+  /** Reads the ledger before a batch, and pauses or opens the gate. */
+  refresh(): Promise<Allowance>;
+  /** Records the requests of a batch by one conditional write, or none where there were no requests. */
+  recordUsage(): Promise<void>;
 }
 
-export interface QuotaKeeperOptions {
+export interface QuotaTrackerOptions {
   store: VersionedStore<Ledger>;
   gate: RequestGate;
   budget: Budget;
-  logger: Logger;
+  logger: Pick<Logger, 'warn'>;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
-/** The quota is kept at the CRM too: a ledger that cannot be reached is a warning, and no reason to stop. */
-export function quotaKeeper({ store, gate, budget, logger, now }: QuotaKeeperOptions): QuotaKeeper {
+/**
+ * Goes on without the ledger when DynamoDB fails, since the CRM counts requests too: the last ledger that was read is used, and usage that
+ * could not be recorded is recorded with the next batch.
+ */
+export function quotaTracker({ store, gate, budget, logger, now }: QuotaTrackerOptions): QuotaTracker {
   let known: Versioned<Ledger> | undefined;
   return {
-    async open() {
+    async refresh() {
       try {
         known = await store.read();
       } catch (error) {
-        logger.warn('The ledger of requests cannot be read', { error: nameOf(error) });
+        logger.warn('Could not read the request ledger', { error: nameOf(error) });
       }
       const at = now();
       const ledger = ledgerAt(known?.value, at);
@@ -44,15 +48,16 @@ export function quotaKeeper({ store, gate, budget, logger, now }: QuotaKeeperOpt
       gate.set(pause);
       return { pause, backfillPausedUntil: backfillPausedUntil(ledger, budget) };
     },
-    async close() {
+    async recordUsage() {
       const usage = gate.take();
       if (usage.starts.length === 0 && !usage.pause) return;
       try {
         const { value } = await updateVersioned(store, (before) => record(before, usage, now()), known);
-        if (usage.pause) logger.warn('Paused', { reason: usage.pause.reason, until: value.pause?.until });
+        if (usage.pause)
+          logger.warn('Requests paused', { reason: usage.pause.reason, until: value.pause?.until });
       } catch (error) {
         gate.putBack(usage);
-        logger.warn('The requests of this batch are recorded with the next', { error: nameOf(error) });
+        logger.warn('Could not record requests, retrying with the next batch', { error: nameOf(error) });
       }
     },
   };

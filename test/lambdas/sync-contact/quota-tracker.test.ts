@@ -1,6 +1,6 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { describe, expect, it } from 'vitest';
-import { quotaKeeper } from '../../../lambdas/sync-contact/quota-keeper.ts';
+import { quotaTracker } from '../../../lambdas/sync-contact/quota-tracker.ts';
 import { requestGate } from '../../../shared/infusionsoft/http/request-gate.ts';
 import type { Ledger } from '../../../shared/quota/ledger.ts';
 import { PRESETS } from '../../../shared/quota/limits.ts';
@@ -15,59 +15,59 @@ const spent = new Headers({ 'x-keap-product-quota-expiry-time': String(MIDNIGHT)
 function environment(store: VersionedStore<Ledger>, clock: { now: number }) {
   const gate = requestGate(25, () => 0);
   const logger = new Logger({ logLevel: 'SILENT' });
-  const keeper = quotaKeeper({ store, gate, budget, logger, now: () => clock.now });
+  const tracker = quotaTracker({ store, gate, budget, logger, now: () => clock.now });
   const make = (requests: number) => {
     for (let made = 0; made < requests; made++) gate.started(clock.now);
   };
-  return { gate, keeper, make };
+  return { gate, tracker, make };
 }
 
 describe('environments that share a ledger', () => {
-  it('know of each other’s requests, and stop the backfill before the live changes', async () => {
+  it('count all requests, and pause the backfill before live changes', async () => {
     const clock = { now: NOON };
     const table = memoryStore<Ledger>();
     const [one, two] = [environment(table, clock), environment(table, clock)];
-    expect(await one.keeper.open()).toEqual({ pause: undefined, backfillPausedUntil: undefined });
+    expect(await one.tracker.refresh()).toEqual({ pause: undefined, backfillPausedUntil: undefined });
     one.make(500);
-    await one.keeper.close();
+    await one.tracker.recordUsage();
     two.make(300);
-    await two.keeper.close();
-    expect(await one.keeper.open()).toEqual({ pause: undefined, backfillPausedUntil: MIDNIGHT });
+    await two.tracker.recordUsage();
+    expect(await one.tracker.refresh()).toEqual({ pause: undefined, backfillPausedUntil: MIDNIGHT });
     one.make(175);
-    await one.keeper.close();
-    expect(await two.keeper.open()).toMatchObject({ pause: { reason: 'day', until: MIDNIGHT } });
+    await one.tracker.recordUsage();
+    expect(await two.tracker.refresh()).toMatchObject({ pause: { reason: 'day', until: MIDNIGHT } });
     expect(() => two.gate.enter(NOON)).toThrow(/day is spent/);
   });
 
-  it('stop when one of them is refused, and all go on by themselves after the reset', async () => {
+  it('pause when one of them is refused, and go on after the reset', async () => {
     const clock = { now: NOON };
     const table = memoryStore<Ledger>();
     const [one, two] = [environment(table, clock), environment(table, clock)];
-    await one.keeper.open();
+    await one.tracker.refresh();
     one.make(1);
     one.gate.answered({ headers: spent, exceeded: 'day', startedAt: NOON }, NOON);
-    await one.keeper.close();
-    expect((await two.keeper.open()).pause).toMatchObject({ reason: 'day', until: MIDNIGHT });
+    await one.tracker.recordUsage();
+    expect((await two.tracker.refresh()).pause).toMatchObject({ reason: 'day', until: MIDNIGHT });
     clock.now = MIDNIGHT;
-    for (const { keeper, gate } of [one, two]) {
-      expect((await keeper.open()).pause).toBeUndefined();
+    for (const { tracker, gate } of [one, two]) {
+      expect((await tracker.refresh()).pause).toBeUndefined();
       gate.enter(clock.now);
     }
   });
 
-  it('write nothing for a batch without a request, and once for any other', async () => {
+  it('write once for a batch, and not at all for a batch without a request', async () => {
     const table = memoryStore<Ledger>();
-    const { keeper, make } = environment(table, { now: NOON });
-    await keeper.open();
-    await keeper.close();
+    const { tracker, make } = environment(table, { now: NOON });
+    await tracker.refresh();
+    await tracker.recordUsage();
     expect(await table.read()).toBeUndefined();
     make(3);
-    await keeper.close();
+    await tracker.recordUsage();
     expect(await table.read()).toMatchObject({ version: 1, value: { day: { used: 3 } } });
   });
 });
 
-it('a ledger that cannot be reached holds up nobody, and its requests are recorded later', async () => {
+it('goes on without a ledger that cannot be read or written, and records the requests later', async () => {
   const table = memoryStore<Ledger>();
   let broken = true;
   const store: VersionedStore<Ledger> = {
@@ -77,13 +77,13 @@ it('a ledger that cannot be reached holds up nobody, and its requests are record
     },
     write: table.write,
   };
-  const { keeper, make } = environment(store, { now: NOON });
-  expect(await keeper.open()).toEqual({ pause: undefined, backfillPausedUntil: undefined });
+  const { tracker, make } = environment(store, { now: NOON });
+  expect(await tracker.refresh()).toEqual({ pause: undefined, backfillPausedUntil: undefined });
   make(4);
-  await keeper.close();
+  await tracker.recordUsage();
   broken = false;
-  await keeper.open();
+  await tracker.refresh();
   make(2);
-  await keeper.close();
+  await tracker.recordUsage();
   expect((await table.read())?.value.day.used).toBe(6);
 });
