@@ -43,7 +43,7 @@ it('any input of the state machine is taken, or refused with an example', () => 
         parseInput(given);
       } catch (error) {
         expect(error).toBeInstanceOf(InvalidInputError);
-        expect((error as Error).message).toMatch(/for example/);
+        expect((error as Error).message).toMatch(/Example: /);
       }
     }),
   );
