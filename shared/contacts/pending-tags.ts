@@ -20,7 +20,7 @@ export interface PendingTags {
   /** Tags of the plan whose request succeeded. */
   done: Set<number>;
   /** Whether the user needs a message of its own. */
-  alone: boolean;
+  needsRequeue: boolean;
   /** Requests that named the contact, as in the {@link RequestJournal}. */
   requests: string[];
 }
@@ -33,7 +33,7 @@ export async function leaseUser(
   if ((await users.writeCrm(userId, withLease(checkpoint, invocation()), revision)) !== 'stored')
     return undefined;
   const crm = { ...checkpoint, revision: (revision ?? 0) + 1 };
-  return { userId, contactId, crm, desired, plan, done: new Set(), alone: false, requests: [] };
+  return { userId, contactId, crm, desired, plan, done: new Set(), needsRequeue: false, requests: [] };
 }
 
 /** Makes the requests of one half of all plans, side by side. @returns every outcome. */
@@ -51,7 +51,7 @@ export async function changeTags(
       for (const each of group) {
         const outcome = outcomes.get(each.contactId);
         if (outcome === 'done') each.done.add(tagId);
-        if (outcome === 'alone') each.alone = true;
+        if (outcome === 'requeue') each.needsRequeue = true;
         each.requests.push(...journal.lines());
       }
       return [...outcomes.values()];
@@ -61,8 +61,8 @@ export async function changeTags(
 }
 
 /** Whether all removals succeeded: no tag is added before the tags that it replaces are removed. */
-export const isRemoved = ({ plan, done, alone }: PendingTags): boolean =>
-  !alone && plan.remove.every((id) => done.has(id));
+export const isRemoved = ({ plan, done, needsRequeue }: PendingTags): boolean =>
+  !needsRequeue && plan.remove.every((id) => done.has(id));
 
 export const isDone = (pending: PendingTags): boolean =>
   isRemoved(pending) && pending.plan.add.every((id) => pending.done.has(id));
@@ -86,7 +86,7 @@ export async function releaseUser(
   const written = await users.writeCrm(userId, state, crm.revision);
   // A user who was deleted meanwhile needs nothing here: the message of the deletion waits for the end of the lease and then cleans up.
   if (written === 'conflict') {
-    pending.alone = true;
+    pending.needsRequeue = true;
     await markTagsUncertain(userId, [...plan.remove, ...plan.add], users);
   }
 }

@@ -24,11 +24,11 @@ export interface PlannedTagChange {
 
 /**
  * What a tag job does with a user: nothing for a user who is `in-sync` (or whom the CRM cannot take), a planned change, or a message of its
- * own for the others. `leased`: another invocation is working on the user. `alone`: more than the tags has to change.
+ * own for the others. `leased`: another invocation is working on the user. `fields-differ`: not only the tags have to change.
  */
 export type TagDecision =
   | PlannedTagChange
-  | { kind: 'in-sync' | 'leased' | 'no-contact' | 'alone'; userId: string };
+  | { kind: 'in-sync' | 'leased' | 'no-contact' | 'fields-differ'; userId: string };
 
 export interface PlanTagChangeDependencies {
   mapping: Mapping;
@@ -54,7 +54,7 @@ export function planTagChange(
 
   const resolved = resolveFields(unresolved, catalog, mapping);
   const { write, clear } = planFields(resolved.fields, fingerprint, usableFields(mapping, catalog));
-  if (Object.keys(write).length + clear.length > 0) return { kind: 'alone', userId };
+  if (Object.keys(write).length + clear.length > 0) return { kind: 'fields-differ', userId };
 
   const desired = resolved.tags.map((name) => tagId(catalog, name));
   const plan = planTags(

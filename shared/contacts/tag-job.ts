@@ -52,7 +52,7 @@ export async function runTagJob(
     throw new RetryableError('Most of the users are leased', { afterMs: LEASE_RETRY.tagJobMs });
 
   const together = decisions.filter((decision) => decision.kind === 'planned');
-  const planned = areCheaperAlone(together, dependencies.tagBatch) ? [] : together;
+  const planned = isCheaperOneByOne(together, dependencies.tagBatch) ? [] : together;
   const leaseBy = now() + TAG_JOB_LEASING_MS;
   const outOfTime = new Set<string>();
   const { results, failures } = await settleAll(planned, async (change) => {
@@ -71,11 +71,11 @@ export async function runTagJob(
   };
   failures.push(...(await settleAll(pending, release, 2 * AT_A_TIME)).failures);
 
-  const handled = new Set(pending.filter(({ alone }) => !alone).map(({ userId }) => userId));
-  const alone = decisions.filter(
+  const handled = new Set(pending.filter(({ needsRequeue }) => !needsRequeue).map(({ userId }) => userId));
+  const toRequeue = decisions.filter(
     ({ kind, userId }) => kind !== 'in-sync' && !handled.has(userId) && !outOfTime.has(userId),
   );
-  const requeued = await settleAll(alone.length > 0 ? [alone] : [], (users) =>
+  const requeued = await settleAll(toRequeue.length > 0 ? [toRequeue] : [], (users) =>
     requeue(users.map(({ userId }) => messageAbout(userId, message))),
   );
   failures.push(...requeued.failures);
@@ -103,7 +103,7 @@ async function planAll(
   return decisions;
 }
 
-function areCheaperAlone(planned: readonly { plan: TagPlan }[], batch: number): boolean {
+function isCheaperOneByOne(planned: readonly { plan: TagPlan }[], batch: number): boolean {
   const counts: TagCounts = {};
   for (const { plan } of planned) countTagChange(counts, plan);
   const each = planned.reduce((sum, { plan }) => sum + singleRequests(plan), 0);

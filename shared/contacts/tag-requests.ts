@@ -4,10 +4,10 @@ import type { TagResult } from '../infusionsoft/schemas.ts';
 import { RejectedError, RetryableError } from '../sync/errors.ts';
 
 /**
- * The outcome for one contact: `done`; `alone` when the user needs a message of its own; `no-tag` when the CRM does not know the tag; or the
+ * The outcome for one contact: `done`; `requeue` when the user needs a message of its own; `no-tag` when the CRM does not know the tag; or the
  * failure after which the outcome is uncertain.
  */
-export type TagOutcome = 'done' | 'alone' | 'no-tag' | RetryableError;
+export type TagOutcome = 'done' | 'requeue' | 'no-tag' | RetryableError;
 
 /** Changes one tag of many contacts. Both methods return the outcome by contact id. */
 export interface TagRequests {
@@ -45,12 +45,12 @@ export function tagRequests(
     try {
       const outcomes = await limited(() => request(ids));
       if (halvings < HALVINGS) size = Math.min(size, ids.length);
-      return ids.map((id) => [id, outcomes.get(id) ?? 'alone']);
+      return ids.map((id) => [id, outcomes.get(id) ?? 'requeue']);
     } catch (error) {
       if (error instanceof RetryableError) return forAll(error);
-      if (error instanceof NotFoundError) return forAll('alone');
+      if (error instanceof NotFoundError) return forAll('requeue');
       if (!(error instanceof RejectedError)) throw error;
-      if (ids.length === 1 || halvings === 0) return forAll('alone');
+      if (ids.length === 1 || halvings === 0) return forAll('requeue');
       const half = Math.ceil(ids.length / 2);
       const halves = [ids.slice(0, half), ids.slice(half)];
       return (await Promise.all(halves.map((each) => outcomesOf(each, request, halvings - 1)))).flat();
@@ -103,7 +103,7 @@ const OUTCOMES: Readonly<Record<TagResult, TagOutcome>> = {
   SUCCESS: 'done',
   DUPLICATE: 'done',
   TAG_ID_NOT_FOUND: 'no-tag',
-  CONTACT_NOT_FOUND: 'alone',
-  FAILURE: 'alone',
-  NO_PERMISSION: 'alone',
+  CONTACT_NOT_FOUND: 'requeue',
+  FAILURE: 'requeue',
+  NO_PERMISSION: 'requeue',
 };

@@ -214,7 +214,7 @@ export const BACKFILL_CALL_MS = 20 * SECOND_MS;
 /** Time-out of a step: no call of the function lasts longer, so an answer that has not come by then is lost. */
 export const BACKFILL_STEP_MS = 2 * BACKFILL_FUNCTION_MS;
 
-/** Retries of a step by Step Functions, with full jitter. Together at most 15 minutes: an outage of DynamoDB or SQS should be over by then. */
+/** Retries of a step by Step Functions, with full jitter. Together up to a quarter of an hour, longer than most outages of DynamoDB or SQS. */
 export const BACKFILL_STEP_RETRY = {
   maxAttempts: 8,
   intervalMs: 5 * SECOND_MS,

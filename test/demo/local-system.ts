@@ -1,4 +1,4 @@
-import { createWriteStream, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createWriteStream, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type AttributeValue, DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
@@ -10,10 +10,11 @@ import { syncTable } from '../../shared/store/sync-table.ts';
 import { unmarshallItem } from '../../shared/store/unmarshall-item.ts';
 import { readUser } from '../../shared/user/read-user.ts';
 import { type LocalCloud, type LocalCloudOptions, startLocalCloud } from '../local-cloud/local-cloud.ts';
+import { readAssembly, type Template } from '../local-cloud/template.ts';
 import { type App, appOn } from './app.ts';
 import { FunctionMetrics } from './function-metrics.ts';
 import { type Output, PersonalData, PersonalDataShownError } from './personal-data.ts';
-import { synthesizeApart } from './synthesize-apart.ts';
+import { synthesizedAssembly } from './synthesized-assembly.ts';
 
 /** The system on this machine: the stack as it would be deployed, and the app that writes to its table. */
 export interface LocalSystem {
@@ -29,7 +30,7 @@ export interface LocalSystem {
   /** All items of both tables, as another deployment would find them. */
   items(): Promise<Required<Pick<LocalSystemOptions, 'existingUsers' | 'existingSyncItems'>>>;
   /** The synthesized template. */
-  template(): unknown;
+  template(): Promise<Template>;
   /** Every version of the CRM's secrets, part by part. */
   secretValues(): string[];
   /** Messages and stream records that nobody could handle. */
@@ -60,6 +61,8 @@ export interface LocalSystemOptions {
 }
 
 const DIRECTORY = fileURLToPath(new URL('../../.local/', import.meta.url));
+/** Replaced in each run by the CRM's real origin. */
+const UNUSED_URL = 'http://127.0.0.1:1';
 
 /**
  * Synthesizes the stack and runs it.
@@ -73,24 +76,28 @@ export async function startLocalSystem({
   cloud: cloudOptions = {},
 }: LocalSystemOptions): Promise<LocalSystem> {
   mkdirSync(DIRECTORY, { recursive: true });
-  const outdir = mkdtempSync(`${DIRECTORY}assembly-`);
-  const removeAssembly = () => rmSync(outdir, { recursive: true, force: true });
-  process.once('exit', removeAssembly);
+  const directory = mkdtempSync(`${DIRECTORY}system-`);
+  const removeDirectory = () => rmSync(directory, { recursive: true, force: true });
+  process.once('exit', removeDirectory);
   const metrics = new FunctionMetrics();
   const logs: string[] = [];
   const personal = new PersonalData();
   const overheard: Output[] = [];
   for (const item of existingUsers) personal.remember(readUser(unmarshallItem(item)).user);
-  const logFile = `${outdir}/functions.log`;
+  const logFile = `${directory}/functions.log`;
   const log = createWriteStream(logFile);
   const secretName = 'user-sync/crm';
-  await synthesizeApart(
-    { ...settings, crm: { ...settings.crm, secretName }, removalPolicy: 'destroy' },
-    outdir,
-  );
+  const { url = '', ...crm } = settings.crm ?? {};
+  const assembly = synthesizedAssembly({
+    ...settings,
+    // The simulator has another port in each run. So it is not part of the assembly, which can be used again.
+    crm: { ...crm, url: UNUSED_URL, secretName },
+    removalPolicy: 'destroy',
+  });
   const cloud = await startLocalCloud({
     ...cloudOptions,
-    assembly: outdir,
+    assembly,
+    variables: { CRM_URL: url },
     secrets: { [secretName]: JSON.stringify(credentials) },
     existingItems: { Users: existingUsers, SyncTable: existingSyncItems },
     log({ functionName, line }) {
@@ -117,7 +124,7 @@ export async function startLocalSystem({
   };
   return {
     cloud,
-    connection: { environment: cloud.environment, outputs, logFile },
+    connection: { environment: cloud.environment, outputs: { ...outputs, CrmUrl: url }, logFile },
     metrics,
     logs,
     app: appOn(dynamodb, outputs['UserTableName'] ?? '', personal),
@@ -126,13 +133,7 @@ export async function startLocalSystem({
       existingUsers: await everyItem(outputs['UserTableName'] ?? ''),
       existingSyncItems: await everyItem(outputs['SyncTableName'] ?? ''),
     }),
-    template: () =>
-      JSON.parse(
-        readFileSync(
-          `${outdir}/${readdirSync(outdir).find((file) => file.endsWith('.template.json'))}`,
-          'utf8',
-        ),
-      ),
+    template: async () => readAssembly(await assembly).template,
     secretValues: () => cloud.secretValues(secretName).flatMap(tokensOf),
     async deadLetters() {
       const [messages, records] = await Promise.all([
@@ -151,8 +152,8 @@ export async function startLocalSystem({
         sqs.destroy();
         await cloud.stop();
         log.end();
-        process.removeListener('exit', removeAssembly);
-        removeAssembly();
+        process.removeListener('exit', removeDirectory);
+        removeDirectory();
       }
       const executions = cloud.executions().map((execution) => ({
         source: `execution ${execution.name}`,

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import ky from 'ky';
-import { freePort } from '../local-cloud/emulators/free-port.ts';
+import { freePort } from '../local-cloud/emulators/dynamodb-local.ts';
 import { pythonTools } from './python-tools.ts';
 
 const run = promisify(execFile);

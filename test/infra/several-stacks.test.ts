@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { synthesize } from '../../infra/synthesize.ts';
-import { readAssembly } from '../local-cloud/assembly/read-assembly.ts';
+import { readAssembly } from '../local-cloud/template.ts';
 
 const MAPPING = fileURLToPath(new URL('../../shared/user/mapping.under-test.ts', import.meta.url));
 const outdir = mkdtempSync(join(tmpdir(), 'user-sync-'));

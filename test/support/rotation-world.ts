@@ -8,7 +8,7 @@ import {
 } from '../../lambdas/rotate-token/rotate.ts';
 import { type OAuthSecret, parseCrmSecret } from '../../shared/infusionsoft/auth/crm-secret.ts';
 import { AuthorizationLostError } from '../../shared/infusionsoft/auth/token-endpoint.ts';
-import { SecretStore } from '../local-cloud/emulators/secret-store.ts';
+import { SecretStore } from '../local-cloud/emulators/secrets-manager.ts';
 
 export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;

@@ -27,8 +27,11 @@ export const restart = async () => {
   crm = await startCrm();
   await crm.admin.declareOwnership();
 };
-beforeEach(restart);
-afterEach(() => crm.stop());
+/** Starts a CRM before each test of the calling file, and stops it afterwards. */
+export function startCrmForEachTest(): void {
+  beforeEach(restart);
+  afterEach(() => crm.stop());
+}
 
 let groups = 0;
 /** A message about the tags of many users. */

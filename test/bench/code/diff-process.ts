@@ -19,8 +19,7 @@ SQSClient.prototype.send = async (command: unknown) => {
   return {};
 };
 // Loaded after the client was replaced.
-const { handler }: { handler(event: DynamoDBStreamEvent, context: Context): Promise<unknown> } = await import(
-  '../../../lambdas/diff-user/handler.ts'
+const { handler }: { handler(event: DynamoDBStreamEvent, context: Context): Promise<unknown> } = await import('../../../lambdas/diff-user/handler.ts'
 );
 
 const records = streamRecords(RECORDS);

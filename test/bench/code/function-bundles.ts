@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { readAssembly } from '../../local-cloud/assembly/read-assembly.ts';
+import { readAssembly } from '../../local-cloud/template.ts';
 
 /** The deployed code of a function. */
 export interface FunctionBundle {

@@ -9,7 +9,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { receiveAll, release } from '../../../infra/cli/receive-all.ts';
 import { redrive } from '../../../infra/cli/redrive-letters.ts';
-import { type SqsServer, startSqsServer } from '../../local-cloud/emulators/sqs-server.ts';
+import { type SqsServer, startSqsServer } from '../../local-cloud/emulators/sqs.ts';
 import { userMessage } from '../../support/user-message.ts';
 
 let server: SqsServer;

@@ -2,7 +2,7 @@ import { SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import type { Context, DynamoDBRecord } from 'aws-lambda';
 import { mockClient } from 'aws-sdk-client-mock';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { messageSchema } from '../../../shared/sync/message.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
@@ -23,7 +23,13 @@ vi.mock('#mapping', async (original) => {
     mapping: { ...mapping, customFields: { ...mapping.customFields, Poison: { type: 'Text', value } } },
   };
 });
+// Test files share modules: this one needs, and leaves behind, none with the mapping above.
+vi.resetModules();
 const { handler } = await import('../../../lambdas/diff-user/handler.ts');
+afterAll(() => {
+  vi.doUnmock('#mapping');
+  vi.resetModules();
+});
 
 const sqs = mockClient(SQSClient);
 beforeEach(() => {

@@ -5,8 +5,17 @@ import { INVOCATION_MS, TAG_JOB_LEASING_MS } from '../../../shared/quota/retry-p
 import { updateVersioned } from '../../../shared/quota/versioned-store.ts';
 import { RetryableError } from '../../../shared/sync/errors.ts';
 import { BUDGET, consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
-import { crm, restart, tagJob, withContacts, wronglyTagged } from '../../support/tagging.ts';
+import {
+  crm,
+  restart,
+  startCrmForEachTest,
+  tagJob,
+  withContacts,
+  wronglyTagged,
+} from '../../support/tagging.ts';
 import { userMessage } from '../../support/user-message.ts';
+
+startCrmForEachTest();
 
 describe('a tag job that fails', () => {
   it('repeats a request whose answer was lost', async () => {

@@ -10,6 +10,7 @@ import {
   crm,
   during,
   LATER,
+  startCrmForEachTest,
   type Table,
   tagJob,
   usersUpTo,
@@ -17,6 +18,8 @@ import {
   wronglyTagged,
 } from '../../support/tagging.ts';
 import { userMessage } from '../../support/user-message.ts';
+
+startCrmForEachTest();
 
 describe('a live change during a tag job', () => {
   it('waits until the job is done, and then wins', async () => {

@@ -3,8 +3,19 @@ import { desiredState } from '../../../shared/sync/desired-state.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { memoryUserTable } from '../../support/crm-under-test.ts';
-import { crm, LATER, tagJob, userAt, usersUpTo, withContacts, wronglyTagged } from '../../support/tagging.ts';
+import {
+  crm,
+  LATER,
+  startCrmForEachTest,
+  tagJob,
+  userAt,
+  usersUpTo,
+  withContacts,
+  wronglyTagged,
+} from '../../support/tagging.ts';
 import { userMessage } from '../../support/user-message.ts';
+
+startCrmForEachTest();
 
 describe('new users of a backfill', () => {
   it('cost one request each, and one for each tag of a hundred users', async () => {

@@ -117,7 +117,7 @@ describe('the numbers agree with each other', () => {
     expect(policy.BACKFILL_FUNCTION_MS).toBeLessThan(policy.BACKFILL_STEP_MS);
   });
 
-  it('the retries of a step take 10 to 15 minutes without jitter, and up to 16', () => {
+  it('the retries of a step take up to a quarter of an hour', () => {
     const { maxAttempts, intervalMs, backoffRate, maxDelayMs } = policy.BACKFILL_STEP_RETRY;
     const waits = Array.from({ length: maxAttempts }, (_, n) =>
       Math.min(maxDelayMs, intervalMs * backoffRate ** n),
