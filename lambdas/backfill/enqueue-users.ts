@@ -124,7 +124,11 @@ async function poll(run: Run, call: Call): Promise<Run | undefined> {
   return undefined;
 }
 
-/** The catalog if it is of this mapping; otherwise the consumer reads a new one before its first user. @param requirements hash of the mapping's requirements. */
+/**
+ * The catalog, if it is of this mapping. If not, the consumer reads a new one before its first user.
+ *
+ * @param requirements hash of the mapping's requirements.
+ */
 export async function catalogFor(
   requirements: string,
   ports: Pick<BackfillPorts, 'catalog'>,

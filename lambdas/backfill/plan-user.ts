@@ -7,7 +7,10 @@ import { type Mapping, managedFields } from '../../shared/user/define-mapping.ts
 import type { User } from '../../shared/user/user.ts';
 import type { BackfillInput } from './input.ts';
 
-/** What a backfill does with a user: nothing, since the user is up to date or the mode does not select it; nothing, since the CRM cannot have it; or a sync. */
+/**
+ * What a backfill does with a user. `nothing`: the user is up to date, or the mode does not select it; `invalid`: the CRM cannot have it;
+ * `sync`: a message is sent.
+ */
 export type UserPlan =
   | { kind: 'nothing' }
   | { kind: 'invalid'; reason: string }

@@ -3,7 +3,6 @@ import { PRESETS } from '../../shared/quota/limits.ts';
 import { inFlightFor } from '../../shared/quota/pace.ts';
 import { mapping } from '../../shared/user/mapping.ts';
 import type { User } from '../../shared/user/user.ts';
-import { simulate } from './backfill-definition.ts';
 import { type JumpingClock, memoryPorts } from './backfill-memory-ports.ts';
 import { CATALOG, fresh, NOON } from './backfill-users.ts';
 
@@ -37,8 +36,7 @@ export function start(
     { count, at },
     { requestsPerSecond: REQUESTS_PER_SECOND, budget, ...(catalog && { catalog }) },
   );
-  const context = { ports, options, executionArn: 'arn:execution:run-1' };
-  return { clock, ports, context, run: (input: unknown) => simulate(input, clock, ports, options) };
+  return { clock, ports, context: { ports, options, executionArn: 'arn:execution:run-1' } };
 }
 
 /** Users about whom a message of their own was sent. */

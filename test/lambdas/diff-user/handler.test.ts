@@ -66,20 +66,20 @@ describe('diff-user', () => {
     expect(JSON.parse(sent()[0]?.MessageBody ?? '')).toMatchObject({ correlationId: one.eventID });
   });
 
-  it('sends nothing for its own write-back', async () => {
+  it('sends nothing for the write-back of the sync', async () => {
     const ann = { userId: 'ann', email: 'ann@example.com' };
     await run(record(ann, { ...ann, crm: { contactId: 5, tagIds: [1] } }));
     expect(sent()).toEqual([]);
   });
 
-  it('ignores a record that names no user, since nothing can ever be sent for it', async () => {
-    const nobody = record(undefined, { email: 'ann@example.com' });
-    const result = await run(nobody, record(undefined, { userId: 'bob', email: 'bob@example.com' }));
+  it('ignores a record without a user id', async () => {
+    const withoutId = record(undefined, { email: 'ann@example.com' });
+    const result = await run(withoutId, record(undefined, { userId: 'bob', email: 'bob@example.com' }));
     expect(result).toEqual({ batchItemFailures: [] });
     expect(sent()).toHaveLength(1);
   });
 
-  it('sends a message by key for a record that cannot be compared, so that it never blocks its shard', async () => {
+  it('sends a message by key for a record that cannot be compared, instead of blocking its shard', async () => {
     const ann = { userId: 'ann', firstName: POISON };
     const until = '2026-06-15T12:00:00.000Z';
     const lease = { environment: 'a', invocation: 1, until };
@@ -98,7 +98,7 @@ describe('diff-user', () => {
     ]);
   });
 
-  it('reports a record whose message was not taken', async () => {
+  it('reports a record whose message was not accepted', async () => {
     sqs
       .on(SendMessageBatchCommand)
       .resolves({ Failed: [{ Id: '0', Code: 'Throttled', SenderFault: false }] });
@@ -106,7 +106,7 @@ describe('diff-user', () => {
     expect(await run(one)).toEqual({ batchItemFailures: [{ itemIdentifier: one.dynamodb?.SequenceNumber }] });
   });
 
-  it('reads an item with numbers and sets that are not its own', async () => {
+  it('reads an item with large numbers and sets in unknown attributes', async () => {
     const item = marshall({ userId: 'ann', email: 'ann@example.com', badges: new Set(['a']) });
     const dynamodb = { SequenceNumber: '9', NewImage: { ...item, huge: { N: '1'.repeat(38) } } };
     expect(await run({ eventID: 'e', dynamodb } as DynamoDBRecord)).toEqual({ batchItemFailures: [] });

@@ -110,7 +110,7 @@ describe('a conditional write', () => {
     'that stores $name succeeds when its response is lost and the SDK repeats it',
     async ({ prepare, write, success }) => {
       let isLost = false;
-      const db = fakeDynamoDb({ fateOf: () => (isLost ? 'lost' : 'answered') });
+      const db = fakeDynamoDb({ fateOf: () => (isLost ? 'lost' : 'returned') });
       await prepare?.(db);
       isLost = true;
       const before = { ...db.requests };
@@ -142,7 +142,7 @@ describe('a conditional delete whose response is lost', () => {
     const other = holder('b');
     let isReleasing = false;
     const db: FakeDynamoDb = fakeDynamoDb({
-      fateOf: () => (isReleasing ? 'lost' : 'answered'),
+      fateOf: () => (isReleasing ? 'lost' : 'returned'),
       between: async () => {
         isReleasing = false;
         await table(db).acquireLease('catalog', other, 1);
@@ -169,7 +169,7 @@ describe('request slots', () => {
     await fc.assert(
       fc.asyncProperty(
         fc.scheduler(),
-        fc.infiniteStream(fc.constantFrom('answered', 'answered', 'lost')),
+        fc.infiniteStream(fc.constantFrom('returned', 'returned', 'lost')),
         fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 6 }),
         async (scheduler, fates, counts) => {
           const db = fakeDynamoDb({

@@ -42,9 +42,9 @@ describe('the keys of the sync table', () => {
 });
 
 it('docs/sync-table.md shows the items of the sync table (npm run docs writes it)', async () => {
-  const rows = kinds.map(({ pattern, holds, schema, writers, readers, removed }) => {
+  const rows = kinds.map(({ pattern, contains, schema, writers, readers, removed }) => {
     const attributes = Object.keys(schema.shape).map((name) => `\`${name}\``);
-    return `| \`${pattern}\` | ${[holds, attributes.join(', '), writers, readers, removed].join(' | ')} |`;
+    return `| \`${pattern}\` | ${[contains, attributes.join(', '), writers, readers, removed].join(' | ')} |`;
   });
   const page = [
     '# The sync table',
@@ -52,7 +52,7 @@ it('docs/sync-table.md shows the items of the sync table (npm run docs writes it
     `One item a row, by its partition key \`id\`. Written by \`npm run docs\` from \`${ITEMS_FILE}\`. Names in code font under "written by"`,
     'and "read by" are commands. No item has a TTL.',
     '',
-    '| id | holds | attributes | written by | read by | removed |',
+    '| id | contains | attributes | written by | read by | removed |',
     '|---|---|---|---|---|---|',
     ...rows,
     '',

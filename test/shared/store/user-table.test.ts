@@ -42,13 +42,13 @@ describe('the user table', () => {
   });
 
   it('fails only the read whose item is not a user', async () => {
-    const nobody = '';
-    dynamodb.on(BatchGetItemCommand).resolves({ Responses: { users: [item(nobody), item('ann')] } });
+    const withoutId = '';
+    dynamodb.on(BatchGetItemCommand).resolves({ Responses: { users: [item(withoutId), item('ann')] } });
     const table = userTable(client, 'users');
-    const [wrong, right] = await Promise.allSettled([table.read(nobody), table.read('ann')]);
-    expect(wrong).toMatchObject({ status: 'rejected', reason: { name: 'InvalidUserError' } });
-    expect(right).toMatchObject({ status: 'fulfilled', value: { user: { userId: 'ann' } } });
-    expect(await table.readMany([nobody, 'ann'])).toEqual([{ userId: 'ann' }]);
+    const [invalid, valid] = await Promise.allSettled([table.read(withoutId), table.read('ann')]);
+    expect(invalid).toMatchObject({ status: 'rejected', reason: { name: 'InvalidUserError' } });
+    expect(valid).toMatchObject({ status: 'fulfilled', value: { user: { userId: 'ann' } } });
+    expect(await table.readMany([withoutId, 'ann'])).toEqual([{ userId: 'ann' }]);
   });
 
   it('requests unprocessed keys again, and fails with a retryable error when no key was processed', async () => {

@@ -12,9 +12,18 @@ import { CATALOG, fresh, NOON, synced } from '../../support/backfill-users.ts';
 
 const HOUR_MS = 3_600_000;
 
+/** A backfill of users in memory, run by the synthesized state machine. */
+function startMachine(...users: Parameters<typeof start>) {
+  const started = start(...users);
+  const { clock, ports, context } = started;
+  return { ...started, run: (input: unknown) => simulate(input, clock, ports, context.options) };
+}
+
 describe('a run of the synthesized state machine', () => {
   it('sends each user who needs a sync once, and their tags together', async () => {
-    const { run, ports } = start(1000, (index) => (index % 4 === 0 ? synced(fresh(index)) : fresh(index)));
+    const { run, ports } = startMachine(1000, (index) =>
+      index % 4 === 0 ? synced(fresh(index)) : fresh(index),
+    );
     const { report } = await run({});
     expect(report).toMatchObject({
       scanned: 1000,
@@ -36,7 +45,7 @@ describe('a run of the synthesized state machine', () => {
 
   it('sends only a tag job for users of whom only tags change', async () => {
     const long = NOON - 20 * 24 * HOUR_MS;
-    const { run, ports } = start(1000, (index) =>
+    const { run, ports } = startMachine(1000, (index) =>
       index % 50 === 0
         ? synced({ ...fresh(index), lastActiveAt: new Date(long).toISOString() }, long)
         : synced(fresh(index)),
@@ -48,7 +57,7 @@ describe('a run of the synthesized state machine', () => {
   });
 
   it('keeps the queue short and the consumer busy', async () => {
-    const { run, ports, clock } = start(5000);
+    const { run, ports, clock } = startMachine(5000);
     const queue = watchQueue(ports);
     const { report } = await run({});
     const seconds = (clock.now - NOON) / 1000;
@@ -61,7 +70,7 @@ describe('a run of the synthesized state machine', () => {
       ...synced(fresh(index)),
       crm: { ...synced(fresh(index)).crm, tagIds: [] },
     });
-    const { run, ports } = start(5000, untagged);
+    const { run, ports } = startMachine(5000, untagged);
     const queue = watchQueue(ports);
     expect((await run({ mode: 'tags' })).report).toMatchObject({ enqueued: 5000, done: 5000 });
     expect(ports.sent.map((message) => message.kind === 'tag-users' && message.userIds.length)).toEqual([
@@ -71,7 +80,7 @@ describe('a run of the synthesized state machine', () => {
   });
 
   it('of 60,000 users has fewer than 10,000 history events and ends on the same day', async () => {
-    const { run, clock } = start(60_000);
+    const { run, clock } = startMachine(60_000);
     const { report, historyEvents } = await run({});
     expect(report).toMatchObject({
       enqueued: 60_000,
@@ -84,7 +93,7 @@ describe('a run of the synthesized state machine', () => {
   });
 
   it('waits for the quota of the next day when it is spent', async () => {
-    const { run, clock } = start(10_000, fresh, CATALOG, 10_000);
+    const { run, clock } = startMachine(10_000, fresh, CATALOG, 10_000);
     const { report } = await run({});
     expect(report).toMatchObject({
       enqueued: 10_000,
@@ -96,7 +105,7 @@ describe('a run of the synthesized state machine', () => {
   });
 
   it('continues in a new execution before its history is full', async () => {
-    const { ports, clock } = start(40_000);
+    const { ports, clock } = startMachine(40_000);
     const { report, historyEvents } = await simulate({}, clock, ports, { ...OPTIONS, callMs: 1 });
     expect(report).toMatchObject({ enqueued: 40_000, done: 40_000 });
     expect(historyEvents.length).toBeGreaterThan(1);
@@ -105,13 +114,13 @@ describe('a run of the synthesized state machine', () => {
   });
 
   it('stops at its limit', async () => {
-    const { run, ports } = start(500);
+    const { run, ports } = startMachine(500);
     expect((await run({ limit: 40 })).report.enqueued).toBe(40);
     expect(tagged(ports)).toHaveLength(40);
   });
 
   it('stops at its request budget, which includes the tags', async () => {
-    const { run, ports } = start(500);
+    const { run, ports } = startMachine(500);
     const { report } = await run({ requestBudget: 100 });
     expect(report.requests).toBeLessThanOrEqual(100);
     expect(report.enqueued).toBe(97);
@@ -120,7 +129,7 @@ describe('a run of the synthesized state machine', () => {
 
   it('with dryRun sends nothing, waits for nothing and reports what would be done', async () => {
     const broken = (index: number) => (index % 10 === 0 ? { ...fresh(index), email: 'x' } : fresh(index));
-    const { run, ports, clock } = start(2000, broken);
+    const { run, ports, clock } = startMachine(2000, broken);
     const { report } = await run({ dryRun: true });
     expect(ports.sent).toEqual([]);
     expect(clock.now - NOON).toBeLessThan(60_000);
@@ -136,7 +145,7 @@ describe('a run of the synthesized state machine', () => {
   });
 
   it('of users who are up to date costs no message and no request', async () => {
-    const { run, ports } = start(1000, (index) => synced(fresh(index)));
+    const { run, ports } = startMachine(1000, (index) => synced(fresh(index)));
     for (const mode of ['contacts', 'tags', 'refresh']) {
       expect((await run({ mode })).report).toMatchObject({ enqueued: 0, requests: 0, skipped: 1000 });
     }
