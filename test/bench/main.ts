@@ -9,10 +9,10 @@ import { cpus, totalmem } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Command, Option } from 'commander';
 import { textTable } from '../../infra/cli/text-table.ts';
-import { drawChart } from './chart.ts';
-import { type BenchReport, type Machine, pageOf } from './page.ts';
 import { PARTS } from './parts.ts';
-import type { Section } from './section.ts';
+import { drawChart } from './report/chart.ts';
+import { type BenchReport, type Machine, pageOf } from './report/page.ts';
+import type { Section } from './report/section.ts';
 
 const GIB = 1024 ** 3;
 

@@ -4,8 +4,8 @@ import { startBackfill } from '../../infra/cli/follow-backfill.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import { messageGroupOf } from '../../shared/sync/message-group.ts';
 import type { SimulatedSystem } from '../demo/simulated-system.ts';
-import { FAULT_KINDS } from '../simulator/faults.ts';
-import { SEARCH_MODES } from '../simulator/search-mode.ts';
+import { SEARCH_MODES } from '../simulator/account/search.ts';
+import { FAULT_KINDS } from '../simulator/traffic/faults.ts';
 import type { FaultProxy } from './fault-proxy.ts';
 import { NO_EMAIL, type World } from './world.ts';
 

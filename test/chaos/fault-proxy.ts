@@ -1,6 +1,6 @@
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Random } from '../simulator/random.ts';
+import type { Random } from '../simulator/traffic/random.ts';
 
 /** How each service says that a caller is too fast, in its JSON protocol. */
 const REFUSALS = {

@@ -2,7 +2,7 @@ import { PROBE_NAME } from '../../shared/infusionsoft/catalog/learn-arrays.ts';
 import type { User } from '../../shared/user/user.ts';
 import { population } from '../demo/population.ts';
 import type { PreloadedContact } from '../simulator/admin-routes.ts';
-import { type Random, seededRandom } from '../simulator/random.ts';
+import { type Random, seededRandom } from '../simulator/traffic/random.ts';
 
 /** What somebody enters who has no email. */
 export const NO_EMAIL = 'nobody at nowhere';

@@ -13,7 +13,7 @@ import { PRESETS } from '../../shared/quota/limits.ts';
 import { BATCH_SIZE } from '../../shared/quota/pace.ts';
 import { updateVersioned } from '../../shared/quota/versioned.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
-import { seededRandom } from '../simulator/random.ts';
+import { seededRandom } from '../simulator/traffic/random.ts';
 import { ANN } from './ann.ts';
 import type { Sample } from './cloudwatch-alarm.ts';
 import { consumerOf } from './consumer-under-test.ts';

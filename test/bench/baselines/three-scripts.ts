@@ -1,5 +1,5 @@
 import type { User } from '../../../shared/user/user.ts';
-import type { PlainCrm } from './plain-crm.ts';
+import type { PlainCrm } from '../baseline/plain-crm.ts';
 
 /** A user whose tags are set anew, and how it was when they were set last. */
 export interface Refreshed {

@@ -2,7 +2,7 @@ import { marshall } from '@aws-sdk/util-dynamodb';
 import type { DynamoDBRecord } from 'aws-lambda';
 import type { User } from '../../../shared/user/user.ts';
 import { population } from '../../demo/population.ts';
-import { seededRandom } from '../../simulator/random.ts';
+import { seededRandom } from '../../simulator/traffic/random.ts';
 
 type Image = NonNullable<NonNullable<DynamoDBRecord['dynamodb']>['NewImage']>;
 type Item = User & Record<string, unknown>;

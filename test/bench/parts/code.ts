@@ -6,8 +6,8 @@ import { synthesize } from '../../../infra/synthesize.ts';
 import { coldImportsMs } from '../code/cold-import.ts';
 import { diffThroughput } from '../code/diff-throughput.ts';
 import { functionBundles } from '../code/function-bundles.ts';
-import type { Part } from '../section.ts';
-import { goal, number } from '../words.ts';
+import type { Part } from '../report/section.ts';
+import { goal, number } from '../report/words.ts';
 
 /** Wanted: at most this long. */
 const IMPORT_MS = 150;

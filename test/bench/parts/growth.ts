@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { parseConfig } from '../../../infra/config.ts';
 import { REAL_LATENCY } from '../../simulator/simulator.ts';
-import { LIMIT } from '../cost.ts';
-import type { Part } from '../section.ts';
+import { LIMIT } from '../measure/cost.ts';
+import type { Part } from '../report/section.ts';
+import { number } from '../report/words.ts';
 import { runWorlds } from '../simulated/run-worlds.ts';
-import { number } from '../words.ts';
 
 const SIZES = [1000, 4000, 15_000, 60_000];
-const FEEDER = fileURLToPath(new URL('../growth/feeder-process.ts', import.meta.url));
+const FEEDER = fileURLToPath(new URL('../simulated/backfill-memory-process.ts', import.meta.url));
 const MIB = 1024 ** 2;
 
 /** How a backfill's cost grows with the users. */

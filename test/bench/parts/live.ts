@@ -3,12 +3,12 @@ import { parseConfig } from '../../../infra/config.ts';
 import { population } from '../../demo/population.ts';
 import { REAL_LATENCY } from '../../simulator/simulator.ts';
 import { functionFolder } from '../../support/function-folder.ts';
-import { costOf } from '../cost.ts';
-import type { Part } from '../section.ts';
+import { costOf } from '../measure/cost.ts';
+import type { Part } from '../report/section.ts';
+import { goal, number, percent } from '../report/words.ts';
 import { runWorlds } from '../simulated/run-worlds.ts';
 import { withBenchSystem } from '../system/bench-system.ts';
 import { liveLatencies } from '../system/live-latency.ts';
-import { goal, number, percent } from '../words.ts';
 
 /** Half of them are edited when nothing else goes on, half during the backfill. */
 const LIVE = 200;

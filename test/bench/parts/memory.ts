@@ -3,7 +3,8 @@ import { SYNC_CONTACT_MEMORY_MB } from '../../../infra/constructs/contact-sync.t
 import { priceOf, readPrices } from '../../cost/prices.ts';
 import { population } from '../../demo/population.ts';
 import { functionFolder } from '../../support/function-folder.ts';
-import type { Part, Section } from '../section.ts';
+import type { Part, Section } from '../report/section.ts';
+import { goal, number, percent } from '../report/words.ts';
 import { type BenchSystem, withBenchSystem } from '../system/bench-system.ts';
 import { liveLatencies } from '../system/live-latency.ts';
 import {
@@ -13,7 +14,6 @@ import {
   withProcessorQuotas,
 } from '../system/processor-quotas.ts';
 import { type SteadyResult, steadyPart } from '../system/steady-backfill.ts';
-import { goal, number, percent } from '../words.ts';
 
 /** Sizes in MB: a whole processor, the deployed one, and others. */
 const SIZES = [...new Set([1769, SYNC_CONTACT_MEMORY_MB, 1024, 768, 512])];

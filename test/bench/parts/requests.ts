@@ -1,9 +1,9 @@
-import { runPipelineBurst, runPipelineLive, runScripts } from '../baselines/run-baselines.ts';
-import { type Cost, LIMIT } from '../cost.ts';
-import { type Cast, type Costs, cast, SCENARIOS, type Scenario } from '../scenarios.ts';
-import type { Part } from '../section.ts';
-import { runSystem } from '../system/run-system.ts';
-import { goal, number, percent } from '../words.ts';
+import { runPipelineBurst, runPipelineLive, runScripts } from '../baseline/run-pipeline.ts';
+import { type Cost, LIMIT } from '../measure/cost.ts';
+import type { Part } from '../report/section.ts';
+import { goal, number, percent } from '../report/words.ts';
+import { runSystem } from '../system/run-scenarios.ts';
+import { type Cast, type Costs, cast, SCENARIOS, type Scenario } from '../users/scenarios.ts';
 
 /** As many as show what one costs; the scripts need half a second for each. */
 const BASELINE_USERS = { fresh: 10, known: 50, signUps: 50, changing: 50 };

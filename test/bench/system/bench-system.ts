@@ -7,9 +7,9 @@ import type { User } from '../../../shared/user/user.ts';
 import type { LocalSystemOptions } from '../../demo/local-system.ts';
 import { startSimulatedSystem } from '../../demo/simulated-system.ts';
 import { shownOf, verify } from '../../demo/verify.ts';
-import { withFiveTags } from '../deployed-mapping.ts';
-import { mapping } from '../five-tags.ts';
-import { contactsOf } from '../scenarios.ts';
+import { withFiveTags } from '../users/deploy-five-tags.ts';
+import { mapping } from '../users/five-tags.ts';
+import { contactsOf } from '../users/scenarios.ts';
 
 export interface BenchSystemOptions {
   /** Users that are in the table before the stack. */

@@ -2,8 +2,8 @@ import { tagId } from '../../../shared/infusionsoft/catalog/catalog.ts';
 import { desiredState } from '../../../shared/sync/desired-state.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { DEFAULT_TOKEN } from '../../simulator/simulator.ts';
-import { mapping } from '../five-tags.ts';
-import { withAnotherTag } from '../scenarios.ts';
+import { mapping } from '../users/five-tags.ts';
+import { withAnotherTag } from '../users/scenarios.ts';
 import type { BenchSystem } from './bench-system.ts';
 
 /**

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { population } from '../../demo/population.ts';
-import type { Latency } from '../../simulator/latency.ts';
-import { costOf } from '../cost.ts';
-import type { Filled } from '../filled.ts';
+import type { Latency } from '../../simulator/traffic/latency.ts';
+import { costOf } from '../measure/cost.ts';
+import type { Filled } from '../measure/filled.ts';
 import { type BenchSystem, withBenchSystem } from './bench-system.ts';
 
 /** The stretch of a backfill that is counted. */
