@@ -6,51 +6,42 @@ import type { User } from '../../../shared/user/user.ts';
 import { simulatorClient } from '../../demo/simulator-client.ts';
 import { DEFAULT_TOKEN } from '../../simulator/simulator.ts';
 
-/** What the CRM should show of a user, in the CRM's terms. */
-interface Wanted {
+/** The contact and tags that a user should have. */
+interface Target {
   email: string;
   body: ContactBody;
   tagIds: readonly number[];
 }
 
-/** The CRM as a plain program calls it: each method is one request, and nothing is tried again. */
+/** A minimal client of the CRM: each method is one request, without retries. */
 export interface PlainCrm {
-  /** @returns the contact's id, or undefined where the search knows none. */
+  /** @returns the contact's id, or undefined if none is found. */
   search(email: string): Promise<number | undefined>;
-  create(wanted: Wanted): Promise<number>;
-  update(contactId: number, wanted: Wanted): Promise<void>;
+  create(target: Target): Promise<number>;
+  update(contactId: number, target: Target): Promise<void>;
   applyTags(contactId: number, tagIds: readonly number[]): Promise<void>;
   removeTags(contactId: number, tagIds: readonly number[]): Promise<void>;
-  /** Works out what should be in the CRM: no request. */
-  wanted(user: User): Wanted;
+  /** The contact and tags that a user should have. Makes no request. */
+  target(user: User): Target;
 }
 
-/** The CRM did not do what a request asked for. */
-export class RefusedError extends Error {
-  override name = 'RefusedError';
+/** The CRM answered with an error status. */
+export class RequestError extends Error {
+  override name = 'RequestError';
 }
 
-const found = z.object({ contacts: z.array(z.object({ id: z.int() })) });
-const made = z.object({ id: z.int() });
-const named = z.object({ tags: z.array(z.object({ id: z.int(), name: z.string() })) });
-const model = z.object({ custom_fields: z.array(z.object({ id: z.int(), label: z.string() })) });
+const contactList = z.object({ contacts: z.array(z.object({ id: z.int() })) });
+const createdContact = z.object({ id: z.int() });
+const tagList = z.object({ tags: z.array(z.object({ id: z.int(), name: z.string() })) });
+const contactModel = z.object({ custom_fields: z.array(z.object({ id: z.int(), label: z.string() })) });
 
-/**
- * Makes the tags and fields of a mapping in a simulator's account, and a client for them.
- *
- * @param paced waits until a request may start.
- */
-export async function plainCrm(
-  url: string,
-  mapping: Mapping,
-  paced: () => Promise<unknown> = async () => undefined,
-): Promise<PlainCrm> {
-  const fields = Object.keys(mapping.customFields).map((label) => [label, ''] as const);
+/** Creates the tags and custom fields of a mapping in a simulator's account, and a client for the account. */
+export async function plainCrm(url: string, mapping: Mapping): Promise<PlainCrm> {
+  const emptyFields = Object.keys(mapping.customFields).map((label) => [label, ''] as const);
   await simulatorClient(url).addContacts([
-    { customFields: Object.fromEntries(fields), tags: managedTags(mapping) },
+    { customFields: Object.fromEntries(emptyFields), tags: managedTags(mapping) },
   ]);
   const request = async (method: string, path: string, json?: unknown): Promise<Response> => {
-    await paced();
     const answer = await fetch(`${url}/crm/rest/v1/${path}`, {
       method,
       headers: { 'x-keap-api-key': DEFAULT_TOKEN, 'content-type': 'application/json' },
@@ -58,29 +49,30 @@ export async function plainCrm(
     });
     if (answer.ok) return answer;
     await answer.body?.cancel();
-    throw new RefusedError(`${method} ${path.split('?')[0]}: ${answer.status}`);
+    throw new RequestError(`${method} ${path.split('?')[0]}: ${answer.status}`);
   };
-  const tagList = named.parse(await (await request('GET', 'tags?limit=1000')).json()).tags;
-  const fieldList = model.parse(await (await request('GET', 'contacts/model')).json()).custom_fields;
-  const tagIds = new Map(tagList.map(({ id, name }) => [name, id]));
-  const fieldIds = new Map(fieldList.map(({ id, label }) => [label, id]));
-  const known = (id: number | undefined): number => {
-    if (id === undefined) throw new Error('The account lacks what the mapping names');
+  const tags = tagList.parse(await (await request('GET', 'tags?limit=1000')).json()).tags;
+  const fields = contactModel.parse(await (await request('GET', 'contacts/model')).json()).custom_fields;
+  const tagIds = new Map(tags.map(({ id, name }) => [name, id]));
+  const fieldIds = new Map(fields.map(({ id, label }) => [label, id]));
+  const defined = (id: number | undefined): number => {
+    if (id === undefined) throw new Error('The account has no such tag or field');
     return id;
   };
-  const noSuch = () => known(undefined);
+  const unsupported = () => defined(undefined);
   const ids = {
-    customField: (label: string) => known(fieldIds.get(label)),
-    leadSource: noSuch,
-    staff: noSuch,
-    company: noSuch,
+    customField: (label: string) => defined(fieldIds.get(label)),
+    leadSource: unsupported,
+    staff: unsupported,
+    company: unsupported,
   };
   return {
     async search(email) {
       const answer = await request('GET', `contacts?email=${encodeURIComponent(email)}`);
-      return found.parse(await answer.json()).contacts[0]?.id;
+      return contactList.parse(await answer.json()).contacts[0]?.id;
     },
-    create: async ({ body }) => made.parse(await (await request('POST', 'contacts', body)).json()).id,
+    create: async ({ body }) =>
+      createdContact.parse(await (await request('POST', 'contacts', body)).json()).id,
     async update(contactId, { body }) {
       await (await request('PATCH', `contacts/${contactId}`, body)).json();
     },
@@ -90,12 +82,12 @@ export async function plainCrm(
     async removeTags(contactId, ids) {
       await request('DELETE', `contacts/${contactId}/tags?ids=${ids.join(',')}`);
     },
-    wanted(user) {
+    target(user) {
       const { fields, tags } = desiredState(mapping, user, Date.now());
       return {
         email: fields.EMAIL1 ?? '',
         body: contactBody({ write: fields, clear: [] }, ids),
-        tagIds: tags.map((tag) => known(tagIds.get(tag))),
+        tagIds: tags.map((tag) => defined(tagIds.get(tag))),
       };
     },
   };

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { User } from '../../../shared/user/user.ts';
-import { type PlainCrm, RefusedError } from './plain-crm.ts';
+import { type PlainCrm, RequestError } from './plain-crm.ts';
 
-/** An event of the table: both images, as a stream tells them. */
+/** A change of a user: the images before and after. */
 export interface ChangeEvent {
   before?: User;
   after: User;
@@ -10,19 +10,19 @@ export interface ChangeEvent {
 
 export interface PipelineOptions {
   crm: PlainCrm;
-  /** Reserved concurrency of the consumer: all that there is of a pace. */
+  /** Reserved concurrency of the consumer. Nothing else limits its rate. */
   environments: number;
-  /** How long a message is hidden after a failure, in milliseconds. */
+  /** Visibility timeout after a failure, in milliseconds. */
   visibilityMs: number;
 }
 
 const BATCH = 10;
-/** A long poll returns as soon as there is a message; this is how often these look, in milliseconds. */
+/** How often environments poll the queue, in milliseconds. */
 const POLL_MS = 20;
 
 /**
- * The event pipeline of the tutorials: each write is a message of a standard queue, and so many environments work through batches of them,
- * a message after the other: search, create or update, tags. A message that failed comes back after its visibility time-out.
+ * The event pipeline of a tutorial: each write is a message in a standard queue. Environments take batches and handle one message at a
+ * time: search, create or update, tags. A failed message returns after its visibility timeout.
  */
 export function plainPipeline({ crm, environments, visibilityMs }: PipelineOptions) {
   const queue: { event: ChangeEvent; visibleAt: number }[] = [];
@@ -31,13 +31,13 @@ export function plainPipeline({ crm, environments, visibilityMs }: PipelineOptio
   let stopped = false;
 
   const handle = async ({ before, after }: ChangeEvent): Promise<void> => {
-    const wanted = crm.wanted(after);
-    const existing = await crm.search(wanted.email);
-    if (existing !== undefined) await crm.update(existing, wanted);
-    const contactId = existing ?? (await crm.create(wanted));
-    const stale = before ? crm.wanted(before).tagIds.filter((id) => !wanted.tagIds.includes(id)) : [];
+    const target = crm.target(after);
+    const existing = await crm.search(target.email);
+    if (existing !== undefined) await crm.update(existing, target);
+    const contactId = existing ?? (await crm.create(target));
+    const stale = before ? crm.target(before).tagIds.filter((id) => !target.tagIds.includes(id)) : [];
     if (stale.length > 0) await crm.removeTags(contactId, stale);
-    await crm.applyTags(contactId, wanted.tagIds);
+    await crm.applyTags(contactId, target.tagIds);
   };
   const take = (): ChangeEvent[] => {
     const now = Date.now();
@@ -56,7 +56,7 @@ export function plainPipeline({ crm, environments, visibilityMs }: PipelineOptio
           await handle(event);
           done++;
         } catch (error) {
-          if (!(error instanceof RefusedError)) throw error;
+          if (!(error instanceof RequestError)) throw error;
           queue.push({ event, visibleAt: Date.now() + visibilityMs });
         }
         inFlight--;
@@ -66,13 +66,13 @@ export function plainPipeline({ crm, environments, visibilityMs }: PipelineOptio
   const running = Promise.all(Array.from({ length: environments }, environment));
   return {
     send: (event: ChangeEvent) => void queue.push({ event, visibleAt: Date.now() }),
-    /** Messages that are done with. */
+    /** Messages handled so far. */
     get done() {
       return done;
     },
-    /** Waits until the queue is empty, or the time is up. */
-    async untilDrained(withinMs: number): Promise<void> {
-      const until = Date.now() + withinMs;
+    /** Waits until the queue is empty, at most `timeoutMs`. */
+    async untilDrained(timeoutMs: number): Promise<void> {
+      const until = Date.now() + timeoutMs;
       const drained = async () => {
         while (queue.length + inFlight > 0 && Date.now() < until) await sleep(POLL_MS);
       };

@@ -1,94 +1,61 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RateLimiter } from 'limiter';
 import type { User } from '../../../shared/user/user.ts';
 import { simulatorClient } from '../../demo/simulator-client.ts';
 import { spawnSimulator } from '../../demo/spawn-simulator.ts';
-import { threeScripts } from '../baselines/three-scripts.ts';
-import { type Cost, costOf, LIMIT } from '../measure/cost.ts';
+import { type Cost, measureCost } from '../measure/cost.ts';
 import { mapping } from '../users/five-tags.ts';
 import {
-  type Cast,
   type Costs,
   contactsOf,
   EDIT_AFTER_MS,
   EVERY_MS,
   editAfterSignUp,
   inRefresh,
+  type ScenarioUsers,
   withAnotherTag,
-  withNoDifference,
+  withoutVisibleChange,
 } from '../users/scenarios.ts';
 import { plainCrm } from './plain-crm.ts';
 import { type ChangeEvent, plainPipeline } from './plain-pipeline.ts';
 
-/** Lambda's and SQS's default, which a plain pipeline leaves. */
+/** The default of SQS. */
 const VISIBILITY_MS = 30_000;
-/** How long a pipeline that is given all users at once is watched, in milliseconds. */
-const WATCHED_MS = 60_000;
-const PATIENCE_MS = 240_000;
+/** How long a burst is measured, in milliseconds. */
+const BURST_MS = 60_000;
+const TIMEOUT_MS = 240_000;
 
-/** The three scripts against a simulator of their own, at the pace of the package that their author found. */
-export async function runScripts({ fresh, known, changing }: Cast): Promise<Costs> {
-  const simulator = await spawnSimulator([]);
-  try {
-    const door = simulatorClient(simulator.url);
-    const limiter = new RateLimiter({ tokensPerInterval: LIMIT, interval: 'second' });
-    const crm = await plainCrm(simulator.url, mapping, () => limiter.removeTokens(1));
-    const scripts = threeScripts(crm);
-    const bringIn = (users: readonly User[]) =>
-      costOf(door, async () => {
-        await scripts.contacts(users);
-        await scripts.tags(users);
-        return users.length;
-      });
-    const refresh = (change: (user: User, index: number) => User) =>
-      costOf(door, async () => {
-        await scripts.refresh(changing.map((before, index) => ({ before, after: change(before, index) })));
-        return changing.length;
-      });
-    const costs: Costs = { new: await bringIn([...fresh, ...changing]) };
-    await door.addContacts(contactsOf(known));
-    costs.known = await bringIn(known);
-    costs.swap = await refresh(withAnotherTag);
-    costs.noOp = await refresh(withNoDifference);
-    costs.refresh = await refresh(inRefresh);
-    return costs;
-  } finally {
-    await simulator.stop();
-  }
-}
-
-/** The plain pipeline, given all users at once, against a simulator of its own: what it comes to within a minute. */
+/** Gives the plain pipeline all users at once, and measures the first minute. */
 export async function runPipelineBurst(environments: number, users: readonly User[]): Promise<Cost> {
-  return withPipeline(environments, ({ pipeline, door }) =>
-    costOf(door, async () => {
+  return withPipeline(environments, ({ pipeline, crm }) =>
+    measureCost(crm, async () => {
       for (const after of users) pipeline.send({ after });
-      await pipeline.untilDrained(WATCHED_MS);
+      await pipeline.untilDrained(BURST_MS);
       return pipeline.done;
     }),
   );
 }
 
-/** The plain pipeline with one event after another, as they come in life. */
+/** Gives the plain pipeline one event at a time. */
 export async function runPipelineLive(
   environments: number,
-  { known, signUps, changing }: Cast,
+  { known, signUps, changing }: ScenarioUsers,
 ): Promise<Costs> {
-  return withPipeline(environments, async ({ pipeline, door }) => {
-    const live = (events: readonly ChangeEvent[]) =>
-      costOf(door, async () => {
+  return withPipeline(environments, async ({ pipeline, crm }) => {
+    const send = (events: readonly ChangeEvent[]) =>
+      measureCost(crm, async () => {
         for (const event of events) {
           pipeline.send(event);
           await sleep(EVERY_MS);
         }
-        await pipeline.untilDrained(PATIENCE_MS);
+        await pipeline.untilDrained(TIMEOUT_MS);
         return events.length;
       });
-    const changes = (change: (user: User, index: number) => User) =>
-      live(changing.map((before, index) => ({ before, after: change(before, index) })));
-    const costs: Costs = { new: await live(changing.map((after) => ({ after }))) };
-    await door.addContacts(contactsOf(known));
-    costs.known = await live(known.map((after) => ({ after })));
-    costs.signedUp = await costOf(door, async () => {
+    const sendChanges = (change: (user: User, index: number) => User) =>
+      send(changing.map((before, index) => ({ before, after: change(before, index) })));
+    const costs: Costs = { new: await send(changing.map((after) => ({ after }))) };
+    await crm.addContacts(contactsOf(known));
+    costs.known = await send(known.map((after) => ({ after })));
+    costs.signUp = await measureCost(crm, async () => {
       await Promise.all(
         signUps.map(async (user, index) => {
           await sleep(index * EVERY_MS);
@@ -99,12 +66,12 @@ export async function runPipelineLive(
           pipeline.send({ before: user, after: { ...user, ...edit } });
         }),
       );
-      await pipeline.untilDrained(PATIENCE_MS);
+      await pipeline.untilDrained(TIMEOUT_MS);
       return signUps.length;
     });
-    costs.swap = await changes(withAnotherTag);
-    costs.noOp = await changes(withNoDifference);
-    costs.refresh = await changes(inRefresh);
+    costs.tagChange = await sendChanges(withAnotherTag);
+    costs.noChange = await sendChanges(withoutVisibleChange);
+    costs.refresh = await sendChanges(inRefresh);
     return costs;
   });
 }
@@ -113,7 +80,7 @@ async function withPipeline<Result>(
   environments: number,
   work: (parts: {
     pipeline: ReturnType<typeof plainPipeline>;
-    door: ReturnType<typeof simulatorClient>;
+    crm: ReturnType<typeof simulatorClient>;
   }) => Promise<Result>,
 ): Promise<Result> {
   const simulator = await spawnSimulator([]);
@@ -121,7 +88,7 @@ async function withPipeline<Result>(
     const crm = await plainCrm(simulator.url, mapping);
     const pipeline = plainPipeline({ crm, environments, visibilityMs: VISIBILITY_MS });
     try {
-      return await work({ pipeline, door: simulatorClient(simulator.url) });
+      return await work({ pipeline, crm: simulatorClient(simulator.url) });
     } finally {
       await pipeline.stop();
     }

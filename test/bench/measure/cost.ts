@@ -1,47 +1,47 @@
 import type { simulatorClient } from '../../demo/simulator-client.ts';
 import { steadyRate } from './fill.ts';
 
-/** What some work cost, as counted at the CRM's door. */
+/** What some work cost, as counted by the CRM simulator. */
 export interface Cost {
   users: number;
-  /** Requests that arrived, refused ones too. */
+  /** Requests that arrived, including rejected ones. */
   requests: number;
-  /** Requests that were refused for being past a limit. */
-  refused: number;
-  /** Contacts with an email that another has already. */
+  /** Requests that were rejected with 429. */
+  rejected: number;
+  /** Contacts whose email another contact already has. */
   duplicates: number;
   requestsPerUser: number;
-  /** While it ran steadily. */
+  /** At the steady rate. */
   usersPerMinute: number;
-  /** Admitted requests a second, while it ran steadily, as a part of those that the CRM takes. */
-  utilisation: number;
+  /** Steady rate of admitted requests, as a share of the rate limit. */
+  filled: number;
 }
 
-/** Requests a second that the CRM takes. */
+/** Requests per second that the CRM accepts. */
 export const LIMIT = 25;
 
 /**
- * Does work and counts at the door what it cost.
+ * Runs work and measures what it costs.
  *
- * @param work returns how many users it is done with.
+ * @param work returns the number of users that it finished.
  */
-export async function costOf(
-  door: ReturnType<typeof simulatorClient>,
+export async function measureCost(
+  crm: ReturnType<typeof simulatorClient>,
   work: () => Promise<number>,
 ): Promise<Cost> {
-  const [before, seen] = [await door.stats(), (await door.times()).length];
+  const [before, earlier] = [await crm.stats(), (await crm.times()).length];
   const users = await work();
-  const [after, times] = [await door.stats(), (await door.times()).slice(seen)];
-  const refused = after.throttled - before.throttled;
+  const [after, times] = [await crm.stats(), (await crm.times()).slice(earlier)];
+  const rejected = after.throttled - before.throttled;
   const admitted = times.length;
   const rate = steadyRate(times, LIMIT);
   return {
     users,
-    requests: admitted + refused,
-    refused,
+    requests: admitted + rejected,
+    rejected,
     duplicates: after.duplicateContacts - before.duplicateContacts,
-    requestsPerUser: (admitted + refused) / users,
+    requestsPerUser: (admitted + rejected) / users,
     usersPerMinute: admitted > 0 ? (60 * rate * users) / admitted : 0,
-    utilisation: rate / LIMIT,
+    filled: rate / LIMIT,
   };
 }

@@ -1,4 +1,6 @@
-/** A process of its own with `--expose-gc`: feeds so many users, and tells how much more memory the feeder holds at most while it does, in bytes. */
+/**
+ * Runs a backfill of argv[2] users and sends the largest growth of the heap, in bytes. A separate process, started with `--expose-gc`.
+ */
 import { PRESETS } from '../../../shared/quota/limits.ts';
 import { population } from '../../demo/population.ts';
 import { simulate } from '../../support/backfill-definition.ts';
@@ -8,13 +10,13 @@ import { mapping } from '../users/five-tags.ts';
 const NOON = Date.parse('2026-06-15T12:00:00Z');
 const BUDGET = { limits: PRESETS.team, liveReserve: 0.2 };
 const REQUESTS_PER_SECOND = PRESETS.team.second;
-/** Users are made as they are read, from these: their memory is not the feeder's. */
-const KINDS = population(1000, 1, NOON).users;
+/** Users are created when they are read, from these templates, so that they take no memory. */
+const TEMPLATES = population(1000, 1, NOON).users;
 
 const count = Number(process.argv[2]);
 const clock: JumpingClock = { now: NOON };
 const at = (index: number) => ({
-  ...(KINDS[index % KINDS.length] ?? { email: '' }),
+  ...(TEMPLATES[index % TEMPLATES.length] ?? { email: '' }),
   userId: String(index),
   email: `user${index}@example.com`,
 });
@@ -24,19 +26,19 @@ const ports = memoryPorts(
   { requestsPerSecond: REQUESTS_PER_SECOND, budget: BUDGET, mapping },
 );
 const { send, countUsers } = ports;
-const used = () => {
+const usedBytes = () => {
   globalThis.gc?.();
   return process.memoryUsage().heapUsed;
 };
 let before = 0;
-let most = 0;
-// Asked for once, before the first page.
+let growth = 0;
+// Called once, before the first page.
 ports.countUsers = async () => {
-  before = used();
+  before = usedBytes();
   return countUsers();
 };
 ports.send = async (messages, runId) => {
-  most = Math.max(most, used() - before);
+  growth = Math.max(growth, usedBytes() - before);
   await send(messages, runId);
   ports.sent.length = 0;
 };
@@ -48,5 +50,5 @@ await simulate({}, clock, ports, {
   inFlight: 45,
   callMs: 20_000,
 });
-process.send?.({ bytes: most });
+process.send?.({ bytes: growth });
 process.disconnect?.();

@@ -8,25 +8,32 @@ import type { User } from '../../../shared/user/user.ts';
 import { memoryLocks } from '../../support/backfill-memory-ports.ts';
 import type { FifoQueue } from './fifo-queue.ts';
 
-/** Users of one page of the scan. */
+/** Users per page of the scan. */
 const PAGE = 500;
 
-type Feeder = BackfillPorts & { started: { name: string; input: unknown }[]; running: Set<string> };
+type SimulatedPorts = BackfillPorts & { started: { name: string; input: unknown }[]; running: Set<string> };
 
-interface FeederOptions {
+interface SimulatedPortsOptions {
   queue: FifoQueue;
   table: Pick<SyncTable, 'readCatalog' | 'ledger'>;
   users: Pick<UserTable, 'readMany'>;
   postponed: PostponedStore;
-  /** Users in the table, and each of them as it is now. */
+  /** Number of users in the table, and the current state of each. */
   count: number;
   at: (index: number) => User;
 }
 
-/** The ports of the backfill over a world's queue and tables. */
-export function feederPorts({ queue, table, users, postponed, count, at }: FeederOptions): Feeder {
-  const started: Feeder['started'] = [];
-  const running: Feeder['running'] = new Set();
+/** The backfill's ports for a simulated world's queue and tables. */
+export function backfillPorts({
+  queue,
+  table,
+  users,
+  postponed,
+  count,
+  at,
+}: SimulatedPortsOptions): SimulatedPorts {
+  const started: SimulatedPorts['started'] = [];
+  const running: SimulatedPorts['running'] = new Set();
   const positions = new Map(Array.from({ length: count }, (_, index) => [at(index).userId, index]));
   return {
     started,

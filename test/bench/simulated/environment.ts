@@ -33,12 +33,12 @@ export interface EnvironmentOptions {
   budget: Budget;
 }
 
-/** From the queue to the first line of the handler, and from its last to the next receive, in milliseconds: assumed. */
+/** Assumed time from the queue to the handler, and from the handler to the next receive, in milliseconds. */
 const INVOKE_MS = 15;
 const SETTLE_MS = 10;
 const HEADER: ['x-keap-api-key', string] = ['x-keap-api-key', DEFAULT_TOKEN];
 
-/** One environment of sync-contact with the poller that feeds it, until the queue stops: the modules of its handler, put together as it does. */
+/** Runs one environment of sync-contact with its poller until the queue stops. */
 export async function runEnvironment(options: EnvironmentOptions): Promise<void> {
   const { name, crmUrl, queue, users, table, postponed, mapping, schedule, budget } = options;
   const logger = new Logger({ logLevel: 'SILENT' });

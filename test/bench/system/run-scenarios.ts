@@ -1,57 +1,59 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { tagId } from '../../../shared/infusionsoft/catalog/catalog.ts';
+import { desiredState } from '../../../shared/sync/desired-state.ts';
 import type { User } from '../../../shared/user/user.ts';
-import { costOf } from '../measure/cost.ts';
+import { DEFAULT_TOKEN } from '../../simulator/simulator.ts';
+import { measureCost } from '../measure/cost.ts';
 import { mapping } from '../users/five-tags.ts';
 import {
-  type Cast,
   type Costs,
   EDIT_AFTER_MS,
   EVERY_MS,
   editAfterSignUp,
   isChangedInRefresh,
+  type ScenarioUsers,
   withAnotherTag,
-  withNoDifference,
+  withoutVisibleChange,
 } from '../users/scenarios.ts';
 import { type BenchSystem, withBenchSystem } from './bench-system.ts';
-import { giveStaleTags } from './stale-tags.ts';
 
-/** This system, on the local cloud. */
-export async function runSystem(cast: Cast, say: (what: string) => void): Promise<Costs> {
-  const { fresh, known, changing } = cast;
-  say('New users, in this system');
+/** Runs all scenarios on the stack on the local cloud. */
+export async function runScenarios(users: ScenarioUsers, log: (line: string) => void): Promise<Costs> {
+  const { fresh, known, changing } = users;
+  log('Running a backfill of new users');
   const costs = await withBenchSystem({ users: [...fresh, ...changing] }, (system) =>
-    runDays(cast, system, say),
+    runScenariosOfNewUsers(users, system, log),
   );
-  say('Users who are in the CRM by email, in this system');
-  const knownCost = await withBenchSystem({ known }, (system) => bringIn(system));
+  log('Running a backfill of users who are in the CRM by email');
+  const knownCost = await withBenchSystem({ known }, backfillCost);
   return { ...costs, known: knownCost };
 }
 
-const bringIn = (system: BenchSystem) =>
-  costOf(system.door, async () => (await system.backfill({ mode: 'contacts' })).enqueued);
+const backfillCost = (system: BenchSystem) =>
+  measureCost(system.door, async () => (await system.backfill({ mode: 'contacts' })).enqueued);
 
-async function runDays(
-  { signUps, changing }: Cast,
+async function runScenariosOfNewUsers(
+  { signUps, changing }: ScenarioUsers,
   system: BenchSystem,
-  say: (what: string) => void,
+  log: (line: string) => void,
 ): Promise<Costs> {
   const { app, door, settle } = system;
-  const costs: Costs = { new: await bringIn(system) };
+  const costs: Costs = { new: await backfillCost(system) };
   const active = (await app.users()).filter((user) => mapping.isActive(user, Date.now()));
 
-  say('The daily refresh, in this system');
-  await giveStaleTags(
+  log('Running the daily refresh');
+  await makeTagsStale(
     active.filter((_, index) => isChangedInRefresh(index)),
     system,
   );
   await settle();
-  costs.refresh = await costOf(door, async () => {
+  costs.refresh = await measureCost(door, async () => {
     await system.backfill({ mode: 'refresh' });
     return active.length;
   });
 
-  say('Live changes, in this system');
-  costs.signedUp = await costOf(door, async () => {
+  log('Making live changes');
+  costs.signUp = await measureCost(door, async () => {
     await Promise.all(
       signUps.map(async (user, index) => {
         await sleep(index * EVERY_MS);
@@ -65,8 +67,8 @@ async function runDays(
     await settle();
     return signUps.length;
   });
-  const changes = (change: (user: User) => { lastActiveAt: string }) =>
-    costOf(door, async () => {
+  const changesCost = (change: (user: User) => { lastActiveAt: string }) =>
+    measureCost(door, async () => {
       for (const user of changing) {
         const { lastActiveAt } = change(user);
         await app.edit(user.userId, { lastActiveAt });
@@ -75,7 +77,33 @@ async function runDays(
       await settle();
       return changing.length;
     });
-  costs.noOp = await changes(withNoDifference);
-  costs.swap = await changes(withAnotherTag);
+  costs.noChange = await changesCost(withoutVisibleChange);
+  costs.tagChange = await changesCost(withAnotherTag);
   return costs;
+}
+
+/**
+ * Puts users in the state in which one of their tags has changed by time alone: the contact and the item have yesterday's tags. No write
+ * of the app triggers a sync.
+ */
+async function makeTagsStale(users: readonly User[], { app, system, running }: BenchSystem): Promise<void> {
+  const catalog = await system.catalog();
+  if (!catalog) throw new Error('The sync has not created its catalog yet');
+  const idsOf = (user: User) =>
+    desiredState(mapping, user, Date.now())
+      .tags.map((tag) => tagId(catalog, tag))
+      .sort((a, b) => a - b);
+  for (const user of users) {
+    const [today, yesterday] = [idsOf(user), idsOf(withAnotherTag(user))];
+    const { contactId = 0 } = user.crm ?? {};
+    const tags = `${running.simulator.url}/crm/rest/v1/contacts/${contactId}/tags`;
+    const headers = { 'x-keap-api-key': DEFAULT_TOKEN, 'content-type': 'application/json' };
+    const removed = today.filter((id) => !yesterday.includes(id));
+    const responses = [
+      await fetch(`${tags}?ids=${removed.join(',')}`, { method: 'DELETE', headers }),
+      await fetch(tags, { method: 'POST', headers, body: JSON.stringify({ tagIds: yesterday }) }),
+    ];
+    if (responses.some(({ ok }) => !ok)) throw new Error(`Could not set the tags of contact ${contactId}`);
+    await app.edit(user.userId, { crm: { ...user.crm, tagIds: yesterday } });
+  }
 }

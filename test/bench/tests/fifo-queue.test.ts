@@ -4,7 +4,7 @@ import { FifoQueue } from '../simulated/fifo-queue.ts';
 const bodies = (records: Awaited<ReturnType<FifoQueue['receive']>>) => records.map(({ body }) => body);
 const nothing = new Set<string>();
 
-it('gives messages of a group in order, and none while one of them is being worked on', async () => {
+it('delivers messages of a group in order, and none while one of them is in flight', async () => {
   const queue = new FifoQueue();
   for (const [group, body] of [
     ['a', 'a1'],
@@ -22,7 +22,7 @@ it('gives messages of a group in order, and none while one of them is being work
   expect(queue.size).toBe(2);
 });
 
-it('gives what failed again before what came later, and counts', async () => {
+it('delivers failed messages again before later ones, and counts receives', async () => {
   const queue = new FifoQueue();
   queue.send('a', 'a1');
   queue.send('a', 'a2');
@@ -33,7 +33,7 @@ it('gives what failed again before what came later, and counts', async () => {
   expect(again.map(({ attributes }) => attributes.ApproximateReceiveCount)).toEqual(['2', '1']);
 });
 
-it('holds back a group whose first message is hidden, until its time is over', async () => {
+it('delivers no message of a group until the visibility timeout of its first message ends', async () => {
   vi.useFakeTimers();
   try {
     const queue = new FifoQueue();
@@ -52,7 +52,7 @@ it('holds back a group whose first message is hidden, until its time is over', a
   }
 });
 
-it('wakes those who wait when a message comes, and when it stops', async () => {
+it('wakes waiting calls when a message arrives, and when it stops', async () => {
   const queue = new FifoQueue();
   const waiting = queue.receive(10);
   queue.send('a', 'a1');

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { markdownTable, pageOf } from '../report/page.ts';
-import type { Section } from '../report/section.ts';
+import { atLeast, atMost, type Section } from '../report/section.ts';
 
 const SECTION: Section = {
   title: 'Speed',
@@ -10,20 +10,17 @@ const SECTION: Section = {
     { kind: 'bars', name: 'speed', title: 'Speed', xLabel: '', yLabel: '', groups: ['a'], series: [] },
   ],
   conclusions: ['Quick.'],
-  goals: [
-    { what: 'speed', wanted: '≥ 1', measured: '1', met: true },
-    { what: 'weight', wanted: '≤ 1', measured: '2', met: false },
-  ],
+  goals: [atLeast('speed', 1, 1, String), atMost('weight', 2, 1, String)],
   figures: {},
 };
 
-it('a table has numbers to the right, and keeps bars within their cells', () => {
+it('aligns numbers to the right and escapes bars in cells', () => {
   expect(markdownTable({ columns: ['a', 'b'], rows: [['x|y', '1']] })).toBe(
     ['| a | b |', '|---|---:|', '| x\\|y | 1 |'].join('\n'),
   );
 });
 
-it('a page says which goals are met, how figures were made, and shows its charts', () => {
+it('shows the goals, the method, the tables, the charts and the conclusions', () => {
   const machine = { processor: 'Abacus', cores: 2, memoryGb: 8, node: '24.0.0' };
   const page = pageOf({ machine, minutes: 12.2, sections: { speed: SECTION } });
   expect(page).toContain('13 minutes on 2 cores of an Abacus with 8 GB and Node 24.0.0');

@@ -1,5 +1,5 @@
 import { type Mapping, tagGroup } from '../../../shared/user/define-mapping.ts';
-import { mapping as today } from '../../../shared/user/mapping.ts';
+import { mapping as defaultMapping } from '../../../shared/user/mapping.ts';
 
 const region = tagGroup({
   tags: {
@@ -14,5 +14,5 @@ const region = tagGroup({
   },
 });
 
-/** Today's mapping with a fifth group, so that each user of the population holds five tags. */
-export const mapping: Mapping = { ...today, tagGroups: [...today.tagGroups, region] };
+/** The default mapping with a fifth tag group, so that each user has five tags. */
+export const mapping: Mapping = { ...defaultMapping, tagGroups: [...defaultMapping.tagGroups, region] };
