@@ -27,6 +27,8 @@ export default defineConfig({
         test: {
           name: 'long',
           include: ['test/long/**/*.test.ts'],
+          // Chaos runs need both cores of a small machine.
+          fileParallelism: false,
         },
       },
       {
