@@ -89,7 +89,7 @@ export const pace: Part = {
       charts: [
         {
           kind: 'lines',
-          name: 'performance-utilisation',
+          name: 'performance-fill',
           title: `Quota filled with ±${JITTER_MS} ms of jitter`,
           xLabel: 'window slack (ms)',
           yLabel: '% of the quota',
@@ -98,7 +98,7 @@ export const pace: Part = {
         },
         {
           kind: 'lines',
-          name: 'performance-refusals',
+          name: 'performance-rejections',
           title: `Rejected requests with ±${JITTER_MS} ms of jitter`,
           xLabel: 'window slack (ms)',
           yLabel: '% of the requests',
