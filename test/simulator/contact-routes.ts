@@ -36,7 +36,7 @@ export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
       ? store.findByEmail(email, duplicateOption === 'EmailAndName' ? name : undefined)
       : undefined;
     // Latency between the check and the creation: two concurrent requests can create two contacts.
-    if (!existing && simulator.raceyCreates) await context.var.wait();
+    if (!existing && simulator.racyCreates) await context.var.wait();
     if (!existing) return respond(context, create(changes));
     update(existing, changes);
     return respond(context, existing);

@@ -27,7 +27,7 @@ export interface SimulatorOptions {
   tokens?: string[];
   oauth?: Partial<OAuthOptions>;
   /** Whether two concurrent upserts of a new email create two contacts. */
-  raceyCreates?: boolean;
+  racyCreates?: boolean;
   /** How searches match text. */
   search?: SearchMode;
   /** Time until searches find a new contact, in milliseconds. */
@@ -58,7 +58,7 @@ export interface Simulator {
   oauth: OAuth;
   tagResults: 'object' | 'entries';
   limitHeaders: boolean;
-  raceyCreates: boolean;
+  racyCreates: boolean;
   search: { mode: SearchMode };
   searchDelayMs: number;
   drawLatencyMs: () => number;
@@ -89,7 +89,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
     oauth: new OAuth(options.oauth ?? {}, options.now ?? Date.now),
     tagResults: options.tagResults ?? 'object',
     limitHeaders: options.limitHeaders ?? true,
-    raceyCreates: options.raceyCreates ?? true,
+    racyCreates: options.racyCreates ?? true,
     search: { mode: options.search ?? 'exact' },
     searchDelayMs: options.searchDelayMs ?? 1000,
     drawLatencyMs: latencySource(

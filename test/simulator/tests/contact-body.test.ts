@@ -69,8 +69,8 @@ describe('an update', () => {
 });
 
 describe('two concurrent upserts of a new email', () => {
-  it('create one contact if `raceyCreates` is off', async () => {
-    const { api, contacts } = await start({ latency: { medianMs: 50, p95Ms: 50 }, raceyCreates: false });
+  it('create one contact if `racyCreates` is off', async () => {
+    const { api, contacts } = await start({ latency: { medianMs: 50, p95Ms: 50 }, racyCreates: false });
     await Promise.all([upsert(api, email('ann@example.com')), upsert(api, email('ann@example.com'))]);
     expect(await contacts()).toHaveLength(1);
   });
