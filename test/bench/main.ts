@@ -62,7 +62,8 @@ if (options.json) {
 }
 
 function print({ columns, rows }: Table): void {
-  process.stdout.write(`\n${textTable(columns, rows)}`);
+  const numbers = columns.map((_, index) => index).slice(1);
+  process.stdout.write(`\n${textTable(columns, rows, numbers)}`);
 }
 
 function machine(): Machine {
