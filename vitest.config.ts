@@ -56,6 +56,8 @@ export default defineConfig({
           name: 'long',
           include: ['test/long/**/*.test.ts'],
           setupFiles: ['test/support/own-connection-file.ts'],
+          // Chaos runs need both cores of a small machine.
+          fileParallelism: false,
         },
       },
       {

@@ -3,7 +3,7 @@ import type { Connection } from '../../infra/cli/connection-file.ts';
 import type { ArrayMode } from '../../shared/infusionsoft/catalog/catalog.ts';
 import { PRESETS } from '../../shared/quota/limits.ts';
 import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
-import type { Statistics } from '../simulator/statistics.ts';
+import type { Statistics } from '../simulator/traffic/statistics.ts';
 import type { App } from './app.ts';
 import { DEMO_SLACK_MS, isRefusedOften } from './busy-machine.ts';
 import { crmAccount } from './crm-account.ts';

@@ -1,5 +1,5 @@
 import type { User } from '../../shared/user/user.ts';
-import { type Random, seededRandom } from '../simulator/random.ts';
+import { type Random, seededRandom } from '../simulator/traffic/random.ts';
 
 /** A contact that was in the CRM before the app's user: somebody who signed up for the newsletter. */
 export interface ExistingContact {

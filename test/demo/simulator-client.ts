@@ -2,10 +2,10 @@ import ky from 'ky';
 import type { CrmSecret } from '../../shared/infusionsoft/auth/crm-secret.ts';
 import { type Mapping, managedTags } from '../../shared/user/define-mapping.ts';
 import { mapping as defaultMapping } from '../../shared/user/mapping.ts';
+import type { Ownership } from '../simulator/account/foreign-writes.ts';
 import type { DirectoryReport, PreloadedContact, ReadableContact } from '../simulator/admin-routes.ts';
 import { DEFAULT_CLIENT, type IssuedPair } from '../simulator/oauth.ts';
-import type { Ownership } from '../simulator/ownership.ts';
-import type { Statistics } from '../simulator/statistics.ts';
+import type { Statistics } from '../simulator/traffic/statistics.ts';
 import { pathsOf } from './shown-path.ts';
 
 /** What the sync may write in the CRM, by its mapping. */

@@ -13,6 +13,8 @@ export interface Verification {
   inSync: number;
   /** What is wrong, in words: by user id. */
   problems: string[];
+  /** Users whose tags are wrong. */
+  wrongTags: number;
 }
 
 /** The reason for an opt-in does not come back. */
@@ -54,10 +56,12 @@ export function verify({
   const byId = new Map(contacts.map((contact) => [contact.id, contact]));
   const byEmail = Map.groupBy(contacts, ({ values }) => values.get('email_addresses.EMAIL1')?.toLowerCase());
   let inSync = 0;
+  let wrongTags = 0;
   for (const user of users) {
     const found = problemsOf(user, byId, byEmail, now, mapping);
     if (found.length === 0) inSync++;
-    problems.push(...found.map((problem) => `${user.userId}: ${problem}`));
+    problems.push(...found.map(({ text }) => `${user.userId}: ${text}`));
+    wrongTags += found.filter(({ isAboutTags }) => isAboutTags).length;
   }
   for (const { phone2, shoeSize } of existing) {
     const kept = contacts.some(
@@ -74,7 +78,7 @@ export function verify({
       problems.push(`contact ${id} of a deleted user holds ${tags.join(', ') || 'no tags'}`);
     }
   }
-  return { inSync, problems };
+  return { inSync, problems, wrongTags };
 }
 
 function problemsOf(
@@ -83,10 +87,11 @@ function problemsOf(
   byEmail: ReadonlyMap<string | undefined, ShownContact[]>,
   now: number,
   mapping: Mapping,
-): string[] {
+): { text: string; isAboutTags: boolean }[] {
   const { fields, tags } = desiredState(mapping, user, now);
   const contact = byId.get(user.crm?.contactId ?? 0);
-  if (!contact) return [`has no contact (crm: ${JSON.stringify(user.crm ?? null)})`];
+  const other = (text: string) => ({ text, isAboutTags: false });
+  if (!contact) return [other(`has no contact (crm: ${JSON.stringify(user.crm ?? null)})`)];
   const doubles = byEmail.get(fields.EMAIL1?.toLowerCase())?.length ?? 0;
   const wrongFields = [...managedFields(mapping)].filter((key) => {
     const wanted = (fields as Readonly<Record<string, string>>)[key];
@@ -94,10 +99,10 @@ function problemsOf(
   });
   const held = managedTags(mapping).filter((tag) => contact.tags.has(tag));
   return [
-    ...(doubles === 1 ? [] : [`has ${doubles} contacts with its email`]),
-    ...wrongFields.map((key) => `${key} is wrong`),
+    ...(doubles === 1 ? [] : [other(`has ${doubles} contacts with its email`)]),
+    ...wrongFields.map((key) => other(`${key} is wrong`)),
     ...(held.sort().join() === [...tags].sort().join()
       ? []
-      : [`holds ${held.join(', ')} instead of ${tags.join(', ')}`]),
+      : [{ text: `holds ${held.join(', ')} instead of ${tags.join(', ')}`, isAboutTags: true }]),
   ];
 }

@@ -8,7 +8,7 @@ import { BATCH_SIZE } from '../../shared/quota/pace.ts';
 import { backoffMs } from '../../shared/quota/retry-policy.ts';
 import { updateVersioned } from '../../shared/quota/versioned-store.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
-import { seededRandom } from '../simulator/random.ts';
+import { seededRandom } from '../simulator/traffic/random.ts';
 import { ANN } from './ann.ts';
 import type { Sample } from './cloudwatch-alarm.ts';
 import { BUDGET, consumerOf } from './consumer-under-test.ts';

@@ -11,11 +11,11 @@ export interface FunctionBundle {
   /** Without its source map. */
   bytes: number;
   gzippedBytes: number;
-  /** Environment variables as in the template: some are references. */
+  /** Environment variables as in the template. Some are references. */
   variables: Readonly<Record<string, unknown>>;
 }
 
-/** The bundles of an assembly with one stack, largest first. */
+/** The bundles of all functions of an assembly with one stack, largest first. */
 export function functionBundles(assembly: string): FunctionBundle[] {
   const { template, assets } = readAssembly(assembly);
   return Object.values(template.Resources)

@@ -29,12 +29,12 @@ export interface EnvironmentOptions {
   tagBatch: number;
 }
 
-/** From the queue to the first line of the handler, and from its last to the next receive, in milliseconds: assumed. */
+/** Assumed time from the queue to the handler, and from the handler to the next receive, in milliseconds. */
 const INVOKE_MS = 15;
 const SETTLE_MS = 10;
 const HEADER: ['x-keap-api-key', string] = ['x-keap-api-key', DEFAULT_TOKEN];
 
-/** Runs one environment of sync-contact, wired as in its handler, and the poller that feeds it, until the queue stops. */
+/** Runs one environment of sync-contact with its poller until the queue stops. */
 export async function runEnvironment(options: EnvironmentOptions): Promise<void> {
   const { crmUrl, queue, users, table, claimStore, postponed, mapping, schedule, budget, tagBatch } = options;
   const consumer = createConsumer({

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { catalogSource } from '../../../shared/infusionsoft/catalog/catalog-source.ts';
+import type { ArrayMode } from '../../simulator/account/contact-store.ts';
+import { SEARCH_MODES, type SearchMode } from '../../simulator/account/search.ts';
 import type { PreloadedContact } from '../../simulator/admin-routes.ts';
-import type { ArrayMode } from '../../simulator/contact-store.ts';
-import { SEARCH_MODES, type SearchMode } from '../../simulator/search-mode.ts';
 import { ANN } from '../../support/ann.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { invocationOf, memorySyncTable, memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
