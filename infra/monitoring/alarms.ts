@@ -5,7 +5,7 @@ import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
-import { ownMetric, type Watched } from './watched.ts';
+import { type MonitoredSystem, ownMetric } from './metrics.ts';
 
 /** When an alarm rings, and why. */
 interface AlarmDefinition {
@@ -40,12 +40,12 @@ export class Alarms extends Construct {
   readonly topic: Topic;
   readonly alarms: Alarm[];
 
-  constructor(scope: Construct, id: string, watched: Watched) {
+  constructor(scope: Construct, id: string, system: MonitoredSystem) {
     super(scope, id);
-    const { email, runbookUrl } = watched.config.alarms;
-    this.topic = new Topic(this, 'Topic', { enforceSSL: true, ...watched.encryption.ofTopic });
+    const { email, runbookUrl } = system.config.alarms;
+    this.topic = new Topic(this, 'Topic', { enforceSSL: true, ...system.encryption.ofTopic });
     if (email) this.topic.addSubscription(new EmailSubscription(email));
-    this.alarms = definitions(watched).map((definition) => {
+    this.alarms = definitions(system).map((definition) => {
       const { article, meaning, metric, threshold, periods = 1, datapoints, whenMissing } = definition;
       const alarm = new Alarm(this, article, {
         alarmDescription: `${meaning} What to do: ${runbookUrl}#${article.toLowerCase()}`,
@@ -84,8 +84,8 @@ const OLDEST_CHANGE_SECONDS = 2 * 3600;
 const ITERATOR_AGE_MS = 6 * 3600 * SECOND_MS;
 const QUOTA_PERCENT = 80;
 
-function definitions(watched: Watched): AlarmDefinition[] {
-  const { config, contactSync, changeFeed, backfill, secret } = watched;
+function definitions(system: MonitoredSystem): AlarmDefinition[] {
+  const { config, contactSync, changeFeed, backfill, secret } = system;
   const visible = (queue: typeof contactSync.queue) =>
     queue.metricApproximateNumberOfMessagesVisible({ period: MINUTES_5, statistic: 'Maximum' });
   const functions = {

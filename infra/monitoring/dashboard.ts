@@ -12,7 +12,7 @@ import { Construct } from 'constructs';
 import { rateOf } from '../../shared/quota/limits.ts';
 import { paceFor } from '../../shared/quota/pace.ts';
 import type { Alarms } from './alarms.ts';
-import { ownMetric, type Watched } from './watched.ts';
+import { type MonitoredSystem, ownMetric } from './metrics.ts';
 
 const HALF = 12;
 const WIDE = 24;
@@ -28,9 +28,9 @@ const MINUTES_5 = Duration.minutes(5);
 export class OperationsDashboard extends Construct {
   readonly dashboardName: string;
 
-  constructor(scope: Construct, id: string, { alarms, ...watched }: Watched & { alarms: Alarms }) {
+  constructor(scope: Construct, id: string, { alarms, ...system }: MonitoredSystem & { alarms: Alarms }) {
     super(scope, id);
-    const { config, contactSync, changeFeed } = watched;
+    const { config, contactSync, changeFeed } = system;
     this.dashboardName = config.stackName;
     const own = (...[name, statistic, label]: [Parameters<typeof ownMetric>[1], string, string]) =>
       ownMetric(config, name, statistic, MINUTE).with({ label });

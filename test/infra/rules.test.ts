@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import type { Settings } from '../../infra/accounts.ts';
-import { synthesize } from '../../infra/synthesize.ts';
+import { synthesize } from '../../infra/app.ts';
 
 const TABLE = 'arn:aws:dynamodb:eu-west-1:123456789012:table/users';
 const KEY = 'arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { synthesize } from '../../infra/synthesize.ts';
+import { synthesize } from '../../infra/app.ts';
 import { readAssembly } from '../local-cloud/template.ts';
 
 const MAPPING = fileURLToPath(new URL('../../shared/user/mapping.under-test.ts', import.meta.url));
