@@ -173,7 +173,7 @@ export class Backfill extends Construct {
 
   private refreshBy(expression: string): void {
     new Schedule(this, 'DailyRefresh', {
-      description: 'Looks at active users again: some tags depend on time alone',
+      description: 'Checks active users again, because some tags depend on time alone',
       schedule: ScheduleExpression.expression(expression),
       target: new StepFunctionsStartExecution(this.stateMachine, {
         input: ScheduleTargetInput.fromObject({ mode: 'refresh' }),
@@ -184,9 +184,9 @@ export class Backfill extends Construct {
 }
 
 /**
- * Retries a step whatever failed, unless a retry cannot help: throttles (`Lambda.TooManyRequestsException`), errors of the service, a
- * function that ran out of time or died (`Sandbox.Timedout`, `Runtime.ExitError`), an answer that was lost (`States.Timeout`), and errors of
- * DynamoDB or SQS that the function threw. All steps can be repeated.
+ * Retries a step on every error except {@link FINAL_ERRORS}: throttles (`Lambda.TooManyRequestsException`), service errors, a function that
+ * timed out or died (`Sandbox.Timedout`, `Runtime.ExitError`), a lost answer (`States.Timeout`), and DynamoDB or SQS errors that the
+ * function threw. Every step is safe to repeat.
  */
 function retried(step: LambdaInvoke): LambdaInvoke {
   step.addRetry({ errors: FINAL_ERRORS, maxAttempts: 0 });
