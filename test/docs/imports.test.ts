@@ -6,26 +6,24 @@ const { options } = JSON.parse(
   readFileSync(new URL('../../.dependency-cruiser.json', import.meta.url), 'utf8'),
 );
 
-/** `infra/cli` for infra/cli/status/figures.ts, `infra` for infra/config.ts. Helpers directly in shared/ have no place in the picture. */
-function folderOf(file: string): string | undefined {
-  const [, top = '', below] = /^(infra|lambdas|shared)\/(?:([^/]+)\/)?/.exec(file) ?? [];
-  if (below) return `${top}/${below}`;
-  return top === 'infra' ? top : undefined;
+/** The node of a file in the picture: its folder, or a file directly in infra/ by itself. Those directly in shared/ are left out. */
+function nodeOf(file: string): string | undefined {
+  return /^(infra\/[^/]+\.ts|(infra|lambdas|shared)\/[^/]+(?=\/))/.exec(file)?.[0];
 }
 
 type Graph = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** The folders that each folder imports. */
-async function importsOfFolders(): Promise<Graph> {
+/** The nodes that each node imports. */
+async function importGraph(): Promise<Graph> {
   const { output } = await cruise(['infra', 'lambdas', 'shared'], options);
   const graph = new Map<string, Set<string>>();
   for (const { source, dependencies } of (output as ICruiseResult).modules) {
-    const from = folderOf(source);
+    const from = nodeOf(source);
     if (!from) continue;
     const imported = graph.get(from) ?? new Set();
     graph.set(from, imported);
     for (const { resolved } of dependencies) {
-      const to = folderOf(resolved);
+      const to = nodeOf(resolved);
       if (to && to !== from) imported.add(to);
     }
   }
@@ -45,21 +43,23 @@ const arrows = (graph: Graph): string[] =>
     .flatMap(([from, imported]) =>
       [...imported]
         .filter((to) => ![...imported].some((other) => other !== to && reaches(graph, other, to)))
-        .map((to) => `  ${from} --> ${to}`),
+        .map((to) => `  ${idOf(from)} --> ${idOf(to)}`),
     )
     .toSorted();
 
 function diagram(graph: Graph): string {
   const subgraphs = ['infra', 'lambdas', 'shared'].flatMap((top) => [
-    `  subgraph ${top}-folder["${top}/"]`,
+    `  subgraph ${top}["${top}/"]`,
     ...[...graph.keys()]
-      .filter((folder) => folder.split('/')[0] === top)
+      .filter((node) => node.startsWith(`${top}/`))
       .toSorted()
-      .map((folder) => `    ${folder}["${folder === 'infra' ? 'the stack' : folder.split('/')[1]}"]`),
+      .map((node) => `    ${idOf(node)}["${node.slice(top.length + 1)}"]`),
     '  end',
   ]);
   return ['```mermaid', 'flowchart TD', ...subgraphs, ...arrows(graph), '```'].join('\n');
 }
+
+const idOf = (node: string): string => node.replaceAll(/[^a-z]/g, '_');
 
 it('docs/imports.md shows the imports between folders (npm run docs writes it)', async () => {
   const page = `# Imports between folders
@@ -67,7 +67,7 @@ it('docs/imports.md shows the imports between folders (npm run docs writes it)',
 Written by \`npm run docs\`. An arrow from A to B: files of A import files of B, types included. Arrows that follow from others are
 left out. \`npm run check:imports\` enforces the direction by the rules in \`.dependency-cruiser.json\`.
 
-${diagram(await importsOfFolders())}
+${diagram(await importGraph())}
 `;
   await expect(page).toMatchFileSnapshot('../../docs/imports.md');
 });
