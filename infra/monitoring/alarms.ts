@@ -172,7 +172,8 @@ function definitions(system: MonitoredSystem): AlarmDefinition[] {
     },
     {
       article: 'CatalogProblems',
-      meaning: 'The account lacks fields that the mapping writes, or has them with another type. They are not synced.',
+      meaning:
+        'The account lacks fields that the mapping writes, or has them with another type. They are not synced.',
       metric: ownMetric(config, 'CatalogProblems', 'Maximum'),
       threshold: 1,
       whenMissing: CONDITION,

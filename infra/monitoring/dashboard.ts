@@ -177,14 +177,10 @@ export class OperationsDashboard extends Construct {
           }),
         ],
         [
-          graph(
-            'Age of the OAuth tokens',
-            [hours(own('TokenAge', 'Maximum', 'since issue'), 'tokenAge')],
-            {
-              unit: 'hours',
-              line: TOKEN_HOURS,
-            },
-          ),
+          graph('Age of the OAuth tokens', [hours(own('TokenAge', 'Maximum', 'since issue'), 'tokenAge')], {
+            unit: 'hours',
+            line: TOKEN_HOURS,
+          }),
         ],
       ],
     });
