@@ -1,11 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
-/** Test files that look at a synthesized template, or run the synthesized state machine. */
+/** Test files that read a synthesized template or run the synthesized state machine. */
 const SYNTH = [
   'test/infra/*.test.ts',
   'test/infra/constructs/**/*.test.ts',
   'test/infra/monitoring/**/*.test.ts',
   'test/lambdas/backfill/**/*.test.ts',
+  'test/lambdas/sync-contact/outage.test.ts',
+  'test/demo/synthesized-assembly.test.ts',
 ];
 
 /** Loads the modules of the system and of npm once per worker instead of once per file. */

@@ -27,25 +27,23 @@ import {
   BACKFILL_STEP_RETRY,
   SCHEDULE_RETRIES,
 } from '../../shared/quota/retry-policy.ts';
-import { backfillLogGroupName } from './backfill-log-group-name.ts';
-import { budgetVariables } from './budget-variables.ts';
 import type { ConstructContext } from './construct-context.ts';
-import { NodeFunction } from './node-function.ts';
+import { backfillLogGroupName } from './encryption.ts';
+import { budgetVariables, NodeFunction } from './node-function.ts';
 import { StateMachineRole } from './state-machine-role.ts';
-import type { SyncTable } from './sync-table.ts';
-import type { UserTable } from './user-table.ts';
+import type { SyncTable, UserTable } from './tables.ts';
 
 export interface BackfillProps extends ConstructContext {
   userTable: UserTable;
   syncTable: SyncTable;
-  /** The queue of the live changes too. */
+  /** Shared with live changes. */
   queue: IQueue;
 }
 
-/** What the steps throw when a retry cannot help. */
+/** Errors of the steps that a retry cannot fix. */
 const FINAL_ERRORS = ['InvalidInputError', 'MappingDoesNotFitError', 'SupersededError'];
 
-/** Existing users → messages in the same queue, as fast as the quota and the live changes allow. */
+/** Sends messages about existing users to the queue, as fast as the quota and the live changes allow. */
 export class Backfill extends Construct {
   readonly stateMachine: StateMachine;
   readonly feeder: NodeFunction;
@@ -82,7 +80,7 @@ export class Backfill extends Construct {
     feeder.allowAny(
       ['states:DescribeExecution'],
       arnOf('execution', `${stateMachineName}:*`),
-      'An execution of the one state machine has a name only when it runs',
+      'The name of an execution is known only when it runs',
     );
     const role = new StateMachineRole(this, 'StateMachineRole', {
       stateMachineArn,
@@ -104,7 +102,7 @@ export class Backfill extends Construct {
           retention: config.logRetentionDays,
           removalPolicy: RemovalPolicy.DESTROY,
         }),
-        // Without the data of the executions: that stays off unless somebody asks for it.
+        // Events without input and output, which is the default.
         level: LogLevel.ALL,
       },
     });
@@ -175,7 +173,7 @@ export class Backfill extends Construct {
 
   private refreshBy(expression: string): void {
     new Schedule(this, 'DailyRefresh', {
-      description: 'Looks at active users again: some tags depend on time alone',
+      description: 'Checks active users again, because some tags depend on time alone',
       schedule: ScheduleExpression.expression(expression),
       target: new StepFunctionsStartExecution(this.stateMachine, {
         input: ScheduleTargetInput.fromObject({ mode: 'refresh' }),
@@ -186,9 +184,9 @@ export class Backfill extends Construct {
 }
 
 /**
- * Retries a step whatever failed, unless a retry cannot help: throttles (`Lambda.TooManyRequestsException`), errors of the service, a
- * function that ran out of time or died (`Sandbox.Timedout`, `Runtime.ExitError`), an answer that was lost (`States.Timeout`), and errors of
- * DynamoDB or SQS that the function threw. All steps can be repeated.
+ * Retries a step on every error except {@link FINAL_ERRORS}: throttles (`Lambda.TooManyRequestsException`), service errors, a function that
+ * timed out or died (`Sandbox.Timedout`, `Runtime.ExitError`), a lost answer (`States.Timeout`), and DynamoDB or SQS errors that the
+ * function threw. Every step is safe to repeat.
  */
 function retried(step: LambdaInvoke): LambdaInvoke {
   step.addRetry({ errors: FINAL_ERRORS, maxAttempts: 0 });

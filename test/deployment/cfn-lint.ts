@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import * as z from 'zod';
 import type { Settings } from '../../infra/accounts.ts';
-import { synthesize } from '../../infra/synthesize.ts';
+import { synthesize } from '../../infra/app.ts';
 
 const TABLE = 'arn:aws:dynamodb:eu-west-1:123456789012:table/users';
 

@@ -3,8 +3,8 @@ import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
 import * as z from 'zod';
+import { synthesize } from '../../infra/app.ts';
 import { ConfigError } from '../../infra/config.ts';
-import { synthesize } from '../../infra/synthesize.ts';
 import { readAssembly } from '../local-cloud/template.ts';
 
 const templateSchema = z.object({ Resources: z.record(z.string(), z.object({ Type: z.string() })) });

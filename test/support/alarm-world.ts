@@ -27,7 +27,7 @@ interface Message {
   body: UserMessage;
   sentAt: number;
   receives: number;
-  /** When it can be received, again. */
+  /** When it becomes visible, in epoch milliseconds. */
   dueAt: number;
 }
 

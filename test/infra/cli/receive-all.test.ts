@@ -49,7 +49,7 @@ const visible = async (QueueUrl: string) =>
     )
   ).Attributes?.['ApproximateNumberOfMessages'];
 
-describe('an SQS whose short polls find nothing', () => {
+describe.concurrent('an SQS whose short polls find nothing', () => {
   it('hands out messages to long polls only', async () => {
     const QueueUrl = await newQueue('strict.fifo');
     await send(QueueUrl, [{ group: 'a', body: 'a1' }]);

@@ -10,7 +10,7 @@ interface TaskState {
 }
 const stateOf = (name: string): TaskState =>
   (synthesizedDefinition() as { States: Record<string, TaskState> }).States[name] ?? {};
-/** The first retrier that matches an error counts (Amazon States Language, "Retry"). */
+/** The first retrier that matches an error applies (Amazon States Language, "Retry"). */
 const retrierOf = (name: string, error: string) =>
   stateOf(name).Retry?.find(({ ErrorEquals }) =>
     ErrorEquals.some((each) => each === error || each === 'States.ALL'),
@@ -47,7 +47,7 @@ describe('the backfill', () => {
 
   const STEPS = ['Start the run', 'Enqueue users', 'Continue in a new execution', 'Report'];
 
-  it.each(STEPS)('tries "%s" again when a retry can help, with jitter', (name) => {
+  it.each(STEPS)('retries "%s" with jitter on errors that a retry can fix', (name) => {
     // Step Functions developer guide, "Handle Lambda service exceptions" and "Error names".
     for (const error of [
       'Lambda.TooManyRequestsException',
@@ -66,17 +66,17 @@ describe('the backfill', () => {
     }
   });
 
-  it.each(STEPS)('does not try "%s" again when a retry cannot help', (name) => {
+  it.each(STEPS)('does not retry "%s" on errors that a retry cannot fix', (name) => {
     for (const Final of [InvalidInputError, MappingDoesNotFitError, SupersededError])
       expect(retrierOf(name, new Final().name), Final.name).toMatchObject({ MaxAttempts: 0 });
   });
 
-  it.each(STEPS)('gives up waiting for "%s" after the function has run out of time for sure', (name) => {
+  it.each(STEPS)('has a timeout for "%s" that is longer than the function’s', (name) => {
     const { Timeout } = properties(template, 'AWS::Lambda::Function', 'BackfillFeeder');
     expect(stateOf(name).TimeoutSeconds).toBeGreaterThan(Number(Timeout));
   });
 
-  it('knows the pace, the limits and the reserve of the settings', () => {
+  it('passes the pace, the limits and the reserve of the settings to the function', () => {
     const settings = {
       crm: { limits: { second: 25, minute: 1500, day: 30_000, month: 500_000 } },
       backfill: { liveReserve: 0.5 },
@@ -90,7 +90,7 @@ describe('the backfill', () => {
     expect(Number(REQUESTS_PER_SECOND)).toBeCloseTo(25 / 1.045, 5);
   });
 
-  it('logs every event of an execution, and none of its data', () => {
+  it('logs every event of an execution, without its data', () => {
     const { LoggingConfiguration } = properties(
       template,
       'AWS::StepFunctions::StateMachine',
@@ -99,7 +99,7 @@ describe('the backfill', () => {
     expect(LoggingConfiguration).toEqual({ Destinations: [expect.anything()], Level: 'ALL' });
   });
 
-  it('refreshes active users every day unless that is off', () => {
+  it('refreshes active users every day unless the schedule is off', () => {
     expect(properties(template, 'AWS::Scheduler::Schedule', 'BackfillDailyRefresh')).toMatchObject({
       ScheduleExpression: 'cron(0 3 * * ? *)',
       ScheduleExpressionTimezone: 'Etc/UTC',

@@ -3,20 +3,22 @@ import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Config } from '../config.ts';
 import type { Backfill } from '../constructs/backfill.ts';
 import type { ChangeFeed } from '../constructs/change-feed.ts';
-import type { ConstructContext } from '../constructs/construct-context.ts';
 import type { ContactSync } from '../constructs/contact-sync.ts';
 import type { CrmSecret } from '../constructs/crm-secret.ts';
+import type { Encryption } from '../constructs/encryption.ts';
 
-/** What is watched: the parts of the system. */
-export interface Watched extends ConstructContext {
+/** The parts of the system that alarms and the dashboard show. */
+export interface MonitoredSystem {
+  config: Config;
+  encryption: Encryption;
   contactSync: ContactSync;
   changeFeed: ChangeFeed;
   backfill: Backfill;
   secret: CrmSecret;
 }
 
-/** Metrics that the functions write, by the function that does. */
-const WRITTEN_BY = {
+/** Metrics of each function. */
+const METRICS_OF = {
   'sync-contact': [
     'SyncLag',
     'CrmRequests',
@@ -45,9 +47,9 @@ const WRITTEN_BY = {
   'rotate-token': ['AuthorizationLost'],
   backfill: ['BackfillDone'],
 } as const;
-type MetricName = (typeof WRITTEN_BY)[keyof typeof WRITTEN_BY][number];
+type MetricName = (typeof METRICS_OF)[keyof typeof METRICS_OF][number];
 
-/** A metric of the functions' own, over five minutes unless told otherwise. */
+/** A metric that a function of this stack writes. @param period five minutes by default. */
 export function ownMetric(
   { stackName }: Config,
   metricName: MetricName,
@@ -55,6 +57,6 @@ export function ownMetric(
   period = Duration.minutes(5),
 ): Metric {
   const [service = ''] =
-    Object.entries(WRITTEN_BY).find(([, names]) => (names as readonly string[]).includes(metricName)) ?? [];
+    Object.entries(METRICS_OF).find(([, names]) => (names as readonly string[]).includes(metricName)) ?? [];
   return new Metric({ namespace: stackName, metricName, dimensionsMap: { service }, statistic, period });
 }
