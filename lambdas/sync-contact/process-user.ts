@@ -1,5 +1,5 @@
 import { assertNotLeased, withLease } from '../../shared/contacts/lease.ts';
-import type { SyncResult, SyncUserOptions } from '../../shared/contacts/sync-user.ts';
+import type { ContactChange, SyncResult, SyncUserOptions } from '../../shared/contacts/sync-user.ts';
 import type { Invocation } from '../../shared/invocation.ts';
 import type { UserTable } from '../../shared/store/user-table.ts';
 import { RejectedError, RetryableError } from '../../shared/sync/errors.ts';
@@ -8,7 +8,6 @@ import { UNCERTAIN } from '../../shared/sync/plan.ts';
 import { InvalidUserError, type Warning } from '../../shared/user/read-user.ts';
 import type { CrmState, User } from '../../shared/user/user.ts';
 import type { FailureQueue } from './failure-queue.ts';
-import type { SyncMetrics } from './metrics.ts';
 
 export interface ProcessUserDependencies {
   users: Pick<UserTable, 'read' | 'writeCrm'>;
@@ -16,7 +15,7 @@ export interface ProcessUserDependencies {
   /** Applies the deletion policy to the contact of a user who was deleted at a moment (epoch milliseconds). */
   retire: (contactId: number, userId: string, deletedAt: number) => Promise<unknown>;
   requeue: FailureQueue['requeue'];
-  metrics: Pick<SyncMetrics, 'countChange'>;
+  metrics: { countChange(change: ContactChange): void };
   /** The running invocation. */
   invocation: () => Invocation;
   /** Epoch milliseconds. */

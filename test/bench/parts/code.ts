@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { percentile } from '../../../infra/cli/percentile.ts';
 import { synthesize } from '../../../infra/app.ts';
+import { percentile } from '../../../infra/cli/percentile.ts';
 import { coldImportsMs } from '../code/cold-import.ts';
 import { diffThroughput } from '../code/diff-throughput.ts';
 import { functionBundles } from '../code/function-bundles.ts';

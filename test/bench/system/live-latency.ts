@@ -3,7 +3,11 @@ import * as z from 'zod';
 import type { User } from '../../../shared/user/user.ts';
 import type { BenchSystem } from './bench-system.ts';
 
-const syncedLine = z.object({ message: z.literal('Synced'), userId: z.string(), timestamp: z.iso.datetime() });
+const syncedLine = z.object({
+  message: z.literal('Synced'),
+  userId: z.string(),
+  timestamp: z.iso.datetime(),
+});
 const TIMEOUT_MS = 120_000;
 const POLL_MS = 100;
 

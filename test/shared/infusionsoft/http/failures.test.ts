@@ -63,7 +63,9 @@ describe('a failed request', () => {
     ['midnight if the reset is over', String(NOW - HOUR_MS), 6 * HOUR_MS],
     ['midnight if the reset is no number', 'soon', 6 * HOUR_MS],
   ])('past the limit of the day is retried at %s', (_, expiry, afterMs) => {
-    const error = answer(429, tooManyRequests('day', TEAM_LIMITS), { 'x-keap-product-quota-expiry-time': expiry });
+    const error = answer(429, tooManyRequests('day', TEAM_LIMITS), {
+      'x-keap-product-quota-expiry-time': expiry,
+    });
     expect(toFailure(error, NOW)).toMatchObject({ afterMs });
   });
 
