@@ -61,8 +61,15 @@ export interface LocalSystemOptions {
 }
 
 const DIRECTORY = fileURLToPath(new URL('../../.local/', import.meta.url));
-/** Replaced in each run by the CRM's real origin. */
+/** Replaced when the stack runs. */
 const UNUSED_URL = 'http://127.0.0.1:1';
+const SECRET_NAME = 'user-sync/crm';
+
+/** The stack as it runs on this machine. Independent of the address of the CRM, which differs in each run. */
+export function localAssembly(settings: ConfigInput): Promise<string> {
+  const crm = { ...settings.crm, url: UNUSED_URL, secretName: SECRET_NAME };
+  return synthesizedAssembly({ ...settings, crm, removalPolicy: 'destroy' });
+}
 
 /**
  * Synthesizes the stack and runs it.
@@ -86,19 +93,13 @@ export async function startLocalSystem({
   for (const item of existingUsers) personal.remember(readUser(unmarshallItem(item)).user);
   const logFile = `${directory}/functions.log`;
   const log = createWriteStream(logFile);
-  const secretName = 'user-sync/crm';
-  const { url = '', ...crm } = settings.crm ?? {};
-  const assembly = synthesizedAssembly({
-    ...settings,
-    // The simulator has another port in each run. So it is not part of the assembly, which can be used again.
-    crm: { ...crm, url: UNUSED_URL, secretName },
-    removalPolicy: 'destroy',
-  });
+  const crmUrl = settings.crm?.url ?? '';
+  const assembly = localAssembly(settings);
   const cloud = await startLocalCloud({
     ...cloudOptions,
     assembly,
-    variables: { CRM_URL: url },
-    secrets: { [secretName]: JSON.stringify(credentials) },
+    variables: { CRM_URL: crmUrl },
+    secrets: { [SECRET_NAME]: JSON.stringify(credentials) },
     existingItems: { Users: existingUsers, SyncTable: existingSyncItems },
     log({ functionName, line }) {
       logs.push(`${functionName} ${line}`);
@@ -124,7 +125,7 @@ export async function startLocalSystem({
   };
   return {
     cloud,
-    connection: { environment: cloud.environment, outputs: { ...outputs, CrmUrl: url }, logFile },
+    connection: { environment: cloud.environment, outputs: { ...outputs, CrmUrl: crmUrl }, logFile },
     metrics,
     logs,
     app: appOn(dynamodb, outputs['UserTableName'] ?? '', personal),
@@ -134,7 +135,7 @@ export async function startLocalSystem({
       existingSyncItems: await everyItem(outputs['SyncTableName'] ?? ''),
     }),
     template: async () => readAssembly(await assembly).template,
-    secretValues: () => cloud.secretValues(secretName).flatMap(tokensOf),
+    secretValues: () => cloud.secretValues(SECRET_NAME).flatMap(tokensOf),
     async deadLetters() {
       const [messages, records] = await Promise.all([
         waiting(outputs['DeadLetterQueueUrl'] ?? ''),

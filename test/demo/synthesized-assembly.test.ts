@@ -5,7 +5,7 @@ import { afterEach, expect, it } from 'vitest';
 import { readAssembly } from '../local-cloud/template.ts';
 import { synthesizedAssembly } from './synthesized-assembly.ts';
 
-const SOURCE = fileURLToPath(new URL('../../shared/cache-under-test.json', import.meta.url));
+const SOURCE = fileURLToPath(new URL('../../shared/changed-source.json', import.meta.url));
 const made: string[] = [];
 afterEach(() => {
   rmSync(SOURCE, { force: true });
