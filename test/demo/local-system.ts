@@ -16,33 +16,34 @@ import { FunctionMetrics } from './function-metrics.ts';
 import { type Output, PersonalData, PersonalDataShownError } from './personal-data.ts';
 import { synthesizedAssembly } from './synthesized-assembly.ts';
 
-/** The system on this machine: the stack as it would be deployed, and the app that writes to its table. */
+/** The system on this machine: the stack as it is deployed, and the app that writes to its table. */
 export interface LocalSystem {
   cloud: LocalCloud;
-  /** How commands find it. */
+  /** With this, commands find the system. */
   connection: Connection;
   app: App;
   metrics: FunctionMetrics;
   /** Lines that the functions wrote, oldest first. */
   logs: string[];
-  /** What the sync knows of the CRM's account. */
+  /** The sync's catalog of the CRM's account. */
   catalog(): Promise<Catalog | undefined>;
-  /** All items of both tables, as another deployment would find them. */
+  /** All items of both tables, for a later system. */
   items(): Promise<Required<Pick<LocalSystemOptions, 'existingUsers' | 'existingSyncItems'>>>;
   /** The synthesized template. */
   template(): Promise<Template>;
-  /** Every version of the CRM's secrets, part by part. */
+  /** The secret parts of all versions of the CRM's secret. */
   secretValues(): string[];
-  /** Messages and stream records that nobody could handle. */
+  /** Number of messages and stream records that failed for good. */
   deadLetters(): Promise<number>;
-  /** What is known of the people in it. */
+  /** Personal data in the user table so far. */
   personal: PersonalData;
-  /** Takes down what something beside the functions has shown: it may hold nothing of a person either. */
+  /** Records other output, such as that of a command, which may not contain personal data either. */
   overhear(output: Output): void;
   /**
-   * Ends it.
-   * @throws PersonalDataShownError when logs, metrics, messages, dead letters, executions, the sync's table or what was overheard hold
-   *   an email, a name or a phone number of anybody who was in the user table.
+   * Stops the system.
+   *
+   * @throws PersonalDataShownError when logs, metrics, messages, dead letters, executions, the sync's table or recorded output contain
+   *   an email, a name or a phone number from the user table.
    */
   stop(): Promise<void>;
 }
@@ -54,9 +55,9 @@ export interface LocalSystemOptions {
   credentials: CrmSecret;
   /** Options of the local cloud. */
   cloud?: Pick<LocalCloudOptions, 'visibilityTimeoutSeconds' | 'functionEnvironment' | 'processorQuotas'>;
-  /** Users that were in the table before the stack: they are in no stream. */
+  /** Users that are in the table before the stack is deployed, so they are in no stream. */
   existingUsers?: readonly Record<string, AttributeValue>[];
-  /** Items that were in the sync's table: those of an earlier deployment. */
+  /** Items of the sync's table from an earlier system. */
   existingSyncItems?: readonly Record<string, AttributeValue>[];
 }
 
@@ -73,7 +74,8 @@ export function localAssembly(settings: ConfigInput): Promise<string> {
 
 /**
  * Synthesizes the stack and runs it.
- * @throws Error for wrong settings, with what the app says of them; when Java is missing, with the way out.
+ *
+ * @throws Error for wrong settings, with the message of the app; when Java is missing, with a hint how to install it.
  */
 export async function startLocalSystem({
   settings,
@@ -167,7 +169,7 @@ export async function startLocalSystem({
   };
 }
 
-/** The parts of a secret that nobody may see. */
+/** The parts of a secret that may not appear anywhere. */
 function tokensOf(secret: string): string[] {
   const parsed = parseCrmSecret(secret);
   if (parsed?.kind === 'oauth') return [parsed.clientSecret, parsed.accessToken, parsed.refreshToken];

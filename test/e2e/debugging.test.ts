@@ -62,7 +62,9 @@ async function firstStop(inspectorUrl: string, url: string, lineNumber: number) 
 }
 
 it('node --inspect stops at a breakpoint in the source of a function', async () => {
-  const lineNumber = readFileSync(HANDLER, 'utf8').split('\n').findIndex((line) => LINE.test(line));
+  const lineNumber = readFileSync(HANDLER, 'utf8')
+    .split('\n')
+    .findIndex((line) => LINE.test(line));
   expect(lineNumber).toBeGreaterThan(0);
   const child = spawn(process.execPath, ['--inspect=0', 'test/demo/main.ts', '--users', '1'], {
     stdio: ['ignore', 'ignore', 'pipe'],

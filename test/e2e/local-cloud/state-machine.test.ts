@@ -44,7 +44,9 @@ const start = async (name: string, wanted: string, until = 1) => {
 };
 const describeExecution = (executionArn: string) => sfn.send(new DescribeExecutionCommand({ executionArn }));
 const finish = async (executionArn: string) => {
-  await expect.poll(async () => (await describeExecution(executionArn)).status, { timeout: 60_000 }).not.toBe('RUNNING');
+  await expect
+    .poll(async () => (await describeExecution(executionArn)).status, { timeout: 60_000 })
+    .not.toBe('RUNNING');
   return describeExecution(executionArn);
 };
 const typesOf = async (executionArn: string) => {
@@ -97,7 +99,11 @@ describe('a state machine of a stack in the local cloud', () => {
     const executionArn = await start('stopped', 'nothing', 1000);
     await expect.poll(() => typesOf(executionArn), { timeout: 10_000 }).toContain('WaitStateExited');
     await sfn.send(new StopExecutionCommand({ executionArn, error: 'Enough', cause: 'by hand' }));
-    expect(await describeExecution(executionArn)).toMatchObject({ status: 'ABORTED', error: 'Enough', cause: 'by hand' });
+    expect(await describeExecution(executionArn)).toMatchObject({
+      status: 'ABORTED',
+      error: 'Enough',
+      cause: 'by hand',
+    });
     await cloud.untilIdle(10_000);
     const before = invocations();
     await new Promise((resolve) => setTimeout(resolve, 30_000 * WAIT_SCALE * 3));
