@@ -47,6 +47,7 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
+          globalSetup: 'test/support/synthesize-local-system.ts',
           setupFiles: ['test/support/own-connection-file.ts'],
           // The files mostly wait, each for a system of its own, so more of them run at a time than there are processors.
           maxWorkers: 4,

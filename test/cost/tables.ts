@@ -78,7 +78,7 @@ export function usageTable(scenarios: readonly Scenario[], { prices }: Prices): 
   };
 }
 
-export function markdownOf({ columns, rows, numbers }: Table): string {
+function markdownOf({ columns, rows, numbers }: Table): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |\n`.replace(/ {2,}/g, ' ');
   return `${line(columns)}|${columns.map((_, index) => (numbers.includes(index) ? '--:' : '---')).join('|')}|\n${rows.map(line).join('')}`;
 }

@@ -16,33 +16,34 @@ import { FunctionMetrics } from './function-metrics.ts';
 import { type Output, PersonalData, PersonalDataShownError } from './personal-data.ts';
 import { synthesizedAssembly } from './synthesized-assembly.ts';
 
-/** The system on this machine: the stack as it would be deployed, and the app that writes to its table. */
+/** The system on this machine: the stack as it is deployed, and the app that writes to its table. */
 export interface LocalSystem {
   cloud: LocalCloud;
-  /** How commands find it. */
+  /** With this, commands find the system. */
   connection: Connection;
   app: App;
   metrics: FunctionMetrics;
   /** Lines that the functions wrote, oldest first. */
   logs: string[];
-  /** What the sync knows of the CRM's account. */
+  /** The sync's catalog of the CRM's account. */
   catalog(): Promise<Catalog | undefined>;
-  /** All items of both tables, as another deployment would find them. */
+  /** All items of both tables, for a later system. */
   items(): Promise<Required<Pick<LocalSystemOptions, 'existingUsers' | 'existingSyncItems'>>>;
   /** The synthesized template. */
   template(): Promise<Template>;
-  /** Every version of the CRM's secrets, part by part. */
+  /** The secret parts of all versions of the CRM's secret. */
   secretValues(): string[];
-  /** Messages and stream records that nobody could handle. */
+  /** Number of messages and stream records that failed for good. */
   deadLetters(): Promise<number>;
-  /** What is known of the people in it. */
+  /** Personal data in the user table so far. */
   personal: PersonalData;
-  /** Takes down what something beside the functions has shown: it may hold nothing of a person either. */
+  /** Records other output, such as that of a command, which may not contain personal data either. */
   overhear(output: Output): void;
   /**
-   * Ends it.
-   * @throws PersonalDataShownError when logs, metrics, messages, dead letters, executions, the sync's table or what was overheard hold
-   *   an email, a name or a phone number of anybody who was in the user table.
+   * Stops the system.
+   *
+   * @throws PersonalDataShownError when logs, metrics, messages, dead letters, executions, the sync's table or recorded output contain
+   *   an email, a name or a phone number from the user table.
    */
   stop(): Promise<void>;
 }
@@ -54,19 +55,27 @@ export interface LocalSystemOptions {
   credentials: CrmSecret;
   /** Options of the local cloud. */
   cloud?: Pick<LocalCloudOptions, 'visibilityTimeoutSeconds' | 'functionEnvironment' | 'processorQuotas'>;
-  /** Users that were in the table before the stack: they are in no stream. */
+  /** Users that are in the table before the stack is deployed, so they are in no stream. */
   existingUsers?: readonly Record<string, AttributeValue>[];
-  /** Items that were in the sync's table: those of an earlier deployment. */
+  /** Items of the sync's table from an earlier system. */
   existingSyncItems?: readonly Record<string, AttributeValue>[];
 }
 
 const DIRECTORY = fileURLToPath(new URL('../../.local/', import.meta.url));
-/** Replaced in each run by the CRM's real origin. */
+/** Replaced when the stack runs. */
 const UNUSED_URL = 'http://127.0.0.1:1';
+const SECRET_NAME = 'user-sync/crm';
+
+/** The stack as it runs on this machine. Independent of the address of the CRM, which differs in each run. */
+export function localAssembly(settings: ConfigInput): Promise<string> {
+  const crm = { ...settings.crm, url: UNUSED_URL, secretName: SECRET_NAME };
+  return synthesizedAssembly({ ...settings, crm, removalPolicy: 'destroy' });
+}
 
 /**
  * Synthesizes the stack and runs it.
- * @throws Error for wrong settings, with what the app says of them; when Java is missing, with the way out.
+ *
+ * @throws Error for wrong settings, with the message of the app; when Java is missing, with a hint how to install it.
  */
 export async function startLocalSystem({
   settings,
@@ -86,19 +95,13 @@ export async function startLocalSystem({
   for (const item of existingUsers) personal.remember(readUser(unmarshallItem(item)).user);
   const logFile = `${directory}/functions.log`;
   const log = createWriteStream(logFile);
-  const secretName = 'user-sync/crm';
-  const { url = '', ...crm } = settings.crm ?? {};
-  const assembly = synthesizedAssembly({
-    ...settings,
-    // The simulator has another port in each run. So it is not part of the assembly, which can be used again.
-    crm: { ...crm, url: UNUSED_URL, secretName },
-    removalPolicy: 'destroy',
-  });
+  const crmUrl = settings.crm?.url ?? '';
+  const assembly = localAssembly(settings);
   const cloud = await startLocalCloud({
     ...cloudOptions,
     assembly,
-    variables: { CRM_URL: url },
-    secrets: { [secretName]: JSON.stringify(credentials) },
+    variables: { CRM_URL: crmUrl },
+    secrets: { [SECRET_NAME]: JSON.stringify(credentials) },
     existingItems: { Users: existingUsers, SyncTable: existingSyncItems },
     log({ functionName, line }) {
       logs.push(`${functionName} ${line}`);
@@ -124,7 +127,7 @@ export async function startLocalSystem({
   };
   return {
     cloud,
-    connection: { environment: cloud.environment, outputs: { ...outputs, CrmUrl: url }, logFile },
+    connection: { environment: cloud.environment, outputs: { ...outputs, CrmUrl: crmUrl }, logFile },
     metrics,
     logs,
     app: appOn(dynamodb, outputs['UserTableName'] ?? '', personal),
@@ -134,7 +137,7 @@ export async function startLocalSystem({
       existingSyncItems: await everyItem(outputs['SyncTableName'] ?? ''),
     }),
     template: async () => readAssembly(await assembly).template,
-    secretValues: () => cloud.secretValues(secretName).flatMap(tokensOf),
+    secretValues: () => cloud.secretValues(SECRET_NAME).flatMap(tokensOf),
     async deadLetters() {
       const [messages, records] = await Promise.all([
         waiting(outputs['DeadLetterQueueUrl'] ?? ''),
@@ -166,7 +169,7 @@ export async function startLocalSystem({
   };
 }
 
-/** The parts of a secret that nobody may see. */
+/** The parts of a secret that may not appear anywhere. */
 function tokensOf(secret: string): string[] {
   const parsed = parseCrmSecret(secret);
   if (parsed?.kind === 'oauth') return [parsed.clientSecret, parsed.accessToken, parsed.refreshToken];

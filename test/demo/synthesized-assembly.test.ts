@@ -1,33 +1,39 @@
-import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, it } from 'vitest';
-import { readAssembly } from '../local-cloud/template.ts';
-import { synthesizedAssembly } from './synthesized-assembly.ts';
+import { assemblyDirectory, synthesizedAssembly } from './synthesized-assembly.ts';
 
-const SOURCE = fileURLToPath(new URL('../../shared/cache-under-test.json', import.meta.url));
-const made: string[] = [];
+const SETTINGS = { stackName: 'cache-test' };
+const SOURCE = fileURLToPath(new URL('../../shared/changed-source.json', import.meta.url));
+const MAPPING = fileURLToPath(new URL('../../shared/user/cache.under-test.ts', import.meta.url));
 afterEach(() => {
-  rmSync(SOURCE, { force: true });
-  for (const directory of made.splice(0)) rmSync(directory, { recursive: true, force: true });
+  for (const file of [SOURCE, MAPPING, assemblyDirectory(SETTINGS)])
+    rmSync(file, { recursive: true, force: true });
 });
 
-async function assemblyOf(stackName: string): Promise<string> {
-  const directory = await synthesizedAssembly({ stackName });
-  made.push(directory);
-  return directory;
-}
+it('reuses the assembly of the same settings and sources', async () => {
+  const directory = assemblyDirectory(SETTINGS);
+  mkdirSync(directory, { recursive: true });
+  expect(await synthesizedAssembly(SETTINGS)).toBe(directory);
+});
 
-it('synthesizes again when a setting or a source has changed, and only then', async () => {
-  const first = await assemblyOf('cache-one');
-  writeFileSync(join(first, 'marker'), '');
-  expect(await assemblyOf('cache-one')).toBe(first);
-  const other = await assemblyOf('cache-two');
-  expect(readAssembly(other).name).toBe('cache-two');
+it('uses another directory after a change of a setting or source', () => {
+  const before = assemblyDirectory(SETTINGS);
+  expect(assemblyDirectory({ ...SETTINGS, tracing: true })).not.toBe(before);
   writeFileSync(SOURCE, '{}');
-  expect([first, other]).not.toContain(await assemblyOf('cache-one'));
-}, 120_000);
+  expect(assemblyDirectory(SETTINGS)).not.toBe(before);
+});
 
-it('fails with the message of the app for a wrong setting', async () => {
-  await expect(synthesizedAssembly({ crm: { latencyP95Ms: -1 } })).rejects.toThrow(/crm\.latencyP95Ms/);
+it('depends on the mapping of a test only when the settings name it', () => {
+  const mapping = 'shared/user/cache.under-test.ts';
+  const [before, beforeWithMapping] = [assemblyDirectory(SETTINGS), assemblyDirectory({ mapping })];
+  writeFileSync(MAPPING, '');
+  expect(assemblyDirectory(SETTINGS)).toBe(before);
+  expect(assemblyDirectory({ mapping })).not.toBe(beforeWithMapping);
+});
+
+it('fails with the message of the app for a wrong setting, and leaves no directory', async () => {
+  const wrong = { crm: { latencyP95Ms: -1 } };
+  await expect(synthesizedAssembly(wrong)).rejects.toThrow(/crm\.latencyP95Ms/);
+  expect(existsSync(assemblyDirectory(wrong))).toBe(false);
 });

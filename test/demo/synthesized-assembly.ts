@@ -19,7 +19,7 @@ import type { ConfigInput } from '../../infra/config.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const CACHE = join(ROOT, '.local/assemblies');
-/** Files that an assembly depends on, beside the mapping of its settings. */
+/** Files that an assembly depends on. */
 const SOURCES = ['{infra,lambdas,shared}/**/*.*', 'package.json', 'package-lock.json', 'tsconfig.json'];
 const UNUSED_MS = 24 * 3_600_000;
 const run = promisify(execFile);
@@ -31,7 +31,7 @@ const run = promisify(execFile);
  * @throws Error with the output of the app, when a setting is wrong or a rule is broken.
  */
 export async function synthesizedAssembly(settings: ConfigInput): Promise<string> {
-  const directory = join(CACHE, hashOf(settings));
+  const directory = assemblyDirectory(settings);
   if (existsSync(directory)) {
     const now = new Date();
     utimesSync(directory, now, now);
@@ -52,11 +52,14 @@ export async function synthesizedAssembly(settings: ConfigInput): Promise<string
   return directory;
 }
 
-function hashOf(settings: ConfigInput): string {
+/** Directory of the assembly of these settings and the current sources. */
+export function assemblyDirectory(settings: ConfigInput): string {
   const hash = createHash('sha256').update(JSON.stringify([process.version, settings]));
-  const files = [...globSync(SOURCES, { cwd: ROOT }).sort(), ...(settings.mapping ? [settings.mapping] : [])];
-  for (const file of files) hash.update(`\0${file}\0`).update(readFileSync(join(ROOT, file)));
-  return hash.digest('hex').slice(0, 24);
+  // A mapping that a test writes counts only for the stack that uses it.
+  const isUsed = (file: string) => !file.includes('under-test') || file === settings.mapping;
+  for (const file of globSync(SOURCES, { cwd: ROOT }).filter(isUsed).sort())
+    hash.update(`\0${file}\0`).update(readFileSync(join(ROOT, file)));
+  return join(CACHE, hash.digest('hex').slice(0, 24));
 }
 
 /** Removes assemblies that were not used for a day. */

@@ -7,26 +7,26 @@ import type { ShownContact } from './crm-account.ts';
 import { type ExistingContact, HAND_MADE } from './population.ts';
 import { pathsOf } from './shown-path.ts';
 
-/** What the CRM shows held against what it should. */
+/** Result of comparing the CRM with the desired state. */
 export interface Verification {
-  /** Users whose contact is right in every field and tag. */
+  /** Users whose contact is correct in every field and tag. */
   inSync: number;
-  /** What is wrong, in words: by user id. */
+  /** Differences as text, with the user id. */
   problems: string[];
   /** Users whose tags are wrong. */
   wrongTags: number;
 }
 
-/** The reason for an opt-in does not come back. */
+/** The API does not return the reason for an opt-in. */
 const NOT_SHOWN = 'opt_in_reason';
 
 export const ALL_TAGS: readonly string[] = [...managedTags(defaultMapping), ...HAND_MADE.tags];
 
 export interface VerificationInput {
-  /** Users as the table has them. */
+  /** Users of the table. */
   users: readonly User[];
   contacts: readonly ShownContact[];
-  /** What was in the CRM before. */
+  /** Contacts that existed before. */
   existing: readonly ExistingContact[];
   /** Contacts of users who were deleted. */
   deletedContactIds: readonly number[];
@@ -35,7 +35,7 @@ export interface VerificationInput {
   mapping?: Mapping;
 }
 
-/** A contact as the simulator tells it, in the words of {@link verify}. */
+/** Converts a contact of the simulator for {@link verify}. */
 export function shownOf({ id, values, customFields, tags }: ReadableContact): ShownContact {
   const custom = Object.entries(customFields).map(
     ([label, value]) => [`custom_fields.${label}`, value] as const,
@@ -43,7 +43,7 @@ export function shownOf({ id, values, customFields, tags }: ReadableContact): Sh
   return { id, values: new Map([...Object.entries(values), ...custom]), tags: new Set(tags) };
 }
 
-/** Checks every user and every hand-made thing. */
+/** Compares every user and everything made by hand with the CRM. */
 export function verify({
   users,
   contacts,

@@ -25,9 +25,9 @@ const USERS = population(12, 61, Date.now()).users.map((user, index) => ({
 })) as [User, User, ...User[]];
 
 /** The next mapping: a new field for the time zone, and other names for two tags. */
-const NEXT = '.local/mapping.next-under-test.ts';
-const NEXT_SOURCE = `import { type Mapping, tagGroup } from '../shared/user/define-mapping.ts';
-import { mapping as today } from '../shared/user/mapping.ts';
+const NEXT = 'shared/user/mapping.next-under-test.ts';
+const NEXT_SOURCE = `import { type Mapping, tagGroup } from './define-mapping.ts';
+import { mapping as today } from './mapping.ts';
 const [appUser, , program, activity] = today.tagGroups;
 const paying = tagGroup({
   tags: { Paying: 'Pays for a subscription', 'Not Paying': 'Does not pay' },
@@ -61,7 +61,7 @@ async function deploy(
   existing: Partial<Awaited<ReturnType<LocalSystem['items']>>> = {},
 ) {
   system = await startLocalSystem({
-    settings: { ...settings, crm: { url: simulator.url, windowSlackMs: BUSY_SLACK_MS } },
+    settings: { ...settings, crm: { windowSlackMs: BUSY_SLACK_MS, url: simulator.url } },
     credentials: { kind: 'service-account-key', key: DEFAULT_TOKEN },
     ...existing,
   });

@@ -12,7 +12,7 @@ const SETTLE_MS = 170_000;
 const USERS = population(250, 21, Date.now()).users as [User, ...User[]];
 /** Half of it is reserved for live changes. So the backfill may use 250 a day, of which the catalog and the other program use 95. It needs more than 250. */
 const DAY_LIMIT = 500;
-const DAY_ENDS_MS = 25_000;
+const DAY_ENDS_MS = 40_000;
 
 let running: SimulatedSystem;
 let { system, door } = {} as SimulatedSystem;

@@ -45,6 +45,8 @@ export async function startDynamoDbLocal(onDeath: (error: Error) => void): Promi
       continue;
     }
     emulator.death.catch(onDeath);
+    // In AWS, tables have processors of their own. Here, functions go first, so that their requests keep their pace.
+    if (emulator.pid !== undefined) setPriority(emulator.pid, constants.priority.PRIORITY_BELOW_NORMAL);
     return { endpoint, pid: emulator.pid, stop: () => emulator.stop() };
   }
 }
@@ -86,8 +88,6 @@ class EmulatorProcess {
       [...flags, '-jar', 'DynamoDBLocal.jar', ...options],
       { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] },
     );
-    // In AWS, tables have processors of their own. Here, functions go first, so that their requests keep their pace.
-    if (this.pid !== undefined) setPriority(this.pid, constants.priority.PRIORITY_BELOW_NORMAL);
     this.#forget = killOnExit(this.#child);
     const ended = Promise.withResolvers<void>();
     this.#exited = ended.promise;

@@ -27,7 +27,8 @@ const receiveSchema = z.looseObject({ QueueUrl: z.string(), WaitTimeSeconds: z.n
  * Starts an SQS server (fauxqs, in this process) on a free port of 127.0.0.1.
  *
  * The stores are imported from inside the package, to change two things: queue URLs contain the endpoint's own host
- * (`sqs.<region>.localhost` otherwise, which not every resolver knows), and FIFO groups are delivered as by SQS.
+ * (`sqs.<region>.localhost` otherwise, which not every resolver knows), and FIFO groups are delivered as by SQS. So the version
+ * of the package is pinned.
  *
  * @param onMessage called with each message that enters a queue, also as a dead letter.
  * @param isShortPollEmpty whether the next short poll returns nothing. On SQS any short poll may, because it asks only some of
@@ -45,9 +46,6 @@ export async function startSqsServer(
   };
   const { sqsStore } = stores;
   sqsStore.host = '';
-  const getQueue = sqsStore.getQueue.bind(sqsStore);
-  // Queues are found by name, because proxies lead to this server under other URLs.
-  sqsStore.getQueue = (url) => getQueue(url) ?? sqsStore.getQueueByName(url.split('/').at(-1) ?? '');
   const createQueue = sqsStore.createQueue.bind(sqsStore);
   sqsStore.createQueue = (...parameters) => {
     const queue = createQueue(...parameters);

@@ -30,6 +30,7 @@ function newFunction(code: string, { timeoutSeconds = 20, reservedConcurrency = 
       onLine: (line) => lines.push(line),
     },
     timeoutSeconds,
+    isTimeoutEnforced: true,
     reservedConcurrency,
   });
   running.push(created);

@@ -9,6 +9,8 @@ import {
 export interface FunctionSettings {
   environment: EnvironmentSettings;
   timeoutSeconds: number;
+  /** Whether invocations are ended after the timeout. */
+  isTimeoutEnforced: boolean;
   /** Most environments at a time. Undefined: only the account's limit applies. */
   reservedConcurrency: number | undefined;
 }
@@ -141,11 +143,12 @@ export class LambdaFunction {
   async #run(environment: ExecutionEnvironment, event: string): Promise<string | undefined> {
     const requestId = randomUUID();
     const timeoutMs = this.timeoutSeconds * 1000;
-    const timer = setTimeout(() => {
+    const end = () => {
       this.#statistics.timeouts++;
       const errorMessage = `RequestId: ${requestId} Error: Task timed out after ${this.timeoutSeconds.toFixed(2)} seconds`;
       environment.destroy({ errorType: 'Sandbox.Timedout', errorMessage });
-    }, timeoutMs);
+    };
+    const timer = this.#settings.isTimeoutEnforced ? setTimeout(end, timeoutMs) : undefined;
     try {
       return await environment.run({ requestId, event, deadline: Date.now() + timeoutMs });
     } finally {

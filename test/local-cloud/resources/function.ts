@@ -1,5 +1,6 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import inspector from 'node:inspector';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { arnOf } from '../account.ts';
 import { LambdaFunction } from '../lambda/lambda-function.ts';
@@ -97,6 +98,8 @@ export const lambdaFunction = resourceType(properties, async (definition, contex
       onLine: (line: string) => services.log({ functionName: name, line }),
     },
     timeoutSeconds: definition.Timeout,
+    // A function that waits at a breakpoint must not be killed.
+    isTimeoutEnforced: !isDebugged(),
     reservedConcurrency: definition.ReservedConcurrentExecutions,
   };
   services.functions.set(logicalId, new LambdaFunction(settings));
@@ -110,6 +113,23 @@ export function findFunction(nameOrArn: string, { logicalId, services }: Resourc
   );
   if (!found) throw new TemplateError(logicalId, `the function ${nameOrArn} is not in this template`);
   return found;
+}
+
+/** Whether this process runs with `--inspect`. */
+const isDebugged = (): boolean => inspector.url() !== undefined;
+
+const sourceMapSchema = z.looseObject({ sources: z.array(z.string()) });
+
+/**
+ * The source of a bundle, for breakpoints and variables as in the source: `handler.ts` in the bundle's source map. Without one:
+ * the bundle itself.
+ */
+function sourceOf(bundle: string): string {
+  const map = `${bundle}.map`;
+  if (!existsSync(map)) return bundle;
+  const { sources } = sourceMapSchema.parse(JSON.parse(readFileSync(map, 'utf8')));
+  const handler = sources.find((source) => source.endsWith('/handler.ts'));
+  return handler === undefined ? bundle : join(dirname(bundle), handler);
 }
 
 /** Replaces the SQS endpoint in a queue URL with the one of the functions: the SDK sends a request to the host in the queue's URL. */
@@ -130,5 +150,5 @@ function locateBundle(handler: string, assetKey: string, { logicalId, services }
     .find(existsSync);
   if (!file)
     throw new TemplateError(logicalId, `no module ${module} for the handler ${handler} in ${directory}`);
-  return { directory, file, exportName };
+  return { directory, file: isDebugged() ? sourceOf(file) : file, exportName };
 }

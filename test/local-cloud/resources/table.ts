@@ -100,7 +100,7 @@ const BATCH = 25;
 const WRITERS = 8;
 
 /** Writes items to a table, several batches at a time. */
-export async function fillTable(client: DynamoDBClient, tableName: string, items: Items): Promise<void> {
+async function fillTable(client: DynamoDBClient, tableName: string, items: Items): Promise<void> {
   const batches = batchesOf(items);
   const write = async () => {
     for await (const batch of batches) await writeBatch(client, tableName, batch);

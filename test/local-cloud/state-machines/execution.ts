@@ -68,7 +68,7 @@ export class Execution {
 }
 
 /** Most events of an execution, including its end (Step Functions developer guide, "Quotas"). */
-export const MAX_EVENTS = 25_000;
+const MAX_EVENTS = 25_000;
 
 /** An event of an execution's history. Its id is its position, from 1. */
 export interface HistoryEvent {
