@@ -139,7 +139,7 @@ const configSchema = group({
    * `leave` does nothing, `delete` deletes it, `anonymise` marks it and takes away all that says something of the person.
    */
   deletionPolicy: z.enum(['mark', 'untag', 'leave', 'delete', 'anonymise']).default('mark'),
-  /** The contact of a person who asks to be forgotten (`npm run forget`). */
+  /** The contact of a person who asks to be forgotten (`npx --no user-sync forget`). */
   forgetPolicy: z.enum(['delete', 'anonymise']).default('delete'),
   /**
    * The least important lines that are kept. None above INFO: metrics are log lines of that level, and Lambda would drop them
@@ -149,7 +149,7 @@ const configSchema = group({
   /**
    * Whether X-Ray records the functions' invocations. Off, since it would cost more than all else together: Lambda records the first
    * invocation of a function each second, and changes that come one at a time are nearly all that (docs/cost.md). Its segments say
-   * how long an invocation took, which the logs say too; `npm run trace` follows a user through them.
+   * how long an invocation took, which the logs say too; `npx --no user-sync trace` follows a user through them.
    */
   tracing: z.boolean().default(false),
   /** Days that CloudWatch Logs keeps a line, of those that it offers; 9999 keeps them for ever. */

@@ -32,7 +32,7 @@ export class ChangeFeed extends Construct {
     suppressRule(
       this.failureQueue,
       'a dead-letter queue',
-      'It is where the event source puts what failed: nothing reads it but npm run replay, which deletes what it has handled',
+      'It is where the event source puts what failed: nothing reads it but npx --no user-sync replay, which deletes what it has handled',
     );
     this.diffUser = new NodeFunction(this, 'DiffUser', {
       folder: 'diff-user',

@@ -19,7 +19,7 @@ export class CrmSecret extends Construct {
       : new Secret(this, 'Secret', {
           ...(crm.secretName !== undefined && { secretName: crm.secretName }),
           ...encryption.ofLogsOrSecret,
-          description: `Credentials for Infusionsoft of the stack ${config.stackName}: npm run authorize stores them`,
+          description: `Credentials for Infusionsoft of the stack ${config.stackName}: npx --no user-sync authorize stores them`,
           // Says that nobody has filled it in yet; the key beside it only exists because CDK asks for one.
           generateSecretString: {
             secretStringTemplate: '{"kind":"unset"}',

@@ -47,7 +47,7 @@ export async function plan(
   const { problems = [] } = (await catalogFor(hashOf(requirementsOf(options.mapping)), ports)) ?? {};
   if (problems.length > 0 && mode !== 'refresh')
     throw new MappingDoesNotFitError(
-      `The mapping does not fit the account. Fix it, and see npm run catalog:\n${problems.join('\n')}`,
+      `The mapping does not fit the account. Fix it, and see npx --no user-sync catalog:\n${problems.join('\n')}`,
     );
   const runId = executionArn.split(':').at(-1) ?? executionArn;
   if (!dryRun) {

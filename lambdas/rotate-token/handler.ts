@@ -43,11 +43,11 @@ export const handler = middy<SecretsManagerRotationEvent, void>()
     } catch (error) {
       if (error instanceof AuthorizationLostError) {
         metrics.addMetric('AuthorizationLost', MetricUnit.Count, 1);
-        logger.error('Authorize again: npm run authorize', { step: Step, problem: error.message });
+        logger.error('Authorize again: npx --no user-sync authorize', { step: Step, problem: error.message });
       }
       if (error instanceof AnswerLostError)
         logger.error(
-          'The refresh token may be used up. If the next attempt reports AuthorizationLostError: npm run authorize',
+          'The refresh token may be used up. If the next attempt reports AuthorizationLostError: npx --no user-sync authorize',
           { step: Step, problem: error.message },
         );
       if (memory.unstored)

@@ -8,7 +8,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Command, Option } from 'commander';
-import { textTable } from '../../infra/cli/text-table.ts';
+import { textTable } from '../../infra/cli/support/text-table.ts';
 import { drawChart } from './chart.ts';
 import { type BenchReport, type Machine, pageOf } from './page.ts';
 import { PARTS } from './parts.ts';

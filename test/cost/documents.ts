@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { CommandError } from '../../infra/cli/command-error.ts';
+import { CommandError } from '../../infra/cli/support/command-error.ts';
 import { billTable, markdownOf, sharesTable, type Table, usageTable } from './cost-tables.ts';
 import { priceOf, readPrices } from './prices.ts';
 import { type Counts, countsSchema, scenariosOf, sharesOf, type Work } from './scenarios.ts';

@@ -1,8 +1,8 @@
 /** `npm run cost`: what the system costs in dollars, from what it was seen to use and AWS's list prices. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
-import { runCommand } from '../../infra/cli/run-command.ts';
-import { textTable } from '../../infra/cli/text-table.ts';
+import { runCommand } from '../../infra/cli/support/command-error.ts';
+import { textTable } from '../../infra/cli/support/text-table.ts';
 import { billTable, sharesTable, type Table, usageTable } from './cost-tables.ts';
 import {
   DOCUMENTED_USERS,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import * as z from 'zod';
-import { CommandError } from '../../infra/cli/command-error.ts';
+import { CommandError } from '../../infra/cli/support/command-error.ts';
 import { UNITS, type Usage } from './usage.ts';
 
 const priceSchema = z.object({

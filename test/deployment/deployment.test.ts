@@ -79,11 +79,11 @@ describe('one stack, by the commands of the README', () => {
     checkout.configure(SETTINGS());
     const out = succeeded(await checkout.npm('deploy', ['--yes']));
     expect(out).toContain('user-sync is deployed');
-    expect(out).toContain('npm run authorize');
+    expect(out).toContain('npx --no user-sync authorize');
     stack = await find('user-sync');
   });
 
-  it('npm run authorize stores tokens by OAuth, and the CRM accepts them', async () => {
+  it('npx --no user-sync authorize stores tokens by OAuth, and the CRM accepts them', async () => {
     let opened = false;
     const out = succeeded(
       await checkout.npm('authorize', ['--port', '0', '--authorize-url', `${url(0)}/app/oauth/authorize`], {
@@ -132,19 +132,19 @@ describe('one stack, by the commands of the README', () => {
     }
   });
 
-  it('npm run authorize stores a key in its place', async () => {
+  it('npx --no user-sync authorize stores a key in its place', async () => {
     expect(
       succeeded(await checkout.npm('authorize', ['--service-account-key'], { input: `${DEFAULT_TOKEN}\n` })),
     ).toContain('✓');
   });
 
-  it('npm run catalog creates the fields and tags of the mapping', async () => {
+  it('npx --no user-sync catalog creates the fields and tags of the mapping', async () => {
     const report = JSON.parse(succeeded(await checkout.npm('catalog', ['--create', '--json'])));
     expect(report).toMatchObject({ problems: [], missing: [] });
     expect(report.tags.length).toBeGreaterThan(5);
   });
 
-  it('npm run acceptance proves the stack, and leaves nothing', async () => {
+  it('npx --no user-sync acceptance proves the stack, and leaves nothing', async () => {
     const { ok, deviations, latencyMs, requests } = JSON.parse(
       succeeded(await checkout.npm('acceptance', ['--users', '10', '--yes', '--json'])),
     );
@@ -163,7 +163,7 @@ describe('one stack, by the commands of the README', () => {
     expect(await door().stats()).toMatchObject({ duplicateContacts: 0, foreignWrites: [] });
   });
 
-  it('npm run trace shows the change of a user and the requests it took', async () => {
+  it('npx --no user-sync trace shows the change of a user and the requests it took', async () => {
     const [user] = await stack.app.users();
     const lines = JSON.parse(
       succeeded(await checkout.npm('trace', ['--user', user?.userId ?? '', '--json'])),
@@ -173,18 +173,18 @@ describe('one stack, by the commands of the README', () => {
     expect(JSON.stringify(lines)).toContain('/crm/rest/v1/contacts');
   });
 
-  it('npm run preview shows that nothing would change', async () => {
+  it('npx --no user-sync preview shows that nothing would change', async () => {
     const summary = JSON.parse(succeeded(await checkout.npm('preview', ['--all', '--json'])));
     expect(summary).toMatchObject({ users: 19, changed: 0 });
   });
 
-  it('npm run quota shows the requests that were made', async () => {
+  it('npx --no user-sync quota shows the requests that were made', async () => {
     const { windows } = JSON.parse(succeeded(await checkout.npm('quota', ['--json'])));
     const day = windows.find(({ window }: { window: string }) => window === 'day');
     expect(day.used).toBeGreaterThanOrEqual((await door().stats()).totalRequests);
   });
 
-  it('npm run redrive shows a rejected user, and puts it back once its email is corrected', async () => {
+  it('npx --no user-sync redrive shows a rejected user, and puts it back once its email is corrected', async () => {
     const [holder] = await stack.app.users();
     await stack.app.signUp({ userId: 'same-email', email: holder?.email, firstName: 'Samuelson' });
     const report = async (...args: string[]) =>
@@ -198,7 +198,7 @@ describe('one stack, by the commands of the README', () => {
     expect(await report('--dry-run')).toMatchObject({ reasons: [] });
   });
 
-  it('npm run status shows that nothing needs a person', async () => {
+  it('npx --no user-sync status shows that nothing needs a person', async () => {
     expect(succeeded(await checkout.npm('status'))).toContain('✓');
   });
 

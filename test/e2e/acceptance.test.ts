@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AcceptanceReport } from '../../infra/cli/acceptance/report.ts';
-import { publishConnection } from '../../infra/cli/connection-file.ts';
+import { publishConnection } from '../../infra/cli/support/connection-file.ts';
 import { BUSY_SLACK_MS } from '../demo/busy-machine.ts';
 import { population } from '../demo/population.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
@@ -49,7 +49,7 @@ async function afterwards() {
 }
 const NOTHING = { users: 0, contacts: 0, items: [], leases: [], deadLetters: 0, problems: [] };
 
-describe('npm run acceptance', () => {
+describe('npx --no user-sync acceptance', () => {
   it('proves a system that works, and leaves nothing behind', async () => {
     const before = (await running.door.stats()).totalRequests;
     const { code, out, err } = await command('acceptance', SMALL);
@@ -136,7 +136,7 @@ describe('npm run acceptance', () => {
     await command('quota', ['--pause', '5']);
     expect(await command('acceptance', SMALL)).toMatchObject({
       code: 1,
-      err: expect.stringMatching(/are paused.*npm run quota/),
+      err: expect.stringMatching(/are paused.*npx --no user-sync quota/),
     });
     await command('quota', ['--resume']);
     expect(await afterwards()).toEqual(NOTHING);

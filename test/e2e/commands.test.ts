@@ -2,7 +2,7 @@ import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DescribeStreamCommand, DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { publishConnection } from '../../infra/cli/connection-file.ts';
+import { publishConnection } from '../../infra/cli/support/connection-file.ts';
 import { BUSY_SLACK_MS } from '../demo/busy-machine.ts';
 import { population } from '../demo/population.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
@@ -31,7 +31,7 @@ afterAll(async () => {
   await running?.stop();
 });
 
-describe('npm run quota', () => {
+describe('npx --no user-sync quota', () => {
   it('shows what the run has used', async () => {
     const { code, out } = await command('quota', ['--json']);
     expect(code).toBe(0);
@@ -66,7 +66,7 @@ describe('npm run quota', () => {
   });
 });
 
-describe('npm run status', () => {
+describe('npx --no user-sync status', () => {
   it('shows one screen, and that nothing needs a person', async () => {
     const { code, out } = await command('status', []);
     expect(out).toMatch(/✓ Nothing needs a person/);
@@ -82,7 +82,7 @@ describe('npm run status', () => {
   });
 });
 
-describe('npm run trace', () => {
+describe('npx --no user-sync trace', () => {
   it("tells a user's story: the change, the requests it cost, and what came of it", async () => {
     const userId = USERS[0]?.userId ?? '';
     const { code, out } = await command('trace', ['--user', userId]);
@@ -101,7 +101,7 @@ describe('npm run trace', () => {
   });
 });
 
-describe('npm run authorize', () => {
+describe('npx --no user-sync authorize', () => {
   const client = {
     INFUSIONSOFT_CLIENT_ID: DEFAULT_CLIENT.clientId,
     INFUSIONSOFT_CLIENT_SECRET: DEFAULT_CLIENT.clientSecret,
@@ -160,7 +160,7 @@ describe('npm run authorize', () => {
   });
 });
 
-describe('npm run redrive', () => {
+describe('npx --no user-sync redrive', () => {
   it('shows dead letters by reason, and puts them back when the cause is mended', async () => {
     const { app, cloud } = running.system;
     const [first, second] = USERS;
@@ -185,7 +185,7 @@ describe('npm run redrive', () => {
   });
 });
 
-describe('npm run replay', () => {
+describe('npx --no user-sync replay', () => {
   it('looks again at the users of a position of the stream', async () => {
     const { cloud } = running.system;
     const { LatestStreamArn } = await describeUsers();
@@ -223,7 +223,7 @@ describe('npm run replay', () => {
   };
 });
 
-describe('npm run forget', () => {
+describe('npx --no user-sync forget', () => {
   const leaving = population(1, 43, Date.now()).users[0];
   const userId = leaving?.userId ?? '';
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { publishConnection } from '../../infra/cli/connection-file.ts';
-import { followBackfill, startBackfill } from '../../infra/cli/follow-backfill.ts';
+import { publishConnection } from '../../infra/cli/support/connection-file.ts';
+import { followBackfill, startBackfill } from '../../infra/cli/backfill/follow-backfill.ts';
 import type { User } from '../../shared/user/user.ts';
 import { BUSY_SLACK_MS } from '../demo/busy-machine.ts';
 import { type LocalSystem, startLocalSystem } from '../demo/local-system.ts';
@@ -91,7 +91,7 @@ afterAll(async () => {
   await system?.stop();
 });
 
-describe('npm run catalog', () => {
+describe('npx --no user-sync catalog', () => {
   it('shows ids, categories, how many contacts carry a tag, and what the account does with arrays', async () => {
     const { code, out } = await command('catalog', []);
     expect(code).toBe(0);
@@ -130,7 +130,7 @@ describe('npm run catalog', () => {
   });
 });
 
-describe('npm run preview', () => {
+describe('npx --no user-sync preview', () => {
   const [ann] = USERS;
 
   it('of a user who is in sync promises no request', async () => {

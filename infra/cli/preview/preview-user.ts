@@ -12,7 +12,7 @@ export interface PreviewContext {
   mapping: Mapping;
   catalog: Catalog;
   deletionPolicy: DeletionPolicy;
-  /** Epoch milliseconds: another day than today shows the tags that time alone changes. */
+  /** Epoch milliseconds: some tags depend on the date. */
   now: number;
 }
 
@@ -20,14 +20,14 @@ export interface PreviewContext {
 export interface UserPreview {
   desired: DesiredState;
   requests: PlannedRequest[];
-  /** Why the CRM would not get this user, if it would not. */
+  /** The reason why the sync would reject this user, if it would. */
   rejected?: string;
 }
 
 /**
- * Runs the very code that syncs a user with a client that makes no request.
+ * Runs the code that syncs a user with a client that sends no requests.
  *
- * @param contact the user's contact as the CRM has it now, or undefined where it has none.
+ * @param contact the user's contact in the CRM, or undefined when there is none.
  */
 export async function previewUser(
   user: User,
@@ -48,7 +48,7 @@ export async function previewUser(
       adopt: async () => {},
     },
     claims: { email: async () => {}, contact: async () => false, retire: async () => false },
-    // Nobody knows from here which companies there are: each counts as known, as nearly all are after the first users.
+    // Each company counts as existing, as nearly all do after the first users.
     companies: { idOf: async () => 1 },
     save: async (crm) => crm,
     now: () => now,
@@ -58,7 +58,7 @@ export async function previewUser(
   return { desired, requests };
 }
 
-/** The user's contact as the sync remembers it, for a preview that asks the CRM nothing. */
+/** The user's contact by the sync's own records, for a preview without requests. */
 export function storedContact({ crm }: User): Contact | undefined {
   return crm?.contactId ? { id: crm.contactId, tag_ids: crm.tagIds ?? [] } : undefined;
 }

@@ -9,22 +9,22 @@ const TAGS_ROUTE = '/contacts/{id}/tags';
 const TOGETHER_ROUTE = '/tags/{id}/contacts';
 
 /**
- * Counts requests as a backfill makes them: tags of new contacts, and of those of whom nothing else changes, for many users together, or
- * for each alone where that is cheaper.
+ * Counts requests as a backfill makes them: new contacts, and contacts that only change tags, are tagged many at a time, or one by one
+ * when that is cheaper.
  */
 export class RequestCount {
   readonly #tagBatch: number;
   readonly #byRoute: RequestsByRoute = {};
   #estimate = noTags();
-  /** Requests of those users, if each were tagged alone. */
+  /** Requests of those users if each is tagged alone. */
   #alone: PlannedRequest[] = [];
 
-  /** @param tagBatch contacts that a request can tag at most. */
+  /** @param tagBatch most contacts that one request can tag. */
   constructor(tagBatch: number) {
     this.#tagBatch = tagBatch;
   }
 
-  /** Adds what one user needs. */
+  /** Adds the requests of one user. */
   add(userId: string, requests: readonly PlannedRequest[]): void {
     const tagging = requests.filter(({ route }) => route === TAGS_ROUTE);
     const others = requests.filter(({ route }) => route !== TAGS_ROUTE);
@@ -38,7 +38,7 @@ export class RequestCount {
     if (isFull(this.#estimate)) this.#tagTogether();
   }
 
-  /** All requests so far. */
+  /** Returns all requests so far. */
   total(): RequestsByRoute {
     this.#tagTogether();
     return this.#byRoute;

@@ -5,33 +5,33 @@ import type { PlannedRequest } from './dry-client.ts';
 import { type PreviewContext, previewUser, storedContact } from './preview-user.ts';
 import { RequestCount, type RequestsByRoute, sumOf } from './request-count.ts';
 
-/** What a mapping would change, over many users. */
+/** What a mapping would change for many users. */
 export interface Summary {
-  /** Users that were looked at. */
+  /** Users that were previewed. */
   users: number;
-  /** Users of whom the CRM would show something else. */
+  /** Users with at least one request. */
   changed: number;
-  /** Of those, the ones that the refresh looks at (`isActive`): the others follow with their next change. */
+  /** Of those, the ones that the daily refresh includes (`isActive`). The others are synced with their next change. */
   refreshed: number;
-  /** Requests of all who are changed, and of those that the refresh looks at. */
+  /** Requests of all changed users, and of those that the refresh includes. */
   requests: number;
   refreshRequests: number;
   contactsCreated: number;
   contactsUpdated: number;
-  /** Fields that are written or cleared, by key: how many contacts. */
+  /** Contacts by the fields that are written or cleared. */
   fields: Record<string, number>;
   tagsAdded: Record<string, number>;
   tagsRemoved: Record<string, number>;
-  /** Users that the CRM would not get, by reason. */
+  /** Users that would be rejected, by reason. */
   rejected: Record<string, number>;
   /** Requests by method and route. */
   byRoute: RequestsByRoute;
 }
 
 /**
- * Adds up what a backfill would do for each user, by what the sync remembers of them: without a request.
+ * Sums up what a backfill would do for each user, from the sync's own records: it makes no requests.
  *
- * @param tagBatch contacts that a request can tag at most.
+ * @param tagBatch most contacts that one request can tag.
  */
 export async function summarise(
   users: AsyncIterable<User> | Iterable<User>,
@@ -66,7 +66,7 @@ export async function summarise(
       summary.refreshed++;
       refreshed.add(user.userId, requests);
     }
-    for (const request of requests) take(summary, request, names);
+    for (const request of requests) addRequest(summary, request, names);
   }
   summary.byRoute = all.total();
   summary.requests = sumOf(summary.byRoute);
@@ -74,7 +74,7 @@ export async function summarise(
   return summary;
 }
 
-function take(summary: Summary, { method, body }: PlannedRequest, names: Names): void {
+function addRequest(summary: Summary, { method, body }: PlannedRequest, names: Names): void {
   if (method === 'PUT') summary.contactsCreated++;
   if (method === 'PATCH') summary.contactsUpdated++;
   if (!body) return;
@@ -90,14 +90,14 @@ const count = (counts: Record<string, number>, name: string): void => {
   counts[name] = (counts[name] ?? 0) + 1;
 };
 
-/** Names for the ids of a request. */
+/** Names for the ids in a request. */
 export interface Names {
   tag(id: number): string;
   /** Keys of the mapping that a body writes or clears. */
   fields(body: object): string[];
 }
 
-/** Keys of the API whose items have keys of their own, and which those are. */
+/** Array properties of the API, and the key that identifies their items. */
 const ITEMS: Readonly<Record<string, string>> = {
   email_addresses: 'field',
   phone_numbers: 'field',
@@ -106,7 +106,7 @@ const ITEMS: Readonly<Record<string, string>> = {
 };
 const KEYS: Readonly<Record<string, string>> = { lead_source_id: 'lead_source', owner_id: 'owner' };
 
-/** Names of a mapping for the ids of a catalog. */
+/** The mapping's names for the ids of a catalog. */
 export function namesOf({
   mapping,
   catalog,

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { percentile } from '../../../infra/cli/percentile.ts';
+import { percentile } from '../../../infra/cli/support/percentile.ts';
 import { synthesize } from '../../../infra/synthesize.ts';
 import { coldImportsMs } from '../code/cold-import.ts';
 import { diffThroughput } from '../code/diff-throughput.ts';

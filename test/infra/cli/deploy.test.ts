@@ -7,8 +7,8 @@ import {
 } from '@aws-sdk/client-sfn';
 import { mockClient } from 'aws-sdk-client-mock';
 import { describe, expect, it } from 'vitest';
-import { CommandError } from '../../../infra/cli/command-error.ts';
-import { checkConcurrency } from '../../../infra/cli/deploy/check-concurrency.ts';
+import { CommandError } from '../../../infra/cli/support/command-error.ts';
+import { checkConcurrency } from '../../../infra/cli/support/check-concurrency.ts';
 import { hasBackfilled } from '../../../infra/cli/deploy/has-backfilled.ts';
 import { nextSteps, type Smoke } from '../../../infra/cli/deploy/next-steps.ts';
 
@@ -86,22 +86,22 @@ describe('what to do after a deploy', () => {
         isBackfilled: false,
       },
       [
-        /npm run authorize$/,
-        /npm run catalog$/,
-        /npm run backfill -- --mode contacts --dry-run, then without --dry-run$/,
-        /watch: npm run status$/,
+        /npx --no user-sync authorize$/,
+        /npx --no user-sync catalog$/,
+        /npx --no user-sync backfill --mode contacts --dry-run, then without --dry-run$/,
+        /watch: npx --no user-sync status$/,
       ],
     ],
-    ['that does not answer', { account: undefined }, [/has not answered: see npm run status/]],
+    ['that does not answer', { account: undefined }, [/has not answered: see npx --no user-sync status/]],
     [
       'without a backfill so far',
       { isBackfilled: false },
-      [/bring in .*npm run backfill -- --mode contacts --dry-run, then without/, /watch: npm run status$/],
+      [/bring in .*npx --no user-sync backfill --mode contacts --dry-run, then without/, /watch: npx --no user-sync status$/],
     ],
     [
       'of another stack',
       { stack: 'user-sync-sandbox', isBackfilled: true },
-      [/watch: npm run status -- --stack user-sync-sandbox$/],
+      [/watch: npx --no user-sync status --stack user-sync-sandbox$/],
     ],
     [
       'with a mapping that does not fit',

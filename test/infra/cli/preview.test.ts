@@ -3,7 +3,7 @@ import { compare, comparisonText } from '../../../infra/cli/preview/comparison.t
 import { previewUser, storedContact } from '../../../infra/cli/preview/preview-user.ts';
 import { provisionalCatalog } from '../../../infra/cli/preview/provisional-catalog.ts';
 import { summarise } from '../../../infra/cli/preview/summary.ts';
-import { estimate, summaryText } from '../../../infra/cli/preview/summary-text.ts';
+import { estimate, summaryText } from '../../../infra/cli/preview/summary-report.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import { requirementsOf } from '../../../shared/user/requirements.ts';

@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type RedriveOptions, redrive } from '../../../infra/cli/redrive-letters.ts';
+import { type RedriveOptions, redrive } from '../../../infra/cli/redrive/redrive.ts';
 import { userMessage } from '../../support/user-message.ts';
 
 const sqs = mockClient(SQSClient);

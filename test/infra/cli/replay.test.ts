@@ -14,7 +14,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { replay } from '../../../infra/cli/replay-records.ts';
+import { replay } from '../../../infra/cli/replay/replay.ts';
 import { messageSchema } from '../../../shared/sync/message.ts';
 
 const sqs = mockClient(SQSClient);

@@ -10,12 +10,12 @@ import {
 } from '@aws-sdk/client-sfn';
 import { mockClient } from 'aws-sdk-client-mock';
 import { describe, expect, it } from 'vitest';
-import { describeQuota } from '../../../infra/cli/quota-report.ts';
+import { describeQuota } from '../../../infra/cli/support/quota-report.ts';
 import { backfillStatuses } from '../../../infra/cli/status/backfill-status.ts';
 import { cloudWatchFigures } from '../../../infra/cli/status/cloudwatch-figures.ts';
 import { figuresOf } from '../../../infra/cli/status/figures.ts';
 import { localFigures } from '../../../infra/cli/status/local-figures.ts';
-import { complaintsOf, type Status, statusText } from '../../../infra/cli/status/status-text.ts';
+import { complaintsOf, type Status, statusText } from '../../../infra/cli/status/report.ts';
 import { PRESETS } from '../../../shared/quota/limits.ts';
 
 const NOW = Date.parse('2026-06-15T12:00:00Z');
@@ -100,10 +100,10 @@ describe('the status', () => {
   });
 
   it.each<[Partial<Status>, RegExp]>([
-    [{ credentials: { kind: 'none', issuedAt: null, expiresAt: null } }, /npm run authorize/],
+    [{ credentials: { kind: 'none', issuedAt: null, expiresAt: null } }, /npx --no user-sync authorize/],
     [
       { credentials: { ...WELL.credentials, expiresAt: '2026-06-15T11:00:00.000Z' } },
-      /has expired.*npm run authorize/,
+      /has expired.*npx --no user-sync authorize/,
     ],
     [
       { health: { ...WELL.health, nothingSucceeds: true, oldestChangeMs: 1_800_000 } },
@@ -111,11 +111,11 @@ describe('the status', () => {
     ],
     [
       { health: { ...WELL.health, stuck: ['a', 'b', 'c', 'd', 'e', 'f', 'g'] } },
-      /an hour for a, b, c, d, e and 2 more: npm run trace/,
+      /an hour for a, b, c, d, e and 2 more: npx --no user-sync trace/,
     ],
-    [{ deadLetters: 2 }, /2 users the CRM does not get: npm run redrive/],
-    [{ streamFailures: 1 }, /npm run replay/],
-    [{ catalog: { refreshedAt: '', problems: ['x'] } }, /does not fit the account: npm run catalog/],
+    [{ deadLetters: 2 }, /2 users the CRM does not get: npx --no user-sync redrive/],
+    [{ streamFailures: 1 }, /npx --no user-sync replay/],
+    [{ catalog: { refreshedAt: '', problems: ['x'] } }, /does not fit the account: npx --no user-sync catalog/],
     [
       { quota: { ...WELL.quota, pause: { reason: 'day', until: '2026-06-16T00:00:00.000Z' } } },
       /Paused until .* \(day\)/,

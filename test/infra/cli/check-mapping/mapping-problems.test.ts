@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { anyUser } from '../../../../infra/cli/check-mapping/any-user.ts';
+import { anyUser } from '../../../../infra/cli/check-mapping/user-arbitrary.ts';
 import { checkNames, checkUser } from '../../../../infra/cli/check-mapping/mapping-problems.ts';
 import { choice, type Mapping, type TagGroup, tagGroup } from '../../../../shared/user/define-mapping.ts';
 import { mapping } from '../../../../shared/user/mapping.ts';
