@@ -49,7 +49,7 @@ const group = <Shape extends z.ZodRawShape>(shape: Shape) =>
   });
 
 /** The settings of the stack, under `context.userSync` in cdk.json. All have defaults. */
-const configSchema = group({
+export const configSchema = group({
   /** Name of the CloudFormation stack. */
   stackName: text(
     /^[A-Za-z][A-Za-z0-9-]{0,127}$/,

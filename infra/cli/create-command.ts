@@ -2,7 +2,7 @@ import { Argument, Command, Option } from 'commander';
 import { runCommand } from './support/command-error.ts';
 
 /** An option of a command. Its name is the key in camel case: `maxInFlight` is `--max-in-flight`. */
-export interface OptionDefinition {
+interface OptionDefinition {
   readonly description: string;
   /** Placeholder of the value in the help, such as `id`. An option without one is a flag. */
   readonly value?: string;

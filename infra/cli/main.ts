@@ -4,7 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { COMMAND_GROUPS } from './registry.ts';
 
 const MANUAL = `
-Run it as "npx --no user-sync <command>" in this directory.
+Run it as "npx --no user-sync <command>" in this directory ("npx --no user-sync help" for this page).
 
 Every command:
   --help          options and examples

@@ -77,7 +77,7 @@ describe('one stack, by the commands of the README', () => {
 
   it('npm run deploy deploys the stack of the default settings by its name', async () => {
     checkout.configure(SETTINGS());
-    const out = succeeded(await checkout.npm('deploy', ['--yes']));
+    const out = succeeded(await checkout.userSync('deploy', ['--yes']));
     expect(out).toContain('user-sync is deployed');
     expect(out).toContain('npx --no user-sync authorize');
     stack = await find('user-sync');
@@ -86,18 +86,22 @@ describe('one stack, by the commands of the README', () => {
   it('npx --no user-sync authorize stores tokens by OAuth, and the CRM accepts them', async () => {
     let opened = false;
     const out = succeeded(
-      await checkout.npm('authorize', ['--port', '0', '--authorize-url', `${url(0)}/app/oauth/authorize`], {
-        environment: {
-          INFUSIONSOFT_CLIENT_ID: DEFAULT_CLIENT.clientId,
-          INFUSIONSOFT_CLIENT_SECRET: DEFAULT_CLIENT.clientSecret,
+      await checkout.userSync(
+        'authorize',
+        ['--port', '0', '--authorize-url', `${url(0)}/app/oauth/authorize`],
+        {
+          environment: {
+            INFUSIONSOFT_CLIENT_ID: DEFAULT_CLIENT.clientId,
+            INFUSIONSOFT_CLIENT_SECRET: DEFAULT_CLIENT.clientSecret,
+          },
+          onStandardError(text) {
+            const page = /https?:\S+authorize\S+/.exec(text)?.[0];
+            if (opened || !page) return;
+            opened = true;
+            void fetch(page);
+          },
         },
-        onStandardError(text) {
-          const page = /https?:\S+authorize\S+/.exec(text)?.[0];
-          if (opened || !page) return;
-          opened = true;
-          void fetch(page);
-        },
-      }),
+      ),
     );
     expect(opened).toBe(true);
     expect(out).toContain('✓');
@@ -134,19 +138,21 @@ describe('one stack, by the commands of the README', () => {
 
   it('npx --no user-sync authorize stores a key in its place', async () => {
     expect(
-      succeeded(await checkout.npm('authorize', ['--service-account-key'], { input: `${DEFAULT_TOKEN}\n` })),
+      succeeded(
+        await checkout.userSync('authorize', ['--service-account-key'], { input: `${DEFAULT_TOKEN}\n` }),
+      ),
     ).toContain('✓');
   });
 
   it('npx --no user-sync catalog creates the fields and tags of the mapping', async () => {
-    const report = JSON.parse(succeeded(await checkout.npm('catalog', ['--create', '--json'])));
+    const report = JSON.parse(succeeded(await checkout.userSync('catalog', ['--create', '--json'])));
     expect(report).toMatchObject({ problems: [], missing: [] });
     expect(report.tags.length).toBeGreaterThan(5);
   });
 
   it('npx --no user-sync acceptance proves the stack, and leaves nothing', async () => {
     const { ok, deviations, latencyMs, requests } = JSON.parse(
-      succeeded(await checkout.npm('acceptance', ['--users', '10', '--yes', '--json'])),
+      succeeded(await checkout.userSync('acceptance', ['--users', '10', '--yes', '--json'])),
     );
     expect({ ok, deviations }).toEqual({ ok: true, deviations: [] });
     expect(latencyMs.created.count).toBeGreaterThan(5);
@@ -166,7 +172,7 @@ describe('one stack, by the commands of the README', () => {
   it('npx --no user-sync trace shows the change of a user and the requests it took', async () => {
     const [user] = await stack.app.users();
     const lines = JSON.parse(
-      succeeded(await checkout.npm('trace', ['--user', user?.userId ?? '', '--json'])),
+      succeeded(await checkout.userSync('trace', ['--user', user?.userId ?? '', '--json'])),
     );
     expect(lines.length).toBeGreaterThan(1);
     for (const { userId } of lines) expect(userId).toBe(user?.userId);
@@ -174,12 +180,12 @@ describe('one stack, by the commands of the README', () => {
   });
 
   it('npx --no user-sync preview shows that nothing would change', async () => {
-    const summary = JSON.parse(succeeded(await checkout.npm('preview', ['--all', '--json'])));
+    const summary = JSON.parse(succeeded(await checkout.userSync('preview', ['--all', '--json'])));
     expect(summary).toMatchObject({ users: 19, changed: 0 });
   });
 
   it('npx --no user-sync quota shows the requests that were made', async () => {
-    const { windows } = JSON.parse(succeeded(await checkout.npm('quota', ['--json'])));
+    const { windows } = JSON.parse(succeeded(await checkout.userSync('quota', ['--json'])));
     const day = windows.find(({ window }: { window: string }) => window === 'day');
     expect(day.used).toBeGreaterThanOrEqual((await door().stats()).totalRequests);
   });
@@ -188,7 +194,7 @@ describe('one stack, by the commands of the README', () => {
     const [holder] = await stack.app.users();
     await stack.app.signUp({ userId: 'same-email', email: holder?.email, firstName: 'Samuelson' });
     const report = async (...args: string[]) =>
-      JSON.parse(succeeded(await checkout.npm('redrive', [...args, '--json'])));
+      JSON.parse(succeeded(await checkout.userSync('redrive', [...args, '--json'])));
     await expect
       .poll(() => report('--dry-run'), { timeout: SYNC_TIMEOUT_MS, interval: 1000 })
       .toMatchObject({ reasons: [{ reason: 'email-of-another-user', exampleUserId: 'same-email' }] });
@@ -199,7 +205,7 @@ describe('one stack, by the commands of the README', () => {
   });
 
   it('npx --no user-sync status shows that nothing needs a person', async () => {
-    expect(succeeded(await checkout.npm('status'))).toContain('✓');
+    expect(succeeded(await checkout.userSync('status'))).toContain('✓');
   });
 
   it('a second deploy with a changed mapping and a refresh bring the new tag to active users', async () => {
@@ -212,7 +218,7 @@ describe('one stack, by the commands of the README', () => {
       ),
     );
     expect(checkout.read('shared/user/mapping.ts')).not.toBe(mapping);
-    succeeded(await checkout.npm('deploy', ['user-sync', '--yes']));
+    succeeded(await checkout.userSync('deploy', ['--stack', 'user-sync', '--yes']));
     await stack.backfill({ mode: 'refresh' });
     const active = (await door().contacts()).filter(({ tags }) => tags.includes('Second Deploy'));
     expect(active.length).toBeGreaterThan(5);
@@ -234,7 +240,7 @@ describe('one stack, by the commands of the README', () => {
       userTable: { arn: table?.TableArn ?? '', streamArn: table?.LatestStreamArn ?? '' },
     });
     const contactsBefore = (await door().contacts()).length;
-    succeeded(await checkout.npm('deploy', ['user-sync', '--yes']));
+    succeeded(await checkout.userSync('deploy', ['--stack', 'user-sync', '--yes']));
     stack = await find('user-sync');
     const [user] = await stack.app.users();
     await stack.app.edit(user?.userId ?? '', { firstName: 'Redeployed' });
@@ -276,13 +282,15 @@ describe('two accounts, one of them with a table that exists', () => {
         sandbox: { crm: { url: url(1), ...NO_ROTATION } },
       },
     });
-    const refused = await checkout.npm('deploy', ['--yes']);
+    const refused = await checkout.userSync('deploy', ['--yes']);
     expect(refused.code).toBe(1);
     expect(refused.err).toContain('user-sync-production, user-sync-sandbox');
     for (const name of ['user-sync-production', 'user-sync-sandbox']) {
-      expect(succeeded(await checkout.npm('deploy', [name, '--yes']))).toContain(`${name} is deployed`);
+      expect(succeeded(await checkout.userSync('deploy', ['--stack', name, '--yes']))).toContain(
+        `${name} is deployed`,
+      );
       succeeded(
-        await checkout.npm('authorize', ['--stack', name, '--service-account-key'], {
+        await checkout.userSync('authorize', ['--stack', name, '--service-account-key'], {
           input: `${DEFAULT_TOKEN}\n`,
         }),
       );

@@ -112,7 +112,7 @@ describe('npx --no user-sync acceptance', () => {
     'leaves nothing behind when %s ends it at a random moment',
     async (signal) => {
       const moment = Math.random() * RUN_MS;
-      const child = spawn(process.execPath, ['infra/cli/acceptance.ts', '--local', ...SMALL], {
+      const child = spawn(process.execPath, ['infra/cli/main.ts', 'acceptance', '--local', ...SMALL], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       const begun = once(child.stdout, 'data');
@@ -131,7 +131,7 @@ describe('npx --no user-sync acceptance', () => {
   it('makes nothing while requests are paused, or when nobody can be asked', async () => {
     expect(await command('acceptance', ['--users', '4'])).toMatchObject({
       code: 1,
-      err: expect.stringMatching(/creates 4 users[\s\S]*no terminal.*--yes/),
+      err: expect.stringMatching(/creates 4 users[\s\S]*not a terminal.*--yes/),
     });
     await command('quota', ['--pause', '5']);
     expect(await command('acceptance', SMALL)).toMatchObject({

@@ -10,7 +10,7 @@ beforeEach(async () => {
 });
 afterEach(() => crm.stop());
 
-/** A person in a browser: follows redirects. */
+/** Acts as the browser: follows redirects. */
 let pages: string[] = [];
 const browse = async (url: string) => {
   pages.push(await (await fetch(url)).text());
@@ -33,7 +33,7 @@ const authorize = (
 };
 
 describe('the authorization', () => {
-  it('ends with a pair that works', async () => {
+  it('returns a token pair that works', async () => {
     const { accessToken } = await authorize();
     const answer = await fetch(`${crm.url}/crm/rest/v1/oauth/connect/userinfo`, {
       headers: { authorization: `Bearer ${accessToken}` },
@@ -41,15 +41,15 @@ describe('the authorization', () => {
     expect(answer.status).toBe(200);
   });
 
-  it('that is declined says so in a plain sentence', async () => {
+  it('that is declined says so', async () => {
     await fetch(`${crm.url}/_simulator/oauth`, { method: 'POST', body: '{"declines":true}' });
     const failure = authorize();
     await expect(failure).rejects.toThrow(CommandError);
     await expect(failure).rejects.toThrow('declined in the browser');
-    await expect.poll(() => pages).toEqual([expect.stringContaining('You declined')]);
+    await expect.poll(() => pages).toEqual([expect.stringContaining('Access was declined')]);
   });
 
-  it('is not ended by an answer with another state', async () => {
+  it('ignores a callback with another state', async () => {
     const forged: number[] = [];
     const { accessToken } = await authorize({
       open: async (url) => {
@@ -63,13 +63,13 @@ describe('the authorization', () => {
     expect(accessToken).toMatch(/\S/);
   });
 
-  it('with a wrong secret names what to check, and not the secret', async () => {
+  it('with a wrong secret says what to check, without the secret', async () => {
     const failure = authorize({ clientSecret: 'wr0ng' });
     await expect(failure).rejects.toThrow(/invalid_client.*client id and secret/);
     await expect(failure).rejects.not.toThrow(/wr0ng/);
   });
 
-  it('from which nobody comes back ends', async () => {
-    await expect(authorize({ open: () => {}, timeoutMs: 50 })).rejects.toThrow(/Nobody came back/);
+  it('without a callback times out', async () => {
+    await expect(authorize({ open: () => {}, timeoutMs: 50 })).rejects.toThrow(/did not return/);
   });
 });

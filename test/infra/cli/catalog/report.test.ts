@@ -24,13 +24,13 @@ const catalog = (arrays: Catalog['arrays']): Catalog => ({
 });
 
 describe('the report on an account', () => {
-  it('shows ids, categories and how many contacts carry a tag', () => {
+  it('shows ids, categories and the number of contacts with a tag', () => {
     expect(catalogReport(ACCOUNT, undefined, NOW)).toMatch(/11 +60,000 +App User +App +Has an account/);
   });
 
   it('names what is missing and what does not fit, with what to do', () => {
     const report = catalogReport(ACCOUNT, undefined, NOW);
-    expect(report).toMatch(/Missing: npx --no user-sync catalog --create .*\n {2}✗ tag "Week 1"\n/);
+    expect(report).toMatch(/Missing: created by npx --no user-sync catalog --create.*\n {2}✗ tag "Week 1"\n/);
     expect(report).toMatch(/Does not fit: .*\n {2}✗ custom field "Plan": is of type Text in the CRM\n/);
   });
 
@@ -39,10 +39,10 @@ describe('the report on an account', () => {
   });
 
   it.each([
-    [undefined, 'not known yet'],
-    [{ mode: 'merge', learnedAt: new Date(NOW).toISOString() }, 'stay'],
-    [{ mode: 'replace', learnedAt: new Date(NOW).toISOString() }, 'go, so contacts are read first'],
-    [{ learnedAt: new Date(NOW).toISOString() }, 'may go, so contacts are read first'],
+    [undefined, 'unknown until'],
+    [{ mode: 'merge', learnedAt: new Date(NOW).toISOString() }, 'kept'],
+    [{ mode: 'replace', learnedAt: new Date(NOW).toISOString() }, 'removed, so the contact is read first'],
+    [{ learnedAt: new Date(NOW).toISOString() }, 'may be removed, so the contact is read first'],
   ] as const)('says of arrays %j that items %s', (arrays, expected) => {
     expect(catalogReport(ACCOUNT, catalog(arrays), NOW)).toContain(`does not list: ${expected}`);
   });

@@ -22,7 +22,7 @@ describe('a command finds the system', () => {
     expect(() => outputs.get('Other')).toThrow(/no output Other\. Deploy this version/);
   });
 
-  it('or says that there is no such stack, or that AWS cannot be asked', async () => {
+  it('or fails when the stack does not exist or AWS is not reachable', async () => {
     const missing = Object.assign(new Error('Stack with id other'), { name: 'ValidationError' });
     cloudFormation.on(DescribeStacksCommand).rejectsOnce(missing);
     const noStack = connect({ stack: 'other' });
@@ -35,7 +35,7 @@ describe('a command finds the system', () => {
     await expect(failure).rejects.toThrow(/Region is missing.*AWS_PROFILE/);
   });
 
-  it('on this machine by what the running one has published, as long as it runs', async () => {
+  it('on this machine by its connection file, while it runs', async () => {
     const withdraw = publishConnection({
       logFile: '/tmp/functions.log',
       environment: { AWS_ENDPOINT_URL_SQS: 'http://127.0.0.1:1' },

@@ -28,6 +28,6 @@ it('is one of the values, and that part of them is not larger', () => {
   );
 });
 
-it('of nothing is none', () => {
+it('of no values throws', () => {
   expect(() => percentile([], 0.5)).toThrow(RangeError);
 });

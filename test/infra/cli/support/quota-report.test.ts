@@ -7,8 +7,8 @@ const NOON = Date.parse('2026-06-15T12:00:00Z');
 const budget = { limits: PRESETS.team, liveReserve: 0.2 };
 const observed = { startedAt: NOON, dayUsed: 42_310, dayResetsAt: Date.parse('2026-06-16T00:00:00Z') };
 
-describe('the quota as a person reads it', () => {
-  it('says what is used, left and kept for live changes, and when it comes back', () => {
+describe('the quota report', () => {
+  it('shows what is used, left and reserved, and when it resets', () => {
     const ledger = record(undefined, { starts: [NOON], observed }, NOON);
     expect(describeQuota(ledger, budget, NOON)).toEqual({
       requestsPerSecond: 25,
@@ -52,11 +52,11 @@ describe('the quota as a person reads it', () => {
     expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThan(100);
   });
 
-  it('is whole before the first request', () => {
+  it('is complete before the first request', () => {
     expect(describeQuota(undefined, budget, NOON).windows[1]).toMatchObject({ used: 0, left: 125_000 });
   });
 
-  it('knows its settings from the stack', () => {
+  it('reads its settings from the stack output', () => {
     const settings = {
       ...budget,
 

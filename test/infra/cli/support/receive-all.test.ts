@@ -7,8 +7,8 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { receiveAll, release } from '../../../../infra/cli/support/receive-all.ts';
 import { redrive } from '../../../../infra/cli/redrive/redrive.ts';
+import { receiveAll, release } from '../../../../infra/cli/support/receive-all.ts';
 import { type SqsServer, startSqsServer } from '../../../local-cloud/emulators/sqs-server.ts';
 import { userMessage } from '../../../support/user-message.ts';
 
@@ -49,7 +49,7 @@ const visible = async (QueueUrl: string) =>
     )
   ).Attributes?.['ApproximateNumberOfMessages'];
 
-describe('an SQS whose short polls find nothing', () => {
+describe('a queue whose short polls return nothing', () => {
   it('hands out messages to long polls only', async () => {
     const QueueUrl = await newQueue('strict.fifo');
     await send(QueueUrl, [{ group: 'a', body: 'a1' }]);
@@ -58,7 +58,7 @@ describe('an SQS whose short polls find nothing', () => {
     expect((await sqs.send(long)).Messages).toHaveLength(1);
   });
 
-  it('is emptied by receiveAll, and shows what is released', async () => {
+  it('is received completely, and released messages are visible again', async () => {
     const QueueUrl = await newQueue('all.fifo');
     const messages = Array.from({ length: 10 }, (_, n) => ({ group: `g${n}`, body: `m${n}` }));
     await send(QueueUrl, messages);
@@ -73,7 +73,7 @@ describe('an SQS whose short polls find nothing', () => {
     await release(sqs, QueueUrl, handles.slice(0, 1));
   }, 20_000);
 
-  it('is redriven whole, and a dry run leaves all of it visible', async () => {
+  it('is redriven completely, and stays visible after a dry run', async () => {
     const [queueUrl, deadLetterQueueUrl] = [await newQueue('queue.fifo'), await newQueue('dead.fifo')];
     const letters = ['ann', 'ann', 'bob'].map((id) => ({ group: id, body: JSON.stringify(userMessage(id)) }));
     await send(deadLetterQueueUrl, letters);

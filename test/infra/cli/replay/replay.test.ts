@@ -14,8 +14,8 @@ import {
 } from '@aws-sdk/client-sqs';
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { replay } from '../../../infra/cli/replay/replay.ts';
-import { messageSchema } from '../../../shared/sync/message.ts';
+import { replay } from '../../../../infra/cli/replay/replay.ts';
+import { messageSchema } from '../../../../shared/sync/message.ts';
 
 const sqs = mockClient(SQSClient);
 const streams = mockClient(DynamoDBStreamsClient);
@@ -65,7 +65,7 @@ const released = () =>
 const deletions = () => sqs.commandCalls(DeleteMessageCommand).length;
 
 describe('a replay', () => {
-  it('sends a fresh message for each user of the position and no other, and then forgets it', async () => {
+  it('sends a message for each user of the position, and then deletes the position', async () => {
     failing(POSITION);
     const removed = {
       ...recordOf(102, 'cleo', { OldImage: { crm: { M: { contactId: { N: '7' } } } } }),
@@ -85,7 +85,7 @@ describe('a replay', () => {
     expect(deletions()).toBe(1);
   });
 
-  it('that is dry sends and forgets nothing', async () => {
+  it('sends and deletes nothing in a dry run', async () => {
     failing(POSITION);
     streams.on(GetRecordsCommand).resolves({ Records: [recordOf(102, 'ann')] });
     expect(await run({ dryRun: true })).toMatchObject({ positions: 1, users: 1 });
@@ -94,7 +94,7 @@ describe('a replay', () => {
     expect(released()).toEqual(['r0']);
   });
 
-  it('does not take an empty poll for an empty queue, and polls all servers', async () => {
+  it('polls again after an empty poll, with long polls', async () => {
     sqs
       .on(ReceiveMessageCommand)
       .resolvesOnce({})
@@ -107,7 +107,7 @@ describe('a replay', () => {
       expect(args[0].input.WaitTimeSeconds).toBeGreaterThan(0);
   });
 
-  it('says how many positions another reader holds', async () => {
+  it('counts positions that another reader has received', async () => {
     failing(POSITION);
     streams.on(GetRecordsCommand).resolves({ Records: [recordOf(102, 'ann')] });
     sqs.on(GetQueueAttributesCommand).resolves({
@@ -132,18 +132,18 @@ describe('a replay', () => {
     },
   );
 
-  it('forgets nothing when the queue does not take the messages', async () => {
+  it('deletes nothing when SQS rejects the messages', async () => {
     failing(POSITION);
     streams.on(GetRecordsCommand).resolves({ Records: [recordOf(102, 'ann')] });
     sqs.on(SendMessageBatchCommand).resolves({
       Successful: [],
       Failed: [{ Id: '0', Code: 'Throttled', SenderFault: false }],
     });
-    await expect(run()).rejects.toThrow('run it again');
+    await expect(run()).rejects.toThrow('run this again');
     expect(deletions()).toBe(0);
   });
 
-  it('leaves what is no position', async () => {
+  it('leaves entries that are not positions', async () => {
     failing('not ours', { DDBStreamBatchInfo: { shardId: 1 } });
     expect(await run()).toEqual({ positions: 0, users: 0, expired: 0, unreadable: 2, heldElsewhere: 0 });
     expect(released()).toEqual(['r0', 'r1']);

@@ -7,10 +7,9 @@ import {
 } from '@aws-sdk/client-sfn';
 import { mockClient } from 'aws-sdk-client-mock';
 import { describe, expect, it } from 'vitest';
-import { CommandError } from '../../../infra/cli/support/command-error.ts';
-import { checkConcurrency } from '../../../infra/cli/support/check-concurrency.ts';
-import { hasBackfilled } from '../../../infra/cli/deploy/has-backfilled.ts';
-import { nextSteps, type Smoke } from '../../../infra/cli/deploy/next-steps.ts';
+import { type DeployResult, hasBackfilled, nextSteps } from '../../../../infra/cli/deploy/next-steps.ts';
+import { checkConcurrency } from '../../../../infra/cli/support/check-concurrency.ts';
+import { CommandError } from '../../../../infra/cli/support/command-error.ts';
 
 const lambdaWith = (ConcurrentExecutions: number, UnreservedConcurrentExecutions: number) => {
   const lambda = mockClient(LambdaClient);
@@ -25,11 +24,11 @@ describe('an account without room for the reserved concurrency', () => {
     [10, 10, 6, 0],
     [1000, 105, 6, 0],
   ])(
-    'of %d with %d unreserved is told so before the deploy, with the way out',
+    'of %d with %d unreserved fails before the deploy, with what to do',
     async (limit, unreserved, needed, reserved) => {
       const checked = checkConcurrency(lambdaWith(limit, unreserved), needed, reserved);
       await expect(checked).rejects.toThrow(CommandError);
-      await expect(checked).rejects.toThrow(/missing\. Ask for more .*Service Quotas/);
+      await expect(checked).rejects.toThrow(/missing\. Request more .*Service Quotas/);
     },
   );
 
@@ -47,16 +46,16 @@ describe('an account without room for the reserved concurrency', () => {
   );
 });
 
-describe('whether users who were there have been brought in', () => {
+describe('whether existing users have been brought in', () => {
   const report = (mode: string, dryRun: boolean) => JSON.stringify({ mode, dryRun, scanned: 3 });
 
   it.each([
-    ['of nothing that has run', [], false],
-    ['of a daily refresh', [report('refresh', false)], false],
-    ['of a dry run', [report('contacts', true)], false],
-    ['of a backfill before refreshes', [report('refresh', false), report('contacts', false)], true],
-    ['of a run that went on as a new execution', ['{"runId":"x","continuedIn":"y"}'], false],
-  ])('is told from the executions: %s', async (_, outputs, expected) => {
+    ['no execution', [], false],
+    ['a daily refresh', [report('refresh', false)], false],
+    ['a dry run', [report('contacts', true)], false],
+    ['a backfill before refreshes', [report('refresh', false), report('contacts', false)], true],
+    ['a run that continued as a new execution', ['{"runId":"x","continuedIn":"y"}'], false],
+  ])('is read from the executions: %s', async (_, outputs, expected) => {
     const client = new SFNClient({ region: 'us-east-1' });
     const sfn = mockClient(client);
     sfn.on(ListExecutionsCommand, { statusFilter: 'SUCCEEDED' }).resolves({
@@ -70,14 +69,14 @@ describe('whether users who were there have been brought in', () => {
 });
 
 describe('what to do after a deploy', () => {
-  const done: Smoke = {
+  const done: DeployResult = {
     stack: 'user-sync',
     credentials: { kind: 'service-account-key', issuedAt: null, expiresAt: null },
     account: { tags: [], customFields: [], leadSources: [], contactTypes: [] },
     isBackfilled: true,
   };
 
-  it.each<[string, Partial<Smoke>, RegExp[]]>([
+  it.each<[string, Partial<DeployResult>, RegExp[]]>([
     [
       'for the first time',
       {
@@ -92,11 +91,14 @@ describe('what to do after a deploy', () => {
         /watch: npx --no user-sync status$/,
       ],
     ],
-    ['that does not answer', { account: undefined }, [/has not answered: see npx --no user-sync status/]],
+    ['that does not respond', { account: undefined }, [/did not respond: see npx --no user-sync status/]],
     [
       'without a backfill so far',
       { isBackfilled: false },
-      [/bring in .*npx --no user-sync backfill --mode contacts --dry-run, then without/, /watch: npx --no user-sync status$/],
+      [
+        /bring in existing users.*npx --no user-sync backfill --mode contacts --dry-run, then without/,
+        /watch: npx --no user-sync status$/,
+      ],
     ],
     [
       'of another stack',
@@ -107,14 +109,14 @@ describe('what to do after a deploy', () => {
       'with a mapping that does not fit',
       {
         account: {
-          ...(done.account as NonNullable<Smoke['account']>),
+          ...(done.account as NonNullable<DeployResult['account']>),
           customFields: [{ name: 'Plan', type: 'Text', options: [], problem: 'is of type Date' }],
         },
       },
-      [/mend what does not fit: custom field "Plan": is of type Date/, /watch/],
+      [/fix the mapping or the account: custom field "Plan": is of type Date/, /watch/],
     ],
-  ])('%s', (_, smoke, expected) => {
-    const steps = nextSteps({ ...done, ...smoke });
+  ])('%s', (_, result, expected) => {
+    const steps = nextSteps({ ...done, ...result });
     expect(steps).toHaveLength(expected.length);
     for (const [index, step] of steps.entries()) expect(step).toMatch(expected[index] ?? /^$/);
   });

@@ -1,18 +1,18 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { compare, comparisonText } from '../../../infra/cli/preview/comparison.ts';
-import { previewUser, storedContact } from '../../../infra/cli/preview/preview-user.ts';
-import { provisionalCatalog } from '../../../infra/cli/preview/provisional-catalog.ts';
-import { summarise } from '../../../infra/cli/preview/summary.ts';
-import { estimate, summaryText } from '../../../infra/cli/preview/summary-report.ts';
-import type { Mapping } from '../../../shared/user/define-mapping.ts';
-import { mapping } from '../../../shared/user/mapping.ts';
-import { requirementsOf } from '../../../shared/user/requirements.ts';
-import type { User } from '../../../shared/user/user.ts';
-import { population } from '../../demo/population.ts';
-import { consumerOf, record } from '../../support/consumer-under-test.ts';
-import { memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
-import { richMapping } from '../../support/rich-mapping.ts';
-import { userMessage } from '../../support/user-message.ts';
+import { compare, comparisonText } from '../../../../infra/cli/preview/comparison.ts';
+import { previewUser, storedContact } from '../../../../infra/cli/preview/preview-user.ts';
+import { provisionalCatalog } from '../../../../infra/cli/preview/provisional-catalog.ts';
+import { summarise } from '../../../../infra/cli/preview/summary.ts';
+import { estimate, summaryText } from '../../../../infra/cli/preview/summary-report.ts';
+import type { Mapping } from '../../../../shared/user/define-mapping.ts';
+import { mapping } from '../../../../shared/user/mapping.ts';
+import { requirementsOf } from '../../../../shared/user/requirements.ts';
+import type { User } from '../../../../shared/user/user.ts';
+import { population } from '../../../demo/population.ts';
+import { consumerOf, record } from '../../../support/consumer-under-test.ts';
+import { memoryUserTable, startCrm } from '../../../support/crm-under-test.ts';
+import { richMapping } from '../../../support/rich-mapping.ts';
+import { userMessage } from '../../../support/user-message.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -77,14 +77,14 @@ describe('a preview of a user', () => {
     const user = table.user(userId);
     const contact = await contactOf(user);
     const comparison = compare(userId, contact, await previewUser(user, contact, context), context);
-    const differing = comparison.fields.filter(({ shown, wanted }) => shown !== wanted);
+    const differing = comparison.fields.filter(({ current, desired }) => current !== desired);
     expect(differing.map(({ field }) => field)).toEqual(
       expect.arrayContaining(['given_name', 'custom_fields.Plan Name']),
     );
     expect(comparison.fields).toContainEqual({
       field: 'lead_source',
-      shown: 'Fitness App',
-      wanted: 'Fitness App',
+      current: 'Fitness App',
+      desired: 'Fitness App',
     });
     const text = comparisonText(comparison);
     expect(text).toMatch(/≠ +given_name +\S+ +Zoë/);

@@ -9,8 +9,8 @@ import {
 } from '@aws-sdk/client-sqs';
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type RedriveOptions, redrive } from '../../../infra/cli/redrive/redrive.ts';
-import { userMessage } from '../../support/user-message.ts';
+import { type RedriveOptions, redrive } from '../../../../infra/cli/redrive/redrive.ts';
+import { userMessage } from '../../../support/user-message.ts';
 
 const sqs = mockClient(SQSClient);
 const DAY = 24 * 3_600_000;
@@ -64,7 +64,7 @@ const run = (options: Partial<RedriveOptions> = {}) =>
 const sent = () => sqs.commandCalls(SendMessageCommand).map(({ args }) => args[0].input.MessageGroupId);
 
 describe('a redrive', () => {
-  it('knows the first of the users of a message about many, and puts it back', async () => {
+  it('names the first user of a message about many, and moves it back', async () => {
     const body = JSON.stringify({
       version: 1,
       kind: 'tag-users',
@@ -81,7 +81,7 @@ describe('a redrive', () => {
     expect(sent()).toEqual(['tags:run-1']);
   });
 
-  it('tells why letters are there, and leaves them when it is dry', async () => {
+  it('lists letters by reason, and moves none in a dry run', async () => {
     letters = [
       letter('1', 'ann', 'no-usable-email', NOW - DAY),
       letter('2', 'bob', 'no-usable-email'),
@@ -106,7 +106,7 @@ describe('a redrive', () => {
     expect(hidden.size).toBe(0);
   });
 
-  it('puts all back, those behind others of the same user too, each before it is deleted', async () => {
+  it('moves all back, also those behind others of the same user', async () => {
     letters = [
       letter('1', 'ann', 'refused-by-crm'),
       letter('2', 'ann', 'refused-by-crm'),
@@ -117,7 +117,7 @@ describe('a redrive', () => {
     expect(letters).toEqual([]);
   });
 
-  it('does not take an empty poll for an empty queue', async () => {
+  it('polls again after an empty poll', async () => {
     letters = [letter('1', 'ann'), letter('2', 'bob')];
     emptyPolls = 3;
     expect(await run()).toMatchObject({ redriven: 2 });
@@ -125,7 +125,7 @@ describe('a redrive', () => {
       expect(args[0].input.WaitTimeSeconds).toBeGreaterThan(0);
   });
 
-  it('says how many letters another reader holds', async () => {
+  it('counts letters that another reader has received', async () => {
     letters = [letter('1', 'ann'), letter('2', 'bob')];
     hidden.add('2');
     expect(await run()).toMatchObject({ redriven: 1, heldElsewhere: 1 });
@@ -156,7 +156,7 @@ describe('a redrive', () => {
     expect(hidden.size).toBe(0);
   });
 
-  it('leaves what is no message of this system, and lists it without its text', async () => {
+  it('leaves other messages, and lists them without their text', async () => {
     letters = [letter('1', 'x', undefined, NOW, 'not ours'), letter('2', 'ann')];
     expect(await run()).toMatchObject({
       redriven: 1,
@@ -165,9 +165,9 @@ describe('a redrive', () => {
     expect(letters.map(({ MessageId }) => MessageId)).toEqual(['1']);
   });
 
-  it('names the reasons that there are', async () => {
+  it('names the existing reasons', async () => {
     letters = [letter('1', 'ann', 'no-usable-email')];
-    await expect(run({ reason: 'other' })).rejects.toThrow(/reason other\. There are: no-usable-email/);
+    await expect(run({ reason: 'other' })).rejects.toThrow(/reason other\. Reasons: no-usable-email/);
     expect(hidden.size).toBe(0);
   });
 });

@@ -5,9 +5,8 @@ import {
 } from '@aws-sdk/client-cloudwatch-logs';
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { insightsLines } from '../../../../infra/cli/trace/insights-lines.ts';
-import { readLogLine } from '../../../../infra/cli/trace/log-line.ts';
-import { storyText } from '../../../../infra/cli/trace/story.ts';
+import { insightsLines, parseLogLine } from '../../../../infra/cli/trace/log-lines.ts';
+import { timelineText } from '../../../../infra/cli/trace/timeline.ts';
 
 const SENT = {
   timestamp: '2026-06-15T12:00:00.000Z',
@@ -27,11 +26,11 @@ const DONE = {
   ...{ deliveries: 2, lagMs: 1200, requests: ['PATCH /crm/rest/v1/contacts/7 200 153 ms'] },
 };
 
-describe('a story', () => {
-  it('ties a change to its requests and its outcome, oldest first', () => {
-    expect(storyText([DONE, SENT])).toBe(
+describe('the timeline of a user', () => {
+  it('shows a change with its requests and outcome, oldest first', () => {
+    expect(timelineText([DONE, SENT])).toBe(
       [
-        '2026-06-15T12:00:00.000Z  diff-user  Change sent: changed; fields given_name; tags on: Week 4; tags off: Week 3  [e1]',
+        '2026-06-15T12:00:00.000Z  diff-user  Change sent: changed; fields given_name; tags added: Week 4; tags removed: Week 3  [e1]',
         '2026-06-15T12:00:01.200Z  sync-contact  Done: synced; changed; contact 7; 1.2 s after the change; delivery 2  [e1]',
         '    PATCH /crm/rest/v1/contacts/7 200 153 ms',
         '',
@@ -39,14 +38,14 @@ describe('a story', () => {
     );
   });
 
-  it('is made of lines about the user alone', () => {
-    expect(readLogLine(JSON.stringify(DONE), 'ann')).toMatchObject({ message: 'Done' });
+  it('ignores lines about other users', () => {
+    expect(parseLogLine(JSON.stringify(DONE), 'ann')).toMatchObject({ message: 'Done' });
     for (const text of [JSON.stringify(DONE), 'START RequestId', '{"userId":"bob"}', '{ userId'])
-      expect(readLogLine(text, 'bob')).toBeUndefined();
+      expect(parseLogLine(text, 'bob')).toBeUndefined();
   });
 });
 
-describe('the logs of AWS', () => {
+describe('a query of CloudWatch Logs', () => {
   const logs = mockClient(CloudWatchLogsClient);
   const query = { logGroupNames: ['a', 'b'], userId: 'an"n', from: 1500, to: 9001 };
   beforeEach(() => {
@@ -54,7 +53,7 @@ describe('the logs of AWS', () => {
     logs.on(StartQueryCommand).resolves({ queryId: 'q' });
   });
 
-  it('are asked for one user in all log groups, until the answer is whole', async () => {
+  it('reads one user in all log groups, and waits until it is complete', async () => {
     const line = JSON.stringify({ ...DONE, userId: 'an"n' });
     logs
       .on(GetQueryResultsCommand, { queryId: 'q' })
@@ -79,7 +78,7 @@ describe('the logs of AWS', () => {
     });
   });
 
-  it('that fail to answer are said to', async () => {
+  it('that fails says what to do', async () => {
     logs.on(GetQueryResultsCommand).resolves({ status: 'Timeout' });
     await expect(insightsLines(new CloudWatchLogsClient({ region: 'eu-west-1' }), query, 1)).rejects.toThrow(
       /Timeout.*--days/,

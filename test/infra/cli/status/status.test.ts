@@ -10,18 +10,16 @@ import {
 } from '@aws-sdk/client-sfn';
 import { mockClient } from 'aws-sdk-client-mock';
 import { describe, expect, it } from 'vitest';
-import { describeQuota } from '../../../infra/cli/support/quota-report.ts';
-import { backfillStatuses } from '../../../infra/cli/status/backfill-status.ts';
-import { cloudWatchFigures } from '../../../infra/cli/status/cloudwatch-figures.ts';
-import { figuresOf } from '../../../infra/cli/status/figures.ts';
-import { localFigures } from '../../../infra/cli/status/local-figures.ts';
-import { complaintsOf, type Status, statusText } from '../../../infra/cli/status/report.ts';
-import { PRESETS } from '../../../shared/quota/limits.ts';
+import { backfillStatuses } from '../../../../infra/cli/status/backfill-status.ts';
+import { cloudWatchMetrics, localMetrics, metricsFrom } from '../../../../infra/cli/status/metrics.ts';
+import { problemsOf, type Status, statusText } from '../../../../infra/cli/status/report.ts';
+import { describeQuota } from '../../../../infra/cli/support/quota-report.ts';
+import { PRESETS } from '../../../../shared/quota/limits.ts';
 
 const NOW = Date.parse('2026-06-15T12:00:00Z');
 const WELL: Status = {
   at: new Date(NOW).toISOString(),
-  figures: figuresOf(
+  metrics: metricsFrom(
     (id) =>
       ({
         lagP50Ms: 1200,
@@ -33,7 +31,7 @@ const WELL: Status = {
         oldestMessageSeconds: 7,
       })[id],
   ),
-  requestsASecond: 25,
+  requestsPerSecond: 25,
   queue: { visible: 3, hidden: 1, delayed: 0 },
   health: {
     syncedAt: Date.parse('2026-06-15T11:59:00Z'),
@@ -59,21 +57,21 @@ const WELL: Status = {
 };
 
 describe('the status', () => {
-  it('of a system that is well fits on a screen and asks for nobody', () => {
+  it('of a healthy system fits on one screen and has no problems', () => {
     const text = statusText(WELL, NOW);
-    expect(text).toMatch(/^✓ Nothing needs a person/);
+    expect(text).toMatch(/^✓ No problems/);
     expect(text).toMatch(/lag +p50 1\.2 s, p99 4\.0 s/);
-    expect(text).toMatch(/requests +90, 0 refused; 12\.5 a second \(of 25\) in the busiest minute/);
-    expect(text).toMatch(/backlog +3 messages wait, 1 .*; the oldest is 7\.0 s old/);
-    expect(text).toMatch(/in sync +last success 2026-06-15T11:59.*postponed is 9\.0 s old/);
-    expect(text).toMatch(/failures +0 dead letters, .*diff-user is – behind/);
+    expect(text).toMatch(/requests +90, 0 refused; peak 12\.5 a second \(limit 25\)/);
+    expect(text).toMatch(/backlog +3 messages waiting, 1 .*; oldest 7\.0 s/);
+    expect(text).toMatch(/sync +last success 2026-06-15T11:59.*postponed change 9\.0 s/);
+    expect(text).toMatch(/failures +0 dead letters, .*diff-user is – behind the stream/);
     expect(text).toMatch(/contacts +12 created, 0 updated, 0 tagged/);
-    expect(text).toMatch(/credentials +oauth, 4\.0 hours old, until 2026-06-16/);
+    expect(text).toMatch(/credentials +oauth, 4\.0 hours old, expires 2026-06-16/);
     expect(text).toMatch(/backfill +running, contacts since .*, 40 % done/);
     expect(text.split('\n').length).toBeLessThan(27);
   });
 
-  it('names each backfill that runs, and not the one that was skipped beside it', async () => {
+  it('names each running backfill, and not a skipped one', async () => {
     const sfn = mockClient(SFNClient);
     const startDate = new Date(NOW);
     const execution = (name: string, status: 'RUNNING' | 'SUCCEEDED') => ({
@@ -107,15 +105,18 @@ describe('the status', () => {
     ],
     [
       { health: { ...WELL.health, nothingSucceeds: true, oldestChangeMs: 1_800_000 } },
-      /nothing succeeds \(last success: 2026-06-15T11:59.*runbook\.md#nothingsucceeds/,
+      /no sync succeeds \(last success: 2026-06-15T11:59.*runbook\.md#nothingsucceeds/,
     ],
     [
       { health: { ...WELL.health, stuck: ['a', 'b', 'c', 'd', 'e', 'f', 'g'] } },
-      /an hour for a, b, c, d, e and 2 more: npx --no user-sync trace/,
+      /an hour: a, b, c, d, e and 2 more\. See npx --no user-sync trace/,
     ],
-    [{ deadLetters: 2 }, /2 users the CRM does not get: npx --no user-sync redrive/],
+    [{ deadLetters: 2 }, /2 dead letters: npx --no user-sync redrive/],
     [{ streamFailures: 1 }, /npx --no user-sync replay/],
-    [{ catalog: { refreshedAt: '', problems: ['x'] } }, /does not fit the account: npx --no user-sync catalog/],
+    [
+      { catalog: { refreshedAt: '', problems: ['x'] } },
+      /does not fit the account: npx --no user-sync catalog/,
+    ],
     [
       { quota: { ...WELL.quota, pause: { reason: 'day', until: '2026-06-16T00:00:00.000Z' } } },
       /Paused until .* \(day\)/,
@@ -124,13 +125,13 @@ describe('the status', () => {
       { backfills: WELL.backfills.map((each) => ({ ...each, status: 'FAILED', cause: 'why' })) },
       /backfill failed: why/,
     ],
-  ])('%j asks for a person, and says what to do', (wrong, expected) => {
-    expect(complaintsOf({ ...WELL, ...wrong })).toEqual([expect.stringMatching(expected)]);
+  ])('%j is a problem, with what to do', (wrong, expected) => {
+    expect(problemsOf({ ...WELL, ...wrong })).toEqual([expect.stringMatching(expected)]);
   });
 });
 
-describe('the figures of the last hour', () => {
-  it('come from CloudWatch, by the names that the functions write', async () => {
+describe('the metrics of the last hour', () => {
+  it('come from CloudWatch', async () => {
     const cloudWatch = mockClient(CloudWatchClient);
     cloudWatch.on(GetMetricDataCommand).resolves({
       MetricDataResults: [
@@ -141,29 +142,29 @@ describe('the figures of the last hour', () => {
         { Id: 'iteratorAgeMs', Values: [40, 5000] },
       ],
     });
-    const figures = await cloudWatchFigures(
+    const metrics = await cloudWatchMetrics(
       cloudWatch as unknown as CloudWatchClient,
       { stack: 'user-sync', queueName: 'Queue.fifo', diffUserName: 'DiffUser' },
       3600,
       NOW,
     );
-    expect(figures).toMatchObject({
+    expect(metrics).toMatchObject({
       lagP99Ms: 4000,
       lagP50Ms: undefined,
       requests: 0,
       users: { synced: 7 },
-      mostRequestsASecond: 20,
+      peakRequestsPerSecond: 20,
       oldestMessageSeconds: 3,
       iteratorAgeMs: 40,
     });
     const [{ args = [] } = {}] = cloudWatch.commandCalls(GetMetricDataCommand);
-    const metrics = args[0]?.input.MetricDataQueries?.map(({ MetricStat }) => MetricStat?.Metric);
-    expect(metrics).toContainEqual({
+    const queried = args[0]?.input.MetricDataQueries?.map(({ MetricStat }) => MetricStat?.Metric);
+    expect(queried).toContainEqual({
       Namespace: 'AWS/SQS',
       MetricName: 'ApproximateAgeOfOldestMessage',
       Dimensions: [{ Name: 'QueueName', Value: 'Queue.fifo' }],
     });
-    expect(metrics).toContainEqual({
+    expect(queried).toContainEqual({
       Namespace: 'user-sync',
       MetricName: 'SyncLag',
       Dimensions: [{ Name: 'service', Value: 'sync-contact' }],
@@ -173,7 +174,7 @@ describe('the figures of the last hour', () => {
     );
   });
 
-  it('come from the lines of the functions on this machine, those of the last while', () => {
+  it('come from the log of the functions on this machine', () => {
     const directory = mkdtempSync(join(tmpdir(), 'status-'));
     const line = (Timestamp: number, values: object) =>
       `sync ${JSON.stringify({ _aws: { Timestamp }, ...values })}`;
@@ -185,13 +186,13 @@ describe('the figures of the last hour', () => {
       line(NOW - 900_000, { SyncLag: 99_000 }),
     ];
     writeFileSync(join(directory, 'log'), lines.join('\n'));
-    const figures = localFigures(join(directory, 'log'), NOW - 300_000);
+    const metrics = localMetrics(join(directory, 'log'), NOW - 300_000);
     rmSync(directory, { recursive: true });
-    expect(figures).toMatchObject({
+    expect(metrics).toMatchObject({
       lagP50Ms: 200,
       lagP99Ms: 300,
       requests: 15,
-      mostRequestsASecond: 12 / 60,
+      peakRequestsPerSecond: 12 / 60,
       oldestMessageSeconds: undefined,
       users: { synced: 3, rejected: 0 },
     });
