@@ -75,7 +75,7 @@ describe('one stack, by the commands of the README', () => {
     succeeded(await checkout.cdk('bootstrap', ACCOUNT));
   });
 
-  it('npm run deploy deploys the stack of the default settings by its name', async () => {
+  it('deploy deploys the stack of the default settings by its name', async () => {
     checkout.configure(SETTINGS());
     const out = succeeded(await checkout.userSync('deploy', ['--yes']));
     expect(out).toContain('user-sync is deployed');
@@ -254,7 +254,7 @@ describe('one stack, by the commands of the README', () => {
 describe('two accounts, one of them with a table that exists', () => {
   const { users } = population(EXISTING_USERS, 23, Date.now());
 
-  it('npm run deploy deploys each by its name', async () => {
+  it('deploy deploys each by its name', async () => {
     const dynamodb = new DynamoDBClient(sdkOf(emulator.environment));
     const TableName = 'users';
     await dynamodb.send(
@@ -283,7 +283,7 @@ describe('two accounts, one of them with a table that exists', () => {
       },
     });
     const refused = await checkout.userSync('deploy', ['--yes']);
-    expect(refused.code).toBe(1);
+    expect(refused.code).toBe(2);
     expect(refused.err).toContain('user-sync-production, user-sync-sandbox');
     for (const name of ['user-sync-production', 'user-sync-sandbox']) {
       expect(succeeded(await checkout.userSync('deploy', ['--stack', name, '--yes']))).toContain(

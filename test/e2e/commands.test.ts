@@ -203,7 +203,7 @@ describe('user-sync redrive', () => {
     await cloud.pauseEventSources();
     try {
       await app.edit(first?.userId ?? '', { email: first?.email });
-      expect((await command('redrive', [])).out).toMatch(/1 put back into the queue/);
+      expect((await command('redrive', [])).out).toMatch(/1 moved back into the queue/);
       expect(await running.system.deadLetters()).toBe(0);
     } finally {
       cloud.resumeEventSources();

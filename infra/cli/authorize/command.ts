@@ -1,11 +1,14 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
+import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import ky, { isHTTPError } from 'ky';
+import { endpoints } from '../../../shared/infusionsoft/api.ts';
+import { type CrmSecret, headerOf } from '../../../shared/infusionsoft/auth/crm-secret.ts';
 import { createCommand } from '../create-command.ts';
 import { CommandError } from '../support/command-error.ts';
 import { connect } from '../support/connect.ts';
 import { integer } from '../support/option-parsers.ts';
 import { authorizeByCode } from './oauth-flow.ts';
-import { storeCredentials } from './store-credentials.ts';
 
 const VENDOR_AUTHORIZE_URL = 'https://accounts.infusionsoft.com/app/oauth/authorize';
 const TIMEOUT_MS = 5 * 60_000;
@@ -95,4 +98,37 @@ async function readKey(): Promise<string> {
   throw new CommandError(
     'Standard input has no key. Pipe it in: npx --no user-sync authorize --service-account-key < key.txt',
   );
+}
+
+/**
+ * Stores credentials as the current version of a secret, and then tests them with one request. They are stored first: a token pair that
+ * is not stored is lost, since its refresh token is the only valid one.
+ *
+ * @throws CommandError when they cannot be stored, or the CRM rejects them.
+ */
+async function storeCredentials(secretId: string, crmUrl: string, secret: CrmSecret): Promise<void> {
+  const client = new SecretsManagerClient();
+  try {
+    await client.send(
+      new PutSecretValueCommand({ SecretId: secretId, SecretString: JSON.stringify(secret) }),
+    );
+  } catch (error) {
+    // AWS error messages name the secret, never its value.
+    const problem = error instanceof Error ? error.message : String(error);
+    throw new CommandError(`Could not write the secret ${secretId}: ${problem}`);
+  }
+  try {
+    await ky.get(endpoints.userInfo.path, {
+      prefix: crmUrl,
+      headers: [[...headerOf(secret)]],
+      retry: 2,
+      timeout: 30_000,
+    });
+  } catch (error) {
+    const problem = isHTTPError(error) ? `status ${error.response.status}` : 'no response';
+    throw new CommandError(
+      `The credentials are stored in ${secretId}, but the CRM rejected them in a test request (${problem}). ` +
+        'Check that they belong to the right account, and run this again.',
+    );
+  }
 }

@@ -1,9 +1,10 @@
+import { addUser, isFull, noTags } from '../../../lambdas/backfill/tag-estimate.ts';
 import { type Catalog, catalogKey } from '../../../shared/infusionsoft/catalog/catalog.ts';
+import { isCheaperAlone, requestsTogether, type TagCounts } from '../../../shared/sync/tags-together.ts';
 import { managedFields, managedTags } from '../../../shared/user/define-mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
 import type { PlannedRequest } from './dry-client.ts';
 import { type PreviewContext, previewUser, storedContact } from './preview-user.ts';
-import { RequestCount, type RequestsByRoute, sumOf } from './request-count.ts';
 
 /** What a mapping would change for many users. */
 export interface Summary {
@@ -133,3 +134,80 @@ export function namesOf({
         .filter((key) => managed.has(key)),
   };
 }
+
+/** Requests by method and route. */
+type RequestsByRoute = Record<string, number>;
+
+const TAGS_ROUTE = '/contacts/{id}/tags';
+const TOGETHER_ROUTE = '/tags/{id}/contacts';
+
+/**
+ * Counts requests as a backfill makes them: new contacts, and contacts that only change tags, are tagged many at a time, or one by one
+ * when that is cheaper.
+ */
+class RequestCount {
+  readonly #tagBatch: number;
+  readonly #byRoute: RequestsByRoute = {};
+  #estimate = noTags();
+  /** Requests of those users if each is tagged alone. */
+  #alone: PlannedRequest[] = [];
+
+  /** @param tagBatch most contacts that one request can tag. */
+  constructor(tagBatch: number) {
+    this.#tagBatch = tagBatch;
+  }
+
+  /** Adds the requests of one user. */
+  add(userId: string, requests: readonly PlannedRequest[]): void {
+    const tagging = requests.filter(({ route }) => route === TAGS_ROUTE);
+    const others = requests.filter(({ route }) => route !== TAGS_ROUTE);
+    this.#count(others);
+    if (others.some(({ method }) => method !== 'PUT')) {
+      this.#count(tagging);
+      return;
+    }
+    addUser(this.#estimate, userId, { remove: tagIdsOf(tagging, 'DELETE'), add: tagIdsOf(tagging, 'POST') });
+    this.#alone.push(...tagging);
+    if (isFull(this.#estimate)) this.#tagTogether();
+  }
+
+  /** Returns all requests so far. */
+  total(): RequestsByRoute {
+    this.#tagTogether();
+    return this.#byRoute;
+  }
+
+  #tagTogether(): void {
+    const { counts, alone } = this.#estimate;
+    if (isCheaperAlone(alone, counts, this.#tagBatch)) this.#count(this.#alone);
+    else {
+      for (const [sign, method] of [
+        ['-', 'DELETE'],
+        ['+', 'POST'],
+      ] as const)
+        this.#countOf(`${method} ${TOGETHER_ROUTE}`, requestsTogether(only(counts, sign), this.#tagBatch));
+    }
+    this.#estimate = noTags();
+    this.#alone = [];
+  }
+
+  #count(requests: readonly PlannedRequest[]): void {
+    for (const { method, route } of requests) this.#countOf(`${method} ${route}`, 1);
+  }
+
+  #countOf(route: string, requests: number): void {
+    if (requests > 0) this.#byRoute[route] = (this.#byRoute[route] ?? 0) + requests;
+  }
+}
+
+function tagIdsOf(requests: readonly PlannedRequest[], method: PlannedRequest['method']): readonly number[] {
+  return requests.flatMap((request) =>
+    request.method === method && request.body && 'tagIds' in request.body ? request.body.tagIds : [],
+  );
+}
+
+const only = (counts: Readonly<TagCounts>, sign: string): TagCounts =>
+  Object.fromEntries(Object.entries(counts).filter(([key]) => key.startsWith(sign)));
+
+const sumOf = (byRoute: Readonly<RequestsByRoute>): number =>
+  Object.values(byRoute).reduce((sum, count) => sum + count, 0);
