@@ -55,7 +55,7 @@ const group = <Shape extends z.ZodRawShape>(shape: Shape) =>
   });
 
 /** The settings of a stack, in cdk.json under `context.userSync`. All have defaults. */
-const configSchema = group({
+export const configSchema = group({
   /** Name of the CloudFormation stack. */
   stackName: text(
     /^[A-Za-z][A-Za-z0-9-]{0,127}$/,
@@ -152,7 +152,7 @@ const configSchema = group({
    * them, `leave` does nothing, `delete` deletes the contact, `anonymise` marks it and removes its personal data.
    */
   deletionPolicy: z.enum(['mark', 'untag', 'leave', 'delete', 'anonymise']).default('mark'),
-  /** The contact of a person who asks to be forgotten (`npm run forget`). */
+  /** The contact of a person who asks to be forgotten (`npx --no user-sync forget`). */
   forgetPolicy: z.enum(['delete', 'anonymise']).default('delete'),
   /**
    * Lowest level of log lines to keep. Not above INFO: metrics are log lines of that level, and Lambda would drop them
@@ -162,7 +162,7 @@ const configSchema = group({
   /**
    * Whether X-Ray traces the functions. Off by default, because it would cost more than everything else together: Lambda traces the
    * first invocation of a function each second, which are nearly all of them (docs/cost.md). The segments show
-   * how long an invocation took, which the logs say too; `npm run trace` follows a user through them.
+   * how long an invocation took, which the logs say too; `npx --no user-sync trace` follows a user through them.
    */
   tracing: z.boolean().default(false),
   /** Retention of logs in days: a value that CloudWatch Logs offers; 9999 keeps them forever. */

@@ -1,68 +1,121 @@
-/** `npm run forget`: a person who has left the app is forgotten in the CRM too. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { SQSClient } from '@aws-sdk/client-sqs';
-import { Command, InvalidArgumentError } from 'commander';
-import { erasureRecordStore } from '../../shared/store/erasure-records.ts';
-import { CommandError } from './command-error.ts';
-import { connect } from './connect.ts';
-import { askToForget } from './forget-request.ts';
-import { runCommand } from './run-command.ts';
-import { type TargetOptions, withTarget } from './target-options.ts';
-import { textTable } from './text-table.ts';
+import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import {
+  type ErasureRecord,
+  type ErasureRecordStore,
+  erasureRecordStore,
+} from '../../shared/store/erasure-records.ts';
+import type { ForgetMessage } from '../../shared/sync/message.ts';
+import { messageGroupOf } from '../../shared/sync/message.ts';
+import { createCommand } from './create-command.ts';
+import { CommandError, UsageError } from './support/command-error.ts';
+import { connect } from './support/connect.ts';
+import { integer } from './support/option-parsers.ts';
+import { textTable } from './support/text-table.ts';
 
-function contactId(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new InvalidArgumentError('It must be the id of a contact.');
-  return value;
-}
+const TIMEOUT_MS = 60_000;
+const POLL_MS = 500;
 
-const options = withTarget(
-  new Command('npm run forget --')
-    .description(
-      'Deletes or anonymises (setting forgetPolicy) the contact of a person who has left the app, and leaves a record of it without personal data.',
-    )
-    .option('--user <id>', 'who is to be forgotten; has to be deleted in the app before')
-    .option('--contact <id>', 'the contact, where no record knows it', contactId)
-    .option('--list', 'show the records'),
-)
-  .parse()
-  .opts<TargetOptions & { user?: string; contact?: number; list?: true }>();
+export default createCommand({
+  metadata: {
+    description:
+      'Deletes or anonymises (setting forgetPolicy) the contact of a person who has left the app, and keeps an erasure record without personal data.',
+    examples: [
+      ['forget --user u-17', 'the user must be deleted in the app first'],
+      ['forget --user u-17 --contact 4711', 'when no record knows the contact'],
+      ['forget --list', 'show the erasure records'],
+    ],
+  },
+  target: 'system',
+  options: {
+    user: { value: 'id', description: 'the user to forget; must be deleted in the app first' },
+    contact: { value: 'id', description: 'the contact, when no record knows it', parse: integer(1) },
+    list: { description: 'show the erasure records' },
+  },
+  async handler({ options: { user: userId, contact: contactId, ...options }, print }) {
+    if ((userId === undefined) !== options.list)
+      throw new UsageError(
+        'Name the user to forget with --user ID, or use --list to show the erasure records.',
+      );
+    const outputs = await connect(options);
+    const erasureRecords = erasureRecordStore(new DynamoDBClient(), outputs.get('SyncTableName'));
+    if (userId === undefined) {
+      const records = (await erasureRecords.list()).sort((a, b) => a.doneAt.localeCompare(b.doneAt));
+      print(records, () => recordsTable(records));
+      return;
+    }
+    const record = await requestErasure(new SQSClient(), erasureRecords, {
+      queueUrl: outputs.get('QueueUrl'),
+      message: {
+        version: 1,
+        kind: 'forget',
+        userId,
+        requestId: randomUUID(),
+        ...(contactId && { contactId }),
+      },
+    });
+    const result = record.done === 'delete' ? 'deleted' : 'anonymised';
+    print(record, () => `✓ Contact ${record.contactId} of user ${userId}: ${result}, ${record.doneAt}.\n`);
+  },
+});
 
-await runCommand(async () => {
-  const { user: userId, contact, list, json } = options;
-  if ((userId === undefined) !== (list === true))
-    throw new CommandError('Name who is to be forgotten, --user ID, or --list what was done.');
-  const outputs = await connect(options);
-  const erasureRecords = erasureRecordStore(new DynamoDBClient(), outputs.get('SyncTableName'));
-  if (userId === undefined) {
-    const all = (await erasureRecords.list()).sort((a, b) => a.doneAt.localeCompare(b.doneAt));
-    const rows = all.map(({ doneAt, userId, contactId, done, requestId }) => [
+function recordsTable(records: readonly ErasureRecord[]): string {
+  return textTable(
+    ['time', 'user', 'contact', 'action', 'reason'],
+    records.map(({ doneAt, userId, contactId, done, requestId }) => [
       doneAt,
       userId,
       String(contactId ?? '–'),
       done,
-      requestId ? 'asked to be forgotten' : 'deleted in the app',
-    ]);
-    process.stdout.write(
-      json ? `${JSON.stringify(all)}\n` : textTable(['when', 'user', 'contact', 'done', 'why'], rows),
-    );
-    return;
-  }
-  const erasureRecord = await askToForget(new SQSClient(), erasureRecords, {
-    queueUrl: outputs.get('QueueUrl'),
-    message: {
-      version: 1,
-      kind: 'forget',
-      userId,
-      requestId: randomUUID(),
-      ...(contact && { contactId: contact }),
-    },
-  });
-  process.stdout.write(
-    json
-      ? `${JSON.stringify(erasureRecord)}\n`
-      : `✓ Contact ${erasureRecord.contactId} of user ${userId}: ${erasureRecord.done === 'delete' ? 'deleted' : 'anonymised'}, ${erasureRecord.doneAt}.\n`,
+      requestId ? 'erasure request' : 'deleted in the app',
+    ]),
   );
-});
+}
+
+/** Why nothing was erased, and what to do. */
+const REFUSALS: Readonly<Partial<Record<ErasureRecord['done'], (userId: string) => string>>> = {
+  'not-deleted': (userId) =>
+    `User ${userId} is still in the table, and the next change would create the contact again. Delete the user in the app first.`,
+  'no-contact': (userId) =>
+    `No record knows a contact of user ${userId}. If the CRM has one, name it with --contact ID; otherwise nothing needs to be erased.`,
+  kept: (userId) =>
+    `The contact that user ${userId} had belongs to another user now, or the user has come back. It was not changed.`,
+};
+
+/**
+ * Sends an erasure request and waits for its record. The message goes through the user's own group of the queue, after all earlier
+ * messages of the user.
+ *
+ * @throws CommandError when nothing was erased, or not yet; the message stays in the queue then.
+ */
+async function requestErasure(
+  sqs: SQSClient,
+  erasureRecords: ErasureRecordStore,
+  { queueUrl, message }: { queueUrl: string; message: ForgetMessage },
+): Promise<ErasureRecord> {
+  const { userId, requestId } = message;
+  await sqs.send(
+    new SendMessageCommand({
+      QueueUrl: queueUrl,
+      MessageBody: JSON.stringify(message),
+      MessageGroupId: messageGroupOf(userId),
+      MessageDeduplicationId: requestId,
+    }),
+  );
+  const deadline = Date.now() + TIMEOUT_MS;
+  while (Date.now() < deadline) {
+    const record = await erasureRecords.read(userId);
+    if (record?.requestId === requestId) {
+      const refusal = REFUSALS[record.done];
+      if (refusal) throw new CommandError(refusal(userId));
+      return record;
+    }
+    await sleep(POLL_MS);
+  }
+  throw new CommandError(
+    `The request is in the queue, but was not processed within ${TIMEOUT_MS / 1000} s. The sync may be paused (npx --no user-sync quota) ` +
+      'or lack credentials (npx --no user-sync authorize). Check later with: npx --no user-sync forget --list',
+  );
+}

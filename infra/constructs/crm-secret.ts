@@ -19,7 +19,7 @@ export class CrmSecret extends Construct {
       : new Secret(this, 'Secret', {
           ...(crm.secretName !== undefined && { secretName: crm.secretName }),
           ...encryption.ofLogsOrSecret,
-          description: `Credentials for Infusionsoft of the stack ${config.stackName}: npm run authorize stores them`,
+          description: `Credentials for Infusionsoft of the stack ${config.stackName}: npx --no user-sync authorize stores them`,
           // Marks the secret as not filled in yet. CDK requires the generated key beside it.
           generateSecretString: {
             secretStringTemplate: '{"kind":"unset"}',

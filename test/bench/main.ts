@@ -8,7 +8,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Command, Option } from 'commander';
-import { textTable } from '../../infra/cli/text-table.ts';
+import { textTable } from '../../infra/cli/support/text-table.ts';
 import { code } from './parts/code.ts';
 import { growth } from './parts/growth.ts';
 import { live } from './parts/live.ts';

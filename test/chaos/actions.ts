@@ -1,6 +1,6 @@
 import type { SFNClient } from '@aws-sdk/client-sfn';
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
-import { startBackfill } from '../../infra/cli/follow-backfill.ts';
+import { startBackfill } from '../../infra/cli/backfill/follow-backfill.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import { messageGroupOf } from '../../shared/sync/message.ts';
 import type { SimulatedSystem } from '../demo/simulated-system.ts';

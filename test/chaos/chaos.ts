@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import { followBackfill, startBackfill } from '../../infra/cli/follow-backfill.ts';
+import { followBackfill, startBackfill } from '../../infra/cli/backfill/follow-backfill.ts';
 import type { Report } from '../../lambdas/backfill/run.ts';
 import { PROBE_NAME } from '../../shared/infusionsoft/catalog/detect-array-mode.ts';
 import { desiredState, isSyncable } from '../../shared/sync/desired-state.ts';

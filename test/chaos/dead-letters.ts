@@ -1,5 +1,5 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
-import { receiveAll } from '../../infra/cli/receive-all.ts';
+import { receiveAll } from '../../infra/cli/support/receive-all.ts';
 import type { World } from './world.ts';
 
 /** Reads all dead letters. One is explained if the user had no usable email. */

@@ -1,8 +1,8 @@
 /** `npm run cost`: costs of the system in dollars, from measured usage and AWS's list prices. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
-import { runCommand } from '../../infra/cli/run-command.ts';
-import { textTable } from '../../infra/cli/text-table.ts';
+import { runCommand } from '../../infra/cli/support/command-error.ts';
+import { textTable } from '../../infra/cli/support/text-table.ts';
 import { measure } from './measure.ts';
 import { billOf, readPrices } from './prices.ts';
 import { scenariosOf, sharesOf } from './scenarios.ts';

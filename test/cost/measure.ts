@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import { followBackfill, startBackfill } from '../../infra/cli/follow-backfill.ts';
+import { followBackfill, startBackfill } from '../../infra/cli/backfill/follow-backfill.ts';
 import { population } from '../demo/population.ts';
 import { dayOfEdits } from '../demo/scenario.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';

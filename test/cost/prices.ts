@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import * as z from 'zod';
-import { CommandError } from '../../infra/cli/command-error.ts';
+import { CommandError } from '../../infra/cli/support/command-error.ts';
 
 /** Units that AWS bills, by the name of their price in prices.json. */
 export const UNITS = [

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { CommandError } from '../../infra/cli/command-error.ts';
+import { CommandError } from '../../infra/cli/support/command-error.ts';
 import { billOf, type Prices, priceOf, readPrices, UNITS } from './prices.ts';
 import type { Scenario, Share } from './scenarios.ts';
 import { type Counts, countsSchema, scenariosOf, sharesOf, type Work } from './scenarios.ts';

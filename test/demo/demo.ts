@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Connection } from '../../infra/cli/connection-file.ts';
+import type { Connection } from '../../infra/cli/support/connection-file.ts';
 import type { ArrayMode } from '../../shared/infusionsoft/catalog/catalog.ts';
 import { PRESETS } from '../../shared/quota/limits.ts';
 import { DEFAULT_TOKEN } from '../simulator/simulator.ts';

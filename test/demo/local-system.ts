@@ -2,7 +2,7 @@ import { createWriteStream, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type AttributeValue, DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
-import type { Connection } from '../../infra/cli/connection-file.ts';
+import type { Connection } from '../../infra/cli/support/connection-file.ts';
 import type { ConfigInput } from '../../infra/config.ts';
 import { type CrmSecret, headerOf, parseCrmSecret } from '../../shared/infusionsoft/auth/crm-secret.ts';
 import type { Catalog } from '../../shared/infusionsoft/catalog/catalog.ts';

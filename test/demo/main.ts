@@ -1,7 +1,7 @@
 /** `npm start`: the whole system on one machine, from a change in DynamoDB to the tags in the CRM. */
 import { once } from 'node:events';
 import { Command, InvalidArgumentError } from 'commander';
-import { publishConnection } from '../../infra/cli/connection-file.ts';
+import { publishConnection } from '../../infra/cli/support/connection-file.ts';
 import { type DemoOptions, type DemoReport, runDemo } from './demo.ts';
 import { PersonalDataShownError } from './personal-data.ts';
 import { progressOn, seconds } from './progress.ts';

@@ -50,8 +50,8 @@ beforeAll(async () => {
   checkout.configure({ crm: { url: simulator.url, tokenRotationHours: 'off' } });
   const steps = [
     await checkout.cdk('bootstrap', 'aws://000000000000/us-east-1'),
-    await checkout.npm('deploy', ['--yes']),
-    await checkout.npm('authorize', ['--service-account-key'], { input: `${DEFAULT_TOKEN}\n` }),
+    await checkout.userSync('deploy', ['--yes']),
+    await checkout.userSync('authorize', ['--service-account-key'], { input: `${DEFAULT_TOKEN}\n` }),
   ];
   for (const { code, out, err } of steps) expect(code, `${out}\n${err}`).toBe(0);
   stack = await DeployedStack.find(emulator.environment, 'user-sync');

@@ -61,6 +61,11 @@ export class Checkout {
     return this.#run('npm', ['run', '--silent', script, '--', ...args], options);
   }
 
+  /** Runs `npx --no user-sync command args`. */
+  userSync(command: string, args: readonly string[] = [], options: RunOptions = {}): Promise<CommandResult> {
+    return this.#run('npx', ['--no', 'user-sync', command, ...args], options);
+  }
+
   /** Runs the CDK's own command. */
   cdk(...args: string[]): Promise<CommandResult> {
     return this.#run('npm', ['exec', '--silent', '--', 'cdk', ...args], {});

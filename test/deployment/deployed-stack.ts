@@ -1,7 +1,7 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SFNClient } from '@aws-sdk/client-sfn';
-import { followBackfill, startBackfill } from '../../infra/cli/follow-backfill.ts';
+import { followBackfill, startBackfill } from '../../infra/cli/backfill/follow-backfill.ts';
 import type { Report } from '../../lambdas/backfill/run.ts';
 import { type App, appOn } from '../demo/app.ts';
 import { PersonalData } from '../demo/personal-data.ts';

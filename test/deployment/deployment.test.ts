@@ -75,29 +75,33 @@ describe('one stack, by the commands of the README', () => {
     succeeded(await checkout.cdk('bootstrap', ACCOUNT));
   });
 
-  it('npm run deploy deploys the stack of the default settings by its name', async () => {
+  it('deploy deploys the stack of the default settings by its name', async () => {
     checkout.configure(SETTINGS());
-    const out = succeeded(await checkout.npm('deploy', ['--yes']));
+    const out = succeeded(await checkout.userSync('deploy', ['--yes']));
     expect(out).toContain('user-sync is deployed');
-    expect(out).toContain('npm run authorize');
+    expect(out).toContain('npx --no user-sync authorize');
     stack = await find('user-sync');
   });
 
-  it('npm run authorize stores tokens by OAuth, and the CRM accepts them', async () => {
+  it('npx --no user-sync authorize stores tokens by OAuth, and the CRM accepts them', async () => {
     let opened = false;
     const out = succeeded(
-      await checkout.npm('authorize', ['--port', '0', '--authorize-url', `${url(0)}/app/oauth/authorize`], {
-        environment: {
-          INFUSIONSOFT_CLIENT_ID: DEFAULT_CLIENT.clientId,
-          INFUSIONSOFT_CLIENT_SECRET: DEFAULT_CLIENT.clientSecret,
+      await checkout.userSync(
+        'authorize',
+        ['--port', '0', '--authorize-url', `${url(0)}/app/oauth/authorize`],
+        {
+          environment: {
+            INFUSIONSOFT_CLIENT_ID: DEFAULT_CLIENT.clientId,
+            INFUSIONSOFT_CLIENT_SECRET: DEFAULT_CLIENT.clientSecret,
+          },
+          onStandardError(text) {
+            const page = /https?:\S+authorize\S+/.exec(text)?.[0];
+            if (opened || !page) return;
+            opened = true;
+            void fetch(page);
+          },
         },
-        onStandardError(text) {
-          const page = /https?:\S+authorize\S+/.exec(text)?.[0];
-          if (opened || !page) return;
-          opened = true;
-          void fetch(page);
-        },
-      }),
+      ),
     );
     expect(opened).toBe(true);
     expect(out).toContain('✓');
@@ -132,21 +136,23 @@ describe('one stack, by the commands of the README', () => {
     }
   });
 
-  it('npm run authorize stores a key in its place', async () => {
+  it('npx --no user-sync authorize stores a key in its place', async () => {
     expect(
-      succeeded(await checkout.npm('authorize', ['--service-account-key'], { input: `${DEFAULT_TOKEN}\n` })),
+      succeeded(
+        await checkout.userSync('authorize', ['--service-account-key'], { input: `${DEFAULT_TOKEN}\n` }),
+      ),
     ).toContain('✓');
   });
 
-  it('npm run catalog creates the fields and tags of the mapping', async () => {
-    const report = JSON.parse(succeeded(await checkout.npm('catalog', ['--create', '--json'])));
+  it('npx --no user-sync catalog creates the fields and tags of the mapping', async () => {
+    const report = JSON.parse(succeeded(await checkout.userSync('catalog', ['--create', '--json'])));
     expect(report).toMatchObject({ problems: [], missing: [] });
     expect(report.tags.length).toBeGreaterThan(5);
   });
 
-  it('npm run acceptance proves the stack, and leaves nothing', async () => {
+  it('npx --no user-sync acceptance proves the stack, and leaves nothing', async () => {
     const { ok, deviations, latencyMs, requests } = JSON.parse(
-      succeeded(await checkout.npm('acceptance', ['--users', '10', '--yes', '--json'])),
+      succeeded(await checkout.userSync('acceptance', ['--users', '10', '--yes', '--json'])),
     );
     expect({ ok, deviations }).toEqual({ ok: true, deviations: [] });
     expect(latencyMs.created.count).toBeGreaterThan(5);
@@ -163,32 +169,32 @@ describe('one stack, by the commands of the README', () => {
     expect(await door().stats()).toMatchObject({ duplicateContacts: 0, foreignWrites: [] });
   });
 
-  it('npm run trace shows the change of a user and the requests it took', async () => {
+  it('npx --no user-sync trace shows the change of a user and the requests it took', async () => {
     const [user] = await stack.app.users();
     const lines = JSON.parse(
-      succeeded(await checkout.npm('trace', ['--user', user?.userId ?? '', '--json'])),
+      succeeded(await checkout.userSync('trace', ['--user', user?.userId ?? '', '--json'])),
     );
     expect(lines.length).toBeGreaterThan(1);
     for (const { userId } of lines) expect(userId).toBe(user?.userId);
     expect(JSON.stringify(lines)).toContain('/crm/rest/v1/contacts');
   });
 
-  it('npm run preview shows that nothing would change', async () => {
-    const summary = JSON.parse(succeeded(await checkout.npm('preview', ['--all', '--json'])));
+  it('npx --no user-sync preview shows that nothing would change', async () => {
+    const summary = JSON.parse(succeeded(await checkout.userSync('preview', ['--all', '--json'])));
     expect(summary).toMatchObject({ users: 19, changed: 0 });
   });
 
-  it('npm run quota shows the requests that were made', async () => {
-    const { windows } = JSON.parse(succeeded(await checkout.npm('quota', ['--json'])));
+  it('npx --no user-sync quota shows the requests that were made', async () => {
+    const { windows } = JSON.parse(succeeded(await checkout.userSync('quota', ['--json'])));
     const day = windows.find(({ window }: { window: string }) => window === 'day');
     expect(day.used).toBeGreaterThanOrEqual((await door().stats()).totalRequests);
   });
 
-  it('npm run redrive shows a rejected user, and puts it back once its email is corrected', async () => {
+  it('npx --no user-sync redrive shows a rejected user, and puts it back once its email is corrected', async () => {
     const [holder] = await stack.app.users();
     await stack.app.signUp({ userId: 'same-email', email: holder?.email, firstName: 'Samuelson' });
     const report = async (...args: string[]) =>
-      JSON.parse(succeeded(await checkout.npm('redrive', [...args, '--json'])));
+      JSON.parse(succeeded(await checkout.userSync('redrive', [...args, '--json'])));
     await expect
       .poll(() => report('--dry-run'), { timeout: SYNC_TIMEOUT_MS, interval: 1000 })
       .toMatchObject({ reasons: [{ reason: 'email-of-another-user', exampleUserId: 'same-email' }] });
@@ -198,8 +204,8 @@ describe('one stack, by the commands of the README', () => {
     expect(await report('--dry-run')).toMatchObject({ reasons: [] });
   });
 
-  it('npm run status shows that nothing needs a person', async () => {
-    expect(succeeded(await checkout.npm('status'))).toContain('✓');
+  it('npx --no user-sync status shows that nothing needs a person', async () => {
+    expect(succeeded(await checkout.userSync('status'))).toContain('✓');
   });
 
   it('a deploy with a changed mapping and a refresh apply the new tag to active users', async () => {
@@ -212,7 +218,7 @@ describe('one stack, by the commands of the README', () => {
       ),
     );
     expect(checkout.read('shared/user/mapping.ts')).not.toBe(mapping);
-    succeeded(await checkout.npm('deploy', ['user-sync', '--yes']));
+    succeeded(await checkout.userSync('deploy', ['--stack', 'user-sync', '--yes']));
     await stack.backfill({ mode: 'refresh' });
     const active = (await door().contacts()).filter(({ tags }) => tags.includes('Second Deploy'));
     expect(active.length).toBeGreaterThan(5);
@@ -234,7 +240,7 @@ describe('one stack, by the commands of the README', () => {
       userTable: { arn: table?.TableArn ?? '', streamArn: table?.LatestStreamArn ?? '' },
     });
     const contactsBefore = (await door().contacts()).length;
-    succeeded(await checkout.npm('deploy', ['user-sync', '--yes']));
+    succeeded(await checkout.userSync('deploy', ['--stack', 'user-sync', '--yes']));
     stack = await find('user-sync');
     const [user] = await stack.app.users();
     await stack.app.edit(user?.userId ?? '', { firstName: 'Redeployed' });
@@ -248,7 +254,7 @@ describe('one stack, by the commands of the README', () => {
 describe('two accounts, one with an existing table', () => {
   const { users } = population(EXISTING_USERS, 23, Date.now());
 
-  it('npm run deploy deploys each by its name', async () => {
+  it('deploy deploys each by its name', async () => {
     const dynamodb = new DynamoDBClient(sdkOf(emulator.environment));
     const TableName = 'users';
     await dynamodb.send(
@@ -276,13 +282,15 @@ describe('two accounts, one with an existing table', () => {
         sandbox: { crm: { url: url(1), ...NO_ROTATION } },
       },
     });
-    const refused = await checkout.npm('deploy', ['--yes']);
-    expect(refused.code).toBe(1);
+    const refused = await checkout.userSync('deploy', ['--yes']);
+    expect(refused.code).toBe(2);
     expect(refused.err).toContain('user-sync-production, user-sync-sandbox');
     for (const name of ['user-sync-production', 'user-sync-sandbox']) {
-      expect(succeeded(await checkout.npm('deploy', [name, '--yes']))).toContain(`${name} is deployed`);
+      expect(succeeded(await checkout.userSync('deploy', ['--stack', name, '--yes']))).toContain(
+        `${name} is deployed`,
+      );
       succeeded(
-        await checkout.npm('authorize', ['--stack', name, '--service-account-key'], {
+        await checkout.userSync('authorize', ['--stack', name, '--service-account-key'], {
           input: `${DEFAULT_TOKEN}\n`,
         }),
       );

@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => acceptance?.stop());
 
-describe('npm run acceptance', () => {
+describe('npx --no user-sync acceptance', () => {
   it('proves a working system and leaves nothing behind', async () => {
     const before = (await running.door.stats()).totalRequests;
     const { code, out, err } = await command('acceptance', SMALL_RUN);
@@ -83,12 +83,12 @@ describe('npm run acceptance', () => {
   it('creates nothing while requests are paused, or when nobody can confirm', async () => {
     expect(await command('acceptance', ['--users', '4'])).toMatchObject({
       code: 1,
-      err: expect.stringMatching(/creates 4 users[\s\S]*no terminal.*--yes/),
+      err: expect.stringMatching(/creates 4 users[\s\S]*not a terminal.*--yes/),
     });
     await command('quota', ['--pause', '5']);
     expect(await command('acceptance', SMALL_RUN)).toMatchObject({
       code: 1,
-      err: expect.stringMatching(/are paused.*npm run quota/),
+      err: expect.stringMatching(/are paused.*npx --no user-sync quota/),
     });
     await command('quota', ['--resume']);
     expect(await leftBehind()).toEqual(NOTHING_LEFT);

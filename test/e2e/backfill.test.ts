@@ -6,7 +6,7 @@ import {
   BackfillSkippedError,
   followBackfill,
   startBackfill,
-} from '../../infra/cli/follow-backfill.ts';
+} from '../../infra/cli/backfill/follow-backfill.ts';
 import type { User } from '../../shared/user/user.ts';
 import { BUSY_SLACK_MS, isRefusedOften } from '../demo/busy-machine.ts';
 import { population } from '../demo/population.ts';

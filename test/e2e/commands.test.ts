@@ -2,7 +2,7 @@ import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DescribeStreamCommand, DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { publishConnection } from '../../infra/cli/connection-file.ts';
+import { publishConnection } from '../../infra/cli/support/connection-file.ts';
 import { BUSY_SLACK_MS } from '../demo/busy-machine.ts';
 import { population } from '../demo/population.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
@@ -31,8 +31,8 @@ afterAll(async () => {
   await running?.stop();
 });
 
-describe('npm run quota', () => {
-  it('shows what the run has used', async () => {
+describe('user-sync quota', () => {
+  it('shows what has been used', async () => {
     const { code, out } = await command('quota', ['--json']);
     expect(code).toBe(0);
     const { totalRequests } = await running.door.stats();
@@ -66,24 +66,54 @@ describe('npm run quota', () => {
   });
 });
 
-describe('npm run status', () => {
-  it('shows one screen, and that nothing needs a person', async () => {
+describe('user-sync doctor', () => {
+  it('finds nothing missing on a running system', async () => {
+    const { code, out } = await command('doctor', ['--json']);
+    expect({ code, out: code === 0 ? '' : out }).toEqual({ code: 0, out: '' });
+    const { checks } = JSON.parse(out);
+    expect(checks.map(({ name }: { name: string }) => name)).toEqual([
+      ...['Node', 'Java', 'AWS', 'CDK bootstrap', 'Concurrency', 'Stack', 'Credentials', 'CRM', 'Mapping'],
+    ]);
+  });
+});
+
+describe('user-sync backfill', () => {
+  it('shows what a backfill would do', async () => {
+    const { code, out } = await command('backfill', ['--dry-run', '--json']);
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ dryRun: true, scanned: USERS.length, enqueued: 0 });
+  });
+});
+
+describe('user-sync', () => {
+  it.each([
+    [[], 2, /✗ required option '--user/],
+    [['--user', 'x', '--dayz', '3'], 2, /✗ unknown option '--dayz'/],
+  ])('trace %j exits with 2 for wrong usage', async (args, expected, message) => {
+    const { code, err } = await command('trace', args);
+    expect(code).toBe(expected);
+    expect(err).toMatch(message);
+  });
+});
+
+describe('user-sync status', () => {
+  it('shows one screen without problems', async () => {
     const { code, out } = await command('status', []);
-    expect(out).toMatch(/✓ Nothing needs a person/);
+    expect(out).toMatch(/✓ No problems/);
     expect(out).toMatch(/lag +p50 \d+\.\d s, p99 \d+\.\d s/);
     expect(code).toBe(0);
-    const { figures, credentials } = JSON.parse((await command('status', ['--json'])).out);
-    expect(figures).toMatchObject({
+    const { metrics, credentials } = JSON.parse((await command('status', ['--json'])).out);
+    expect(metrics).toMatchObject({
       requests: (await running.door.stats()).totalRequests,
       refused: 0,
-      done: { created: USERS.length },
+      contacts: { created: USERS.length },
     });
     expect(credentials).toEqual({ kind: 'service-account-key', issuedAt: null, expiresAt: null });
   });
 });
 
-describe('npm run trace', () => {
-  it("tells a user's story: the change, the requests it cost, and what came of it", async () => {
+describe('user-sync trace', () => {
+  it('shows a change of a user, its requests and its outcome', async () => {
     const userId = USERS[0]?.userId ?? '';
     const { code, out } = await command('trace', ['--user', userId]);
     expect(code).toBe(0);
@@ -95,18 +125,18 @@ describe('npm run trace', () => {
     expect(lines.every((line: { userId: string }) => line.userId === userId)).toBe(true);
   });
 
-  it('says so when the logs know nothing of a user', async () => {
+  it('fails when the logs have no line about a user', async () => {
     const { code, err } = await command('trace', ['--user', 'nobody']);
-    expect({ code, err }).toEqual({ code: 1, err: expect.stringMatching(/say nothing of user nobody/) });
+    expect({ code, err }).toEqual({ code: 1, err: expect.stringMatching(/have no line about user nobody/) });
   });
 });
 
-describe('npm run authorize', () => {
+describe('user-sync authorize', () => {
   const client = {
     INFUSIONSOFT_CLIENT_ID: DEFAULT_CLIENT.clientId,
     INFUSIONSOFT_CLIENT_SECRET: DEFAULT_CLIENT.clientSecret,
   };
-  /** A person who opens the page that the command prints. */
+  /** Opens the page that the command prints, as a person would. */
   const person = () => {
     let opened = false;
     return (text: string) => {
@@ -124,7 +154,7 @@ describe('npm run authorize', () => {
       onPrompt: person(),
     });
     expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' });
-    expect(out).toMatch(/lets the sync in/);
+    expect(out).toMatch(/accepted the credentials/);
     expect(newest()).toMatchObject({ kind: 'oauth', clientId: DEFAULT_CLIENT.clientId });
     expect(out + err).not.toContain(newest().refreshToken);
     const { accessToken } = newest();
@@ -153,15 +183,15 @@ describe('npm run authorize', () => {
 
   it('stores a key that is piped in, and says when the CRM does not take it', async () => {
     const wrong = await command('authorize', ['--service-account-key'], { input: 'wrong-key\n' });
-    expect(wrong).toMatchObject({ code: 1, err: expect.stringMatching(/did not take them.*401/) });
+    expect(wrong).toMatchObject({ code: 1, err: expect.stringMatching(/rejected them.*401/) });
     const right = await command('authorize', ['--service-account-key'], { input: `${DEFAULT_TOKEN}\n` });
     expect(right).toMatchObject({ code: 0 });
     expect(newest()).toEqual({ kind: 'service-account-key', key: DEFAULT_TOKEN });
   });
 });
 
-describe('npm run redrive', () => {
-  it('shows dead letters by reason, and puts them back when the cause is mended', async () => {
+describe('user-sync redrive', () => {
+  it('lists dead letters by reason, and moves them back when the cause is fixed', async () => {
     const { app, cloud } = running.system;
     const [first, second] = USERS;
     await app.edit(first?.userId ?? '', { email: 'nobody at nowhere' });
@@ -169,11 +199,11 @@ describe('npm run redrive', () => {
     const dry = JSON.parse((await command('redrive', ['--dry-run', '--json'])).out);
     expect(dry).toMatchObject({ reasons: [{ reason: 'no-usable-email', exampleUserId: first?.userId }] });
     const other = await command('redrive', ['--reason', 'refused-by-crm']);
-    expect(other).toMatchObject({ code: 1, err: expect.stringMatching(/There are: no-usable-email/) });
+    expect(other).toMatchObject({ code: 1, err: expect.stringMatching(/Reasons: no-usable-email/) });
     await cloud.pauseEventSources();
     try {
       await app.edit(first?.userId ?? '', { email: first?.email });
-      expect((await command('redrive', [])).out).toMatch(/1 put back into the queue/);
+      expect((await command('redrive', [])).out).toMatch(/1 moved back into the queue/);
       expect(await running.system.deadLetters()).toBe(0);
     } finally {
       cloud.resumeEventSources();
@@ -185,8 +215,8 @@ describe('npm run redrive', () => {
   });
 });
 
-describe('npm run replay', () => {
-  it('looks again at the users of a position of the stream', async () => {
+describe('user-sync replay', () => {
+  it('syncs the users of a position of the stream', async () => {
     const { cloud } = running.system;
     const { LatestStreamArn } = await describeUsers();
     const streams = new DynamoDBStreamsClient(cloud.sdk('DYNAMODB'));
@@ -223,21 +253,21 @@ describe('npm run replay', () => {
   };
 });
 
-describe('npm run forget', () => {
+describe('user-sync forget', () => {
   const leaving = population(1, 43, Date.now()).users[0];
   const userId = leaving?.userId ?? '';
 
-  it('refuses while the user is in the app, and for one whom nobody knows', async () => {
+  it('refuses while the user is in the app, and for an unknown user', async () => {
     await running.system.app.signUp({ ...leaving, userId });
     await running.system.cloud.untilIdle(SETTLE_MS);
     expect(await command('forget', ['--user', userId])).toMatchObject({
       code: 1,
-      err: expect.stringMatching(/still in the table.*Delete the user in the app, then forget/),
+      err: expect.stringMatching(/still in the table.*Delete the user in the app first/),
     });
     expect((await command('forget', ['--user', 'stranger'])).err).toMatch(
       /No record knows a contact .*--contact ID/,
     );
-    expect((await command('forget', [])).err).toMatch(/--user ID, or --list/);
+    expect((await command('forget', [])).err).toMatch(/--user ID, or use --list/);
   });
 
   it('deletes the contact of a user who has left, and keeps a record without personal data', async () => {
@@ -250,6 +280,6 @@ describe('npm run forget', () => {
     expect(JSON.parse(out)).toMatchObject({ userId, contactId: contact?.id, done: 'delete' });
     expect(await running.door.contacts(leaving?.email ?? '')).toEqual([]);
     const records = (await command('forget', ['--list'])).out;
-    expect(records).toMatch(new RegExp(`${userId} +${contact?.id} +delete +asked to be forgotten`));
+    expect(records).toMatch(new RegExp(`${userId} +${contact?.id} +delete +erasure request`));
   });
 });

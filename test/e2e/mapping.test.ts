@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { publishConnection } from '../../infra/cli/connection-file.ts';
-import { followBackfill, startBackfill } from '../../infra/cli/follow-backfill.ts';
+import { followBackfill, startBackfill } from '../../infra/cli/backfill/follow-backfill.ts';
+import { publishConnection } from '../../infra/cli/support/connection-file.ts';
 import type { User } from '../../shared/user/user.ts';
 import { BUSY_SLACK_MS } from '../demo/busy-machine.ts';
 import { type LocalSystem, startLocalSystem } from '../demo/local-system.ts';
@@ -91,13 +91,13 @@ afterAll(async () => {
   await system?.stop();
 });
 
-describe('npm run catalog', () => {
+describe('npx --no user-sync catalog', () => {
   it('shows ids, categories, the number of contacts with each tag, and how the account updates arrays', async () => {
     const { code, out } = await command('catalog', []);
     expect(code).toBe(0);
     expect(out).toMatch(/\d+ +12 +App User +Has an account in the app/);
     expect(out).toMatch(/\d+ +Program Week +WholeNumber/);
-    expect(out).toMatch(/does not list: stay/);
+    expect(out).toMatch(/does not list: kept/);
     expect(out).not.toMatch(/Missing|Does not fit/);
   });
 
@@ -130,13 +130,13 @@ describe('npm run catalog', () => {
   });
 });
 
-describe('npm run preview', () => {
+describe('npx --no user-sync preview', () => {
   const [ann] = USERS;
 
   it('predicts no request for a user in sync', async () => {
     const { code, out } = await command('preview', ['--user', ann.userId]);
     expect(code).toBe(0);
-    expect(out).toMatch(/Requests that the sync would make: 0/);
+    expect(out).toMatch(/Requests: 0/);
     expect(out).not.toContain('≠');
   });
 
@@ -168,17 +168,17 @@ describe('npm run preview', () => {
     const later = JSON.parse(
       (await command('preview', ['--file', file, '--at', '2099-01-01', '--json'])).out,
     );
-    expect(later.tags).toContainEqual({ tag: 'Inactive 30 days', shown: false, wanted: true });
+    expect(later.tags).toContainEqual({ tag: 'Inactive 30 days', current: false, desired: true });
   });
 
   it.each([
     [['--user', 'nobody'], /There is no user nobody in the table/],
     [[], /Name what to preview: --user ID, --file user.json, or --all/],
-    [['--file', 'nowhere.json'], /nowhere.json holds no user/],
+    [['--file', 'nowhere.json'], /nowhere.json contains no user/],
     [['--all', '--mapping', 'nowhere.ts'], /There is no mapping in nowhere.ts/],
   ])('explains what to do for %j', async (args, expected) => {
     const { code, err } = await command('preview', args);
-    expect(code).toBe(1);
+    expect(code).toBe(args.length === 0 ? 2 : 1);
     expect(err).toMatch(expected);
   });
 

@@ -1,7 +1,7 @@
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { followBackfill, startBackfill } from '../../infra/cli/follow-backfill.ts';
+import { followBackfill, startBackfill } from '../../infra/cli/backfill/follow-backfill.ts';
 import type { User } from '../../shared/user/user.ts';
 import { BUSY_SLACK_MS, isRefusedOften } from '../demo/busy-machine.ts';
 import { population } from '../demo/population.ts';

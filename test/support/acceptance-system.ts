@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { publishConnection } from '../../infra/cli/connection-file.ts';
+import { publishConnection } from '../../infra/cli/support/connection-file.ts';
 import { BUSY_SLACK_MS } from '../demo/busy-machine.ts';
 import { population } from '../demo/population.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
@@ -61,7 +61,7 @@ export async function startAcceptanceSystem(): Promise<AcceptanceSystem> {
     },
     async interruptRun(signal) {
       const moment = Math.random() * RUN_MS;
-      const child = spawn(process.execPath, ['infra/cli/acceptance.ts', '--local', ...SMALL_RUN], {
+      const child = spawn(process.execPath, ['infra/cli/main.ts', 'acceptance', '--local', ...SMALL_RUN], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       const begun = once(child.stdout, 'data');

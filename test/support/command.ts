@@ -5,28 +5,27 @@ import type { LocalSystem } from '../demo/local-system.ts';
 interface Run {
   environment?: Record<string, string>;
   input?: string;
-  /** Told what the command writes for a person. */
+  /** Called with all of the standard error so far. */
   onPrompt?: (text: string) => void;
 }
 
-/** The one command that is there to show a user. */
-const SHOWS_A_PERSON = 'preview';
+/** The one command whose output is personal data. */
+const SHOWS_PERSONAL_DATA = 'preview';
 
 /**
- * Runs commands of infra/operate on a system, as their npm scripts do. What they print may hold nothing of a person: the system sees to
- * it when it stops.
+ * Runs commands of `user-sync` on a system. Their output must not contain personal data, which the system checks when it stops.
  */
 export function commandsOn(system: () => Pick<LocalSystem, 'overhear'>) {
   return async (name: string, args: string[], run: Run = {}) => {
     const result = await runCommand(name, args, run);
-    if (name !== SHOWS_A_PERSON)
-      system().overhear({ source: `npm run ${name}`, text: result.out + result.err });
+    if (name !== SHOWS_PERSONAL_DATA)
+      system().overhear({ source: `user-sync ${name}`, text: result.out + result.err });
     return result;
   };
 }
 
 async function runCommand(name: string, args: string[], { environment = {}, input = '', onPrompt }: Run) {
-  const child = spawn(process.execPath, [`infra/cli/${name}.ts`, '--local', ...args], {
+  const child = spawn(process.execPath, ['infra/cli/main.ts', name, '--local', ...args], {
     env: {
       PATH: process.env['PATH'],
       USER_SYNC_CONNECTION_FILE: process.env['USER_SYNC_CONNECTION_FILE'],

@@ -2,9 +2,9 @@ import { diff, isEmpty } from '../../../shared/sync/diff.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
 
-/** What names a run's test data: everything that it makes can be derived from this. */
+/** Identifies a run's test data: the ids and emails of all its users follow from it. */
 export interface RunName {
-  /** Unique, so that no email or user id of a run is anybody else's. */
+  /** Unique, so that no email or user id belongs to anyone else. */
   runId: string;
   /** Domain of the test emails. */
   domain: string;
@@ -12,7 +12,7 @@ export interface RunName {
   users: number;
 }
 
-/** Kinds of changes, in the order of their steps. */
+/** Kinds of changes, in order. */
 export const CHANGE_KINDS = ['created', 'fields', 'tags', 'email', 'handover', 'deleted'] as const;
 export type ChangeKind = (typeof CHANGE_KINDS)[number];
 
@@ -22,12 +22,12 @@ export type PlannedChange =
   | { kind: 'fields' | 'tags' | 'email' | 'handover'; user: User }
   | { kind: 'deleted'; user: User };
 
-/** Changes that are made together. The next step starts after all of them were verified in the CRM. */
+/** Changes that are made together. The next step starts when all are verified in the CRM. */
 export type Step = readonly PlannedChange[];
 
-/** Fewer users cannot show every kind of change. */
-export const LEAST_USERS = 4;
-export const MOST_USERS = 200;
+/** Fewer users cannot cover every kind of change. */
+export const MIN_USERS = 4;
+export const MAX_USERS = 200;
 
 const HOUR_MS = 3_600_000;
 
@@ -46,13 +46,13 @@ export const emailsOf = (name: RunName): string[] => [
  * The changes of a run, each with the user as it is afterwards:
  *
  * 1. all users are created,
- * 2. those that stay are edited: a name, the subscription and the week of a program, or the phone number is removed,
- * 3. the first user moves to a new email,
- * 4. and the second takes the email that is free now. The order matters: an email that somebody still has is rejected,
+ * 2. those that are not deleted later are edited: a name, the subscription and the week of a program, or the phone number is removed,
+ * 3. the first user gets a new email,
+ * 4. the second user takes the email that is free now (an email in use is rejected),
  * 5. a quarter of the users is deleted.
  *
- * A change that the mapping does not show in the CRM is left out: there would be nothing to wait for.
- * No user opts in to marketing, so the CRM has no permission to send to the test emails.
+ * A change that the mapping ignores is left out: there would be nothing to wait for.
+ * No user opts in to marketing, so the CRM may not send to the test emails.
  *
  * @param now epoch milliseconds.
  */
@@ -62,7 +62,7 @@ export function planOf(name: RunName, mapping: Mapping, now: number): Step[] {
   const staying = created.slice(0, name.users - deleted);
   const edits = staying.map(edited);
   const [giver, taker] = edits.map(({ user }) => user);
-  if (!giver || !taker) throw new RangeError(`A run needs ${LEAST_USERS} users`);
+  if (!giver || !taker) throw new RangeError(`A run needs ${MIN_USERS} users`);
   const edit = (changes: PlannedChange[], before: readonly User[]): Step =>
     changes.filter(({ user }, index) => {
       const previous = before[index];
@@ -99,7 +99,7 @@ function createdUser(name: RunName, number: number, now: number): User {
     email: emailOf(name, number),
     firstName: 'Acceptance',
     lastName: `Test ${number}`,
-    // Reserved for use in fiction, so nobody is called: 555-0100 to 555-0199 (North American Numbering Plan).
+    // Reserved for fiction: 555-0100 to 555-0199 (North American Numbering Plan).
     phone: `+1202555${String(100 + (number % 100)).padStart(4, '0')}`,
     appDownloadDate: new Date(now).toISOString().slice(0, 10),
     timeZone: 'America/New_York',

@@ -1,5 +1,5 @@
-import { percentile } from '../percentile.ts';
-import { textTable } from '../text-table.ts';
+import { percentile } from '../support/percentile.ts';
+import { textTable } from '../support/text-table.ts';
 import type { CleanUp } from './clean-up.ts';
 import { CHANGE_KINDS, type ChangeKind } from './plan.ts';
 import type { RequestsMade } from './requests-made.ts';
@@ -14,7 +14,7 @@ interface Latency {
   max: number;
 }
 
-/** What a run came to. */
+/** The result of a run. */
 export interface AcceptanceReport {
   stack: string;
   runId: string;
@@ -22,7 +22,7 @@ export interface AcceptanceReport {
   /** ISO 8601. */
   startedAt: string;
   durationMs: number;
-  /** All was right, and nothing of the run is left. */
+  /** Everything was verified, and nothing of the run is left. */
   ok: boolean;
   deviations: Deviation[];
   /** Why the run stopped before its last change, or null. */
@@ -31,24 +31,24 @@ export interface AcceptanceReport {
   notReturned: string[];
   latencyMs: Partial<Record<ChangeKind, Latency>>;
   requests: {
-    /** By the sync, as its log tells; null where the log could not be read. */
+    /** By the sync, from its log; null when the log could not be read. */
     sync: RequestsMade | null;
     /** By this command. */
     own: number;
   };
   cleanUp: CleanUp;
-  /** The clean-up of a run that had been left behind, or null. */
+  /** The clean-up of an earlier run that had not cleaned up, or null. */
   earlier: CleanUp | null;
 }
 
-/** @returns undefined where nothing was measured. */
+/** @returns undefined when there are no values. */
 export function latencyOf(ms: readonly number[]): Latency | undefined {
   if (ms.length === 0) return undefined;
   const at = (part: number) => Math.round(percentile(ms, part));
   return { count: ms.length, min: at(0), median: at(0.5), p99: at(0.99), max: at(1) };
 }
 
-/** Whether all was right and clean. */
+/** Whether everything was verified and nothing is left. */
 export const isOk = ({
   deviations,
   stopped,
@@ -56,7 +56,7 @@ export const isOk = ({
 }: Pick<AcceptanceReport, 'deviations' | 'stopped' | 'cleanUp'>): boolean =>
   deviations.length === 0 && stopped === null && cleanUp.remaining.length === 0;
 
-/** The report for a terminal. */
+/** Formats the report for a terminal. */
 export function reportText(report: AcceptanceReport): string {
   const { deviations, latencyMs, requests, cleanUp, notReturned, stopped } = report;
   const rows = CHANGE_KINDS.flatMap((kind) => {
@@ -72,23 +72,25 @@ export function reportText(report: AcceptanceReport): string {
       ? '  Requests by the sync: unknown, its log could not be read\n'
       : `  Requests by the sync: ${sync.total}, ${sync.perUser.toFixed(2)} a user; ${sync.perNewUser ?? '–'} for a new user (median)\n`,
     `  Requests by this command: ${own}\n`,
-    notReturned.length > 0 ? `  Not verified, the CRM does not return it: ${notReturned.join(', ')}\n` : '',
+    notReturned.length > 0
+      ? `  Not verified, because the CRM does not return it: ${notReturned.join(', ')}\n`
+      : '',
     ...deviations.map(
       ({ userId, change, field, expected, found }) =>
-        `  ✗ ${userId}, ${change}: ${field} should be ${expected ?? 'empty'}, is ${found ?? 'empty'}\n`,
+        `  ✗ ${userId}, ${change}: ${field}: expected ${expected ?? 'empty'}, found ${found ?? 'empty'}\n`,
     ),
     stopped === null ? '' : `  ✗ Stopped: ${stopped}\n`,
     cleanUpText(cleanUp),
-    report.ok ? `✓ All ${report.users} users were right, and nothing of them is left.\n` : '',
+    report.ok ? `✓ All ${report.users} users were synced correctly, and nothing of them is left.\n` : '',
   ].join('');
 }
 
-/** A clean-up for a terminal. */
+/** Formats a clean-up for a terminal. */
 export function cleanUpText({ runId, users, contacts, items, remaining }: CleanUp): string {
   return [
     `  Cleaned up run ${runId}: ${users} users, ${contacts} contacts, ${items} items of the sync's table\n`,
-    ...remaining.map((what) => `  ✗ RemainingQuota: ${what}\n`),
-    remaining.length > 0 ? '  Run it again with --clean-up once the sync works.\n' : '',
+    ...remaining.map((what) => `  ✗ Not removed: ${what}\n`),
+    remaining.length > 0 ? '  Run again with --clean-up when the sync works.\n' : '',
   ].join('');
 }
 

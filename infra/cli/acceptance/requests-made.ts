@@ -2,15 +2,15 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { type CloudWatchLogsClient, paginateFilterLogEvents } from '@aws-sdk/client-cloudwatch-logs';
 import * as z from 'zod';
-import { percentile } from '../percentile.ts';
+import { percentile } from '../support/percentile.ts';
 
 /** Requests that the sync made for the users of a run, retries included. */
 export interface RequestsMade {
   total: number;
-  /** Users of the run that the log names. */
+  /** Users of the run with lines in the log. */
   users: number;
   perUser: number;
-  /** Median for the first sync of a user; null where the log has none. */
+  /** Median of the first sync of a user; null when the log has none. */
   perNewUser: number | null;
 }
 
@@ -20,7 +20,7 @@ const lineSchema = z.looseObject({
   causes: z.array(z.string()).catch([]),
 });
 
-/** Counts requests from the lines of sync-contact. Other lines, and those about other users, are ignored. */
+/** Counts requests in the log lines of sync-contact. Other lines, and lines about other users, are ignored. */
 export function countRequests(lines: Iterable<string>, userIdPrefix: string): RequestsMade {
   const byUser = new Map<string, number>();
   const created = new Map<string, number>();
@@ -49,7 +49,7 @@ function parse(text: string): z.infer<typeof lineSchema> | undefined {
   }
 }
 
-/** Lines of a system on this machine that name a user of the run. */
+/** Reads log lines about users of the run from a system on this machine. */
 export async function localLinesAbout(logFile: string, userIdPrefix: string): Promise<string[]> {
   const lines: string[] = [];
   for await (const text of createInterface({ input: createReadStream(logFile) }))
@@ -58,7 +58,7 @@ export async function localLinesAbout(logFile: string, userIdPrefix: string): Pr
 }
 
 /**
- * The same from CloudWatch Logs. Not from Logs Insights, which knows a line only some time after it was written.
+ * Reads them from CloudWatch Logs. Logs Insights would return a line only some time after it was written.
  *
  * @param from epoch milliseconds.
  */

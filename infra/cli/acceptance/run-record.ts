@@ -5,18 +5,18 @@ import type { VersionedStore } from '../../../shared/quota/versioned-store.ts';
 import { conditionalDelete } from '../../../shared/store/conditional-write.ts';
 import { SYNC_TABLE_ITEMS } from '../../../shared/store/sync-table-items.ts';
 import { versionedItem } from '../../../shared/store/versioned-item.ts';
-import { CommandError } from '../command-error.ts';
+import { CommandError } from '../support/command-error.ts';
 
-/** What a run has made. It is written before it is made, so that the next start can remove it whatever happens to this one. */
+/** What a run creates. It is stored before anything is created, so that the next run can clean up after a crash. */
 export type RunRecord = z.infer<typeof SYNC_TABLE_ITEMS.acceptanceRun.schema>['value'];
 
-/** The record of the one run of a stack, in the sync's table: it survives the machine. */
+/** The record of the run of a stack, in the sync's table. There is at most one. */
 export interface RunRecordStore extends VersionedStore<RunRecord> {
   /** Removes the record of a version. */
   remove(version: number): Promise<void>;
 }
 
-/** The record over DynamoDB. */
+/** The record in DynamoDB. */
 export function runRecordStore(client: DynamoDBClient, TableName: string): RunRecordStore {
   return {
     ...versionedItem(client, TableName, SYNC_TABLE_ITEMS.acceptanceRun),
@@ -30,12 +30,12 @@ export function runRecordStore(client: DynamoDBClient, TableName: string): RunRe
   };
 }
 
-/** Another process has taken the run over, or there is one already. */
+/** Another run is in progress, or has taken over this one. */
 export class OtherRunError extends CommandError {
   override name = 'OtherRunError';
 }
 
-/** The record of a run as its own process keeps it. */
+/** The record of a run in its own process. */
 export interface Recorder {
   current(): RunRecord;
   /**
@@ -43,18 +43,18 @@ export interface Recorder {
    * @throws OtherRunError when another process has taken the run over.
    */
   update(changes: Partial<RunRecord>): Promise<void>;
-  /** Ends the run: nothing of it is left. */
+  /** Deletes the record: nothing of the run is left. */
   remove(): Promise<void>;
 }
 
-/** How long a process counts as alive after it last wrote, in milliseconds. */
+/** How long a process counts as alive after its last write, in milliseconds. */
 export const ALIVE_MS = 30_000;
 
 /**
- * Takes the record of the stack for this process: a new one, or that of a run that was left behind.
+ * Claims the record of the stack for this process: a new one, or that of a run that did not clean up.
  *
- * @param over version that was read, or undefined where there was none.
- * @throws OtherRunError when somebody else was quicker.
+ * @param over version that was read, or undefined when there was none.
+ * @throws OtherRunError when another process claimed it first.
  */
 export async function takeRecord(
   store: RunRecordStore,
@@ -68,7 +68,7 @@ export async function takeRecord(
     const next = { ...current, ...changes, aliveUntil: now() + ALIVE_MS };
     const written = await store.write(next, version);
     if (!written.stored)
-      throw new OtherRunError('Another acceptance run has begun on this stack. Wait until it has ended.');
+      throw new OtherRunError('Another acceptance run has started on this stack. Wait until it has ended.');
     version = (version ?? 0) + 1;
     current = next;
   };
@@ -77,7 +77,7 @@ export async function takeRecord(
   return {
     current: () => current,
     update(changes) {
-      // One that failed is the failure of its own caller.
+      // The failure of an earlier write is reported to its own caller.
       last = last.catch(() => {}).then(() => write(changes));
       return last;
     },

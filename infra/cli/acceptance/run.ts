@@ -3,12 +3,12 @@ import type { User } from '../../../shared/user/user.ts';
 import { recordContacts } from './clean-up.ts';
 import { decideContact } from './contact-decision.ts';
 import { type ChangeKind, emailsOf, type PlannedChange, planOf, type Step } from './plan.ts';
+import { poll, syncStateOf, type WaitOptions, withRetries } from './polling.ts';
 import type { Recorder } from './run-record.ts';
 import type { TestedSystem } from './system.ts';
 import { type Deviation, verifyDeleted, verifyUser } from './verification.ts';
-import { type Patience, patiently, poll, syncStateOf } from './waiting.ts';
 
-/** What the changes of a run showed. */
+/** Results of a run, collected while it runs. */
 export interface Findings {
   deviations: Deviation[];
   notReturned: Set<string>;
@@ -24,35 +24,35 @@ interface MadeChange {
 
 /**
  * Makes the changes of a run step by step, waits for the sync, and verifies each in the CRM. It stops after a step that the sync did not
- * finish: what follows would only wait as long again.
+ * finish, since later steps would time out too.
  *
- * @param findings gets what is found as it is found.
- * @param onStep told of each step before it begins.
- * @throws AbortError when the signal ends it, and as the system does.
+ * @param findings receives the results.
+ * @param onStep called before each step.
+ * @throws AbortError when the signal aborts it, and as the system does.
  */
 export async function makeRun(
   recorder: Recorder,
   mapping: Mapping,
   system: TestedSystem,
-  patience: Patience,
+  wait: WaitOptions,
   findings: Findings,
   onStep: (step: Step) => void,
 ): Promise<void> {
   let previous: Step = [];
   for (const step of planOf(recorder.current(), mapping, Date.now())) {
-    patience.signal?.throwIfAborted();
+    wait.signal?.throwIfAborted();
     onStep(step);
     const made = await Promise.all(step.map((change) => make(change, system)));
     const live = made.filter(({ change }) => change.kind !== 'deleted');
     const gone = made.filter(({ change }) => change.kind === 'deleted');
     const finished = [
-      ...(await waitForSync(live, recorder, system, patience, findings)),
-      ...(await waitForDeletion(gone, system, patience, findings)),
+      ...(await waitForSync(live, recorder, system, wait, findings)),
+      ...(await waitForDeletion(gone, system, wait, findings)),
     ];
-    // A user who takes over an email must not have changed the contact of the one who had it.
+    // A user who takes over an email must not change the contact of its previous owner.
     const others = step.some(({ kind }) => kind === 'handover') ? previous : [];
     for (const change of [...finished.map(({ change }) => change), ...others])
-      await verify(change, recorder, system, patience, findings);
+      await verify(change, recorder, system, wait, findings);
     if (finished.length < made.length) return;
     previous = step;
   }
@@ -71,12 +71,12 @@ async function waitForSync(
   made: readonly MadeChange[],
   recorder: Recorder,
   { app, sync }: TestedSystem,
-  patience: Patience,
+  wait: WaitOptions,
   { deviations, latencies }: Findings,
 ): Promise<MadeChange[]> {
   const waiting = new Map(made.map((each) => [each.change.user.userId, each]));
   const finished: MadeChange[] = [];
-  const give = (userId: string, found: string) => {
+  const fail = (userId: string, found: string) => {
     const kind = waiting.get(userId)?.change.kind ?? 'created';
     deviations.push({ userId, change: kind, field: 'sync', expected: 'done', found });
     waiting.delete(userId);
@@ -96,14 +96,14 @@ async function waitForSync(
         addTo(latencies, each.change.kind, seenAt - each.madeAt);
         finished.push(each);
         waiting.delete(user.userId);
-      } else give(user.userId, `rejected: ${state.rejected}`);
+      } else fail(user.userId, `rejected: ${state.rejected}`);
     }
     return waiting.size === 0 ? true : undefined;
-  }, patience);
+  }, wait);
   const why = (await sync.context())
-    ? `not after ${patience.timeoutMs / 1000} s`
-    : 'the sync has read no account for this mapping: deploy the mapping of the working tree';
-  for (const userId of waiting.keys()) give(userId, why);
+    ? `not within ${wait.timeoutMs / 1000} s`
+    : 'the sync has not read the account for this mapping: deploy the mapping of the working tree';
+  for (const userId of waiting.keys()) fail(userId, why);
   return finished;
 }
 
@@ -111,7 +111,7 @@ async function waitForSync(
 async function waitForDeletion(
   made: readonly MadeChange[],
   { sync }: TestedSystem,
-  patience: Patience,
+  wait: WaitOptions,
   { deviations, latencies }: Findings,
 ): Promise<MadeChange[]> {
   const waiting = new Set(made);
@@ -123,14 +123,14 @@ async function waitForDeletion(
       waiting.delete(each);
     }
     return waiting.size === 0 ? true : undefined;
-  }, patience);
+  }, wait);
   for (const { change } of waiting)
     deviations.push({
       userId: change.user.userId,
       change: 'deleted',
       field: 'sync',
       expected: 'done',
-      found: `not after ${patience.timeoutMs / 1000} s`,
+      found: `not within ${wait.timeoutMs / 1000} s`,
     });
   return made.filter((each) => !waiting.has(each));
 }
@@ -139,21 +139,21 @@ async function verify(
   { kind, user: planned }: PlannedChange,
   recorder: Recorder,
   { app, crm, sync }: TestedSystem,
-  patience: Patience,
+  wait: WaitOptions,
   { deviations, notReturned }: Findings,
 ): Promise<void> {
   const { userId } = planned;
   const context = await sync.context();
-  if (!context) throw new Error('The catalog of the mapping is gone');
+  if (!context) throw new Error('The catalog of the mapping was removed');
   const row: User | undefined = kind === 'deleted' ? planned : (await app.read([userId]))[0];
   const contactId =
     row?.crm?.contactId ??
     recorder.current().contacts.findLast((contact) => contact.userId === userId)?.contactId;
-  const contact = contactId === undefined ? undefined : await patiently(() => crm.read(contactId), patience);
+  const contact = contactId === undefined ? undefined : await withRetries(() => crm.read(contactId), wait);
   const run = recorder.current();
   const decision = decideContact(contactId ?? 0, contact, emailsOf(run), Date.parse(run.startedAt));
   if ('why' in decision) {
-    // It may be a person's, whose data nobody has to see.
+    // It may be a person's contact: do not print its data.
     const found = `contact ${contactId}: ${decision.why}`;
     deviations.push({ userId, change: kind, field: 'contact', expected: 'a contact of this run', found });
   } else if (kind === 'deleted') {

@@ -15,25 +15,25 @@ export interface SessionOptions {
   users: number;
   domain: string;
   timeoutMs: number;
-  /** Stops the changes; the clean-up goes on. */
+  /** Stops the changes; the clean-up still runs. */
   signal: AbortSignal;
-  /** Told what happens, in words. */
+  /** Called with a description of each step. */
   onProgress: (text: string) => void;
-  /** Counts the sync's requests since a moment (epoch milliseconds), or tells that it cannot. */
+  /** Counts the sync's requests since a time (epoch milliseconds); null when that is not possible. */
   countRequests: (runId: string, from: number) => Promise<RequestsMade | null>;
 }
 
-/** How often a process shows that it is alive. */
+/** How often a process extends its record. */
 const HEARTBEAT_MS = ALIVE_MS / 3;
 
-/** A run that was left behind: its process has ended without a clean-up. */
+/** A run whose process ended without a clean-up. */
 export interface LeftBehind {
   run: RunName & { startedAt: string };
   version: number;
 }
 
 /**
- * Looks for a run that was left behind.
+ * Finds a run whose process ended without a clean-up.
  *
  * @throws OtherRunError while its process is alive.
  */
@@ -46,12 +46,12 @@ export async function findLeftBehind(records: RunRecordStore): Promise<LeftBehin
   if (!stored) return undefined;
   if (stored.version !== first.version)
     throw new OtherRunError(
-      `An acceptance run that began at ${stored.value.startedAt} is going on. Wait until it has ended.`,
+      `An acceptance run that started at ${stored.value.startedAt} is in progress. Wait until it has ended.`,
     );
   return { run: stored.value, version: stored.version };
 }
 
-/** Removes all that a run has left behind. */
+/** Removes everything that such a run has left. */
 export async function cleanUpLeftBehind(
   { version }: LeftBehind,
   records: RunRecordStore,
@@ -59,17 +59,16 @@ export async function cleanUpLeftBehind(
   timeoutMs: number,
 ): Promise<CleanUp> {
   const stored = await records.read();
-  if (stored?.version !== version)
-    throw new OtherRunError('Another process cleans up the run that was left behind.');
+  if (stored?.version !== version) throw new OtherRunError('Another process is cleaning up the earlier run.');
   const recorder = await takeRecord(records, stored.value, version);
-  return alive(
+  return whileAlive(
     recorder,
     () => {},
     () => cleanUp(recorder, system, { timeoutMs }),
   );
 }
 
-/** Makes a run, and removes all of it whatever happens. */
+/** Runs the acceptance test, and removes everything that it created. */
 export async function acceptance(
   records: RunRecordStore,
   system: TestedSystem,
@@ -91,7 +90,7 @@ export async function acceptance(
   const signal = AbortSignal.any([options.signal, lost.signal]);
   const onStep = (step: Step) => onProgress(describe(step));
   const recorder = await takeRecord(records, run, undefined);
-  const { stopped, cleaned } = await alive(
+  const { stopped, cleaned } = await whileAlive(
     recorder,
     (error) => lost.abort(error),
     async () => {
@@ -99,7 +98,7 @@ export async function acceptance(
         () => null,
         (error: unknown) => (options.signal.aborted ? 'interrupted' : problemOf(lost.signal.reason ?? error)),
       );
-      onProgress(stopped === null ? 'cleans up' : `stopped (${stopped}), cleans up`);
+      onProgress(stopped === null ? 'cleaning up' : `stopped (${stopped}), cleaning up`);
       return { stopped, cleaned: await cleanUp(recorder, system, { timeoutMs }) };
     },
   );
@@ -122,8 +121,8 @@ export async function acceptance(
   return { ...report, ok: isOk(report) };
 }
 
-/** Does work, and shows meanwhile that this process is alive. */
-async function alive<Result>(
+/** Runs work, and extends the record meanwhile. */
+async function whileAlive<Result>(
   recorder: Recorder,
   onLost: (error: unknown) => void,
   work: () => Promise<Result>,

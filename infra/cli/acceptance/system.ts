@@ -19,48 +19,48 @@ import { userTable } from '../../../shared/store/user-table.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import { requirementsOf } from '../../../shared/user/requirements.ts';
 import type { User } from '../../../shared/user/user.ts';
-import type { Outputs } from '../connect.ts';
-import { type OperatorCrm, operatorCrm } from '../crm-reader.ts';
 import type { PreviewContext } from '../preview/preview-user.ts';
+import type { Outputs } from '../support/connect.ts';
+import { type OperatorCrm, operatorCrm } from '../support/crm-reader.ts';
 import { PLAIN_FIELDS } from './verification.ts';
 
-/** The deployed system as an acceptance run uses it. */
+/** The interface of an acceptance run to the deployed system. */
 export interface TestedSystem {
   /** The user table as the app uses it. */
   app: {
     create(user: User): Promise<void>;
-    /** Writes all attributes of a user but the sync's own. A user who is gone stays gone. */
+    /** Writes all attributes of a user except `crm`. Does not create a deleted user again. */
     edit(user: User): Promise<void>;
     remove(userId: string): Promise<void>;
-    /** Users as they are now; those who are not there are left out. */
+    /** Current users; those that do not exist are left out. */
     read(userIds: readonly string[]): Promise<User[]>;
   };
-  /** The CRM, by the operator's own requests. */
+  /** The CRM, by requests of this command. */
   crm: {
-    /** A contact with every property that the CRM returns, or undefined where there is none with this id. */
+    /** A contact with all properties that the CRM returns, or undefined when there is none with this id. */
     read(contactId: number): Promise<Contact | undefined>;
-    /** What a search for an email finds. It may be anything: compare it. */
+    /** Results of a search for an email. They may include other contacts: compare the email. */
     search(email: string): Promise<Contact[]>;
     remove(contactId: number): Promise<void>;
-    /** Optional properties that {@link read} names. */
+    /** Optional properties that {@link read} requests. */
     requested(): ReadonlySet<string>;
     /** Requests made so far. */
     requests(): number;
   };
-  /** What the sync keeps in its own table. */
+  /** The sync's table. */
   sync: {
-    /** What a preview needs, or undefined while the sync has not read the account for this mapping. */
+    /** The context of a preview, or undefined while the sync has not read the account for this mapping. */
     context(): Promise<PreviewContext | undefined>;
-    /** What was done with the contact of a deleted user, once it was done. */
+    /** The erasure record of a deleted user, once the policy was applied. */
     erasureRecord(userId: string): Promise<ErasureRecord | undefined>;
-    /** Keys of all items that are about a user whose id begins like this. Reads the whole table. */
+    /** Keys of all items about users whose id has this prefix. Scans the whole table. */
     itemsAbout(userIdPrefix: string): Promise<string[]>;
-    /** Removes an item if it is about such a user. */
+    /** Deletes an item if it is about such a user. */
     removeItem(key: string, userIdPrefix: string): Promise<void>;
   };
 }
 
-/** A system by the outputs of its stack. */
+/** Creates the interface from the outputs of the stack. */
 export function testedSystem(outputs: Outputs, mapping: Mapping, dynamodb: DynamoDBClient): TestedSystem {
   const [userTableName, syncTableName] = [outputs.get('UserTableName'), outputs.get('SyncTableName')];
   const store = syncTable(dynamodb, syncTableName);
@@ -118,7 +118,7 @@ function appOf(dynamodb: DynamoDBClient, TableName: string): TestedSystem['app']
   };
 }
 
-/** Attributes that an edit of the plan takes away. */
+/** Attributes that an edit of the plan removes. */
 const OPTIONAL_ATTRIBUTES = ['phone'];
 
 function crmOf(crm: OperatorCrm): TestedSystem['crm'] {
@@ -174,9 +174,9 @@ function itemsOf(dynamodb: DynamoDBClient, TableName: string): Omit<TestedSystem
 const IS_ABOUT = 'begins_with(userId, :prefix)';
 
 /**
- * Counts users by a scan that ends early: the count that DynamoDB keeps of a table is up to six hours old.
+ * Counts users with a scan that ends early: the item count of DynamoDB is up to six hours old.
  *
- * @returns the number of users, or one more than `most` where there are more.
+ * @returns the number of users, or `most` + 1 when there are more.
  */
 export async function countUsers(dynamodb: DynamoDBClient, TableName: string, most: number): Promise<number> {
   let count = 0;

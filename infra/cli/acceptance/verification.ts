@@ -7,36 +7,36 @@ import { type Comparison, compare } from '../preview/comparison.ts';
 import { type PreviewContext, previewUser } from '../preview/preview-user.ts';
 import type { ChangeKind } from './plan.ts';
 
-/** Something that is not as it should be. */
+/** A difference between the expected and the actual state. */
 export interface Deviation {
   userId: string;
-  /** After which change. */
+  /** The change that was verified. */
   change: ChangeKind;
-  /** A field or tag of the mapping, `contact`, or `sync` where the sync did not finish. */
+  /** A field or tag of the mapping, `contact`, or `sync` when the sync did not finish. */
   field: string;
   expected: string | null;
   found: string | null;
 }
 
-/** What a verification found for one user. */
+/** The result of a verification of one user. */
 export interface Verified {
   deviations: Deviation[];
-  /** Fields that the CRM does not return, so that nobody can verify them. */
+  /** Fields that the CRM does not return, so they cannot be verified. */
   notReturned: string[];
 }
 
-/** Networks that can be written and are never returned (v1 contract, `SocialAccount`). */
+/** Networks that can be written but are never returned (v1 contract, `SocialAccount`). */
 const NEVER_RETURNED: ReadonlySet<string> = new Set(
   SOCIAL_FIELDS.filter((network) => !['Facebook', 'Twitter', 'LinkedIn'].includes(network)),
 );
 
-/** A change after which a user is still in the table. */
+/** A change after which the user is still in the table. */
 export type LiveChange = Exclude<ChangeKind, 'deleted'>;
 
 /**
- * Compares a user's contact with what the mapping asks for, field by field and tag by tag.
+ * Compares a user's contact with the desired state, field by field and tag by tag.
  *
- * @param requested optional properties that the request for the contact named.
+ * @param requested optional properties that the request for the contact asked for.
  */
 export async function verifyUser(
   user: User,
@@ -57,15 +57,15 @@ export async function verifyUser(
   return {
     deviations: [
       ...fields
-        .filter(({ shown, wanted }) => shown !== wanted)
-        .map(({ field, shown, wanted }) => ({ userId, change, field, expected: wanted, found: shown })),
+        .filter(({ current, desired }) => current !== desired)
+        .map(({ field, current, desired }) => ({ userId, change, field, expected: desired, found: current })),
       ...tagDeviations(userId, change, comparison.tags),
     ],
     notReturned: comparison.fields.filter((field) => !isReturned(field)).map(({ field }) => field),
   };
 }
 
-/** Fields that are a property of the contact by the same name. Some accounts return them only when a request names them. */
+/** Fields that are a contact property of the same name. Some accounts return them only on request. */
 export const PLAIN_FIELDS: ReadonlySet<string> = new Set([
   'given_name',
   'middle_name',
@@ -81,9 +81,9 @@ export const PLAIN_FIELDS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Compares the contact of a deleted user with what the deletion policy asks for.
+ * Compares the contact of a deleted user with the state that the deletion policy requires.
  *
- * @param user as it was before it was deleted.
+ * @param user as it was before its deletion.
  */
 export async function verifyDeleted(
   user: User,
@@ -99,14 +99,14 @@ export async function verifyDeleted(
       : [];
   if (!contact) return [{ userId, change, field: 'contact', expected: 'kept', found: null }];
   const { fields, tags } = compare(userId, contact, await previewUser(user, contact, context), context);
-  const held = new Set(tags.filter(({ shown }) => shown).map(({ tag }) => tag));
+  const currentTags = new Set(tags.filter(({ current }) => current).map(({ tag }) => tag));
   const expected = tagsAfterDeletion(deletionPolicy, mapping.deletedTag.name, tags);
-  const names = new Set([...held, ...expected]);
+  const names = new Set([...currentTags, ...expected]);
   return [
     ...tagDeviations(
       userId,
       change,
-      [...names].map((tag) => ({ tag, shown: held.has(tag), wanted: expected.has(tag) })),
+      [...names].map((tag) => ({ tag, current: currentTags.has(tag), desired: expected.has(tag) })),
     ),
     ...(deletionPolicy === 'anonymise' ? notAnonymised(userId, fields, contact.id) : []),
   ];
@@ -124,27 +124,27 @@ function tagsAfterDeletion(
     case 'untag':
       return new Set();
     case 'leave':
-      return new Set(before.filter(({ wanted }) => wanted).map(({ tag }) => tag));
+      return new Set(before.filter(({ desired }) => desired).map(({ tag }) => tag));
   }
 }
 
-/** Of an anonymised contact, the email is the one that reaches nobody, and names and numbers are gone. */
+/** An anonymised contact has an undeliverable email, and no names or numbers. */
 function notAnonymised(userId: string, fields: Comparison['fields'], contactId: number): Deviation[] {
   const personal = new Set(['given_name', 'family_name', 'middle_name', 'PHONE1']);
-  return fields.flatMap(({ field, shown }): Deviation[] => {
+  return fields.flatMap(({ field, current }): Deviation[] => {
     const expected = field === 'EMAIL1' ? anonymousEmail(contactId) : null;
-    const isWrong = field === 'EMAIL1' ? shown !== expected : personal.has(field) && shown !== null;
-    return isWrong ? [{ userId, change: 'deleted', field, expected, found: shown }] : [];
+    const isWrong = field === 'EMAIL1' ? current !== expected : personal.has(field) && current !== null;
+    return isWrong ? [{ userId, change: 'deleted', field, expected, found: current }] : [];
   });
 }
 
 const tagDeviations = (userId: string, change: ChangeKind, tags: Comparison['tags']): Deviation[] =>
   tags
-    .filter(({ shown, wanted }) => shown !== wanted)
-    .map(({ tag, shown, wanted }) => ({
+    .filter(({ current, desired }) => current !== desired)
+    .map(({ tag, current, desired }) => ({
       userId,
       change,
       field: `tag ${tag}`,
-      expected: wanted ? 'on' : 'off',
-      found: shown ? 'on' : 'off',
+      expected: desired ? 'on' : 'off',
+      found: current ? 'on' : 'off',
     }));

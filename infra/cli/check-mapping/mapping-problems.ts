@@ -2,23 +2,22 @@ import { optionsOf } from '../../../shared/user/custom-field.ts';
 import { type Mapping, managedTags } from '../../../shared/user/define-mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
 
-/** Longest names of tags, custom fields and the like: no contract tells, so it is what a text of the CRM holds, in characters. */
+/** Longest name of a tag, custom field or choice, in characters. The API documents no limit: this is that of its text columns. */
 const NAME_MAX = 255;
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** How far a user is followed into the future, in days: longer than any rule of a mapping looks back. */
+/** How many days ahead a user is evaluated: longer than any rule of a mapping looks back. */
 const DAYS = 400;
 
 /**
- * What is wrong with a mapping in itself, in words: names that are taken twice or too long, and choices without a name. That a group
- * gives two tags at once cannot be written: `pick` returns one.
+ * Finds problems of the mapping itself: duplicate names, names that are too long, and choices without options.
  */
 export function checkNames(mapping: Mapping): string[] {
   const { contact, customFields } = mapping;
   const fields = Object.entries(customFields);
   const choices = [contact.contact_type, contact.lead_source].filter((choice) => choice !== undefined);
   return [
-    ...twice('tag', managedTags(mapping)),
-    ...twice('custom field', Object.keys(customFields)),
+    ...duplicates('tag', managedTags(mapping)),
+    ...duplicates('custom field', Object.keys(customFields)),
     ...tooLong([
       ...managedTags(mapping),
       ...Object.keys(customFields),
@@ -28,15 +27,15 @@ export function checkNames(mapping: Mapping): string[] {
     ...fields
       .filter(([, field]) => 'options' in field && field.options.length === 0)
       .map(([label]) => `The custom field "${label}" has no options to choose from.`),
-    ...fields.flatMap(([label, field]) => twice(`option of "${label}"`, optionsOf(field))),
-    // The items of a list are written with commas between.
+    ...fields.flatMap(([label, field]) => duplicates(`option of "${label}"`, optionsOf(field))),
+    // A list is written as its items, separated by commas.
     ...fields.flatMap(([label, field]) =>
       field.type === 'ListBox'
         ? field.options
             .filter((option) => option.includes(','))
             .map(
               (option) =>
-                `The option "${option}" of "${label}" holds a comma, which separates the items of a list.`,
+                `The option "${option}" of "${label}" contains a comma, which separates the items of a list.`,
             )
         : [],
     ),
@@ -44,10 +43,10 @@ export function checkNames(mapping: Mapping): string[] {
 }
 
 /**
- * What is wrong with a mapping for one user, in words: a tag that its group does not list, a name that its choice does not list, or a
- * tag that time changes on a day when `isActive` says no, so that no refresh would see it.
+ * Finds problems of the mapping for one user: a tag that its group does not list, a name that its choice does not list, or a tag that
+ * changes with time on a day when `isActive` is false, so that the refresh would miss it.
  *
- * @param now epoch milliseconds: the first of the days on which the user is looked at.
+ * @param now epoch milliseconds: the first day on which the user is evaluated.
  */
 export function checkUser(mapping: Mapping, user: User, now: number): string[] {
   const { contact_type, lead_source } = mapping.contact;
@@ -64,7 +63,7 @@ export function checkUser(mapping: Mapping, user: User, now: number): string[] {
       const tag = group.pick(user, at);
       if (tag !== before && !mapping.isActive(user, at)) {
         problems.push(
-          `Time alone changes "${before ?? 'no tag'}" to "${tag ?? 'no tag'}", but isActive says that no refresh has to look at the user.`,
+          `Time alone changes "${before ?? 'no tag'}" to "${tag ?? 'no tag'}", but isActive returns false, so the refresh skips the user.`,
         );
       }
       problems.push(...unlisted('a tag group', tag, tags));
@@ -74,13 +73,13 @@ export function checkUser(mapping: Mapping, user: User, now: number): string[] {
   return [...new Set(problems)];
 }
 
-function twice(kind: string, names: readonly string[]): string[] {
+function duplicates(kind: string, names: readonly string[]): string[] {
   const groups = [...Map.groupBy(names, (name) => name.trim().toLowerCase()).values()];
   return groups
     .filter((same) => same.length > 1)
     .map(
       (same) =>
-        `The ${kind} ${same.map((name) => `"${name}"`).join(' and ')} is there twice: the CRM reads both as one.`,
+        `The ${kind} ${same.map((name) => `"${name}"`).join(' and ')} is a duplicate: the CRM ignores case and surrounding spaces.`,
     );
 }
 
@@ -95,5 +94,5 @@ function tooLong(names: readonly string[]): string[] {
 
 function unlisted(what: string, name: string | undefined, names: readonly string[] = []): string[] {
   if (name === undefined || names.includes(name)) return [];
-  return [`${what} gives "${name}", which it does not list.`];
+  return [`${what} returns "${name}", which it does not list.`];
 }

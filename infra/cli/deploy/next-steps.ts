@@ -1,37 +1,56 @@
-import type { Account } from '../../../shared/infusionsoft/catalog/account.ts';
-import { missingFrom, problemsOf } from '../../../shared/infusionsoft/catalog/account.ts';
-import type { CredentialsStatus } from '../status/credentials-status.ts';
+import { DescribeExecutionCommand, paginateListExecutions, type SFNClient } from '@aws-sdk/client-sfn';
+import * as z from 'zod';
+import { type Account, missingFrom, problemsOf } from '../../../shared/infusionsoft/catalog/account.ts';
+import type { CredentialsStatus } from '../support/credentials-status.ts';
 
-/** What a deploy came to. */
-export interface Smoke {
+/** What is known after a deploy. */
+export interface DeployResult {
   stack: string;
   credentials: CredentialsStatus;
-  /** What the account has, or undefined where the sync could not look. */
+  /** The tags and fields of the account, or undefined when the sync did not inspect it. */
   account: Account | undefined;
-  /** Whether users who were there before have been brought in within the last 90 days. */
+  /** See {@link hasBackfilled}. */
   isBackfilled: boolean;
 }
 
 /** What to do next, in order. */
-export function nextSteps({ stack, credentials, account, isBackfilled }: Smoke): string[] {
-  const of = (command: string, more = '') => {
-    const flags = `${stack === 'user-sync' ? '' : ` --stack ${stack}`}${more}`;
-    return `npm run ${command}${flags ? ` --${flags}` : ''}`;
-  };
+export function nextSteps({ stack, credentials, account, isBackfilled }: DeployResult): string[] {
+  const target = stack === 'user-sync' ? '' : ` --stack ${stack}`;
+  const commandLine = (command: string, options = '') => `npx --no user-sync ${command}${target}${options}`;
+  const backfill = `${commandLine('backfill', ' --mode contacts --dry-run')}, then without --dry-run`;
+  const watch = `watch: ${commandLine('status')}`;
   if (credentials.kind === 'none')
     return [
-      `let the sync into the CRM: ${of('authorize')}`,
-      `check the mapping against the account: ${of('catalog')}`,
-      `see what a backfill would do: ${of('backfill', ' --mode contacts --dry-run')}, then without --dry-run`,
-      `watch: ${of('status')}`,
+      `give the sync access to the CRM: ${commandLine('authorize')}`,
+      `check the mapping against the account: ${commandLine('catalog')}`,
+      `preview a backfill: ${backfill}`,
+      watch,
     ];
-  if (!account) return [`the sync has not answered: see ${of('status')}`];
-  const steps = [
-    ...problemsOf(account).map((problem) => `mend what does not fit: ${problem}`),
-    missingFrom(account).length > 0 &&
-      `${missingFrom(account).length} names are created by the first sync, or now: ${of('catalog', ' --create')}`,
-    !isBackfilled &&
-      `bring in the users who are there, if it was not done more than 90 days ago: ${of('backfill', ' --mode contacts --dry-run')}, then without --dry-run`,
+  if (!account) return [`the sync did not respond: see ${commandLine('status')}`];
+  const missing = missingFrom(account).length;
+  return [
+    ...problemsOf(account).map((problem) => `fix the mapping or the account: ${problem}`),
+    missing > 0 &&
+      `${missing} missing tags and fields are created by the first sync, or now: ${commandLine('catalog', ' --create')}`,
+    !isBackfilled && `bring in existing users, unless you did more than 90 days ago: ${backfill}`,
+    watch,
   ].filter((step) => typeof step === 'string');
-  return [...steps, `watch: ${of('status')}`];
+}
+
+const reportSchema = z.looseObject({ mode: z.string(), dryRun: z.boolean() });
+
+/**
+ * Whether a backfill of mode `contacts` has succeeded. A dry run does not count, nor does the daily refresh. Step Functions keeps
+ * executions for 90 days.
+ */
+export async function hasBackfilled(sfn: SFNClient, stateMachineArn: string): Promise<boolean> {
+  const succeeded = { stateMachineArn, statusFilter: 'SUCCEEDED' as const };
+  for await (const { executions = [] } of paginateListExecutions({ client: sfn }, succeeded)) {
+    for (const { executionArn } of executions) {
+      const { output = 'null' } = await sfn.send(new DescribeExecutionCommand({ executionArn }));
+      const { data: report } = reportSchema.safeParse(JSON.parse(output));
+      if (report?.mode === 'contacts' && !report.dryRun) return true;
+    }
+  }
+  return false;
 }

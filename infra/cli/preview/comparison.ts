@@ -2,57 +2,57 @@ import { tagId } from '../../../shared/infusionsoft/catalog/catalog.ts';
 import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
 import { managedFields, managedTags } from '../../../shared/user/define-mapping.ts';
 import type { Warning } from '../../../shared/user/read-user.ts';
-import { textTable } from '../text-table.ts';
+import { textTable } from '../support/text-table.ts';
+import { currentValue } from './contact-values.ts';
 import type { PreviewContext, UserPreview } from './preview-user.ts';
-import { shownValue } from './shown-contact.ts';
 import { namesOf } from './summary.ts';
 
-/** What the CRM shows of a user beside what it should show, and the requests between the two. */
+/** The current and the desired state of a user in the CRM, and the requests that change one into the other. */
 export interface Comparison {
   userId: string;
   contactId: number | null;
-  /** The moment that it is about, in ISO 8601. */
+  /** The time of the desired state, in ISO 8601. */
   at: string;
-  fields: { field: string; shown: string | null; wanted: string | null }[];
-  tags: { tag: string; shown: boolean; wanted: boolean }[];
+  fields: { field: string; current: string | null; desired: string | null }[];
+  tags: { tag: string; current: boolean; desired: boolean }[];
   requests: { method: string; route: string; what: string[] }[];
   warnings: readonly Warning[];
   rejected: string | null;
 }
 
-/** The CRM does not tell it, so it is only shown where it would be written. */
-const NOT_TOLD = 'opt_in_reason';
+/** Not returned by the API, so it cannot be compared. */
+const NOT_RETURNED = 'opt_in_reason';
 
-/** Puts a preview beside the contact. */
+/** Compares a contact with a preview. */
 export function compare(
   userId: string,
   contact: Contact | undefined,
-  { desired, requests, rejected }: UserPreview,
+  { desired: state, requests, rejected }: UserPreview,
   context: PreviewContext,
 ): Comparison {
   const { mapping, catalog, now } = context;
   const names = namesOf(context);
-  const wanted: Readonly<Record<string, string>> = desired.fields;
-  const held = new Set(contact?.tag_ids ?? []);
+  const desiredFields: Readonly<Record<string, string>> = state.fields;
+  const currentTags = new Set(contact?.tag_ids ?? []);
   return {
     userId,
     contactId: contact?.id ?? null,
     at: new Date(now).toISOString(),
     fields: [...managedFields(mapping)]
-      .filter((field) => field !== NOT_TOLD)
+      .filter((field) => field !== NOT_RETURNED)
       .map((field) => ({
         field,
-        shown: (contact && shownValue(contact, field, wanted[field], catalog)) ?? null,
-        wanted: wanted[field] ?? null,
+        current: (contact && currentValue(contact, field, desiredFields[field], catalog)) ?? null,
+        desired: desiredFields[field] ?? null,
       }))
-      .filter(({ shown, wanted }) => shown !== null || wanted !== null),
+      .filter(({ current, desired }) => current !== null || desired !== null),
     tags: managedTags(mapping)
       .map((tag) => ({
         tag,
-        shown: held.has(tagId(catalog, tag)),
-        wanted: desired.tags.includes(tag),
+        current: currentTags.has(tagId(catalog, tag)),
+        desired: state.tags.includes(tag),
       }))
-      .filter(({ shown, wanted }) => shown || wanted),
+      .filter(({ current, desired }) => current || desired),
     requests: requests.map(({ method, route, body }) => ({
       method,
       route,
@@ -62,12 +62,12 @@ export function compare(
           ? (body.tagIds as readonly number[]).map((id) => names.tag(id))
           : names.fields(body),
     })),
-    warnings: desired.warnings,
+    warnings: state.warnings,
     rejected: rejected ?? null,
   };
 }
 
-/** The comparison for a terminal. */
+/** Formats the comparison for a terminal. */
 export function comparisonText({
   userId,
   contactId,
@@ -79,20 +79,25 @@ export function comparisonText({
   rejected,
 }: Comparison): string {
   const mark = (differs: boolean) => (differs ? '≠' : '');
-  const on = (held: boolean) => (held ? 'on' : '–');
+  const on = (isOn: boolean) => (isOn ? 'on' : '–');
   const lines = [
     `User ${userId}, ${contactId === null ? 'no contact in the CRM yet' : `contact ${contactId}`}, at ${at}\n`,
     textTable(
-      ['', 'field', 'the CRM shows', 'it should show'],
-      fields.map(({ field, shown, wanted }) => [mark(shown !== wanted), field, shown ?? '–', wanted ?? '–']),
+      ['', 'field', 'current', 'desired'],
+      fields.map(({ field, current, desired }) => [
+        mark(current !== desired),
+        field,
+        current ?? '–',
+        desired ?? '–',
+      ]),
     ),
     textTable(
-      ['', 'tag', 'the CRM shows', 'it should show'],
-      tags.map(({ tag, shown, wanted }) => [mark(shown !== wanted), tag, on(shown), on(wanted)]),
+      ['', 'tag', 'current', 'desired'],
+      tags.map(({ tag, current, desired }) => [mark(current !== desired), tag, on(current), on(desired)]),
     ),
     ...warnings.map(({ field, problem }) => `  ${field}: ${problem}\n`),
-    rejected === null ? '' : `  ✗ The CRM would not get this user: ${rejected}\n`,
-    `Requests that the sync would make: ${requests.length}\n`,
+    rejected === null ? '' : `  ✗ Rejected: ${rejected}\n`,
+    `Requests: ${requests.length}\n`,
     ...requests.map(({ method, route, what }) => `  ${method} ${route}  ${what.join(', ')}\n`),
   ];
   return lines.join('');

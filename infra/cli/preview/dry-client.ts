@@ -7,28 +7,28 @@ import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
 export interface PlannedRequest {
   method: 'GET' | 'PUT' | 'PATCH' | 'POST' | 'DELETE';
   route: string;
-  /** What goes with it: the contact's values, or ids of tags. */
+  /** The values of the contact, or ids of tags. */
   body?: ContactBody | { tagIds: readonly number[] };
 }
 
-/** The CRM as it is for one user, for a client that only takes notes. */
+/** The state of the CRM for one user. */
 export interface KnownCrm {
-  /** The contact that the user has, or that has the user's email. */
+  /** The user's contact, or the contact with the user's email. */
   contact: Contact | undefined;
 }
 
 /** Id of a contact that would be created. */
 const NEW_CONTACT = Number.MAX_SAFE_INTEGER;
 
-/** Only the catalog and the backfill use these, and a preview has its catalog already and is of one user. */
+/** Used only by the catalog and by tagging many contacts: a preview has its catalog, and is about one user. */
 const unused = (): never => {
-  throw new Error('A preview neither reads the account nor works on many users');
+  throw new Error('A preview does not read the account or tag many contacts');
 };
 
 /**
- * A client that makes no request: it notes what it is asked for, and answers as the CRM would, by what is known of it.
+ * A client that sends nothing: it records the requests, and responds as the CRM would.
  *
- * @param requests gets the requests, in order.
+ * @param requests receives the requests, in order.
  */
 export function dryClient({ contact }: KnownCrm, requests: PlannedRequest[]): InfusionsoftClient {
   const answer = (id: number): Contact => ({ ...contact, id, tag_ids: contact?.tag_ids ?? [] });

@@ -13,7 +13,7 @@ export interface PreviewContext {
   mapping: Mapping;
   catalog: Catalog;
   deletionPolicy: DeletionPolicy;
-  /** Epoch milliseconds: another day than today shows the tags that time alone changes. */
+  /** Epoch milliseconds: some tags depend on the date. */
   now: number;
 }
 
@@ -21,14 +21,14 @@ export interface PreviewContext {
 export interface UserPreview {
   desired: DesiredState;
   requests: PlannedRequest[];
-  /** Why the CRM would not get this user, if it would not. */
+  /** The reason why the sync would reject this user, if it would. */
   rejected?: string;
 }
 
 /**
  * Runs the consumer's own sync of a user with a client that makes no request and stores that keep nothing.
  *
- * @param contact the user's contact as the CRM has it now, or undefined where it has none.
+ * @param contact the user's contact in the CRM, or undefined when there is none.
  */
 export async function previewUser(
   user: User,
@@ -66,7 +66,7 @@ export async function previewUser(
   return { desired, requests };
 }
 
-/** The user's contact as the sync remembers it, for a preview that asks the CRM nothing. */
+/** The user's contact by the sync's own records, for a preview without requests. */
 export function storedContact({ crm }: User): Contact | undefined {
   return crm?.contactId ? { id: crm.contactId, tag_ids: crm.tagIds ?? [] } : undefined;
 }

@@ -1,22 +1,22 @@
 import { type Catalog, catalogKey, hashRequirements } from '../../../shared/infusionsoft/catalog/catalog.ts';
 import type { Requirements } from '../../../shared/user/requirements.ts';
 
-/** A catalog to plan with, and what the sync would have to create first. */
+/** A catalog for planning, and what the sync would create first. */
 export interface ProvisionalCatalog {
   catalog: Catalog;
-  /** Names of tags, custom fields and lead sources that are not in the CRM yet. */
+  /** Tags, custom fields and lead sources that the account lacks. */
   created: string[];
 }
 
 /**
- * The catalog as it would be for a mapping that the sync has not seen yet: what is missing gets ids that no account has. Arrays count
- * as kept where nothing is known of them.
+ * Builds the catalog for a mapping that may not be deployed yet: missing names get ids that no account has. Unlisted array items count
+ * as kept while that is unknown.
  *
  * @param now epoch milliseconds.
  */
 export function provisionalCatalog(
   stored: Catalog | undefined,
-  needs: Requirements,
+  requirements: Requirements,
   now: number,
 ): ProvisionalCatalog {
   const created: string[] = [];
@@ -29,24 +29,24 @@ export function provisionalCatalog(
         return [catalogKey(name), id ?? lastId--];
       }),
     );
-  const isCurrent = stored?.requirementsHash === hashRequirements(needs);
+  const isCurrent = stored?.requirementsHash === hashRequirements(requirements);
   const learnedAt = new Date(now).toISOString();
   const catalog: Catalog = {
     tags: idsOf(
       'tag',
-      needs.tags.map(({ name }) => name),
+      requirements.tags.map(({ name }) => name),
       stored?.tags,
     ),
     customFields: idsOf(
       'custom field',
-      needs.customFields.map(({ label }) => label),
+      requirements.customFields.map(({ label }) => label),
       stored?.customFields,
     ),
-    leadSources: idsOf('lead source', needs.leadSources, stored?.leadSources),
+    leadSources: idsOf('lead source', requirements.leadSources, stored?.leadSources),
     staff: stored?.staff ?? {},
     unusable: isCurrent ? stored.unusable : [],
     problems: isCurrent ? stored.problems : [],
-    requirementsHash: hashRequirements(needs),
+    requirementsHash: hashRequirements(requirements),
     refreshedAt: learnedAt,
     arrays: stored?.arrays ?? { mode: 'merge', learnedAt },
   };

@@ -1,37 +1,38 @@
 import { type Catalog, catalogKey } from '../../../shared/infusionsoft/catalog/catalog.ts';
+import { bulkRequests, isSingleCheaper, type TagCounts } from '../../../shared/sync/tag-cost.ts';
+import { addUser, emptyEstimate, isFull } from '../../../shared/sync/tag-estimate.ts';
 import { managedFields, managedTags } from '../../../shared/user/define-mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
 import type { PlannedRequest } from './dry-client.ts';
 import { type PreviewContext, previewUser, storedContact } from './preview-user.ts';
-import { RequestCount, type RequestsByRoute, sumOf } from './request-count.ts';
 
-/** What a mapping would change, over many users. */
+/** What a mapping would change for many users. */
 export interface Summary {
-  /** Users that were looked at. */
+  /** Users that were previewed. */
   users: number;
-  /** Users of whom the CRM would show something else. */
+  /** Users with at least one request. */
   changed: number;
-  /** Of those, the ones that the refresh looks at (`isActive`): the others follow with their next change. */
+  /** Of those, the ones that the daily refresh includes (`isActive`). The others are synced with their next change. */
   refreshed: number;
-  /** Requests of all who are changed, and of those that the refresh looks at. */
+  /** Requests of all changed users, and of those that the refresh includes. */
   requests: number;
   refreshRequests: number;
   contactsCreated: number;
   contactsUpdated: number;
-  /** Fields that are written or cleared, by key: how many contacts. */
+  /** Contacts by the fields that are written or cleared. */
   fields: Record<string, number>;
   tagsAdded: Record<string, number>;
   tagsRemoved: Record<string, number>;
-  /** Users that the CRM would not get, by reason. */
+  /** Users that would be rejected, by reason. */
   rejected: Record<string, number>;
   /** Requests by method and route. */
   byRoute: RequestsByRoute;
 }
 
 /**
- * Adds up what a backfill would do for each user, by what the sync remembers of them: without a request.
+ * Sums up what a backfill would do for each user, from the sync's own records: it makes no requests.
  *
- * @param tagBatch contacts that a request can tag at most.
+ * @param tagBatch most contacts that one request can tag.
  */
 export async function summarise(
   users: AsyncIterable<User> | Iterable<User>,
@@ -66,7 +67,7 @@ export async function summarise(
       summary.refreshed++;
       refreshed.add(user.userId, requests);
     }
-    for (const request of requests) take(summary, request, names);
+    for (const request of requests) addRequest(summary, request, names);
   }
   summary.byRoute = all.total();
   summary.requests = sumOf(summary.byRoute);
@@ -74,7 +75,7 @@ export async function summarise(
   return summary;
 }
 
-function take(summary: Summary, { method, body }: PlannedRequest, names: Names): void {
+function addRequest(summary: Summary, { method, body }: PlannedRequest, names: Names): void {
   if (method === 'PUT') summary.contactsCreated++;
   if (method === 'PATCH') summary.contactsUpdated++;
   if (!body) return;
@@ -90,14 +91,14 @@ const count = (counts: Record<string, number>, name: string): void => {
   counts[name] = (counts[name] ?? 0) + 1;
 };
 
-/** Names for the ids of a request. */
+/** Names for the ids in a request. */
 export interface Names {
   tag(id: number): string;
   /** Keys of the mapping that a body writes or clears. */
   fields(body: object): string[];
 }
 
-/** Keys of the API whose items have keys of their own, and which those are. */
+/** Array properties of the API, and the key that identifies their items. */
 const ITEMS: Readonly<Record<string, string>> = {
   email_addresses: 'field',
   phone_numbers: 'field',
@@ -106,7 +107,7 @@ const ITEMS: Readonly<Record<string, string>> = {
 };
 const KEYS: Readonly<Record<string, string>> = { lead_source_id: 'lead_source', owner_id: 'owner' };
 
-/** Names of a mapping for the ids of a catalog. */
+/** The mapping's names for the ids of a catalog. */
 export function namesOf({
   mapping,
   catalog,
@@ -133,3 +134,80 @@ export function namesOf({
         .filter((key) => managed.has(key)),
   };
 }
+
+/** Requests by method and route. */
+type RequestsByRoute = Record<string, number>;
+
+const TAGS_ROUTE = '/contacts/{id}/tags';
+const TOGETHER_ROUTE = '/tags/{id}/contacts';
+
+/**
+ * Counts requests as a backfill makes them: new contacts, and contacts that only change tags, are tagged many at a time, or one by one
+ * when that is cheaper.
+ */
+class RequestCount {
+  readonly #tagBatch: number;
+  readonly #byRoute: RequestsByRoute = {};
+  #estimate = emptyEstimate();
+  /** Requests of those users if each is tagged alone. */
+  #alone: PlannedRequest[] = [];
+
+  /** @param tagBatch most contacts that one request can tag. */
+  constructor(tagBatch: number) {
+    this.#tagBatch = tagBatch;
+  }
+
+  /** Adds the requests of one user. */
+  add(userId: string, requests: readonly PlannedRequest[]): void {
+    const tagging = requests.filter(({ route }) => route === TAGS_ROUTE);
+    const others = requests.filter(({ route }) => route !== TAGS_ROUTE);
+    this.#count(others);
+    if (others.some(({ method }) => method !== 'PUT')) {
+      this.#count(tagging);
+      return;
+    }
+    addUser(this.#estimate, userId, { remove: tagIdsOf(tagging, 'DELETE'), add: tagIdsOf(tagging, 'POST') });
+    this.#alone.push(...tagging);
+    if (isFull(this.#estimate)) this.#tagTogether();
+  }
+
+  /** Returns all requests so far. */
+  total(): RequestsByRoute {
+    this.#tagTogether();
+    return this.#byRoute;
+  }
+
+  #tagTogether(): void {
+    const { counts, alone } = this.#estimate;
+    if (isSingleCheaper(alone, counts, this.#tagBatch)) this.#count(this.#alone);
+    else {
+      for (const [sign, method] of [
+        ['-', 'DELETE'],
+        ['+', 'POST'],
+      ] as const)
+        this.#countOf(`${method} ${TOGETHER_ROUTE}`, bulkRequests(only(counts, sign), this.#tagBatch));
+    }
+    this.#estimate = emptyEstimate();
+    this.#alone = [];
+  }
+
+  #count(requests: readonly PlannedRequest[]): void {
+    for (const { method, route } of requests) this.#countOf(`${method} ${route}`, 1);
+  }
+
+  #countOf(route: string, requests: number): void {
+    if (requests > 0) this.#byRoute[route] = (this.#byRoute[route] ?? 0) + requests;
+  }
+}
+
+function tagIdsOf(requests: readonly PlannedRequest[], method: PlannedRequest['method']): readonly number[] {
+  return requests.flatMap((request) =>
+    request.method === method && request.body && 'tagIds' in request.body ? request.body.tagIds : [],
+  );
+}
+
+const only = (counts: Readonly<TagCounts>, sign: string): TagCounts =>
+  Object.fromEntries(Object.entries(counts).filter(([key]) => key.startsWith(sign)));
+
+const sumOf = (byRoute: Readonly<RequestsByRoute>): number =>
+  Object.values(byRoute).reduce((sum, count) => sum + count, 0);

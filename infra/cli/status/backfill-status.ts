@@ -13,19 +13,19 @@ export interface BackfillStatus {
   status: string;
   startedAt: string | null;
   mode: string | null;
-  /** From 0 to 1, while it runs. */
+  /** From 0 to 1, while it is running. */
   shareDone: number | null;
-  /** Why it failed. */
+  /** The error, if it failed. */
   cause: string | null;
 }
 
 const runSchema = z.looseObject({ input: z.looseObject({ mode: z.string() }), shareDone: z.number() });
 const inputSchema = z.looseObject({ mode: z.string() });
 const NEWEST_EVENTS = 20;
-/** Executions among which are those that run: at most one for each mode, and runs that were skipped beside them. */
+/** Enough to include the running executions: at most one of each mode, among skipped ones. */
 const NEWEST_EXECUTIONS = 100;
 
-/** The backfills that run, newest first, or the last one where none does. */
+/** The running backfills, newest first, or the last one when none is running. */
 export async function backfillStatuses(sfn: SFNClient, stateMachineArn: string): Promise<BackfillStatus[]> {
   const { executions = [] } = await sfn.send(
     new ListExecutionsCommand({ stateMachineArn, maxResults: NEWEST_EXECUTIONS }),

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { synthesize } from '../../../infra/app.ts';
-import { percentile } from '../../../infra/cli/percentile.ts';
+import { percentile } from '../../../infra/cli/support/percentile.ts';
 import { coldImportsMs } from '../code/cold-import.ts';
 import { diffThroughput } from '../code/diff-throughput.ts';
 import { functionBundles } from '../code/function-bundles.ts';

@@ -1,4 +1,4 @@
-import { percentile } from '../../../infra/cli/percentile.ts';
+import { percentile } from '../../../infra/cli/support/percentile.ts';
 import { parseConfig } from '../../../infra/config.ts';
 import { population } from '../../demo/population.ts';
 import { REAL_LATENCY } from '../../simulator/simulator.ts';

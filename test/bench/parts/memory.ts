@@ -1,4 +1,4 @@
-import { percentile } from '../../../infra/cli/percentile.ts';
+import { percentile } from '../../../infra/cli/support/percentile.ts';
 import { SYNC_CONTACT_MEMORY_MB } from '../../../infra/constructs/contact-sync.ts';
 import { priceOf, readPrices } from '../../cost/prices.ts';
 import { population } from '../../demo/population.ts';

@@ -1,6 +1,6 @@
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import { followBackfill, startBackfill } from '../../../infra/cli/follow-backfill.ts';
+import { followBackfill, startBackfill } from '../../../infra/cli/backfill/follow-backfill.ts';
 import type { ConfigInput } from '../../../infra/config.ts';
 import type { BackfillInput } from '../../../lambdas/backfill/input.ts';
 import type { User } from '../../../shared/user/user.ts';

@@ -75,7 +75,7 @@ describe('the clean-up of a run', () => {
     );
     const { recorder, isRemoved } = await start();
     const { remaining } = await cleanUp(recorder, system, AT_ONCE);
-    expect(remaining).toEqual(['user acceptance-r-2: the sync has not finished its work on it']);
+    expect(remaining).toEqual(['user acceptance-r-2: the sync has not finished']);
     expect(rows.size).toBe(2);
     expect(deleted).toEqual([]);
     expect(isRemoved()).toBe(false);

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   emailsOf,
-  LEAST_USERS,
-  MOST_USERS,
+  MAX_USERS,
+  MIN_USERS,
   type PlannedChange,
   planOf,
   prefixOf,
@@ -19,12 +19,12 @@ const NOW = Date.parse('2027-03-01T12:00:00Z');
 const names = fc.record({
   runId: fc.stringMatching(/^[0-9a-f]{12}$/),
   domain: fc.constantFrom('example.com', 'acceptance.example.org'),
-  users: fc.integer({ min: LEAST_USERS, max: MOST_USERS }),
+  users: fc.integer({ min: MIN_USERS, max: MAX_USERS }),
 });
 
 describe('the plan of an acceptance run', () => {
   it('has every kind of change from the fewest users on', () => {
-    const steps = planOf({ runId: 'r', domain: 'example.com', users: LEAST_USERS }, mapping, NOW);
+    const steps = planOf({ runId: 'r', domain: 'example.com', users: MIN_USERS }, mapping, NOW);
     expect(steps.map((step) => step.map(({ kind, user }) => `${user.userId} ${kind}`))).toEqual([
       [
         'acceptance-r-1 created',

@@ -118,7 +118,7 @@ describe('a run', () => {
       change: 'created',
       field: 'contact',
       expected: 'a contact of this run',
-      found: expect.stringMatching(/^contact \d+: it shows an email that is not one of this run$/),
+      found: expect.stringMatching(/^contact \d+: it has an email that is not of this run$/),
     });
     expect(JSON.stringify(findings.deviations)).not.toMatch(/ann/i);
   });
@@ -134,7 +134,7 @@ describe('a run', () => {
       change: 'created',
       field: 'sync',
       expected: 'done',
-      found: 'not after 0.3 s',
+      found: 'not within 0.3 s',
     });
     await run({ ...silent, sync: { ...system.sync, context: async () => undefined } }, 300);
     expect(findings.deviations.at(-1)?.found).toMatch(/deploy the mapping of the working tree/);

@@ -59,7 +59,7 @@ describe('the record of a run', () => {
     const recorder = await takeRecord(store, RUN, undefined, () => Date.now() - 29_000);
     const looking = findLeftBehind(store);
     await recorder.update({});
-    await expect(looking).rejects.toThrow(/is going on/);
+    await expect(looking).rejects.toThrow(/is in progress/);
   });
 });
 
@@ -82,7 +82,7 @@ describe('the users of a table', () => {
   });
 });
 
-describe('the figures of a run', () => {
+describe('the report of a run', () => {
   it('count requests by the log lines about its users alone', () => {
     const line = (userId: string, requests: string[], causes = ['changed']) =>
       `SyncContact ${JSON.stringify({ message: 'Synced', userId, requests, causes })}`;

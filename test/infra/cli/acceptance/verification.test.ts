@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { syncStateOf } from '../../../../infra/cli/acceptance/polling.ts';
 import { verifyDeleted, verifyUser } from '../../../../infra/cli/acceptance/verification.ts';
-import { syncStateOf } from '../../../../infra/cli/acceptance/waiting.ts';
 import { provisionalCatalog } from '../../../../infra/cli/preview/provisional-catalog.ts';
 import type { DeletionPolicy } from '../../../../shared/contacts/retire-contact.ts';
 import { anonymousBody } from '../../../../shared/infusionsoft/anonymous-body.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { anyUser } from '../../../../infra/cli/check-mapping/any-user.ts';
 import { checkNames, checkUser } from '../../../../infra/cli/check-mapping/mapping-problems.ts';
+import { arbitraryUser } from '../../../../infra/cli/check-mapping/user-arbitrary.ts';
 import { choice, type Mapping, type TagGroup, tagGroup } from '../../../../shared/user/define-mapping.ts';
 import { mapping } from '../../../../shared/user/mapping.ts';
 import { readUser } from '../../../../shared/user/read-user.ts';
@@ -9,7 +9,7 @@ import { richMapping } from '../../../support/rich-mapping.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 const DAY_MS = 86_400_000;
-const users = fc.sample(anyUser(NOW), { numRuns: 300, seed: 1 });
+const users = fc.sample(arbitraryUser(NOW), { numRuns: 300, seed: 1 });
 const problemsOf = (of: Mapping) => [
   ...new Set([...checkNames(of), ...users.flatMap((user) => checkUser(of, user, NOW))]),
 ];
@@ -19,7 +19,7 @@ describe('a mapping', () => {
   it.each([
     ['of the app', mapping],
     ['with every kind of field', richMapping],
-  ])('%s is sound', (_, of) => {
+  ])('%s has no problems', (_, of) => {
     expect(problemsOf(of)).toEqual([]);
   });
 
@@ -27,12 +27,12 @@ describe('a mapping', () => {
     [
       'two tags with one name',
       { tagGroups: [...mapping.tagGroups, tagGroup({ tags: { ACTIVE: 'twice' }, pick: () => undefined })] },
-      /The tag "Active" and "ACTIVE" is there twice/,
+      /The tag "Active" and "ACTIVE" is a duplicate/,
     ],
     [
       'a tag like that of deleted users',
       { tagGroups: [tagGroup({ tags: { 'account deleted': '' }, pick: () => undefined })] },
-      /"account deleted" and "Account Deleted" is there twice/,
+      /"account deleted" and "Account Deleted" is a duplicate/,
     ],
     [
       'a field that is mapped twice',
@@ -48,20 +48,20 @@ describe('a mapping', () => {
     [
       'an option with a comma in a list',
       { customFields: { Plan: { type: 'ListBox', options: ['a, b'], value: () => undefined } } },
-      /"a, b" of "Plan" holds a comma/,
+      /"a, b" of "Plan" contains a comma/,
     ],
     [
       'a tag that its group does not list',
       { tagGroups: [{ tags: { A: '' }, pick: () => 'B' } satisfies TagGroup] },
-      /a tag group gives "B", which it does not list/,
+      /a tag group returns "B", which it does not list/,
     ],
     [
       'a name that its choice does not list',
       { contact: { ...mapping.contact, contact_type: { names: ['A'], pick: () => 'B' } } },
-      /contact_type gives "B", which it does not list/,
+      /contact_type returns "B", which it does not list/,
     ],
     [
-      'a time rule that no refresh would catch',
+      'a time rule that the refresh would miss',
       {
         tagGroups: [
           tagGroup({
@@ -71,9 +71,9 @@ describe('a mapping', () => {
           }),
         ],
       },
-      /Time alone changes "no tag" to "Anniversary", but isActive says that no refresh/,
+      /Time alone changes "no tag" to "Anniversary", but isActive returns false/,
     ],
-  ])('with %s is refused', (_, wrong, expected) => {
+  ])('with %s is reported', (_, wrong, expected) => {
     expect(problemsOf({ ...mapping, ...wrong }).join('\n')).toMatch(expected);
   });
 
@@ -83,7 +83,7 @@ describe('a mapping', () => {
   });
 });
 
-it('made-up users are such as the schema lets in, with every attribute of it', () => {
+it('generated users match the schema and cover its attributes', () => {
   for (const user of users) expect(readUser({ ...user }).warnings).toEqual([]);
   const attributes = new Set(users.flatMap((user) => Object.keys(user)));
   expect([...attributes]).toEqual(

@@ -142,7 +142,9 @@ describe('credentials', () => {
       stages = { AWSCURRENT: secret };
       const failure = credentials().current();
       await expect(failure).rejects.toThrow(RetryableError);
-      await expect(failure).rejects.toThrow(/user-sync\/crm holds no credentials.*npm run authorize/);
+      await expect(failure).rejects.toThrow(
+        /user-sync\/crm holds no credentials.*npx --no user-sync authorize/,
+      );
       await expect(failure).rejects.not.toThrow(/s3cr3t/);
     },
   );

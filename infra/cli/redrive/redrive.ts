@@ -1,0 +1,174 @@
+import { DeleteMessageCommand, type Message, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { countMessages } from '../../../shared/queue/count-messages.ts';
+import { messageSchema } from '../../../shared/sync/message.ts';
+import { CommandError } from '../support/command-error.ts';
+import { receiveAll, release } from '../support/receive-all.ts';
+
+export interface RedriveOptions {
+  queueUrl: string;
+  deadLetterQueueUrl: string;
+  /** Only dead letters with this reason. */
+  reason?: string | undefined;
+  /** Only dead letters sent at this time or later, in epoch milliseconds. */
+  since?: number | undefined;
+  dryRun?: boolean | undefined;
+}
+
+/** The dead letters of one reason. */
+interface ReasonSummary {
+  reason: string;
+  letters: number;
+  oldest: string;
+  exampleUserId: string | null;
+}
+
+export interface RedriveReport {
+  reasons: ReasonSummary[];
+  /** Approximate number of dead letters behind others of the same user, which cannot be received yet. */
+  behindOthers: number;
+  /** Approximate number that another reader has received. They become visible within `VISIBILITY_SECONDS`. */
+  heldElsewhere: number;
+  /** Moved back into the queue. */
+  redriven: number;
+  /** Not messages of this system: they are not moved. */
+  unreadable: { messageId: string; characters: number }[];
+}
+
+/**
+ * Moves dead letters back into the queue. Always safe: a message carries no data and only names a user to sync, so a duplicate or late
+ * one is harmless.
+ *
+ * @throws CommandError when no dead letter has the reason.
+ */
+export async function redrive(sqs: SQSClient, options: RedriveOptions): Promise<RedriveReport> {
+  const { deadLetterQueueUrl: deadLetters, queueUrl: queue, reason, since = 0 } = options;
+  const held = await receiveDeadLetters(sqs, deadLetters);
+  const isSelected = (letter: DeadLetter) =>
+    letter.reason !== UNREADABLE && (!reason || letter.reason === reason) && letter.sentAt >= since;
+  try {
+    const { visible, hidden } = await countMessages(sqs, deadLetters);
+    const report = {
+      ...summaryOf(held),
+      behindOthers: visible,
+      heldElsewhere: Math.max(0, hidden - held.length),
+      redriven: 0,
+    };
+    if (reason && !report.reasons.some((each) => each.reason === reason)) {
+      const known = report.reasons.map((each) => each.reason).join(', ') || 'none at all';
+      throw new CommandError(`No dead letter has the reason ${reason}. Reasons: ${known}.`);
+    }
+    if (options.dryRun) return report;
+    while (held.some(isSelected)) {
+      for (const letter of held.filter(isSelected)) {
+        await putBack(sqs, letter, { queue, deadLetters });
+        held.splice(held.indexOf(letter), 1);
+        report.redriven++;
+      }
+      // Letters behind the moved ones can be received now. One whose visibility timeout ended comes again with a new receipt handle.
+      const received = await receiveDeadLetters(sqs, deadLetters);
+      const isReceived = ({ messageId }: DeadLetter) => received.some((each) => each.messageId === messageId);
+      held.splice(0, held.length, ...held.filter((letter) => !isReceived(letter)), ...received);
+    }
+    return report;
+  } finally {
+    await release(
+      sqs,
+      deadLetters,
+      held.map(({ receiptHandle }) => receiptHandle),
+    );
+  }
+}
+
+function summaryOf(held: readonly DeadLetter[]): Pick<RedriveReport, 'reasons' | 'unreadable'> {
+  const byReason = Map.groupBy(held, ({ reason }) => reason);
+  return {
+    reasons: [...byReason].map(([reason, letters]) => ({
+      reason,
+      letters: letters.length,
+      oldest: new Date(Math.min(...letters.map(({ sentAt }) => sentAt))).toISOString(),
+      exampleUserId: letters[0]?.userId ?? null,
+    })),
+    unreadable: held
+      .filter(({ reason }) => reason === UNREADABLE)
+      .map(({ messageId, body }) => ({ messageId, characters: body.length })),
+  };
+}
+
+/** A message of the dead-letter queue. */
+interface DeadLetter {
+  messageId: string;
+  receiptHandle: string;
+  body: string;
+  group: string;
+  /** From the message attribute; without one, SQS moved the message after too many receives. */
+  reason: string;
+  /** Undefined when it is not a message of this system. */
+  userId: string | undefined;
+  /** When it was sent, in epoch milliseconds. */
+  sentAt: number;
+}
+
+/** SQS moved the message because of `maxReceiveCount`. */
+const TOO_MANY_RECEIVES = 'too-many-receives';
+const UNREADABLE = 'unreadable-message';
+
+/** Receives all visible dead letters. Of one user, only the oldest ten are visible until those are deleted. */
+async function receiveDeadLetters(sqs: SQSClient, QueueUrl: string): Promise<DeadLetter[]> {
+  const held = new Map<string, DeadLetter>();
+  const batches = receiveAll(sqs, QueueUrl, {
+    MessageAttributeNames: ['All'],
+    MessageSystemAttributeNames: ['MessageGroupId', 'SentTimestamp'],
+  });
+  for await (const messages of batches)
+    for (const message of messages) held.set(message.MessageId ?? '', deadLetterOf(message));
+  return [...held.values()];
+}
+
+/** Sends a dead letter to the queue and then deletes it. In between it is in both queues, which is harmless. */
+async function putBack(
+  sqs: SQSClient,
+  { body, group, messageId, receiptHandle }: DeadLetter,
+  urls: { queue: string; deadLetters: string },
+): Promise<void> {
+  await sqs.send(
+    new SendMessageCommand({
+      QueueUrl: urls.queue,
+      MessageBody: body,
+      MessageGroupId: group,
+      MessageDeduplicationId: `redrive-${messageId}-${Date.now()}`,
+    }),
+  );
+  await sqs.send(new DeleteMessageCommand({ QueueUrl: urls.deadLetters, ReceiptHandle: receiptHandle }));
+}
+
+function deadLetterOf({
+  MessageId: messageId = '',
+  ReceiptHandle: receiptHandle = '',
+  Body: body = '',
+  Attributes = {},
+  MessageAttributes = {},
+}: Message): DeadLetter {
+  const userId = userIdOf(body);
+  return {
+    messageId,
+    receiptHandle,
+    body,
+    group: Attributes.MessageGroupId ?? messageId,
+    reason:
+      userId === undefined ? UNREADABLE : (MessageAttributes['reason']?.StringValue ?? TOO_MANY_RECEIVES),
+    userId,
+    sentAt: Number(Attributes.SentTimestamp ?? 0),
+  };
+}
+
+/** The (first) user of a message, `catalog` for a catalog message, or undefined when it is not a message of this system. */
+function userIdOf(body: string): string | undefined {
+  try {
+    const message = messageSchema.safeParse(JSON.parse(body)).data;
+    if (message && 'userId' in message) return message.userId;
+    return message && ('userIds' in message ? message.userIds[0] : 'catalog');
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,95 @@
+import { CHECK_EVERY_MS, type Health } from '../../../lambdas/check-health/assess.ts';
+import type { MessageCounts } from '../../../shared/queue/count-messages.ts';
+import type { CredentialsStatus } from '../support/credentials-status.ts';
+import { type QuotaReport, quotaTable } from '../support/quota-report.ts';
+import type { BackfillStatus } from './backfill-status.ts';
+import { CONTACT_OPERATIONS, type Metrics, OUTCOMES } from './metrics.ts';
+
+/** The state of the system. */
+export interface Status {
+  /** ISO 8601. */
+  at: string;
+  /** Of the last hour. */
+  metrics: Metrics;
+  /** The limit of the settings. */
+  requestsPerSecond: number;
+  queue: MessageCounts;
+  health: Health;
+  deadLetters: number;
+  streamFailures: number;
+  quota: QuotaReport;
+  catalog: { refreshedAt: string; problems: readonly string[] } | null;
+  credentials: CredentialsStatus;
+  /** The running backfills, or the last one. */
+  backfills: readonly BackfillStatus[];
+}
+
+const HOUR_MS = 3_600_000;
+
+/** Problems that need a person, each with what to do. */
+export function problemsOf(status: Status): string[] {
+  const { health, deadLetters, streamFailures, quota, catalog, credentials, backfills, at } = status;
+  return [
+    credentials.kind === 'none' && 'No credentials for the CRM: npx --no user-sync authorize',
+    credentials.expiresAt !== null &&
+      Date.parse(credentials.expiresAt) < Date.parse(at) &&
+      'The access token has expired and was not renewed: npx --no user-sync authorize',
+    // A message that has just arrived at an idle system is not an outage.
+    health.nothingSucceeds &&
+      oldestWaitMs(status) > CHECK_EVERY_MS &&
+      `Messages wait, and no sync succeeds (last success: ${lastSuccess(health)}): docs/runbook.md#nothingsucceeds`,
+    health.stuck.length > 0 &&
+      `Failing for an hour: ${listed(health.stuck)}. See npx --no user-sync trace --user ID`,
+    deadLetters > 0 && `${deadLetters} dead letters: npx --no user-sync redrive --dry-run`,
+    streamFailures > 0 && `${streamFailures} positions of the stream failed: npx --no user-sync replay`,
+    quota.pause && `Paused until ${quota.pause.until} (${quota.pause.reason}): npx --no user-sync quota`,
+    (catalog?.problems.length ?? 0) > 0 && 'The mapping does not fit the account: npx --no user-sync catalog',
+    ...backfills
+      .filter(({ status }) => ['FAILED', 'TIMED_OUT'].includes(status))
+      .map(({ cause }) => `The last backfill failed: ${cause}`),
+  ].filter((problem) => typeof problem === 'string');
+}
+
+const oldestWaitMs = ({ health, metrics }: Status): number =>
+  Math.max(health.oldestChangeMs, (metrics.oldestMessageSeconds ?? 0) * 1000);
+
+const lastSuccess = ({ syncedAt }: Health): string =>
+  syncedAt === undefined ? 'never' : new Date(syncedAt).toISOString();
+
+const MAX_LISTED = 5;
+const listed = (names: readonly string[]): string =>
+  names.length > MAX_LISTED
+    ? `${names.slice(0, MAX_LISTED).join(', ')} and ${names.length - MAX_LISTED} more`
+    : names.join(', ');
+
+/** Formats the status for a terminal. @param now epoch milliseconds. */
+export function statusText(status: Status, now: number): string {
+  const { metrics, queue, health, deadLetters, streamFailures, quota, catalog, credentials, backfills } =
+    status;
+  const problems = problemsOf(status);
+  const seconds = (ms: number | undefined) => (ms === undefined ? '–' : `${(ms / 1000).toFixed(1)} s`);
+  const oldestMs = metrics.oldestMessageSeconds && metrics.oldestMessageSeconds * 1000;
+  const { kind, issuedAt, expiresAt } = credentials;
+  const hoursOld = issuedAt && ((now - Date.parse(issuedAt)) / HOUR_MS).toFixed(1);
+  const token = expiresAt ? `${kind}, ${hoursOld ?? '–'} hours old, expires ${expiresAt}` : kind;
+  const runs = backfills.map(({ status, mode, startedAt, shareDone }) => {
+    const done = shareDone === null ? '' : `, ${Math.round(100 * shareDone)} % done`;
+    return `${status.toLowerCase()}, ${mode ?? ''} since ${startedAt}${done}`;
+  });
+  return [
+    ...(problems.length > 0 ? problems.map((problem) => `✗ ${problem}\n`) : ['✓ No problems.\n']),
+    '\nLast hour\n',
+    `  lag           p50 ${seconds(metrics.lagP50Ms)}, p99 ${seconds(metrics.lagP99Ms)}\n`,
+    `  users         ${OUTCOMES.map((outcome) => `${metrics.users[outcome]} ${outcome}`).join(', ')}\n`,
+    `  contacts      ${CONTACT_OPERATIONS.map((name) => `${metrics.contacts[name]} ${name}`).join(', ')}\n`,
+    `  requests      ${metrics.requests}, ${metrics.refused} refused; peak ${metrics.peakRequestsPerSecond.toFixed(1)} a second (limit ${status.requestsPerSecond}); latency p95 ${seconds(metrics.latencyP95Ms)}\n`,
+    '\nNow\n',
+    `  sync          last success ${lastSuccess(health)}; oldest postponed change ${seconds(health.oldestChangeMs)}\n`,
+    `  backlog       ${queue.visible} messages waiting, ${queue.hidden} in progress or delayed; oldest ${seconds(oldestMs)}\n`,
+    `  failures      ${deadLetters} dead letters, ${streamFailures} stream failures; diff-user is ${seconds(metrics.iteratorAgeMs)} behind the stream\n`,
+    `  catalog       ${catalog ? `refreshed ${catalog.refreshedAt}, ${catalog.problems.length} problems` : 'not read yet'}\n`,
+    `  credentials   ${token}\n`,
+    `  backfill      ${runs.join('; ') || 'none yet'}\n`,
+    `\nQuota\n${quotaTable(quota, now)}`,
+  ].join('');
+}

@@ -1,0 +1,46 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as z from 'zod';
+
+/** How another process connects to a cloud on this machine. */
+const connectionSchema = z.object({
+  /** Environment variables for SDK clients. */
+  environment: z.record(z.string(), z.string()),
+  /** Outputs of its stack. */
+  outputs: z.record(z.string(), z.string()),
+  /** Log of its functions; each line begins with the name of the function. */
+  logFile: z.string(),
+});
+export type Connection = z.infer<typeof connectionSchema>;
+
+/** USER_SYNC_CONNECTION_FILE separates systems that run on one machine at the same time, such as those of parallel tests. */
+const FILE =
+  process.env['USER_SYNC_CONNECTION_FILE'] ??
+  fileURLToPath(new URL('../../../.local/cloud.json', import.meta.url));
+
+/**
+ * Writes the connection file, so that other processes find this cloud.
+ *
+ * @returns a function that removes the file; it is also removed when this process exits.
+ */
+export function publishConnection(connection: Connection): () => void {
+  mkdirSync(dirname(FILE), { recursive: true });
+  writeFileSync(FILE, JSON.stringify(connection, undefined, 2));
+  const remove = () => rmSync(FILE, { force: true });
+  process.once('exit', remove);
+  return () => {
+    process.removeListener('exit', remove);
+    remove();
+  };
+}
+
+/** Reads the connection file, or undefined when no cloud runs on this machine. */
+export function readConnection(): Connection | undefined {
+  try {
+    return connectionSchema.parse(JSON.parse(readFileSync(FILE, 'utf8')));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,25 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Mapping } from '../../../shared/user/define-mapping.ts';
+import { CommandError } from './command-error.ts';
+
+const root = new URL('../../../', import.meta.url);
+
+/**
+ * Loads a mapping of the working tree, deployed or not.
+ *
+ * @param path of the file, relative to the project.
+ * @throws CommandError when the file does not exist or exports no mapping.
+ */
+export async function loadMapping(path: string): Promise<Mapping> {
+  const file = resolve(root.pathname, path);
+  if (!existsSync(file))
+    throw new CommandError(`There is no mapping in ${path}. Name its file with --mapping.`);
+  const { mapping } = (await import(pathToFileURL(file).href)) as { mapping?: Mapping };
+  if (mapping) return mapping;
+  throw new CommandError(`${path} exports no mapping: export const mapping: Mapping = { … }`);
+}
+
+/** The default of the setting `mapping`. */
+export const DEFAULT_MAPPING = 'shared/user/mapping.ts';

@@ -1,0 +1,75 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { authorizeByCode } from '../../../../infra/cli/authorize/oauth-flow.ts';
+import { CommandError } from '../../../../infra/cli/support/command-error.ts';
+import { DEFAULT_CLIENT } from '../../../simulator/oauth.ts';
+import { type RunningSimulator, startSimulator } from '../../../simulator/start-simulator.ts';
+
+let crm: RunningSimulator;
+beforeEach(async () => {
+  crm = await startSimulator();
+});
+afterEach(() => crm.stop());
+
+/** Acts as the browser: follows redirects. */
+let pages: string[] = [];
+const browse = async (url: string) => {
+  pages.push(await (await fetch(url)).text());
+};
+const authorize = (
+  more: { open?: (url: string) => void; clientSecret?: string; timeoutMs?: number } = {},
+) => {
+  pages = [];
+  return authorizeByCode({
+    authorizeUrl: `${crm.url}/app/oauth/authorize`,
+    crmUrl: crm.url,
+    client: {
+      clientId: DEFAULT_CLIENT.clientId,
+      clientSecret: more.clientSecret ?? DEFAULT_CLIENT.clientSecret,
+    },
+    port: 0,
+    timeoutMs: more.timeoutMs ?? 10_000,
+    open: more.open ?? browse,
+  });
+};
+
+describe('the authorization', () => {
+  it('returns a token pair that works', async () => {
+    const { accessToken } = await authorize();
+    const answer = await fetch(`${crm.url}/crm/rest/v1/oauth/connect/userinfo`, {
+      headers: { authorization: `Bearer ${accessToken}` },
+    });
+    expect(answer.status).toBe(200);
+  });
+
+  it('that is declined says so', async () => {
+    await fetch(`${crm.url}/_simulator/oauth`, { method: 'POST', body: '{"declines":true}' });
+    const failure = authorize();
+    await expect(failure).rejects.toThrow(CommandError);
+    await expect(failure).rejects.toThrow('declined in the browser');
+    await expect.poll(() => pages).toEqual([expect.stringContaining('Access was declined')]);
+  });
+
+  it('ignores a callback with another state', async () => {
+    const forged: number[] = [];
+    const { accessToken } = await authorize({
+      open: async (url) => {
+        const back = new URL(new URL(url).searchParams.get('redirect_uri') ?? '');
+        back.search = '?code=stolen&state=guessed';
+        forged.push((await fetch(back)).status);
+        await browse(url);
+      },
+    });
+    expect(forged).toEqual([400]);
+    expect(accessToken).toMatch(/\S/);
+  });
+
+  it('with a wrong secret says what to check, without the secret', async () => {
+    const failure = authorize({ clientSecret: 'wr0ng' });
+    await expect(failure).rejects.toThrow(/invalid_client.*client id and secret/);
+    await expect(failure).rejects.not.toThrow(/wr0ng/);
+  });
+
+  it('without a callback times out', async () => {
+    await expect(authorize({ open: () => {}, timeoutMs: 50 })).rejects.toThrow(/did not return/);
+  });
+});

@@ -1,0 +1,115 @@
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
+import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { mockClient } from 'aws-sdk-client-mock';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type Check, checkNode, checksText, runChecks } from '../../../../infra/cli/doctor/checks.ts';
+
+const cloudFormation = mockClient(CloudFormationClient);
+const lambda = mockClient(LambdaClient);
+const secrets = mockClient(SecretsManagerClient);
+const sqs = mockClient(SQSClient);
+const dynamodb = mockClient(DynamoDBClient);
+const noSuchStack = Object.assign(new Error('does not exist'), { name: 'ValidationError' });
+const OUTPUTS = {
+  SecretArn: 'arn:secret',
+  SyncTableName: 'sync',
+  QueueUrl: 'https://queue',
+  Mapping: 'shared/user/mapping.ts',
+  CrmUrl: 'https://crm.example.com',
+};
+const stackWith = (outputs: Record<string, string>) => ({
+  Stacks: [
+    {
+      Outputs: Object.entries(outputs).map(([OutputKey, OutputValue]) => ({ OutputKey, OutputValue })),
+    } as never,
+  ],
+});
+
+beforeEach(() => {
+  for (const mock of [cloudFormation, lambda, secrets, sqs, dynamodb]) mock.reset();
+  process.env['AWS_REGION'] = 'eu-west-1';
+  cloudFormation.on(DescribeStacksCommand, { StackName: 'CDKToolkit' }).resolves(stackWith({}));
+  cloudFormation.on(DescribeStacksCommand, { StackName: 'user-sync' }).resolves(stackWith(OUTPUTS));
+  lambda
+    .on(GetAccountSettingsCommand)
+    .resolves({ AccountLimit: { ConcurrentExecutions: 1000, UnreservedConcurrentExecutions: 900 } });
+  sqs.on(SendMessageCommand).resolves({});
+  dynamodb.on(GetItemCommand).resolves({});
+});
+
+const run = () => runChecks({ stack: 'user-sync', neededConcurrency: 12, inspectionTimeoutMs: 1 });
+const summaryOf = (checks: readonly Check[]) =>
+  Object.fromEntries(checks.filter(({ name }) => name !== 'Java').map(({ name, result }) => [name, result]));
+const detailOf = (checks: readonly Check[], name: string) =>
+  checks.find((check) => check.name === name)?.detail;
+
+describe('doctor', () => {
+  it('reports a Node that is too old', () => {
+    expect(checkNode('24.1.0').result).toBe('ok');
+    expect(checkNode('20.20.2')).toMatchObject({
+      result: 'missing',
+      detail: expect.stringMatching(/npm ci/),
+    });
+  });
+
+  it('without AWS credentials says what to set, and skips what needs AWS', async () => {
+    cloudFormation.on(DescribeStacksCommand).rejects(new Error('Could not load credentials'));
+    const checks = await run();
+    expect(detailOf(checks, 'AWS')).toMatch(/Could not load credentials.*AWS_PROFILE/);
+    expect(summaryOf(checks)).toEqual({
+      ...{ Node: 'ok', AWS: 'missing', 'CDK bootstrap': 'skipped', Concurrency: 'skipped' },
+      ...{ Stack: 'skipped', Credentials: 'skipped', CRM: 'skipped', Mapping: 'skipped' },
+    });
+  });
+
+  it('before the first deploy names the deploy as the next step', async () => {
+    cloudFormation.on(DescribeStacksCommand, { StackName: 'user-sync' }).rejects(noSuchStack);
+    cloudFormation.on(DescribeStacksCommand, { StackName: 'CDKToolkit' }).rejects(noSuchStack);
+    const checks = await run();
+    expect(detailOf(checks, 'Stack')).toMatch(/not deployed.*npx --no user-sync deploy/);
+    expect(detailOf(checks, 'CDK bootstrap')).toMatch(/npx cdk bootstrap/);
+    expect(summaryOf(checks)).toMatchObject({ AWS: 'ok', Concurrency: 'ok', Credentials: 'skipped' });
+  });
+
+  it('reports an account without room for the reserved concurrency', async () => {
+    lambda.on(GetAccountSettingsCommand).resolves({ AccountLimit: { ConcurrentExecutions: 10 } });
+    expect(detailOf(await run(), 'Concurrency')).toMatch(/Service Quotas/);
+  });
+
+  it.each([
+    ['no credentials', '{}', /none stored.*authorize/],
+    [
+      'expired tokens',
+      JSON.stringify({
+        ...{ kind: 'oauth', clientId: 'c', clientSecret: 's', accessToken: 'a', refreshToken: 'r' },
+        ...{ issuedAt: '2020-01-01T00:00:00.000Z', expiresAt: '2020-01-02T00:00:00.000Z' },
+      }),
+      /oauth, expired 2020-01-02.*authorize/,
+    ],
+  ])('reports %s', async (_, SecretString, expected) => {
+    secrets.on(GetSecretValueCommand).resolves({ SecretString });
+    const checks = await run();
+    expect(detailOf(checks, 'Credentials')).toMatch(expected);
+    expect(summaryOf(checks)).toMatchObject({ CRM: 'skipped', Mapping: 'skipped' });
+  });
+
+  it('reports a sync that does not inspect the account', async () => {
+    secrets.on(GetSecretValueCommand).resolves({ SecretString: '{"kind":"service-account-key","key":"k"}' });
+    const checks = await run();
+    expect(detailOf(checks, 'CRM')).toMatch(/not inspected within.*npx --no user-sync quota/);
+    expect(summaryOf(checks)).toMatchObject({ Credentials: 'ok', CRM: 'missing', Mapping: 'skipped' });
+  });
+
+  it('prints one line for each check', () => {
+    expect(
+      checksText([
+        { name: 'Node', result: 'ok', detail: '24.1.0' },
+        { name: 'Stack', result: 'missing', detail: 'Deploy it' },
+        { name: 'CRM', result: 'skipped', detail: 'needs the stack' },
+      ]),
+    ).toBe('✓ Node   24.1.0\n✗ Stack  Deploy it\n– CRM    needs the stack\n');
+  });
+});

@@ -1,0 +1,173 @@
+import {
+  ChangeMessageVisibilityCommand,
+  DeleteMessageCommand,
+  GetQueueAttributesCommand,
+  type Message,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
+import { mockClient } from 'aws-sdk-client-mock';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type RedriveOptions, redrive } from '../../../../infra/cli/redrive/redrive.ts';
+import { userMessage } from '../../../support/user-message.ts';
+
+const sqs = mockClient(SQSClient);
+const DAY = 24 * 3_600_000;
+const NOW = Date.parse('2026-06-15T12:00:00Z');
+
+/** A FIFO dead-letter queue: of a group, only the oldest that is not hidden can be received. */
+let letters: Message[];
+let hidden: Set<string>;
+/** So many polls come back empty, whatever is in the queue. */
+let emptyPolls: number;
+beforeEach(() => {
+  sqs.reset();
+  hidden = new Set();
+  letters = [];
+  sqs.on(GetQueueAttributesCommand).callsFake(({ QueueUrl }) => ({
+    Attributes: {
+      ApproximateNumberOfMessages: String(letters.length - hidden.size),
+      ApproximateNumberOfMessagesNotVisible: String(hidden.size),
+      QueueArn: `arn:${QueueUrl}`,
+    },
+  }));
+  emptyPolls = 0;
+  sqs.on(ReceiveMessageCommand).callsFake(() => {
+    if (emptyPolls-- > 0) return {};
+    const seen = new Set<string | undefined>();
+    const Messages = letters.filter(({ Attributes, MessageId = '' }) => {
+      const first = !seen.has(Attributes?.MessageGroupId);
+      seen.add(Attributes?.MessageGroupId);
+      return first && !hidden.has(MessageId);
+    });
+    for (const { MessageId = '' } of Messages) hidden.add(MessageId);
+    return { Messages: Messages.slice(0, 10) };
+  });
+  sqs.on(SendMessageCommand).resolves({});
+  sqs.on(DeleteMessageCommand).callsFake(({ ReceiptHandle }) => {
+    letters = letters.filter(({ MessageId }) => MessageId !== ReceiptHandle);
+    hidden.delete(ReceiptHandle);
+  });
+  sqs.on(ChangeMessageVisibilityCommand).callsFake(({ ReceiptHandle }) => hidden.delete(ReceiptHandle));
+});
+
+const letter = (id: string, userId: string, reason?: string, sentAt = NOW, body?: string): Message => ({
+  MessageId: id,
+  ReceiptHandle: id,
+  Body: body ?? JSON.stringify(userMessage(userId)),
+  Attributes: { MessageGroupId: userId, SentTimestamp: String(sentAt) },
+  ...(reason && { MessageAttributes: { reason: { DataType: 'String', StringValue: reason } } }),
+});
+const run = (options: Partial<RedriveOptions> = {}) =>
+  redrive(new SQSClient(), { queueUrl: 'queue', deadLetterQueueUrl: 'dead', ...options });
+const sent = () => sqs.commandCalls(SendMessageCommand).map(({ args }) => args[0].input.MessageGroupId);
+
+describe('a redrive', () => {
+  it('names the first user of a message about many, and moves it back', async () => {
+    const body = JSON.stringify({
+      version: 1,
+      kind: 'tag-users',
+      userIds: ['ann', 'bob'],
+      changedAt: '2026-06-15T12:00:00.000Z',
+      correlationId: 'run-1',
+    });
+    letters = [letter('1', 'tags:run-1', undefined, NOW, body)];
+    expect(await run({ dryRun: true })).toMatchObject({
+      reasons: [{ reason: 'too-many-receives', exampleUserId: 'ann' }],
+    });
+    hidden.clear();
+    await run();
+    expect(sent()).toEqual(['tags:run-1']);
+  });
+
+  it('lists letters by reason, and moves none in a dry run', async () => {
+    letters = [
+      letter('1', 'ann', 'no-usable-email', NOW - DAY),
+      letter('2', 'bob', 'no-usable-email'),
+      letter('3', 'cleo'),
+    ];
+    expect(await run({ dryRun: true })).toEqual({
+      reasons: [
+        { reason: 'no-usable-email', letters: 2, oldest: '2026-06-14T12:00:00.000Z', exampleUserId: 'ann' },
+        {
+          reason: 'too-many-receives',
+          letters: 1,
+          oldest: '2026-06-15T12:00:00.000Z',
+          exampleUserId: 'cleo',
+        },
+      ],
+      behindOthers: 0,
+      heldElsewhere: 0,
+      redriven: 0,
+      unreadable: [],
+    });
+    expect(sent()).toEqual([]);
+    expect(hidden.size).toBe(0);
+  });
+
+  it('moves all back, also those behind others of the same user', async () => {
+    letters = [
+      letter('1', 'ann', 'refused-by-crm'),
+      letter('2', 'ann', 'refused-by-crm'),
+      letter('3', 'bob'),
+    ];
+    expect(await run()).toMatchObject({ behindOthers: 1, redriven: 3 });
+    expect(sent().sort()).toEqual(['ann', 'ann', 'bob']);
+    expect(letters).toEqual([]);
+  });
+
+  it('polls again after an empty poll', async () => {
+    letters = [letter('1', 'ann'), letter('2', 'bob')];
+    emptyPolls = 3;
+    expect(await run()).toMatchObject({ redriven: 2 });
+    for (const { args } of sqs.commandCalls(ReceiveMessageCommand))
+      expect(args[0].input.WaitTimeSeconds).toBeGreaterThan(0);
+  });
+
+  it('counts letters that another reader has received', async () => {
+    letters = [letter('1', 'ann'), letter('2', 'bob')];
+    hidden.add('2');
+    expect(await run()).toMatchObject({ redriven: 1, heldElsewhere: 1 });
+  });
+
+  it('makes letters visible again when it fails', async () => {
+    letters = [letter('1', 'ann')];
+    sqs.on(SendMessageCommand).rejects(new Error('throttled'));
+    await expect(run()).rejects.toThrow('throttled');
+    expect(hidden.size).toBe(0);
+  });
+
+  it('loses nothing when it cannot send', async () => {
+    letters = [letter('1', 'ann'), letter('2', 'bob')];
+    sqs.on(SendMessageCommand).rejects(new Error('throttled'));
+    await expect(run()).rejects.toThrow('throttled');
+    expect(letters).toHaveLength(2);
+  });
+
+  it.each([
+    ['a reason', { reason: 'refused-by-crm' }, ['bob']],
+    ['a time', { since: NOW - 1 }, ['bob']],
+  ])('by %s leaves the others', async (_, filter, users) => {
+    letters = [letter('1', 'ann', 'no-usable-email', NOW - DAY), letter('2', 'bob', 'refused-by-crm')];
+    expect(await run(filter)).toMatchObject({ redriven: 1 });
+    expect(sent()).toEqual(users);
+    expect(letters.map(({ MessageId }) => MessageId)).toEqual(['1']);
+    expect(hidden.size).toBe(0);
+  });
+
+  it('leaves other messages, and lists them without their text', async () => {
+    letters = [letter('1', 'x', undefined, NOW, 'not ours'), letter('2', 'ann')];
+    expect(await run()).toMatchObject({
+      redriven: 1,
+      unreadable: [{ messageId: '1', characters: 8 }],
+    });
+    expect(letters.map(({ MessageId }) => MessageId)).toEqual(['1']);
+  });
+
+  it('names the existing reasons', async () => {
+    letters = [letter('1', 'ann', 'no-usable-email')];
+    await expect(run({ reason: 'other' })).rejects.toThrow(/reason other\. Reasons: no-usable-email/);
+    expect(hidden.size).toBe(0);
+  });
+});

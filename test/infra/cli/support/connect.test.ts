@@ -1,0 +1,49 @@
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { mockClient } from 'aws-sdk-client-mock';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CommandError, NoStackError } from '../../../../infra/cli/support/command-error.ts';
+import { connect } from '../../../../infra/cli/support/connect.ts';
+import { publishConnection } from '../../../../infra/cli/support/connection-file.ts';
+
+const cloudFormation = mockClient(CloudFormationClient);
+const before = { ...process.env };
+beforeEach(() => cloudFormation.reset());
+afterEach(() => {
+  process.env = { ...before };
+});
+
+describe('a command finds the system', () => {
+  it('in AWS by the outputs of its stack', async () => {
+    cloudFormation.on(DescribeStacksCommand, { StackName: 'user-sync' }).resolves({
+      Stacks: [{ Outputs: [{ OutputKey: 'QueueUrl', OutputValue: 'https://queue' }] } as never],
+    });
+    const outputs = await connect({ stack: 'user-sync' });
+    expect(outputs.get('QueueUrl')).toBe('https://queue');
+    expect(() => outputs.get('Other')).toThrow(/no output Other\. Deploy this version/);
+  });
+
+  it('or fails when the stack does not exist or AWS is not reachable', async () => {
+    const missing = Object.assign(new Error('Stack with id other'), { name: 'ValidationError' });
+    cloudFormation.on(DescribeStacksCommand).rejectsOnce(missing);
+    const noStack = connect({ stack: 'other' });
+    await expect(noStack).rejects.toThrow(NoStackError);
+    await expect(noStack).rejects.toThrow(/no stack other.*--stack/);
+    cloudFormation.on(DescribeStacksCommand).rejects(new Error('Region is missing: it does not exist'));
+    const failure = connect({ stack: 'other' });
+    await expect(failure).rejects.toThrow(CommandError);
+    await expect(failure).rejects.not.toThrow(NoStackError);
+    await expect(failure).rejects.toThrow(/Region is missing.*AWS_PROFILE/);
+  });
+
+  it('on this machine by its connection file, while it runs', async () => {
+    const withdraw = publishConnection({
+      logFile: '/tmp/functions.log',
+      environment: { AWS_ENDPOINT_URL_SQS: 'http://127.0.0.1:1' },
+      outputs: { QueueUrl: 'http://queue' },
+    });
+    expect((await connect({ local: true, stack: 'any' })).get('QueueUrl')).toBe('http://queue');
+    expect(process.env['AWS_ENDPOINT_URL_SQS']).toBe('http://127.0.0.1:1');
+    withdraw();
+    await expect(connect({ local: true, stack: 'any' })).rejects.toThrow(/npm start -- --keep/);
+  });
+});
