@@ -5,7 +5,7 @@ import { FAKE_CREDENTIALS } from '../account.ts';
 import type { DynamoDbLocal } from './dynamodb-local.ts';
 import { type SecretStore, startSecretsManager } from './secrets-manager.ts';
 import { type SentMessage, startSqsServer } from './sqs.ts';
-import { type StepFunctions, startStepFunctions } from './step-functions.ts';
+import { type StepFunctions, startStepFunctions } from '../state-machines/step-functions.ts';
 
 /** The services that functions call, each on a free port of 127.0.0.1. */
 export interface Emulators {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { email, start, stopAll, upsert } from '../../support/simulator-under-test.ts';
+import { email, start, stopAll, upsert } from './simulator-under-test.ts';
 import { type FaultKind, faultPlanSchema } from '../traffic/faults.ts';
 
 afterEach(stopAll);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { start, stopAll, upsert } from '../../support/simulator-under-test.ts';
+import { start, stopAll, upsert } from './simulator-under-test.ts';
 import type { SearchMode } from '../account/search.ts';
 
 afterEach(stopAll);

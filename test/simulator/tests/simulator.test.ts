@@ -1,6 +1,6 @@
 import ky from 'ky';
 import { afterEach, describe, expect, it } from 'vitest';
-import { email, start, stopAll, upsert } from '../../support/simulator-under-test.ts';
+import { email, start, stopAll, upsert } from './simulator-under-test.ts';
 import type { SimulatorOptions } from '../simulator.ts';
 
 afterEach(stopAll);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startStackCreator } from './fixtures/stack-creator.ts';
-import { invoke, lambda, mapping, queue, Role, schedule, stateMachine } from './fixtures/template-parts.ts';
-import { Overrides } from './overrides.ts';
+import { startStackCreator } from '../fixtures/stack-creator.ts';
+import { invoke, lambda, mapping, queue, Role, schedule, stateMachine } from '../fixtures/template-parts.ts';
+import { Overrides } from '../overrides.ts';
 
 let creator: Awaited<ReturnType<typeof startStackCreator>>;
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { ExistingItems } from './overrides.ts';
+import { ExistingItems } from '../overrides.ts';
 
 const users = [{ id: { S: 'anna' } }];
 

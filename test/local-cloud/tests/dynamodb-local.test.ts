@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import { startDynamoDbLocal } from './dynamodb-local.ts';
+import { startDynamoDbLocal } from '../emulators/dynamodb-local.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 

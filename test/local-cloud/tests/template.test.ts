@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseTemplate } from './template.ts';
+import { parseTemplate } from '../template.ts';
 
 describe('parseTemplate', () => {
   it('accepts what the CDK adds to each template', () => {

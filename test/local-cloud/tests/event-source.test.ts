@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { failedItems } from './event-source.ts';
+import { failedItems } from '../event-sources/event-source.ts';
 
 const ids = ['1', '2', '3'];
 

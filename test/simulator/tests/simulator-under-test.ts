@@ -1,8 +1,8 @@
 import ky, { type KyInstance, type Options } from 'ky';
-import type { PreloadedContact, ReadableContact } from '../simulator/admin-routes.ts';
-import { DEFAULT_TOKEN, type SimulatorOptions } from '../simulator/simulator.ts';
-import { type RunningSimulator, startSimulator } from '../simulator/start-simulator.ts';
-import type { Statistics } from '../simulator/traffic/statistics.ts';
+import type { PreloadedContact, ReadableContact } from '../admin-routes.ts';
+import { DEFAULT_TOKEN, type SimulatorOptions } from '../simulator.ts';
+import { type RunningSimulator, startSimulator } from '../start-simulator.ts';
+import type { Statistics } from '../traffic/statistics.ts';
 
 const running: RunningSimulator[] = [];
 

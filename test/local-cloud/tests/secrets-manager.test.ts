@@ -6,7 +6,7 @@ import {
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type SecretsManager, startSecretsManager } from './secrets-manager.ts';
+import { type SecretsManager, startSecretsManager } from '../emulators/secrets-manager.ts';
 
 const ARN = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:crm-Local0';
 let server: SecretsManager;

@@ -8,7 +8,7 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type SqsServer, startSqsServer } from './sqs.ts';
+import { type SqsServer, startSqsServer } from '../emulators/sqs.ts';
 
 let server: SqsServer;
 let sqs: SQSClient;

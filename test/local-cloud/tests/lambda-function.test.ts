@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { temporaryDirectory, writeBundle } from '../fixtures/write-bundle.ts';
-import { LambdaFunction } from './lambda-function.ts';
+import { LambdaFunction } from '../lambda/lambda-function.ts';
 
 const directory = temporaryDirectory();
 const running: LambdaFunction[] = [];

@@ -17,7 +17,7 @@ import {
 } from '@aws-sdk/client-sfn';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { countTo, LOOP, machineWith } from '../fixtures/machine-with.ts';
-import { pageOf, type StepFunctions, startStepFunctions } from './step-functions.ts';
+import { pageOf, type StepFunctions, startStepFunctions } from '../state-machines/step-functions.ts';
 
 const machine = machineWith(({ count }) => countTo(3, count < 0 ? 60 : 0)({ count }));
 const stateMachineArn = machine.settings.arn;

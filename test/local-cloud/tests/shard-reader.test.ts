@@ -7,7 +7,7 @@ import {
 import FakeTimers, { type Clock } from '@sinonjs/fake-timers';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { ShardReader, toStreamRecord } from './shard-reader.ts';
+import { ShardReader, toStreamRecord } from '../event-sources/shard-reader.ts';
 
 let clock: Clock;
 beforeEach(() => {

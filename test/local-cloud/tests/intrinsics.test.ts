@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type References, resolveValue } from './intrinsics.ts';
+import { type References, resolveValue } from '../intrinsics.ts';
 
 const references: References = {
   ref: async (logicalId) => `ref-${logicalId}`,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { countTo, LOOP, machineWith, task } from '../fixtures/machine-with.ts';
 import { InvocationError } from '../lambda/execution-environment.ts';
 import { ThrottledError } from '../lambda/lambda-function.ts';
-import type { Execution } from './execution.ts';
+import type { Execution } from '../state-machines/execution.ts';
 
 const ended = async (execution: Execution | undefined) => {
   await expect.poll(() => execution?.status, { timeout: 20_000 }).not.toBe('RUNNING');
