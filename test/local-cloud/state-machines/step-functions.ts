@@ -1,7 +1,7 @@
 import * as z from 'zod';
+import { ServiceError, startJsonService } from '../emulators/aws-json-service.ts';
 import type { Execution } from './execution.ts';
 import type { LocalStateMachine } from './state-machine.ts';
-import { ServiceError, startJsonService } from '../emulators/aws-json-service.ts';
 
 export interface StepFunctions {
   endpoint: string;

@@ -1,7 +1,11 @@
 import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type SqsServer, startSqsServer } from '../emulators/sqs.ts';
-import { SqsEventSource, type SqsEventSourceSettings, type SqsRecord } from '../event-sources/sqs-event-source.ts';
+import {
+  SqsEventSource,
+  type SqsEventSourceSettings,
+  type SqsRecord,
+} from '../event-sources/sqs-event-source.ts';
 
 let server: SqsServer;
 let sqs: SQSClient;

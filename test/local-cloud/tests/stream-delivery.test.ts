@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { ThrottledError } from '../lambda/lambda-function.ts';
 import { type EventSourceStatistics, newStatistics } from '../event-sources/event-source.ts';
 import { toStreamRecord } from '../event-sources/shard-reader.ts';
 import type { DiscardedBatch } from '../event-sources/stream-delivery.ts';
 import { type DeliverySettings, deliver } from '../event-sources/stream-delivery.ts';
+import { ThrottledError } from '../lambda/lambda-function.ts';
 
 const record = (sequenceNumber: number, at = new Date()) =>
   toStreamRecord(

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { email, start, stopAll, upsert } from './simulator-under-test.ts';
 import { type FaultKind, faultPlanSchema } from '../traffic/faults.ts';
+import { email, start, stopAll, upsert } from './simulator-under-test.ts';
 
 afterEach(stopAll);
 

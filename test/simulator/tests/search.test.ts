@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { start, stopAll, upsert } from './simulator-under-test.ts';
 import type { SearchMode } from '../account/search.ts';
+import { start, stopAll, upsert } from './simulator-under-test.ts';
 
 afterEach(stopAll);
 

@@ -1,7 +1,7 @@
 import ky from 'ky';
 import { afterEach, describe, expect, it } from 'vitest';
-import { email, start, stopAll, upsert } from './simulator-under-test.ts';
 import type { SimulatorOptions } from '../simulator.ts';
+import { email, start, stopAll, upsert } from './simulator-under-test.ts';
 
 afterEach(stopAll);
 

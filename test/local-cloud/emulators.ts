@@ -1,11 +1,11 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { FAKE_CREDENTIALS } from '../account.ts';
-import type { DynamoDbLocal } from './dynamodb-local.ts';
-import { type SecretStore, startSecretsManager } from './secrets-manager.ts';
-import { type SentMessage, startSqsServer } from './sqs.ts';
-import { type StepFunctions, startStepFunctions } from '../state-machines/step-functions.ts';
+import { FAKE_CREDENTIALS } from './account.ts';
+import type { DynamoDbLocal } from './emulators/dynamodb-local.ts';
+import { type SecretStore, startSecretsManager } from './emulators/secrets-manager.ts';
+import { type SentMessage, startSqsServer } from './emulators/sqs.ts';
+import { type StepFunctions, startStepFunctions } from './state-machines/step-functions.ts';
 
 /** The services that functions call, each on a free port of 127.0.0.1. */
 export interface Emulators {
