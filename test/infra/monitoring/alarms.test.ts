@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { COMMAND_GROUPS } from '../../../infra/cli/registry.ts';
 import { alarmSchema } from '../../support/cloudwatch-alarm.ts';
 import { properties, readable, resources, templateWith } from '../../support/template-with.ts';
 
@@ -7,6 +8,7 @@ const RUNBOOK = readFileSync(new URL('../../../docs/runbook.md', import.meta.url
 const SCRIPTS = Object.keys(
   JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).scripts,
 );
+const COMMANDS = COMMAND_GROUPS.flatMap(({ commands }) => commands.map(({ name }) => name));
 const articles = [...RUNBOOK.matchAll(/^## (.+)$/gm)].map(([, heading = '']) => heading);
 const template = templateWith({ alarms: { email: 'ops@example.com' } });
 const alarms = resources(template, 'AWS::CloudWatch::Alarm');
@@ -30,8 +32,9 @@ describe('alarms', () => {
       'Fix',
       'Resolved when',
     ]);
-    expect(parts[4]).toMatch(/npm run [a-z]+|[Tt]he log of `\w+`|Step Functions, "|Lambda, /);
+    expect(parts[4]).toMatch(/user-sync [a-z]+|[Tt]he log of `\w+`|Step Functions, "|Lambda, /);
     for (const [, script = ''] of article.matchAll(/npm run ([a-z:]+)/g)) expect(SCRIPTS).toContain(script);
+    for (const [, name = ''] of article.matchAll(/user-sync ([a-z]+)/g)) expect(COMMANDS).toContain(name);
     for (const [, anchor = ''] of article.matchAll(/\]\(#(\w+)\)/g))
       expect(articles.map((each) => each.toLowerCase())).toContain(anchor);
   });
