@@ -55,7 +55,7 @@ describe('a backfill that exhausts the daily quota, shared with another program'
 
     await finished;
     await system.cloud.untilIdle(SETTLE_MS);
-    expect(await inSyncWith(running)).toEqual({ inSync: USERS.length, problems: [] });
+    expect(await inSyncWith(running)).toEqual({ inSync: USERS.length, problems: [], wrongTags: 0 });
     expect(await system.deadLetters()).toBe(0);
     const { throttled, totalRequests, duplicateContacts } = await door.stats();
     expect(isRefusedOften({ requests: totalRequests, throttled })).toBe(false);

@@ -56,7 +56,7 @@ describe('OAuth tokens during a run', () => {
       })
       .toBe(users);
     await system.cloud.untilIdle(SETTLE_MS);
-    expect(await inSyncWith(running)).toEqual({ inSync: users, problems: [] });
+    expect(await inSyncWith(running)).toEqual({ inSync: users, problems: [], wrongTags: 0 });
     expect(await system.deadLetters()).toBe(0);
     const { unauthorized, duplicateContacts } = await door.stats();
     expect(duplicateContacts).toBe(0);

@@ -14,7 +14,7 @@ const EDITS = 200;
 const BACKFILLED = 900;
 const EDIT_EVERY_MS = 250;
 const MAX_IDLE_MS = 1500;
-const MAX_BUSY_MS = 5000;
+const MAX_BUSY_MS = 3000;
 /** The backfill and the edits together, in real time and on the simulated clock. */
 const MIN_FILLED = 0.9;
 const MIN_FILLED_SIMULATED = 0.95;
