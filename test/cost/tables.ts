@@ -23,7 +23,7 @@ export function billTable(scenarios: readonly Scenario[], prices: Prices): Table
     columns: ['', ...scenarios.map(({ name }) => name)],
     rows: [
       ...used.map((service) => [service, ...bills.map((bill) => dollarsText(bill.get(service) ?? 0))]),
-      ['In all', ...bills.map((bill) => dollarsText(total(bill)))],
+      ['Total', ...bills.map((bill) => dollarsText(total(bill)))],
     ],
   };
 }
@@ -43,9 +43,9 @@ export function sharesTable(shares: readonly Share[], names: readonly [string, s
     ...shares.filter(isShown),
     total(
       shares.filter((share) => !isShown(share)),
-      'All else',
+      'Other',
     ),
-    total(shares, 'In all'),
+    total(shares, 'Total'),
   ];
   return {
     numbers: [1, 2],
