@@ -15,3 +15,9 @@ it('CI runs all that npm test runs', () => {
 it.each(['.github/workflows/ci.yml', '.ci/run', 'package.json'])('%s runs scripts that exist', (file) => {
   expect(Object.keys(scripts)).toEqual(expect.arrayContaining(scriptsIn(read(file))));
 });
+
+it('CI names a stack to deploy only if the variable STACK does', () => {
+  const deploy = /npm run deploy.*/.exec(read('.github/workflows/ci.yml'))?.[0] ?? '';
+  expect(deploy).toContain('vars.STACK');
+  expect(deploy.replaceAll(/\$\{\{.*?\}\}/g, '')).not.toContain('--stack');
+});
