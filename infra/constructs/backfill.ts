@@ -46,28 +46,28 @@ const FINAL_ERRORS = ['InvalidInputError', 'MappingDoesNotFitError', 'Superseded
 /** Sends messages about existing users to the queue, as fast as the quota and the live changes allow. */
 export class Backfill extends Construct {
   readonly stateMachine: StateMachine;
-  readonly feeder: NodeFunction;
+  readonly fn: NodeFunction;
 
   constructor(scope: Construct, id: string, props: BackfillProps) {
     super(scope, id);
     const { config, encryption, userTable, syncTable, queue } = props;
     const stateMachineName = `${config.stackName}-backfill`;
-    const feeder = new NodeFunction(this, 'Feeder', {
+    const fn = new NodeFunction(this, 'Backfill', {
       folder: 'backfill',
       description: 'Steps of the backfill: finds users who need a sync and enqueues them',
       timeout: Duration.millis(BACKFILL_FUNCTION_MS),
       memorySize: 512,
-      environment: feederEnvironment(props),
+      environment: functionEnvironment(props),
       config,
       encryption,
     });
-    feeder.allow(['dynamodb:Scan', 'dynamodb:BatchGetItem', 'dynamodb:DescribeTable'], userTable.tableArn);
-    feeder.allow(
+    fn.allow(['dynamodb:Scan', 'dynamodb:BatchGetItem', 'dynamodb:DescribeTable'], userTable.tableArn);
+    fn.allow(
       ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'],
       syncTable.tableArn,
     );
-    feeder.allow(['sqs:SendMessage'], queue.queueArn);
-    feeder.allowKey('readTable', 'writeTable', 'sendMessages');
+    fn.allow(['sqs:SendMessage'], queue.queueArn);
+    fn.allowKey('readTable', 'writeTable', 'sendMessages');
     const arnOf = (resource: string, resourceName: string) =>
       Stack.of(this).formatArn({
         service: 'states',
@@ -76,23 +76,23 @@ export class Backfill extends Construct {
         arnFormat: ArnFormat.COLON_RESOURCE_NAME,
       });
     const stateMachineArn = arnOf('stateMachine', stateMachineName);
-    feeder.allow(['states:StartExecution'], stateMachineArn);
-    feeder.allowAny(
+    fn.allow(['states:StartExecution'], stateMachineArn);
+    fn.allowAny(
       ['states:DescribeExecution'],
       arnOf('execution', `${stateMachineName}:*`),
       'The name of an execution is known only when it runs',
     );
     const role = new StateMachineRole(this, 'StateMachineRole', {
       stateMachineArn,
-      functionArn: feeder.functionArn,
+      functionArn: fn.functionArn,
     });
 
-    this.feeder = feeder;
+    this.fn = fn;
     this.stateMachine = new StateMachine(this, 'StateMachine', {
       stateMachineName,
       comment:
         'Brings existing users into the CRM. Input: {"mode": "contacts" | "tags" | "refresh", "dryRun": false}',
-      definitionBody: DefinitionBody.fromChainable(this.definition(feeder)),
+      definitionBody: DefinitionBody.fromChainable(this.definition(fn)),
       role: role.withoutPolicyUpdates(),
       tracingEnabled: true,
       logs: {
@@ -110,11 +110,11 @@ export class Backfill extends Construct {
   }
 
   /** start → enqueue, enqueue, wait, enqueue, … → report. The output of every state is the state of the run. */
-  private definition(feeder: NodeFunction): Choice {
+  private definition(fn: NodeFunction): Choice {
     const step = (id: string, name: string, comment: string) =>
       retried(
         new LambdaInvoke(this, id, {
-          lambdaFunction: feeder,
+          lambdaFunction: fn,
           comment,
           payload: TaskInput.fromObject({
             step: name,
@@ -201,7 +201,7 @@ function retried(step: LambdaInvoke): LambdaInvoke {
   return step;
 }
 
-function feederEnvironment({ config, userTable, syncTable, queue }: BackfillProps): Record<string, string> {
+function functionEnvironment({ config, userTable, syncTable, queue }: BackfillProps): Record<string, string> {
   const pace = paceFor(config.crm);
   return {
     USER_TABLE: userTable.tableName,

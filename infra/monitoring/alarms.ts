@@ -91,7 +91,7 @@ function definitions(system: MonitoredSystem): AlarmDefinition[] {
   const functions = {
     DiffUser: changeFeed.diffUser,
     SyncContact: contactSync.syncContact,
-    Backfill: backfill.feeder,
+    Backfill: backfill.fn,
   };
   return [
     {

@@ -28,7 +28,7 @@ const MIN_ENVIRONMENTS = LEAST_RATE;
 /** Time of a batch in addition to the CRM's answers, in milliseconds: reads, write-backs, and receiving from the queue. */
 const OVERHEAD_MS = 250;
 /** How late the backfill notices on average that a user is done, in milliseconds: it polls every `POLL_MS` (lambdas/backfill/enqueue-users.ts). */
-const FEEDER_POLL_DELAY_MS = 400;
+const BACKFILL_POLL_DELAY_MS = 400;
 /** Spare environments: one may be writing back a tag job, and one may be between two batches. */
 const SPARE = 2;
 
@@ -63,7 +63,7 @@ export function paceFor(input: PaceInput): Pace {
  */
 export function inFlightFor(input: PaceInput): number {
   const schedule = slotScheduleFor(input);
-  const betweenPolls = (schedule.requestsPerWindow * FEEDER_POLL_DELAY_MS) / 1000;
+  const betweenPolls = (schedule.requestsPerWindow * BACKFILL_POLL_DELAY_MS) / 1000;
   return Math.ceil(usersAtWork(schedule, input.latencyP95Ms) + betweenPolls);
 }
 

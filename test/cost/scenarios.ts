@@ -62,7 +62,7 @@ const MILLION = 1_000_000;
  */
 const IDLE_POLLS = (5 * DAYS * 24 * 3600) / 20;
 
-/** One invocation of the feeder runs for 20 seconds with 512 MB (lambdas/backfill/handler.ts, infra/constructs/backfill.ts). */
+/** One invocation of the backfill function runs for 20 seconds with 512 MB (lambdas/backfill/handler.ts, infra/constructs/backfill.ts). */
 const CALL_GB_SECONDS = 20 * 0.5;
 
 const SECONDS_A_MONTH = DAYS * 24 * 3600;

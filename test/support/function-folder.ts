@@ -1,6 +1,5 @@
 /** The folder under `lambdas/` of a function, by its logical id or name. */
 export const functionFolder = (name: string): string =>
-  (/(DiffUser|SyncContact|Feeder|RotateToken)/.exec(name)?.[1] ?? name)
-    .replace('Feeder', 'Backfill')
+  (/(DiffUser|SyncContact|Backfill|RotateToken)/.exec(name)?.[1] ?? name)
     .replace(/(?<!^)([A-Z])/g, '-$1')
     .toLowerCase();

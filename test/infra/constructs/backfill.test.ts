@@ -72,7 +72,7 @@ describe('the backfill', () => {
   });
 
   it.each(STEPS)('has a timeout for "%s" that is longer than the function’s', (name) => {
-    const { Timeout } = properties(template, 'AWS::Lambda::Function', 'BackfillFeeder');
+    const { Timeout } = properties(template, 'AWS::Lambda::Function', 'BackfillBackfill');
     expect(stateOf(name).TimeoutSeconds).toBeGreaterThan(Number(Timeout));
   });
 
@@ -81,12 +81,11 @@ describe('the backfill', () => {
       crm: { limits: { second: 25, minute: 1500, day: 30_000, month: 500_000 } },
       backfill: { liveReserve: 0.5 },
     };
-    const feeder = properties(templateWith(settings), 'AWS::Lambda::Function', 'BackfillFeeder');
-    expect(feeder['Environment']).toMatchObject({
+    const fn = properties(templateWith(settings), 'AWS::Lambda::Function', 'BackfillBackfill');
+    expect(fn['Environment']).toMatchObject({
       Variables: { LIMITS: JSON.stringify(settings.crm.limits), LIVE_RESERVE: '0.5' },
     });
-    const { REQUESTS_PER_SECOND } = (feeder['Environment'] as { Variables: Record<string, string> })
-      .Variables;
+    const { REQUESTS_PER_SECOND } = (fn['Environment'] as { Variables: Record<string, string> }).Variables;
     expect(Number(REQUESTS_PER_SECOND)).toBeCloseTo(25 / 1.045, 5);
   });
 

@@ -3,14 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { properties, readable, resources, templateWith } from '../../support/template-with.ts';
 
 const FUNCTIONS = [
-  'BackfillFeeder',
+  'BackfillBackfill',
   'ChangeFeedDiffUser',
   'ContactSyncSyncContact',
   'CrmRotationRotateToken',
   'HealthCheckCheckHealth',
 ];
 const FOLDERS: Readonly<Record<string, string>> = {
-  BackfillFeeder: 'backfill',
+  BackfillBackfill: 'backfill',
   ChangeFeedDiffUser: 'diff-user',
   ContactSyncSyncContact: 'sync-contact',
   CrmRotationRotateToken: 'rotate-token',
