@@ -52,7 +52,7 @@ export class Backfill extends Construct {
     super(scope, id);
     const { config, encryption, userTable, syncTable, queue } = props;
     const stateMachineName = `${config.stackName}-backfill`;
-    const fn = new NodeFunction(this, 'Backfill', {
+    const fn = new NodeFunction(this, 'Function', {
       folder: 'backfill',
       description: 'Steps of the backfill: finds users who need a sync and enqueues them',
       timeout: Duration.millis(BACKFILL_FUNCTION_MS),

@@ -38,7 +38,7 @@ const finish = async (input: unknown) =>
 const settle = () => system.cloud.untilIdle(SETTLE_MS);
 const requests = async () => (await door.stats()).totalRequests;
 const backfillFunction = () =>
-  Object.keys(system.cloud.statistics().functions).find((name) => name.includes('BackfillBackfill')) ?? '';
+  Object.keys(system.cloud.statistics().functions).find((name) => name.includes('BackfillFunction')) ?? '';
 const verified = () => inSyncWith(running);
 
 describe('the backfill on the local cloud', () => {

@@ -43,8 +43,8 @@ describe('permissions', () => {
 
   it('allow the backfill to read users, take its lock, send messages and start an execution, but not to read or count messages', () => {
     const EXECUTIONS = 'arn:AWS::Partition:states:AWS::Region:AWS::AccountId';
-    expect(permissions(template, 'BackfillBackfill')).toEqual([
-      ['BackfillBackfillLogs.Arn', ...LOG],
+    expect(permissions(template, 'BackfillFunction')).toEqual([
+      ['BackfillFunctionLogs.Arn', ...LOG],
       ['UsersTable.Arn', 'dynamodb:Scan', 'dynamodb:BatchGetItem', 'dynamodb:DescribeTable'],
       [
         'SyncTable.Arn',
@@ -86,7 +86,7 @@ describe('permissions', () => {
   it.each([
     'ChangeFeedDiffUser',
     'ContactSyncSyncContact',
-    'BackfillBackfill',
+    'BackfillFunction',
     'HealthCheckCheckHealth',
     'CrmRotationRotateToken',
   ])('allow %s to send traces if tracing is on', (id) => {
@@ -95,7 +95,7 @@ describe('permissions', () => {
 
   it('allow the state machine to invoke its function, and to write logs and traces', () => {
     expect(permissions(template, 'BackfillStateMachine')).toEqual([
-      ['BackfillBackfill.Arn', 'lambda:InvokeFunction'],
+      ['BackfillFunction.Arn', 'lambda:InvokeFunction'],
     ]);
     expect(permissions(template, 'BackfillStateMachine', 'RoleLogAndTrace')).toEqual([
       [
@@ -157,7 +157,7 @@ describe('permissions', () => {
       ['CrmRotationRotateTokenRole', lambda],
       ['ContactSyncSyncContactRole', lambda],
       ['ChangeFeedDiffUserRole', lambda],
-      ['BackfillBackfillRole', lambda],
+      ['BackfillFunctionRole', lambda],
       [
         'BackfillStateMachineRole',
         { Service: 'states.amazonaws.com' },

@@ -72,7 +72,7 @@ describe('the backfill', () => {
   });
 
   it.each(STEPS)('has a timeout for "%s" that is longer than the function’s', (name) => {
-    const { Timeout } = properties(template, 'AWS::Lambda::Function', 'BackfillBackfill');
+    const { Timeout } = properties(template, 'AWS::Lambda::Function', 'BackfillFunction');
     expect(stateOf(name).TimeoutSeconds).toBeGreaterThan(Number(Timeout));
   });
 
@@ -81,7 +81,7 @@ describe('the backfill', () => {
       crm: { limits: { second: 25, minute: 1500, day: 30_000, month: 500_000 } },
       backfill: { liveReserve: 0.5 },
     };
-    const fn = properties(templateWith(settings), 'AWS::Lambda::Function', 'BackfillBackfill');
+    const fn = properties(templateWith(settings), 'AWS::Lambda::Function', 'BackfillFunction');
     expect(fn['Environment']).toMatchObject({
       Variables: { LIMITS: JSON.stringify(settings.crm.limits), LIVE_RESERVE: '0.5' },
     });

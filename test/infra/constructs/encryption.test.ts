@@ -43,7 +43,7 @@ function keyPermissions(template: Template): Record<string, unknown> {
 
 const DATA_STORES = [
   'AlarmsTopic',
-  'BackfillBackfillLogs',
+  'BackfillFunctionLogs',
   'BackfillLogs',
   'ChangeFeedDiffUserLogs',
   'ChangeFeedFailureQueue',
@@ -80,7 +80,7 @@ describe.each([
     expect(keyPermissions(template)).toEqual({
       ChangeFeedDiffUser: [key, 'kms:Decrypt', 'kms:DescribeKey', 'kms:GenerateDataKey'],
       ContactSyncSyncContact: [key, 'kms:Decrypt', 'kms:DescribeKey', ...WRITE],
-      BackfillBackfill: [key, 'kms:Decrypt', 'kms:DescribeKey', ...WRITE],
+      BackfillFunction: [key, 'kms:Decrypt', 'kms:DescribeKey', ...WRITE],
       HealthCheckCheckHealth: [key, 'kms:Decrypt', 'kms:DescribeKey'],
       CrmRotationRotateToken: [key, 'kms:Decrypt', 'kms:GenerateDataKey'],
     });

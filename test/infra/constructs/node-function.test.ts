@@ -3,14 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { properties, readable, resources, templateWith } from '../../support/template-with.ts';
 
 const FUNCTIONS = [
-  'BackfillBackfill',
+  'BackfillFunction',
   'ChangeFeedDiffUser',
   'ContactSyncSyncContact',
   'CrmRotationRotateToken',
   'HealthCheckCheckHealth',
 ];
 const FOLDERS: Readonly<Record<string, string>> = {
-  BackfillBackfill: 'backfill',
+  BackfillFunction: 'backfill',
   ChangeFeedDiffUser: 'diff-user',
   ContactSyncSyncContact: 'sync-contact',
   CrmRotationRotateToken: 'rotate-token',
