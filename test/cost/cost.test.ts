@@ -73,7 +73,7 @@ describe('the shares of the bill', () => {
 
   it('add up to the total of the table', () => {
     const { rows } = sharesTable(sharesOf(COUNTS, 60_000, readPrices()), ['a backfill', 'changes']);
-    expect(rows.at(-1)).toEqual(['In all', '$0.39', '$2.10']);
+    expect(rows.at(-1)).toEqual(['Total', '$0.39', '$2.10']);
     expect(rows).toContainEqual(['SQS SendMessageBatch queue', '–', '$0.50']);
   });
 });
