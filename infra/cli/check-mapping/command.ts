@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { createCommand } from '../create-command.ts';
 import { readAppConfigs } from '../support/app-configs.ts';
-import { CommandError } from '../support/command-error.ts';
 import { loadMapping } from '../support/load-mapping.ts';
 import { checkNames, checkUser } from './mapping-problems.ts';
 import { arbitraryUser } from './user-arbitrary.ts';
@@ -35,7 +34,11 @@ export default createCommand({
       ]);
       problems.push(...[...found].map((problem) => `${file}: ${problem}`));
     }
-    if (problems.length > 0) throw new CommandError(problems.join('\n✗ '));
-    print({ files, problems }, () => files.map((file) => `✓ ${file}: no problems\n`).join(''));
+    print({ files, problems }, () =>
+      problems.length > 0
+        ? problems.map((problem) => `✗ ${problem}\n`).join('')
+        : files.map((file) => `✓ ${file}: no problems\n`).join(''),
+    );
+    if (problems.length > 0) process.exitCode = 1;
   },
 });

@@ -66,8 +66,9 @@ async function checkJava(isLocal: boolean): Promise<Check> {
   const name = 'Java';
   const version = await promisify(execFile)('java', ['-version']).then(
     ({ stderr }) => /version "(\d+[^"]*)"/.exec(stderr)?.[1],
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
+    (error: { code?: unknown }) => {
+      // Without Java, macOS has a stub that exits with 1.
+      if (error.code === 'ENOENT' || typeof error.code === 'number') return undefined;
       throw error;
     },
   );

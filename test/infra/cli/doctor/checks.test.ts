@@ -1,10 +1,13 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { mockClient } from 'aws-sdk-client-mock';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Check, checkNode, checksText, runChecks } from '../../../../infra/cli/doctor/checks.ts';
 
 const cloudFormation = mockClient(CloudFormationClient);
@@ -40,6 +43,10 @@ beforeEach(() => {
   dynamodb.on(GetItemCommand).resolves({});
 });
 
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
 const run = () => runChecks({ stack: 'user-sync', neededConcurrency: 12, inspectionTimeoutMs: 1 });
 const summaryOf = (checks: readonly Check[]) =>
   Object.fromEntries(checks.filter(({ name }) => name !== 'Java').map(({ name, result }) => [name, result]));
@@ -53,6 +60,13 @@ describe('doctor', () => {
       result: 'missing',
       detail: expect.stringMatching(/npm ci/),
     });
+  });
+
+  it('takes the stub that macOS has instead of Java for no Java', async () => {
+    const bin = mkdtempSync(join(tmpdir(), 'java-stub-'));
+    writeFileSync(join(bin, 'java'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+    vi.stubEnv('PATH', bin);
+    expect(detailOf(await run(), 'Java')).toMatch(/^not installed/);
   });
 
   it('without AWS credentials says what to set, and skips what needs AWS', async () => {
