@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 
-// Types that many schemas share. Each is made once: making one takes time, which counts in a cold start.
+// Types that many schemas share. Each is created once, because every schema that is created delays a cold start.
 
 /** An id of the CRM, or a count of at least one. */
 export const positiveInt = z.int().check(z.positive());

@@ -7,7 +7,9 @@ export interface RegisteredCommand {
   load(): Promise<{ default: CommandModule }>;
 }
 
-/** A new command is one line here and one module that exports a {@link CommandModule}. */
+/**
+ * A new command is one entry here and one module that exports a {@link CommandModule}: `NAME.ts`, or `NAME/command.ts` with parts of its own.
+ */
 export const COMMAND_GROUPS: readonly { title: string; commands: readonly RegisteredCommand[] }[] = [
   {
     title: 'Set up',

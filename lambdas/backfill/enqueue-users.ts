@@ -242,7 +242,7 @@ function endCall(run: Run, next: Run['next'], waitSeconds: number, { ports, opti
 /** Assumed requests for a user until the run has measured them. */
 const INITIAL_REQUESTS_PER_USER = 1.1;
 
-/** Assumes that as many of the remaining users need a sync as of the scanned ones. */
+/** Assumes that the share of users who need a sync is the same among remaining users as among scanned ones. */
 function estimatedEnd(
   run: Run,
   isComplete: boolean,

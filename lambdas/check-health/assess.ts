@@ -51,7 +51,8 @@ export function assess({ queue, progress, paused, now }: Situation): Health {
   const ages = waiting.filter(({ group }) => !stuckAlone.has(group)).map(({ changedAt }) => now - changedAt);
 
   const isOutage = failing.length > 1 && failing.some(({ failingSince }) => !othersSucceed(failingSince));
-  // SQS counts messages behind a hidden one of their group as visible, although nobody can receive them. So the hidden ones must be due.
+  // SQS counts messages behind a hidden one of their group as visible, although nobody can receive them. So the queue counts as not
+  // received only after all hidden messages should have become visible.
   const isDue = now > hiddenUntil + CHECK_EVERY_MS;
   const noneReceived = isDue && now - activeAt > CHECK_EVERY_MS;
   return {

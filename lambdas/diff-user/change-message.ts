@@ -44,7 +44,7 @@ export function changeMessage(
     };
   }
   if (!before) return { ...base, ...allFieldsAndTags(), cause: 'created' };
-  // Someone removed the sync's own data. That may be of a user without a contact, whom the CRM had refused.
+  // Someone removed the `crm` map or its contact id, to force a full sync. The user may have no contact yet, for example after a rejection.
   const isReset = before.crm && (!after.crm || (before.crm.contactId && !after.crm.contactId));
   if (isReset) return { ...base, ...allFieldsAndTags(), cause: 'resync' };
   const difference = diff(mapping, before, after, now);

@@ -11,7 +11,7 @@ const ATTRIBUTES = Object.keys(userSchema.shape) as (keyof User)[];
 
 /**
  * Parses a user before and after a change. Unknown attributes are ignored, and attributes that are equal in both images are parsed once:
- * most changes are of one attribute, or of none that the CRM has.
+ * most changes concern one attribute, or none that the sync uses.
  *
  * @returns neither image if the change cannot affect the CRM, such as the sync's own write-back.
  * @throws InvalidUserError when an image has no `userId`.

@@ -43,7 +43,7 @@ import { type ProcessUserDependencies, processUser } from './process-user.ts';
 import { progressTracker } from './progress-tracker.ts';
 import { quotaTracker } from './quota-tracker.ts';
 
-/** What the consumer gives to the client that it makes requests with. */
+/** What the consumer provides to its CRM client. */
 export type ClientHooks = Pick<PacedFetchOptions, 'gate' | 'deadline' | 'onRequest'>;
 
 /** The outside world of sync-contact. */
@@ -68,9 +68,9 @@ export interface ConsumerPorts {
 
 interface ConsumerSettings {
   budget: Budget;
-  /** Contacts that a request can tag at most. */
+  /** Most contacts that one request can tag. */
   tagBatch: number;
-  /** Requests of a tag job that are made at the same time at most. */
+  /** Most requests of a tag job at the same time. */
   maxConcurrentTagRequests: number;
   deletionPolicy: DeletionPolicy;
   forgetPolicy: ForgetPolicy;

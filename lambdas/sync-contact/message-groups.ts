@@ -4,7 +4,7 @@ import { type Message, messageSchema } from '../../shared/sync/message.ts';
 
 interface Delivery {
   record: SQSRecord;
-  /** The message, or the error of a record that holds none. */
+  /** The message, or an error if the record's body is not a message of this system. */
   message: Message | RejectedError;
 }
 
@@ -34,7 +34,7 @@ function readMessage(body: string): Message | RejectedError {
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
-  return new RejectedError('unreadable-message', 'The record holds no message of this system');
+  return new RejectedError('unreadable-message', 'The record is not a message of this system');
 }
 
 /** How often the group was delivered, this delivery included. */

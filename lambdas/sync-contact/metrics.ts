@@ -4,7 +4,7 @@ import type { UserOutcome } from './process-user.ts';
 
 /** What sync-contact measures. */
 export interface SyncMetrics {
-  /** `withoutOwner` comes on top of another outcome: the owner of the mapping is no member of staff. */
+  /** `withoutOwner` is counted in addition to another outcome: no member of staff has the owner's email. */
   countOutcome(outcome: UserOutcome['outcome'] | 'rejected' | 'postponed' | 'withoutOwner'): void;
   /** Also called for a sync that failed after the change. */
   countChange(change: ContactChange): void;

@@ -15,7 +15,7 @@ const settingsSchema = z.object({
   /** See `paceFor` in `shared/quota/pace.ts`. */
   SLOT_SCHEDULE: z.pipe(jsonText, slotScheduleSchema),
   ...budgetSettings,
-  /** Contacts that a request can tag at most. */
+  /** Most contacts that one request can tag. */
   TAG_BATCH: z.coerce.number().check(z.int(), z.positive()),
   DELETION_POLICY: deletionPolicySchema,
   FORGET_POLICY: forgetPolicySchema,

@@ -35,7 +35,7 @@ export function checkpointOf(
   };
 }
 
-/** The fingerprint of the user's contact. Without a contact, only its keys mean something: these fields may have been written. */
+/** The fingerprint of the user's contact. Without a contact, only the keys count: they name fields that may have been written. */
 export function trustedFingerprint({
   contactId,
   fingerprint = {},

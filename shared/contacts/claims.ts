@@ -14,7 +14,7 @@ export interface Claims {
   /** @throws RejectedError that names the user who has the email; RetryableError when another user claims it at the same moment. */
   claimEmail(email: string, userId: string): Promise<void>;
   /**
-   * @returns whether the contact is inherited from a deleted user: then the sync wrote the fields of the mapping that it has.
+   * @returns whether the contact is inherited from a deleted user, so that the sync wrote its managed fields.
    * @throws RejectedError that names the user who has the contact; RetryableError while the contact of a deleted user is being retired.
    */
   claimContact(contactId: number, userId: string): Promise<boolean>;
@@ -43,7 +43,7 @@ export interface ClaimsOptions {
   now: () => number;
 }
 
-/** A stream tells times rounded down: to the second, and to the minute on one machine (`ApproximateCreationDateTime`). */
+/** Times in a stream (`ApproximateCreationDateTime`) are rounded down: to the second on AWS, to the minute in the local cloud. */
 const STREAM_TIME_MS = 60_000;
 
 /** Claims in the sync table. They need no cleaning up: a claim is valid only while the user table confirms it. */
@@ -109,7 +109,7 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
       const claimedBefore = deletedAt + STREAM_TIME_MS;
       if (!(await store.write(key, retiring, { userId, claimedBefore })).stored) return false;
       await applyPolicy();
-      // From now on anybody can claim the contact, and learns that it is inherited.
+      // From now on, another user can claim the contact as inherited.
       await store.write(key, { userId, inherited: true }, { userId, claimedBefore });
       return true;
     },

@@ -36,7 +36,7 @@ export async function leaseUser(
   return { userId, contactId, crm, desired, plan, done: new Set(), needsRequeue: false, requests: [] };
 }
 
-/** Makes the requests of one half of all plans, side by side. @returns every outcome. */
+/** Makes, in parallel, the requests for either the removals or the additions of all plans. @returns every outcome. */
 export async function changeTags(
   pending: readonly PendingTags[],
   which: keyof TagPlan,
@@ -91,7 +91,7 @@ export async function releaseUser(
   }
 }
 
-/** The item was written in spite of the lease, by hand perhaps: nothing is certain about these tags. */
+/** Another writer changed the item despite the lease, so these tags are stored as uncertain. */
 async function markTagsUncertain(
   userId: string,
   tagIds: readonly number[],

@@ -47,7 +47,7 @@ export function planTagChange(
   const { userId, crm = {} } = user;
   const { contactId, rejection, tagIds, uncertainTagIds = [], fingerprint = {}, revision } = crm;
   const unresolved = desiredState(mapping, user, now());
-  // A user whom the CRM cannot take is rejected by the message that every change of the user has.
+  // A user whom the CRM cannot accept is rejected when the message about the user's change is processed.
   if (!isSyncable(unresolved)) return { kind: 'in-sync', userId };
   if (isLeased(crm, invocation(), now())) return { kind: 'leased', userId };
   if (!contactId) return { kind: rejection ? 'in-sync' : 'no-contact', userId };

@@ -72,7 +72,7 @@ export async function syncUser(
   let failure: unknown;
   try {
     if (!isSyncable(desired))
-      throw new RejectedError('no-usable-email', 'The user has no email that the CRM takes');
+      throw new RejectedError('no-usable-email', 'The user has no email that the CRM accepts');
     const catalog = await catalogSource.current();
     const resolved = resolveFields(desired, catalog, mapping);
     desired = resolved;

@@ -19,7 +19,7 @@ export interface TagJobDependencies extends PlanTagChangeDependencies {
   journal: Pick<RequestJournal, 'during' | 'lines'>;
   /** Sends messages about users who have to be synced one by one. */
   requeue: (messages: readonly UserMessage[]) => Promise<void>;
-  /** Contacts that a request can name at most. */
+  /** Most contacts that one request can name. */
   tagBatch: number;
 }
 

@@ -16,9 +16,9 @@ export interface TagRequests {
 }
 
 export interface TagRequestsOptions {
-  /** Contacts that a request can name at most. */
+  /** Most contacts that one request can name. */
   batch: number;
-  /** Requests that are made at the same time at most: the requests of live changes wait behind them. */
+  /** Most requests at the same time: the requests of live changes wait behind them. */
   maxConcurrent: number;
 }
 

@@ -39,7 +39,7 @@ type Labelled = z.infer<typeof customFieldSchema>;
 export interface InfusionsoftClient {
   /** Creates the contact, or updates the one with the same email (`duplicate_option: Email`). */
   upsertContact(body: ContactBody): Promise<Contact>;
-  /** Creates a contact, even if another one is the same. */
+  /** Creates a contact, even if one with the same values exists. */
   createContact(body: ContactBody): Promise<Contact>;
   /**
    * Reads a contact with its custom fields, lead source and job title.
@@ -95,7 +95,7 @@ export interface ClientOptions {
   now?: () => number;
 }
 
-/** Most pages of a list: the link to the next page has been seen never to end (v1). 100 pages have 100,000 tags. */
+/** Most pages of a list, because a faulty list may never end: the CRM (v1) has returned endless links. 100 pages have 100,000 tags. */
 const MAX_PAGES = 100;
 
 /** Properties that the CRM returns only if a request names them (v1). */
@@ -145,7 +145,7 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
   ): Promise<Result> => call((client) => client[method](path, { json }).json(schema), http);
   const remove = ({ path }: Endpoint, searchParams: Record<string, string> = {}): Promise<void> =>
     call(async (client) => {
-      // A removal answers 204 (v1). A text comes from something else, such as a proxy, and nothing may have been removed.
+      // A removal answers 204 (v1). An answer with a body comes from something else, such as a proxy, so the removal is uncertain.
       const text = await client.delete(path, { searchParams }).text();
       if (text.trim() !== '') throw new UncertainError('The answer to a removal has a body');
     });
@@ -253,7 +253,7 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
   };
 }
 
-/** Reads pages until one is empty or has been seen before. A page may be shorter than it could be. */
+/** Reads pages until one is empty or has been seen before. A short page is not always the last. */
 async function allPages<Item extends { id: number }>(
   readPage: (offset: number) => Promise<readonly Item[]>,
 ): Promise<Item[]> {

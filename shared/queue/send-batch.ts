@@ -36,8 +36,9 @@ export async function sendBatch(
 }
 
 /**
- * A message as JSON with only characters that SQS accepts. SQS rejects or replaces characters outside XML's (its documentation has said
- * both). JSON escapes most of them; this escapes the rest. Otherwise one odd user id would be rejected for ever, and block its shard.
+ * A message as JSON with only characters that SQS accepts. SQS rejects or replaces characters that XML does not allow (its documentation
+ * has said both). JSON escapes most of them; this escapes the rest. Otherwise one odd user id would be rejected for ever, and block its
+ * shard.
  */
 const bodyOf = (message: Message): string =>
   JSON.stringify(message).replace(/[\uD800-\uFFFF]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);

@@ -86,7 +86,7 @@ const usersAtWork = (schedule: SlotSchedule, latencyP95Ms: number): number =>
 export const requestsPerSecond = ({ requestsPerWindow, windowMs }: SlotSchedule): number =>
   (requestsPerWindow * 1000) / windowMs;
 
-// The highest rate: what one DynamoDB item, the one with the request slots, can take.
+// The highest rate. All request slots are in one DynamoDB item, whose write throughput is limited.
 
 /** Write units a second of one item (DynamoDB, "Best practices for designing and using partition keys effectively"). */
 const UNITS_PER_SECOND = 1000;

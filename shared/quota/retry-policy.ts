@@ -26,7 +26,7 @@ export const REQUEST_RETRY = {
   statusCodes: [408, 429, 500, 502, 503, 504],
   /** Statuses whose `Retry-After` header is respected, up to {@link REQUEST_RETRY.maxDelayMs}. */
   afterStatusCodes: [429, 503],
-  /** Delay before the first retry. It doubles with each, and full jitter draws from 0 up to it. */
+  /** Delay before the first retry, the same for all statuses. It doubles with each, and full jitter draws from 0 up to it. */
   firstDelayMs: 300,
   /** Longest delay, also when `Retry-After` asks for more: two of them fit in an invocation with time to spare. */
   maxDelayMs: 4 * SECOND_MS,

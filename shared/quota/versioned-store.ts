@@ -23,11 +23,11 @@ export class BusyError extends Error {
 }
 
 /**
- * Applies a change by a conditional write, and retries it while other writers are faster: the first time over the value that was found,
- * then after a random rest, since two writers that have met twice would meet again.
+ * Applies a change by a conditional write, and retries it while other writers are faster. The first retry uses the value that the failed
+ * write returned; later ones wait for a random time first, so that two writers do not collide again and again.
  *
- * A write whose answer was lost, and that another writer has overwritten since, is repeated. So `change` may be applied twice and must be
- * safe then: requests are counted once too often, and request slots stay unused.
+ * A write whose answer was lost, and that another writer has overwritten since, is repeated. So `change` may be applied twice, which must
+ * be harmless: at worst, requests are counted twice, or request slots stay unused.
  *
  * @param known what was last read or written: saves the first read.
  * @returns the value as stored.

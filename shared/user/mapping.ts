@@ -3,8 +3,11 @@
  *
  * - `contact` sets standard fields, and `customFields` sets custom fields by their label. A function that returns `undefined` gives no value,
  *   and clears what an earlier sync wrote. Values are normalised afterwards: lengths, phone numbers, dates.
+ * - A function reads attributes of the user. Declare a new attribute in `user.ts`.
  * - A tag group assigns at most one of its tags to a user, and removes the others.
  * - The sync creates fields and tags that the CRM does not have. A field or tag that is removed from this file stays in the CRM as it is.
+ *
+ * After a change, run `npm run docs`: it writes the fields and tags to docs/catalog.md.
  */
 import { describeTags, type Mapping, tagGroup } from './define-mapping.ts';
 

@@ -2,7 +2,7 @@
 const MAX_RESULTS = 2000;
 
 /**
- * Caches the results of a slow, pure function of a text. For values that many users share. A full cache is emptied, so that meaningless
+ * Caches the results of a slow, pure function of a text. For values that many users share. A full cache is emptied, so that arbitrary
  * texts cannot fill the memory.
  */
 export function memoize<Result>(compute: (text: string) => Result): (text: string) => Result {

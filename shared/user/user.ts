@@ -34,8 +34,8 @@ const crmStateSchema = z.object({
 });
 
 /**
- * A user's item as the application stores it. Only `userId` (the Cognito sub) is required. Unknown attributes are ignored; null and empty
- * texts count as missing (`readUser`).
+ * A user's item as the application stores it. To use another attribute in the mapping, declare it here. Only `userId` (the Cognito sub) is
+ * required. Unknown attributes are ignored; null and empty texts count as missing (`readUser`).
  */
 export const userSchema = z.object({
   userId: filledText,

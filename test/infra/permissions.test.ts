@@ -41,7 +41,7 @@ describe('permissions', () => {
     ]);
   });
 
-  it('let the backfill look at users, take its lock, send, and go on as a new execution: it reads no count of the queue', () => {
+  it('allow the backfill to read users, take its lock, send messages and start an execution, but not to read or count messages', () => {
     const EXECUTIONS = 'arn:AWS::Partition:states:AWS::Region:AWS::AccountId';
     expect(permissions(template, 'BackfillFeeder')).toEqual([
       ['BackfillFeederLogs.Arn', ...LOG],

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { settingsJsonSchema } from '../../infra/settings-schema.ts';
 
-it('infra/settings.schema.json is up to date (npm run docs)', async () => {
+it('infra/settings.schema.json describes the settings (npm run docs writes it)', async () => {
   const text = `${JSON.stringify(settingsJsonSchema(), undefined, 2)}\n`;
   await expect(text).toMatchFileSnapshot('../../infra/settings.schema.json');
 });

@@ -19,9 +19,9 @@ import { quotaSettingsFrom } from '../support/quota-report.ts';
 import { compare, comparisonText } from './comparison.ts';
 import { type PreviewContext, previewUser } from './preview-user.ts';
 import { provisionalCatalog } from './provisional-catalog.ts';
-import { sampleUsers } from './sample-users.ts';
 import { summarise } from './summary.ts';
 import { estimate, summaryText } from './summary-report.ts';
+import { usersOfTable } from './users-of-table.ts';
 
 export default createCommand({
   metadata: {
@@ -78,7 +78,7 @@ async function summariseAll(
   dynamodb: DynamoDBClient,
   sample: number | undefined,
 ) {
-  const { total, users } = await sampleUsers(dynamodb, outputs.get('UserTableName'), sample);
+  const { total, users } = await usersOfTable(dynamodb, outputs.get('UserTableName'), sample);
   const { limits, tagBatch } = quotaSettingsFrom(outputs.get('QuotaSettings'));
   return estimate(await summarise(users, context, tagBatch), {
     total,

@@ -20,7 +20,7 @@ export interface KnownCrm {
 /** Id of a contact that would be created. */
 const NEW_CONTACT = Number.MAX_SAFE_INTEGER;
 
-/** Used only by the catalog and by tagging many contacts: a preview has its catalog, and is about one user. */
+/** For methods that only the catalog and tag jobs use: a preview has a complete catalog, and is about one user. */
 const unused = (): never => {
   throw new Error('A preview does not read the account or tag many contacts');
 };

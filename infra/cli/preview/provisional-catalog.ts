@@ -9,8 +9,8 @@ export interface ProvisionalCatalog {
 }
 
 /**
- * Builds the catalog for a mapping that may not be deployed yet: missing names get ids that no account has. Unlisted array items count
- * as kept while that is unknown.
+ * Builds the catalog for a mapping that may not be deployed yet: missing names get ids that no account has. While the array mode
+ * is unknown, it assumes that an update keeps unlisted items.
  *
  * @param now epoch milliseconds.
  */

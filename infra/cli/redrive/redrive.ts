@@ -161,12 +161,12 @@ function deadLetterOf({
   };
 }
 
-/** The (first) user of a message, `catalog` for a catalog message, or undefined when it is not a message of this system. */
+/** The (first) user of a message, the kind of a message without a user, or undefined when it is not a message of this system. */
 function userIdOf(body: string): string | undefined {
   try {
     const message = messageSchema.safeParse(JSON.parse(body)).data;
     if (message && 'userId' in message) return message.userId;
-    return message && ('userIds' in message ? message.userIds[0] : 'catalog');
+    return message && ('userIds' in message ? message.userIds[0] : message.kind);
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

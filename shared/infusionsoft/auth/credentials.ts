@@ -123,7 +123,7 @@ export function secretCredentials(
 
 function unusable(secretId: string, secret: CrmSecret | undefined): RetryableError {
   const why = secret
-    ? 'holds credentials that the CRM does not take any more; the rotation renews them, or npx --no user-sync authorize'
+    ? 'holds credentials that the CRM no longer accepts. Wait for their rotation, or run npx --no user-sync authorize'
     : 'holds no credentials for the CRM. Run npx --no user-sync authorize';
   return new RetryableError(`The secret ${secretId} ${why}. Users wait in the queue until then.`);
 }

@@ -169,7 +169,7 @@ function byName<Item extends { id: number }>(
 }
 
 /**
- * Waits until all have ended, even if one fails: work that went on unnoticed could create what the next environment creates too.
+ * Waits until all have ended, even if one fails: otherwise the rest would run on, and could create what the next environment also creates.
  *
  * @throws the first failure.
  */

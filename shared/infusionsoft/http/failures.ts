@@ -20,7 +20,7 @@ export class UncertainError extends RetryableError {
 
 /**
  * The limit that a 429 is about. Three bodies are known: two faults of the gateway with different error codes, and
- * `{"message":"Quota Exceeded"}` for the minute. Any other counts as the second, the mildest.
+ * `{"message":"Quota Exceeded"}` for the minute. Any other counts as the limit of the second, which has the shortest wait.
  */
 export function exceededLimit(body: unknown): ExceededLimit {
   const text = typeof body === 'string' ? body : JSON.stringify(body ?? '');

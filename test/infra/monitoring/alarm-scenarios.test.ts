@@ -166,14 +166,14 @@ describe('a consumer that does not run', () => {
     expect(firstRaised('NothingSucceeds').ended).toBeUndefined();
   });
 
-  it('any longer raises an alarm within 40 minutes', async () => {
+  it('after it has worked before raises an alarm within 40 minutes', async () => {
     await world.run(HOUR, traffic);
     world.consumes = false;
     await world.run(2 * HOUR, traffic);
     expect(firstRaised('NothingSucceeds').began).toBeLessThanOrEqual(60 + 40);
   });
 
-  it('any longer raises an alarm within 75 minutes if a user is stuck', async () => {
+  it('after it has worked before raises an alarm within 75 minutes if a user is stuck', async () => {
     world.fault = poisoned;
     world.change('poison');
     await world.run(6 * HOUR);

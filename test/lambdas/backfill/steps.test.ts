@@ -119,7 +119,7 @@ describe('a mapping that the account does not accept', () => {
     expect(await startRun({ mode: 'refresh' }, context)).toMatchObject({ next: 'enqueue' });
   });
 
-  it('is ignored with its ids if the catalog is of another mapping: every user is enqueued', async () => {
+  it('does not count if the catalog is of another mapping: its problems and ids are ignored, and every user is enqueued', async () => {
     const older: Catalog = { ...CATALOG, tags: {}, problems, requirementsHash: 'of an older mapping' };
     const started = start(10, (index) => synced(fresh(index)), older);
     const run = await begin({ mode: 'refresh' }, started.context);

@@ -41,7 +41,7 @@ const step = fc.record({
   afterEffect: fc.boolean(),
 });
 
-it('the CRM ends as the table says, whatever the order of edits, messages and failures, and then nothing is left to do', async () => {
+it('the CRM ends up matching the table, whatever the order of edits, messages and failures, and a repeated sync does nothing', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 5 }), async (steps) => {
       run++;

@@ -92,7 +92,7 @@ describe('a live change during a tag job', () => {
   );
 });
 
-it('the tags end as the table says, whatever changes during a tag job and wherever the job dies', async () => {
+it('the tags end up matching the table, whatever changes during a tag job and wherever the job dies', async () => {
   let run = 0;
   const change = fc.record({
     user: fc.nat({ max: 11 }),

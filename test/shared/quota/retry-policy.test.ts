@@ -163,7 +163,7 @@ describe('the table of the policy', () => {
     expect(named).toEqual(expect.arrayContaining([...policy.REQUEST_RETRY.statusCodes]));
   });
 
-  it('is the one in docs/retries.md (npm run docs writes it)', async () => {
+  it('is shown in docs/retries.md (npm run docs writes it)', async () => {
     const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
     const head = (...cells: string[]) => [row(cells), row(cells.map(() => '---'))];
     const page = [

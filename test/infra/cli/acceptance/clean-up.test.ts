@@ -93,7 +93,7 @@ describe('the clean-up of a run', () => {
     expect(recorder.current().contacts).toEqual([{ userId: 'acceptance-r-1', contactId: 1 }]);
   });
 
-  it('goes on from where another was killed, also when the records of the deletions are gone', async () => {
+  it('continues where an earlier clean-up was killed, after its users have been retired', async () => {
     const contacts = [{ userId: 'acceptance-r-1', contactId: 1 }];
     const { system, deleted } = memorySystem([], [contact(1, email(1))]);
     const { recorder } = await start({ contacts, retired: true });
@@ -101,7 +101,7 @@ describe('the clean-up of a run', () => {
     expect(deleted).toEqual([1]);
   });
 
-  it('names a contact with an email of the run that no user of it had, and leaves it', async () => {
+  it('reports a contact that has an email of the run but belonged to no user of it, and does not delete it', async () => {
     const { system, deleted, inCrm } = memorySystem(
       [user(1, { contactId: 1 })],
       [contact(1, email(1)), contact(5, email(1))],

@@ -23,7 +23,7 @@ const names = fc.record({
 });
 
 describe('the plan of an acceptance run', () => {
-  it('has every kind of change from the fewest users on', () => {
+  it('covers every kind of change, even with the fewest users', () => {
     const steps = planOf({ runId: 'r', domain: 'example.com', users: MIN_USERS }, mapping, NOW);
     expect(steps.map((step) => step.map(({ kind, user }) => `${user.userId} ${kind}`))).toEqual([
       [
@@ -39,7 +39,7 @@ describe('the plan of an acceptance run', () => {
     ]);
   });
 
-  it('only ever names users and emails that its run is known to have', () => {
+  it('uses only users and emails of its own run', () => {
     fc.assert(
       fc.property(names, (name) => {
         const changes = planOf(name, mapping, NOW).flat();
@@ -60,7 +60,7 @@ describe('the plan of an acceptance run', () => {
     );
   });
 
-  it('never has two users with one email at a time, and every change shows in the CRM', () => {
+  it('never gives an email to two users at a time, and makes only changes that show in the CRM', () => {
     fc.assert(
       fc.property(names, (name) => {
         const rows = new Map<string, User>();
@@ -89,7 +89,7 @@ describe('the plan of an acceptance run', () => {
     expect(at('handover')).toBeGreaterThan(at('email'));
   });
 
-  it('leaves out changes that a mapping does not show', () => {
+  it('leaves out changes that the mapping ignores', () => {
     const onlyEmail: Mapping = {
       ...mapping,
       contact: { EMAIL1: (user) => user.email },

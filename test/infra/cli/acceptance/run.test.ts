@@ -102,7 +102,7 @@ describe('a run', () => {
     ).toEqual(['acceptance-r-1', 'acceptance-r-2', 'acceptance-r-3', 'acceptance-r-4']);
   });
 
-  it('shows nothing of a contact that has an email of somebody else', async () => {
+  it('prints no data of a contact that has the email of another person', async () => {
     const { system, findings, run } = await start();
     const merged = (contact: Contact): Contact => ({
       ...contact,

@@ -25,7 +25,7 @@ const records = (): RunRecordStore => ({ ...memoryStore<RunRecord>(), remove: as
 const LONG_AGO = () => Date.now() - 3_600_000;
 
 describe('the record of a run', () => {
-  it('lets one process have it', async () => {
+  it('belongs to one process at a time', async () => {
     const store = records();
     const first = await takeRecord(store, RUN, undefined);
     await expect(takeRecord(store, RUN, undefined)).rejects.toThrow(OtherRunError);
@@ -40,14 +40,14 @@ describe('the record of a run', () => {
     await expect(first.update({})).rejects.toThrow(OtherRunError);
   });
 
-  it('stores changes that are made at once one after another', async () => {
+  it('stores simultaneous changes one after another', async () => {
     const store = records();
     const recorder = await takeRecord(store, RUN, undefined);
     await Promise.all([recorder.update({}), recorder.update({ retired: true }), recorder.update({})]);
     expect(await store.read()).toMatchObject({ version: 4, value: { retired: true } });
   });
 
-  it('is that of a run that was left behind once its process shows no life any more', async () => {
+  it('counts as left behind once its process no longer extends it', async () => {
     const store = records();
     expect(await findLeftBehind(store)).toBeUndefined();
     await takeRecord(store, RUN, undefined, LONG_AGO);
@@ -83,7 +83,7 @@ describe('the users of a table', () => {
 });
 
 describe('the report of a run', () => {
-  it('count requests by the log lines about its users alone', () => {
+  it('counts the requests in log lines about its own users only', () => {
     const line = (userId: string, requests: string[], causes = ['changed']) =>
       `SyncContact ${JSON.stringify({ message: 'Synced', userId, requests, causes })}`;
     const lines = [
@@ -105,12 +105,12 @@ describe('the report of a run', () => {
     expect(countRequests([], 'acceptance-r-')).toEqual({ total: 0, users: 0, perUser: 0, perNewUser: null });
   });
 
-  it('tell the latencies of what was measured', () => {
+  it('has latencies only of changes that were measured', () => {
     expect(latencyOf([])).toBeUndefined();
     expect(latencyOf([300, 100, 200.4])).toEqual({ count: 3, min: 100, median: 200, p99: 300, max: 300 });
   });
 
-  it('are right only when nothing deviates, nothing was left out, and nothing is left', () => {
+  it('is ok only when nothing deviates, the run was not stopped, and nothing of it remains', () => {
     const cleanUp = { runId: 'r', users: 4, contacts: 4, items: 4, remaining: [] };
     const right = { deviations: [], stopped: null, cleanUp };
     expect(isOk(right)).toBe(true);

@@ -46,7 +46,7 @@ describe('the verification of a user', () => {
     expect(await syncStateOf(table.user(userId), context)).toBe('done');
   });
 
-  it('names each field and tag that is not as it should be, expected and found', async () => {
+  it('reports each wrong field and tag, with the expected and the found value', async () => {
     const { userId, table, context, contact } = await synced();
     const weekTag = contact.tag_ids?.find((id) => id !== context.catalog.tags['app user']);
     const wrong: Contact = {
@@ -64,7 +64,7 @@ describe('the verification of a user', () => {
     ]);
   });
 
-  it('takes the forms in which the CRM returns dates and numbers for what was written', async () => {
+  it('accepts the formats in which the CRM returns dates and numbers', async () => {
     const { userId, table, context, contact } = await synced();
     const dateId = context.catalog.customFields['app download date'];
     const formatted: Contact = {
@@ -78,7 +78,7 @@ describe('the verification of a user', () => {
     expect(deviations).toEqual([]);
   });
 
-  it('names a field that the CRM does not return, and takes it for empty only where it was asked for', async () => {
+  it('reports a field that the CRM does not return, and treats it as empty only if it was requested', async () => {
     const { userId, table, context, contact } = await synced();
     const { time_zone, ...others } = contact;
     const verified = (requested: ReadonlySet<string>) =>
@@ -106,7 +106,7 @@ describe('the verification of a user', () => {
 });
 
 describe('the state of a sync', () => {
-  it('is pending from a change until the sync has brought it in, and during its work', async () => {
+  it('is pending from a change until the sync has finished it', async () => {
     const { userId, table, context } = await synced();
     const { crm: state } = table.user(userId);
     table.edit(userId, { firstName: 'Zoë' });
@@ -120,7 +120,7 @@ describe('the state of a sync', () => {
     expect(await syncStateOf(table.user(userId), context)).toBe('pending');
   });
 
-  it('tells a rejection', async () => {
+  it('is rejected, with the reason, after a rejection', async () => {
     const { userId, table, context } = await synced();
     const rejection = { reason: 'refused-by-crm', errorId: 'x', at: '2027-01-01T00:00:00Z' };
     table.edit(userId, { crm: { rejection } });

@@ -3,7 +3,7 @@ import { catalogPage } from '../../../../infra/cli/catalog/page.ts';
 import { mapping } from '../../../../shared/user/mapping.ts';
 import { richMapping } from '../../../support/rich-mapping.ts';
 
-it('docs/catalog.md is up to date (npm run docs)', async () => {
+it('docs/catalog.md shows the fields and tags of the mapping (npm run docs writes it)', async () => {
   await expect(catalogPage(mapping, 'shared/user/mapping.ts')).toMatchFileSnapshot(
     '../../../../docs/catalog.md',
   );

@@ -107,7 +107,7 @@ describe('a preview of a user', () => {
     expect(requests.map(({ method }) => method)).toEqual(['DELETE', 'POST']);
   });
 
-  it('says why a user would not get there', async () => {
+  it('shows why a user would be rejected', async () => {
     const { contextOf } = await start();
     const { context } = await contextOf();
     const preview = await previewUser({ userId: 'x', email: 'no email' }, undefined, context);
@@ -121,7 +121,7 @@ describe('a preview of all users', () => {
     customFields: { ...mapping.customFields, Zone: { type: 'Text', value: ({ timeZone }) => timeZone } },
   };
 
-  it('of the mapping that is deployed, once all are synced, promises nothing', async () => {
+  it('of the deployed mapping shows no changes once all users are synced', async () => {
     const { users, table, sync, contextOf } = await start();
     for (const { userId } of users) await sync(userId);
     const { context, created } = await contextOf();
@@ -134,7 +134,7 @@ describe('a preview of all users', () => {
     expect(created).toEqual([]);
   });
 
-  it('of a mapping that is not deployed tells what it would change, by name, and what it would cost', async () => {
+  it('of another mapping shows what it would change, by name, and how many requests that takes', async () => {
     const { users, table, sync, contextOf } = await start();
     for (const { userId } of users) await sync(userId);
     const { context, created } = await contextOf(withCity);
@@ -157,7 +157,7 @@ describe('a preview of all users', () => {
     expect(summaryText(estimated)).toMatch(/a sample of 12 of about 1,200 users/);
   });
 
-  it('counts tags as a backfill puts them on: together, or one by one where that is cheaper', async () => {
+  it('counts tag requests as a backfill makes them: for many users together, or one by one where that is cheaper', async () => {
     const { users, contextOf } = await start();
     const { context } = await contextOf();
     const few = await summarise(users.slice(0, 2), context, 100);

@@ -13,7 +13,7 @@ const start = async (options: SimulatorOptions = {}) => {
 beforeEach(() => start());
 afterEach(() => crm.stop());
 
-describe('the experiment with arrays', () => {
+describe('the detection of the array mode', () => {
   it.each(['merge', 'replace'] as const)(
     'takes five requests, leaves nothing behind, and learns: %s',
     async (arrays) => {

@@ -10,7 +10,7 @@ const PAGE = 500;
  *
  * @returns the users, and the approximate total (DynamoDB updates it every six hours).
  */
-export async function sampleUsers(
+export async function usersOfTable(
   dynamodb: DynamoDBClient,
   table: string,
   sample?: number,
