@@ -66,7 +66,7 @@ export function usageTable(scenarios: readonly Scenario[], { prices }: Prices): 
     columns: ['', 'Price', ...scenarios.map(({ name }) => name), 'As of', 'Source'],
     rows: used.map((unit) => {
       const { service, unit: name, usd, per, asOf, source } = prices[unit];
-      const price = `$${usd}${per === 1 ? '' : ` for ${per.toLocaleString('en-US')}`}`;
+      const price = `$${usd}${per === 1 ? '' : ` per ${per.toLocaleString('en-US')}`}`;
       return [
         `${service}: ${name}`,
         price,
@@ -137,7 +137,7 @@ function callsTable({ backfill, changes }: Counts): Table {
   };
   return {
     numbers: [1, 2, 3, 4],
-    columns: ['Call', 'for each user of a backfill', 'units', 'for each change', 'units'],
+    columns: ['Call', 'per user of a backfill', 'units', 'per change', 'units'],
     rows: names.map((name) => [
       name,
       ...cells(backfill, name, backfill.users),

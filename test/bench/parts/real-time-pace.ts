@@ -17,7 +17,7 @@ const MIN_FILLED = 0.9;
 /** The same as `pace`, in real time on the local cloud. */
 export const realTimePace: Part = {
   name: 'real-time-pace',
-  about: 'the same in real time on the local cloud',
+  about: 'quota filled and requests rejected by a backfill in real time on the local cloud',
   async run(log) {
     const { windowSlackMs } = parseConfig({}).crm;
     const steady: SteadyFill[] = [];
