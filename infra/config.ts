@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import * as z from 'zod';
-import { INVOCATION_MS, WRITE_BACK_MS } from '../shared/invocation.ts';
 import { type Limits, limitsSchema, PRESETS, rateOf } from '../shared/quota/limits.ts';
-import { MAX_RATE } from '../shared/quota/max-rate.ts';
+import { MAX_RATE } from '../shared/quota/pace.ts';
+import { INVOCATION_MS, WRITE_BACK_MS } from '../shared/quota/retry-policy.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
@@ -65,7 +65,7 @@ const configSchema = group({
     /**
      * Limits of the contract, or the part of them that this system may use: a row of the vendor's table (`team`, `oauth`,
      * `service-account-key`), or numbers of your own. Environments and pace follow from them, see `shared/quota/pace.ts`. They may not
-     * allow more requests a second than can be paced, see `shared/quota/max-rate.ts`.
+     * allow more requests a second than can be paced, see `shared/quota/pace.ts`.
      */
     limits: z
       .union([z.enum(PRESET_NAMES), limitsSchema], {

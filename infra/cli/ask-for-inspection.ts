@@ -31,7 +31,7 @@ export async function askForInspection(
     version: 1,
     kind: 'inspect-account',
     inspectionId,
-    needs,
+    requirements: needs,
     create,
     count: true,
   };

@@ -1,5 +1,5 @@
 import { type Account, missingFrom, problemsOf } from '../../shared/infusionsoft/catalog/account.ts';
-import { type Catalog, keepsArrays, knowsArrays } from '../../shared/infusionsoft/catalog/catalog.ts';
+import { type Catalog, isArrayModeKnown, mergesArrays } from '../../shared/infusionsoft/catalog/catalog.ts';
 import { textTable } from './text-table.ts';
 
 /** What the account has, as a person reads it. @param now epoch milliseconds. */
@@ -48,7 +48,7 @@ function list(title: string, items: readonly string[]): string | undefined {
 }
 
 function arraysOf(catalog: Catalog | undefined, now: number): string {
-  if (!catalog || !knowsArrays(catalog, now)) return 'not known yet; the first sync learns it';
-  if (keepsArrays(catalog, now)) return 'stay, so that an update costs one request';
+  if (!catalog || !isArrayModeKnown(catalog, now)) return 'not known yet; the first sync learns it';
+  if (mergesArrays(catalog, now)) return 'stay, so that an update costs one request';
   return `${catalog.arrays?.mode === 'replace' ? 'go' : 'may go'}, so contacts are read first and whole arrays are sent`;
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { ErasureRecord, ErasureRecordStore } from '../../shared/store/erasure-records.ts';
 import type { ForgetMessage } from '../../shared/sync/message.ts';
-import { messageGroupOf } from '../../shared/sync/message-group.ts';
+import { messageGroupOf } from '../../shared/sync/message.ts';
 import { CommandError } from './command-error.ts';
 
 const TIMEOUT_MS = 60_000;

@@ -2,7 +2,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { Command, InvalidArgumentError } from 'commander';
 import { ledgerAt } from '../../shared/quota/ledger.ts';
-import { updateVersioned } from '../../shared/quota/versioned.ts';
+import { updateVersioned } from '../../shared/quota/versioned-store.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { connect } from './connect.ts';
 import { describeQuota, quotaSettingsFrom, quotaTable } from './quota-report.ts';

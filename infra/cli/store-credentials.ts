@@ -1,7 +1,7 @@
 import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import ky, { isHTTPError } from 'ky';
-import { endpoints } from '../../shared/infusionsoft/api.ts';
 import { type CrmSecret, headerOf } from '../../shared/infusionsoft/auth/crm-secret.ts';
+import { endpoints } from '../../shared/infusionsoft/endpoints.ts';
 import { CommandError } from './command-error.ts';
 
 /**

@@ -21,6 +21,12 @@ import {
 import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
 import { inFlightFor, paceFor, requestsPerSecond } from '../../shared/quota/pace.ts';
+import {
+  BACKFILL_FUNCTION_MS,
+  BACKFILL_STEP_MS,
+  BACKFILL_STEP_RETRY,
+  SCHEDULE_RETRIES,
+} from '../../shared/quota/retry-policy.ts';
 import { backfillLogGroupName } from './backfill-log-group-name.ts';
 import { budgetVariables } from './budget-variables.ts';
 import type { ConstructContext } from './construct-context.ts';
@@ -35,9 +41,6 @@ export interface BackfillProps extends ConstructContext {
   /** The queue of the live changes too. */
   queue: IQueue;
 }
-
-/** A task whose answer never arrives is tried again, and does not hang for ever. */
-const TASK_TIMEOUT = Duration.minutes(2);
 
 /** What the steps throw when a retry cannot help. */
 const FINAL_ERRORS = ['InvalidInputError', 'MappingDoesNotFitError', 'SupersededError'];
@@ -54,7 +57,7 @@ export class Backfill extends Construct {
     const feeder = new NodeFunction(this, 'Feeder', {
       folder: 'backfill',
       description: 'Steps of the backfill: looks for users who need it and sends them to the queue',
-      timeout: Duration.seconds(60),
+      timeout: Duration.millis(BACKFILL_FUNCTION_MS),
       memorySize: 512,
       environment: feederEnvironment(props),
       config,
@@ -122,7 +125,7 @@ export class Backfill extends Construct {
             stateMachineArn: JsonPath.stringAt('$$.StateMachine.Id'),
           }),
           outputPath: '$.Payload',
-          taskTimeout: Timeout.duration(TASK_TIMEOUT),
+          taskTimeout: Timeout.duration(Duration.millis(BACKFILL_STEP_MS)),
           // It would leave out throttles, see `retried`.
           retryOnServiceExceptions: false,
         }),
@@ -173,7 +176,7 @@ export class Backfill extends Construct {
       schedule: ScheduleExpression.expression(expression),
       target: new StepFunctionsStartExecution(this.stateMachine, {
         input: ScheduleTargetInput.fromObject({ mode: 'refresh' }),
-        retryAttempts: 3,
+        retryAttempts: SCHEDULE_RETRIES.dailyRefresh,
       }),
     });
   }
@@ -182,16 +185,16 @@ export class Backfill extends Construct {
 /**
  * Retries a step whatever failed, unless a retry cannot help: throttles (`Lambda.TooManyRequestsException`), errors of the service, a
  * function that ran out of time or died (`Sandbox.Timedout`, `Runtime.ExitError`), an answer that was lost (`States.Timeout`), and errors of
- * DynamoDB or SQS that the function threw. All steps can be repeated. In all, the retries take up to 15 minutes.
+ * DynamoDB or SQS that the function threw. All steps can be repeated.
  */
 function retried(step: LambdaInvoke): LambdaInvoke {
   step.addRetry({ errors: FINAL_ERRORS, maxAttempts: 0 });
   step.addRetry({
     errors: [Errors.ALL],
-    interval: Duration.seconds(5),
-    backoffRate: 2,
-    maxAttempts: 8,
-    maxDelay: Duration.minutes(5),
+    interval: Duration.millis(BACKFILL_STEP_RETRY.intervalMs),
+    backoffRate: BACKFILL_STEP_RETRY.backoffRate,
+    maxAttempts: BACKFILL_STEP_RETRY.maxAttempts,
+    maxDelay: Duration.millis(BACKFILL_STEP_RETRY.maxDelayMs),
     jitterStrategy: JitterType.FULL,
   });
   return step;

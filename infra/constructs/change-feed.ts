@@ -2,6 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import { EventSourceMapping, FilterCriteria, FilterRule, StartingPosition } from 'aws-cdk-lib/aws-lambda';
 import { type IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { MESSAGE_RETENTION_MS, STREAM_RETENTION_MS } from '../../shared/quota/retry-policy.ts';
 import type { ConstructContext } from './construct-context.ts';
 import { suppressRule } from './nag-suppressions.ts';
 import { NodeFunction } from './node-function.ts';
@@ -13,13 +14,10 @@ export interface ChangeFeedProps extends ConstructContext {
   queue: IQueue;
 }
 
-/** How long DynamoDB Streams keeps a record (Amazon DynamoDB, "Change data capture for DynamoDB Streams"). */
-const STREAM_RETENTION = Duration.hours(24);
-
 /** Changes of the user table → diff-user → messages in the queue. */
 export class ChangeFeed extends Construct {
   readonly diffUser: NodeFunction;
-  /** Positions of stream records that could not be handled within the {@link STREAM_RETENTION}. */
+  /** Positions of stream records that could not be handled within the {@link STREAM_RETENTION_MS}. */
   readonly failureQueue: Queue;
 
   constructor(scope: Construct, id: string, { config, encryption, userTable, queue }: ChangeFeedProps) {
@@ -27,7 +25,7 @@ export class ChangeFeed extends Construct {
     this.failureQueue = new Queue(this, 'FailureQueue', {
       ...encryption.ofQueue,
       enforceSSL: true,
-      retentionPeriod: Duration.days(14),
+      retentionPeriod: Duration.millis(MESSAGE_RETENTION_MS),
     });
     suppressRule(
       this.failureQueue,
@@ -72,7 +70,7 @@ export class ChangeFeed extends Construct {
       reportBatchItemFailures: true,
       // No limit of retries: what fails here (SQS, the function as a whole) concerns all records, and time or a deploy fixes it. The failure
       // queue is no way out, since SQS is what mostly fails. No single record can block its shard: see `messageOf` of diff-user.
-      maxRecordAge: STREAM_RETENTION,
+      maxRecordAge: Duration.millis(STREAM_RETENTION_MS),
       // CDK's own SqsDlq would let the function do more than send.
       onFailure: { bind: () => ({ destination: this.failureQueue.queueArn }) },
     });

@@ -2,8 +2,13 @@ import { Duration } from 'aws-cdk-lib';
 import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import { DeduplicationScope, FifoThroughputLimit, Queue, type QueueProps } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { INVOCATION_MS, VISIBILITY_MS } from '../../shared/invocation.ts';
 import { BATCH_SIZE, paceFor } from '../../shared/quota/pace.ts';
+import {
+  INVOCATION_MS,
+  MAX_RECEIVE_COUNT,
+  MESSAGE_RETENTION_MS,
+  VISIBILITY_MS,
+} from '../../shared/quota/retry-policy.ts';
 import { budgetVariables } from './budget-variables.ts';
 import type { ConstructContext } from './construct-context.ts';
 import type { CrmSecret } from './crm-secret.ts';
@@ -24,13 +29,6 @@ export interface ContactSyncProps extends ConstructContext {
  * which the pace is filled as well as with a whole processor; with 512 MB it begins to be filled less.
  */
 export const SYNC_CONTACT_MEMORY_MB = 768;
-
-/**
- * Deliveries after which a message is a dead letter: the most that SQS allows. What nobody can mend goes there at once by the
- * function's own hand, so only deliveries count here that failed in a way that time can mend. A pause of the quota costs a
- * delivery an hour, so a message is older than the 14 days that the queue keeps it before they are 1,000.
- */
-const MAX_RECEIVE_COUNT = 1000;
 
 /** Messages in the queue → sync-contact, at the pace of the CRM → contacts and tags. */
 export class ContactSync extends Construct {
@@ -107,7 +105,7 @@ function fifoQueue(scope: Construct, id: string, props: QueueProps): Queue {
     deduplicationScope: DeduplicationScope.MESSAGE_GROUP,
     fifoThroughputLimit: FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
     enforceSSL: true,
-    retentionPeriod: Duration.days(14),
+    retentionPeriod: Duration.millis(MESSAGE_RETENTION_MS),
     ...props,
   });
 }

@@ -3,6 +3,7 @@ import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { SCHEDULE_RETRIES } from '../../shared/quota/retry-policy.ts';
 import { budgetVariables } from './budget-variables.ts';
 import type { ConstructContext } from './construct-context.ts';
 import { NodeFunction } from './node-function.ts';
@@ -71,8 +72,7 @@ export class HealthCheck extends Construct {
         bind: () => ({
           arn: this.checkHealth.functionArn,
           role,
-          // The next check is due sooner than a retry would help.
-          retryPolicy: { maximumRetryAttempts: 0 },
+          retryPolicy: { maximumRetryAttempts: SCHEDULE_RETRIES.healthCheck },
         }),
       },
     });

@@ -1,4 +1,4 @@
-import { type Catalog, hashOf } from '../../shared/infusionsoft/catalog/catalog.ts';
+import { type Catalog, hashRequirements } from '../../shared/infusionsoft/catalog/catalog.ts';
 import { type Ledger, ledgerAt } from '../../shared/quota/ledger.ts';
 import {
   type Budget,
@@ -6,6 +6,7 @@ import {
   pauseOf,
   remainingQuota,
 } from '../../shared/quota/remaining-quota.ts';
+import { BACKFILL_WAIT } from '../../shared/quota/retry-policy.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
 import { requirementsOf } from '../../shared/user/requirements.ts';
 import { aboutTags, aboutUser, groupOf } from './messages.ts';
@@ -31,18 +32,6 @@ export interface FeedOptions {
 const POLL_MS = 500;
 /** A call ends when nothing has gone on for so long: the execution can wait for less, in milliseconds. */
 const QUIET_MS = 5000;
-/** Wait after a call that ended early, in seconds. */
-const AFTER_FAILURE_SECONDS = 2;
-/** Longest wait for users who are not done, in seconds. */
-const MAX_DRAIN_SECONDS = 20;
-/** Longest single wait for the quota, in seconds: a pause may be lifted by hand, and the contract raised. */
-const MAX_QUOTA_SECONDS = 3600;
-/** A little after the reset, so that no clock is still before it, in milliseconds. */
-const AFTER_RESET_MS = 5000;
-/** Longest that a user's tags wait for others, in milliseconds. */
-const TAG_WAIT_MS = 10 * 60_000;
-/** How long the tags at the run's end wait for users who are still in flight, in milliseconds. */
-const LAST_WAIT_MS = 30_000;
 /** Part of the users in flight for which the requests of a tag job stand while it is worked on. */
 const TAG_JOB_PART = 1 / 3;
 /** Users are scanned when so much of the room for them is free. */
@@ -83,7 +72,7 @@ export async function feed(
   const startedAt = ports.now();
   const inFlight = Math.max(1, Math.floor(run.input.maxInFlight / runs));
   const stored = { ready: run.ready.length, readyForTags: run.readyForTags.length };
-  const needs = hashOf(requirementsOf(options.mapping));
+  const needs = hashRequirements(requirementsOf(options.mapping));
   const call: Call = { ports, options, needs, inFlight, stored, startedAt, looks: 0 };
   // A pause is no time in which users could have been done.
   if (run.next === 'quota') run.progressAt = startedAt;
@@ -97,7 +86,7 @@ export async function feed(
       // What the looks before have found is kept; when the first one fails, the execution repeats the call.
       if (call.looks === 0) throw error;
       ports.onFailure(error);
-      return ended(certain, 'drain', AFTER_FAILURE_SECONDS, call);
+      return ended(certain, 'drain', BACKFILL_WAIT.afterFailureMs / 1000, call);
     }
     call.looks++;
   }
@@ -123,7 +112,7 @@ async function look(run: Run, call: Call): Promise<Run | undefined> {
   if (spentMs >= options.callMs || isWaitingForNextCall(run, call)) return ended(run, 'feed', 0, call);
   const quietMs = ports.now() - run.progressAt;
   if (!isScanning && spentMs >= QUIET_MS && quietMs >= QUIET_MS)
-    return ended(run, 'drain', Math.min(MAX_DRAIN_SECONDS, Math.ceil(quietMs / 4000)), call);
+    return ended(run, 'drain', Math.min(BACKFILL_WAIT.maxDrainMs / 1000, Math.ceil(quietMs / 4000)), call);
   if (!isScanning) await ports.sleep(POLL_MS);
   return undefined;
 }
@@ -134,7 +123,7 @@ export async function catalogFor(
   ports: Pick<BackfillPorts, 'catalog'>,
 ): Promise<Catalog | undefined> {
   const catalog = await ports.catalog();
-  return catalog?.needs === needs ? catalog : undefined;
+  return catalog?.requirementsHash === needs ? catalog : undefined;
 }
 
 /** Sends what there is room for. @returns whether too little is left of the quota for another contact. */
@@ -176,9 +165,9 @@ async function send(run: Run, call: Call, quotaLeft: number, now: number): Promi
 function isTagJobDue(run: Run, tagBatch: number, isShort: boolean, now: number): boolean {
   const { pendingTags, tagJob, sent } = run;
   if (tagJob || pendingTags.userIds.length === 0) return false;
-  if (isFull(pendingOf(run)) || now - pendingTags.since > TAG_WAIT_MS) return true;
+  if (isFull(pendingOf(run)) || now - pendingTags.since > BACKFILL_WAIT.tagsMs) return true;
   if (sent.length === 0) return isShort || isAllSent(run, tagBatch);
-  return isAllSent(run, tagBatch) && now - run.progressAt > LAST_WAIT_MS;
+  return isAllSent(run, tagBatch) && now - run.progressAt > BACKFILL_WAIT.lastTagsMs;
 }
 
 async function scanPage(run: Run, { ports, options, needs }: Call): Promise<void> {
@@ -222,8 +211,8 @@ function isWaitingForNextCall(run: Run, { stored, options }: Call): boolean {
 }
 
 function waitForQuota(run: Run, until: number, call: Call): Run {
-  const seconds = Math.ceil((until + AFTER_RESET_MS - call.ports.now()) / 1000);
-  return ended(run, 'quota', Math.min(MAX_QUOTA_SECONDS, Math.max(1, seconds)), call);
+  const seconds = Math.ceil((until + BACKFILL_WAIT.afterResetMs - call.ports.now()) / 1000);
+  return ended(run, 'quota', Math.min(BACKFILL_WAIT.maxQuotaMs / 1000, Math.max(1, seconds)), call);
 }
 
 /** The run as it is stored. */

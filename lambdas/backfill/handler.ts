@@ -9,13 +9,14 @@ import middy from '@middy/core';
 import * as z from 'zod/mini';
 import { mapping } from '#mapping';
 import { requestHandler } from '../../shared/aws/request-handler.ts';
-import { budgetOf, budgetSettings } from '../../shared/quota/budget-settings.ts';
-import { filledText } from '../../shared/values.ts';
+import { budgetOf, budgetSettings } from '../../shared/quota/remaining-quota.ts';
+import { BACKFILL_CALL_MS } from '../../shared/quota/retry-policy.ts';
+import { filledText } from '../../shared/zod-types.ts';
 import { awsPorts } from './aws-ports.ts';
 import { openUsers } from './feed.ts';
 import type { Report, Run, SkippedRun } from './run.ts';
 import { continueRun, feedSome, plan, report } from './steps.ts';
-import '../../shared/zod-words.ts';
+import '../../shared/zod-messages.ts';
 
 const settings = z
   .object({
@@ -35,9 +36,6 @@ const clients = {
 };
 const logger = new Logger();
 const metrics = new Metrics();
-
-/** How long one call feeds, in milliseconds: well within the function's time-out. */
-const CALL_MS = 20_000;
 
 /** A task of the state machine. The state is its own output, so it is only checked for being there. */
 type Task =
@@ -65,7 +63,7 @@ export const handler = middy<Task, Run | SkippedRun | Report>()
         requestsPerSecond: settings.REQUESTS_PER_SECOND,
         tagBatch: settings.TAG_BATCH,
         inFlight: settings.IN_FLIGHT,
-        callMs: CALL_MS,
+        callMs: BACKFILL_CALL_MS,
       },
     };
     const result = await take(task, context);

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
-import { positiveInt } from '../../shared/values.ts';
-import '../../shared/zod-words.ts';
+import { positiveInt } from '../../shared/zod-types.ts';
+import '../../shared/zod-messages.ts';
 
 const positive = z._default(z.nullable(positiveInt), null);
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Entry } from '../../shared/queue/send-batch.ts';
-import { messageGroupOf } from '../../shared/sync/message-group.ts';
+import { messageGroupOf } from '../../shared/sync/message.ts';
 import type { FedMessage } from './ports.ts';
 
 /** Characters of a run's id that its deduplication ids hold. */

@@ -2,7 +2,7 @@ import { type Catalog, managedTagIds, tagId } from '../../shared/infusionsoft/ca
 import { resolveFields, usableFields } from '../../shared/infusionsoft/catalog/resolve-fields.ts';
 import { desiredState, isSyncable } from '../../shared/sync/desired-state.ts';
 import { planFields, planTags } from '../../shared/sync/plan.ts';
-import { requestsAlone, type TagChange } from '../../shared/sync/tags-together.ts';
+import { singleRequests, type TagChange } from '../../shared/sync/tag-cost.ts';
 import { type Mapping, managedFields } from '../../shared/user/define-mapping.ts';
 import type { User } from '../../shared/user/user.ts';
 import type { BackfillInput } from './input.ts';
@@ -58,7 +58,7 @@ export function workOf(user: User, { mapping, catalog, now }: Omit<NeedContext, 
   const { remove, add } = catalog
     ? planTags(
         desired.tags.map((name) => tagId(catalog, name)),
-        { applied: tagIds ?? [], perhaps: uncertainTagIds },
+        { applied: tagIds ?? [], uncertain: uncertainTagIds },
         managedTagIds(catalog),
       )
     : { remove: [], add: desired.tags };
@@ -67,9 +67,9 @@ export function workOf(user: User, { mapping, catalog, now }: Omit<NeedContext, 
   const managed = catalog ? usableFields(mapping, catalog) : managedFields(mapping);
   const fields = planFields(desired.fields, fingerprint, managed);
   if (Object.keys(fields.write).length + fields.clear.length > 0) {
-    const requests = 1 + requestsAlone(tags);
+    const requests = 1 + singleRequests(tags);
     return { kind: 'work', creates: false, updates: true, requests, tags: undefined };
   }
-  if (requestsAlone(tags) === 0) return NONE;
+  if (singleRequests(tags) === 0) return NONE;
   return { kind: 'work', creates: false, updates: false, requests: 0, tags };
 }

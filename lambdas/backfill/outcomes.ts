@@ -1,4 +1,5 @@
-import { messageGroupOf } from '../../shared/sync/message-group.ts';
+import { BACKFILL_WAIT } from '../../shared/quota/retry-policy.ts';
+import { messageGroupOf } from '../../shared/sync/message.ts';
 import type { User } from '../../shared/user/user.ts';
 import { type NeedContext, workOf } from './need.ts';
 import type { BackfillPorts } from './ports.ts';
@@ -16,12 +17,6 @@ const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 /** A user who is in flight for longer may have failed several times. */
 const SLOW_MS = 5 * SECOND_MS;
-/** A tag job that fails, and of which no user was done for so long, is not waited for. */
-const TAG_JOB_STUCK_MS = MINUTE_MS;
-/** A message is tried again within an hour and half a minute (`lambdas/sync-contact/failure-queue.ts`): a failure before that is an old one. */
-const FAILURE_MS = 65 * MINUTE_MS;
-/** The run waits no longer when nothing was done for so long. */
-const IDLE_MS = 15 * MINUTE_MS;
 /** Clocks of two functions may differ by so much. */
 const CLOCKS_MS = SECOND_MS;
 
@@ -122,7 +117,7 @@ export async function leaveOut(
   ports: Pick<BackfillPorts, 'postponed'>,
   now: number,
 ): Promise<void> {
-  const isIdle = now - run.progressAt > IDLE_MS;
+  const isIdle = now - run.progressAt > BACKFILL_WAIT.idleMs;
   const slow = run.sent.filter(({ sentAt }) => now - sentAt > SLOW_MS);
   const job = run.tagJob && now - run.tagJob.progressAt > SLOW_MS ? run.tagJob : null;
   const ofJob = isIdle ? job?.userIds : job?.userIds.slice(0, LOOK);
@@ -131,7 +126,7 @@ export async function leaveOut(
   const postponed = await ports.postponed.read(job ? [...groups, job.group] : groups);
   const reasonOf = (group: string): string | undefined => {
     const found = postponed.get(group);
-    return found && now - Date.parse(found.at) < FAILURE_MS ? found.reason : undefined;
+    return found && now - Date.parse(found.at) < BACKFILL_WAIT.failureMs ? found.reason : undefined;
   };
   const others = (sentAt: number) => allSent || run.completedAt > sentAt;
   const leave = (
@@ -143,7 +138,10 @@ export async function leaveOut(
     if (!((isIdle && !waitsForJob) || (reason !== undefined && others(sentAt)))) return false;
     run.left.total++;
     if (run.left.users.length < NAMED)
-      run.left.users.push({ userId, reason: reason ?? `Not done within ${IDLE_MS / MINUTE_MS} minutes` });
+      run.left.users.push({
+        userId,
+        reason: reason ?? `Not done within ${BACKFILL_WAIT.idleMs / MINUTE_MS} minutes`,
+      });
     return true;
   };
   const left = new Set(
@@ -163,7 +161,7 @@ function leaveJob(
   reasonOf: (group: string) => string | undefined,
   leave: (userId: string, sentAt: number, reason: string | undefined) => boolean,
 ): void {
-  const ofAll = now - job.progressAt > TAG_JOB_STUCK_MS ? reasonOf(job.group) : undefined;
+  const ofAll = now - job.progressAt > BACKFILL_WAIT.tagJobMs ? reasonOf(job.group) : undefined;
   job.userIds = job.userIds.filter(
     (userId) => !leave(userId, job.sentAt, reasonOf(messageGroupOf(userId)) ?? ofAll),
   );

@@ -1,4 +1,4 @@
-import { requestsAlone } from '../../shared/sync/tags-together.ts';
+import { singleRequests } from '../../shared/sync/tag-cost.ts';
 import type { User } from '../../shared/user/user.ts';
 import type { Need } from './need.ts';
 import type { Run } from './run.ts';
@@ -46,7 +46,7 @@ export function take(run: Run, { userId }: User, need: Need, tagBatch: number): 
   const { creates, updates, requests, tags } = need;
   run.findings.created += Number(creates);
   run.findings.updated += Number(updates);
-  run.findings.tagged += Number(tags ? requestsAlone(tags) > 0 : requests > 1);
+  run.findings.tagged += Number(tags ? singleRequests(tags) > 0 : requests > 1);
   run.enqueued++;
   run.plannedRequests += requests;
   run.mostRequests += requests;

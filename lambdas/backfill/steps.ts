@@ -1,4 +1,5 @@
-import { hashOf } from '../../shared/infusionsoft/catalog/catalog.ts';
+import { hashRequirements } from '../../shared/infusionsoft/catalog/catalog.ts';
+import { BACKFILL_FUNCTION_MS } from '../../shared/quota/retry-policy.ts';
 import type { RunLock } from '../../shared/store/run-lock.ts';
 import { requirementsOf } from '../../shared/user/requirements.ts';
 import { catalogFor, type FeedOptions, feed } from './feed.ts';
@@ -26,9 +27,6 @@ export interface StepContext {
   executionArn: string;
 }
 
-/** A run that feeds takes its part of the pace for so long after its last word, in milliseconds: longer than one call lasts. */
-const BUSY_MS = 60_000;
-
 /**
  * Checks the input and makes sure that this is the only run of its mode: another one would only find what the first is about to do. One
  * whose execution has ended without a report (stopped, failed) is taken over: what it did is in the table, and is not done again. Runs of
@@ -44,7 +42,8 @@ export async function plan(
 ): Promise<Run | SkippedRun> {
   const parsed = parseInput(input);
   const { mode, dryRun } = parsed;
-  const { problems = [] } = (await catalogFor(hashOf(requirementsOf(options.mapping)), ports)) ?? {};
+  const { problems = [] } =
+    (await catalogFor(hashRequirements(requirementsOf(options.mapping)), ports)) ?? {};
   if (problems.length > 0 && mode !== 'refresh')
     throw new MappingDoesNotFitError(
       `The mapping does not fit the account. Fix it, and see npm run catalog:\n${problems.join('\n')}`,
@@ -55,7 +54,7 @@ export async function plan(
     const isOther = previous !== undefined && previous.executionArn !== executionArn;
     const skipped = (running: string): SkippedRun => ({ runId, mode, next: 'skip', running });
     if (isOther && (await ports.isRunning(previous.executionArn))) return skipped(previous.executionArn);
-    const lock = { runId, executionArn, busyUntil: ports.now() + BUSY_MS };
+    const lock = { runId, executionArn, busyUntil: ports.now() + BACKFILL_FUNCTION_MS };
     if (!(await ports.locks.take(mode, lock, previous)))
       return skipped((await ports.locks.read(mode))?.executionArn ?? 'one that started at the same moment');
   }
@@ -101,7 +100,7 @@ export async function feedSome(run: Run, context: StepContext): Promise<Run> {
   const { ports, options, executionArn } = context;
   if (run.input.dryRun) return feed(run, 1, ports, options);
   const lock = await ownLock(run, context);
-  const busyUntil = ports.now() + BUSY_MS;
+  const busyUntil = ports.now() + BACKFILL_FUNCTION_MS;
   await renew(run, { ...lock, executionArn, busyUntil }, lock, ports);
   const next = await feed(run, 1 + (await otherRuns(run, ports)), ports, options);
   // While it waits for the quota, the pace is others'.

@@ -1,10 +1,10 @@
 import {
-  countTags,
-  requestsAlone,
-  requestsTogether,
+  bulkRequests,
+  countTagChange,
+  singleRequests,
   type TagChange,
   type TagCounts,
-} from '../../shared/sync/tags-together.ts';
+} from '../../shared/sync/tag-cost.ts';
 
 /** What the tags of the users of one tag job cost, tag by tag or user by user. */
 export interface TagEstimate {
@@ -32,8 +32,8 @@ const BYTES = 75_000;
 export function addUser(estimate: TagEstimate, userId: string, change: TagChange<number | string>): void {
   estimate.users++;
   estimate.bytes += Buffer.byteLength(userId);
-  estimate.alone += requestsAlone(change);
-  countTags(estimate.counts, change);
+  estimate.alone += singleRequests(change);
+  countTagChange(estimate.counts, change);
 }
 
 /** Whether there are enough users for a job. */
@@ -42,4 +42,4 @@ export const isFull = ({ users, bytes }: Pick<TagEstimate, 'users' | 'bytes'>): 
 
 /** Requests that they will cost: the consumer chooses what is cheaper. @param batch contacts that a request can name at most. */
 export const requestsFor = ({ counts, alone }: TagEstimate, batch: number): number =>
-  Math.min(alone, requestsTogether(counts, batch));
+  Math.min(alone, bulkRequests(counts, batch));

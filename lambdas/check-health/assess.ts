@@ -1,5 +1,5 @@
 import type { MessageCounts } from '../../shared/queue/count-messages.ts';
-import { NO_PROGRESS, type Progress } from '../../shared/sync/progress.ts';
+import { NO_PROGRESS, type Progress } from '../../shared/queue/progress.ts';
 
 export interface Situation {
   queue: MessageCounts;

@@ -8,11 +8,11 @@ import middy from '@middy/core';
 import * as z from 'zod/mini';
 import { requestHandler } from '../../shared/aws/request-handler.ts';
 import { countMessages } from '../../shared/queue/count-messages.ts';
-import { budgetOf, budgetSettings } from '../../shared/quota/budget-settings.ts';
+import { budgetOf, budgetSettings } from '../../shared/quota/remaining-quota.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
-import { filledText } from '../../shared/values.ts';
+import { filledText } from '../../shared/zod-types.ts';
 import { checkHealth } from './check-health.ts';
-import '../../shared/zod-words.ts';
+import '../../shared/zod-messages.ts';
 
 const settings = z
   .object({ SYNC_TABLE: filledText, SYNC_QUEUE_URL: z.url(), ...budgetSettings })

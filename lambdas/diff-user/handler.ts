@@ -13,7 +13,7 @@ import { changeMessage } from './change-message.ts';
 import { messageByKey } from './message-by-key.ts';
 import { type Image, readChange } from './read-change.ts';
 import { type Outgoing, sendInOrder } from './send-in-order.ts';
-import '../../shared/zod-words.ts';
+import '../../shared/zod-messages.ts';
 
 const { SYNC_QUEUE_URL } = z.object({ SYNC_QUEUE_URL: z.url() }).parse(process.env);
 const sqs = new SQSClient({ requestHandler });

@@ -1,5 +1,5 @@
 import type { UserMessage } from '../../shared/sync/message.ts';
-import { utcMoment } from '../../shared/values.ts';
+import { utcMoment } from '../../shared/zod-types.ts';
 import type { Image } from './read-change.ts';
 
 /** The parts of a stream record that do not depend on what the user is like. */

@@ -1,7 +1,7 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { type Entry, MAX_ENTRIES, sendBatch } from '../../shared/queue/send-batch.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
-import { messageGroupOf } from '../../shared/sync/message-group.ts';
+import { messageGroupOf } from '../../shared/sync/message.ts';
 
 /** A message and the stream record that it came from. */
 export interface Outgoing {

@@ -13,13 +13,13 @@ import {
   AuthorizationLostError,
   refreshPair,
 } from '../../shared/infusionsoft/auth/token-endpoint.ts';
+import { STORE_TOKENS_ATTEMPTS } from '../../shared/quota/retry-policy.ts';
 import { type RotationMemory, rotate } from './rotate.ts';
 import { secretVersions } from './secret-versions.ts';
-import '../../shared/zod-words.ts';
+import '../../shared/zod-messages.ts';
 
 const { CRM_URL } = z.object({ CRM_URL: z.url() }).parse(process.env);
-/** A pair that is not stored can be lost, so the SDK keeps trying for as long as the function may run. */
-const secrets = new SecretsManagerClient({ maxAttempts: 12 });
+const secrets = new SecretsManagerClient({ maxAttempts: STORE_TOKENS_ATTEMPTS });
 const logger = new Logger();
 const metrics = new Metrics();
 const memory: RotationMemory = {};

@@ -3,9 +3,10 @@ import { ChangeMessageVisibilityBatchCommand, SendMessageCommand, SQSClient } fr
 import type { SQSRecord } from 'aws-lambda';
 import { requestHandler } from '../../shared/aws/request-handler.ts';
 import { sendAll } from '../../shared/queue/send-batch.ts';
-import { CloudError, type RejectedError, type RetryableError } from '../../shared/sync/errors.ts';
+import { backoffMs } from '../../shared/quota/retry-policy.ts';
+import type { RejectedError, RetryableError } from '../../shared/sync/errors.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
-import { messageGroupOf } from '../../shared/sync/message-group.ts';
+import { messageGroupOf } from '../../shared/sync/message.ts';
 
 /** The queue's side of a failure: what has to wait, what nobody can mend by waiting, and what has to be done another way. */
 export interface FailureQueue {
@@ -15,45 +16,6 @@ export interface FailureQueue {
   reject(record: SQSRecord, error: RejectedError): Promise<void>;
   /** Sends messages about users who have to be looked at one by one. */
   lookAgain(messages: readonly UserMessage[]): Promise<void>;
-}
-
-const SECOND_MS = 1000;
-/**
- * Longest wait between two tries of a message when nothing says how long to wait. Long enough that the 1,000 deliveries of a
- * message (`maxReceiveCount`, `infra/constructs/contact-sync.ts`) last for the 14 days that the queue keeps it: an outage makes no dead letter.
- */
-const MAX_BACKOFF_MS = 22 * 60 * SECOND_MS;
-/**
- * Longest wait after a failure of our own cloud, for about the first hour: when such a fault ends, nobody waits much longer than that.
- * After so many deliveries it is no passing fault, and they have to last as those of others do.
- */
-const MAX_CLOUD_BACKOFF_MS = 60 * SECOND_MS;
-const CLOUD_DELIVERIES = 50;
-
-/**
- * Longest time that a message is hidden at once, however long a pause lasts: it may be lifted by hand. So a message of 14 days,
- * the oldest that a queue keeps, has come back 336 times, which its `maxReceiveCount` has to allow (`infra/constructs/contact-sync.ts`).
- */
-const MAX_HIDDEN_MS = 60 * 60 * SECOND_MS;
-/** Those who wait for one moment come back within this time after it. */
-const MAX_SPREAD_MS = 30 * SECOND_MS;
-
-/**
- * How long to wait until the next try, in milliseconds: what the error says, or twice as long with each delivery.
- *
- * @param receiveCount deliveries of the message so far, this one included.
- * @param error what failed.
- * @param random from 0 to 1: spreads those who failed together.
- */
-export function backoffMs(receiveCount: number, error: RetryableError, random: number): number {
-  const { afterMs } = error;
-  if (afterMs === undefined) {
-    const isPassing = error instanceof CloudError && receiveCount <= CLOUD_DELIVERIES;
-    const longest = isPassing ? MAX_CLOUD_BACKOFF_MS : MAX_BACKOFF_MS;
-    return Math.min(longest, SECOND_MS * 2 ** receiveCount) * (1 + random / 2);
-  }
-  const base = Math.min(MAX_HIDDEN_MS, afterMs);
-  return base + Math.min(base / 2, MAX_SPREAD_MS) * random;
 }
 
 /** Handles failures through Amazon SQS. */
@@ -70,7 +32,7 @@ export function failureQueue({
       const receiveCount = Math.max(
         ...records.map(({ attributes }) => Number(attributes.ApproximateReceiveCount)),
       );
-      const seconds = Math.ceil(backoffMs(receiveCount, error, Math.random()) / SECOND_MS);
+      const seconds = Math.ceil(backoffMs(receiveCount, error, Math.random()) / 1000);
       await sqs.send(
         new ChangeMessageVisibilityBatchCommand({
           QueueUrl: queueUrl,

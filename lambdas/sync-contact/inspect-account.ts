@@ -1,6 +1,9 @@
 import { problemsOf } from '../../shared/infusionsoft/catalog/account.ts';
 import type { CatalogSource } from '../../shared/infusionsoft/catalog/catalog-source.ts';
-import { countContacts, readAccount } from '../../shared/infusionsoft/catalog/read-account.ts';
+import {
+  countContacts,
+  resolveRequirements,
+} from '../../shared/infusionsoft/catalog/resolve-requirements.ts';
 import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
 import type { SyncTable } from '../../shared/store/sync-table.ts';
 import type { InspectAccountMessage } from '../../shared/sync/message.ts';
@@ -22,12 +25,12 @@ export interface InspectAccountDependencies {
  * @throws RejectedError or RetryableError, as the client does.
  */
 export async function inspectAccount(
-  { inspectionId, needs, create, count }: InspectAccountMessage,
+  { inspectionId, requirements, create, count }: InspectAccountMessage,
   { client, catalog, table, now }: InspectAccountDependencies,
 ): Promise<number> {
-  const read = () => readAccount(client, needs, { create });
+  const read = () => resolveRequirements(client, requirements, { create });
   const account = create ? await catalog.exclusively(read) : await read();
-  await catalog.adopt(account, needs);
+  await catalog.adopt(account, requirements);
   const previous = count ? await table.readInspection() : undefined;
   const before = previous?.inspectionId === inspectionId ? previous.account.tags : [];
   const counts = new Map(before.map(({ id, contacts }) => [id, contacts]));

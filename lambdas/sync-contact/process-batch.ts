@@ -6,6 +6,7 @@ import { runTagJob, type TagJobDependencies } from '../../shared/contacts/tag-jo
 import { UncertainError } from '../../shared/infusionsoft/http/failures.ts';
 import { PausedError, pausedFor } from '../../shared/infusionsoft/http/request-gate.ts';
 import type { RequestJournal } from '../../shared/infusionsoft/http/request-journal.ts';
+import { BACKFILL_WAIT, POSTPONED_AFTER } from '../../shared/quota/retry-policy.ts';
 import type { PostponedStore } from '../../shared/store/postponed-store.ts';
 import { CloudError, RejectedError, RetryableError } from '../../shared/sync/errors.ts';
 import type { TagUsersMessage, UserMessage } from '../../shared/sync/message.ts';
@@ -33,11 +34,6 @@ export interface ProcessBatchDependencies
   /** Told how long after its change a user was in sync, in milliseconds. */
   lag: (ms: number) => void;
 }
-
-/** Failed deliveries in a row after which a group is recorded as postponed, and a backfill no longer waits for it. */
-const POSTPONED_AFTER = 3;
-/** A backfill waits for a user for fifteen minutes (`lambdas/backfill/outcomes.ts`): later nobody comes with its tags, in milliseconds. */
-const TAGS_LATER_MS = 10 * 60_000;
 
 /**
  * Works through a batch of the queue: users side by side, each user's messages together and in order. A user that fails
@@ -208,7 +204,7 @@ async function handleGroup(group: Group, dependencies: ProcessBatchDependencies)
 
 /** Whether a backfill may no longer wait for the user, so that nobody else would bring its tags. */
 const isTooLateForTags = ({ changedAt }: UserMessage, group: Group, now: number): boolean =>
-  deliveriesOf(group) >= POSTPONED_AFTER || now - Date.parse(changedAt) > TAGS_LATER_MS;
+  deliveriesOf(group) >= POSTPONED_AFTER || now - Date.parse(changedAt) > BACKFILL_WAIT.tagsMs;
 
 /** One line for each user, as if it had been alone. @returns whether the tags of any user were changed. */
 async function handleTags(

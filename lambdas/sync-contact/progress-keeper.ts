@@ -1,11 +1,11 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSRecord } from 'aws-lambda';
 import { PausedError } from '../../shared/infusionsoft/http/request-gate.ts';
-import { updateVersioned, type Versioned, type VersionedStore } from '../../shared/quota/versioned.ts';
+import { addResults, type GroupResult, MAX_WAITING, type Progress } from '../../shared/queue/progress.ts';
+import { backoffMs } from '../../shared/quota/retry-policy.ts';
+import { updateVersioned, type Versioned, type VersionedStore } from '../../shared/quota/versioned-store.ts';
 import { RejectedError, type RetryableError } from '../../shared/sync/errors.ts';
-import { addResults, type GroupResult, MAX_WAITING, type Progress } from '../../shared/sync/progress.ts';
 import type { Group } from './delivery.ts';
-import { backoffMs } from './failure-queue.ts';
 
 /** Tells check-health what this environment achieves. */
 export interface ProgressKeeper {

@@ -2,7 +2,7 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { RequestGate } from '../../shared/infusionsoft/http/request-gate.ts';
 import { type Ledger, ledgerAt, type Pause, record } from '../../shared/quota/ledger.ts';
 import { type Budget, backfillPausedUntil, pauseOf } from '../../shared/quota/remaining-quota.ts';
-import { updateVersioned, type Versioned, type VersionedStore } from '../../shared/quota/versioned.ts';
+import { updateVersioned, type Versioned, type VersionedStore } from '../../shared/quota/versioned-store.ts';
 
 /** What a batch may do. */
 export interface Allowance {

@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
-import { budgetSettings, jsonText } from '../../shared/quota/budget-settings.ts';
+import { budgetSettings } from '../../shared/quota/remaining-quota.ts';
 import { slotScheduleSchema } from '../../shared/quota/slots.ts';
-import { filledText } from '../../shared/values.ts';
-import '../../shared/zod-words.ts';
+import { filledText, jsonText } from '../../shared/zod-types.ts';
+import '../../shared/zod-messages.ts';
 
 /** What becomes of the contact of a deleted user. */
 const deletionPolicySchema = z.enum(['mark', 'untag', 'leave', 'delete', 'anonymise']);

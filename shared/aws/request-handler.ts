@@ -1,12 +1,11 @@
-/** The services that functions call answer within milliseconds; an answer that takes longer than this is not coming. */
-const REQUEST_TIMEOUT_MS = 3000;
+import { AWS_REQUEST_TIMEOUT_MS } from '../quota/retry-policy.ts';
 
 /**
- * Options for AWS SDK clients, so that they repeat a request whose answer does not come. Their own default is to wait without an end, so
- * one lost answer would hold an invocation until its time-out.
+ * Options for AWS SDK clients: time-outs, after which the SDK repeats the request. Its default is to wait for ever, so one lost answer
+ * would block an invocation until the function times out.
  */
 export const requestHandler = {
-  connectionTimeout: REQUEST_TIMEOUT_MS,
-  requestTimeout: REQUEST_TIMEOUT_MS,
+  connectionTimeout: AWS_REQUEST_TIMEOUT_MS,
+  requestTimeout: AWS_REQUEST_TIMEOUT_MS,
   throwOnRequestTimeout: true,
 } as const;

@@ -46,8 +46,8 @@ async function swap(
   const managed = managedTagIds(names);
   const desired = tags.map((name) => tagId(names, name));
   const { crm, observedTags: observed } = progress;
-  const { tagIds: applied = [], uncertainTagIds: perhaps } = crm;
-  const { remove, add } = planTags(desired, { applied, observed, perhaps }, managed);
+  const { tagIds: applied = [], uncertainTagIds: uncertain } = crm;
+  const { remove, add } = planTags(desired, { applied, observed, uncertain }, managed);
 
   const setTags = (certain: Iterable<number>, uncertain: readonly number[]) => {
     const { uncertainTagIds: _, ...rest } = progress.crm;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Invocation } from '../invocation.ts';
+import { LEASE_RETRY } from '../quota/retry-policy.ts';
 import type { Claim, ClaimStore } from '../store/claim-store.ts';
 import type { UserTable } from '../store/user-table.ts';
 import { desiredState } from '../sync/desired-state.ts';
@@ -38,8 +39,6 @@ export interface ClaimsOptions {
 
 /** A stream tells times rounded down: to the second, and to the minute on one machine (`ApproximateCreationDateTime`). */
 const STREAM_TIME_MS = 60_000;
-/** How soon to look again for the end of it, in milliseconds. */
-const LOOK_AGAIN_MS = 5000;
 
 /** A hash, so that the sync's table holds no address. */
 const emailKey = (email: string): string =>
@@ -64,12 +63,14 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
     isBorneOut: (holder: User) => boolean,
   ): Promise<string | undefined> => {
     if (found && (found.retiringUntil ?? 0) > now())
-      throw new RetryableError('The contact of a deleted user is being treated', { afterMs: LOOK_AGAIN_MS });
+      throw new RetryableError('The contact of a deleted user is being treated', {
+        afterMs: LEASE_RETRY.claimMs,
+      });
     const holder = found && found.userId !== mine.userId && (await rowOf(found.userId));
     if (holder && isBorneOut(holder)) return holder.userId;
     const { userId } = found ?? mine;
     if ((await store.write(key, mine, { userId, notRetiringAt: now() })).stored) return undefined;
-    throw new RetryableError('Another user took it at the same moment', { afterMs: LOOK_AGAIN_MS });
+    throw new RetryableError('Another user took it at the same moment', { afterMs: LEASE_RETRY.claimMs });
   };
   return {
     async email(email, userId) {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
 import type { Invocation } from '../invocation.ts';
+import { LEASE_RETRY } from '../quota/retry-policy.ts';
 import type { SyncTable } from '../store/sync-table.ts';
 import { RetryableError } from '../sync/errors.ts';
 
@@ -23,9 +24,6 @@ export interface CompaniesOptions {
   now: () => number;
 }
 
-/** How soon to look again when somebody else is creating the company, in milliseconds. */
-const LOOK_AGAIN_MS = 2000;
-
 /** A hash, so that the sync's table holds no name: a company can be a person. */
 const keyOf = (name: string): string =>
   `company#${createHash('sha256').update(name.trim().toLowerCase()).digest('base64url')}`;
@@ -41,7 +39,7 @@ export function companies({ client, table, invocation, now }: CompaniesOptions):
     const holder = invocation();
     if (!(await table.acquireLease(key, holder, now())))
       throw new RetryableError('Another environment is looking for the same company', {
-        afterMs: LOOK_AGAIN_MS,
+        afterMs: LEASE_RETRY.companyMs,
       });
     try {
       const found = (await client.findCompanies(name)).sort((a, b) => a.id - b.id)[0];

@@ -1,9 +1,7 @@
 import type { Invocation } from '../invocation.ts';
+import { LEASE_RETRY } from '../quota/retry-policy.ts';
 import { RetryableError } from '../sync/errors.ts';
 import type { CrmState } from '../user/user.ts';
-
-/** How soon to look again whether another has ended, in milliseconds. */
-const LOOK_AGAIN_MS = 1000;
 
 /**
  * Whether another works on the user at this moment. A lease that an earlier invocation of the same environment has left behind holds
@@ -30,5 +28,5 @@ export function released({ lease: _, ...crm }: CrmState): CrmState {
 /** @throws RetryableError while another works on the user: one who changes the tags of many users, or who died. */
 export function checkFree(crm: CrmState, invocation: Invocation, now: number): void {
   if (isLeased(crm, invocation, now))
-    throw new RetryableError('Another works on this user', { afterMs: LOOK_AGAIN_MS });
+    throw new RetryableError('Another works on this user', { afterMs: LEASE_RETRY.userMs });
 }

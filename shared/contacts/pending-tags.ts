@@ -2,7 +2,7 @@ import type { RequestJournal } from '../infusionsoft/http/request-journal.ts';
 import type { Invocation } from '../invocation.ts';
 import type { UserTable } from '../store/user-table.ts';
 import type { TagPlan } from '../sync/plan.ts';
-import { byTag } from '../sync/tags-together.ts';
+import { groupByTag } from '../sync/tag-cost.ts';
 import type { CrmState } from '../user/user.ts';
 import { leased, released } from './lease.ts';
 import type { PlannedTags } from './plan-tag-change.ts';
@@ -51,7 +51,7 @@ export async function change(
   which: keyof TagPlan,
   { tags, journal }: PendingTagsDependencies,
 ): Promise<TagOutcome[]> {
-  const changed = [...byTag(works, which)].map(([tagId, group]) =>
+  const changed = [...groupByTag(works, which)].map(([tagId, group]) =>
     journal.during(async () => {
       const outcomes = await tags[which](
         tagId,

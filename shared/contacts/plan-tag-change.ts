@@ -55,7 +55,7 @@ export function planTagChange(
   if (Object.keys(fields.write).length + fields.clear.length > 0) return { kind: 'alone', userId };
 
   const desired = fitting.tags.map((name) => tagId(names, name));
-  const plan = planTags(desired, { applied: tagIds ?? [], perhaps: uncertainTagIds }, managedTagIds(names));
+  const plan = planTags(desired, { applied: tagIds ?? [], uncertain: uncertainTagIds }, managedTagIds(names));
   const isRight = plan.remove.length + plan.add.length === 0;
   if (isRight && tagIds !== undefined && uncertainTagIds.length === 0) return { kind: 'nothing', userId };
   const checkpoint = checkpointOf(crm, fitting, names, mapping) ?? crm;

@@ -2,11 +2,11 @@ import pMap from 'p-map';
 import type { FailureQueue } from '../../lambdas/sync-contact/failure-queue.ts';
 import type { Catalog } from '../infusionsoft/catalog/catalog.ts';
 import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
-import { WRITE_BACK_MS } from '../invocation.ts';
+import { LEASE_RETRY, OUT_OF_TIME_MS, TAG_JOB_LEASING_MS } from '../quota/retry-policy.ts';
 import { RetryableError } from '../sync/errors.ts';
 import type { TagUsersMessage, UserMessage } from '../sync/message.ts';
 import type { TagPlan } from '../sync/plan.ts';
-import { countTags, isCheaperAlone, requestsAlone, type TagCounts } from '../sync/tags-together.ts';
+import { countTagChange, isSingleCheaper, singleRequests, type TagCounts } from '../sync/tag-cost.ts';
 import {
   begin,
   change,
@@ -25,15 +25,6 @@ export interface TagJobDependencies extends PlanTagChangeDependencies, PendingTa
   tagBatch: number;
 }
 
-/** How long a message waits while most of its users are leased, since an invocation before could not write back, in milliseconds. */
-const WAIT_MS = 3000;
-/**
- * How long an invocation may take leases, in milliseconds. They are ended twice as many at a time, so the end of the invocation, in which no
- * request is made any more, has room for that.
- */
-export const LEASE_MS = 1.5 * WRITE_BACK_MS;
-/** How soon a message comes back when its time was too short. */
-const GO_ON_MS = 0;
 /**
  * Users who are looked at in one go, and whose items are written at the same time: few enough that other users of the batch, who are
  * worked on meanwhile, do not miss their turn at the CRM by more than some milliseconds.
@@ -60,11 +51,11 @@ export async function runTagJob(
   const names = await catalog.current();
   const found = await look(message.userIds, names, dependencies);
   if (found.filter(({ kind }) => kind === 'leased').length > found.length / 2)
-    throw new RetryableError('Most of the users are leased', { afterMs: WAIT_MS });
+    throw new RetryableError('Most of the users are leased', { afterMs: LEASE_RETRY.tagJobMs });
 
   const together = found.filter((each) => each.kind === 'planned');
   const planned = areCheaperAlone(together, dependencies.tagBatch) ? [] : together;
-  const leaseBy = now() + LEASE_MS;
+  const leaseBy = now() + TAG_JOB_LEASING_MS;
   const notBegun = new Set<string>();
   const { results, failures } = await settleAll(planned, async (each) => {
     if (now() < leaseBy) return begin(each, dependencies);
@@ -98,7 +89,7 @@ export async function runTagJob(
   failures.push(...outcomes.filter((outcome) => outcome instanceof RetryableError));
   if (failures.length > 0) throw failures[0];
   if (notBegun.size > 0)
-    throw new RetryableError('There was no time for all of the users', { afterMs: GO_ON_MS });
+    throw new RetryableError('There was no time for all of the users', { afterMs: OUT_OF_TIME_MS });
 }
 
 async function look(
@@ -116,9 +107,9 @@ async function look(
 
 function areCheaperAlone(planned: readonly { plan: TagPlan }[], batch: number): boolean {
   const counts: TagCounts = {};
-  for (const { plan } of planned) countTags(counts, plan);
-  const each = planned.reduce((sum, { plan }) => sum + requestsAlone(plan), 0);
-  return isCheaperAlone(each, counts, batch);
+  for (const { plan } of planned) countTagChange(counts, plan);
+  const each = planned.reduce((sum, { plan }) => sum + singleRequests(plan), 0);
+  return isSingleCheaper(each, counts, batch);
 }
 
 /** Works on all, some at a time: who fails holds up nobody else. */

@@ -1,4 +1,4 @@
-import { type Catalog, catalogKey, customFieldId, keepsArrays } from '../infusionsoft/catalog/catalog.ts';
+import { type Catalog, catalogKey, customFieldId, mergesArrays } from '../infusionsoft/catalog/catalog.ts';
 import { preserveUnlisted } from '../infusionsoft/catalog/preserve-unlisted.ts';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
 import { contactBody, type NamedIds } from '../infusionsoft/contact-body.ts';
@@ -33,7 +33,7 @@ export async function writeContact(
   const { company } = plan.write;
   const companyId = company === undefined ? undefined : await companies.idOf(company);
   const body = contactBody(plan, idsOf(catalog, companyId));
-  if (keepsArrays(catalog, now()))
+  if (mergesArrays(catalog, now()))
     return contactId ? client.updateContact(contactId, body) : client.upsertContact(body);
   const existing = contactId
     ? await client.readContact(contactId)

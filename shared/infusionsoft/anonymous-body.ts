@@ -1,7 +1,7 @@
 import type { ContactBody } from './contact-body.ts';
 import type { Contact } from './schemas.ts';
 
-/** Texts of a contact that say something of the person (v1, `CreateOrPatchContact`). */
+/** String properties of a contact that are personal data (v1, `CreateOrPatchContact`). */
 const TEXTS = [
   'given_name',
   'middle_name',
@@ -28,12 +28,12 @@ const ADDRESS_PARTS = [
   'country_code',
 ];
 
-/** The email of an anonymised contact: it has to have one (v1), and this one reaches nobody (`.invalid`, RFC 2606). */
+/** The email of an anonymised contact. A contact needs one (v1); mail to this one is never delivered (`.invalid`, RFC 2606). */
 export const anonymousEmail = (contactId: number): string => `forgotten-${contactId}@example.invalid`;
 
 /**
- * What takes the person out of a contact: every name, address, number, account and custom field that it has, whoever wrote it. The
- * email becomes {@link anonymousEmail}. Tags are not part of it.
+ * The request body that removes all personal data from a contact: names, addresses, numbers, accounts and custom fields, whoever wrote
+ * them. The email becomes {@link anonymousEmail}. Tags are not changed.
  */
 export function anonymousBody(contact: Contact): ContactBody {
   const present = TEXTS.filter(

@@ -1,8 +1,9 @@
 import ky, { type HTTPError, isHTTPError, type KyInstance } from 'ky';
 import type * as z from 'zod/mini';
+import { REQUEST_RETRY, UNCERTAIN_CREATE_MS } from '../quota/retry-policy.ts';
 import { RetryableError } from '../sync/errors.ts';
-import { type Endpoint, endpoints, TAG_PAGE_SIZE } from './api.ts';
 import type { ContactBody } from './contact-body.ts';
+import { type Endpoint, endpoints, MAX_PAGE_SIZE } from './endpoints.ts';
 import { exceededLimit, toFailure, UncertainError } from './http/failures.ts';
 import {
   type Contact,
@@ -30,57 +31,57 @@ type StaffMember = z.infer<typeof staffPageSchema>['users'][number];
 type Labelled = z.infer<typeof customFieldSchema>;
 
 /**
- * The CRM as the sync uses it. Each method costs one request (and what its retries cost), and throws `NotFoundError`,
- * `RejectedError` or `RetryableError`.
+ * The part of the CRM's API that the sync uses. A method makes one request, and retries (`quota/retry-policy.ts`); the `list…` methods that
+ * read pages make one for each.
+ *
+ * @throws NotFoundError, RejectedError, ForbiddenError, UncertainError or another RetryableError, see `http/failures.ts`.
  */
 export interface InfusionsoftClient {
   /** Creates the contact, or updates the one with the same email (`duplicate_option: Email`). */
   upsertContact(body: ContactBody): Promise<Contact>;
-  /** Creates a contact, whatever there is already: for a throwaway one. */
+  /** Creates a contact, even if another one is the same. */
   createContact(body: ContactBody): Promise<Contact>;
   /**
-   * A whole contact.
-   * @param properties more optional properties to return. The CRM refuses names that are not in {@link listOptionalProperties}.
+   * Reads a contact with its custom fields, lead source and job title.
+   * @param properties more optional properties to read. The CRM refuses names that are not in {@link listOptionalProperties}.
    */
   readContact(contactId: number, properties?: readonly string[]): Promise<Contact>;
   /**
-   * Contacts with an email, whatever its case, in any of their three slots, with their custom fields.
+   * Finds the contacts with an email in any of their three email fields, ignoring case. They have their custom fields.
    *
-   * The CRM's search may be loose, or know nothing of a contact that was made a moment ago, so its answer is compared: a contact that
-   * does not show the email is not returned, also where the answer leaves its emails out. So a contact can be missing here. A
-   * create-or-update still finds it, since the CRM decides that itself, and no second contact is made; an update by id can give the same
-   * email to two contacts.
+   * The CRM's search may return other contacts, so contacts that do not show the email are filtered out, also those whose emails the answer
+   * does not have. The search may also miss a new contact. A create-or-update still finds such a contact, since the CRM itself looks it up; an
+   * update by id can give the same email to two contacts.
    */
   findContactsByEmail(email: string): Promise<Contact[]>;
-  /** Changes the given values of a contact and leaves the others, apart from array items: see `learn-arrays.ts`. */
+  /** Changes the given values of a contact. Accounts differ in what happens to items of arrays that are not given: see `catalog/detect-array-mode.ts`. */
   updateContact(contactId: number, body: ContactBody): Promise<Contact>;
   deleteContact(contactId: number): Promise<void>;
-  /** Puts tags on a contact. Each has a result of its own: an answer of 200 is not yet a success. */
+  /** Adds tags to a contact. @returns the result of each tag: a tag can fail although the status is 200. */
   applyTags(contactId: number, tagIds: readonly number[]): Promise<ReadonlyMap<number, TagResult>>;
-  /** Takes tags off a contact; those it does not hold are no error. */
+  /** Removes tags from a contact. Tags that the contact does not have are ignored. */
   removeTags(contactId: number, tagIds: readonly number[]): Promise<void>;
-  /** Puts one tag on many contacts. Each has a result of its own: an answer of 200 is not yet a success. */
+  /** Adds a tag to many contacts. @returns the result of each contact: a contact can fail although the status is 200. */
   tagContacts(tagId: number, contactIds: readonly number[]): Promise<ReadonlyMap<number, TagResult>>;
-  /** Takes one tag off many contacts; those that do not hold it are no error. */
+  /** Removes a tag from many contacts. Contacts that do not have it are ignored. */
   untagContacts(tagId: number, contactIds: readonly number[]): Promise<void>;
-  /** One page of the account's tags, at most 1,000 from `offset` on. */
-  listTags(offset: number): Promise<Tag[]>;
+  /** All tags of the account. */
+  listTags(): Promise<Tag[]>;
   createTag(name: string, description: string): Promise<Tag>;
-  /** How many contacts carry a tag. */
+  /** Number of contacts with a tag. */
   countTagged(tagId: number): Promise<number>;
   listCustomFields(): Promise<Labelled[]>;
-  /** Names of the properties of a contact that the CRM returns only when a request names them. */
+  /** Names of the contact properties that the CRM returns only if a request names them. */
   listOptionalProperties(): Promise<string[]>;
   /** @param type one of the CRM's types (v1, `CreateRestCustomField`). */
   createCustomField(label: string, type: string, options?: readonly string[]): Promise<Labelled>;
-  /** All lead sources: one request for each thousand. */
   listLeadSources(): Promise<Named[]>;
   createLeadSource(name: string): Promise<Named>;
-  /** One page of the people who work in the account, from `offset` on. */
-  listStaff(offset: number): Promise<StaffMember[]>;
-  /** The names that a contact's type can have in this account. */
+  /** All active members of staff of the account. */
+  listStaff(): Promise<StaffMember[]>;
+  /** The account's contact types, by name. */
   listContactTypes(): Promise<string[]>;
-  /** Companies with exactly this name, whatever the case of its letters. */
+  /** Companies with exactly this name, ignoring case. */
   findCompanies(name: string): Promise<Company[]>;
   createCompany(name: string): Promise<Company>;
 }
@@ -88,46 +89,40 @@ export interface InfusionsoftClient {
 export interface ClientOptions {
   /** Origin of the API, for example `https://api.infusionsoft.com`. */
   url: string;
-  /** Makes the request: paces, identifies, times out, counts. See `paced-fetch.ts`. */
+  /** Makes the requests, see `http/paced-fetch.ts`. */
   fetch: typeof fetch;
   /** Epoch milliseconds. */
   now?: () => number;
 }
 
-/** A bound for pages that never end. */
-const MAX_LEAD_SOURCE_PAGES = 20;
+/** Most pages of a list: the link to the next page has been seen never to end (v1). 100 pages have 100,000 tags. */
+const MAX_PAGES = 100;
 
-const WITH_CUSTOM_FIELDS = { optional_properties: 'custom_fields' };
-/** Properties that come back only when they are named (v1). */
-const WHOLE = ['custom_fields', 'lead_source_id', 'job_title'];
+/** Properties that the CRM returns only if a request names them (v1). */
+const OPTIONAL_PROPERTIES = ['custom_fields', 'lead_source_id', 'job_title'];
 
-/** Retries inside one invocation; after that the message's next delivery is the retry. */
-const RETRIES = 2;
-const MAX_BACKOFF_MS = 4000;
-/** How long a create-or-update without a usable answer may be at work at the CRM, in milliseconds. */
-const PERHAPS_CREATED_MS = 60_000;
-
-/** A client of the REST API, over ky. */
+/** A client of the REST API. */
 export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions): InfusionsoftClient {
   const repeatable = ky.create({
     prefix: url,
     fetch,
     timeout: false,
     retry: {
-      limit: RETRIES,
+      limit: REQUEST_RETRY.limit,
       methods: ['get', 'put', 'patch', 'post', 'delete'],
-      statusCodes: [408, 429, 500, 502, 503, 504],
-      afterStatusCodes: [429, 503],
-      maxRetryAfter: MAX_BACKOFF_MS,
-      backoffLimit: MAX_BACKOFF_MS,
+      statusCodes: [...REQUEST_RETRY.statusCodes],
+      afterStatusCodes: [...REQUEST_RETRY.afterStatusCodes],
+      maxRetryAfter: REQUEST_RETRY.maxDelayMs,
+      delay: (retry) => REQUEST_RETRY.firstDelayMs * 2 ** (retry - 1),
+      backoffLimit: REQUEST_RETRY.maxDelayMs,
       jitter: true,
       shouldRetry: ({ error }) => (isFinal(error) ? false : undefined),
     },
   });
-  // A create that seemed to fail may have happened: repeating it would make a second one.
+  // A create that failed may still have taken effect, and a second one would create a duplicate.
   const once = repeatable.extend({ retry: 0 });
-  // It may be at work still, too, and two at once for one email can make two contacts.
-  const ifRefused = repeatable.extend({
+  // So may a create-or-update, and two at once for one email can create two contacts. A spike arrest had no effect.
+  const afterSpikeArrest = repeatable.extend({
     retry: { shouldRetry: ({ error }) => (isSpikeArrest(error) ? undefined : false) },
   });
 
@@ -150,9 +145,9 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
   ): Promise<Result> => call((client) => client[method](path, { json }).json(schema), http);
   const remove = ({ path }: Endpoint, searchParams: Record<string, string> = {}): Promise<void> =>
     call(async (client) => {
-      // A removal answers 204 (v1). Words in the answer are somebody else's: perhaps a proxy's, and nothing was removed.
-      const words = await client.delete(path, { searchParams }).text();
-      if (words.trim() !== '') throw new UncertainError('A removal was answered with words');
+      // A removal answers 204 (v1). A text comes from something else, such as a proxy, and nothing may have been removed.
+      const text = await client.delete(path, { searchParams }).text();
+      if (text.trim() !== '') throw new UncertainError('The answer to a removal has a body');
     });
 
   const readModel = () => call((http) => http.get(endpoints.contactModel.path).json(contactModelSchema));
@@ -161,21 +156,23 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
     upsertContact: async (body) => {
       const upsert = { ...body, duplicate_option: 'Email' };
       try {
-        return await send('put', endpoints.contacts, upsert, contactSchema, ifRefused);
+        return await send('put', endpoints.contacts, upsert, contactSchema, afterSpikeArrest);
       } catch (error) {
         if (!(error instanceof UncertainError)) throw error;
-        throw new UncertainError(error.message, { cause: error.cause, afterMs: PERHAPS_CREATED_MS });
+        throw new UncertainError(error.message, { cause: error.cause, afterMs: UNCERTAIN_CREATE_MS });
       }
     },
     createContact: (body) => send('post', endpoints.contacts, body, contactSchema, once),
     readContact: (contactId, properties = []) => {
-      const searchParams = { optional_properties: [...new Set([...WHOLE, ...properties])].join(',') };
+      const searchParams = {
+        optional_properties: [...new Set([...OPTIONAL_PROPERTIES, ...properties])].join(','),
+      };
       return call((http) =>
         http.get(endpoints.contact(contactId).path, { searchParams }).json(contactSchema),
       );
     },
     findContactsByEmail: async (email) => {
-      const searchParams = { email, ...WITH_CUSTOM_FIELDS };
+      const searchParams = { email, optional_properties: 'custom_fields' };
       const { contacts } = await call((http) =>
         http.get(endpoints.contacts.path, { searchParams }).json(contactPageSchema),
       );
@@ -188,10 +185,14 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
     removeTags: (contactId, tagIds) => remove(endpoints.contactTags(contactId), { ids: tagIds.join(',') }),
     tagContacts: (tagId, ids) => send('post', endpoints.tagged(tagId), { ids }, tagResultsSchema),
     untagContacts: (tagId, ids) => remove(endpoints.tagged(tagId), { ids: ids.join(',') }),
-    listTags: async (offset) => {
-      const searchParams = { limit: TAG_PAGE_SIZE, offset };
-      return (await call((http) => http.get(endpoints.tags.path, { searchParams }).json(tagPageSchema))).tags;
-    },
+    listTags: () =>
+      allPages(async (offset) => {
+        const searchParams = { limit: MAX_PAGE_SIZE, offset };
+        const page = await call((http) =>
+          http.get(endpoints.tags.path, { searchParams }).json(tagPageSchema),
+        );
+        return page.tags;
+      }),
     createTag: (name, description) => send('post', endpoints.tags, { name, description }, tagSchema, once),
     listCustomFields: async () => (await readModel()).custom_fields ?? [],
     listOptionalProperties: async () => (await readModel()).optional_properties ?? [],
@@ -214,8 +215,8 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
     listLeadSources: async () => {
       const sources: Named[] = [];
       let token: string | null | undefined;
-      for (let page = 0; page < MAX_LEAD_SOURCE_PAGES; page++) {
-        const searchParams = { page_size: TAG_PAGE_SIZE, ...(token && { page_token: token }) };
+      for (let page = 0; page < MAX_PAGES; page++) {
+        const searchParams = { page_size: MAX_PAGE_SIZE, ...(token && { page_token: token }) };
         const found = await call((http) =>
           http.get(endpoints.leadSources.path, { searchParams }).json(leadSourcePageSchema),
         );
@@ -226,39 +227,65 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
       return sources;
     },
     createLeadSource: (name) => send('post', endpoints.leadSources, { name }, leadSourceSchema, once),
-    listStaff: async (offset) => {
-      const searchParams = { limit: TAG_PAGE_SIZE, offset, include_inactive: false, include_partners: false };
-      return (await call((http) => http.get(endpoints.staff.path, { searchParams }).json(staffPageSchema)))
-        .users;
-    },
+    listStaff: () =>
+      allPages(async (offset) => {
+        const searchParams = {
+          limit: MAX_PAGE_SIZE,
+          offset,
+          include_inactive: false,
+          include_partners: false,
+        };
+        const page = await call((http) =>
+          http.get(endpoints.staff.path, { searchParams }).json(staffPageSchema),
+        );
+        return page.users;
+      }),
     listContactTypes: () => call((http) => http.get(endpoints.contactTypes.path).json(contactTypesSchema)),
     findCompanies: async (name) => {
       const searchParams = { company_name: name };
       const { companies } = await call((http) =>
         http.get(endpoints.companies.path, { searchParams }).json(companyPageSchema),
       );
-      // The CRM's search may be loose.
+      // The CRM's search may return other companies.
       return companies.filter(({ company_name }) => isSameText(company_name, name));
     },
     createCompany: (name) => send('post', endpoints.companies, { company_name: name }, companySchema, once),
   };
 }
 
+/** Reads pages until one is empty or has been seen before. A page may be shorter than it could be. */
+async function allPages<Item extends { id: number }>(
+  readPage: (offset: number) => Promise<readonly Item[]>,
+): Promise<Item[]> {
+  const items = new Map<number, Item>();
+  let offset = 0;
+  for (let page = 0; page < MAX_PAGES; page++) {
+    const found = await readPage(offset);
+    const fresh = found.filter((item) => !items.has(item.id));
+    if (fresh.length === 0) break;
+    for (const item of fresh) items.set(item.id, item);
+    offset += found.length;
+  }
+  return [...items.values()];
+}
+
 const isSameText = (found: string | null | undefined, wanted: string): boolean =>
   found?.trim().toLowerCase() === wanted.trim().toLowerCase();
 
-const EMAIL_SLOTS: readonly string[] = ['EMAIL1', 'EMAIL2', 'EMAIL3'];
+const EMAIL_FIELDS: readonly string[] = ['EMAIL1', 'EMAIL2', 'EMAIL3'];
 
 const hasEmail = ({ email_addresses }: Contact, wanted: string): boolean =>
   (email_addresses ?? []).some(
-    ({ field, email }) => EMAIL_SLOTS.includes(field) && isSameText(email, wanted),
+    ({ field, email }) => EMAIL_FIELDS.includes(field) && isSameText(email, wanted),
   );
 
-/** A spent minute or day does not come back within an invocation: trying again would only waste requests. */
+/** The limits of the minute and the day do not reset within an invocation, so a retry would only cost requests. */
 function isFinal(error: Error): boolean {
-  return error instanceof RetryableError || (isTooMany(error) && !isSpikeArrest(error));
+  return error instanceof RetryableError || (isTooManyRequests(error) && !isSpikeArrest(error));
 }
 
-const isTooMany = (error: Error): error is HTTPError => isHTTPError(error) && error.response.status === 429;
+const isTooManyRequests = (error: Error): error is HTTPError =>
+  isHTTPError(error) && error.response.status === 429;
 
-const isSpikeArrest = (error: Error): boolean => isTooMany(error) && exceededLimit(error.data) === 'second';
+const isSpikeArrest = (error: Error): boolean =>
+  isTooManyRequests(error) && exceededLimit(error.data) === 'second';

@@ -1,7 +1,7 @@
 import type { FieldPlan } from '../sync/plan.ts';
 import { ADDRESS_FIELDS, type FieldKey, SOCIAL_FIELDS, type StandardField } from '../user/define-mapping.ts';
 
-/** A contact as the CRM reads it: only what is to change (v1, `CreateOrPatchContact`). */
+/** The body of a request that creates or changes a contact: only what changes (v1, `CreateOrPatchContact`). */
 export interface ContactBody {
   given_name?: string;
   middle_name?: string;
@@ -29,7 +29,7 @@ export interface ContactBody {
   custom_fields?: { id: number; content: unknown }[];
 }
 
-/** Ids of what a plan names. Each throws when it is not known: names are looked up before a plan is written. */
+/** Looks up the ids of names in a plan. Each throws for an unknown name: names are resolved before a plan is written. */
 export interface NamedIds {
   customField(label: string): number;
   leadSource(name: string): number;
@@ -38,12 +38,12 @@ export interface NamedIds {
 }
 
 const CUSTOM_FIELD = 'custom_fields.';
-/** An empty text takes a value away. */
+/** An empty string clears a value. */
 const CLEARED = '';
-/** Every part, so that a part that has no value any more does not stay. */
+/** All parts, so that parts without a value are cleared. */
 const NO_ADDRESS = { line1: '', line2: '', locality: '', region: '', postal_code: '', country_code: '' };
 
-/** Writes a plan in the CRM's terms. */
+/** The request body for a plan. */
 export function contactBody(plan: FieldPlan, ids: NamedIds): ContactBody {
   const values = [...Object.entries(plan.write), ...plan.clear.map((key) => [key, CLEARED] as const)] as [
     FieldKey,

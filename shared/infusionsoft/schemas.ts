@@ -1,14 +1,14 @@
 import * as z from 'zod/mini';
-import { positiveInt } from '../values.ts';
+import { positiveInt } from '../zod-types.ts';
 
-/** An address of a contact. Other properties, as the type of a phone number, go back as they came. */
+// Unknown properties, such as the type of a phone number, are kept, so that they can be written back.
 const emailSchema = z.looseObject({ field: z.string(), email: z.nullish(z.string()) });
 const phoneSchema = z.looseObject({ field: z.string(), number: z.nullish(z.string()) });
 const addressSchema = z.looseObject({ field: z.string() });
 const socialAccountSchema = z.looseObject({ type: z.string(), name: z.nullish(z.string()) });
 const fieldValueSchema = z.looseObject({ id: positiveInt, content: z.unknown() });
 
-/** The parts of a contact that the sync reads, and the others as they came. `tag_ids` is missing where the contact has none. */
+/** A contact: the properties that the sync reads, and all others unchanged. `tag_ids` is missing if the contact has none. */
 export const contactSchema = z.looseObject({
   id: positiveInt,
   tag_ids: z.nullish(z.array(positiveInt)),
@@ -16,7 +16,7 @@ export const contactSchema = z.looseObject({
   phone_numbers: z.nullish(z.array(phoneSchema)),
   addresses: z.nullish(z.array(addressSchema)),
   social_accounts: z.nullish(z.array(socialAccountSchema)),
-  /** Only where the request asked for them. */
+  /** Only if the request names them. */
   custom_fields: z.nullish(z.array(fieldValueSchema)),
 });
 export type Contact = z.infer<typeof contactSchema>;
@@ -29,7 +29,7 @@ export const tagSchema = z.object({
 });
 export type Tag = z.infer<typeof tagSchema>;
 export const tagPageSchema = z.object({ tags: z.array(tagSchema) });
-/** The number of contacts with a tag, whatever the page. */
+/** `count` is the number of all contacts with a tag, not of those on the page. */
 export const taggedSchema = z.object({ count: z.int().check(z.nonnegative()) });
 
 export const customFieldSchema = z.object({
@@ -43,7 +43,7 @@ export const contactModelSchema = z.object({
   optional_properties: z.nullish(z.array(z.string())),
 });
 
-/** Version 2 writes ids as texts. */
+/** Version 2 writes ids as strings. */
 const textId = z.union([positiveInt, z.pipe(z.string().check(z.regex(/^[1-9]\d*$/)), z.transform(Number))]);
 export const leadSourceSchema = z.object({ id: textId, name: z.string() });
 export const leadSourcePageSchema = z.object({
@@ -55,7 +55,7 @@ export const staffPageSchema = z.object({
   users: z.array(z.object({ id: positiveInt, email_address: z.nullish(z.string()) })),
 });
 
-/** A list with commas between (v1, `Setting`). */
+/** A comma-separated list (v1, `Setting`). */
 export const contactTypesSchema = z.pipe(
   z.object({ value: z.string() }),
   z.transform(({ value }) =>
@@ -69,7 +69,7 @@ export const contactTypesSchema = z.pipe(
 export const companySchema = z.object({ id: positiveInt, company_name: z.nullish(z.string()) });
 export const companyPageSchema = z.object({ companies: z.array(companySchema) });
 
-/** What the CRM says of one tag or contact of a request (v1). Anything but the first two means that the tag is not on. */
+/** The result of one tag or contact of a request (v1). Only the first two mean that the contact has the tag. */
 const tagResultSchema = z.enum([
   'SUCCESS',
   'DUPLICATE',
@@ -82,7 +82,7 @@ export type TagResult = z.infer<typeof tagResultSchema>;
 
 const byId = z.record(z.string(), tagResultSchema);
 
-/** Results by id, of tags or of contacts: an object today, an array of one-entry objects in the contract of 2022. */
+/** Results by id of the tag or contact: an object today, an array of one-entry objects in the contract of 2022. */
 export const tagResultsSchema = z.pipe(
   z.union([
     byId,

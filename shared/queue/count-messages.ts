@@ -1,10 +1,10 @@
 import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
 
-/** Messages in a queue. Amazon SQS counts approximately, up to a minute late. */
+/** Number of messages in a queue. Amazon SQS counts approximately, and up to a minute late. */
 export interface MessageCounts {
-  /** That can be received, and those behind them in their group. */
+  /** Messages that can be received, and those behind them in their group. */
   visible: number;
-  /** Received and not deleted: worked on, or postponed. */
+  /** Messages that were received and not deleted: in work, or postponed. */
   hidden: number;
   delayed: number;
 }

@@ -1,20 +1,20 @@
 import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { Message } from '../sync/message.ts';
 
-/** A message on its way into the FIFO queue. */
+/** A message to send to the FIFO queue. */
 export interface Entry {
   message: Message;
   groupId: string;
-  /** The same within five minutes is sent once (Amazon SQS). */
+  /** SQS delivers messages with the same id within five minutes once. */
   deduplicationId: string;
 }
 
-/** Most entries of one SendMessageBatch (Amazon SQS quotas). */
+/** Highest number of entries in one SendMessageBatch (Amazon SQS quotas). */
 export const MAX_ENTRIES = 10;
 
 /**
- * Sends up to ten messages by one call.
- * @returns indices of those that SQS did not take.
+ * Sends up to ten messages in one call.
+ * @returns indices of the messages that SQS did not accept.
  */
 export async function sendBatch(
   sqs: SQSClient,
@@ -36,16 +36,16 @@ export async function sendBatch(
 }
 
 /**
- * A message as JSON that SQS takes as it is. SQS refuses a body with characters outside those of XML, or replaces them (its documentation
- * has said both); JSON escapes most of them, and this the rest. Refused again and again, one strange user id would block its shard.
+ * A message as JSON with only characters that SQS accepts. SQS rejects or replaces characters outside XML's (its documentation has said
+ * both). JSON escapes most of them; this escapes the rest. Otherwise one odd user id would be rejected for ever, and block its shard.
  */
 const bodyOf = (message: Message): string =>
   JSON.stringify(message).replace(/[\uD800-\uFFFF]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
 
-/** Most bytes of all messages of one call together (Amazon SQS quotas: 256 KiB for long), with room for what is beside them. */
+/** Most bytes in one call (Amazon SQS quotas: 256 KiB), with room for attributes. */
 const MAX_BYTES = 200_000;
 
-/** Sends messages of which the order does not matter. @throws Error unless SQS takes all. */
+/** Sends messages whose order does not matter. @throws Error if SQS does not accept all of them. */
 export async function sendAll(sqs: SQSClient, queueUrl: string, entries: readonly Entry[]): Promise<void> {
   const batches: Entry[][] = [];
   let bytes = 0;
@@ -61,5 +61,5 @@ export async function sendAll(sqs: SQSClient, queueUrl: string, entries: readonl
     }
   }
   const failed = await Promise.all(batches.map((batch) => sendBatch(sqs, queueUrl, batch)));
-  if (failed.flat().length > 0) throw new Error(`SQS did not take ${failed.flat().length} messages`);
+  if (failed.flat().length > 0) throw new Error(`SQS did not accept ${failed.flat().length} messages`);
 }

@@ -1,17 +1,19 @@
 import * as z from 'zod/mini';
-import { dayStart, minuteStart, monthStart, nextDay, nextMinute, nextMonth } from './calendar.ts';
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
 
 const epochMs = z.number();
 
 const windowSchema = z.object({
-  /** Requests in the window so far, those of other programs too as far as an answer told of them. */
+  /** Requests in the window so far, including those of other programs that the CRM has reported. */
   used: z.number(),
-  /** Where it begins and ends, in epoch milliseconds. */
+  /** When it begins and ends, in epoch milliseconds. */
   since: epochMs,
   resetsAt: epochMs,
 });
 
-/** Why nobody may make requests for a while: a limit that is spent, or a person who said so. */
+/** A time in which no requests are made: a limit is spent, or an operator has paused the sync. */
 const pauseSchema = z.object({
   reason: z.enum(['minute', 'day', 'month', 'operator']),
   since: epochMs,
@@ -21,12 +23,12 @@ const pauseSchema = z.object({
 export type Pause = z.infer<typeof pauseSchema>;
 
 /**
- * What is known of the requests made in the running minute, day and month, by all environments and, from the CRM's answers, by
- * other programs on the same key. The second needs no record: the pace keeps it by construction.
+ * Counts the requests of the current minute, day and month: those of all environments and, as far as the CRM reports them, those of other
+ * programs with the same key. The limit of the second needs no count, since the request slots ensure it.
  */
 export const ledgerSchema = z.object({
   minute: windowSchema,
-  /** `named`: an answer of the CRM told when it ends. `limit`: what the CRM last said that it is. */
+  /** `named`: the CRM has reported when it ends. `limit`: the limit that the CRM last reported. */
   day: z.extend(windowSchema, { named: z.boolean(), limit: z.nullable(z.number()) }),
   month: windowSchema,
   pause: z.nullable(pauseSchema),
@@ -34,7 +36,7 @@ export const ledgerSchema = z.object({
 export type Ledger = z.infer<typeof ledgerSchema>;
 type DayWindow = Ledger['day'];
 
-/** Where the CRM says that a caller stands, in one answer. Any of it can be missing. */
+/** The quota usage that the CRM reports in one answer. Any value can be missing. */
 export interface Observation {
   /** When the request was started, in epoch milliseconds. */
   startedAt: number;
@@ -45,19 +47,20 @@ export interface Observation {
   minuteUsed?: number | undefined;
 }
 
-/** What an environment has done since it last told. */
+/** What an environment has to record in the ledger since the last time. */
 export interface Usage {
   /** When each request was started, in epoch milliseconds. */
   starts: readonly number[];
-  /** The newest answer that told of the quota. */
+  /** From the newest answer that reported the quota. */
   observed?: Observation | undefined;
+  /** A pause that the ledger does not have yet. */
   pause?: Pause | undefined;
 }
 
-/** Two times of the same reset differ by less than this, in milliseconds: clocks and answers are not exact. */
+/** Two reported times of the same reset differ by less than this, in milliseconds: neither clocks nor answers are exact. */
 const SAME_RESET_MS = 60_000;
 
-/** A ledger of which nothing is known yet. */
+/** A ledger without any requests. */
 export function emptyLedger(now: number): Ledger {
   return {
     minute: { used: 0, since: minuteStart(now), resetsAt: nextMinute(now) },
@@ -67,14 +70,14 @@ export function emptyLedger(now: number): Ledger {
   };
 }
 
-/** The ledger as it stands at a moment: windows that have ended begin anew, and a pause that is over is gone. */
+/** The ledger at a moment: windows that have ended are replaced by new ones, and a pause that is over is removed. */
 export function ledgerAt(ledger: Ledger | undefined, now: number): Ledger {
   const fresh = emptyLedger(now);
   if (!ledger) return fresh;
   const day =
     now < ledger.day.resetsAt
       ? ledger.day
-      : // The CRM's days may end at another time than midnight: the next begins where the last has ended.
+      : // The CRM's day may not end at midnight: the next begins where the last ended.
         { ...fresh.day, since: Math.max(fresh.day.since, ledger.day.resetsAt), limit: ledger.day.limit };
   return {
     minute: now < ledger.minute.resetsAt ? ledger.minute : fresh.minute,
@@ -85,9 +88,8 @@ export function ledgerAt(ledger: Ledger | undefined, now: number): Ledger {
 }
 
 /**
- * Adds what an environment has done to the ledger. Own requests are counted whether or not the CRM tells of them; what it
- * tells is the truth where it is more, since other programs share the quota. Answers without headers, late ones, and those of
- * another window change nothing but the count of own requests.
+ * Adds the usage of an environment to the ledger. Its requests are always counted. A higher number that the CRM reports replaces the count,
+ * since other programs share the quota. Reports that are missing, late or of another window are ignored.
  *
  * @param now epoch milliseconds.
  */
@@ -111,8 +113,8 @@ function recordMinute(
   observed: Observation | undefined,
   startedSince: (since: number) => number,
 ): Ledger['minute'] {
-  const told = observed && observed.startedAt >= window.since ? (observed.minuteUsed ?? 0) : 0;
-  return { ...window, used: Math.max(window.used + startedSince(window.since), told) };
+  const reported = observed && observed.startedAt >= window.since ? (observed.minuteUsed ?? 0) : 0;
+  return { ...window, used: Math.max(window.used + startedSince(window.since), reported) };
 }
 
 function recordDay(
@@ -121,26 +123,45 @@ function recordDay(
   startedSince: (since: number) => number,
   now: number,
 ): DayWindow {
-  const own = { ...window, used: window.used + startedSince(window.since) };
-  if (observed?.dayUsed === undefined) return own;
-  const limit = observed.dayLimit ?? own.limit;
+  const counted = { ...window, used: window.used + startedSince(window.since) };
+  if (observed?.dayUsed === undefined) return counted;
+  const limit = observed.dayLimit ?? counted.limit;
   const resetsAt = observed.dayResetsAt ?? window.resetsAt;
-  const used = Math.max(own.used, observed.dayUsed);
+  const used = Math.max(counted.used, observed.dayUsed);
   if (observed.dayResetsAt === undefined || Math.abs(resetsAt - window.resetsAt) < SAME_RESET_MS) {
-    if (observed.startedAt < window.since) return own;
-    return { ...own, used, limit, named: window.named || observed.dayResetsAt !== undefined };
+    if (observed.startedAt < window.since) return counted;
+    return { ...counted, used, limit, named: window.named || observed.dayResetsAt !== undefined };
   }
-  if (resetsAt <= now) return own;
-  // So far the end was only assumed to be midnight.
-  if (!window.named) return { ...own, used, limit, resetsAt, named: true };
-  if (resetsAt < window.resetsAt) return own;
-  // The CRM has begun a new day before the end that it had named.
+  if (resetsAt <= now) return counted;
+  // Until now, midnight was only an assumption.
+  if (!window.named) return { ...counted, used, limit, resetsAt, named: true };
+  if (resetsAt < window.resetsAt) return counted;
+  // The CRM has started a new day before the end that it had reported.
   const since = observed.startedAt;
   return { used: Math.max(startedSince(since), observed.dayUsed), since, resetsAt, named: true, limit };
 }
 
-/** Of two pauses the one that lasts longer, if it is not over. */
+/** The longer of two pauses; null if both are over. */
 function laterOf(a: Pause | null, b: Pause | undefined, now: number): Pause | null {
   const pauses = [a, b].filter((pause): pause is Pause => !!pause && pause.until > now);
   return pauses.sort((x, y) => y.until - x.until)[0] ?? null;
+}
+
+// The CRM's windows in UTC, in epoch milliseconds.
+
+const floorTo = (now: number, lengthMs: number): number => now - (((now % lengthMs) + lengthMs) % lengthMs);
+
+const minuteStart = (now: number): number => floorTo(now, MINUTE_MS);
+const nextMinute = (now: number): number => minuteStart(now) + MINUTE_MS;
+export const dayStart = (now: number): number => floorTo(now, DAY_MS);
+export const nextDay = (now: number): number => dayStart(now) + DAY_MS;
+
+function monthStart(now: number): number {
+  const date = new Date(now);
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1);
+}
+
+function nextMonth(now: number): number {
+  const date = new Date(now);
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1);
 }

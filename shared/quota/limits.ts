@@ -1,21 +1,21 @@
 import * as z from 'zod/mini';
-import { positiveInt } from '../values.ts';
+import { positiveInt } from '../zod-types.ts';
 
-/** Requests that the CRM takes in each period, from all programs that use the same key. */
+/** Requests that the CRM accepts in each period, from all programs that use the same key. */
 export interface Limits {
   /** In any sliding second (spike arrest). */
   second: number;
   /** In any sliding minute. */
   minute: number;
-  /** From 00:00 UTC on. */
+  /** In a day, from 00:00 UTC. */
   day: number;
-  /** Of the calendar in UTC; null where the contract has none. */
+  /** In a calendar month (UTC); null if the contract has no such limit. */
   month: number | null;
 }
 
 /**
- * The rows of the vendor's table of limits: older contracts (with the 1,500 a minute of an OAuth client), OAuth clients, and
- * service account keys and personal access tokens.
+ * The vendor's table of limits: older contracts (with the 1,500 requests a minute of an OAuth client), OAuth clients, and service account
+ * keys and personal access tokens.
  * Source: the vendor's developer pages, "API quotas and throttles".
  */
 export const PRESETS = {
@@ -24,10 +24,10 @@ export const PRESETS = {
   'service-account-key': { second: 10, minute: 240, day: 30_000, month: null },
 } as const satisfies Readonly<Record<string, Limits>>;
 
-/** Least requests a second: an event source runs two environments at least, and each makes one. */
+/** Lowest rate in requests a second: an event source runs at least two environments, and each makes one. */
 export const LEAST_RATE = 2;
 
-/** Limits as a person or the stack writes them. A minute that allows less than the second does sets the pace. */
+/** Limits as a person or the stack writes them. */
 export const limitsSchema = z.strictObject({
   second: z.number().check(z.minimum(LEAST_RATE), z.maximum(1000)),
   minute: z.number().check(z.minimum(LEAST_RATE * 60)),
@@ -35,7 +35,7 @@ export const limitsSchema = z.strictObject({
   month: z._default(z.nullable(positiveInt), null),
 });
 
-/** Requests a second that keep both the second and the minute: a service account key's 240 a minute are 4 a second. */
+/** Requests a second that respect both the second and the minute: the 240 a minute of a service account key are 4 a second. */
 export function rateOf({ second, minute }: Pick<Limits, 'second' | 'minute'>): number {
   return Math.floor(Math.min(second, minute / 60));
 }

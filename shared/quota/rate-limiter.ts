@@ -1,49 +1,47 @@
-import { INVOCATION_MS } from '../invocation.ts';
 import { CloudError, RetryableError } from '../sync/errors.ts';
+import { INVOCATION_MS, NO_SLOT_MS } from './retry-policy.ts';
 import { nextSlots, type SlotSchedule } from './slots.ts';
-import { updateVersioned, type Versioned, type VersionedStore } from './versioned.ts';
+import { updateVersioned, type Versioned, type VersionedStore } from './versioned-store.ts';
 
-/** Lets requests start within a limit. */
+/** Starts requests within a limit. */
 export interface RateLimiter {
   /**
-   * Resolves at the moment at which one request may start.
+   * Resolves when one request may start.
    *
    * @param deadline epoch milliseconds; later slots are refused.
-   * @throws RetryableError when no slot is left before the deadline, or none could be reserved.
+   * @throws RetryableError if no slot is left before the deadline; CloudError if none could be reserved.
    */
   acquireSlot(deadline: number): Promise<void>;
 }
 
 export interface RateLimiterOptions {
   schedule: SlotSchedule;
-  /** The last slots of all environments together, in epoch milliseconds, oldest first. */
+  /** The latest slots of all environments, in epoch milliseconds, oldest first. */
   store: VersionedStore<number[]>;
-  /** Epoch milliseconds. What the clocks of environments differ by is taken from the window's slack. */
+  /** Epoch milliseconds. Clock differences between environments use up part of the window's slack. */
   now?: () => number;
   sleep?: (ms: number) => Promise<void>;
 }
 
-/** Slots further ahead than an invocation can last were reserved by a wrong clock. A second is left for clocks that differ. */
+/** A slot further ahead than an invocation can last was reserved by a wrong clock. One second is tolerated. */
 const MAX_AHEAD_MS = INVOCATION_MS + 1000;
-/** How soon to retry when no slot was left, in milliseconds. */
-const NO_SLOT_MS = 2000;
 const SECOND_MS = 1000;
-/** Part of the window's slack by which a request may start after its slot; the rest is left to the network. */
+/** Part of the window's slack by which a request may start after its slot. The rest is for network jitter. */
 const LATENESS_PART = 0.75;
 
 interface SlotRequest {
   deadline: number;
-  /** With a slot, or with undefined when it would be after the deadline. */
+  /** Called with a slot, or with undefined if it would be after the deadline. */
   resolve: (slot: number | undefined) => void;
   reject: (error: unknown) => void;
 }
 
 /**
- * A rate limiter that all environments share through one stored item. Requests that ask while a reservation is written are served
- * together by the next write, so a batch costs a few writes.
+ * A rate limiter that all environments share through one stored item. Requests that arrive during a write are served together by the next
+ * write, so a batch costs few writes.
  *
- * A slot that was missed is given up, and another is reserved. A request starts at most the slack of the window after its slot: so the
- * requests of any second have slots in one window, and their number is within the limit however long an environment is held up.
+ * A missed slot is given up, and another is reserved: a request never starts later after its slot than the slack of the window. So the
+ * requests of any second have slots in one window, and stay within the limit however long an environment is held up.
  */
 export function rateLimiter({
   schedule,
@@ -56,16 +54,16 @@ export function rateLimiter({
   let pending: SlotRequest[] = [];
   let isReserving = false;
 
-  /** @returns a slot for each deadline; undefined where it would be later: that slot is left to others. */
+  /** @returns a slot for each deadline; undefined if it would be later. Such a slot is not reserved. */
   const reserve = async (deadlines: readonly number[]): Promise<(number | undefined)[]> => {
     let reserved: (number | undefined)[] = [];
-    const change = (stored: readonly number[] = []): number[] => {
+    const append = (stored: readonly number[] = []): number[] => {
       const past = stored.filter((slot) => slot < now() + MAX_AHEAD_MS).slice(-schedule.requestsPerWindow);
       const next = nextSlots(schedule, past, deadlines.length, now());
       reserved = next.map((slot, index) => (slot <= (deadlines[index] ?? 0) ? slot : undefined));
       return [...past, ...reserved.filter((slot) => slot !== undefined)];
     };
-    known = await updateVersioned(store, change, known);
+    known = await updateVersioned(store, append, known);
     return reserved;
   };
 
@@ -80,7 +78,7 @@ export function rateLimiter({
         for (const [index, { resolve }] of requests.entries()) resolve(slots[index]);
       } catch (error) {
         known = undefined;
-        const failure = new CloudError('Could not reserve a request slot: the DynamoDB write failed', {
+        const failure = new CloudError('Could not reserve a request slot: DynamoDB write failed', {
           cause: error,
         });
         for (const { reject } of requests) reject(failure);
@@ -110,5 +108,5 @@ export function rateLimiter({
   };
 }
 
-/** `setTimeout` of the moment of the call, which tests replace. */
+/** Looks `setTimeout` up at each call, since tests replace it. */
 const sleepByTimer = (ms: number): Promise<void> => new Promise((due) => setTimeout(due, ms));

@@ -1,27 +1,45 @@
+import * as z from 'zod/mini';
+import { jsonText } from '../zod-types.ts';
 import type { Ledger, Pause } from './ledger.ts';
-import { type Limits, rateOf } from './limits.ts';
+import { type Limits, limitsSchema, rateOf } from './limits.ts';
 
-/** The contract, and how much of it is kept for live changes. */
+/** The contract's limits, and the part of them that is reserved for live changes. */
 export interface Budget {
   limits: Limits;
   /** Part of the day's and the month's limit that backfills leave for live changes, from 0 to 1. */
   liveReserve: number;
 }
 
-/** What is left of a window. */
+/** Schemas of the environment variables from which a function reads its {@link Budget}. */
+export const budgetSettings = {
+  /** The contract's limits as JSON. */
+  LIMITS: z.pipe(jsonText, limitsSchema),
+  LIVE_RESERVE: z.coerce.number().check(z.minimum(0), z.maximum(1)),
+};
+
+/** @returns the budget in the environment variables of {@link budgetSettings}. */
+export const budgetOf = (settings: {
+  LIMITS: z.infer<typeof limitsSchema>;
+  LIVE_RESERVE: number;
+}): Budget => ({
+  limits: settings.LIMITS,
+  liveReserve: settings.LIVE_RESERVE,
+});
+
+/** What is left of one window's limit, in requests. */
 export interface RemainingQuota {
   window: 'day' | 'month';
-  /** Requests of the limit that counts: the contract's, or the CRM's where that is lower. */
+  /** The limit that applies: the contract's, or the CRM's if that is lower. */
   limit: number;
   used: number;
-  /** For all requests, and for those of a backfill. Never under 0. */
+  /** For all requests, and for those of a backfill. Never negative. */
   left: number;
   leftForBackfill: number;
   /** Epoch milliseconds. */
   resetsAt: number;
 }
 
-/** What is left of the day and, where there is a limit, of the month. */
+/** What is left of the day and, if the contract limits it, of the month. */
 export function remainingQuota(ledger: Ledger, { limits, liveReserve }: Budget): RemainingQuota[] {
   const left = (window: RemainingQuota['window'], limit: number): RemainingQuota => {
     const { used, resetsAt } = ledger[window];
@@ -41,12 +59,12 @@ export function remainingQuota(ledger: Ledger, { limits, liveReserve }: Budget):
 }
 
 /**
- * Requests that are left unused at the end of a day or month: those of one second, since as many may be on their way from
- * other environments when one of them learns that it is over.
+ * Requests that stay unused at the end of a day or month: those of one second. So many may be under way in other environments when the
+ * first one learns that the quota is spent.
  */
 export const marginOf = (limits: Limits): number => rateOf(limits);
 
-/** The pause that holds now: one that was set, or one that follows from a window that is spent. */
+/** The current pause: the one that is recorded, or one that follows from a spent day or month. */
 export function pauseOf(ledger: Ledger, budget: Budget, now: number): Pause | undefined {
   if (ledger.pause) return ledger.pause;
   return longest(
@@ -56,7 +74,7 @@ export function pauseOf(ledger: Ledger, budget: Budget, now: number): Pause | un
   );
 }
 
-/** Until when a backfill has to wait, in epoch milliseconds, or undefined while its part is not spent. */
+/** Until when a backfill has to wait, in epoch milliseconds; undefined while its part of the quota is not spent. */
 export function backfillPausedUntil(ledger: Ledger, budget: Budget): number | undefined {
   const spent = remainingQuota(ledger, budget).filter(({ leftForBackfill }) => leftForBackfill <= 0);
   return spent.length > 0 ? Math.max(...spent.map(({ resetsAt }) => resetsAt)) : undefined;

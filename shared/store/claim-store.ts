@@ -1,6 +1,6 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import * as z from 'zod/mini';
-import type { Written } from '../quota/versioned.ts';
+import type { Written } from '../quota/versioned-store.ts';
 import { conditionalPut, type PutCondition } from './conditional-write.ts';
 
 const claimSchema = z.object({

@@ -8,7 +8,7 @@ import {
   type PutItemCommandInput,
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import type { Written } from '../quota/versioned.ts';
+import type { Written } from '../quota/versioned-store.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 
 /** For a conditional write: its failure returns the item, without a read and its cost (API reference of PutItem and UpdateItem). */

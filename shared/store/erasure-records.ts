@@ -1,7 +1,7 @@
 import { type DynamoDBClient, GetItemCommand, PutItemCommand, paginateScan } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import * as z from 'zod/mini';
-import { positiveInt, utcMoment } from '../values.ts';
+import { positiveInt, utcMoment } from '../zod-types.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 
 const erasureRecordSchema = z.object({

@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import * as z from 'zod/mini';
-import { filledText, utcMoment } from '../values.ts';
+import { filledText, utcMoment } from '../zod-types.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 
 /** Why the messages of a FIFO group fail again and again. */

@@ -1,7 +1,7 @@
 import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import * as z from 'zod/mini';
-import { filledText } from '../values.ts';
+import { filledText } from '../zod-types.ts';
 import { conditionalDelete, conditionalPut } from './conditional-write.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 

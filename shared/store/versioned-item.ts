@@ -1,6 +1,6 @@
 import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import * as z from 'zod/mini';
-import type { Versioned, VersionedStore } from '../quota/versioned.ts';
+import type { Versioned, VersionedStore } from '../quota/versioned-store.ts';
 import { conditionalPut } from './conditional-write.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 

@@ -1,31 +1,31 @@
 import type { Address, Choice, CustomKey, Mapping, StandardField, Value } from '../user/define-mapping.ts';
-import { normaliseStandard } from '../user/normalise.ts';
 import { normaliseCustom } from '../user/normalise-custom.ts';
-import type { Normalised } from '../user/normalised.ts';
+import { normaliseStandard } from '../user/normalise-standard.ts';
+import type { Normalised } from '../user/normalise-values.ts';
 import type { Warning } from '../user/read-user.ts';
 import type { User } from '../user/user.ts';
 
-/** A value for each field of the contact that has one, as the CRM takes it. */
+/** Values of the contact's fields in the CRM's form. Fields without a value are missing. */
 export type ContactFields = Readonly<Partial<Record<StandardField, string>> & Record<CustomKey, string>>;
 
-/** What the CRM should show of a user at a moment. */
+/** What the CRM should have for a user at a moment. */
 export interface DesiredState {
   fields: ContactFields;
-  /** Names of the managed tags that the contact should hold, in the order of the mapping. */
+  /** Names of the managed tags that the contact should have, in the order of the mapping. */
   tags: readonly string[];
-  /** Values that were put right or left out. */
+  /** Values that were corrected or left out. */
   warnings: readonly Warning[];
 }
 
-/** A field of the mapping and what a user has for it, before it is put into the CRM's form. */
+/** A field of the mapping with the user's value, before normalisation. */
 export interface RawField {
   key: StandardField | CustomKey;
   raw: unknown;
-  /** Undefined where there is no value. Never throws. */
+  /** The value in the CRM's form; undefined if there is none. Never throws. */
   normalised(): Normalised | undefined;
 }
 
-/** All fields of the mapping, in its order, with what a user has for them. */
+/** All fields of the mapping, in its order, with the user's values. */
 export function rawFields(mapping: Mapping, user: User): RawField[] {
   const sources = Object.entries(mapping.contact) as [StandardField, Value<string | Address> | Choice][];
   const standard = sources.map(([key, source]): RawField => {
@@ -40,13 +40,13 @@ export function rawFields(mapping: Mapping, user: User): RawField[] {
   return [...standard, ...custom];
 }
 
-/** Names of the managed tags that a contact should hold at a moment (`now` in epoch milliseconds), in the order of the mapping. */
+/** Names of the managed tags that a contact should have at a moment (`now` in epoch milliseconds), in the order of the mapping. */
 export function desiredTags(mapping: Mapping, user: User, now: number): string[] {
   return mapping.tagGroups.map((group) => group.pick(user, now)).filter((tag) => tag !== undefined);
 }
 
 /**
- * Works out what the CRM should show of a user: pure, the same answer for the same user and moment.
+ * Computes the desired state of a user: a pure function of the user and the moment.
  *
  * @param now epoch milliseconds: some tags depend on time alone.
  */
@@ -66,7 +66,7 @@ export function desiredState(mapping: Mapping, user: User, now: number): Desired
   return { fields, tags: desiredTags(mapping, user, now), warnings };
 }
 
-/** An empty text, list or address is no value. */
+/** An empty text, list or address does not count as a value. */
 function hasValue<Raw>(raw: Raw | undefined): raw is Raw {
   if (raw === undefined) return false;
   if (Array.isArray(raw)) return raw.length > 0;
@@ -74,7 +74,7 @@ function hasValue<Raw>(raw: Raw | undefined): raw is Raw {
   return String(raw).trim() !== '';
 }
 
-/** Whether a user can be in the CRM at all: the sync finds contacts by email, so there has to be one. */
+/** Whether a user can be in the CRM at all: the sync finds contacts by email, so an email is needed. */
 export function isSyncable(desired: DesiredState): boolean {
   return desired.fields.EMAIL1 !== undefined;
 }

@@ -3,7 +3,7 @@ import type { Mapping } from '../user/define-mapping.ts';
 import type { User } from '../user/user.ts';
 import { desiredTags, type RawField, rawFields } from './desired-state.ts';
 
-/** What differs between two states of a user in the CRM, by name and never by value. */
+/** What differs between two states of a user in the CRM: names of fields and tags, never values. */
 export interface Diff {
   fields: string[];
   tagsAdded: string[];
@@ -11,18 +11,18 @@ export interface Diff {
 }
 
 /**
- * Compares what the CRM should show of a user before and after a change, without working both out: most changes leave most
- * fields as they are, and what is the same raw is the same in the CRM's form.
+ * Compares the desired state of a user before and after a change. It compares raw values first: most changes leave most fields as they are,
+ * and equal raw values are equal in the CRM's form.
  *
- * @param now epoch milliseconds. Both are seen from the same moment.
+ * @param now epoch milliseconds, for both states.
  */
 export function diff(mapping: Mapping, before: User, after: User, now: number): Diff {
   const earlier = rawFields(mapping, before);
-  // The form of some values depends on the locale.
-  const sameForm = before.locale === after.locale;
+  // Normalisation of some values depends on the locale.
+  const sameLocale = before.locale === after.locale;
   const differs = (field: RawField, index: number): boolean => {
     const other = earlier[index];
-    if (!other || (sameForm && equal(field.raw, other.raw))) return false;
+    if (!other || (sameLocale && equal(field.raw, other.raw))) return false;
     return crmValueOf(field) !== crmValueOf(other);
   };
   const tagsBefore = desiredTags(mapping, before, now);
@@ -41,7 +41,7 @@ function crmValueOf(field: RawField): string | undefined {
   return normalised && 'value' in normalised ? normalised.value : undefined;
 }
 
-/** Whether the CRM would show the same. */
+/** Whether nothing differs. */
 export function isEmpty({ fields, tagsAdded, tagsRemoved }: Diff): boolean {
   return fields.length + tagsAdded.length + tagsRemoved.length === 0;
 }

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 
-/** Something that may work later: the message stays in the queue. */
+/** A failure that may pass: the message stays in the queue. */
 export class RetryableError extends Error {
   override name = 'RetryableError';
-  /** Milliseconds after which a new try makes sense, where the cause tells. */
+  /** Milliseconds until a retry makes sense, if the cause is known to last so long. */
   readonly afterMs: number | undefined;
 
   constructor(message: string, options: { afterMs?: number | undefined; cause?: unknown } = {}) {
@@ -12,12 +12,17 @@ export class RetryableError extends Error {
   }
 }
 
-/** A service of our own cloud fails or throttles. Unlike the CRM, it is asked again soon: nobody counts those requests. */
+/** A service of our own cloud fails or throttles. It is retried sooner than the CRM, since its requests have no quota. */
 export class CloudError extends RetryableError {
   override name = 'CloudError';
 }
 
-/** Why a user cannot be brought into the CRM, however often it is tried. */
+/** No request was made, because the CRM is down. */
+export class CrmDownError extends RetryableError {
+  override name = 'CrmDownError';
+}
+
+/** Why a user cannot be synced, however often it is tried. */
 export type RejectionReason =
   | 'no-usable-email'
   | 'refused-by-crm'
@@ -27,15 +32,15 @@ export type RejectionReason =
   | 'not-a-user'
   | 'unreadable-message';
 
-/** Something that no new try can mend: a person has to change the user, the mapping or the account. */
+/** A failure that no retry can fix: a person has to change the user, the mapping or the account. */
 export class RejectedError extends Error {
   override name = 'RejectedError';
   readonly reason: RejectionReason;
-  /** The same in the log, on the dead letter and on the user's item. */
+  /** The same id in the log, on the dead letter and on the user's item. */
   readonly errorId: string = randomUUID();
   /** Status of the CRM's answer, if the CRM refused. */
   readonly status: number | undefined;
-  /** The user who has what this one would need. */
+  /** The other user who has the email or the contact. */
   readonly otherUserId: string | undefined;
 
   constructor(

@@ -1,65 +1,67 @@
+import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 import { requirementsSchema } from '../user/requirements.ts';
-import { filledText, positiveInt, utcMoment } from '../values.ts';
+import { filledText, positiveInt, utcMoment } from '../zod-types.ts';
 
 const names = z.array(z.string());
 
+/** A user to sync. */
 const userMessageSchema = z.object({
   version: z.literal(1),
   kind: z.literal('user'),
   userId: filledText,
-  /** Why the user should be looked at; `resync`: somebody removed the user's `crm` map. */
+  /** Why the user is synced. `resync`: somebody has removed the user's `crm` map. */
   cause: z.enum(['created', 'changed', 'deleted', 'resync', 'backfill']),
   /** When the change was made, in ISO 8601. */
   changedAt: utcMoment,
-  /** Id of the stream record or of the backfill's run that the message comes from: the same in the log lines of all that follows. */
+  /** Id of the stream record or backfill run that caused the message. All its log lines have it. */
   correlationId: z.optional(z.string()),
-  /** What changed, by name: for people who read the queue. The consumer works it out anew. */
+  /** Names of what changed, for people who read the queue. The consumer computes the changes itself. */
   fields: names,
   tagsAdded: names,
   tagsRemoved: names,
-  /** The contact of a deleted user, whose item can no longer tell it. */
+  /** The contact of a deleted user, whose item is gone. */
   contactId: z.optional(positiveInt),
-  /** Until when somebody works on the deleted user at most, in ISO 8601: nobody knows before what the contact holds. */
+  /** When the last lease on a deleted user expires, in ISO 8601. Until then, its contact may still change. */
   notBefore: z.optional(utcMoment),
-  /** The tags of a new contact are left to a message about many users. */
+  /** The tags of a new contact are left to a `tag-users` message. */
   tagsLater: z.optional(z.boolean()),
 });
 
-/** Users whose tags are changed together, tag by tag: one request does for many contacts what else takes one or two for each. */
+/** Users whose tags are changed together, tag by tag: one request for many contacts, instead of one or two for each. */
 const tagUsersSchema = z.object({
   version: z.literal(1),
   kind: z.literal('tag-users'),
   userIds: z.array(filledText).check(z.minLength(1)),
-  /** When they were looked at, in ISO 8601. */
+  /** When the backfill read them, in ISO 8601. */
   changedAt: utcMoment,
   /** Id of the backfill's run. */
   correlationId: z.string(),
 });
 
-/** Asks for a report on the CRM's account: what it has of that which a mapping asks for. */
+/** A request for a report on the CRM's account: the fields and tags that a mapping requires. */
 const inspectAccountSchema = z.object({
   version: z.literal(1),
   kind: z.literal('inspect-account'),
   inspectionId: filledText,
-  needs: requirementsSchema,
-  /** Whether what is missing is created. */
+  requirements: requirementsSchema,
+  /** Whether missing fields and tags are created. */
   create: z.boolean(),
-  /** Whether the contacts of each tag are counted: one request for each. */
+  /** Whether the contacts of each tag are counted, which costs one request for each tag. */
   count: z.boolean(),
 });
 
-/** A person who has left the app asks to be forgotten. */
+/** A request to erase a person who has left the app. */
 const forgetSchema = z.object({
   version: z.literal(1),
   kind: z.literal('forget'),
   userId: filledText,
-  /** The contact, where the sync's own record does not know it. */
+  /** The contact, if the sync has no record of it. */
   contactId: z.optional(positiveInt),
   requestId: filledText,
 });
 
-/** What travels through the queue: who changed and why, and no data of the person. */
+/** A message in the queue. It names who changed and why, and contains no personal data. */
 export const messageSchema = z.discriminatedUnion('kind', [
   userMessageSchema,
   tagUsersSchema,
@@ -72,3 +74,11 @@ export type ForgetMessage = z.infer<typeof forgetSchema>;
 export type InspectAccountMessage = z.infer<typeof inspectAccountSchema>;
 export type TagUsersMessage = z.infer<typeof tagUsersSchema>;
 export type UserMessage = z.infer<typeof userMessageSchema>;
+
+/** Message group ids that SQS allows: 1 to 128 letters, digits and punctuation characters of ASCII. */
+const GROUP_ID = /^[!-~]{1,128}$/;
+
+/** The FIFO message group of a user: the user id, or its hash if SQS does not allow the id. */
+export function messageGroupOf(userId: string): string {
+  return GROUP_ID.test(userId) ? userId : createHash('sha256').update(userId).digest('hex');
+}

@@ -2,23 +2,23 @@ import { createHash } from 'node:crypto';
 import type { FieldKey } from '../user/define-mapping.ts';
 import type { ContactFields } from './desired-state.ts';
 
-/** A hash of the value last written, for each field that has one. */
+/** A hash of each field's value as it was last written. */
 export type Fingerprint = Readonly<Record<string, string>>;
 
 /** The smallest write that makes a contact's fields match. */
 export interface FieldPlan {
   write: ContactFields;
-  /** Fields that an earlier sync wrote and that have no value any more. */
+  /** Fields that an earlier sync wrote, and that have no value now. */
   clear: readonly FieldKey[];
 }
 
-/** The tags, by id, that have to come off and on. */
+/** The tags to remove and to add, by id. */
 export interface TagPlan {
   remove: number[];
   add: number[];
 }
 
-/** Fields that the CRM cannot take back: there a removed value is only forgotten. */
+/** Fields that the CRM cannot clear: a removed value stays there, and is only dropped from the fingerprint. */
 const NOT_CLEARABLE: ReadonlySet<string> = new Set([
   'opt_in_reason',
   'EMAIL1',
@@ -27,10 +27,10 @@ const NOT_CLEARABLE: ReadonlySet<string> = new Set([
   'company',
 ]);
 
-/** In place of a hash: a request for the field may have had its effect, so neither the old nor the new value is certain. */
+/** In place of a hash: a request for the field may or may not have taken effect, so the value is unknown. */
 export const UNCERTAIN = '?';
 
-/** Hash of every value, short enough for the user's item (66 bits: no two values of one field meet by chance). */
+/** Hashes all values. Short enough for the user's item; 66 bits, so that no two values of one field collide by chance. */
 export function fingerprintOf(fields: ContactFields): Fingerprint {
   return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, hash(value)]));
 }
@@ -38,9 +38,9 @@ export function fingerprintOf(fields: ContactFields): Fingerprint {
 const hash = (value: string): string => createHash('sha256').update(value).digest('base64url').slice(0, 11);
 
 /**
- * Compares what a contact should show with what was last written to it.
+ * Compares a contact's desired fields with those that were last written.
  *
- * @param managed keys that the mapping has: a field that was taken out of the mapping is left alone.
+ * @param managed keys of the mapping. A field that was removed from the mapping is left as it is.
  */
 export function planFields(
   desired: ContactFields,
@@ -58,29 +58,29 @@ export function planFields(
   };
 }
 
-/** What is known of a contact's tags, by id. */
+/** What is known about a contact's tags, by id. */
 export interface KnownTags {
-  /** Those that the sync applied, as stored with the user. */
+  /** Tags that the sync applied, as stored on the user's item. */
   applied: readonly number[];
-  /** Those that the contact holds, where an answer of the CRM told. */
+  /** Tags that the contact has, if an answer of the CRM listed them. */
   observed?: readonly number[] | undefined;
-  /** Those of which it is not certain. */
-  perhaps?: readonly number[] | undefined;
+  /** Tags whose last request may or may not have taken effect. */
+  uncertain?: readonly number[] | undefined;
 }
 
 /**
- * Works out which managed tags come off and on. What an answer of the CRM showed counts for more than what was stored,
- * but a tag that only one of the two knows of is still taken off: no other tag is ever touched.
+ * Plans which managed tags to remove and to add. An answer of the CRM takes precedence over the stored tags, but a tag that only one of the
+ * two has is still removed. Unmanaged tags are never touched.
  */
 export function planTags(
   desired: readonly number[],
-  { applied, observed, perhaps = [] }: KnownTags,
+  { applied, observed, uncertain = [] }: KnownTags,
   managed: ReadonlySet<number>,
 ): TagPlan {
   const present = new Set(observed ?? applied);
-  const perhapsPresent = new Set([...applied, ...(observed ?? []), ...perhaps]);
+  const possiblyPresent = new Set([...applied, ...(observed ?? []), ...uncertain]);
   return {
-    remove: [...perhapsPresent].filter((id) => managed.has(id) && !desired.includes(id)),
+    remove: [...possiblyPresent].filter((id) => managed.has(id) && !desired.includes(id)),
     add: desired.filter((id) => !present.has(id)),
   };
 }

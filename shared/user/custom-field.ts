@@ -12,9 +12,9 @@ interface TextField {
     | 'Website'
     | 'State'
     | 'SocialSecurityNumber'
-    /** A day; a time is cut off. */
+    /** A day. The time of a moment is dropped. */
     | 'Date'
-    /** A moment, in ISO 8601. */
+    /** A date and time, in ISO 8601. */
     | 'DateTime'
     /** Email of a member of staff. */
     | 'User';
@@ -33,14 +33,14 @@ interface YesNoField {
 
 interface ChoiceField {
   type: 'Dropdown' | 'Radio' | 'Drilldown';
-  /** Everything that `value` may return. */
+  /** All values that `value` may return. */
   options: readonly string[];
   value: Value<string>;
 }
 
 interface ListField {
   type: 'ListBox';
-  /** Everything that `value` may return. */
+  /** All values that `value` may return. */
   options: readonly string[];
   value: Value<readonly string[]>;
 }
@@ -51,7 +51,7 @@ interface StaffListField {
   value: Value<readonly string[]>;
 }
 
-/** A custom field of the mapping: its type in the CRM (v1, `CustomFieldMetaData`), and where its value comes from. */
+/** A custom field of the mapping: its type in the CRM (v1, `CustomFieldMetaData`), and how its value is read. */
 export type CustomField = (
   | TextField
   | NumberField
@@ -60,17 +60,17 @@ export type CustomField = (
   | ListField
   | StaffListField
 ) & {
-  /** What it is, in words: for the reference page. */
+  /** A description for docs/catalog.md. */
   about?: string;
 };
 
 /** The types of the CRM's custom fields. */
 export type CustomFieldType = CustomField['type'];
 
-/** What a custom field may be worth before it is put into the CRM's form. */
+/** A custom field's value before normalisation. */
 export type CustomValue = string | number | boolean | readonly string[];
 
-/** The options of a field that has some. */
+/** The options of a field; none for types without options. */
 export function optionsOf(field: CustomField): readonly string[] {
   return 'options' in field ? field.options : [];
 }

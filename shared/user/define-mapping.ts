@@ -5,7 +5,7 @@ import type { User } from './user.ts';
 export const ADDRESS_FIELDS = ['BILLING', 'SHIPPING', 'OTHER'] as const;
 type AddressField = (typeof ADDRESS_FIELDS)[number];
 
-/** Networks of which a contact holds an account name (v1, `SocialAccount`). */
+/** Networks for which a contact has an account name (v1, `SocialAccount`). */
 export const SOCIAL_FIELDS = [
   'Facebook',
   'Twitter',
@@ -17,7 +17,7 @@ export const SOCIAL_FIELDS = [
 ] as const;
 type SocialField = (typeof SOCIAL_FIELDS)[number];
 
-/** Fields that the CRM takes as one text. */
+/** Fields with a text value. */
 type TextField =
   | 'EMAIL1'
   | 'given_name'
@@ -33,27 +33,27 @@ type TextField =
   | 'birthday'
   /** A date. */
   | 'anniversary'
-  /** Name of the company: the CRM's company of that name, made if there is none. */
+  /** Name of the company. The sync creates the company if the CRM does not have it. */
   | 'company'
-  /** Email of the member of staff who owns the contact. Nobody with that email: no owner. */
+  /** Email of the member of staff who owns the contact. With an unknown email, the contact has no owner. */
   | 'owner';
 
-/** Fields whose values the account knows by name: the mapping has to list them all. */
+/** Fields whose values are names in the account. The mapping has to list them all. */
 type ChoiceField = 'contact_type' | 'lead_source';
 
-/** Fields of a contact that every account has. */
+/** Fields that contacts have in every account. */
 export type StandardField = TextField | ChoiceField | AddressField | SocialField;
 
 /** A custom field, by its label. */
 export type CustomKey = `custom_fields.${string}`;
 
-/** A field of the contact: a standard one by its name, a custom one by its label. */
+/** A field of the contact: a standard field by its name, or a custom field by its label. */
 export type FieldKey = StandardField | CustomKey;
 
-/** A value for a field, or nothing where the user has none. */
+/** Reads a field's value from a user; undefined if the user has none. */
 export type Value<Result> = (user: User) => Result | undefined;
 
-/** A postal address. The CRM wants a country (ISO 3166-1, three letters: `USA`) wherever there is a region. */
+/** A postal address. A region needs a country (ISO 3166-1, three letters: `USA`). */
 export interface Address {
   line1?: string | undefined;
   line2?: string | undefined;
@@ -63,13 +63,13 @@ export interface Address {
   country_code?: string | undefined;
 }
 
-/** One of several names that the account has to know. */
+/** A choice among names that the account has to have. */
 export interface Choice {
   names: readonly string[];
   pick: Value<string>;
 }
 
-/** A choice. `pick` can only return a name that the choice lists: anything else does not compile. */
+/** Defines a choice. `pick` can only return names that are listed; others do not compile. */
 export function choice<const Names extends readonly string[]>(choice: {
   names: Names;
   pick: Value<Names[number]>;
@@ -85,11 +85,11 @@ type ContactMapping = Readonly<
   >
 >;
 
-/** Tags of which a contact holds one at most. */
+/** Tags of which a contact has at most one. */
 export interface TagGroup {
-  /** Every tag of the group with its rule in words, which becomes the tag's description in the CRM. */
+  /** The tags of the group with their descriptions, which the sync also writes to the CRM. */
   tags: Readonly<Record<string, string>>;
-  /** The tag that a user should hold at a moment (`now` in epoch milliseconds). */
+  /** The tag that a user should have at a moment (`now` in epoch milliseconds). */
   pick(user: User, now: number): string | undefined;
 }
 
@@ -97,16 +97,13 @@ export interface Mapping {
   contact: ContactMapping;
   customFields: Readonly<Record<string, CustomField>>;
   tagGroups: readonly TagGroup[];
-  /**
-   * Whether a user is one whose tags time alone may change: those are looked at again by the daily refresh
-   * (`now` in epoch milliseconds).
-   */
+  /** Whether the tags of a user may change by time alone: the daily refresh checks these users (`now` in epoch milliseconds). */
   isActive(user: User, now: number): boolean;
-  /** The tag that a contact gets when its user is deleted, and its meaning in words. */
+  /** The tag that a contact gets when its user is deleted. */
   deletedTag: { name: string; description: string };
 }
 
-/** A group of tags. `pick` can only return a tag that the group lists: anything else does not compile. */
+/** Defines a tag group. `pick` can only return tags that are listed; others do not compile. */
 export function tagGroup<const Tags extends Readonly<Record<string, string>>>(group: {
   tags: Tags;
   pick(user: User, now: number): (keyof Tags & string) | undefined;
@@ -114,12 +111,24 @@ export function tagGroup<const Tags extends Readonly<Record<string, string>>>(gr
   return group;
 }
 
-/** Names of all tags that the sync owns: it adds and removes these and no others. */
+/**
+ * Tags from a list of names.
+ *
+ * @example describeTags(['Week 1', 'Week 2'], (week) => `In ${week} of a program`)
+ */
+export function describeTags<const Names extends readonly string[]>(
+  names: Names,
+  describe: (name: Names[number]) => string,
+): Record<Names[number], string> {
+  return Object.fromEntries(names.map((name) => [name, describe(name)])) as Record<Names[number], string>;
+}
+
+/** Names of all tags that the sync manages: it adds and removes these and no others. */
 export function managedTags(mapping: Mapping): string[] {
   return [...mapping.tagGroups.flatMap((group) => Object.keys(group.tags)), mapping.deletedTag.name];
 }
 
-/** Keys of all fields that the sync owns: it writes and clears these and no others. */
+/** Keys of all fields that the sync manages: it writes and clears these and no others. */
 export function managedFields(mapping: Mapping): ReadonlySet<string> {
   const custom = Object.keys(mapping.customFields).map((label) => `custom_fields.${label}`);
   return new Set([...Object.keys(mapping.contact), ...custom]);

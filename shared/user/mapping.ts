@@ -1,22 +1,22 @@
 /**
- * What the CRM shows of a user: the one file to edit when marketing wants another field or tag.
+ * The mapping: which fields and tags a user's contact has in the CRM. This is the file that a team edits; `docs/mapping.md` explains it.
  *
- * - `contact` and `customFields` say where a value comes from; `undefined` means that there is none, and clears what an
- *   earlier sync wrote. Lengths, phone numbers and the like are put right afterwards (`normalise.ts`).
- * - `tagGroups` say which tag a user holds; a group never gives more than one.
- * - Fields and tags that are not in the CRM yet are created on the first sync. Taking one out of this file makes the sync
- *   forget it: it stays in the CRM as it is.
+ * - `contact` sets standard fields, and `customFields` sets custom fields by their label. A function that returns `undefined` gives no value,
+ *   and clears what an earlier sync wrote. Values are normalised afterwards: lengths, phone numbers, dates.
+ * - A tag group assigns at most one of its tags to a user, and removes the others.
+ * - The sync creates fields and tags that the CRM does not have. A field or tag that is removed from this file stays in the CRM as it is.
  */
-import { type Mapping, tagGroup } from './define-mapping.ts';
-import type { User } from './user.ts';
+import { describeTags, type Mapping, tagGroup } from './define-mapping.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
+/** A tag that every user has. */
 const appUser = tagGroup({
   tags: { 'App User': 'Has an account in the app' },
   pick: () => 'App User',
 });
 
+/** A tag for each value of an attribute. */
 const subscription = tagGroup({
   tags: {
     'Subscription: Trial': 'On a free trial',
@@ -24,8 +24,8 @@ const subscription = tagGroup({
     'Subscription: Cancelled': 'Cancelled, may still have access until the paid period ends',
     'Subscription: Expired': 'Had a subscription that ran out',
   },
-  pick(user) {
-    switch (user.subscription?.status) {
+  pick({ subscription }) {
+    switch (subscription?.status) {
       case 'trial':
         return 'Subscription: Trial';
       case 'active':
@@ -40,24 +40,34 @@ const subscription = tagGroup({
   },
 });
 
-const WEEKS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12] as const;
-type WeekTag = `Week ${(typeof WEEKS)[number]}`;
-const weekTag = (week: number) => `Week ${week}` as WeekTag;
+const WEEKS = [
+  'Week 1',
+  'Week 2',
+  'Week 3',
+  'Week 4',
+  'Week 5',
+  'Week 6',
+  'Week 7',
+  'Week 8',
+  'Week 9',
+  'Week 10',
+  'Week 11',
+  'Week 12',
+] as const;
 
+/** Tags from a list of names, and one more. */
 const program = tagGroup({
   tags: {
-    ...(Object.fromEntries(WEEKS.map((week) => [weekTag(week), `In week ${week} of a program`])) as Record<
-      WeekTag,
-      string
-    >),
+    ...describeTags(WEEKS, (week) => `In ${week.toLowerCase()} of a program`),
     'Program Completed': 'Finished a program and has not begun another',
   },
   pick({ progress }) {
     if (progress?.completedAt) return 'Program Completed';
-    return progress?.program && progress.week ? weekTag(progress.week) : undefined;
+    return progress?.program && progress.week ? WEEKS[progress.week - 1] : undefined;
   },
 });
 
+/** Tags that depend on time (`now` in epoch milliseconds): the daily refresh updates them, see `isActive`. */
 const activity = tagGroup({
   tags: {
     Active: 'Used the app within the last 14 days',
@@ -74,7 +84,7 @@ const activity = tagGroup({
 
 export const mapping: Mapping = {
   contact: {
-    EMAIL1: (user: User) => user.email,
+    EMAIL1: (user) => user.email,
     given_name: (user) => user.firstName,
     family_name: (user) => user.lastName,
     PHONE1: (user) => user.phone,
@@ -90,11 +100,11 @@ export const mapping: Mapping = {
     'Program Week': { type: 'WholeNumber', value: (user) => user.progress?.week },
     'Workouts Completed': { type: 'WholeNumber', value: (user) => user.progress?.workoutsCompleted },
   },
-  // Past 30 days of inactivity no tag changes by itself any more; two weeks of slack for a refresh that did not run.
+  tagGroups: [appUser, subscription, program, activity],
+  // The activity tags stop changing after 30 days; two weeks more are room for refreshes that did not run.
   isActive: ({ lastActiveAt, subscription }, now) =>
     subscription?.status === 'trial' ||
     subscription?.status === 'active' ||
     (lastActiveAt !== undefined && now - Date.parse(lastActiveAt) < 45 * DAY_MS),
-  tagGroups: [appUser, subscription, program, activity],
   deletedTag: { name: 'Account Deleted', description: 'Deleted the account in the app' },
 };

@@ -1,18 +1,18 @@
-/** Most answers that are remembered: all time zones and locales that there are have room. */
-const MOST = 2000;
+/** Most results in memory: enough for all time zones and locales. */
+const MAX_RESULTS = 2000;
 
 /**
- * A function of a text, slow and without side effects, that remembers its answers: for values of which many users have the same. When it
- * knows too many it forgets them all, so that texts without sense cannot fill the memory.
+ * Caches the results of a slow, pure function of a text. For values that many users share. A full cache is emptied, so that meaningless
+ * texts cannot fill the memory.
  */
-export function memoize<Answer>(work: (text: string) => Answer): (text: string) => Answer {
-  const answers = new Map<string, Answer>();
+export function memoize<Result>(compute: (text: string) => Result): (text: string) => Result {
+  const results = new Map<string, Result>();
   return (text) => {
-    const known = answers.get(text);
-    if (known !== undefined || answers.has(text)) return known as Answer;
-    const answer = work(text);
-    if (answers.size >= MOST) answers.clear();
-    answers.set(text, answer);
-    return answer;
+    const known = results.get(text);
+    if (known !== undefined || results.has(text)) return known as Result;
+    const result = compute(text);
+    if (results.size >= MAX_RESULTS) results.clear();
+    results.set(text, result);
+    return result;
   };
 }

@@ -1,5 +1,5 @@
 import { type CustomField, type CustomValue, optionsOf } from './custom-field.ts';
-import { normaliseEmail, normalisePhone } from './normalise.ts';
+import { normaliseEmail, normalisePhone } from './normalise-standard.ts';
 import {
   type Normalised,
   normaliseDate,
@@ -7,15 +7,15 @@ import {
   normaliseText,
   normaliseWebsite,
   TEXT_MAX,
-} from './normalised.ts';
+} from './normalise-values.ts';
 import type { User } from './user.ts';
 
-/** A text area holds much more than a text; this much is enough, in characters. */
+/** Longest text of a text area, in characters. The CRM accepts more. */
 const AREA_MAX = 4000;
 
 /**
- * Puts a custom field's value into the form that the CRM takes: always a string, since numbers have failed. Never throws.
- * The forms of yes/no (`1`, `0`) and of lists (labels with commas between) are assumed: no source settles them.
+ * Normalises a custom field's value to the CRM's form: always a string, since the CRM has refused numbers. Never throws.
+ * The forms of yes/no (`1`, `0`) and of lists (comma-separated labels) are assumptions: the vendor does not document them.
  */
 export function normaliseCustom(field: CustomField, raw: CustomValue, user: User): Normalised {
   const text = String(raw).trim();
@@ -53,9 +53,9 @@ export function normaliseCustom(field: CustomField, raw: CustomValue, user: User
     case 'Drilldown':
       return oneOf(text, optionsOf(field));
     case 'ListBox':
-      return all(raw, (item) => oneOf(item, optionsOf(field)));
+      return listOf(raw, (item) => oneOf(item, optionsOf(field)));
     case 'UserListBox':
-      return all(raw, normaliseEmail);
+      return listOf(raw, normaliseEmail);
     case 'SocialSecurityNumber':
       return /^\d{3}-?\d{2}-?\d{4}$/.test(text)
         ? { value: text }
@@ -80,18 +80,18 @@ function decimal(text: string, digits?: number): Normalised {
   return plain.includes('e') ? { dropped: 'too small a number' } : { value: plain };
 }
 
-/** The option as it is declared, whatever the case of the value's letters. */
+/** The option as declared; the value's case is ignored. */
 function oneOf(text: string, options: readonly string[]): Normalised {
   const option = options.find((each) => each.toLowerCase() === text.toLowerCase());
   return option === undefined ? { dropped: 'not one of the options' } : { value: option };
 }
 
-/** Items with commas between, without those that do not fit. */
-function all(raw: CustomValue, normalise: (item: string) => Normalised): Normalised {
+/** Comma-separated items, without invalid ones. */
+function listOf(raw: CustomValue, normalise: (item: string) => Normalised): Normalised {
   const items = Array.isArray(raw) ? raw.map(String) : [String(raw)];
-  const fitting = items.map((item) => normalise(item.trim())).filter((item) => 'value' in item);
-  const values = [...new Set(fitting.map(({ value }) => value))];
-  if (values.length === 0) return { dropped: 'none of its items fits' };
+  const valid = items.map((item) => normalise(item.trim())).filter((item) => 'value' in item);
+  const values = [...new Set(valid.map(({ value }) => value))];
+  if (values.length === 0) return { dropped: 'none of its items is valid' };
   const value = values.join(',');
-  return fitting.length < items.length ? { value, changed: 'items that do not fit left out' } : { value };
+  return valid.length < items.length ? { value, changed: 'invalid items left out' } : { value };
 }

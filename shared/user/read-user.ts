@@ -1,25 +1,25 @@
 import { type User, userSchema } from './user.ts';
-import '../zod-words.ts';
+import '../zod-messages.ts';
 
-/** Something about a user that could not be used as it is. Never holds the value itself. */
+/** A problem with a value of a user. Never contains the value. */
 export interface Warning {
   /** Path of the attribute or name of the field, for example `progress.week`. */
   field: string;
   problem: string;
-  /** For code that counts this problem. */
+  /** Identifies problems that are counted. */
   reason?: 'unknown-staff';
 }
 
-/** An item that is no user at all: it has no usable `userId`. */
+/** The item has no valid `userId`, so it is no user. */
 export class InvalidUserError extends Error {
   override name = 'InvalidUserError';
 }
 
 /**
- * Reads an item of the user table. Null and an empty text are no value. An attribute of the wrong type or with an impossible value counts
- * as missing and is named in `warnings`; the rest of the user is kept, since one bad attribute is no reason to lose a person.
+ * Reads an item of the user table. Null and empty texts count as missing. So does an invalid attribute, with a warning: the rest of the user
+ * is still synced.
  *
- * @throws InvalidUserError when the item has no `userId`.
+ * @throws InvalidUserError if the item has no `userId`.
  */
 export function readUser(item: Record<string, unknown>): { user: User; warnings: Warning[] } {
   const warnings: Warning[] = [];
@@ -35,7 +35,7 @@ export function readUser(item: Record<string, unknown>): { user: User; warnings:
   }
 }
 
-/** The user of an item, or none: the key of an item that is no user is all that there is to say of it. */
+/** The user of an item as a list, which is empty for an item that is no user. */
 export function userOf(item: Record<string, unknown>): User[] {
   try {
     return [readUser(item).user];
@@ -60,7 +60,7 @@ function without(value: unknown, [key, ...rest]: PropertyKey[]): Record<string, 
   if (key === undefined) return copy;
   const child = copy[key];
   const isWithin = rest.length > 0 && typeof child === 'object' && child !== null && !Array.isArray(child);
-  // A map that lacks what it has to have goes as a whole.
+  // A map without a required attribute is removed as a whole.
   if (isWithin && (rest.length > 1 || (rest[0] ?? '') in child)) {
     copy[key] = without(child, rest);
   } else {

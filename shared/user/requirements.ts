@@ -1,20 +1,20 @@
 import * as z from 'zod/mini';
-import { filledText } from '../values.ts';
+import { filledText } from '../zod-types.ts';
 import { optionsOf } from './custom-field.ts';
 import type { Mapping } from './define-mapping.ts';
 
-/** What a mapping asks of an account of the CRM, by name: plain data, so that it can be sent and compared. */
+/** The tags, fields and names that a mapping requires in the account: plain data, which can be sent and compared. */
 export const requirementsSchema = z.object({
   tags: z.array(z.object({ name: filledText, description: z.string() })),
   customFields: z.array(z.object({ label: filledText, type: z.string(), options: z.array(z.string()) })),
   leadSources: z.array(filledText),
   contactTypes: z.array(filledText),
-  /** Whether owners or custom fields name members of staff. */
+  /** Whether the mapping names members of staff, as owners or in custom fields. */
   staff: z.boolean(),
 });
 export type Requirements = z.infer<typeof requirementsSchema>;
 
-/** What a mapping asks of the account. */
+/** The requirements of a mapping. */
 export function requirementsOf(mapping: Mapping): Requirements {
   const { contact, customFields, tagGroups, deletedTag } = mapping;
   const tags = tagGroups.flatMap((group) => Object.entries(group.tags));

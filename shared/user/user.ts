@@ -1,44 +1,41 @@
 import * as z from 'zod/mini';
-import { filledText, positiveInt, utcMoment } from '../values.ts';
+import { filledText, positiveInt, utcMoment } from '../zod-types.ts';
 
 const SUBSCRIPTION_STATUSES = ['trial', 'active', 'cancelled', 'expired'] as const;
 
 const instant = z.union([z.iso.datetime({ offset: true }), z.iso.date()]);
 
-/** What the sync keeps on a user: the application never writes it, apart from removing it to ask for a fresh sync. */
+/** The sync's state of a user. The application never writes it, but may remove it to force a full sync. */
 const crmStateSchema = z.object({
   /** Id of the user's contact in the CRM. */
   contactId: z.optional(positiveInt),
   /** Ids of the tags that the sync applied to the contact. */
   tagIds: z.optional(z.array(positiveInt)),
-  /** Ids of tags of which it is not certain whether the contact holds them: a request for them may have had its effect. */
+  /** Ids of tags that the contact may or may not have: the result of a request is unknown. */
   uncertainTagIds: z.optional(z.array(positiveInt)),
-  /** A hash of the value last written, for each contact field. */
+  /** A hash of each field's value as it was last written. */
   fingerprint: z.optional(z.record(z.string(), z.string())),
-  /** When the contact was last made to match, in ISO 8601. */
+  /** When the user was last synced, in ISO 8601. */
   syncedAt: z.optional(utcMoment),
-  /** Why the CRM refused this user for good, until a sync succeeds. */
+  /** Why the user was rejected. Removed when a sync succeeds. */
   rejection: z.optional(
     z.object({
       reason: z.string(),
       errorId: z.string(),
       at: utcMoment,
-      /** The user who has what this one would need. */
+      /** The other user who has the email or the contact. */
       otherUserId: z.optional(z.string()),
     }),
   ),
-  /**
-   * Which invocation of which environment works on the user, and until when at most (ISO 8601): others wait so long, since two at once
-   * would not know of each other.
-   */
+  /** The invocation that works on the user, and when its lease expires (ISO 8601). Other invocations wait until then. */
   lease: z.optional(z.object({ environment: z.string(), invocation: z.number(), until: utcMoment })),
-  /** Counts the write-backs, so that no two undo each other. */
+  /** Number of write-backs: each is conditional on the last one. */
   revision: z.optional(z.number()),
 });
 
 /**
- * The item of a user as the application stores it. Only `userId` (the Cognito sub) has to be there; other attributes of
- * the item are ignored, and null and empty texts are no values (`readUser`).
+ * A user's item as the application stores it. Only `userId` (the Cognito sub) is required. Unknown attributes are ignored; null and empty
+ * texts count as missing (`readUser`).
  */
 export const userSchema = z.object({
   userId: filledText,
@@ -63,8 +60,8 @@ export const userSchema = z.object({
   crm: z.optional(crmStateSchema),
 });
 
-/** A user of the app, with only the attributes that the sync knows. */
+/** A user of the app, with the attributes that the sync uses. */
 export type User = z.infer<typeof userSchema>;
 
-/** The sync's own map on the user's item. */
+/** The `crm` map on the user's item. */
 export type CrmState = z.infer<typeof crmStateSchema>;

@@ -2,7 +2,7 @@ import type { SFNClient } from '@aws-sdk/client-sfn';
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { startBackfill } from '../../infra/cli/follow-backfill.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
-import { messageGroupOf } from '../../shared/sync/message-group.ts';
+import { messageGroupOf } from '../../shared/sync/message.ts';
 import type { SimulatedSystem } from '../demo/simulated-system.ts';
 import { FAULT_KINDS } from '../simulator/faults.ts';
 import { SEARCH_MODES } from '../simulator/search-mode.ts';

@@ -4,7 +4,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { followBackfill, startBackfill } from '../../infra/cli/follow-backfill.ts';
 import type { Report } from '../../lambdas/backfill/run.ts';
-import { PROBE_NAME } from '../../shared/infusionsoft/catalog/learn-arrays.ts';
+import { PROBE_NAME } from '../../shared/infusionsoft/catalog/detect-array-mode.ts';
 import { desiredState, isSyncable } from '../../shared/sync/desired-state.ts';
 import { mapping } from '../../shared/user/mapping.ts';
 import { signUpAll } from '../demo/scenario.ts';

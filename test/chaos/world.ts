@@ -1,4 +1,4 @@
-import { PROBE_NAME } from '../../shared/infusionsoft/catalog/learn-arrays.ts';
+import { PROBE_NAME } from '../../shared/infusionsoft/catalog/detect-array-mode.ts';
 import type { User } from '../../shared/user/user.ts';
 import { population } from '../demo/population.ts';
 import type { PreloadedContact } from '../simulator/admin-routes.ts';

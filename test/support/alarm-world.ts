@@ -1,7 +1,6 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSRecord } from 'aws-lambda';
 import { checkHealth } from '../../lambdas/check-health/check-health.ts';
-import { backoffMs } from '../../lambdas/sync-contact/failure-queue.ts';
 import { progressKeeper } from '../../lambdas/sync-contact/progress-keeper.ts';
 import { quotaKeeper } from '../../lambdas/sync-contact/quota-keeper.ts';
 import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
@@ -11,7 +10,8 @@ import type { MessageCounts } from '../../shared/queue/count-messages.ts';
 import { type Ledger, ledgerAt } from '../../shared/quota/ledger.ts';
 import { PRESETS } from '../../shared/quota/limits.ts';
 import { BATCH_SIZE } from '../../shared/quota/pace.ts';
-import { updateVersioned } from '../../shared/quota/versioned.ts';
+import { backoffMs } from '../../shared/quota/retry-policy.ts';
+import { updateVersioned } from '../../shared/quota/versioned-store.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import { seededRandom } from '../simulator/random.ts';
 import { ANN } from './ann.ts';

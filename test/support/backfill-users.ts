@@ -1,4 +1,4 @@
-import { type Catalog, hashOf } from '../../shared/infusionsoft/catalog/catalog.ts';
+import { type Catalog, hashRequirements } from '../../shared/infusionsoft/catalog/catalog.ts';
 import { desiredState } from '../../shared/sync/desired-state.ts';
 import { fingerprintOf } from '../../shared/sync/plan.ts';
 import { type Mapping, managedTags } from '../../shared/user/define-mapping.ts';
@@ -15,7 +15,7 @@ export const catalogOf = (mapping: Mapping): Catalog => ({
   ),
   unusable: [],
   problems: [],
-  needs: hashOf(requirementsOf(mapping)),
+  requirementsHash: hashRequirements(requirementsOf(mapping)),
   refreshedAt: new Date(NOON).toISOString(),
 });
 export const CATALOG = catalogOf(defaultMapping);

@@ -1,7 +1,8 @@
 import ky from 'ky';
 import { catalogSource } from '../../shared/infusionsoft/catalog/catalog-source.ts';
 import { infusionsoftClient } from '../../shared/infusionsoft/client.ts';
-import { INVOCATION_MS, type Invocation } from '../../shared/invocation.ts';
+import type { Invocation } from '../../shared/invocation.ts';
+import { INVOCATION_MS } from '../../shared/quota/retry-policy.ts';
 import type { Claim, ClaimStore, ExpectedClaim } from '../../shared/store/claim-store.ts';
 import type { ErasureRecord, ErasureRecordStore } from '../../shared/store/erasure-records.ts';
 import type { PostponedStore, Postponement } from '../../shared/store/postponed-store.ts';

@@ -1,4 +1,4 @@
-import type { Versioned, VersionedStore } from '../../shared/quota/versioned.ts';
+import type { Versioned, VersionedStore } from '../../shared/quota/versioned-store.ts';
 
 /** A versioned value in memory, with the same rules. */
 export function memoryStore<Value>(): VersionedStore<Value> {

@@ -1,10 +1,10 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import * as z from 'zod/mini';
-import type { VersionedStore } from '../../../shared/quota/versioned.ts';
+import type { VersionedStore } from '../../../shared/quota/versioned-store.ts';
 import { conditionalDelete } from '../../../shared/store/conditional-write.ts';
 import { versionedItem } from '../../../shared/store/versioned-item.ts';
-import { filledText, positiveInt, utcMoment } from '../../../shared/values.ts';
+import { filledText, positiveInt, utcMoment } from '../../../shared/zod-types.ts';
 import { CommandError } from '../command-error.ts';
 
 const runSchema = z.object({

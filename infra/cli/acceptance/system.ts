@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import type { DeletionPolicy } from '../../../lambdas/sync-contact/settings.ts';
-import { hashOf } from '../../../shared/infusionsoft/catalog/catalog.ts';
+import { hashRequirements } from '../../../shared/infusionsoft/catalog/catalog.ts';
 import { NotFoundError } from '../../../shared/infusionsoft/http/failures.ts';
 import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
 import { conditionalDelete } from '../../../shared/store/conditional-write.ts';
@@ -71,7 +71,7 @@ export function testedSystem(outputs: Outputs, mapping: Mapping, dynamodb: Dynam
       ...itemsOf(dynamodb, syncTableName),
       async context() {
         const catalog = await store.readCatalog();
-        if (catalog?.needs !== hashOf(requirementsOf(mapping))) return undefined;
+        if (catalog?.requirementsHash !== hashRequirements(requirementsOf(mapping))) return undefined;
         const deletionPolicy = outputs.get('DeletionPolicy') as DeletionPolicy;
         return { mapping, catalog, deletionPolicy, now: Date.now() };
       },

@@ -1,4 +1,4 @@
-import { type Catalog, catalogKey, hashOf } from '../../../shared/infusionsoft/catalog/catalog.ts';
+import { type Catalog, catalogKey, hashRequirements } from '../../../shared/infusionsoft/catalog/catalog.ts';
 import type { Requirements } from '../../../shared/user/requirements.ts';
 
 /** A catalog to plan with, and what the sync would have to create first. */
@@ -29,7 +29,7 @@ export function provisionalCatalog(
         return [catalogKey(name), id ?? lastId--];
       }),
     );
-  const isCurrent = stored?.needs === hashOf(needs);
+  const isCurrent = stored?.requirementsHash === hashRequirements(needs);
   const learnedAt = new Date(now).toISOString();
   const catalog: Catalog = {
     tags: idsOf(
@@ -46,7 +46,7 @@ export function provisionalCatalog(
     staff: stored?.staff ?? {},
     unusable: isCurrent ? stored.unusable : [],
     problems: isCurrent ? stored.problems : [],
-    needs: hashOf(needs),
+    requirementsHash: hashRequirements(needs),
     refreshedAt: learnedAt,
     arrays: stored?.arrays ?? { mode: 'merge', learnedAt },
   };

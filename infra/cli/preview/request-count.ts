@@ -1,5 +1,5 @@
 import { addUser, isFull, noTags } from '../../../lambdas/backfill/tag-estimate.ts';
-import { isCheaperAlone, requestsTogether, type TagCounts } from '../../../shared/sync/tags-together.ts';
+import { bulkRequests, isSingleCheaper, type TagCounts } from '../../../shared/sync/tag-cost.ts';
 import type { PlannedRequest } from './dry-client.ts';
 
 /** Requests by method and route. */
@@ -46,13 +46,13 @@ export class RequestCount {
 
   #tagTogether(): void {
     const { counts, alone } = this.#estimate;
-    if (isCheaperAlone(alone, counts, this.#tagBatch)) this.#count(this.#alone);
+    if (isSingleCheaper(alone, counts, this.#tagBatch)) this.#count(this.#alone);
     else {
       for (const [sign, method] of [
         ['-', 'DELETE'],
         ['+', 'POST'],
       ] as const)
-        this.#countOf(`${method} ${TOGETHER_ROUTE}`, requestsTogether(only(counts, sign), this.#tagBatch));
+        this.#countOf(`${method} ${TOGETHER_ROUTE}`, bulkRequests(only(counts, sign), this.#tagBatch));
     }
     this.#estimate = noTags();
     this.#alone = [];

@@ -1,22 +1,23 @@
 import ky, { HTTPError, isHTTPError, isNetworkError } from 'ky';
 import * as z from 'zod/mini';
-import { filledText } from '../../values.ts';
+import { TOKEN_REQUEST } from '../../quota/retry-policy.ts';
+import { filledText } from '../../zod-types.ts';
 import type { OAuthSecret } from './crm-secret.ts';
 
-/** The CRM takes neither this code nor this refresh token: nobody but a person can let the sync in again. */
+/** The CRM refuses the code or refresh token: a person has to authorize the sync again. */
 export class AuthorizationLostError extends Error {
   override name = 'AuthorizationLostError';
 }
 
 /**
- * The token endpoint may have used up the refresh token or code, and its answer did not arrive. If it did, no retry can help, and
- * the next attempt ends in `AuthorizationLostError`.
+ * The answer of the token endpoint did not arrive, so the refresh token or code may be used up. If it is, the next attempt ends in
+ * `AuthorizationLostError`.
  */
 export class AnswerLostError extends Error {
   override name = 'AnswerLostError';
 }
 
-/** The two tokens, and the times that go with them. */
+/** The two tokens with their times. */
 export type TokenPair = Pick<OAuthSecret, 'accessToken' | 'refreshToken' | 'issuedAt' | 'expiresAt'>;
 
 export interface Client {
@@ -27,27 +28,24 @@ export interface Client {
 const answerSchema = z.object({
   access_token: filledText,
   refresh_token: filledText,
-  /** Seconds: 24 hours as a rule. */
+  /** Seconds; usually 24 hours. */
   expires_in: z.number().check(z.positive()),
 });
 
-/** Access tokens are not used in their last five minutes. */
+/** Access tokens are not used in their last five minutes, in milliseconds. */
 const EARLIER_MS = 5 * 60_000;
-const TIMEOUT_MS = 15_000;
 
-/** The request did not reach the server (Node.js, "Errors", and undici's): it can be repeated. */
+/** Error codes of requests that did not reach the server (Node.js, "Errors", and undici): they can be repeated. */
 const NOT_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
-/** The server refused to work on the request, which can be repeated. */
-const NOT_HANDLED = [429, 503];
 
 /**
- * Asks `POST /token` for a pair (the vendor's OAuth 2.0 pages). Repeats only what cannot have used up the token: a second use
- * can end the whole authorization, and with it the access token that still works.
+ * Requests a pair from `POST /token` (the vendor's OAuth 2.0 pages). It repeats only requests that cannot have used up the token: a second
+ * use can end the whole authorization, and with it the access token that still works.
  *
- * @throws AuthorizationLostError for a token or code that is used up, revoked or of another client; AnswerLostError. Neither quotes a
- *   secret.
+ * @throws AuthorizationLostError for a token or code that is used up, revoked or of another client; AnswerLostError; Error if the endpoint is
+ *   unreachable. None quotes a secret.
  */
-async function askForPair(
+async function requestPair(
   crmUrl: string,
   form: Readonly<Record<string, string>>,
   headers: Readonly<Record<string, string>>,
@@ -60,13 +58,13 @@ async function askForPair(
         prefix: crmUrl,
         body: new URLSearchParams(form),
         headers,
-        timeout: TIMEOUT_MS,
+        timeout: TOKEN_REQUEST.timeoutMs,
         retry: {
-          limit: 2,
+          limit: TOKEN_REQUEST.retries,
           methods: ['post'],
-          statusCodes: NOT_HANDLED,
+          statusCodes: [...TOKEN_REQUEST.statusCodes],
           shouldRetry: ({ error }) => (isNetworkError(error) ? NOT_SENT.has(causeCodeOf(error)) : undefined),
-          maxRetryAfter: 10_000,
+          maxRetryAfter: TOKEN_REQUEST.maxDelayMs,
         },
       })
       .json(answerSchema);
@@ -79,9 +77,9 @@ async function askForPair(
   } catch (error) {
     if (isHTTPError(error) && [400, 401, 403].includes(error.response.status))
       throw new AuthorizationLostError(`The CRM refuses the authorization (${reasonOf(error)})`);
-    // The request in the error holds the tokens, so it is no cause of these.
+    // Not the cause of the errors below: its request contains the tokens.
     const wasHandled = !(
-      (isHTTPError(error) && NOT_HANDLED.includes(error.response.status)) ||
+      (isHTTPError(error) && isNotHandled(error.response.status)) ||
       (isNetworkError(error) && NOT_SENT.has(causeCodeOf(error)))
     );
     if (wasHandled)
@@ -106,10 +104,10 @@ export function exchangeCode(
     client_id: clientId,
     client_secret: clientSecret,
   };
-  return askForPair(crmUrl, form, {}, now);
+  return requestPair(crmUrl, form, {}, now);
 }
 
-/** Uses a refresh token up for a new pair. @throws AuthorizationLostError, AnswerLostError, Error. */
+/** Exchanges a refresh token for a new pair. @throws AuthorizationLostError, AnswerLostError, Error. */
 export function refreshPair(
   crmUrl: string,
   { clientId, clientSecret, refreshToken }: Client & { refreshToken: string },
@@ -117,14 +115,17 @@ export function refreshPair(
 ): Promise<TokenPair> {
   const basic = Buffer.from(`${clientId}:${clientSecret}`).toString('base64');
   const form = { grant_type: 'refresh_token', refresh_token: refreshToken };
-  return askForPair(crmUrl, form, { authorization: `Basic ${basic}` }, now);
+  return requestPair(crmUrl, form, { authorization: `Basic ${basic}` }, now);
 }
 
-/** `invalid_grant` and the like: words of the protocol, and nothing else of the answer. */
+/** The OAuth error code, such as `invalid_grant`, and nothing else of the answer. */
 function reasonOf({ data, response }: HTTPError): string {
-  const told = z.looseObject({ error: z.string().check(z.regex(/^[a-z_]{1,40}$/)) }).safeParse(data);
-  return told.success ? `${response.status} ${told.data.error}` : String(response.status);
+  const parsed = z.looseObject({ error: z.string().check(z.regex(/^[a-z_]{1,40}$/)) }).safeParse(data);
+  return parsed.success ? `${response.status} ${parsed.data.error}` : String(response.status);
 }
+
+const isNotHandled = (status: number): boolean =>
+  (TOKEN_REQUEST.statusCodes as readonly number[]).includes(status);
 
 /** Code of the innermost error that has one. */
 function causeCodeOf(error: Error): string {

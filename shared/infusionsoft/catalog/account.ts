@@ -1,34 +1,35 @@
 import * as z from 'zod/mini';
-import { positiveInt } from '../../values.ts';
+import type { CustomFieldType } from '../../user/custom-field.ts';
+import { positiveInt } from '../../zod-types.ts';
 
-/** Something of the mapping as the account has it. Without an id it is missing; with a problem it cannot be used. */
-const foundSchema = z.object({
+/** Something that the mapping requires. Without an id, it is missing from the account. With a problem, it cannot be used. */
+const itemSchema = z.object({
   name: z.string(),
   id: z.optional(positiveInt),
   problem: z.optional(z.string()),
 });
 
-/** What an account has of that which a mapping asks for. */
+/** The account's fields, tags and the like that a mapping requires. */
 export const accountSchema = z.object({
   tags: z.array(
-    z.extend(foundSchema, {
+    z.extend(itemSchema, {
       description: z.string(),
       category: z.optional(z.string()),
-      /** Contacts that carry it, where they were counted. */
+      /** Number of contacts with the tag, if it was counted. */
       contacts: z.optional(z.int()),
     }),
   ),
-  customFields: z.array(z.extend(foundSchema, { type: z.string(), options: z.array(z.string()) })),
-  leadSources: z.array(foundSchema),
-  contactTypes: z.array(z.omit(foundSchema, { id: true })),
-  /** Ids of the members of staff by lower-case email, where the mapping names any. */
+  customFields: z.array(z.extend(itemSchema, { type: z.string(), options: z.array(z.string()) })),
+  leadSources: z.array(itemSchema),
+  contactTypes: z.array(z.omit(itemSchema, { id: true })),
+  /** Ids of members of staff by lower-case email, if the mapping names any. */
   staff: z.optional(z.record(z.string(), positiveInt)),
 });
 export type Account = z.infer<typeof accountSchema>;
 export type AccountTag = Account['tags'][number];
 export type AccountField = Account['customFields'][number];
 
-/** All that cannot be used as the mapping wants it, in words. */
+/** Messages about everything that the mapping cannot use as it is. */
 export function problemsOf({ tags, customFields, leadSources, contactTypes }: Account): string[] {
   const of = (kind: string, items: readonly { name: string; problem?: string | undefined }[]) =>
     items.filter(({ problem }) => problem).map(({ name, problem }) => `${kind} "${name}": ${problem}`);
@@ -40,9 +41,35 @@ export function problemsOf({ tags, customFields, leadSources, contactTypes }: Ac
   ];
 }
 
-/** All that is not there yet and can be created, in words. */
+/** Names of everything that is missing and can be created. */
 export function missingFrom({ tags, customFields, leadSources }: Account): string[] {
-  const of = (kind: string, items: readonly z.infer<typeof foundSchema>[]) =>
+  const of = (kind: string, items: readonly z.infer<typeof itemSchema>[]) =>
     items.filter((item) => item.id === undefined && !item.problem).map((item) => `${kind} "${item.name}"`);
   return [...of('tag', tags), ...of('custom field', customFields), ...of('lead source', leadSources)];
+}
+
+/** Types of the account's fields that also accept the values of another type in the mapping. */
+const COMPATIBLE: Readonly<Partial<Record<CustomFieldType, readonly string[]>>> = {
+  Text: ['TextArea', 'Name'],
+  Name: ['Text', 'TextArea'],
+  WholeNumber: ['DecimalNumber'],
+};
+
+/**
+ * Why a custom field of the account cannot store the mapping's values; undefined if it can.
+ *
+ * @param wanted type and options in the mapping.
+ * @param found type and options in the account, as far as it reports them.
+ */
+export function fieldMismatch(
+  wanted: { type: string; options: readonly string[] },
+  found: { type: string | undefined; options: readonly string[] },
+): string | undefined {
+  const accepted = [wanted.type, ...(COMPATIBLE[wanted.type as CustomFieldType] ?? [])];
+  if (found.type !== undefined && !accepted.includes(found.type))
+    return `is of type ${found.type} in the CRM, and ${wanted.type} in the mapping: the CRM cannot change a type, so change the mapping, or rename one of the two`;
+  const known = new Set(found.options.map((option) => option.toLowerCase()));
+  const unknown = wanted.options.filter((option) => !known.has(option.toLowerCase()));
+  if (unknown.length === 0) return undefined;
+  return `has no option ${unknown.map((option) => `"${option}"`).join(', ')} in the CRM: add it there, or remove it from the mapping`;
 }

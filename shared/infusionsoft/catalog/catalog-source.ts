@@ -1,53 +1,57 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { INVOCATION_MS, type Invocation } from '../../invocation.ts';
-import type { SyncTable } from '../../store/sync-table.ts';
+import type { Invocation } from '../../invocation.ts';
+import { LEASE_RETRY } from '../../quota/retry-policy.ts';
 import { RetryableError } from '../../sync/errors.ts';
 import type { Mapping } from '../../user/define-mapping.ts';
 import { type Requirements, requirementsOf } from '../../user/requirements.ts';
 import type { InfusionsoftClient } from '../client.ts';
 import { type Account, missingFrom } from './account.ts';
-import { type Catalog, catalogOf, hashOf, knowsArrays } from './catalog.ts';
+import { type Catalog, catalogOf, hashRequirements, isArrayModeKnown } from './catalog.ts';
+import type { ProbeRecords } from './detect-array-mode.ts';
 import { refreshCatalog } from './refresh-catalog.ts';
 
-/** Where the consumer gets its catalog from. */
+/** Provides the catalog to the consumer. */
 export interface CatalogSource {
-  /** The catalog with every name of the mapping: from the environment, the sync's table, or the CRM, in that order. */
+  /** A catalog with all names of the mapping: from memory, from the sync's table or from the CRM, in this order. */
   current(): Promise<Catalog>;
-  /** A catalog that was read from the CRM after `since` (epoch milliseconds): read anew if nobody else has. */
+  /** A catalog that was read from the CRM after `since` (epoch milliseconds). */
   newerThan(since: number): Promise<Catalog>;
-  /** Runs what only one environment may do at a time, since it creates things in the account. */
+  /** Runs work that creates things in the account, in one environment at a time. */
   exclusively<Result>(work: () => Promise<Result>): Promise<Result>;
-  /** Takes what somebody has just read of the account for the catalog of all environments, if it was read for this mapping. */
-  adopt(account: Account, needs: Requirements): Promise<void>;
+  /** Makes an account that was just read the catalog of all environments, if it was read for this mapping. */
+  adopt(account: Account, requirements: Requirements): Promise<void>;
+}
+
+/** What the catalog needs of the sync's table. */
+interface CatalogTable extends ProbeRecords {
+  readCatalog(): Promise<Catalog | undefined>;
+  writeCatalog(catalog: Catalog): Promise<void>;
+  acquireLease(name: string, holder: Invocation, now: number): Promise<boolean>;
+  releaseLease(name: string, holder: Invocation): Promise<void>;
 }
 
 export interface CatalogSourceOptions {
-  table: SyncTable;
+  table: CatalogTable;
   client: InfusionsoftClient;
   mapping: Mapping;
-  /** The running one: it holds the lease. */
+  /** The current invocation, which owns the lease. */
   invocation: () => Invocation;
-  /** Told of each catalog that was read from the CRM. */
+  /** Called with each catalog that was read from the CRM. */
   onRefresh?: (catalog: Catalog) => void;
-  /** Notified of a contact that the experiment with arrays leaves in the account: see `learn-arrays.ts`. */
+  /** Called for a probe contact that stays in the account: see `detect-array-mode.ts`. */
   onLeftover?: (problem: string, contactId?: number) => void;
   now?: () => number;
 }
 
 const LEASE = 'catalog';
-const POLL_MS = 250;
-/** How long an environment does not look in the sync's table again, in milliseconds: one read of an item a minute. */
+/** How long a catalog in memory is used without a read of the sync's table, in milliseconds. */
 const CACHED_MS = 60_000;
-/** How long an environment waits for another one's refresh, in milliseconds: after that, its users come back with time of their own. */
-const MAX_WAIT_MS = INVOCATION_MS / 2;
-/** How soon those come back, in milliseconds. */
-const COME_BACK_MS = 2000;
 
 /**
- * The catalog, read once and created by a single writer: a lease in the sync's table makes the others wait for the
- * one that refreshes, since two would create each missing tag twice.
+ * A catalog that one environment reads and creates for all. It takes a lease in the sync's table, and the others wait for its result: two at
+ * once would create each missing tag twice.
  *
- * @throws RetryableError when another environment holds the lease for too long, or the CRM fails.
+ * @throws RetryableError if another environment has the lease for too long, and as the client does.
  */
 export function catalogSource(options: CatalogSourceOptions): CatalogSource {
   const { table, client, mapping, invocation, onRefresh, now = Date.now } = options;
@@ -55,25 +59,27 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
   let cachedUntil = 0;
   let pending: Promise<Catalog> | undefined;
 
-  const needs = requirementsOf(mapping);
-  const hash = hashOf(needs);
+  const requirements = requirementsOf(mapping);
+  const hash = hashRequirements(requirements);
 
   const isUsable = (catalog: Catalog, since: number): boolean =>
-    catalog.needs === hash && knowsArrays(catalog, now()) && Date.parse(catalog.refreshedAt) > since;
+    catalog.requirementsHash === hash &&
+    isArrayModeKnown(catalog, now()) &&
+    Date.parse(catalog.refreshedAt) > since;
 
-  const stored = async (since: number): Promise<Catalog | undefined> => {
+  const readStored = async (since: number): Promise<Catalog | undefined> => {
     const catalog = await table.readCatalog();
     return catalog && isUsable(catalog, since) ? catalog : undefined;
   };
 
-  /** Runs what only one may do at a time. `meanwhile` looks before each try whether somebody else has done it. */
+  /** Runs work under the lease. Before each attempt to get it, `findResult` checks whether another environment has done the work. */
   const exclusively = async <Result>(
     work: () => Promise<Result>,
-    meanwhile: () => Promise<Result | undefined> = async () => undefined,
+    findResult: () => Promise<Result | undefined> = async () => undefined,
   ): Promise<Result> => {
-    const giveUpAt = now() + MAX_WAIT_MS;
+    const giveUpAt = now() + LEASE_RETRY.catalogWaitMs;
     while (now() < giveUpAt) {
-      const found = await meanwhile();
+      const found = await findResult();
       if (found !== undefined) return found;
       const holder = invocation();
       if (await table.acquireLease(LEASE, holder, now())) {
@@ -83,21 +89,23 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
           await table.releaseLease(LEASE, holder);
         }
       }
-      await sleep(POLL_MS);
+      await sleep(LEASE_RETRY.catalogPollMs);
     }
-    throw new RetryableError('Another environment is still reading the catalog', { afterMs: COME_BACK_MS });
+    throw new RetryableError('Another environment is still reading the catalog', {
+      afterMs: LEASE_RETRY.catalogMs,
+    });
   };
 
   const refresh = (since: number): Promise<Catalog> =>
     exclusively(
       async () => {
-        // Another environment may have finished between the look and the lease.
-        const justStored = await stored(since);
+        // Another environment may have finished between the read and the lease.
+        const justStored = await readStored(since);
         if (justStored) return justStored;
         const previous = await table.readCatalog();
         const catalog = await refreshCatalog({
           client,
-          needs,
+          requirements,
           now: now(),
           previous,
           records: table,
@@ -107,7 +115,7 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
         onRefresh?.(catalog);
         return catalog;
       },
-      () => stored(since),
+      () => readStored(since),
     );
 
   const newerThan = async (since: number): Promise<Catalog> => {
@@ -120,11 +128,11 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
     return cached;
   };
 
-  const adopt = async (account: Account, asked: Requirements): Promise<void> => {
+  const adopt = async (account: Account, accountRequirements: Requirements): Promise<void> => {
     const previous = await table.readCatalog();
-    const isWhole = hashOf(asked) === hash && missingFrom(account).length === 0;
-    if (!isWhole || !previous || !knowsArrays(previous, now())) return;
-    const catalog = { ...catalogOf(account, needs, now()), arrays: previous.arrays };
+    const isComplete = hashRequirements(accountRequirements) === hash && missingFrom(account).length === 0;
+    if (!isComplete || !previous || !isArrayModeKnown(previous, now())) return;
+    const catalog = { ...catalogOf(account, requirements, now()), arrays: previous.arrays };
     await table.writeCatalog(catalog);
     cachedUntil = 0;
     onRefresh?.(catalog);

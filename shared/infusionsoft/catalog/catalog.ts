@@ -1,34 +1,31 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 import type { Requirements } from '../../user/requirements.ts';
-import { positiveInt, utcMoment } from '../../values.ts';
+import { positiveInt, utcMoment } from '../../zod-types.ts';
 import { type Account, problemsOf } from './account.ts';
 
-/** What an update does with array items that it does not list: they stay, or they go. */
+/** What an update does with the array items that it does not list: `merge` keeps them, `replace` removes them. */
 const arrayModeSchema = z.enum(['merge', 'replace']);
 export type ArrayMode = z.infer<typeof arrayModeSchema>;
 
 const idsByName = z.record(z.string(), positiveInt);
 
-/** Ids of the account's tags, custom fields and the like, by lower-case name: of those in the mapping. */
+/** Ids of the account's tags, custom fields and the like that the mapping requires, by lower-case name. */
 export const catalogSchema = z.object({
   tags: idsByName,
   customFields: idsByName,
   leadSources: z.optional(idsByName),
   /** By email. */
   staff: z.optional(idsByName),
-  /** Keys of fields, and names of contact types, that the account cannot take as the mapping writes them. */
+  /** Keys of fields, and names of contact types, that the account does not accept as the mapping writes them. */
   unusable: z._default(z.array(z.string()), []),
-  /** The same in words, for people. */
+  /** Messages about them. */
   problems: z._default(z.array(z.string()), []),
-  /** Hash of what the mapping asked for: another mapping needs another reading. */
-  needs: z.optional(z.string()),
-  /** When the names were last read from the CRM, in ISO 8601. */
+  /** Hash of the requirements. For other requirements, the catalog is read again. */
+  requirementsHash: z.optional(z.string()),
+  /** When the catalog was read from the CRM, in ISO 8601. */
   refreshedAt: utcMoment,
-  /**
-   * What was learned of the account's arrays, and when (ISO 8601). Without a mode, the experiment could not be made; where it may work
-   * later, it is made again at `retryAt`.
-   */
+  /** The account's array mode, and when it was detected (ISO 8601). Without a mode, detection failed and is repeated at `retryAt`. */
   arrays: z.optional(
     z.object({ mode: z.optional(arrayModeSchema), learnedAt: utcMoment, retryAt: z.optional(utcMoment) }),
   ),
@@ -36,71 +33,71 @@ export const catalogSchema = z.object({
 
 export type Catalog = z.infer<typeof catalogSchema>;
 
-/** How long what was learned of the arrays is taken for true, in milliseconds: accounts move between versions of the CRM. */
-const ARRAYS_VALID_MS = 7 * 24 * 3_600_000;
+/** How long a detected array mode is valid, in milliseconds: the vendor moves accounts between versions of the CRM. */
+const ARRAY_MODE_VALID_MS = 7 * 24 * 3_600_000;
 
-/** Whether it was learned lately what the account does with arrays. @param now epoch milliseconds. */
-export function knowsArrays({ arrays }: Catalog, now: number): boolean {
+/** Whether the array mode needs no detection at this moment. @param now epoch milliseconds. */
+export function isArrayModeKnown({ arrays }: Catalog, now: number): boolean {
   if (!arrays) return false;
   const { learnedAt, retryAt } = arrays;
-  return now < (retryAt ? Date.parse(retryAt) : Date.parse(learnedAt) + ARRAYS_VALID_MS);
+  return now < (retryAt ? Date.parse(retryAt) : Date.parse(learnedAt) + ARRAY_MODE_VALID_MS);
 }
 
-/** Whether an update leaves array items alone that it does not list. Unless that is known, it counts as not. */
-export function keepsArrays(catalog: Catalog, now: number): boolean {
-  return knowsArrays(catalog, now) && catalog.arrays?.mode === 'merge';
+/** Whether an update is certain to keep the array items that it does not list. */
+export function mergesArrays(catalog: Catalog, now: number): boolean {
+  return isArrayModeKnown(catalog, now) && catalog.arrays?.mode === 'merge';
 }
 
-/** Names are the same whatever their case: that is how people and the CRM's search read them. */
+/** The key of a name: the CRM's search and people ignore case. */
 export const catalogKey = (name: string): string => name.trim().toLowerCase();
 
-/** A name for what a mapping asks for: the same for the same. */
-export function hashOf(needs: Requirements): string {
-  return createHash('sha256').update(JSON.stringify(needs)).digest('base64url').slice(0, 22);
+/** A short hash that identifies requirements. */
+export function hashRequirements(requirements: Requirements): string {
+  return createHash('sha256').update(JSON.stringify(requirements)).digest('base64url').slice(0, 22);
 }
 
-/** The ids of an account. @param now epoch milliseconds. */
-export function catalogOf(account: Account, needs: Requirements, now: number): Catalog {
+/** The catalog of an account. @param now epoch milliseconds. */
+export function catalogOf(account: Account, requirements: Requirements, now: number): Catalog {
   const ids = (items: readonly { name: string; id?: number | undefined }[]) =>
     Object.fromEntries(items.flatMap(({ name, id }) => (id === undefined ? [] : [[catalogKey(name), id]])));
   const { tags, customFields, leadSources, contactTypes, staff } = account;
   return {
     tags: ids(tags),
     customFields: ids(customFields),
-    ...(needs.leadSources.length > 0 && { leadSources: ids(leadSources) }),
+    ...(requirements.leadSources.length > 0 && { leadSources: ids(leadSources) }),
     ...(staff && { staff }),
     unusable: [
       ...customFields.filter(({ problem }) => problem).map(({ name }) => `custom_fields.${name}`),
       ...contactTypes.filter(({ problem }) => problem).map(({ name }) => `contact_type.${name}`),
     ],
     problems: problemsOf(account),
-    needs: hashOf(needs),
+    requirementsHash: hashRequirements(requirements),
     refreshedAt: new Date(now).toISOString(),
   };
 }
 
 /**
  * Id of a tag.
- * @throws Error when the catalog does not know it: catalogs are complete before they are used.
+ * @throws Error for an unknown tag: catalogs are complete before they are used.
  */
 export function tagId(catalog: Catalog, name: string): number {
-  return known(catalog.tags, name, 'tag');
+  return idOf(catalog.tags, name, 'tag');
 }
 
-/** Ids of all tags that the sync owns. */
+/** Ids of all tags that the sync manages. */
 export function managedTagIds(catalog: Catalog): ReadonlySet<number> {
   return new Set(Object.values(catalog.tags));
 }
 
 /**
- * Id of a custom field, by its label.
- * @throws Error when the catalog does not know it: catalogs are complete before they are used.
+ * Id of a custom field.
+ * @throws Error for an unknown field: catalogs are complete before they are used.
  */
 export function customFieldId(catalog: Catalog, label: string): number {
-  return known(catalog.customFields, label, 'custom field');
+  return idOf(catalog.customFields, label, 'custom field');
 }
 
-function known(ids: Readonly<Record<string, number>>, name: string, kind: string): number {
+function idOf(ids: Readonly<Record<string, number>>, name: string, kind: string): number {
   const id = ids[catalogKey(name)];
   if (id === undefined) throw new Error(`The catalog has no ${kind} "${name}"`);
   return id;

@@ -2,8 +2,8 @@ import type { ContactBody } from '../contact-body.ts';
 import type { Contact } from '../schemas.ts';
 
 /**
- * Adds to every array of a body the items of the contact that the body does not set, so that an account which replaces whole
- * arrays keeps what people have typed in by hand. Arrays that the body does not have are left to the CRM.
+ * Adds to each array of a body the items of the contact that the body does not list. So an account whose array mode is `replace` keeps the
+ * items that people have added by hand. Arrays that are not in the body are not changed by the CRM.
  */
 export function preserveUnlisted(body: ContactBody, contact: Contact): ContactBody {
   const { email_addresses: emails, phone_numbers: phones, custom_fields: fields } = body;
@@ -11,21 +11,25 @@ export function preserveUnlisted(body: ContactBody, contact: Contact): ContactBo
   return {
     ...body,
     ...(emails && {
-      email_addresses: [...emails, ...unset(contact.email_addresses, emails, 'field', 'email')],
+      email_addresses: [...emails, ...unlisted(contact.email_addresses, emails, 'field', 'email')],
     }),
     ...(phones && {
-      phone_numbers: [...phones, ...unset(contact.phone_numbers, phones, 'field', 'number')],
+      phone_numbers: [...phones, ...unlisted(contact.phone_numbers, phones, 'field', 'number')],
     }),
-    ...(addresses && { addresses: [...addresses, ...unset(contact.addresses, addresses, 'field', 'field')] }),
+    ...(addresses && {
+      addresses: [...addresses, ...unlisted(contact.addresses, addresses, 'field', 'field')],
+    }),
     ...(accounts && {
-      social_accounts: [...accounts, ...unset(contact.social_accounts, accounts, 'type', 'name')],
+      social_accounts: [...accounts, ...unlisted(contact.social_accounts, accounts, 'type', 'name')],
     }),
-    ...(fields && { custom_fields: [...fields, ...unset(contact.custom_fields, fields, 'id', 'content')] }),
+    ...(fields && {
+      custom_fields: [...fields, ...unlisted(contact.custom_fields, fields, 'id', 'content')],
+    }),
   };
 }
 
-/** Items of the contact with a value, by whose key the body has none. */
-function unset<Item extends object, Key extends keyof Item>(
+/** The contact's items that have a value, and whose key is not in the body. */
+function unlisted<Item extends object, Key extends keyof Item>(
   items: readonly Item[] | null | undefined,
   own: readonly { [Each in Key]: Item[Key] }[],
   key: Key,

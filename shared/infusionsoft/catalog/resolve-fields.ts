@@ -4,8 +4,8 @@ import type { Warning } from '../../user/read-user.ts';
 import { type Catalog, catalogKey } from './catalog.ts';
 
 /**
- * Puts a desired state into the account's terms: members of staff by their ids, and nothing that the account cannot take. What has to
- * be left out is named in `warnings`; the rest of the user is kept.
+ * Resolves the names in a desired state against the account: emails of members of staff become ids, and values that the account does not
+ * accept are left out, with a warning.
  */
 export function resolveFields(desired: DesiredState, catalog: Catalog, mapping: Mapping): DesiredState {
   const { staff = {}, leadSources = {}, unusable } = catalog;
@@ -36,7 +36,7 @@ export function resolveFields(desired: DesiredState, catalog: Catalog, mapping: 
   return { ...desired, fields, warnings };
 }
 
-/** Keys of the fields that the sync owns and the account can take: the others are left as they are. */
+/** Keys of the managed fields that the account accepts. The others are left as they are. */
 export function usableFields(mapping: Mapping, { unusable }: Catalog): ReadonlySet<string> {
   return new Set([...managedFields(mapping)].filter((key) => !unusable.includes(key)));
 }

@@ -1,39 +1,29 @@
-import { RetryableError } from '../../sync/errors.ts';
+import { CIRCUIT_BREAKER } from '../../quota/retry-policy.ts';
+import { CrmDownError } from '../../sync/errors.ts';
 
-/** Keeps an environment from asking a CRM that is down: after some failures in a row it lets one probe through at a time. */
+/** Stops an environment's requests while the CRM is down, apart from one probe at a time. */
 export interface CircuitBreaker {
-  /** @throws RetryableError with the time until the next probe while the CRM is down. */
+  /** @throws CrmDownError with the time until the next probe while the CRM is down. */
   enter(now: number): void;
   /** A request was started. */
   started(): void;
-  /** The CRM answered, whatever it said. */
+  /** The CRM answered with a status under 500. */
   succeeded(): void;
-  /** No answer, or one of status 500 and above. */
+  /** No answer, or a status of 500 or more. */
   failed(now: number): void;
 }
 
-/** Failures in a row after which the CRM counts as down: one batch has ten users, so a short hiccup does not reach it. */
-const FAILURES = 5;
-const FIRST_REST_MS = 10_000;
-/**
- * Longest rest between two probes, in milliseconds: an outage of six hours costs each environment some 30 requests, and the 1,000
- * deliveries of a message last for the 14 days that the queue keeps it (see `lambdas/sync-contact/failure-queue.ts`).
- */
-const MAX_REST_MS = 28 * 60_000;
-/** How long others wait while a probe is on its way, in milliseconds. */
-const WHILE_PROBING_MS = 5000;
-
-/** @param random from 0 to 1: spreads the probes of environments that met the same outage. */
+/** @param random from 0 to 1: jitter, so that environments do not probe at the same time. */
 export function circuitBreaker(random: () => number = Math.random): CircuitBreaker {
   let failures = 0;
-  let closedUntil = 0;
+  let restUntil = 0;
   let probing = false;
-  const isDown = () => failures >= FAILURES;
+  const isDown = () => failures >= CIRCUIT_BREAKER.failures;
   return {
     enter(now) {
       if (!isDown()) return;
-      const afterMs = now < closedUntil ? closedUntil - now : probing ? WHILE_PROBING_MS : 0;
-      if (afterMs > 0) throw new RetryableError('The CRM is down', { afterMs });
+      const afterMs = now < restUntil ? restUntil - now : probing ? CIRCUIT_BREAKER.whileProbingMs : 0;
+      if (afterMs > 0) throw new CrmDownError('The CRM is down', { afterMs });
     },
     started() {
       probing = isDown();
@@ -44,11 +34,12 @@ export function circuitBreaker(random: () => number = Math.random): CircuitBreak
     },
     failed(now) {
       failures++;
-      // Those that were on their way when it went down tell nothing new.
-      if (!isDown() || (now < closedUntil && !probing)) return;
+      // Requests that were under way when the breaker opened do not extend the rest.
+      if (!isDown() || (now < restUntil && !probing)) return;
       probing = false;
-      const rest = Math.min(MAX_REST_MS, FIRST_REST_MS * 2 ** Math.min(failures - FAILURES, 10));
-      closedUntil = now + rest * (0.75 + random() / 4);
+      const doublings = Math.min(failures - CIRCUIT_BREAKER.failures, 10);
+      const rest = Math.min(CIRCUIT_BREAKER.maxRestMs, CIRCUIT_BREAKER.firstRestMs * 2 ** doublings);
+      restUntil = now + rest * (0.75 + random() / 4);
     },
   };
 }

@@ -1,25 +1,26 @@
 import { HTTPError } from 'ky';
+import { SPIKE_ARREST_MS } from '../../quota/retry-policy.ts';
 import { RejectedError, RetryableError } from '../../sync/errors.ts';
 import { type ExceededLimit, resetOf } from './limit-headers.ts';
 
-/** The contact (or whatever the path named) is not there: deleted or merged (v1 answers 404 for both). */
+/** The contact (or other object) does not exist: it was deleted or merged (v1 answers 404 for both). */
 export class NotFoundError extends Error {
   override name = 'NotFoundError';
 }
 
-/** The account may not do what was asked (403): its plan or the scope of the credentials does not allow it, until a person changes that. */
+/** The plan of the account or the scope of the credentials does not allow the request (403). A person has to change that. */
 export class ForbiddenError extends RetryableError {
   override name = 'ForbiddenError';
 }
 
-/** A request without a usable answer: nobody knows whether it has had its effect, or is at work still. */
-export class UncertainError extends RetryableError {}
-
-const SECOND_MS = 1000;
+/** No usable answer: the request may or may not have taken effect, and may still be running. */
+export class UncertainError extends RetryableError {
+  override name = 'UncertainError';
+}
 
 /**
- * The limit that a 429 names. Three bodies have been seen: two faults of the gateway, told apart by their error code,
- * and `{"message":"Quota Exceeded"}` for the minute. Anything else is taken for the second, the mildest.
+ * The limit that a 429 is about. Three bodies are known: two faults of the gateway with different error codes, and
+ * `{"message":"Quota Exceeded"}` for the minute. Any other counts as the second, the mildest.
  */
 export function exceededLimit(body: unknown): ExceededLimit {
   const text = typeof body === 'string' ? body : JSON.stringify(body ?? '');
@@ -29,10 +30,11 @@ export function exceededLimit(body: unknown): ExceededLimit {
 }
 
 /**
- * Says of a failed request whether trying again can help.
+ * Turns the failure of a request into an error that says whether a retry can help.
  *
  * @param now epoch milliseconds.
- * @returns NotFound for 404, ForbiddenError for 403, Rejected for what the CRM refuses for good, Retryable with a time for all else.
+ * @returns NotFoundError for 404, ForbiddenError for 403, RejectedError for other statuses from 400 that the CRM refuses for good,
+ *   UncertainError for 408, 500 and above and for no usable answer, RetryableError otherwise.
  */
 export function toFailure(error: unknown, now: number): Error {
   if (error instanceof RetryableError) return error;
@@ -40,7 +42,7 @@ export function toFailure(error: unknown, now: number): Error {
     return new UncertainError(`No usable answer from the CRM (${nameOf(error)})`, { cause: error });
   }
   const { status, headers } = error.response;
-  if (status === 404) return new NotFoundError('The CRM does not have it (404)');
+  if (status === 404) return new NotFoundError('Not found in the CRM (404)');
   if (status === 401) return new RetryableError('The CRM refuses the credentials (401)');
   if (status === 403) return new ForbiddenError('The account may not do this (403)');
   if (status === 429) return tooManyRequests(exceededLimit(error.data), headers, now);
@@ -52,8 +54,8 @@ export function toFailure(error: unknown, now: number): Error {
 }
 
 function tooManyRequests(limit: ExceededLimit, headers: Headers, now: number): RetryableError {
-  const afterMs = limit === 'second' ? 2 * SECOND_MS : Math.max(0, resetOf(limit, headers, now) - now);
-  return new RetryableError(`Past the CRM's limit of the ${limit} (429)`, { afterMs });
+  const afterMs = limit === 'second' ? SPIKE_ARREST_MS : Math.max(0, resetOf(limit, headers, now) - now);
+  return new RetryableError(`The CRM's limit of the ${limit} is exceeded (429)`, { afterMs });
 }
 
 function nameOf(error: unknown): string {

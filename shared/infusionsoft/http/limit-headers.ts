@@ -1,7 +1,6 @@
-import { dayStart, nextDay } from '../../quota/calendar.ts';
-import type { Observation } from '../../quota/ledger.ts';
+import { dayStart, nextDay, type Observation } from '../../quota/ledger.ts';
 
-/** Which of the CRM's limits an answer of status 429 speaks of. */
+/** The limit that a 429 is about. */
 export type ExceededLimit = 'second' | 'minute' | 'day';
 
 const MINUTE_MS = 60_000;
@@ -9,8 +8,8 @@ const JUST_ENDED_MS = 5 * MINUTE_MS;
 const MONTH_MS = 31 * 24 * 60 * MINUTE_MS;
 
 /**
- * Reads where the CRM says that the caller stands: `x-keap-product-quota-*` for the day, `x-keap-product-throttle-*` for the
- * minute (the vendor's developer pages). Whatever is missing, is of another unit, or makes no sense is left out.
+ * Reads the quota usage from the headers of an answer: `x-keap-product-quota-*` for the day, `x-keap-product-throttle-*` for the minute (the
+ * vendor's developer pages). Values that are missing, invalid or of another unit are left out.
  *
  * @param startedAt when the request was started, in epoch milliseconds.
  */
@@ -29,8 +28,8 @@ export function observationOf(headers: Headers, startedAt: number): Observation 
 }
 
 /**
- * When a spent limit comes back, in epoch milliseconds: as the answer names it, or a minute later, or midnight in UTC. For a
- * late answer that may be in the past by now.
+ * When an exceeded limit resets, in epoch milliseconds: at the time in the headers, else after a minute or at midnight (UTC). For a late
+ * answer, this may be in the past.
  *
  * @param startedAt when the refused request was started, in epoch milliseconds.
  */
@@ -40,18 +39,18 @@ export function resetOf(limit: 'minute' | 'day', headers: Headers, startedAt: nu
     return expiry(headers, 'x-keap-product-throttle-expiry-time', startedAt, 2 * MINUTE_MS) ?? inAMinute;
   const named = expiry(headers, 'x-keap-product-quota-expiry-time', startedAt, MONTH_MS);
   if (named !== undefined) return named > startedAt ? named : inAMinute;
-  // In the first minute of a day, the CRM's clock may still be in the day before.
-  const justBegun = startedAt - dayStart(startedAt) < MINUTE_MS;
-  return justBegun ? inAMinute : nextDay(startedAt);
+  // In the first minute of a day, it may still be the day before by the CRM's clock.
+  const dayJustStarted = startedAt - dayStart(startedAt) < MINUTE_MS;
+  return dayJustStarted ? inAMinute : nextDay(startedAt);
 }
 
-/** Lists as `12|340` are of several windows at once: they tell nothing of one. */
+/** A single number. Lists such as `12|340` are of several windows, and are ignored. */
 function count(headers: Headers, name: string): number | undefined {
   const text = headers.get(name);
   return text !== null && /^\d{1,12}$/.test(text) ? Number(text) : undefined;
 }
 
-/** The end of a running window, or of one that has just ended: of any other, the header makes no sense. */
+/** The end of a window that is current or has just ended. Other times are ignored. */
 function expiry(headers: Headers, name: string, startedAt: number, withinMs: number): number | undefined {
   const text = headers.get(name) ?? '';
   const left = /^\d{10,16}$/.test(text) ? Number(text) - startedAt : Number.NaN;

@@ -1,5 +1,5 @@
-import { WRITE_BACK_MS } from '../../invocation.ts';
 import type { RateLimiter } from '../../quota/rate-limiter.ts';
+import { ANSWER_TIME, OUT_OF_TIME_MS, WRITE_BACK_MS } from '../../quota/retry-policy.ts';
 import { RetryableError } from '../../sync/errors.ts';
 import type { Credentials } from '../auth/credentials.ts';
 import type { AuthorizationHeader } from '../auth/crm-secret.ts';
@@ -7,65 +7,58 @@ import type { CircuitBreaker } from './circuit-breaker.ts';
 import { exceededLimit } from './failures.ts';
 import type { RequestGate } from './request-gate.ts';
 
-/** One request as it was made: every attempt counts, retries too. */
+/** One attempt of a request. Each retry has a record of its own. */
 export interface RequestRecord {
   method: string;
-  /** Path of the address. Without the search, which may hold an email. */
+  /** Path of the URL, without the query, which may contain an email. */
   path: string;
-  /** Status of the answer, or undefined where there was none. */
+  /** Status of the answer; undefined if there was none. */
   status: number | undefined;
-  /** From the start of the request to the answer's headers, without the wait for the pace, in milliseconds. */
+  /** Time from the start of the request to the headers of the answer, without the wait for a slot, in milliseconds. */
   durationMs: number;
 }
 
 export interface PacedFetchOptions {
   rateLimiter: RateLimiter;
   credentials: Credentials;
-  /** What this environment knows of the quota. */
   gate: RequestGate;
-  /** What this environment knows of the CRM's health. */
   breaker: CircuitBreaker;
-  /** When the invocation ends, in epoch milliseconds: no request is begun that could not be finished. */
+  /** When the invocation ends, in epoch milliseconds. No request is started that could not finish before. */
   deadline: () => number;
   onRequest: (record: RequestRecord) => void;
 }
 
-/** A request that was made, and what identified it. */
+/** A request that was made, with the credentials that it had. */
 interface Attempt {
   answer: Response;
   header: AuthorizationHeader;
 }
 
-/**
- * A request is begun only while there is time for an answer that takes half as long again as the slowest of late; since answers can take
- * 10 s and more, nothing is cut off that the CRM goes on with. In milliseconds, at least and at most.
- */
-const TIME_FOR_ANSWER_MS = { least: 3000, most: 10_000 };
-/** Part of the slowest answer's time that is kept with each faster one. */
+/** The time of the slowest recent answer decreases to this part with each faster one. */
 const KEPT_OF_SLOWEST = 0.9;
 
 /**
- * A `fetch` that keeps the pace: all that goes through it, retries included, waits for a request slot, rests after a spike arrest,
- * and stops while the quota is spent or the CRM is down. It identifies the caller, and on a 401 it looks at the secret once
- * more and tries again if that holds another token. Make one for each environment and keep it across invocations.
+ * A `fetch` within the CRM's limits. Each request, retries included, waits for a request slot and for the rest after spike arrests, and fails
+ * while the quota is spent or the CRM is down. It adds the credentials; after a 401 it reads them again, and repeats the request with other
+ * ones. Create one for each environment and keep it across invocations.
  *
- * @throws RetryableError while the quota is spent or the CRM is down, and when the time left until the deadline is too short.
+ * @throws RetryableError while the quota is spent, while the CRM is down, and if too little time is left before the deadline.
  */
 export function pacedFetch(options: PacedFetchOptions): typeof fetch {
   const { rateLimiter, credentials, gate, breaker, deadline, onRequest } = options;
   let slowestMs = 0;
   const cutOffAt = () => deadline() - WRITE_BACK_MS;
   const lastStart = () => {
-    const { least, most } = TIME_FOR_ANSWER_MS;
-    return cutOffAt() - Math.min(most, Math.max(least, 1.5 * slowestMs));
+    const { minMs, maxMs } = ANSWER_TIME;
+    return cutOffAt() - Math.min(maxMs, Math.max(minMs, 1.5 * slowestMs));
   };
 
-  /** @returns undefined without a request when the environment has to rest, or to look for credentials, first, or came too late. */
-  const start = async (request: Request): Promise<Attempt | undefined> => {
+  /** @returns undefined, without a request, if the environment first has to rest or to read credentials, or if it is too late. */
+  const tryStart = async (request: Request): Promise<Attempt | undefined> => {
     const startedAt = Date.now();
     gate.enter(startedAt);
     breaker.enter(startedAt);
-    const header = credentials.known();
+    const header = credentials.cached();
     if (!header || gate.backOffMs(startedAt) > 0 || startedAt >= cutOffAt()) return undefined;
     request.headers.set(...header);
     gate.started(startedAt);
@@ -97,10 +90,12 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
       const restMs = gate.backOffMs(Date.now());
       if (restMs > 0) await new Promise((rested) => setTimeout(rested, restMs));
       if (Date.now() > lastStart())
-        throw new RetryableError('The invocation ends too soon for another request', { afterMs: 0 });
+        throw new RetryableError('The invocation ends too soon for another request', {
+          afterMs: OUT_OF_TIME_MS,
+        });
       await rateLimiter.acquireSlot(lastStart());
-      const made = await start(request);
-      if (made) return made;
+      const started = await tryStart(request);
+      if (started) return started;
     }
   };
 

@@ -1,61 +1,53 @@
 import type { Observation, Pause, Usage } from '../../quota/ledger.ts';
+import { SPIKE_BACKOFF } from '../../quota/retry-policy.ts';
 import { RetryableError } from '../../sync/errors.ts';
 import { type ExceededLimit, observationOf, resetOf } from './limit-headers.ts';
 
-/** What an environment knows of the quota between two looks at the ledger, and what it has spent since the last. */
+/** An environment's view of the quota: stops requests during a pause, and collects the usage for the ledger. */
 export interface RequestGate {
-  /** @throws RetryableError with the time left while a pause holds. */
+  /** @throws PausedError with the time left during a pause. */
   enter(now: number): void;
-  /** How long this environment waits after spike arrests, in milliseconds; 0 mostly. */
+  /** How long this environment has to rest after spike arrests, in milliseconds; usually 0. */
   backOffMs(now: number): number;
   /** A request was started. */
   started(now: number): void;
-  /** An answer came. `exceeded`: the limit that a 429 named. */
+  /** A request was answered. @param exceeded the limit that a 429 is about. */
   answered(
     answer: { headers: Headers; exceeded?: ExceededLimit | undefined; startedAt: number },
     now: number,
   ): void;
-  /** What the ledger says: nobody may make requests until the pause is over, or all may. */
+  /** Sets the pause that the ledger has; undefined if requests are allowed. */
   set(pause: Pause | undefined): void;
-  /** Takes what is to be recorded, once. */
+  /** Returns the usage since the last call, to be recorded in the ledger. */
   take(): Usage;
-  /** Puts back what could not be recorded. */
+  /** Puts back usage that could not be recorded. */
   putBack(usage: Usage): void;
 }
 
-/** A spike arrest that makes the environment rest has it rest for this long, in milliseconds, and up to as long again by chance. */
-const SPIKE_REST_MS = 500;
 /**
- * It is the second within so many milliseconds that does, and each after it. The gateway counts only about right, so a spike arrest now
- * and then is nobody's fault, and a rest would give up ten request slots for it; where others use the limit up, they do not stop coming.
- */
-const SPIKES_MS = 10_000;
-
-/**
- * A gate for one environment.
+ * The gate of one environment.
  *
- * @param margin requests of the day that are left unused, see `marginOf`.
- * @param random from 0 to 1: spreads environments that were refused together.
+ * @param margin requests of the day that stay unused, see `marginOf`.
+ * @param random from 0 to 1: jitter, so that environments do not go on at the same moment.
  */
 export function requestGate(margin: number, random: () => number = Math.random): RequestGate {
   let starts: number[] = [];
   let observed: Observation | undefined;
   let pause: Pause | undefined;
-  /** The pause that this environment has met and the ledger does not know of yet. */
-  let untold: Pause | undefined;
+  /** A pause that this environment has found, and that is not in the ledger yet. */
+  let unrecordedPause: Pause | undefined;
   let restUntil = 0;
-  /** When the last spike arrest came. */
-  let spikeAt = Number.NEGATIVE_INFINITY;
+  let lastSpikeAt = Number.NEGATIVE_INFINITY;
 
   const close = (reason: 'minute' | 'day', headers: Headers, startedAt: number, now: number) => {
     const next: Pause = { reason, since: now, until: resetOf(reason, headers, startedAt) };
     if (next.until <= now || (pause && pause.until >= next.until)) return;
     pause = next;
-    untold = next;
+    unrecordedPause = next;
   };
   const spikeArrest = (now: number) => {
-    if (now - spikeAt < SPIKES_MS) restUntil = now + SPIKE_REST_MS * (1 + random());
-    spikeAt = now;
+    if (now - lastSpikeAt < SPIKE_BACKOFF.withinMs) restUntil = now + SPIKE_BACKOFF.restMs * (1 + random());
+    lastSpikeAt = now;
   };
   return {
     enter(now) {
@@ -72,24 +64,24 @@ export function requestGate(margin: number, random: () => number = Math.random):
         close('day', headers, startedAt, now);
     },
     set(known) {
-      pause = untold ?? known;
+      pause = unrecordedPause ?? known;
     },
     take() {
-      const usage: Usage = { starts, observed, pause: untold };
+      const usage: Usage = { starts, observed, pause: unrecordedPause };
       starts = [];
       observed = undefined;
-      untold = undefined;
+      unrecordedPause = undefined;
       return usage;
     },
     putBack(usage) {
       starts = [...usage.starts, ...starts];
       observed ??= usage.observed;
-      untold ??= usage.pause;
+      unrecordedPause ??= usage.pause;
     },
   };
 }
 
-/** Nothing was tried: the quota is spent, or the backfill's share of it, or somebody has paused all requests. */
+/** No request was made: the quota or the backfill's part of it is spent, or an operator has paused all requests. */
 export class PausedError extends RetryableError {
   override name = 'PausedError';
   readonly reason: Pause['reason'] | 'backfill';
@@ -100,8 +92,8 @@ export class PausedError extends RetryableError {
   }
 }
 
-/** The failure of whatever meets a pause: it is tried again when that is over. */
+/** The error of a request during a pause. It says when the pause ends. */
 export function pausedFor({ reason, until }: Pause, now: number): PausedError {
-  const what = reason === 'operator' ? 'Paused by hand' : `The quota of the ${reason} is spent`;
+  const what = reason === 'operator' ? 'Paused by an operator' : `The quota of the ${reason} is spent`;
   return new PausedError(reason, `${what} until ${new Date(until).toISOString()}`, until - now);
 }

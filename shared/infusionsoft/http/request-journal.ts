@@ -1,23 +1,23 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { RequestRecord } from './paced-fetch.ts';
 
-/** Keeps the requests to the CRM by the work that made them, although many users are worked on side by side. */
+/** Records the requests to the CRM for each unit of work, although many users are processed in parallel. */
 export interface RequestJournal {
-  /** Runs work with a page of its own. */
+  /** Runs work with a journal of its own. */
   during<Result>(work: () => Promise<Result>): Promise<Result>;
-  /** Writes a request down on the page of the work that makes it. */
+  /** Records a request in the journal of the current work. */
   record(request: RequestRecord): void;
-  /** The page of the running work: one short line for each request, `PUT /crm/rest/v1/contacts 200 153 ms`. */
+  /** The requests of the current work, one line each: `PUT /crm/rest/v1/contacts 200 153 ms`. */
   lines(): readonly string[];
 }
 
 export function requestJournal(): RequestJournal {
-  const pages = new AsyncLocalStorage<string[]>();
+  const journals = new AsyncLocalStorage<string[]>();
   return {
-    during: (work) => pages.run([], work),
+    during: (work) => journals.run([], work),
     record({ method, path, status, durationMs }) {
-      pages.getStore()?.push(`${method} ${path} ${status ?? 'no answer'} ${durationMs.toFixed(0)} ms`);
+      journals.getStore()?.push(`${method} ${path} ${status ?? 'no answer'} ${durationMs.toFixed(0)} ms`);
     },
-    lines: () => pages.getStore() ?? [],
+    lines: () => journals.getStore() ?? [],
   };
 }

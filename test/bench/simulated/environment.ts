@@ -1,20 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@aws-lambda-powertools/logger';
-import { backoffMs } from '../../../lambdas/sync-contact/failure-queue.ts';
 import { quotaKeeper } from '../../../lambdas/sync-contact/quota-keeper.ts';
 import { catalogSource } from '../../../shared/infusionsoft/catalog/catalog-source.ts';
 import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import { circuitBreaker } from '../../../shared/infusionsoft/http/circuit-breaker.ts';
 import { pacedFetch } from '../../../shared/infusionsoft/http/paced-fetch.ts';
 import { requestGate } from '../../../shared/infusionsoft/http/request-gate.ts';
-import { INVOCATION_MS, type Invocation } from '../../../shared/invocation.ts';
+import type { Invocation } from '../../../shared/invocation.ts';
 import { BATCH_SIZE } from '../../../shared/quota/pace.ts';
 import { rateLimiter } from '../../../shared/quota/rate-limiter.ts';
 import { type Budget, marginOf } from '../../../shared/quota/remaining-quota.ts';
+import { backoffMs, INVOCATION_MS } from '../../../shared/quota/retry-policy.ts';
 import type { SlotSchedule } from '../../../shared/quota/slots.ts';
 import type { PostponedStore } from '../../../shared/store/postponed-store.ts';
 import type { SyncTable } from '../../../shared/store/sync-table.ts';
-import { messageGroupOf } from '../../../shared/sync/message-group.ts';
+import { messageGroupOf } from '../../../shared/sync/message.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import { DEFAULT_TOKEN } from '../../simulator/simulator.ts';
 import { consumerOf } from '../../support/consumer-under-test.ts';
@@ -48,7 +48,7 @@ export async function runEnvironment(options: EnvironmentOptions): Promise<void>
     url: crmUrl,
     fetch: pacedFetch({
       rateLimiter: rateLimiter({ schedule, store: table.slots }),
-      credentials: { current: async () => HEADER, known: () => HEADER, renew: async () => undefined },
+      credentials: { current: async () => HEADER, cached: () => HEADER, renew: async () => undefined },
       gate,
       breaker: circuitBreaker(),
       deadline: () => invocation.endsAt,

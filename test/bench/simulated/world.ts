@@ -4,7 +4,7 @@ import { PRESETS } from '../../../shared/quota/limits.ts';
 import { inFlightFor, type PaceInput, paceFor, requestsPerSecond } from '../../../shared/quota/pace.ts';
 import type { Budget } from '../../../shared/quota/remaining-quota.ts';
 import type { UserMessage } from '../../../shared/sync/message.ts';
-import { messageGroupOf } from '../../../shared/sync/message-group.ts';
+import { messageGroupOf } from '../../../shared/sync/message.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { population } from '../../demo/population.ts';
 import type { Latency } from '../../simulator/latency.ts';

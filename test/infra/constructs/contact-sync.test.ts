@@ -2,10 +2,9 @@ import type { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../../infra/config.ts';
 import { SYNC_CONTACT_MEMORY_MB } from '../../../infra/constructs/contact-sync.ts';
-import { backoffMs } from '../../../lambdas/sync-contact/failure-queue.ts';
 import { readSettings } from '../../../lambdas/sync-contact/settings.ts';
-import { INVOCATION_MS } from '../../../shared/invocation.ts';
 import { BATCH_SIZE, paceFor } from '../../../shared/quota/pace.ts';
+import { backoffMs, INVOCATION_MS } from '../../../shared/quota/retry-policy.ts';
 import { CloudError, RetryableError } from '../../../shared/sync/errors.ts';
 import { properties, readable, templateWith } from '../../support/template-with.ts';
 

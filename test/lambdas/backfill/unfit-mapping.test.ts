@@ -16,7 +16,7 @@ describe('a mapping that the account cannot take', () => {
   });
 
   it('of another mapping than this does not count, and its ids do not either: every user is looked at', async () => {
-    const older: Catalog = { ...CATALOG, tags: {}, problems, needs: 'of an older mapping' };
+    const older: Catalog = { ...CATALOG, tags: {}, problems, requirementsHash: 'of an older mapping' };
     const { run } = start(10, (index) => synced(fresh(index)), older);
     expect((await run({ mode: 'refresh' })).report).toMatchObject({ enqueued: 10 });
   });

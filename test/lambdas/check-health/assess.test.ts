@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { assess, type Situation } from '../../../lambdas/check-health/assess.ts';
-import { MAX_WAITING, type Progress } from '../../../shared/sync/progress.ts';
+import { MAX_WAITING, type Progress } from '../../../shared/queue/progress.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
 const MINUTE = 60_000;

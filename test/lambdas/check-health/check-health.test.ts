@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { checkHealth } from '../../../lambdas/check-health/check-health.ts';
+import { addResults } from '../../../shared/queue/progress.ts';
 import { emptyLedger, type Ledger, type Pause } from '../../../shared/quota/ledger.ts';
 import { type Limits, PRESETS } from '../../../shared/quota/limits.ts';
-import { addResults } from '../../../shared/sync/progress.ts';
 import { memorySyncTable } from '../../support/crm-under-test.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');

@@ -1,10 +1,9 @@
 import { ChangeMessageVisibilityBatchCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSRecord } from 'aws-lambda';
 import { mockClient } from 'aws-sdk-client-mock';
-import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { backoffMs, failureQueue } from '../../../lambdas/sync-contact/failure-queue.ts';
-import { CloudError, RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
+import { failureQueue } from '../../../lambdas/sync-contact/failure-queue.ts';
+import { RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 
 const sqs = mockClient(SQSClient);
 beforeEach(() => sqs.reset());
@@ -17,47 +16,6 @@ const record = (receiveCount: number) =>
     body: '{"userId":"ann"}',
     attributes: { MessageGroupId: 'ann', ApproximateReceiveCount: String(receiveCount) },
   }) as SQSRecord;
-
-describe('the wait before the next try', () => {
-  it.each([
-    [1, undefined, 2000],
-    [4, undefined, 16_000],
-    [30, undefined, 1_320_000],
-    [1, 5000, 5000],
-    [9, 0, 0],
-    [1, 24 * 3_600_000, 3_600_000],
-  ])('after %d deliveries, when told %s ms, is %d ms', (receiveCount, afterMs, expected) => {
-    expect(backoffMs(receiveCount, new RetryableError('', { afterMs }), 0)).toBe(expected);
-  });
-
-  it('spreads those who wait for one moment by half a minute at most', () => {
-    expect(backoffMs(1, new RetryableError('', { afterMs: 3_000_000 }), 1)).toBe(3_030_000);
-    expect(backoffMs(1, new RetryableError('', { afterMs: 2000 }), 1)).toBe(3000);
-  });
-
-  it('after a failure of our own cloud is a minute and a half at most, for about an hour', () => {
-    const waits = Array.from({ length: 50 }, (_, index) => backoffMs(index + 1, new CloudError(''), 1));
-    expect(Math.max(...waits)).toBe(90_000);
-    const shortest = waits.map((_, index) => backoffMs(index + 1, new CloudError(''), 0));
-    expect(shortest.reduce((sum, wait) => sum + wait, 0)).toBeGreaterThan(45 * 60_000);
-    expect(backoffMs(51, new CloudError(''), 0)).toBe(1_320_000);
-  });
-
-  it('is never longer than SQS can hide a message, and never negative', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 1000 }),
-        fc.option(fc.nat(), { nil: undefined }),
-        fc.double({ min: 0, max: 1, noNaN: true }),
-        (count, afterMs, random) => {
-          const wait = backoffMs(count, new RetryableError('', { afterMs }), random);
-          expect(wait).toBeGreaterThanOrEqual(0);
-          expect(wait).toBeLessThan(12 * 3_600_000);
-        },
-      ),
-    );
-  });
-});
 
 describe('the failure queue', () => {
   it('hides messages for as long as the failure says', async () => {

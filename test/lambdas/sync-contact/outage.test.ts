@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { backoffMs } from '../../../lambdas/sync-contact/failure-queue.ts';
 import type { Credentials } from '../../../shared/infusionsoft/auth/credentials.ts';
 import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import { circuitBreaker } from '../../../shared/infusionsoft/http/circuit-breaker.ts';
 import { pacedFetch } from '../../../shared/infusionsoft/http/paced-fetch.ts';
 import { requestGate } from '../../../shared/infusionsoft/http/request-gate.ts';
 import { rateLimiter } from '../../../shared/quota/rate-limiter.ts';
+import { backoffMs } from '../../../shared/quota/retry-policy.ts';
 import { RetryableError } from '../../../shared/sync/errors.ts';
 import { memoryStore } from '../../support/memory-store.ts';
 import { properties, templateWith } from '../../support/template-with.ts';
@@ -31,7 +31,7 @@ afterEach(() => {
 
 const credentials: Credentials = {
   current: async () => ['x-keap-api-key', 'k'],
-  known: () => ['x-keap-api-key', 'k'],
+  cached: () => ['x-keap-api-key', 'k'],
   renew: async () => undefined,
 };
 const slots = memoryStore<number[]>();

@@ -4,7 +4,7 @@ import { quotaKeeper } from '../../../lambdas/sync-contact/quota-keeper.ts';
 import { requestGate } from '../../../shared/infusionsoft/http/request-gate.ts';
 import type { Ledger } from '../../../shared/quota/ledger.ts';
 import { PRESETS } from '../../../shared/quota/limits.ts';
-import type { VersionedStore } from '../../../shared/quota/versioned.ts';
+import type { VersionedStore } from '../../../shared/quota/versioned-store.ts';
 import { memoryStore } from '../../support/memory-store.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');

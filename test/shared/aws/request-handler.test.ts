@@ -7,7 +7,7 @@ import { requestHandler } from '../../../shared/aws/request-handler.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
-it('sends a request again whose answer does not come', async () => {
+it('makes the SDK repeat a request that is not answered', async () => {
   let requests = 0;
   const server = createServer((_, response) => {
     requests++;

@@ -42,7 +42,7 @@ const inspection = (mapping: Mapping, create = false) =>
       version: 1,
       kind: 'inspect-account',
       inspectionId: 'i1',
-      needs: requirementsOf(mapping),
+      requirements: requirementsOf(mapping),
       create,
       count: true,
     },
@@ -135,7 +135,7 @@ describe('a lead source', () => {
     await sync(ANN);
     expect((await shown())?.values).not.toHaveProperty('lead_source_id');
     expect((await crm.catalog.current()).problems).toEqual([
-      expect.stringMatching(/^lead source "Fitness App": is missing, .* create it in the CRM by hand$/),
+      expect.stringMatching(/^lead source "Fitness App": is missing, .* create it in the CRM$/),
     ]);
   });
 });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { keepsArrays } from '../../../shared/infusionsoft/catalog/catalog.ts';
+import { mergesArrays } from '../../../shared/infusionsoft/catalog/catalog.ts';
 import { catalogSource } from '../../../shared/infusionsoft/catalog/catalog-source.ts';
 import { RetryableError } from '../../../shared/sync/errors.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
@@ -93,7 +93,7 @@ describe('the experiment with arrays', () => {
       now: () => clock,
     });
     const first = await catalog.current();
-    expect(keepsArrays(first, clock)).toBe(false);
+    expect(mergesArrays(first, clock)).toBe(false);
     isSlow = false;
     clock += 6 * 3_600_000 - 1000;
     expect(await catalog.current()).toEqual(first);

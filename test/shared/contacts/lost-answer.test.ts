@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isLeased, leased } from '../../../shared/contacts/lease.ts';
-import { INVOCATION_MS, VISIBILITY_MS } from '../../../shared/invocation.ts';
+import { INVOCATION_MS, VISIBILITY_MS } from '../../../shared/quota/retry-policy.ts';
 import { RetryableError } from '../../../shared/sync/errors.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';

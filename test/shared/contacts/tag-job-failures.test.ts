@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { LEASE_MS } from '../../../shared/contacts/tag-job.ts';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
-import { INVOCATION_MS } from '../../../shared/invocation.ts';
+import { INVOCATION_MS, TAG_JOB_LEASING_MS } from '../../../shared/quota/retry-policy.ts';
 import { RetryableError } from '../../../shared/sync/errors.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { crm, restart, runTagJob, withContacts, wronglyTagged } from '../../support/tagging.ts';
@@ -84,8 +83,8 @@ describe('what goes wrong', () => {
     expect(await receive(message)).toEqual([message.messageId]);
     expect(again).toEqual([]);
     const tagged = outcomes.filter((outcome) => outcome === 'synced').length;
-    expect(tagged).toBeGreaterThanOrEqual(LEASE_MS / 500);
-    expect(tagged).toBeLessThan(LEASE_MS / 500 + 5);
+    expect(tagged).toBeGreaterThanOrEqual(TAG_JOB_LEASING_MS / 500);
+    expect(tagged).toBeLessThan(TAG_JOB_LEASING_MS / 500 + 5);
     users.table.writeCrm = writeCrm;
     expect(await receive(runTagJob(ids, 2))).toEqual([]);
     await receive(...again.map((each) => record(each)));

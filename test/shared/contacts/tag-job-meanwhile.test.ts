@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { changeMessage } from '../../../lambdas/diff-user/change-message.ts';
-import { INVOCATION_MS } from '../../../shared/invocation.ts';
+import { INVOCATION_MS } from '../../../shared/quota/retry-policy.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';

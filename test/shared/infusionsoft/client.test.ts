@@ -31,28 +31,31 @@ function answering(...answers: (() => Response)[]) {
 const ANN = { email_addresses: [{ field: 'EMAIL1' as const, email: 'ann@example.com' }] };
 
 describe('the client', () => {
-  it('creates a contact once and updates it by its email', async () => {
+  it('creates a contact once, and updates it by its email', async () => {
     const { client } = await start();
     const first = await client.upsertContact(ANN);
     expect(first.tag_ids).toEqual([]);
     expect((await client.upsertContact({ ...ANN, given_name: 'Ann' })).id).toBe(first.id);
   });
 
-  it.each(['object', 'entries'] as const)('reads the results of tags as %s', async (tagResults) => {
-    const { client } = await start({ tagResults });
-    const { id } = await client.upsertContact(ANN);
-    const tag = await client.createTag('App User', 'Has the app');
-    expect(await client.applyTags(id, [tag.id, 999])).toEqual(
-      new Map([
-        [tag.id, 'SUCCESS'],
-        [999, 'TAG_ID_NOT_FOUND'],
-      ]),
-    );
-    await client.removeTags(id, [tag.id, 999]);
-    expect((await client.upsertContact(ANN)).tag_ids).toEqual([]);
-  });
+  it.each(['object', 'entries'] as const)(
+    'reads the results of tags in the form of %s',
+    async (tagResults) => {
+      const { client } = await start({ tagResults });
+      const { id } = await client.upsertContact(ANN);
+      const tag = await client.createTag('App User', 'Has the app');
+      expect(await client.applyTags(id, [tag.id, 999])).toEqual(
+        new Map([
+          [tag.id, 'SUCCESS'],
+          [999, 'TAG_ID_NOT_FOUND'],
+        ]),
+      );
+      await client.removeTags(id, [tag.id, 999]);
+      expect((await client.upsertContact(ANN)).tag_ids).toEqual([]);
+    },
+  );
 
-  it('finds contacts by an email in any of their slots, and only those that show it', async () => {
+  it('finds contacts by an email in any of their email fields, and only those that show it', async () => {
     const holding = (id: number, ...emails: [field: string, email: unknown][]) => ({
       id,
       email_addresses: emails.map(([field, email]) => ({ field, email })),
@@ -70,7 +73,7 @@ describe('the client', () => {
     expect((await client.findContactsByEmail('ANN@example.com')).map(({ id }) => id)).toEqual([1, 2]);
   });
 
-  it('finds companies by their whole name, and is not confused by one without a name', async () => {
+  it('finds companies by their full name, also among some without a name', async () => {
     const companies = [
       { id: 1, company_name: null },
       { id: 2 },
@@ -81,7 +84,7 @@ describe('the client', () => {
     expect((await client.findCompanies('Ann Ltd')).map(({ id }) => id)).toEqual([4]);
   });
 
-  it('reads a whole contact with the optional properties that it is asked for', async () => {
+  it('reads a contact with the optional properties that are requested', async () => {
     const asked: (string | null)[] = [];
     const client = infusionsoftClient({
       url: 'http://crm.local',
@@ -98,33 +101,44 @@ describe('the client', () => {
     ]);
   });
 
-  it('lists the properties that are optional in an account', async () => {
+  it('lists the optional properties of an account', async () => {
     const { client } = await start();
     expect(await client.listOptionalProperties()).toContain('job_title');
   });
 
-  it('says of a contact that is gone that it is', async () => {
+  it('reads all pages of tags, even if the last page repeats without end', async () => {
+    const page = (...ids: number[]) => Response.json({ tags: ids.map((id) => ({ id, name: `tag ${id}` })) });
+    const { client, requests } = answering(
+      () => page(1, 2, 3),
+      () => page(4),
+      () => page(4),
+    );
+    expect((await client.listTags()).map(({ id }) => id)).toEqual([1, 2, 3, 4]);
+    expect(requests()).toBe(3);
+  });
+
+  it('throws a NotFoundError for a contact that is gone', async () => {
     const { client } = await start();
     await expect(client.updateContact(999, { given_name: 'A' })).rejects.toThrow(NotFoundError);
     await expect(client.deleteContact(999)).rejects.toThrow(NotFoundError);
     await expect(client.removeTags(999, [1])).rejects.toThrow(NotFoundError);
   });
 
-  it('says of a refused value that it is refused, without quoting it', async () => {
+  it('throws a RejectedError for a refused value, without quoting it', async () => {
     const { client } = await start();
     const refused = client.upsertContact({ ...ANN, given_name: 'x'.repeat(41) });
     await expect(refused).rejects.toThrow(RejectedError);
     await expect(refused).rejects.not.toThrow(/xxx|ann@/);
   });
 
-  it('tries again after a fault', async () => {
+  it('retries after a failure of the CRM', async () => {
     const ok = () => Response.json({ id: 5, tag_ids: [] });
     const { client, requests } = answering(() => new Response('<html>', { status: 502 }), ok);
     expect(await client.updateContact(5, ANN)).toEqual({ id: 5, tag_ids: [] });
     expect(requests()).toBe(2);
   });
 
-  it('takes a removal for done only when the answer is empty, as the CRM answers it', async () => {
+  it('trusts a removal only if its answer is empty, as the CRM answers it', async () => {
     for (const answer of [
       () => new Response('{"id": 12, "given_na'),
       () => new Response('<html>log in</html>'),
@@ -136,28 +150,34 @@ describe('the client', () => {
     await client.removeTags(5, [1]);
   });
 
-  it('lets a create-or-update rest that may be at work still: two at once can make two contacts', async () => {
+  it('waits a minute after a create-or-update that may still be running: two at once can create two contacts', async () => {
     for (const answer of [() => new Response('<html>', { status: 502 }), () => new Response('{"id"')]) {
       const { client, requests } = answering(answer);
-      await expect(client.upsertContact(ANN)).rejects.toMatchObject({ name: 'RetryableError', afterMs: 60_000 });
+      await expect(client.upsertContact(ANN)).rejects.toMatchObject({
+        name: 'UncertainError',
+        afterMs: 60_000,
+      });
       expect(requests()).toBe(1);
     }
   });
 
   it.each([
-    ['refused for its credentials', async () => new Response(null, { status: 401 })],
+    ['the credentials were refused', async () => new Response(null, { status: 401 })],
     [
-      'never made, for lack of credentials',
+      'no request was made without credentials',
       async () => {
         throw new RetryableError('no credentials');
       },
     ],
-  ])('does not let one rest that certainly did nothing: %s', async (_, fetch) => {
+  ])('does not wait after a create-or-update that had no effect: %s', async (_, fetch) => {
     const client = infusionsoftClient({ url: 'http://crm.local', fetch });
-    await expect(client.upsertContact(ANN)).rejects.toMatchObject({ name: 'RetryableError', afterMs: undefined });
+    await expect(client.upsertContact(ANN)).rejects.toMatchObject({
+      name: 'RetryableError',
+      afterMs: undefined,
+    });
   });
 
-  it('repeats a create-or-update that was refused at the gate', async () => {
+  it('repeats a create-or-update after a spike arrest', async () => {
     const spike = { fault: { detail: { errorcode: 'policies.ratelimit.SpikeArrestViolation' } } };
     const { client, requests } = answering(
       () => Response.json(spike, { status: 429 }),
@@ -167,22 +187,25 @@ describe('the client', () => {
     expect(requests()).toBe(2);
   });
 
-  it('never repeats a create that may have happened', async () => {
+  it('never repeats a create that may have taken effect', async () => {
     const { client, requests } = answering(() => new Response(null, { status: 500 }));
     await expect(client.createTag('App User', '')).rejects.toThrow(RetryableError);
     await expect(client.createCustomField('Program', 'Text')).rejects.toThrow(RetryableError);
     expect(requests()).toBe(2);
   });
 
-  it('passes on what the pace or the credentials say about a later try', async () => {
+  it('keeps the retry time of the rate limiter and the credentials', async () => {
     const fetch = async () => {
       throw new RetryableError('no credentials yet', { afterMs: 300_000 });
     };
     const client = infusionsoftClient({ url: 'http://crm.local', fetch });
-    await expect(client.upsertContact(ANN)).rejects.toMatchObject({ name: 'RetryableError', afterMs: 300_000 });
+    await expect(client.upsertContact(ANN)).rejects.toMatchObject({
+      name: 'RetryableError',
+      afterMs: 300_000,
+    });
   });
 
-  it('wastes no request on a quota that is spent', async () => {
+  it('does not retry when the quota is spent', async () => {
     const spent = () =>
       Response.json(
         { fault: { detail: { errorcode: 'policies.ratelimit.QuotaViolation' } } },
@@ -201,7 +224,7 @@ describe('the client', () => {
     ['a page of a proxy', () => new Response('<html>hello</html>')],
     ['another shape', () => Response.json({ contact: 12 })],
     ['nothing', () => new Response(null)],
-  ])('takes %s for something to retry', async (_, answer) => {
+  ])('throws a RetryableError for %s', async (_, answer) => {
     await expect(answering(answer).client.updateContact(1, { given_name: 'A' })).rejects.toThrow(
       RetryableError,
     );

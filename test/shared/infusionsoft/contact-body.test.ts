@@ -9,7 +9,7 @@ const ids: NamedIds = {
   company: () => 41,
 };
 
-it('writes a plan as the CRM reads it, and a cleared field as an empty text', () => {
+it('has the values of the plan in the CRM’s form, and an empty text for a cleared field', () => {
   const body = contactBody(
     {
       write: { EMAIL1: 'ann@example.com', given_name: 'Ann', 'custom_fields.Program': 'Strength' },
@@ -29,7 +29,7 @@ it('writes a plan as the CRM reads it, and a cleared field as an empty text', ()
   });
 });
 
-it('writes what the CRM knows by id as that id', () => {
+it('has ids instead of names where the CRM uses ids', () => {
   const write = { lead_source: 'App', owner: 'sam@example.com', company: 'Acme', contact_type: 'Customer' };
   expect(contactBody({ write, clear: [] }, ids)).toEqual({
     lead_source_id: 21,
@@ -39,7 +39,7 @@ it('writes what the CRM knows by id as that id', () => {
   });
 });
 
-it('writes an address with every part, so that one that has gone does not stay', () => {
+it('has all parts of an address, so that missing ones are cleared', () => {
   const write = { BILLING: '{"line1":"1 Main St","country_code":"USA"}', LinkedIn: 'ann' };
   expect(contactBody({ write, clear: ['SHIPPING', 'Facebook'] }, ids)).toEqual({
     addresses: [
@@ -69,6 +69,6 @@ it('writes an address with every part, so that one that has gone does not stay',
   });
 });
 
-it('writes nothing that is not in the plan', () => {
+it('is empty for an empty plan', () => {
   expect(contactBody({ write: {}, clear: [] }, ids)).toEqual({});
 });

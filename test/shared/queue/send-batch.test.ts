@@ -15,17 +15,17 @@ const send = (...userIds: string[]) =>
 const sizes = () =>
   sqs.commandCalls(SendMessageBatchCommand).map(({ args }) => args[0].input.Entries?.length);
 
-it('sends ten messages by a call', async () => {
+it('sends ten messages in a call', async () => {
   await send(...Array.from({ length: 23 }, (_, index) => `u${index}`));
   expect(sizes()).toEqual([10, 10, 3]);
 });
 
-it('sends fewer where they are long, since all of a call may be 256 KiB together', async () => {
+it('sends fewer long messages, since a call may have 256 KiB', async () => {
   await send('a', 'é'.repeat(50_000), 'b', 'é'.repeat(60_000), 'c');
   expect(sizes()).toEqual([3, 2]);
 });
 
-it('sends any user id as characters that SQS takes, and it is read as it was', async () => {
+it('encodes any user id in characters that SQS accepts, without loss', async () => {
   const userId = 'é 🏋️ \uFFFE\uFFFF \uD800 \u0000 \uE000';
   await send(userId);
   const [call] = sqs.commandCalls(SendMessageBatchCommand);
@@ -34,7 +34,7 @@ it('sends any user id as characters that SQS takes, and it is read as it was', a
   expect(JSON.parse(MessageBody)).toMatchObject({ userId });
 });
 
-it('fails unless all are taken', async () => {
+it('throws if SQS does not accept all messages', async () => {
   sqs.on(SendMessageBatchCommand).resolves({ Failed: [{ Id: '0', Code: 'Busy', SenderFault: false }] });
-  await expect(send('a')).rejects.toThrow(/did not take 1/);
+  await expect(send('a')).rejects.toThrow(/did not accept 1/);
 });

@@ -15,7 +15,7 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
 const requests = (count: number, at: number) => Array.from({ length: count }, () => at);
-const told = (dayUsed: number, more: Partial<Observation> = {}): Observation => ({
+const reported = (dayUsed: number, more: Partial<Observation> = {}): Observation => ({
   startedAt: NOON,
   dayUsed,
   dayLimit: 125_000,
@@ -31,42 +31,42 @@ describe('own requests', () => {
     expect(used(recorded(10, undefined, recorded(20)))).toEqual([30, 30, 30]);
   });
 
-  it('are counted where they were started: a batch over midnight at the end of a month', () => {
+  it('are counted in the windows in which they started: a batch around midnight at the end of a month', () => {
     const newYear = Date.parse('2027-01-01T00:00:00Z');
     const before = record(undefined, { starts: requests(100, newYear - HOUR) }, newYear - HOUR);
     const starts = [...requests(7, newYear - SECOND), ...requests(3, newYear + SECOND)];
     expect(used(record(before, { starts }, newYear + 2 * SECOND))).toEqual([3, 3, 3]);
   });
 
-  it('of yesterday stay in the month', () => {
+  it('of yesterday stay in the count of the month', () => {
     const starts = [...requests(7, MIDNIGHT - SECOND), ...requests(3, MIDNIGHT + SECOND)];
     expect(used(record(recorded(100), { starts }, MIDNIGHT + 2 * SECOND))).toEqual([3, 3, 110]);
   });
 });
 
-describe('what the CRM tells', () => {
-  it('counts where it is more: other programs share the quota', () => {
-    expect(used(recorded(10, told(5000)))).toEqual([10, 5000, 5000]);
+describe('the usage that the CRM reports', () => {
+  it('replaces the count if it is higher: other programs share the quota', () => {
+    expect(used(recorded(10, reported(5000)))).toEqual([10, 5000, 5000]);
   });
 
-  it('does not count where it is less: answers come out of order', () => {
-    expect(used(recorded(10, told(5), recorded(100)))).toEqual([110, 110, 110]);
+  it('is ignored if it is lower: answers arrive out of order', () => {
+    expect(used(recorded(10, reported(5), recorded(100)))).toEqual([110, 110, 110]);
   });
 
   it('does not count other programs twice', () => {
-    const first = recorded(10, told(5000));
-    expect(used(recorded(10, told(5010), first))).toEqual([20, 5010, 5010]);
+    const first = recorded(10, reported(5000));
+    expect(used(recorded(10, reported(5010), first))).toEqual([20, 5010, 5010]);
   });
 
-  it('of another day is no news', () => {
-    const late = told(124_999, { startedAt: NOON - DAY, dayResetsAt: MIDNIGHT - DAY });
+  it('is ignored if it is of another day', () => {
+    const late = reported(124_999, { startedAt: NOON - DAY, dayResetsAt: MIDNIGHT - DAY });
     expect(recorded(3, late).day.used).toBe(3);
-    const lateWithoutEnd = told(124_999, { startedAt: NOON - DAY, dayResetsAt: undefined });
+    const lateWithoutEnd = reported(124_999, { startedAt: NOON - DAY, dayResetsAt: undefined });
     expect(recorded(3, lateWithoutEnd).day.used).toBe(3);
   });
 
-  it('of the end of the day counts more than midnight', () => {
-    const ledger = recorded(10, told(400, { dayResetsAt: NOON + HOUR }));
+  it('sets the end of the day instead of midnight', () => {
+    const ledger = recorded(10, reported(400, { dayResetsAt: NOON + HOUR }));
     expect(ledger.day).toMatchObject({ used: 400, resetsAt: NOON + HOUR });
     expect(ledgerAt(ledger, NOON + HOUR - 1).day.used).toBe(400);
     expect(ledgerAt(ledger, NOON + HOUR).day).toMatchObject({
@@ -76,16 +76,16 @@ describe('what the CRM tells', () => {
     });
   });
 
-  it('of a new day before the end of the old one starts the count anew, and the month goes on', () => {
-    const before = recorded(0, told(90_000));
-    const reset = told(12, { startedAt: NOON + HOUR, dayResetsAt: NOON + HOUR + DAY });
+  it('resets the count for a new day before the old one has ended, but not the count of the month', () => {
+    const before = recorded(0, reported(90_000));
+    const reset = reported(12, { startedAt: NOON + HOUR, dayResetsAt: NOON + HOUR + DAY });
     const ledger = record(before, { starts: requests(12, NOON + HOUR), observed: reset }, NOON + HOUR);
     expect(used(ledger).slice(1)).toEqual([12, 90_012]);
     expect(ledger.day.resetsAt).toBe(NOON + HOUR + DAY);
   });
 
-  it('keeps the limit that it last named', () => {
-    expect(recorded(1, undefined, recorded(1, told(1, { dayLimit: 90_000 }))).day.limit).toBe(90_000);
+  it('sets the limit until the next report', () => {
+    expect(recorded(1, undefined, recorded(1, reported(1, { dayLimit: 90_000 }))).day.limit).toBe(90_000);
   });
 });
 
@@ -115,7 +115,7 @@ describe('a reset', () => {
   });
 });
 
-describe('whatever is reported in whatever order', () => {
+describe('any reports in any order', () => {
   const step = fc.record({
     afterMs: fc.integer({ min: 0, max: 40 * HOUR }),
     own: fc.integer({ min: 0, max: 200 }),
@@ -123,14 +123,14 @@ describe('whatever is reported in whatever order', () => {
     headers: fc.constantFrom('all', 'none', 'no end'),
   });
 
-  it('the ledger never has less than was really used, and with headers on every answer no more', () => {
+  it('the ledger never counts less than the own requests or more than all, and is exact after a report', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
         let ledger = emptyLedger(NOON);
         let now = NOON;
         let truth = { day: 0, until: MIDNIGHT };
         let own = 0;
-        let told = true;
+        let isReported = true;
         for (const { afterMs, own: count, others, headers } of steps) {
           now += afterMs;
           if (now >= truth.until) {
@@ -147,11 +147,11 @@ describe('whatever is reported in whatever order', () => {
                   dayUsed: truth.day,
                   ...(headers === 'all' && { dayResetsAt: truth.until }),
                 };
-          told = observed !== undefined;
+          isReported = observed !== undefined;
           ledger = record(ledger, { starts: requests(count, now), observed }, now);
           expect(ledger.day.used).toBeGreaterThanOrEqual(own);
           expect(ledger.day.used).toBeLessThanOrEqual(truth.day);
-          if (told) expect(ledger.day.used).toBe(truth.day);
+          if (isReported) expect(ledger.day.used).toBe(truth.day);
           expect(ledger.month.used).toBeGreaterThanOrEqual(ledger.day.used);
         }
       }),

@@ -1,7 +1,14 @@
+import { marshall } from '@aws-sdk/util-dynamodb';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PRESETS } from '../../../shared/quota/limits.ts';
-import { paceFor, requestsPerSecond } from '../../../shared/quota/pace.ts';
+import { PRESETS, rateOf } from '../../../shared/quota/limits.ts';
+import {
+  BATCH_SIZE,
+  MAX_RATE,
+  paceFor,
+  requestsPerSecond,
+  writeUnitsPerSecond,
+} from '../../../shared/quota/pace.ts';
 
 const SLACK = { windowSlackMs: 50 };
 
@@ -18,7 +25,7 @@ describe('the pace', () => {
     },
   );
 
-  it('needs more environments when a window has fewer bursts, and two where the limits are narrow', () => {
+  it('needs more environments for larger bursts, and at least two', () => {
     const environments = (limits: keyof typeof PRESETS, burst?: number) =>
       paceFor({ limits: PRESETS[limits], latencyP95Ms: 130, ...SLACK, burst }).environments;
     expect([environments('team', 1), environments('team'), environments('team', 25)]).toEqual([4, 5, 6]);
@@ -29,13 +36,13 @@ describe('the pace', () => {
     ['team', 25],
     ['oauth', 25],
     ['service-account-key', 4],
-  ] as const)('of the preset %s is %d requests in a window', (preset, requestsPerWindow) => {
+  ] as const)('of the preset %s has %d requests in a window', (preset, requestsPerWindow) => {
     const pace = paceFor({ limits: PRESETS[preset], latencyP95Ms: 400, ...SLACK });
     expect(pace).toMatchObject({ requestsPerWindow, windowMs: 1050 });
     expect(requestsPerSecond(pace)).toBeCloseTo(requestsPerWindow / 1.05);
   });
 
-  it('keeps the minute as it keeps the second, whatever the limits', () => {
+  it('respects the minute as well as the second, for any limits', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 2, max: 1000 }),
@@ -50,7 +57,7 @@ describe('the pace', () => {
     );
   });
 
-  it('has enough environments for every slot, by Little’s law, and two at least', () => {
+  it('has enough environments to use every slot (Little’s law), and at least two', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 2, max: 2000 }),
@@ -69,14 +76,47 @@ describe('the pace', () => {
     );
   });
 
-  it('lets half of a second’s requests start together, or as many as it is told, and never more than all', () => {
+  it('starts half of a second’s requests together, or the number that is set, and never more than all', () => {
     const burst = (setting: number | undefined) =>
       paceFor({ limits: PRESETS.team, latencyP95Ms: 400, ...SLACK, burst: setting }).burst;
     expect([burst(undefined), burst(1), burst(100)]).toEqual([13, 1, 25]);
   });
 
-  it('refuses a rate under which an event source cannot run', () => {
+  it('rejects a rate that is too low for an event source', () => {
     const limits = { second: 10, minute: 60 };
     expect(() => paceFor({ limits, latencyP95Ms: 400, ...SLACK })).toThrow(/2 are needed/);
+  });
+});
+
+/** Bytes of an attribute value (DynamoDB, "Item sizes and formats"): texts, numbers and lists. */
+function bytesOf(value: { S?: string; N?: string; L?: object[] }): number {
+  if (value.S !== undefined) return Buffer.byteLength(value.S);
+  if (value.N !== undefined) return Math.ceil(value.N.replace(/0+$/, '').length / 2) + 1;
+  return 3 + (value.L ?? []).reduce((sum, element) => sum + 1 + bytesOf(element), 0);
+}
+
+/** Units of a write of the item as `shared/store/versioned-item.ts` stores it. */
+function unitsOf(slots: number): number {
+  const values = Array.from({ length: slots }, (_, index) => 1_781_000_000_001 + 41 * index);
+  const item = marshall({ id: 'slots', slots: values, version: 123_456_789 });
+  const bytes = Object.entries(item).map(([name, value]) => name.length + bytesOf(value));
+  return Math.ceil(bytes.reduce((sum, each) => sum + each, 0) / 1024);
+}
+
+describe('the highest rate', () => {
+  it('counts writes of the size that the item has', () => {
+    for (let rate = 2; rate <= MAX_RATE; rate++)
+      expect(writeUnitsPerSecond(rate), `${rate}`).toBeGreaterThanOrEqual(
+        2 * rate * unitsOf(rate + BATCH_SIZE),
+      );
+  });
+
+  it('is the highest at which DynamoDB does not throttle the item', () => {
+    for (let rate = 2; rate <= MAX_RATE; rate++) expect(writeUnitsPerSecond(rate)).toBeLessThanOrEqual(1000);
+    expect(writeUnitsPerSecond(MAX_RATE + 1)).toBeGreaterThan(1000);
+  });
+
+  it('is more than five times what any preset allows', () => {
+    for (const limits of Object.values(PRESETS)) expect(rateOf(limits)).toBeLessThan(MAX_RATE / 5);
   });
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type RateLimiter, rateLimiter } from '../../../shared/quota/rate-limiter.ts';
-import type { VersionedStore } from '../../../shared/quota/versioned.ts';
+import type { VersionedStore } from '../../../shared/quota/versioned-store.ts';
 import { RetryableError } from '../../../shared/sync/errors.ts';
 import { memoryStore } from '../../support/memory-store.ts';
 
@@ -28,7 +28,7 @@ function request(count: number, limiter: RateLimiter | undefined, starts: number
 }
 
 describe('a rate limiter', () => {
-  it('lets the first requests start at once, after a quiet while', async () => {
+  it('starts the first request at once', async () => {
     const limiter = rateLimiter({ schedule, store: slotStore() });
     await vi.advanceTimersByTimeAsync(321);
     await limiter.acquireSlot(later());
@@ -46,7 +46,7 @@ describe('a rate limiter', () => {
     expect(Math.max(...starts) - NOON).toBeLessThanOrEqual(16 * 1050);
   });
 
-  it('keeps to the limit in any second, whenever requests come', async () => {
+  it('keeps to the limit in any second, for any arrival times', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(
@@ -92,7 +92,7 @@ describe('a rate limiter', () => {
     expect(refused[0]).toMatchObject({ reason: expect.any(RetryableError) });
   });
 
-  it('leaves slots after the deadline to others, so that work goes on when there is more than it can do', async () => {
+  it('does not reserve slots after the deadline, so that work goes on under overload', async () => {
     const slow = { requestsPerWindow: 4, windowMs: 1045, burst: 2 };
     const store = slotStore();
     const starts: number[] = [];
@@ -117,7 +117,7 @@ describe('a rate limiter', () => {
     }
   });
 
-  it('is not held up by a clock that was far ahead', async () => {
+  it('ignores slots that were reserved by a clock far ahead', async () => {
     const store = slotStore();
     const ahead = rateLimiter({ schedule, store, now: () => Date.now() + 86_400_000 });
     await ahead.acquireSlot(NOON + 2 * 86_400_000);
@@ -125,7 +125,7 @@ describe('a rate limiter', () => {
     expect(Date.now() - NOON).toBeLessThan(1050);
   });
 
-  it('postpones the work when slots cannot be stored, and goes on afterwards', async () => {
+  it('throws a RetryableError when slots cannot be stored, and recovers', async () => {
     const store = slotStore();
     const read = vi.spyOn(store, 'read').mockRejectedValueOnce(new Error('throttled'));
     const limiter = rateLimiter({ schedule, store });
@@ -170,7 +170,7 @@ function heldUpLimiter(store: VersionedStore<number[]>, holdUps: readonly HoldUp
 }
 
 describe('an environment that is held up', () => {
-  it('gives up a slot that it has missed, and reserves another', async () => {
+  it('gives up a missed slot, and reserves another', async () => {
     const store = slotStore();
     const starts: number[] = [];
     request(1, heldUpLimiter(store, [{ from: 6, ms: 500 }]), starts);

@@ -22,7 +22,7 @@ function ledger(dayUsed: number, monthUsed = dayUsed, limit: number | null = nul
   };
 }
 
-describe('what is left', () => {
+describe('the remaining quota', () => {
   it('is less for a backfill: live changes have a reserve', () => {
     expect(remainingQuota(ledger(90_000), BUDGET)).toMatchObject([
       { window: 'day', left: 35_000, leftForBackfill: 10_000, resetsAt: MIDNIGHT },
@@ -30,13 +30,13 @@ describe('what is left', () => {
     ]);
   });
 
-  it('is never under nothing, and follows the CRM where it allows less than the contract', () => {
+  it('is never negative, and follows the limit of the CRM if it is lower than the contract’s', () => {
     expect(remainingQuota(ledger(200_000), BUDGET)[0]).toMatchObject({ left: 0, leftForBackfill: 0 });
     expect(remainingQuota(ledger(10, 10, 1000), BUDGET)[0]).toMatchObject({ limit: 1000, left: 990 });
     expect(remainingQuota(ledger(10, 10, 500_000), BUDGET)[0]).toMatchObject({ limit: 125_000 });
   });
 
-  it('has no month where the contract has none', () => {
+  it('has no month if the contract has none', () => {
     expect(remainingQuota(ledger(0), { ...BUDGET, limits: PRESETS.oauth })).toHaveLength(1);
   });
 });
@@ -45,10 +45,10 @@ describe('a pause', () => {
   const margin = marginOf(PRESETS.team);
   it.each([
     ['nothing is spent', ledger(0), undefined, undefined],
-    ['the part of a backfill is spent', ledger(100_000), undefined, MIDNIGHT],
-    ['one more than the last second is left', ledger(125_000 - margin - 1), undefined, MIDNIGHT],
+    ['the backfill’s part is spent', ledger(100_000), undefined, MIDNIGHT],
+    ['one request more than a second’s is left', ledger(125_000 - margin - 1), undefined, MIDNIGHT],
     [
-      'the day is spent but for one second',
+      'only the requests of one second are left of the day',
       ledger(125_000 - margin),
       { reason: 'day', until: MIDNIGHT },
       MIDNIGHT,
@@ -61,7 +61,7 @@ describe('a pause', () => {
     expect(backfillPausedUntil(state, BUDGET)).toBe(backfill);
   });
 
-  it('that was set holds though nothing is spent', () => {
+  it('that is recorded counts although nothing is spent', () => {
     const pause = { reason: 'operator', since: NOON, until: NOON + 1 } as const;
     expect(pauseOf({ ...ledger(0), pause }, BUDGET, NOON)).toEqual(pause);
   });

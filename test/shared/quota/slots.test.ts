@@ -12,12 +12,12 @@ const schedules = fc
     share: fc.double({ min: 0, max: 1, noNaN: true }),
   })
   .map(({ share, ...rest }) => ({ ...rest, burst: Math.max(1, Math.ceil(share * rest.requestsPerWindow)) }));
-const askings = fc.array(
+const arrivals = fc.array(
   fc.record({ afterMs: fc.integer({ min: 0, max: 3000 }), count: fc.integer({ min: 1, max: 60 }) }),
   { minLength: 1, maxLength: 40 },
 );
 
-/** All slots of requests that were asked for at these times. */
+/** All slots of requests that arrive at these times. */
 function allSlots(schedule: SlotSchedule, asked: { afterMs: number; count: number }[]): number[] {
   let now = NOON;
   const slots: number[] = [];
@@ -43,26 +43,26 @@ function burstsOf(slots: readonly number[]): number[][] {
 }
 
 describe('slots', () => {
-  it('are at once while the limit allows it', () => {
+  it('are now while the limit allows it', () => {
     expect(nextSlots(TEAM, [], 3, NOON)).toEqual([NOON, NOON, NOON]);
     expect(nextSlots(TEAM, [NOON - 300, NOON - 299], 2, NOON)).toEqual([NOON, NOON]);
   });
 
-  it('come in two bursts a window when more is asked for than the limit', () => {
+  it('come in two bursts a window when the demand exceeds the limit', () => {
     const bursts = burstsOf(nextSlots(TEAM, [], 100, NOON).slice(25));
     expect(bursts.map(({ length }) => length)).toEqual([13, 12, 13, 12, 13, 12]);
-    const begins = bursts.map(([begin = 0]) => begin);
-    expect(begins.slice(1).map((begin, index) => begin - (begins[index] ?? 0))).toEqual(Array(5).fill(525));
+    const starts = bursts.map(([start = 0]) => start);
+    expect(starts.slice(1).map((start, index) => start - (starts[index] ?? 0))).toEqual(Array(5).fill(525));
   });
 
-  it('follow one another in a burst by what it takes to send a request', () => {
+  it('are 4 ms apart in a burst', () => {
     const [burst = []] = burstsOf(nextSlots(TEAM, [], 100, NOON).slice(25));
     expect(burst.slice(1).map((slot, index) => slot - (burst[index] ?? 0))).toEqual(Array(12).fill(4));
   });
 
-  it('are no more than the limit in any window, whenever and however many are asked for', () => {
+  it('never exceed the limit in any sliding window, for any requests', () => {
     fc.assert(
-      fc.property(schedules, askings, (schedule, asked) => {
+      fc.property(schedules, arrivals, (schedule, asked) => {
         const slots = allSlots(schedule, asked);
         const { requestsPerWindow, windowMs } = schedule;
         for (const [index, slot] of slots.entries()) {
@@ -73,9 +73,9 @@ describe('slots', () => {
     );
   });
 
-  it('are never before they are asked for, and never go back', () => {
+  it('are never in the past, and always in order', () => {
     fc.assert(
-      fc.property(schedules, askings, (schedule, asked) => {
+      fc.property(schedules, arrivals, (schedule, asked) => {
         const slots = allSlots(schedule, asked);
         expect(slots).toEqual(slots.toSorted((a, b) => a - b));
         expect(slots[0]).toBeGreaterThanOrEqual(NOON);
@@ -83,9 +83,9 @@ describe('slots', () => {
     );
   });
 
-  it('leave none unused while there is always somebody who asks', () => {
+  it('are all used under constant demand', () => {
     fc.assert(
-      fc.property(schedules, askings, (schedule, before) => {
+      fc.property(schedules, arrivals, (schedule, before) => {
         const { requestsPerWindow, windowMs } = schedule;
         const past = allSlots(schedule, before);
         const slots = nextSlots(schedule, past, 20 * requestsPerWindow, past.at(-1) ?? NOON);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Invocation } from '../../../shared/invocation.ts';
 import { emptyLedger } from '../../../shared/quota/ledger.ts';
 import { nextSlots } from '../../../shared/quota/slots.ts';
-import { updateVersioned } from '../../../shared/quota/versioned.ts';
+import { updateVersioned } from '../../../shared/quota/versioned-store.ts';
 import { claimStore } from '../../../shared/store/claim-store.ts';
 import { runLocks } from '../../../shared/store/run-lock.ts';
 import { syncTable } from '../../../shared/store/sync-table.ts';

@@ -9,7 +9,7 @@ import { userArbitrary } from '../../support/user-arbitrary.ts';
 const NOW = Date.parse('2026-06-15T12:00:00Z');
 const sorted = ({ fields, ...tags }: Diff) => ({ ...tags, fields: [...fields].sort() });
 
-/** What differs between two desired states, worked out in full: what the diff of users is held against. */
+/** The difference of two desired states, computed in full: the reference for the diff of users. */
 function diffOfStates(before: DesiredState, after: DesiredState): Diff {
   const keys = new Set([...Object.keys(before.fields), ...Object.keys(after.fields)]) as Set<
     keyof DesiredState['fields']
@@ -21,7 +21,7 @@ function diffOfStates(before: DesiredState, after: DesiredState): Diff {
   };
 }
 
-/** A user, and the same with some attributes of another: as a change leaves it. */
+/** A user, and the same user with some attributes of another one. */
 const change = fc
   .tuple(userArbitrary(), userArbitrary(), fc.array(fc.nat(20)))
   .map(([before, other, positions]): [User, User] => {
@@ -34,7 +34,7 @@ const change = fc
     return [before, after as User];
   });
 
-it('what differs between two users is what differs between their desired states', () => {
+it('finds the same differences as a comparison of the full desired states', () => {
   fc.assert(
     fc.property(change, ([before, after]) => {
       const states = diffOfStates(desiredState(mapping, before, NOW), desiredState(mapping, after, NOW));
@@ -44,13 +44,13 @@ it('what differs between two users is what differs between their desired states'
   );
 });
 
-it('a phone number that another country reads differently is a difference, though nobody has touched it', () => {
+it('finds an unchanged phone number that another locale reads differently', () => {
   const ann: User = { userId: 'ann', email: 'ann@example.com', phone: '030 123456', locale: 'de-DE' };
   const { fields } = diff(mapping, ann, { ...ann, locale: 'en-US' }, NOW);
   expect(fields).toContain('PHONE1');
 });
 
-it('is empty exactly when the CRM would show the same', () => {
+it('is empty exactly when the desired states are equal', () => {
   fc.assert(
     fc.property(userArbitrary(), userArbitrary(), (a, b) => {
       const [before, after] = [desiredState(mapping, a, NOW), desiredState(mapping, b, NOW)];
@@ -63,7 +63,7 @@ it('is empty exactly when the CRM would show the same', () => {
   );
 });
 
-it('names what differs, never by value', () => {
+it('has names of fields and tags, never values', () => {
   const before: User = { userId: 'u1', email: 'a@example.com', subscription: { status: 'trial' } };
   const after: User = { userId: 'u1', email: 'b@example.com', subscription: { status: 'active' } };
   expect(diff(mapping, before, after, NOW)).toEqual({

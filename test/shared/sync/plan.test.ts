@@ -35,21 +35,21 @@ describe('the plan for the fields', () => {
     expect(planFields({ EMAIL1: 'ann@example.com' }, before, managed).clear).toEqual(['PHONE1']);
   });
 
-  it('leaves a field alone that the sync never wrote', () => {
+  it('leaves a field as it is that the sync never wrote', () => {
     expect(planFields({ EMAIL1: 'ann@example.com' }, {}, managed).clear).toEqual([]);
   });
 
-  it('leaves a field alone that was taken out of the mapping', () => {
+  it('leaves a field as it is that was removed from the mapping', () => {
     const before = fingerprintOf({ EMAIL1: 'ann@example.com', 'custom_fields.Old': 'x' });
     expect(planFields({ EMAIL1: 'ann@example.com' }, before, managed)).toEqual({ write: {}, clear: [] });
   });
 
-  it('cannot take an opt-in back: the reason is only forgotten', () => {
+  it('does not clear the opt-in reason, which the CRM cannot clear', () => {
     const before = fingerprintOf({ EMAIL1: 'ann@example.com', opt_in_reason: 'yes' });
     expect(planFields({ EMAIL1: 'ann@example.com' }, before, managed)).toEqual({ write: {}, clear: [] });
   });
 
-  it('once carried out gives what was desired, and then there is nothing to plan', () => {
+  it('leads to the desired fields, after which there is nothing to plan', () => {
     const stays = ({ opt_in_reason: _, EMAIL1: __, ...fields }: Record<string, string>) => fields;
     fc.assert(
       fc.property(userArbitrary(), userArbitrary(), (before, after) => {
@@ -75,31 +75,31 @@ describe('the plan for the tags', () => {
   const managedIds = new Set([1, 2, 3, 4]);
 
   it.each([
-    ['a new contact gets all', [1, 2], [], undefined, { remove: [], add: [1, 2] }],
+    ['a new contact gets all tags', [1, 2], [], undefined, { remove: [], add: [1, 2] }],
     ['a swap', [1, 3], [1, 2], undefined, { remove: [2], add: [3] }],
     ['nothing to do', [1, 2], [1, 2], undefined, { remove: [], add: [] }],
-    ['a tag put on by hand stays', [1], [1], [1, 99], { remove: [], add: [] }],
+    ['a tag that was added by hand stays', [1], [1], [1, 99], { remove: [], add: [] }],
     ['a stored tag that is no longer managed stays', [1], [1, 77], undefined, { remove: [], add: [] }],
     [
-      'what the CRM shows counts: a tag taken off by hand comes back',
+      'the CRM takes precedence: a tag that was removed by hand is added again',
       [1, 2],
       [1, 2],
       [1],
       { remove: [], add: [2] },
     ],
-    ['an old managed tag of which nothing is stored goes', [1], [], [3, 99], { remove: [3], add: [1] }],
-    ['a tag that is there already is not sent again', [1, 2], [], [1], { remove: [], add: [2] }],
+    ['a managed tag that is not stored is removed', [1], [], [3, 99], { remove: [3], add: [1] }],
+    ['a tag that the contact has already is not added', [1, 2], [], [1], { remove: [], add: [2] }],
   ])('%s', (_, desired, applied, observed, expected) => {
     expect(planTags(desired, { applied, observed }, managedIds)).toEqual(expected);
   });
 
-  it('once carried out gives the desired tags and touches no others', () => {
+  it('leads to the desired tags and touches no others', () => {
     const ids = fc.uniqueArray(fc.integer({ min: 1, max: 8 }));
     fc.assert(
-      fc.property(fc.subarray([1, 2, 3, 4]), ids, ids, (desired, held, stored) => {
-        const { remove, add } = planTags(desired, { applied: stored, observed: held }, managedIds);
-        const after = [...new Set([...held.filter((id) => !remove.includes(id)), ...add])];
-        const foreign = held.filter((id) => !managedIds.has(id));
+      fc.property(fc.subarray([1, 2, 3, 4]), ids, ids, (desired, present, stored) => {
+        const { remove, add } = planTags(desired, { applied: stored, observed: present }, managedIds);
+        const after = [...new Set([...present.filter((id) => !remove.includes(id)), ...add])];
+        const foreign = present.filter((id) => !managedIds.has(id));
         expect(after.sort()).toEqual([...desired, ...foreign].sort());
         expect([...remove, ...add].every((id) => managedIds.has(id))).toBe(true);
       }),

@@ -11,7 +11,7 @@ const desired = (attributes: Record<string, unknown>) =>
   desiredState(mapping, readUser({ userId: 'u1', ...attributes }).user, NOW);
 
 describe('the contact of a user', () => {
-  it('shows every attribute in the field that marketing reads', () => {
+  it('has every attribute in its field', () => {
     const { fields, warnings } = desired({
       email: 'ann@example.com',
       firstName: 'Ann',
@@ -42,11 +42,11 @@ describe('the contact of a user', () => {
     expect(warnings).toEqual([]);
   });
 
-  it.each([[false], [undefined]])('is not made marketable when marketingOptIn is %s', (marketingOptIn) => {
+  it.each([[false], [undefined]])('has no opt-in reason when marketingOptIn is %s', (marketingOptIn) => {
     expect(desired({ email: 'ann@example.com', marketingOptIn }).fields).not.toHaveProperty('opt_in_reason');
   });
 
-  it('is left without a value that the CRM would refuse, and the rest is kept', () => {
+  it('has no value that the CRM would refuse, and keeps the rest', () => {
     const { fields, warnings } = desired({ email: 'ann@example.com', phone: 'call me', firstName: 'Ann' });
     expect(fields).toMatchObject({ EMAIL1: 'ann@example.com', given_name: 'Ann' });
     expect(fields).not.toHaveProperty('PHONE1');
@@ -64,7 +64,7 @@ describe('the contact of a user', () => {
 
 describe('the tags of a user', () => {
   it.each([
-    ['of any kind', {}, []],
+    ['without attributes', {}, []],
     ['on trial', { subscription: { status: 'trial' } }, ['Subscription: Trial']],
     ['with a subscription', { subscription: { status: 'active' } }, ['Subscription: Active']],
     ['who cancelled', { subscription: { status: 'cancelled' } }, ['Subscription: Cancelled']],
@@ -87,12 +87,12 @@ describe('the tags of a user', () => {
     expect(desired(attributes).tags).toEqual(['App User', ...tags]);
   });
 
-  it('all have different names, whatever their case', () => {
+  it('have different names, ignoring case', () => {
     const names = managedTags(mapping).map((name) => name.toLowerCase());
     expect(new Set(names).size).toBe(names.length);
   });
 
-  it('of a deleted account are no tags of a living one', () => {
+  it('do not include the tag for deleted accounts', () => {
     expect(desired({ email: 'ann@example.com' }).tags).not.toContain(mapping.deletedTag.name);
   });
 });

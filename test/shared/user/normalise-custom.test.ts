@@ -62,7 +62,7 @@ describe('a custom field of type', () => {
     ['ListBox', ['Family', 'Gold'], 'Family'],
     ['SocialSecurityNumber', '078-05-1120', '078-05-1120'],
     ['UserListBox', ['sam@example.com'], 'sam@example.com'],
-  ])('%s takes %j as %j', (type, raw, value) => {
+  ])('%s: %j becomes %j', (type, raw, value) => {
     expect(normaliseCustom(field(type), raw, user)).toMatchObject({ value });
   });
 
@@ -82,11 +82,11 @@ describe('a custom field of type', () => {
     ['Dropdown', 'Gold'],
     ['ListBox', ['Gold']],
     ['SocialSecurityNumber', '12'],
-  ])('%s leaves %j out', (type, raw) => {
+  ])('%s: %j is left out', (type, raw) => {
     expect(normaliseCustom(field(type), raw, user)).toHaveProperty('dropped');
   });
 
-  it.each(TYPES)('%s never writes what the CRM refuses, whatever the value', (type) => {
+  it.each(TYPES)('%s never has a value that the CRM refuses', (type) => {
     const anything = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.double(),
@@ -100,7 +100,7 @@ describe('a custom field of type', () => {
     fc.assert(
       fc.property(anything, (raw) => {
         const normalised = normaliseCustom(field(type), raw, user);
-        // Members of staff are named by email here, and written by id.
+        // Members of staff have emails here, and ids in the CRM.
         if (!('value' in normalised) || type === 'User' || type === 'UserListBox') return;
         expect(problemWithContent({ fieldType: type, options: OPTIONS }, normalised.value)).toBeUndefined();
         expect(normaliseCustom(field(type), again(type, normalised.value), user)).toEqual({
@@ -112,7 +112,7 @@ describe('a custom field of type', () => {
   });
 });
 
-/** A normalised value as a mapping would give it. */
+/** A normalised value as a mapping would return it. */
 function again(type: CustomFieldType, value: string): CustomValue {
   if (type === 'YesNo') return value === '1';
   return type === 'ListBox' ? value.split(',') : value;

@@ -3,15 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { InvalidUserError, readUser } from '../../../shared/user/read-user.ts';
 
 describe('reading a user', () => {
-  it('needs nothing but the user id', () => {
+  it('requires only the user id', () => {
     expect(readUser({ userId: 'u1' })).toEqual({ user: { userId: 'u1' }, warnings: [] });
   });
 
-  it('ignores attributes that it does not know', () => {
+  it('ignores unknown attributes', () => {
     expect(readUser({ userId: 'u1', theme: 'dark', avatar: new Set([1]) }).user).toEqual({ userId: 'u1' });
   });
 
-  it('takes null and empty text for no value, without a word', () => {
+  it('treats null and empty texts as missing, without a warning', () => {
     const { user, warnings } = readUser({
       userId: 'u1',
       email: '',
@@ -24,26 +24,26 @@ describe('reading a user', () => {
 
   it.each([
     ['a number for a text', { email: 7 }, 'email'],
-    ['a subscription nobody has heard of', { subscription: { status: 'gold' } }, 'subscription.status'],
+    ['an unknown subscription status', { subscription: { status: 'gold' } }, 'subscription.status'],
     ['week 13', { progress: { program: 'Strength', week: 13 } }, 'progress.week'],
     ['a week as a text', { progress: { week: '3' } }, 'progress.week'],
     ['a text for the progress', { progress: 'week 3' }, 'progress'],
-    ['a date that is none', { lastActiveAt: 'yesterday' }, 'lastActiveAt'],
+    ['an invalid date', { lastActiveAt: 'yesterday' }, 'lastActiveAt'],
     ['a list for a map', { crm: [1, 2] }, 'crm'],
-    ['a tag id that is none', { crm: { contactId: 5, tagIds: [1, 'x'] } }, 'crm.tagIds.1'],
-  ])('leaves out %s and says so', (_, attributes, field) => {
+    ['an invalid tag id', { crm: { contactId: 5, tagIds: [1, 'x'] } }, 'crm.tagIds.1'],
+  ])('leaves out %s, with a warning', (_, attributes, field) => {
     const { user, warnings } = readUser({ userId: 'u1', firstName: 'Ann', ...attributes });
     expect(user.firstName).toBe('Ann');
     expect(warnings.map((warning) => warning.field)).toEqual([field]);
   });
 
-  it('leaves out a map that lacks what it has to have', () => {
+  it('leaves out a map without its required attributes', () => {
     const lease = { environment: 'a', invocation: 'first', until: '2026-06-15T12:00:00Z' };
     const { user } = readUser({ userId: 'u1', crm: { contactId: 5, lease, rejection: {} } });
     expect(user.crm).toEqual({ contactId: 5 });
   });
 
-  it('says what is wrong with a value', () => {
+  it('says in the warning what is wrong with a value', () => {
     expect(readUser({ userId: 'u1', email: 7 }).warnings).toEqual([
       { field: 'email', problem: 'Invalid input: expected string, received number' },
     ]);
@@ -56,13 +56,13 @@ describe('reading a user', () => {
   });
 
   it.each([[{}], [{ userId: '' }], [{ userId: 7 }], [{ userId: null }]])(
-    'refuses %j: it is no user',
+    'throws an InvalidUserError for %j',
     (item) => {
       expect(() => readUser(item)).toThrow(InvalidUserError);
     },
   );
 
-  it('comes to an end with any item that has a user id', () => {
+  it('reads any item that has a user id', () => {
     fc.assert(
       fc.property(
         fc.record(

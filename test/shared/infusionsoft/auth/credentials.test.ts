@@ -24,7 +24,7 @@ beforeEach(() => {
   });
 });
 const credentials = () => secretCredentials('user-sync/crm', { now: () => clock });
-const looks = () => secrets.commandCalls(GetSecretValueCommand).length;
+const reads = () => secrets.commandCalls(GetSecretValueCommand).length;
 const oauth = (accessToken: string, expiresAt = NOW + 60 * MINUTE) =>
   JSON.stringify({
     kind: 'oauth',
@@ -42,23 +42,23 @@ describe('credentials', () => {
     ['{"kind":"service-account-key","key":"k1"}', ['x-keap-api-key', 'k1']],
     ['{"kind":"bearer","accessToken":"t1"}', ['authorization', 'Bearer t1']],
     [oauth('t1'), ['authorization', 'Bearer t1']],
-  ])('%#', async (secret, header) => {
+  ])('%#: have the header of their kind', async (secret, header) => {
     stages = { AWSCURRENT: secret };
     expect(await credentials().current()).toEqual(header);
   });
 
-  it('are read once for all who ask together, and again after five minutes', async () => {
+  it('are read once for parallel requests, and again after five minutes', async () => {
     stages = { AWSCURRENT: oauth('t1') };
     const each = credentials();
     await Promise.all([each.current(), each.current()]);
     await each.current();
-    expect(looks()).toBe(1);
+    expect(reads()).toBe(1);
     stages = { AWSCURRENT: oauth('t2') };
     clock += 5 * MINUTE;
     expect(await each.current()).toEqual(['authorization', 'Bearer t2']);
   });
 
-  it('of OAuth tell their age with each look, also when they have expired', async () => {
+  it('of OAuth report their age at each read, also when they have expired', async () => {
     const ages: number[] = [];
     const onTokenAge = (ms: number) => ages.push(ms);
     const each = secretCredentials('user-sync/crm', { now: () => clock, onTokenAge });
@@ -74,30 +74,30 @@ describe('credentials', () => {
     expect(ages).toHaveLength(2);
   });
 
-  it('that were refused are looked up once for all who were refused, and not sent again', async () => {
+  it('that were refused are read again once for parallel requests, and not sent again', async () => {
     stages = { AWSCURRENT: oauth('t1') };
     const each = credentials();
     const refused = await each.current();
     stages = { AWSCURRENT: oauth('t2') };
     const fresh = await Promise.all([each.renew(refused), each.renew(refused), each.current()]);
     expect(new Set(fresh.map((header) => header?.[1]))).toEqual(new Set(['Bearer t2']));
-    expect(looks()).toBe(2);
+    expect(reads()).toBe(2);
   });
 
-  it('that were refused and are the same still make users wait, with a look every few seconds and no request', async () => {
+  it('that were refused and have not changed throw an error; the secret is read every few seconds', async () => {
     stages = { AWSCURRENT: oauth('t1') };
     const each = credentials();
     expect(await each.renew(await each.current())).toBeUndefined();
     await expect(each.current()).rejects.toThrow(RetryableError);
-    const before = looks();
+    const before = reads();
     await expect(each.current()).rejects.toThrow(RetryableError);
-    expect(looks()).toBe(before);
+    expect(reads()).toBe(before);
     clock += 10_000;
     stages = { AWSCURRENT: oauth('t2') };
     expect(await each.current()).toEqual(['authorization', 'Bearer t2']);
   });
 
-  it('that a gateway refused by mistake are tried again, later each time', async () => {
+  it('that were refused by mistake are retried, at growing intervals', async () => {
     stages = { AWSCURRENT: '{"kind":"bearer","accessToken":"t1"}' };
     const each = credentials();
     for (const seconds of [10, 20, 40, 80, 160, 300, 300]) {
@@ -109,7 +109,7 @@ describe('credentials', () => {
     }
   });
 
-  it('that are about to expire are not sent: the secret is looked at first', async () => {
+  it('that are about to expire are not sent: the secret is read first', async () => {
     stages = { AWSCURRENT: oauth('t1', NOW + MINUTE) };
     const each = credentials();
     await each.current();
@@ -123,13 +123,13 @@ describe('credentials', () => {
     const each = credentials();
     expect(await each.current()).toEqual(['authorization', 'Bearer t2']);
     expect(await each.current()).toEqual(['authorization', 'Bearer t2']);
-    expect(looks()).toBe(2);
+    expect(reads()).toBe(2);
   });
 
   it.each([
     ['tokens', oauth('t1', NOW - 1)],
     ['a key', '{"kind":"service-account-key","key":"t1"}'],
-  ])('of an account that a person has replaced by other credentials are not used: %s', async (_, current) => {
+  ])('that a person has replaced are not used: %s', async (_, current) => {
     stages = { AWSCURRENT: current, LATEST_PAIR: renewing('an older version') };
     const each = credentials();
     await each.renew(['x-keap-api-key', 't1']);
@@ -137,7 +137,7 @@ describe('credentials', () => {
   });
 
   it.each([['{"kind":"unset","placeholder":"s3cr3t"}'], ['s3cr3t'], ['{"kind":"bearer"}'], ['']])(
-    '%j are none: users wait until a person fills them in',
+    'are missing in %j: the error names the secret and quotes nothing',
     async (secret) => {
       stages = { AWSCURRENT: secret };
       const failure = credentials().current();

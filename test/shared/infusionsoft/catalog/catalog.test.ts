@@ -19,7 +19,7 @@ const preload = (tags: string[], customFields: Record<string, string>) =>
 const refresh = (client: Partial<InfusionsoftClient>) =>
   refreshCatalog({
     client: { ...crm.client, ...client },
-    needs: requirementsOf(mapping),
+    requirements: requirementsOf(mapping),
     now: Date.now(),
     records: crm.table,
     onLeftover: () => {},
@@ -33,7 +33,7 @@ const source = (owner: string) =>
   });
 
 describe('the catalog', () => {
-  it('creates what is missing and nothing else', async () => {
+  it('creates what is missing, and nothing else', async () => {
     await preload(['app user', 'VIP', 'WEEK 1'], { program: 'x', 'Shoe Size': '41' });
     await crm.catalog.current();
     const { requests, tags } = await crm.admin.stats();
@@ -42,20 +42,20 @@ describe('the catalog', () => {
     expect(tags).toBe(managedTags(mapping).length + 1);
   });
 
-  it('is made once, however many environments find it missing at the same time', async () => {
+  it('is created once, although several environments find it missing at the same time', async () => {
     const catalogs = await Promise.all(['a', 'b', 'c', 'd'].map((owner) => source(owner).current()));
     expect(new Set(catalogs.map((catalog) => JSON.stringify(catalog))).size).toBe(1);
     expect((await crm.admin.stats()).tags).toBe(managedTags(mapping).length);
   });
 
-  it('costs no request once the table has it', async () => {
+  it('costs no request if the table has it', async () => {
     await source('a').current();
     const { totalRequests } = await crm.admin.stats();
     await source('b').current();
     expect((await crm.admin.stats()).totalRequests).toBe(totalRequests);
   });
 
-  it('that another environment has stored is seen within a minute, without a request', async () => {
+  it('of another environment is used within a minute, without a request', async () => {
     let clock = Date.now();
     const { table, client } = crm;
     const invocation = () => invocationOf('a', 1, clock);
@@ -69,7 +69,7 @@ describe('the catalog', () => {
     expect((await crm.admin.stats()).totalRequests).toBe(totalRequests);
   });
 
-  it('is read from the CRM again for those who ask for a newer one, once for all', async () => {
+  it('is read from the CRM again on demand, once for all environments', async () => {
     const first = await source('a').current();
     await ky.delete(`${crm.url}/_simulator/tags/Week%203`);
     const since = Date.parse(first.refreshedAt);
@@ -80,7 +80,7 @@ describe('the catalog', () => {
     expect((await crm.admin.stats()).tags).toBe(managedTags(mapping).length);
   });
 
-  it('goes on where another environment died in the middle', async () => {
+  it('is completed after another environment died while creating it', async () => {
     await crm.table.acquireLease(
       'catalog',
       { ...invocationOf('dead'), endsAt: Date.now() + 300 },
@@ -91,24 +91,8 @@ describe('the catalog', () => {
     expect((await crm.admin.stats()).tags).toBe(managedTags(mapping).length);
   });
 
-  it('comes to an end where the pages of tags do not', async () => {
-    const page = managedTags(mapping).map((name, index) => ({ id: index + 1, name }));
-    let pages = 0;
-    const listTags = async (offset: number) => {
-      pages++;
-      return offset === 0 ? page.slice(0, 3) : page.slice(0, 2);
-    };
-    const created: string[] = [];
-    const createTag = async (name: string) => ({ id: 100 + created.push(name), name });
-    const catalog = await refresh({ listTags, createTag });
-    expect(pages).toBe(2);
-    expect(created).toEqual(managedTags(mapping).slice(3));
-    expect(Object.keys(catalog.tags)).toHaveLength(managedTags(mapping).length);
-  });
-
-  it('takes the oldest of several tags with one name', async () => {
-    const listTags = async (offset: number) =>
-      offset === 0 ? [9, 4, 7].map((id) => ({ id, name: 'App User' })) : [];
+  it('uses the oldest of several tags with the same name', async () => {
+    const listTags = async () => [9, 4, 7].map((id) => ({ id, name: 'App User' }));
     const catalog = await refresh({ listTags });
     expect(catalog.tags['app user']).toBe(4);
   });

@@ -7,7 +7,7 @@ const fail = (breaker: ReturnType<typeof circuitBreaker>, times: number, now: nu
 };
 
 describe('the circuit breaker', () => {
-  it('does not mind failures with successes in between', () => {
+  it('ignores failures with successes in between', () => {
     const breaker = circuitBreaker(() => 1);
     for (let round = 0; round < 10; round++) {
       fail(breaker, 4, 0);
@@ -16,7 +16,7 @@ describe('the circuit breaker', () => {
     breaker.enter(0);
   });
 
-  it('lets one probe through at a time when the CRM is down, later and later', () => {
+  it('allows one probe at a time while the CRM is down, at growing intervals', () => {
     const breaker = circuitBreaker(() => 1);
     fail(breaker, 5, 0);
     expect(() => breaker.enter(9_999)).toThrow(RetryableError);
@@ -31,13 +31,13 @@ describe('the circuit breaker', () => {
     breaker.enter(32_001);
   });
 
-  it('is not closed for longer by those who were on their way when it went down', () => {
+  it('does not rest longer because of requests that were under way when it opened', () => {
     const breaker = circuitBreaker(() => 1);
     fail(breaker, 20, 0);
     breaker.enter(10_000);
   });
 
-  it('says when to come back', () => {
+  it('says in its error when to retry', () => {
     const breaker = circuitBreaker(() => 1);
     fail(breaker, 5, 0);
     try {

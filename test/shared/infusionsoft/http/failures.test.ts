@@ -42,8 +42,8 @@ describe('a failed request', () => {
   it.each([
     ['a broken connection', new TypeError('fetch failed')],
     ['a time-out', new DOMException('timed out', 'TimeoutError')],
-    ['half an answer', new SyntaxError('Unexpected end of JSON input')],
-  ])('%s can be tried again', (_, error) => {
+    ['a truncated answer', new SyntaxError('Unexpected end of JSON input')],
+  ])('%s can be retried', (_, error) => {
     expect(toFailure(error, NOW)).toBeInstanceOf(RetryableError);
   });
 
@@ -52,23 +52,23 @@ describe('a failed request', () => {
     ['minute', 'minute', 60_000],
     ['day', 'day', 6 * HOUR_MS],
     ['month', 'day', 6 * HOUR_MS],
-  ] as const)('past the limit of the %s says when to come back', (period, limit, afterMs) => {
+  ] as const)('past the limit of the %s says when to retry', (period, limit, afterMs) => {
     const body = refusal(period, TEAM_LIMITS);
     expect(exceededLimit(body)).toBe(limit);
     expect(toFailure(answer(429, body), NOW)).toMatchObject({ afterMs });
   });
 
   it.each([
-    ['the reset that the answer names', String(NOW + HOUR_MS), HOUR_MS],
-    ['midnight where the reset is over', String(NOW - HOUR_MS), 6 * HOUR_MS],
-    ['midnight where the reset is no number', 'soon', 6 * HOUR_MS],
-  ])('past the limit of the day comes back at %s', (_, expiry, afterMs) => {
+    ['the reset in the headers', String(NOW + HOUR_MS), HOUR_MS],
+    ['midnight if the reset is over', String(NOW - HOUR_MS), 6 * HOUR_MS],
+    ['midnight if the reset is no number', 'soon', 6 * HOUR_MS],
+  ])('past the limit of the day is retried at %s', (_, expiry, afterMs) => {
     const error = answer(429, refusal('day', TEAM_LIMITS), { 'x-keap-product-quota-expiry-time': expiry });
     expect(toFailure(error, NOW)).toMatchObject({ afterMs });
   });
 
   it.each([[undefined], [''], ['<html>'], [null], [[1]]])(
-    'past some limit with the body %j is a matter of seconds',
+    'past a limit with the unknown body %j counts as the second',
     (body) => {
       expect(exceededLimit(body)).toBe('second');
     },

@@ -8,15 +8,15 @@ import {
   type RequestRecord,
 } from '../../../../shared/infusionsoft/http/paced-fetch.ts';
 import { requestGate } from '../../../../shared/infusionsoft/http/request-gate.ts';
-import { INVOCATION_MS, WRITE_BACK_MS } from '../../../../shared/invocation.ts';
 import { rateLimiter } from '../../../../shared/quota/rate-limiter.ts';
+import { INVOCATION_MS, WRITE_BACK_MS } from '../../../../shared/quota/retry-policy.ts';
 import { RetryableError } from '../../../../shared/sync/errors.ts';
 import { memoryStore } from '../../../support/memory-store.ts';
 
 const KEY: AuthorizationHeader = ['x-keap-api-key', 'old'];
 const always = (header: AuthorizationHeader): Credentials => ({
   current: async () => header,
-  known: () => header,
+  cached: () => header,
   renew: async () => undefined,
 });
 
@@ -57,7 +57,7 @@ function paced(options: Partial<PacedFetchOptions> = {}) {
 }
 
 describe('the pace', () => {
-  it('lets no more start in any sliding window than the limit, however many are waiting', async () => {
+  it('starts no more requests in any sliding window than the limit', async () => {
     const { fetch, records } = paced();
     const all = Promise.all(Array.from({ length: 23 }, () => fetch('http://crm.local/tags')));
     await vi.advanceTimersByTimeAsync(700);
@@ -71,14 +71,14 @@ describe('the pace', () => {
     expect((starts.at(-1) ?? 0) - (starts[0] ?? 0)).toBeLessThanOrEqual(6 * 1050);
   });
 
-  it('counts a request by its path, without the search, which may hold an email', async () => {
+  it('records a request by its path, without the query, which may contain an email', async () => {
     const { fetch, records } = paced();
     await fetch('http://crm.local/contacts?email=ann%40example.com');
     expect(records).toMatchObject([{ method: 'GET', path: '/contacts', status: 200 }]);
     expect(JSON.stringify(records)).not.toContain('example');
   });
 
-  it('begins no request that the invocation would not see the end of', async () => {
+  it('starts no request that could not finish before the end of the invocation', async () => {
     const { fetch, records } = paced({ deadline: () => Date.now() + 2000 });
     await expect(fetch('http://crm.local/tags')).rejects.toThrow(RetryableError);
     expect(records).toEqual([]);
@@ -101,7 +101,7 @@ describe('the end of an invocation', () => {
     return { ...paced({ deadline: () => endsAt }), endsAt };
   };
 
-  it('begins no request while answers are so slow that it would be cut off', async () => {
+  it('comes too soon for another request when answers are slow', async () => {
     answersAfter(9000);
     const { fetch, endsAt } = invocation();
     const first = fetch('http://crm.local/tags');
@@ -114,7 +114,7 @@ describe('the end of an invocation', () => {
     expect(Date.now()).toBeLessThan(endsAt - WRITE_BACK_MS);
   });
 
-  it('begins requests until shortly before it while answers are fast', async () => {
+  it('allows requests until shortly before when answers are fast', async () => {
     const { fetch, endsAt } = invocation();
     await fetch('http://crm.local/tags');
     vi.setSystemTime(endsAt - WRITE_BACK_MS - 4000);
@@ -123,18 +123,18 @@ describe('the end of an invocation', () => {
 });
 
 describe('credentials', () => {
-  it('identify the caller', async () => {
+  it('are sent with each request', async () => {
     await paced().fetch('http://crm.local/tags');
     expect(requests[0]?.headers.get('x-keap-api-key')).toBe('old');
   });
 
-  it('are read again on a 401, and the request is made once more with its body', async () => {
+  it('are read again after a 401, and the request is repeated with its body', async () => {
     answers = ({ headers }) =>
       new Response(null, { status: headers.get('authorization') === 'Bearer new' ? 200 : 401 });
     let header: AuthorizationHeader = KEY;
     const credentials: Credentials = {
       current: async () => header,
-      known: () => header,
+      cached: () => header,
       renew: async () => {
         header = ['authorization', 'Bearer new'];
         return header;
@@ -148,7 +148,7 @@ describe('credentials', () => {
     expect(await requests[1]?.text()).toBe('{"name":"A"}');
   });
 
-  it('that were refused are not sent by those who waited for the pace', async () => {
+  it('that were refused are not sent by requests that waited for a slot', async () => {
     answers = () => new Response(null, { status: 401 });
     let header: AuthorizationHeader | undefined = KEY;
     const credentials: Credentials = {
@@ -156,7 +156,7 @@ describe('credentials', () => {
         if (header) return header;
         throw new RetryableError('no credentials');
       },
-      known: () => header,
+      cached: () => header,
       renew: async () => {
         header = undefined;
         return undefined;
@@ -169,7 +169,7 @@ describe('credentials', () => {
     expect(starts).toHaveLength(1);
   });
 
-  it('that are still the same after a 401 cost no second request', async () => {
+  it('that are the same after a 401 are not sent again', async () => {
     answers = () => new Response(null, { status: 401 });
     const { fetch, records } = paced();
     expect((await fetch('http://crm.local/tags')).status).toBe(401);
@@ -177,7 +177,7 @@ describe('credentials', () => {
   });
 });
 
-it('a request without an answer is counted too', async () => {
+it('records a request without an answer', async () => {
   answers = () => {
     throw new TypeError('fetch failed');
   };
@@ -186,14 +186,14 @@ it('a request without an answer is counted too', async () => {
   expect(records).toMatchObject([{ method: 'GET', status: undefined }]);
 });
 
-describe('what the CRM says of its limits', () => {
+describe('a 429', () => {
   const refused = (times: number, body: unknown, headers: Record<string, string> = {}) => {
     let left = times;
     answers = () =>
       left-- > 0 ? new Response(JSON.stringify(body), { status: 429, headers }) : new Response('{}');
   };
 
-  it('makes the environment rest after spike arrests, and go on', async () => {
+  it('for the second, twice, makes the environment rest', async () => {
     refused(2, { fault: { detail: { errorcode: 'policies.ratelimit.SpikeArrestViolation' } } });
     const { fetch } = paced();
     for (let time = 0; time < 2; time++) {
@@ -208,7 +208,7 @@ describe('what the CRM says of its limits', () => {
     expect((await next).status).toBe(200);
   });
 
-  it('makes it stop until the reset when the quota is spent: one refusal, and no more requests', async () => {
+  it('for the day stops all requests until the reset', async () => {
     const reset = Date.now() + 3_600_000;
     refused(
       1,
@@ -225,7 +225,7 @@ describe('what the CRM says of its limits', () => {
   });
 });
 
-it('an outage of six hours costs few requests, and ends by itself', async () => {
+it('makes few requests during an outage of six hours, and recovers', async () => {
   answers = () => new Response('<html>', { status: 503 });
   const { fetch } = paced();
   const end = Date.now() + 6 * 3_600_000;

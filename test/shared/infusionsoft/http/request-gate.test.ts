@@ -15,7 +15,7 @@ const quota = (used: number, limit: number, expiry: number) =>
   });
 const gate = () => requestGate(25, () => 0.5);
 
-describe('the gate of an environment', () => {
+describe('the request gate', () => {
   /** When spike arrests come, in milliseconds after noon. */
   const arrested = (...times: number[]) => {
     const each = gate();
@@ -24,7 +24,7 @@ describe('the gate of an environment', () => {
     return each;
   };
 
-  it('rests after the second spike arrest within ten seconds, by chance longer, and goes on', () => {
+  it('rests after the second spike arrest within ten seconds, with jitter', () => {
     const each = arrested(0, 9999);
     expect(each.backOffMs(NOON + 9999)).toBe(750);
     expect(each.backOffMs(NOON + 9999 + 750)).toBe(0);
@@ -36,17 +36,17 @@ describe('the gate of an environment', () => {
     expect(arrested(0, 6000, 12_000).backOffMs(NOON + 12_000)).toBe(750);
   });
 
-  it('takes no notice of a spike arrest now and then', () => {
+  it('ignores an occasional spike arrest', () => {
     expect(arrested(0).backOffMs(NOON)).toBe(0);
     expect(arrested(0, 10_000, 20_000).backOffMs(NOON + 20_000)).toBe(0);
   });
 
   it.each([
-    ['the day, as the answer names its end', 'day', quota(9, 9, NOON + HOUR), NOON + HOUR],
-    ['the day, at midnight in UTC', 'day', none, MIDNIGHT],
-    ['the minute, after one', 'minute', none, NOON + 60_000],
+    ['the day, until the reset in the headers', 'day', quota(9, 9, NOON + HOUR), NOON + HOUR],
+    ['the day, until midnight (UTC)', 'day', none, MIDNIGHT],
+    ['the minute, for one minute', 'minute', none, NOON + 60_000],
     [
-      'the minute, as the answer names its end',
+      'the minute, until the reset in the headers',
       'minute',
       new Headers({ 'x-keap-product-throttle-expiry-time': String(NOON + 9000) }),
       NOON + 9000,
@@ -61,7 +61,7 @@ describe('the gate of an environment', () => {
     expect(each.take().pause).toBeUndefined();
   });
 
-  it('closes before the day is over, by what was on its way', () => {
+  it('closes when only the margin of the day is left', () => {
     const each = gate();
     each.answered({ headers: quota(974, 1000, MIDNIGHT), startedAt: NOON }, NOON);
     each.enter(NOON);
@@ -72,20 +72,20 @@ describe('the gate of an environment', () => {
   it.each([
     ['an end that has passed by now', quota(1000, 1000, MIDNIGHT), MIDNIGHT - 100, MIDNIGHT + 300],
     ['no end, from before midnight', none, MIDNIGHT - 100, MIDNIGHT + 300],
-  ])('does not close for the new day on a late refusal with %s', (_, headers, startedAt, now) => {
+  ])('does not close for the new day after a late refusal with %s', (_, headers, startedAt, now) => {
     const each = gate();
     each.answered({ headers, exceeded: 'day', startedAt }, now);
     each.enter(now);
   });
 
-  it('closes for a minute when the CRM’s clock is behind at midnight', () => {
+  it('closes for a minute if the CRM’s clock is late at midnight', () => {
     const each = gate();
     each.answered({ headers: none, exceeded: 'day', startedAt: MIDNIGHT + 200 }, MIDNIGHT + 400);
     expect(() => each.enter(MIDNIGHT + 59_000)).toThrow(RetryableError);
     each.enter(MIDNIGHT + 60_200);
   });
 
-  it('opens when the ledger says that the pause was lifted, once it was told of it', () => {
+  it('opens when the ledger has no pause any more, but not before its own pause is recorded', () => {
     const each = gate();
     each.answered({ headers: none, exceeded: 'day', startedAt: NOON }, NOON);
     each.set(undefined);
@@ -95,7 +95,7 @@ describe('the gate of an environment', () => {
     each.enter(NOON);
   });
 
-  it('hands over what happened once, and takes it back when it could not be recorded', () => {
+  it('returns the usage once, and takes back what could not be recorded', () => {
     const each = gate();
     each.started(NOON);
     each.answered({ headers: quota(7, 1000, MIDNIGHT), startedAt: NOON }, NOON);
@@ -109,10 +109,10 @@ describe('the gate of an environment', () => {
 
   it.each([
     ['no headers', {}],
-    ['lists, as those of the account', { 'x-keap-product-quota-used': '12|340' }],
+    ['lists of several windows', { 'x-keap-product-quota-used': '12|340' }],
     ['words', { 'x-keap-product-quota-used': 'many', 'x-keap-product-quota-limit': '-1' }],
     ['another unit', { 'x-keap-product-quota-used': '7', 'x-keap-product-quota-time-unit': 'hour' }],
-  ])('learns nothing from %s', (_, headers) => {
+  ])('ignores %s', (_, headers) => {
     const each = gate();
     each.answered({ headers: new Headers(headers as Record<string, string>), startedAt: NOON }, NOON);
     expect(each.take().observed).toBeUndefined();

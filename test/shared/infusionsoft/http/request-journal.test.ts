@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { requestJournal } from '../../../../shared/infusionsoft/http/request-journal.ts';
 
-it('keeps the requests of users who are worked on side by side apart', async () => {
+it('separates the requests of users who are processed in parallel', async () => {
   const journal = requestJournal();
   const work = (path: string, waits: readonly number[]) =>
     journal.during(async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addResults, type GroupResult, MAX_WAITING, progressSchema } from '../../../shared/sync/progress.ts';
+import { addResults, type GroupResult, MAX_WAITING, progressSchema } from '../../../shared/queue/progress.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
 const MINUTE = 60_000;
@@ -18,7 +18,7 @@ const result = (
 });
 
 describe('progress', () => {
-  it('knows when the CRM last accepted something, and that others prove nothing', () => {
+  it('has the time at which the CRM last accepted a request; other results do not change it', () => {
     const progress = addResults(undefined, [result('ann', 'synced')]);
     expect(progress).toEqual({ syncedAt: NOON, activeAt: NOON, hiddenUntil: 0, waiting: [] });
     const later = addResults(progress, [
@@ -28,7 +28,7 @@ describe('progress', () => {
     expect(later).toMatchObject({ syncedAt: NOON, activeAt: NOON + 2, hiddenUntil: NOON + 9 });
   });
 
-  it('remembers who fails, since when, and the oldest change, until it is done', () => {
+  it('keeps a failing group with its first failure and its oldest change until it is done', () => {
     const first = addResults(undefined, [result('ann', 'failed')]);
     const second = addResults(first, [result('ann', 'failed', { at: NOON + HOUR, changedAt: NOON })]);
     expect(second.waiting).toEqual([
@@ -38,7 +38,7 @@ describe('progress', () => {
       expect(addResults(second, [result('ann', kind, { at: NOON + HOUR })]).waiting).toEqual([]);
   });
 
-  it('does not count against a user what the quota holds back', () => {
+  it('does not count a spent quota as a failure of the user', () => {
     const failed = addResults(undefined, [result('ann', 'failed')]);
     const held = addResults(failed, [result('ann', 'held', { at: NOON + 1 })]);
     expect(held.waiting).toMatchObject([{ group: 'ann', failingSince: null }]);
@@ -48,14 +48,14 @@ describe('progress', () => {
     expect(backfill).toMatchObject({ waiting: [], hiddenUntil: NOON + HOUR });
   });
 
-  it('forgets who was not received for two hours, while others were', () => {
+  it('drops a group that was not received for two hours while others were', () => {
     const before = addResults(undefined, [result('gone', 'failed')]);
     const at = NOON + 2 * HOUR;
     expect(addResults(before, [result('ann', 'synced', { at: at - 1 })]).waiting).toHaveLength(1);
     expect(addResults(before, [result('ann', 'synced', { at })]).waiting).toEqual([]);
   });
 
-  it('of many who wait keeps the oldest and the newest, so that an outage shows behind stuck users', () => {
+  it('keeps the oldest and the newest of many groups, so that an outage shows behind stuck users', () => {
     const stuck = Array.from({ length: 40 }, (_, index) =>
       result(`stuck${index}`, 'failed', { changedAt: NOON - HOUR + index }),
     );
@@ -66,7 +66,7 @@ describe('progress', () => {
     expect([names[0], names.at(-1)]).toEqual(['stuck0', 'ann']);
   });
 
-  it('stays small, keeps the oldest changes, and can be stored, whatever happens', () => {
+  it('stays small and valid, with the oldest changes first, after any results', () => {
     const results = fc.array(
       fc.record({
         group: fc.integer({ min: 0, max: 60 }).map(String),

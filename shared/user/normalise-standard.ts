@@ -2,19 +2,25 @@ import { isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-j
 import * as z from 'zod/mini';
 import { ADDRESS_FIELDS, type Address, type StandardField } from './define-mapping.ts';
 import { memoize } from './memoize.ts';
-import { type Normalised, normaliseDate, normaliseText, normaliseWebsite, TEXT_MAX } from './normalised.ts';
+import {
+  type Normalised,
+  normaliseDate,
+  normaliseText,
+  normaliseWebsite,
+  TEXT_MAX,
+} from './normalise-values.ts';
 import type { User } from './user.ts';
 
-/** Longest EMAIL1 and names that the CRM takes (v1, seen in its refusals), in characters. */
+/** Longest EMAIL1 and names that the CRM accepts (v1, observed), in characters. */
 const EMAIL_MAX = 75;
 const NAME_MAX = 40;
 
 const emailSchema = z.email().check(z.maxLength(EMAIL_MAX));
 
-/** Puts a standard field's value into the form that the CRM takes. Never throws. */
+/** Normalises a standard field's value to the CRM's form. Never throws. */
 export function normaliseStandard(field: StandardField, raw: string | Address, user: User): Normalised {
   if (typeof raw !== 'string')
-    return isAddress(field) ? normaliseAddress(raw) : { dropped: 'an address, where a text belongs' };
+    return isAddress(field) ? normaliseAddress(raw) : { dropped: 'an address instead of a text' };
   switch (field) {
     case 'EMAIL1':
     case 'owner':
@@ -37,7 +43,7 @@ export function normaliseStandard(field: StandardField, raw: string | Address, u
     case 'BILLING':
     case 'SHIPPING':
     case 'OTHER':
-      return { dropped: 'a text, where an address belongs' };
+      return { dropped: 'a text instead of an address' };
     default:
       return normaliseText(raw, TEXT_MAX);
   }
@@ -45,7 +51,7 @@ export function normaliseStandard(field: StandardField, raw: string | Address, u
 
 const isAddress = (field: StandardField): boolean => (ADDRESS_FIELDS as readonly string[]).includes(field);
 
-/** An address that the CRM can take. */
+/** An email address that the CRM accepts. */
 export function normaliseEmail(raw: string): Normalised {
   const email = emailSchema.safeParse(raw.trim());
   return email.success
@@ -53,7 +59,7 @@ export function normaliseEmail(raw: string): Normalised {
     : { dropped: `not an email address of up to ${EMAIL_MAX} characters` };
 }
 
-/** E.164; a number without a country code is read as one of the country in the user's locale. */
+/** A phone number in E.164. Without a country code, it is read as a number of the country in the user's locale. */
 export function normalisePhone(raw: string, locale: string | undefined): Normalised {
   const region = locale?.split(/[-_]/).find((part) => /^[A-Z]{2}$/.test(part));
   const country = region !== undefined && isSupportedCountry(region) ? region : undefined;
@@ -63,7 +69,7 @@ export function normalisePhone(raw: string, locale: string | undefined): Normali
 
 const PARTS = ['line1', 'line2', 'locality', 'region', 'postal_code', 'country_code'] as const;
 
-/** All parts in one text (JSON), in one order. A region without a country would be refused (v1), so it is left out. */
+/** The parts as JSON, in a fixed order. The CRM refuses a region without a country (v1), so it is left out. */
 function normaliseAddress(raw: Address): Normalised {
   const parts: Address = {};
   for (const part of PARTS) {
@@ -74,17 +80,18 @@ function normaliseAddress(raw: Address): Normalised {
   const { country_code: _, region, ...others } = parts;
   if (country && /^[A-Z]{3}$/.test(country))
     return { value: JSON.stringify({ ...others, ...(region && { region }), country_code: country }) };
-  if (Object.keys(others).length === 0) return { dropped: 'an address without a line, a place or a code' };
+  if (Object.keys(others).length === 0)
+    return { dropped: 'an address without lines, locality or postal code' };
   const value = JSON.stringify(others);
   if (country)
     return {
       value,
-      changed: 'the country is no code of three letters (ISO 3166-1): left out, with the region',
+      changed: 'the country is not a three-letter code (ISO 3166-1): left out, with the region',
     };
   return region ? { value, changed: 'a region without a country: left out' } : { value };
 }
 
-/** `en-us` → `en_US`: the CRM writes locales with an underscore (example in the v1 contract). */
+/** `en-us` → `en_US`: the CRM uses an underscore (example in the v1 contract). */
 const normaliseLocale = memoize((raw): Normalised => {
   try {
     const { language, region } = new Intl.Locale(raw.trim().replaceAll('_', '-'));

@@ -1,45 +1,38 @@
-import { allSettled } from '../../all-settled.ts';
 import { RejectedError } from '../../sync/errors.ts';
 import type { Requirements } from '../../user/requirements.ts';
 import type { InfusionsoftClient } from '../client.ts';
 import { ForbiddenError, NotFoundError } from '../http/failures.ts';
-import { allPages } from '../pages.ts';
 import type { Tag } from '../schemas.ts';
-import type { Account, AccountField, AccountTag } from './account.ts';
+import { type Account, type AccountField, type AccountTag, fieldMismatch } from './account.ts';
 import { catalogKey } from './catalog.ts';
-import { mismatch } from './field-types.ts';
-
-export interface ReadAccountOptions {
-  /** Whether what is missing is created. */
-  create: boolean;
-}
 
 /**
- * Reads what an account has of that which a mapping asks for, checks types and options, and creates what is missing if it is told to: side
- * by side, since the CRM may be slow and an invocation is short. Only one caller at a time may create, since two would create everything
- * twice: see `catalog-source.ts`.
+ * Finds what a mapping requires in the account, checks types and options, and optionally creates what is missing. It works in parallel,
+ * since the CRM may be slow and an invocation is short. Only one caller at a time may create, since two would create everything twice: see
+ * `catalog-source.ts`.
  *
- * @throws RejectedError or RetryableError, as the client does. What was created by then is found by the next reading.
+ * @param create whether missing tags, custom fields and lead sources are created.
+ * @throws RejectedError or RetryableError, as the client does. The next call finds what was created before the error.
  */
-export async function readAccount(
+export async function resolveRequirements(
   client: InfusionsoftClient,
-  needs: Requirements,
-  { create }: ReadAccountOptions,
+  requirements: Requirements,
+  { create }: { create: boolean },
 ): Promise<Account> {
   const [tags, customFields, leadSources, contactTypes, staff] = await allSettled([
-    readTags(client, needs, create),
-    readFields(client, needs, create),
-    readLeadSources(client, needs, create),
-    readContactTypes(client, needs),
-    needs.staff ? readStaff(client) : undefined,
+    findTags(client, requirements, create),
+    findFields(client, requirements, create),
+    findLeadSources(client, requirements, create),
+    findContactTypes(client, requirements),
+    requirements.staff ? findStaff(client) : undefined,
   ]);
   return { tags, customFields, leadSources, contactTypes, ...(staff && { staff }) };
 }
 
 /**
- * Counts the contacts of each tag that has no count yet: one request for each.
+ * Counts the contacts of each tag that has no count yet, with one request for each.
  *
- * @returns the tags with the counts that came, and the first failure if not all did.
+ * @returns the tags with all counts that succeeded, and the first failure, if any.
  */
 export async function countContacts(
   client: InfusionsoftClient,
@@ -60,28 +53,28 @@ export async function countContacts(
   return { tags: counted, ...(failures.length > 0 && { failure: failures[0] }) };
 }
 
-async function readTags(
+async function findTags(
   client: InfusionsoftClient,
-  needs: Requirements,
+  requirements: Requirements,
   create: boolean,
 ): Promise<AccountTag[]> {
-  const known = byName(await allPages((offset) => client.listTags(offset)), ({ name }) => name);
-  const read = async ({ name, description }: Requirements['tags'][number]): Promise<AccountTag> => {
+  const known = byName(await client.listTags(), ({ name }) => name);
+  const find = async ({ name, description }: Requirements['tags'][number]): Promise<AccountTag> => {
     const found: Tag | undefined =
       known.get(catalogKey(name)) ?? (create ? await client.createTag(name, description) : undefined);
     const category = found?.category?.name;
     return { name, description, ...(found && { id: found.id }), ...(category && { category }) };
   };
-  return allSettled(needs.tags.map(read));
+  return allSettled(requirements.tags.map(find));
 }
 
-async function readFields(
+async function findFields(
   client: InfusionsoftClient,
-  needs: Requirements,
+  requirements: Requirements,
   create: boolean,
 ): Promise<AccountField[]> {
   const known = byName(await client.listCustomFields(), ({ label }) => label);
-  const read = async ({
+  const find = async ({
     label,
     type,
     options,
@@ -92,7 +85,7 @@ async function readFields(
         type: found.field_type ?? undefined,
         options: (found.options ?? []).map((option) => option.label ?? ''),
       };
-      const problem = mismatch({ type, options }, actual);
+      const problem = fieldMismatch({ type, options }, actual);
       return {
         name: label,
         id: found.id,
@@ -101,13 +94,13 @@ async function readFields(
         ...(problem && { problem }),
       };
     }
-    const made = create ? await client.createCustomField(label, type, options) : undefined;
-    return { name: label, type, options, ...(made && { id: made.id }) };
+    const created = create ? await client.createCustomField(label, type, options) : undefined;
+    return { name: label, type, options, ...(created && { id: created.id }) };
   };
-  return allSettled(needs.customFields.map(read));
+  return allSettled(requirements.customFields.map(find));
 }
 
-async function readLeadSources(
+async function findLeadSources(
   client: InfusionsoftClient,
   { leadSources }: Requirements,
   create: boolean,
@@ -122,7 +115,7 @@ async function readLeadSources(
   );
 }
 
-/** An account that does not let one be created has it created by hand. */
+/** Creates a lead source. If the account does not allow it, the result has a problem: a person has to create it. */
 async function createLeadSource(
   client: InfusionsoftClient,
   name: string,
@@ -135,12 +128,12 @@ async function createLeadSource(
     if (!refused) throw error;
     return {
       name,
-      problem: 'is missing, and the account does not let it be created: create it in the CRM by hand',
+      problem: 'is missing, and the account does not allow the sync to create it: create it in the CRM',
     };
   }
 }
 
-async function readContactTypes(
+async function findContactTypes(
   client: InfusionsoftClient,
   { contactTypes }: Requirements,
 ): Promise<Account['contactTypes']> {
@@ -152,13 +145,13 @@ async function readContactTypes(
       : {
           name,
           problem:
-            'is no contact type of the account: add it in the settings of the CRM, or take it out of the mapping',
+            'is no contact type of the account: add it in the settings of the CRM, or remove it from the mapping',
         },
   );
 }
 
-async function readStaff(client: InfusionsoftClient): Promise<Record<string, number>> {
-  const staff = await allPages((offset) => client.listStaff(offset));
+async function findStaff(client: InfusionsoftClient): Promise<Record<string, number>> {
+  const staff = await client.listStaff();
   return Object.fromEntries(
     staff
       .filter(({ email_address }) => email_address)
@@ -166,11 +159,21 @@ async function readStaff(client: InfusionsoftClient): Promise<Record<string, num
   );
 }
 
-/** Of several with one name the oldest counts, so that every reading chooses the same. */
+/** Items by name. Of several with the same name, the oldest is used, so that all environments choose the same. */
 function byName<Item extends { id: number }>(
   items: readonly Item[],
   name: (item: Item) => string,
 ): Map<string, Item> {
   const newestFirst = [...items].sort((a, b) => b.id - a.id);
   return new Map(newestFirst.map((item) => [catalogKey(name(item)), item]));
+}
+
+/**
+ * Waits until all have ended, even if one fails: work that went on unnoticed could create what the next environment creates too.
+ *
+ * @throws the first failure.
+ */
+async function allSettled<Works extends readonly unknown[]>(works: [...Works]) {
+  await Promise.allSettled(works);
+  return Promise.all(works);
 }

@@ -1,11 +1,11 @@
 import { describe, expect, it, vi } from 'vitest';
-import { BusyError, updateVersioned, type VersionedStore } from '../../../shared/quota/versioned.ts';
+import { BusyError, updateVersioned, type VersionedStore } from '../../../shared/quota/versioned-store.ts';
 import { memoryStore } from '../../support/memory-store.ts';
 
 const addOne = (count = 0) => count + 1;
 
 describe('a versioned value', () => {
-  it('takes one write over what was read or written before', async () => {
+  it('is changed by one write over the known version', async () => {
     const store = memoryStore<number>();
     const known = await updateVersioned(store, addOne);
     const read = vi.spyOn(store, 'read');
@@ -15,7 +15,7 @@ describe('a versioned value', () => {
     expect(write).toHaveBeenCalledTimes(1);
   });
 
-  it('takes a second write, and no read, when somebody else was quicker', async () => {
+  it('is changed by a second write, without a read, when another writer was faster', async () => {
     const store = memoryStore<number>();
     const known = await updateVersioned(store, addOne);
     await updateVersioned(store, addOne, known);
@@ -26,13 +26,13 @@ describe('a versioned value', () => {
     expect(write).toHaveBeenCalledTimes(2);
   });
 
-  it('loses no change of environments that write at the same moment', async () => {
+  it('loses no change of writers that write at the same time', async () => {
     const store = memoryStore<number>();
     await Promise.all(Array.from({ length: 5 }, () => updateVersioned(store, addOne)));
     expect((await store.read())?.value).toBe(5);
   });
 
-  it('gives up when it never comes to write', async () => {
+  it('throws a BusyError when every attempt fails', async () => {
     const one = { value: 1, version: 1 };
     const store: VersionedStore<number> = {
       read: async () => one,

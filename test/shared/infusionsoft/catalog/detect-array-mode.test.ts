@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { catalogSource } from '../../../../shared/infusionsoft/catalog/catalog-source.ts';
-import { learnArrays, PROBE_NAME } from '../../../../shared/infusionsoft/catalog/learn-arrays.ts';
+import { detectArrayMode, PROBE_NAME } from '../../../../shared/infusionsoft/catalog/detect-array-mode.ts';
 import type { InfusionsoftClient } from '../../../../shared/infusionsoft/client.ts';
 import { RejectedError, RetryableError } from '../../../../shared/sync/errors.ts';
 import { invocationOf, startCrm } from '../../../support/crm-under-test.ts';
@@ -17,8 +17,8 @@ beforeEach(async () => {
 afterEach(() => crm.stop());
 
 const onLeftover = (problem: string, contactId?: number) => void leftovers.push([problem, contactId]);
-const learn = (client: Partial<InfusionsoftClient> = {}, records: Partial<typeof crm.table> = {}) =>
-  learnArrays({
+const detect = (client: Partial<InfusionsoftClient> = {}, records: Partial<typeof crm.table> = {}) =>
+  detectArrayMode({
     client: { ...crm.client, ...client },
     customFieldIds: [],
     records: { ...crm.table, ...records },
@@ -29,7 +29,7 @@ const failing = (error: Error) => async () => {
 };
 const ids = async () => (await crm.contacts()).map(({ id }) => id);
 
-describe('a probe that an earlier experiment has left behind', () => {
+describe('a probe of an earlier detection', () => {
   const leftBehind = async (values: Record<string, string> = {}) => {
     const [contact] = await crm.preload({ values: { ...PROBE_NAME, ...values } });
     const id = contact?.id ?? 0;
@@ -37,39 +37,39 @@ describe('a probe that an earlier experiment has left behind', () => {
     return id;
   };
 
-  it('is deleted by the id that was recorded', async () => {
+  it('is deleted by its recorded id', async () => {
     await leftBehind();
-    expect(await learn()).toBe('merge');
+    expect(await detect()).toBe('merge');
     expect(await ids()).toEqual([]);
     expect(await crm.table.readId(PROBE_KEY)).toBeUndefined();
     expect(leftovers).toEqual([]);
   });
 
-  it('is not looked for by its name: a contact of that name may be a person’s', async () => {
+  it('is not searched by its name: a contact with that name may be a person’s', async () => {
     const people = await crm.preload({ values: PROBE_NAME }, { values: PROBE_NAME });
-    expect(await learn()).toBe('merge');
+    expect(await detect()).toBe('merge');
     expect(await ids()).toEqual(people.map(({ id }) => id));
   });
 
   it.each([
     ['was renamed', { family_name: 'Lee' }],
     ['has an email, as after a merge', { 'email_addresses.EMAIL2': 'ann@example.com' }],
-  ])('stays when it %s, is reported once, and does not hinder the experiment', async (_, values) => {
+  ])('stays if it %s, is reported once, and does not prevent the detection', async (_, values) => {
     const id = await leftBehind(values);
-    expect([await learn(), await learn()]).toEqual(['merge', 'merge']);
+    expect([await detect(), await detect()]).toEqual(['merge', 'merge']);
     expect(await ids()).toEqual([id]);
-    expect(leftovers).toEqual([[expect.stringContaining('not the probe any more'), id]]);
+    expect(leftovers).toEqual([[expect.stringContaining('no longer the probe'), id]]);
   });
 
-  it('stays when the answer does not show its name', async () => {
+  it('stays if the answer does not show its name', async () => {
     const id = await leftBehind();
     const readContact: InfusionsoftClient['readContact'] = async (contactId) =>
       contactId === id ? { id } : crm.client.readContact(contactId);
-    await learn({ readContact });
+    await detect({ readContact });
     expect(await ids()).toEqual([id]);
   });
 
-  it('is no error when it is gone, also in the middle of its deletion', async () => {
+  it('may be gone already, also in the middle of its deletion', async () => {
     for (const goneAt of ['readContact', 'deleteContact'] as const) {
       const id = await leftBehind();
       const method = crm.client[goneAt] as (contactId: number) => Promise<never>;
@@ -77,17 +77,17 @@ describe('a probe that an earlier experiment has left behind', () => {
         if (contactId === id) await crm.admin.removeContact(id);
         return method(contactId);
       };
-      expect(await learn({ [goneAt]: gone })).toBe('merge');
+      expect(await detect({ [goneAt]: gone })).toBe('merge');
     }
     expect(leftovers).toEqual([]);
   });
 });
 
-describe('a probe of this experiment', () => {
-  it('whose deletion fails is deleted by the next experiment', async () => {
-    await expect(learn({ deleteContact: failing(new RetryableError('down')) })).rejects.toThrow('down');
+describe('a probe of this detection', () => {
+  it('whose deletion fails is deleted by the next detection', async () => {
+    await expect(detect({ deleteContact: failing(new RetryableError('down')) })).rejects.toThrow('down');
     expect(await ids()).toEqual([await crm.table.readId(PROBE_KEY)]);
-    expect(await learn()).toBe('merge');
+    expect(await detect()).toBe('merge');
     expect(await ids()).toEqual([]);
   });
 
@@ -97,28 +97,28 @@ describe('a probe of this experiment', () => {
       if (calls++ === 0) throw new RejectedError('refused-by-crm', 'no');
       return (crm.client[name] as (...parameters: [number, object]) => Promise<never>)(...all);
     };
-    await expect(learn({ [name]: once })).rejects.toThrow(RejectedError);
+    await expect(detect({ [name]: once })).rejects.toThrow(RejectedError);
     expect(await ids()).toEqual([]);
   });
 
   it('is deleted when its id could not be recorded', async () => {
-    await expect(learn({}, { writeId: failing(new Error('throttled')) })).rejects.toThrow('throttled');
+    await expect(detect({}, { writeId: failing(new Error('throttled')) })).rejects.toThrow('throttled');
     expect(await ids()).toEqual([]);
   });
 
-  it('stays when its environment dies before the id is recorded: nothing proves that it is ours', async () => {
+  it('stays if its environment dies before the id is recorded: nothing proves that it is ours', async () => {
     const { id } = await crm.client.createContact({
       ...PROBE_NAME,
       phone_numbers: [{ field: 'PHONE1', number: '+15550100001' }],
     });
-    expect(await learn()).toBe('merge');
+    expect(await detect()).toBe('merge');
     expect(await ids()).toEqual([id]);
   });
 });
 
-describe('a creation that the CRM does not confirm', () => {
+describe('the creation of a probe', () => {
   it.each([0, 1])(
-    'is reported, deletes nothing, and is tried again after six hours; part with an effect: %d',
+    'that is not confirmed is reported, deletes nothing, and is repeated after six hours; part with an effect: %d',
     async (afterEffect) => {
       let clock = Date.now();
       const source = () =>
@@ -152,8 +152,8 @@ describe('a creation that the CRM does not confirm', () => {
     },
   );
 
-  it('that was certainly refused is no probe', async () => {
-    const refused = learn({
+  it('that is refused reports no leftover', async () => {
+    const refused = detect({
       createContact: failing(new RetryableError('The account may not do this (403)')),
     });
     await expect(refused).rejects.toThrow('403');

@@ -1,15 +1,16 @@
 /**
- * Paths and versions of the Infusionsoft (Keap) REST API: the only file that knows them. Version 1, because it has
- * create-or-update by PUT and several tags in one request.
+ * Paths and versions of the Infusionsoft (Keap) REST API: no other file knows them. Version 1, since only it has create-or-update by PUT
+ * and several tags in one request.
  * Source: the vendor's v1 contract, https://developer.infusionsoft.com/docs/rest/
  */
 const V1 = 'crm/rest/v1';
-/** Lead sources are in version 2 alone: https://github.com/infusionsoft/keap-sdk (`LeadSourcesApi`). */
+/** Only version 2 has lead sources: https://github.com/infusionsoft/keap-sdk (`LeadSourcesApi`). */
 const V2 = 'crm/rest/v2';
 
-/** A route with the ids left out, for counts and logs, and the path to call. */
 export interface Endpoint {
+  /** The path with placeholders for ids: for counts and logs. */
   route: string;
+  /** The path to call. */
   path: string;
 }
 
@@ -24,7 +25,7 @@ export const endpoints = {
   staff: fixed('users'),
   contactTypes: fixed('setting/contact/optionTypes'),
   companies: fixed('companies'),
-  /** Who the credentials belong to: the cheapest proof that they work. */
+  /** The owner of the credentials: the cheapest request that shows whether they work. */
   userInfo: fixed('oauth/connect/userinfo'),
   contact: (id: number): Endpoint => ({ route: '/contacts/{id}', path: `${V1}/contacts/${id}` }),
   tagged: (id: number): Endpoint => ({ route: '/tags/{id}/contacts', path: `${V1}/tags/${id}/contacts` }),
@@ -34,5 +35,5 @@ export const endpoints = {
   }),
 };
 
-/** Most items that a page of tags holds (v1). Fewer can come back. */
-export const TAG_PAGE_SIZE = 1000;
+/** Largest page of tags, staff or lead sources (v1). A page can be shorter. */
+export const MAX_PAGE_SIZE = 1000;

@@ -4,40 +4,42 @@ import { NotFoundError, UncertainError } from '../http/failures.ts';
 import type { Contact } from '../schemas.ts';
 import { type ArrayMode, catalogKey } from './catalog.ts';
 
-/** The name of the probe contact: it tells a person that nobody needs it, should one be left behind. */
+/** Name of the probe contact. If one stays in the account, it shows people that they can delete it. */
 export const PROBE_NAME = { given_name: 'Sync experiment', family_name: 'Safe to delete' };
 
-/** Key of the id of the probe contact that is in the account now. */
+/** Key under which the id of the current probe contact is stored. */
 const PROBE_KEY = 'array-probe';
 
-export interface ArrayExperiment {
+/** Stores the id of the probe contact from its creation to its deletion. */
+export interface ProbeRecords {
+  readId(key: string): Promise<number | undefined>;
+  writeId(key: string, crmId: number): Promise<void>;
+  deleteId(key: string): Promise<void>;
+}
+
+export interface ArrayModeOptions {
   client: InfusionsoftClient;
-  /** Ids of two custom fields that take any text; fewer are fine. */
+  /** Ids of custom fields that accept any text. Up to two are used. */
   customFieldIds: readonly number[];
-  /** Holds the id of the probe contact from its creation to its deletion. */
-  records: {
-    readId(key: string): Promise<number | undefined>;
-    writeId(key: string, crmId: number): Promise<void>;
-    deleteId(key: string): Promise<void>;
-  };
-  /** Reports a contact that the experiment leaves in the account. */
+  records: ProbeRecords;
+  /** Called for a probe contact that stays in the account. */
   onLeftover: (problem: string, contactId?: number) => void;
 }
 
 /**
- * Learns by experiment what an update does with array items that it does not list, since the vendor says both: a probe contact gets two
- * custom fields and two phone numbers, one of each is updated, and what is left is read. Five requests.
+ * Detects what an update does with the array items that it does not list, since the vendor documents both. It creates a probe contact with
+ * two custom fields and two phone numbers, updates one of each, and reads what is left: five requests.
  *
- * No search is made. A probe is deleted only by an id that was recorded when it was created, and only if the contact with that id is
- * still the probe. So a probe whose creation was never confirmed, or whose environment died before the id was recorded, stays.
+ * It makes no search. A probe is deleted only by the id that was recorded at its creation, and only while the contact with that id still is
+ * the probe. So a probe stays in the account if its creation was not confirmed, or if the environment died before it recorded the id.
  *
- * @returns undefined when the CRM did not confirm the creation of the probe.
+ * @returns undefined if the CRM did not confirm the creation of the probe.
  * @throws NotFoundError, RejectedError or RetryableError, as the client does.
  */
-export async function learnArrays(experiment: ArrayExperiment): Promise<ArrayMode | undefined> {
-  const { client, customFieldIds, records, onLeftover } = experiment;
+export async function detectArrayMode(options: ArrayModeOptions): Promise<ArrayMode | undefined> {
+  const { client, customFieldIds, records, onLeftover } = options;
   const leftover = await records.readId(PROBE_KEY);
-  if (leftover !== undefined) await deleteProbe(leftover, experiment);
+  if (leftover !== undefined) await deleteProbe(leftover, options);
   const fields = customFieldIds.slice(0, 2);
   const id = await createProbe(client, fields);
   if (id === undefined) {
@@ -53,11 +55,11 @@ export async function learnArrays(experiment: ArrayExperiment): Promise<ArrayMod
     await client.updateContact(id, update);
     return keepsUnlisted(await client.readContact(id), fields) ? 'merge' : 'replace';
   } finally {
-    await deleteProbe(id, experiment);
+    await deleteProbe(id, options);
   }
 }
 
-/** @returns its id, or undefined when nobody knows whether it was created. */
+/** @returns its id, or undefined if it is unknown whether the contact was created. */
 async function createProbe(
   client: InfusionsoftClient,
   fields: readonly number[],
@@ -78,19 +80,19 @@ async function createProbe(
   }
 }
 
-/** Deletes the probe, unless its id shows another contact by now: people rename and merge contacts. */
-async function deleteProbe(id: number, { client, records, onLeftover }: ArrayExperiment): Promise<void> {
+/** Deletes the probe, unless the contact is no longer the probe: people rename and merge contacts. */
+async function deleteProbe(id: number, { client, records, onLeftover }: ArrayModeOptions): Promise<void> {
   try {
     if (isProbe(await client.readContact(id))) await client.deleteContact(id);
-    else onLeftover('The recorded contact is not the probe any more, and was left as it is', id);
+    else onLeftover('The recorded contact is no longer the probe, and was not deleted', id);
   } catch (error) {
-    // Somebody else has deleted or merged it.
+    // It was deleted or merged already.
     if (!(error instanceof NotFoundError)) throw error;
   }
   await records.deleteId(PROBE_KEY);
 }
 
-/** Whether a contact is a probe: by its name, and by having no email, since that of a person would come with a merge. */
+/** Whether a contact is the probe: it has the probe's name and no email, which a merge with a person's contact would add. */
 function isProbe(contact: Contact): boolean {
   const hasName = Object.entries(PROBE_NAME).every(
     ([key, name]) => catalogKey(String(contact[key])) === catalogKey(name),

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { normaliseStandard } from '../../../shared/user/normalise.ts';
+import { normaliseStandard } from '../../../shared/user/normalise-standard.ts';
 
 const user = { userId: 'u1', locale: 'en-US' };
 
-describe('values that the CRM takes', () => {
+describe('normalised values', () => {
   it.each([
     ['EMAIL1', '  ann@example.com ', 'ann@example.com'],
     ['given_name', ' Ann\u0007Lee\n', 'Ann Lee'],
@@ -65,7 +65,7 @@ describe('values that the CRM takes', () => {
     expect(normaliseStandard(field, raw, user)).toHaveProperty('dropped');
   });
 
-  it('are never too long, never hold a control character, and normalise to themselves', () => {
+  it('are never too long, have no control characters, and normalise to themselves', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 100 }), (raw) => {
         const once = normaliseStandard('given_name', raw, user);

@@ -1,21 +1,21 @@
-/** A value that the CRM takes, or why it has none of it. `changed` says that the value had to be put right. */
+/** A value in the CRM's form, or the reason why it was dropped. `changed` says how the value was corrected. */
 export type Normalised = { value: string; changed?: string } | { dropped: string };
 
-/** A text field of the CRM holds 255 characters. */
+/** Longest text of a text field in the CRM, in characters. */
 export const TEXT_MAX = 255;
 
-/** A text in one line, without control characters, cut to `max` UTF-16 units: the stricter reading of the CRM's limits. */
+/** A text in one line without control characters, cut to `max` UTF-16 units, the stricter interpretation of the CRM's limits. */
 export function normaliseText(raw: string, max: number): Normalised {
   const clean = raw
     .toWellFormed()
     .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
     .trim();
-  if (clean === '') return { dropped: 'nothing but spaces and control characters' };
+  if (clean === '') return { dropped: 'only spaces and control characters' };
   if (clean.length > max) return { value: cut(clean, max), changed: `cut to ${max} characters` };
-  return clean === raw.trim() ? { value: clean } : { value: clean, changed: 'control characters taken out' };
+  return clean === raw.trim() ? { value: clean } : { value: clean, changed: 'control characters removed' };
 }
 
-/** Never cuts a character in two. */
+/** Cuts between characters, never inside a surrogate pair. */
 function cut(text: string, max: number): string {
   let short = '';
   for (const character of text) {
@@ -31,14 +31,14 @@ export function normaliseDate(raw: string): Normalised {
   return 'value' in moment ? { value: moment.value.slice(0, 10) } : { dropped: 'not a date' };
 }
 
-/** A moment in UTC, in ISO 8601. Years have four digits. */
+/** A moment in UTC, in ISO 8601, with a year of four digits. */
 export function normaliseMoment(raw: string): Normalised {
   const time = Date.parse(raw);
   const moment = Number.isNaN(time) ? '' : new Date(time).toISOString();
-  return /^\d{4}-/.test(moment) ? { value: moment } : { dropped: 'not a moment' };
+  return /^\d{4}-/.test(moment) ? { value: moment } : { dropped: 'not a date and time' };
 }
 
-/** An address in the web. One without a scheme gets `https`. */
+/** A web address. `https` is added if it has no scheme. */
 export function normaliseWebsite(raw: string): Normalised {
   const text = raw.trim();
   const url = URL.parse(/^[a-z]+:/i.test(text) ? text : `https://${text}`);

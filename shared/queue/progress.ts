@@ -1,57 +1,59 @@
 import * as z from 'zod/mini';
+import { LEFT_QUEUE_MS } from '../quota/retry-policy.ts';
 
 const epochMs = z.number();
 
-/** A message group (mostly one user) whose messages went back to the queue. */
+/** A message group (mostly one user) whose messages were returned to the queue. */
 const waitingSchema = z.object({
   group: z.string(),
   /** When its oldest change was made. */
   changedAt: epochMs,
-  /** Since when every attempt has failed. Null while only the quota holds it back: then nothing was tried. */
+  /** Since when every attempt has failed. Null if nothing was tried, because the quota is spent. */
   failingSince: z.nullable(epochMs),
   /** When it was last received. */
   triedAt: epochMs,
 });
 type Waiting = z.infer<typeof waitingSchema>;
 
-/** What the consumer has achieved lately, and who still waits. All times are epoch milliseconds. */
+/** Recent results of the consumer, and the groups that still wait. All times are epoch milliseconds. */
 export const progressSchema = z.object({
-  /** When the CRM last accepted something. */
+  /** When the CRM last accepted a request. */
   syncedAt: epochMs,
   /** When messages were last received. */
   activeAt: epochMs,
-  /** Until when postponed messages may be hidden: nobody can receive them before. */
+  /** When the last postponed message becomes visible again, at the latest. */
   hiddenUntil: epochMs,
-  /** Those with the oldest changes and some with the newest, at most {@link MAX_WAITING}. */
+  /** Groups with the oldest changes and some with the newest, at most {@link MAX_WAITING}. */
   waiting: z.array(waitingSchema),
 });
 export type Progress = z.infer<typeof progressSchema>;
 
-/** What became of one group of a batch. */
+/** The result of one group of a batch. */
 export interface GroupResult {
   group: string;
   at: number;
-  /** `synced`: the CRM accepted it. `settled`: nothing is left to do, but the CRM proved nothing. `held`: the quota allows no attempt. */
+  /**
+   * `synced`: the CRM accepted it. `settled`: nothing is left to do, but no request proved that the CRM works. `held`: not tried, because the
+   * quota is spent.
+   */
   result: 'synced' | 'settled' | 'failed' | 'held';
-  /** Of its oldest message. */
+  /** When the change of its oldest message was made. */
   changedAt: number;
-  /** When a postponed group comes back at the latest. */
+  /** When a postponed group is retried at the latest. */
   retryAt?: number;
-  /** A group held from a backfill's share is work that can wait, not a change that is late. */
+  /** Whether it waits for the backfill's part of the quota: such work is not late. */
   isBackfill?: boolean;
 }
 
-/** Enough to tell one user from many; the item stays under 3 KB. */
+/** Enough to distinguish one failing user from many. The item stays under 3 KB. */
 export const MAX_WAITING = 25;
-/** Of them those with the newest changes: however many users are stuck, an outage that begins shows. */
+/** Of them, groups with the newest changes: an outage shows although many users are stuck already. */
 const NEWEST = 5;
-/** A postponed message comes back within an hour (`MAX_HIDDEN_MS`), so one that was not received for two has left the queue. */
-const FORGOTTEN_MS = 2 * 3_600_000;
 
-/** Before the first message. */
+/** The progress before the first message. */
 export const NO_PROGRESS: Progress = { syncedAt: 0, activeAt: 0, hiddenUntil: 0, waiting: [] };
 
-/** Adds the results of a batch. The order of results of different environments does not matter much: each is about other groups. */
+/** Adds the results of a batch. Results of different environments are about different groups, so their order hardly matters. */
 export function addResults(before: Progress | undefined, results: readonly GroupResult[]): Progress {
   const { waiting, ...progress } = { ...NO_PROGRESS, ...before };
   const groups = new Map(waiting.map((each) => [each.group, each]));
@@ -65,7 +67,7 @@ export function addResults(before: Progress | undefined, results: readonly Group
     else groups.set(group, waitingAfter(groups.get(group), each));
   }
   const oldestFirst = [...groups.values()]
-    .filter(({ triedAt }) => triedAt > progress.activeAt - FORGOTTEN_MS)
+    .filter(({ triedAt }) => triedAt > progress.activeAt - LEFT_QUEUE_MS)
     .sort((a, b) => a.changedAt - b.changedAt);
   const tooMany = oldestFirst.length > MAX_WAITING;
   return {

@@ -1,0 +1,450 @@
+import { CloudError, CrmDownError, type RetryableError } from '../sync/errors.ts';
+
+/*
+ * The retry policy: every delay, backoff, attempt count, lease wait and time-out that decides when something is tried again. From the inside
+ * out: a request, an environment, an invocation, AWS services, a message, the backfill, other functions. `retryTable` at the end shows the
+ * policy by failure, and docs/retries.md is made from it (`npm run docs`).
+ *
+ * Names end in the unit, for example `Ms`. Values that follow from others are derived, so a change is one edit.
+ */
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+// A request to the CRM, inside one invocation
+
+/**
+ * Retries of one request (ky's `retry` options). Few and short: a request holds up the rest of its batch, and the next delivery of the
+ * message is the longer retry. Requests that create something are never repeated, see `infusionsoft/client.ts`.
+ */
+export const REQUEST_RETRY = {
+  /** Retries after the first attempt. */
+  limit: 2,
+  /** Statuses that are retried: time-out, rate limit, and failures of the CRM or of a proxy before it. */
+  statusCodes: [408, 429, 500, 502, 503, 504],
+  /** Statuses whose `Retry-After` header is respected, up to {@link REQUEST_RETRY.maxDelayMs}. */
+  afterStatusCodes: [429, 503],
+  /** Delay before the first retry. It doubles with each, and full jitter draws from 0 up to it. */
+  firstDelayMs: 300,
+  /** Longest delay, also when `Retry-After` asks for more: two of them fit in an invocation with time to spare. */
+  maxDelayMs: 4 * SECOND_MS,
+} as const;
+
+/**
+ * A request starts only if this much time is left for its answer: 1.5 times the slowest recent answer, within these bounds. Answers of the
+ * CRM can take 10 s and more, so a request that is cut off may still take effect.
+ */
+export const ANSWER_TIME = { minMs: 3 * SECOND_MS, maxMs: 10 * SECOND_MS } as const;
+
+/** How long a create-or-update without a usable answer may still be running at the CRM. A second one at that time can create a second contact. */
+export const UNCERTAIN_CREATE_MS = MINUTE_MS;
+
+/** How soon a message returns after a 429 for the limit of the second. */
+export const SPIKE_ARREST_MS = 2 * SECOND_MS;
+
+// One environment of sync-contact: what it does after several failures
+
+/**
+ * Back-off of an environment after spike arrests. The gateway counts only approximately, so a single spike arrest is ignored: a rest would
+ * waste ten request slots. After a second one within `withinMs`, other programs are using up the limit.
+ */
+export const SPIKE_BACKOFF = {
+  withinMs: 10 * SECOND_MS,
+  /** Length of the rest; jitter adds up to as much again. */
+  restMs: 500,
+} as const;
+
+/**
+ * Circuit breaker: stops requests of an environment while the CRM is down, and lets one probe through after each rest. Jitter takes up to a
+ * quarter off a rest.
+ */
+export const CIRCUIT_BREAKER = {
+  /** Consecutive failures that open it: half a batch, so that a short hiccup does not. */
+  failures: 5,
+  /** First rest. It doubles with each failed probe. */
+  firstRestMs: 10 * SECOND_MS,
+  /** Longest rest: an outage of six hours costs each environment some 30 requests. */
+  maxRestMs: 28 * MINUTE_MS,
+  /** How long other requests wait while a probe is running: about as long as a slow answer. */
+  whileProbingMs: 5 * SECOND_MS,
+} as const;
+
+/** What the consumer does after the CRM has refused its credentials (401). */
+export const CREDENTIALS_RETRY = {
+  /** Shortest time between two reads of a secret that has no usable credentials. */
+  readAgainMs: 5 * SECOND_MS,
+  /**
+   * How long refused credentials are not sent again. It doubles with each refusal: a mistake of the gateway must not lock the sync out until
+   * the next rotation, and a revoked key must not be tried all the time.
+   */
+  firstRefusalMs: 10 * SECOND_MS,
+  maxRefusalMs: 5 * MINUTE_MS,
+} as const;
+
+// One invocation of sync-contact
+
+/** Longest that an invocation of sync-contact lasts: the time-out of the function. All leases of an invocation end with it. */
+export const INVOCATION_MS = 25 * SECOND_MS;
+
+/** The end of an invocation, in which it stores what it has done. Requests to the CRM are cut off before. */
+export const WRITE_BACK_MS = 4 * SECOND_MS;
+
+/**
+ * How long an invocation may take leases for a tag job. They are ended twice as many at a time, so {@link WRITE_BACK_MS} has room for those
+ * that were taken.
+ */
+export const TAG_JOB_LEASING_MS = 1.5 * WRITE_BACK_MS;
+
+/** How soon a message returns when its invocation ran out of time: the next invocation has all of its time. */
+export const OUT_OF_TIME_MS = 0;
+
+/** How soon a message returns when no request slot was left before the end of the invocation. */
+export const NO_SLOT_MS = 2 * SECOND_MS;
+
+/** How soon a message returns when another invocation works on the same thing. Short, since most invocations are. */
+export const LEASE_RETRY = {
+  /** The user. */
+  userMs: SECOND_MS,
+  /** A company that the other invocation creates. */
+  companyMs: 2 * SECOND_MS,
+  /** Most users of a tag job. */
+  tagJobMs: 3 * SECOND_MS,
+  /** A claim on an email or a contact. */
+  claimMs: 5 * SECOND_MS,
+  /** The catalog. An invocation first waits for it, so long that half of its time is left. */
+  catalogPollMs: 250,
+  catalogWaitMs: INVOCATION_MS / 2,
+  catalogMs: 2 * SECOND_MS,
+} as const;
+
+/**
+ * How long until a failed detection of the account's array mode is repeated. Each can leave a probe contact in the account, and users are
+ * synced without the mode in the meantime.
+ */
+export const ARRAY_MODE_RETRY_MS = 6 * HOUR_MS;
+
+// The AWS services
+
+/**
+ * Time-out of one request to an AWS service, which answers within milliseconds. The SDK repeats it (3 attempts by default) instead of
+ * waiting until the function times out.
+ */
+export const AWS_REQUEST_TIMEOUT_MS = 3 * SECOND_MS;
+
+/** Conditional writes of one shared item. Environments that write at the same moment are separated by a random rest. */
+export const VERSIONED_WRITE = { attempts: 12, maxRestMs: 100 } as const;
+
+// A message in the queue
+
+/** How long the queues keep a message: the longest that Amazon SQS allows. */
+export const MESSAGE_RETENTION_MS = 14 * DAY_MS;
+
+/**
+ * Deliveries after which a message becomes a dead letter: the most that SQS allows. Messages that no retry can help become one at once, so
+ * deliveries only count failures that may pass. They must last for {@link MESSAGE_RETENTION_MS}.
+ */
+export const MAX_RECEIVE_COUNT = 1000;
+
+/**
+ * How long the queue hides a message from other invocations: six times the time-out of the function, as AWS recommends (Lambda developer
+ * guide, "Using Lambda with Amazon SQS"). The users of an environment that dies wait this long.
+ */
+export const VISIBILITY_MS = 6 * INVOCATION_MS;
+
+/** The backoff after failures of our own cloud: short for the first deliveries, about an hour, since most pass by then. */
+const CLOUD_BACKOFF = { maxMs: MINUTE_MS, deliveries: 50 } as const;
+
+/** The backoff of a message whose failure does not say when to retry. */
+const MESSAGE_BACKOFF = {
+  /** After the first delivery. It doubles with each, and jitter adds up to half of it. */
+  firstMs: 2 * SECOND_MS,
+  /** 22 minutes: the deliveries after those of {@link CLOUD_BACKOFF} have to last for the retention. */
+  maxMs:
+    Math.ceil(MESSAGE_RETENTION_MS / (MAX_RECEIVE_COUNT - CLOUD_BACKOFF.deliveries) / MINUTE_MS) * MINUTE_MS,
+} as const;
+
+/** Longest time that a message is hidden at once, also during a longer pause: an operator may end it. In 14 days, this makes 336 deliveries. */
+const MAX_HIDDEN_MS = HOUR_MS;
+
+/** Longest jitter of messages that wait for the same moment. */
+const MAX_SPREAD_MS = 30 * SECOND_MS;
+
+/**
+ * How long to wait until the next delivery of a message, in milliseconds: as the error says, or an exponential backoff; the longer of the two
+ * while the CRM is down.
+ *
+ * @param receiveCount deliveries of the message so far, this one included.
+ * @param random from 0 to 1: jitter.
+ * @example backoffMs(3, new RetryableError('The CRM failed (503)'), 0) // → 8000
+ */
+export function backoffMs(receiveCount: number, error: RetryableError, random: number): number {
+  const isCloud = error instanceof CloudError && receiveCount <= CLOUD_BACKOFF.deliveries;
+  const { maxMs } = isCloud ? CLOUD_BACKOFF : MESSAGE_BACKOFF;
+  const backoff = Math.min(maxMs, MESSAGE_BACKOFF.firstMs * 2 ** (receiveCount - 1));
+  const { afterMs } = error;
+  if (afterMs === undefined) return backoff * (1 + random / 2);
+  // Each environment has its own circuit breaker, whose rest may be nearly over: a message would use up its deliveries.
+  const wait = error instanceof CrmDownError ? Math.max(afterMs, backoff) : afterMs;
+  const base = Math.min(MAX_HIDDEN_MS, wait);
+  return base + Math.min(base / 2, MAX_SPREAD_MS) * random;
+}
+
+/** Longest time from one delivery of a message to the next. */
+export const MAX_RETRY_INTERVAL_MS = MAX_HIDDEN_MS + MAX_SPREAD_MS;
+
+/** A message that was not received for this long is no longer in the queue: twice the longest wait. */
+export const LEFT_QUEUE_MS = 2 * MAX_HIDDEN_MS;
+
+/** Failed deliveries in a row after which a user counts as postponed, and a backfill no longer waits for it. */
+export const POSTPONED_AFTER = 3;
+
+// The backfill
+
+/**
+ * Time-out of the function that runs the steps of the backfill. A run has its share of the pace for this long after its last call began: the
+ * function has ended by then.
+ */
+export const BACKFILL_FUNCTION_MS = MINUTE_MS;
+
+/** How long one call of the step "Feed" works: a third of the function's time, since the last scan or write may be slow. */
+export const BACKFILL_CALL_MS = 20 * SECOND_MS;
+
+/** Time-out of a step: no call of the function lasts longer, so an answer that has not come by then is lost. */
+export const BACKFILL_STEP_MS = 2 * BACKFILL_FUNCTION_MS;
+
+/** Retries of a step by Step Functions, with full jitter. Together up to a quarter of an hour, longer than most outages of DynamoDB or SQS. */
+export const BACKFILL_STEP_RETRY = {
+  maxAttempts: 8,
+  intervalMs: 5 * SECOND_MS,
+  backoffRate: 2,
+  maxDelayMs: 5 * MINUTE_MS,
+} as const;
+
+/** Waits between two calls of the step "Feed". */
+export const BACKFILL_WAIT = {
+  /** After a call that ended early. */
+  afterFailureMs: 2 * SECOND_MS,
+  /** Longest wait for users in flight. */
+  maxDrainMs: 20 * SECOND_MS,
+  /** Longest single wait for the quota: a pause may be lifted by hand, and the contract raised. */
+  maxQuotaMs: MAX_HIDDEN_MS,
+  /** Added to a reset, so that it has passed by every clock. */
+  afterResetMs: 5 * SECOND_MS,
+  /** Longest that the tags of a user wait for those of others. Shorter than `idleMs`, so that no run gives up on them. */
+  tagsMs: 10 * MINUTE_MS,
+  /** How long the last tags of a run wait for users in flight. */
+  lastTagsMs: 30 * SECOND_MS,
+  /** A tag job that fails, and of which no user was done for this long, is not waited for. */
+  tagJobMs: MINUTE_MS,
+  /** The run no longer waits for users when none was done for this long. */
+  idleMs: 15 * MINUTE_MS,
+  /** A recorded failure counts for this long: a message that still fails is tried, and recorded, again before. */
+  failureMs: MAX_RETRY_INTERVAL_MS + 4.5 * MINUTE_MS,
+} as const;
+
+// Other functions
+
+/** How long DynamoDB Streams keeps a record, and diff-user retries it (Amazon DynamoDB, "Change data capture for DynamoDB Streams"). */
+export const STREAM_RETENTION_MS = DAY_MS;
+
+/**
+ * Requests to the CRM's token endpoint. Only what cannot have used up the single-use refresh token is repeated; Secrets Manager repeats the
+ * rotation.
+ */
+export const TOKEN_REQUEST = {
+  timeoutMs: 15 * SECOND_MS,
+  retries: 2,
+  /** Statuses that say that the request was not handled. */
+  statusCodes: [429, 503],
+  maxDelayMs: 10 * SECOND_MS,
+} as const;
+
+/** Attempts of the SDK to store a new token pair, which would be lost: for as long as rotate-token may run. */
+export const STORE_TOKENS_ATTEMPTS = 12;
+
+/** Retries by EventBridge Scheduler. The next health check is due sooner than a retry would help; the refresh is daily. */
+export const SCHEDULE_RETRIES = { dailyRefresh: 3, healthCheck: 0 } as const;
+
+// The policy by failure
+
+/** How a kind of failure is retried, in words. */
+export interface RetryRow {
+  failure: string;
+  /** Statuses of the CRM's answer. */
+  statuses?: readonly number[];
+  /** Name of the error in logs. */
+  error?: string;
+  /** Retries in the same invocation. */
+  inInvocation: string;
+  /** When the message, step or record is retried. */
+  later: string;
+}
+
+/** The policy as a table for people: the rows of docs/retries.md. */
+export function retryTable(): { consumer: RetryRow[]; others: RetryRow[] } {
+  const { limit, firstDelayMs, maxDelayMs } = REQUEST_RETRY;
+  const retries = `${limit} retries after up to ${span(firstDelayMs)}, doubling`;
+  const backoff = `after ${span(MESSAGE_BACKOFF.firstMs)}, doubling up to ${span(MESSAGE_BACKOFF.maxMs)}`;
+  const { failures, firstRestMs, maxRestMs } = CIRCUIT_BREAKER;
+  const untilReset = `at the reset, or after ${span(MAX_HIDDEN_MS)} if that is sooner`;
+  return {
+    consumer: [
+      {
+        failure: 'The CRM fails',
+        statuses: [408, 500, 502, 503, 504],
+        error: 'UncertainError',
+        inInvocation: `${retries}; a 503 after its \`Retry-After\`, up to ${span(maxDelayMs)}`,
+        later: backoff,
+      },
+      {
+        failure: 'No answer, or an unusable one',
+        error: 'UncertainError',
+        inInvocation: `${retries} if the connection failed; otherwise no retry`,
+        later: backoff,
+      },
+      {
+        failure: 'Both, for a create-or-update of a contact',
+        error: 'UncertainError',
+        inInvocation: 'no retry: it may still be running, and two at once can create two contacts',
+        later: after(UNCERTAIN_CREATE_MS),
+      },
+      {
+        failure: `The CRM is down: ${failures} failures in a row in one environment`,
+        error: 'CrmDownError',
+        inInvocation: `the environment makes no requests for ${span(firstRestMs)}, doubling up to ${span(maxRestMs)}, then one probe`,
+        later: `when the environment may make requests again, but at least ${backoff}`,
+      },
+      {
+        failure: 'Spike arrest: the limit of the second is exceeded',
+        statuses: [429],
+        error: 'RetryableError',
+        inInvocation: `${retries}, or after \`Retry-After\`, up to ${span(maxDelayMs)}. After two within ${span(SPIKE_BACKOFF.withinMs)}, the environment makes no requests for ${span(SPIKE_BACKOFF.restMs)} to ${span(2 * SPIKE_BACKOFF.restMs)}`,
+        later: after(SPIKE_ARREST_MS),
+      },
+      {
+        failure: 'The quota of the minute, day or month is spent, or an operator has paused all requests',
+        statuses: [429],
+        error: 'RetryableError, PausedError',
+        inInvocation: 'no retry: no environment makes requests until the reset',
+        later: untilReset,
+      },
+      {
+        failure: 'The CRM refuses the credentials',
+        statuses: [401],
+        error: 'RetryableError',
+        inInvocation: `the secret is read again, and the request is repeated if the credentials have changed. Refused ones are not used for ${span(CREDENTIALS_RETRY.firstRefusalMs)}, doubling up to ${span(CREDENTIALS_RETRY.maxRefusalMs)}`,
+        later: backoff,
+      },
+      {
+        failure: 'The account does not allow the request',
+        statuses: [403],
+        error: 'ForbiddenError',
+        inInvocation: 'no retry',
+        later: backoff,
+      },
+      {
+        failure: 'The contact or tag does not exist',
+        statuses: [404],
+        error: 'NotFoundError',
+        inInvocation: 'the sync finds or creates it again',
+        later: '–',
+      },
+      {
+        failure: 'The CRM refuses the request',
+        statuses: [400, 409, 422],
+        error: 'RejectedError',
+        inInvocation: 'no retry',
+        later: 'never: the message becomes a dead letter at once',
+      },
+      {
+        failure: 'No request slot before the end of the invocation',
+        error: 'RetryableError',
+        inInvocation: 'no retry',
+        later: after(NO_SLOT_MS),
+      },
+      {
+        failure: 'Too little time for another request',
+        error: 'RetryableError',
+        inInvocation: 'no retry',
+        later: after(OUT_OF_TIME_MS),
+      },
+      {
+        failure: 'DynamoDB, SQS or Secrets Manager fails or throttles',
+        error: 'CloudError',
+        inInvocation: `attempts of the SDK with a time-out of ${span(AWS_REQUEST_TIMEOUT_MS)}; up to ${VERSIONED_WRITE.attempts} conditional writes of a shared item`,
+        later: `after ${span(MESSAGE_BACKOFF.firstMs)}, doubling up to ${span(CLOUD_BACKOFF.maxMs)}; up to ${span(MESSAGE_BACKOFF.maxMs)} after ${CLOUD_BACKOFF.deliveries} deliveries`,
+      },
+      {
+        failure: 'Another invocation works on the user, the company, the users of a tag job, or the claim',
+        error: 'RetryableError',
+        inInvocation: 'no retry',
+        later: `after ${[LEASE_RETRY.userMs, LEASE_RETRY.companyMs, LEASE_RETRY.tagJobMs, LEASE_RETRY.claimMs].map(span).join(', ')}, respectively`,
+      },
+      {
+        failure: 'Another environment reads the catalog',
+        error: 'RetryableError',
+        inInvocation: `waits up to ${span(LEASE_RETRY.catalogWaitMs)}`,
+        later: after(LEASE_RETRY.catalogMs),
+      },
+      {
+        failure: 'The invocation dies or times out',
+        inInvocation: '–',
+        later: `after ${span(VISIBILITY_MS)}, the visibility time-out`,
+      },
+      {
+        failure: 'Any of these, repeatedly',
+        inInvocation: `after ${POSTPONED_AFTER} deliveries, the user is recorded as postponed, and a backfill no longer waits for it`,
+        later: `until the message is ${span(MESSAGE_RETENTION_MS)} old. The limit of ${MAX_RECEIVE_COUNT.toLocaleString('en')} deliveries is not reached before`,
+      },
+    ],
+    others: [
+      {
+        failure: 'The array mode of the account cannot be detected (sync-contact)',
+        inInvocation: 'no retry: users are synced without it',
+        later: after(ARRAY_MODE_RETRY_MS),
+      },
+      {
+        failure: 'diff-user cannot send a change of the user table',
+        inInvocation: 'attempts of the SDK',
+        later: `by the event source, for the ${span(STREAM_RETENTION_MS)} that the stream keeps it; then its position becomes a dead letter (\`replay\`)`,
+      },
+      {
+        failure: 'A step of the backfill fails',
+        inInvocation: 'attempts of the SDK',
+        later: `after ${span(BACKFILL_WAIT.afterFailureMs)} if its progress is known, otherwise up to ${BACKFILL_STEP_RETRY.maxAttempts} retries by Step Functions after up to ${span(BACKFILL_STEP_RETRY.intervalMs)}, doubling up to ${span(BACKFILL_STEP_RETRY.maxDelayMs)}`,
+      },
+      {
+        failure: 'The quota of a backfill is spent',
+        inInvocation: 'no retry',
+        later: `at the reset, or after ${span(BACKFILL_WAIT.maxQuotaMs)} if that is sooner`,
+      },
+      {
+        failure: 'rotate-token cannot renew the tokens',
+        inInvocation: `${TOKEN_REQUEST.retries} retries of a request that the CRM did not handle (${TOKEN_REQUEST.statusCodes.join(', ')}, no connection), up to ${span(TOKEN_REQUEST.maxDelayMs)} apart; ${STORE_TOKENS_ATTEMPTS} attempts to store a new pair`,
+        later: 'by Secrets Manager, which repeats the rotation',
+      },
+      {
+        failure: 'The daily refresh does not start',
+        inInvocation: '–',
+        later: `${SCHEDULE_RETRIES.dailyRefresh} retries by EventBridge Scheduler`,
+      },
+      {
+        failure: 'A health check fails',
+        inInvocation: 'attempts of the SDK',
+        later: `${SCHEDULE_RETRIES.healthCheck} retries by EventBridge Scheduler: the next check follows soon, and an alarm reports missing ones`,
+      },
+    ],
+  };
+}
+
+const after = (ms: number): string => (ms === 0 ? 'at once' : `after ${span(ms)}`);
+
+/** @example span(300) // → '0.3 s'; span(1_320_000) // → '22 min' */
+function span(ms: number): string {
+  if (ms >= DAY_MS && ms % DAY_MS === 0 && ms > DAY_MS) return `${ms / DAY_MS} days`;
+  if (ms >= HOUR_MS) return `${ms / HOUR_MS} h`;
+  if (ms >= 3 * MINUTE_MS || (ms >= MINUTE_MS && ms % MINUTE_MS === 0)) return `${ms / MINUTE_MS} min`;
+  return `${ms / SECOND_MS} s`;
+}
