@@ -1,5 +1,23 @@
 import { defineConfig } from 'vitest/config';
 
+/** Test files that read a synthesized template or run the synthesized state machine. */
+const SYNTH = [
+  'test/infra/*.test.ts',
+  'test/infra/constructs/**/*.test.ts',
+  'test/infra/monitoring/**/*.test.ts',
+  'test/lambdas/backfill/**/*.test.ts',
+  'test/lambdas/sync-contact/outage.test.ts',
+  'test/demo/synthesized-assembly.test.ts',
+];
+
+/** Loads the modules of the system and of npm once per worker instead of once per file. */
+const SHARED_WORKERS = {
+  pool: 'threads' as 'threads' | 'forks',
+  isolate: false,
+  setupFiles: ['test/support/restore-mocks.ts'],
+  testTimeout: 60_000,
+};
+
 export default defineConfig({
   test: {
     // One processor less than there are, which is the default, leaves half of a small machine idle.
@@ -7,11 +25,20 @@ export default defineConfig({
     projects: [
       {
         test: {
+          ...SHARED_WORKERS,
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/long/**', 'test/deployment/**'],
-          // The first template of a file loads the CDK, which takes seconds on a busy machine.
-          testTimeout: 60_000,
+          exclude: [...SYNTH, 'test/e2e/**', 'test/long/**', 'test/deployment/**'],
+        },
+      },
+      {
+        test: {
+          ...SHARED_WORKERS,
+          name: 'synth',
+          // The CDK bundles functions in child processes that write to this one's stderr, which a thread has not.
+          pool: 'forks',
+          include: SYNTH,
+          globalSetup: ['test/support/synthesize-once.ts'],
         },
       },
       {
@@ -20,13 +47,20 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          fileParallelism: false,
+          globalSetup: 'test/support/synthesize-local-system.ts',
+          setupFiles: ['test/support/own-connection-file.ts'],
+          // The files mostly wait, each for a system of its own, so more of them run at a time than there are processors.
+          maxWorkers: 4,
+          sequence: { groupOrder: 1 },
         },
       },
       {
         test: {
           name: 'long',
           include: ['test/long/**/*.test.ts'],
+          setupFiles: ['test/support/own-connection-file.ts'],
+          // Chaos runs need both cores of a small machine.
+          fileParallelism: false,
         },
       },
       {

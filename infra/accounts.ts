@@ -1,17 +1,19 @@
 import * as z from 'zod';
-import { type Config, type ConfigInput, parseConfig, wrongSettings } from './config.ts';
+import { type Config, type ConfigInput, invalidSettings, parseConfig } from './config.ts';
 
 const accountsSchema = z.strictObject({
-  /** Settings that all accounts share, unless they have their own. */
+  /** Settings of all accounts, which each account can override. */
   defaults: z.record(z.string(), z.unknown()).default({}),
-  /** Settings of each account, by its name. */
+  /** Settings of each account, by name. */
   accounts: z.record(
-    z.string().regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,39}$/, 'must be letters, digits and hyphens, 40 at most'),
+    z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,39}$/, 'must be a name of at most 40 letters, digits and hyphens'),
     z.record(z.string(), z.unknown()),
   ),
 });
 
-/** Settings of several accounts of the CRM, each with a stack of its own. */
+/** Settings of several CRM accounts, each with its own stack. */
 interface AccountsInput {
   defaults?: ConfigInput;
   accounts: Readonly<Record<string, ConfigInput>>;
@@ -20,26 +22,26 @@ interface AccountsInput {
 /** Settings of one stack, or of several. */
 export type Settings = ConfigInput | AccountsInput;
 
-/** Groups of settings that are merged one by one; all else is taken whole. */
+/** Groups whose settings an account overrides one by one. It overrides everything else as a whole. */
 const GROUPS = ['crm', 'backfill'] as const;
 
 /**
- * Reads the settings of the app: those of one stack, or `accounts` with several, each its own stack, quota, secret and mapping.
+ * Validates the settings of the app: those of one stack, or `accounts` with several, each with its own stack, quota, secret and mapping.
  *
  * @returns the settings of each stack, at least one.
- * @throws ConfigError that names every wrong setting, and what two accounts cannot share.
+ * @throws ConfigError that names every invalid setting, and every value that two accounts must not share.
  */
 export function parseAccounts(settings: unknown): Config[] {
   if (typeof settings !== 'object' || settings === null || !('accounts' in settings))
     return [parseConfig(settings)];
   const result = accountsSchema.safeParse(settings);
   if (!result.success)
-    throw wrongSettings(
+    throw invalidSettings(
       result.error.issues.map(({ path, message }) => `  ${['userSync', ...path].join('.')}: ${message}`),
     );
   const { defaults, accounts } = result.data;
   const names = Object.keys(accounts);
-  if (names.length === 0) throw wrongSettings(['  userSync.accounts: must hold one account at least']);
+  if (names.length === 0) throw invalidSettings(['  userSync.accounts: must have at least one account']);
   const configs = new Map(
     names.map((name) => {
       const own = merge({ stackName: `user-sync-${name}`, ...defaults }, accounts[name] ?? {});
@@ -66,19 +68,19 @@ function merge(below: Loose, above: Loose): Loose {
 const isGroup = (value: unknown): value is Loose =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** What only one stack can have: two would write over each other. */
+/** Settings whose values two stacks must not share. */
 const UNIQUE: readonly [setting: string, of: (config: Config) => string | undefined, why: string][] = [
-  ['stackName', ({ stackName }) => stackName, 'each account has a stack of its own'],
+  ['stackName', ({ stackName }) => stackName, 'each account needs its own stack'],
   [
     'crm.secretName',
     ({ crm }) => (crm.existingSecretArn ? undefined : crm.secretName),
-    'each stack makes its own secret',
+    'each stack creates its own secret',
   ],
-  ['crm.existingSecretArn', ({ crm }) => crm.existingSecretArn, 'the token of one account opens no other'],
+  ['crm.existingSecretArn', ({ crm }) => crm.existingSecretArn, 'a token is valid for one account only'],
   [
     'userTable.arn',
     ({ userTable }) => userTable?.arn,
-    'both would keep their contact ids in the same attribute of a user',
+    'both would store contact ids in the same attribute of a user',
   ],
 ];
 
@@ -89,8 +91,8 @@ function checkShared(configs: ReadonlyMap<string, Config>): void {
       .filter(([value, same]) => value !== undefined && same.length > 1)
       .map(([value, same]) => {
         const paths = same.map(([name]) => `userSync.accounts.${name}.${setting}`).join(' and ');
-        return `  ${paths}: must not both be ${value} (${why})`;
+        return `  ${paths}: must not both be ${value}: ${why}`;
       });
   });
-  if (lines.length > 0) throw wrongSettings(lines);
+  if (lines.length > 0) throw invalidSettings(lines);
 }

@@ -1,4 +1,4 @@
-import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import { CfnOutput, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { Config } from './config.ts';
 import { Backfill } from './constructs/backfill.ts';
@@ -7,8 +7,7 @@ import { ContactSync } from './constructs/contact-sync.ts';
 import { CrmSecret } from './constructs/crm-secret.ts';
 import { Encryption } from './constructs/encryption.ts';
 import { HealthCheck } from './constructs/health-check.ts';
-import { SyncTable } from './constructs/sync-table.ts';
-import { UserTable } from './constructs/user-table.ts';
+import { SyncTable, UserTable } from './constructs/tables.ts';
 import { Alarms } from './monitoring/alarms.ts';
 import { OperationsDashboard } from './monitoring/dashboard.ts';
 
@@ -22,31 +21,32 @@ export interface UserSyncStackProps extends StackProps {
  *     user table ──stream──▶ diff-user ──FIFO queue──▶ sync-contact ──▶ CRM
  *     user table ──scan──▶ backfill ───────┘
  *
- * Every five minutes check-health measures whether that works, for the alarms.
+ * check-health measures every five minutes whether changes reach the CRM, and alarms watch its metrics.
  */
 export class UserSyncStack extends Stack {
   constructor(scope: Construct, id: string, { config, ...props }: UserSyncStackProps) {
     super(scope, id, { ...props, stackName: config.stackName });
 
-    const common = { config, encryption: new Encryption(this, 'Encryption', config) };
-    const userTable = new UserTable(this, 'Users', common);
-    const syncTable = new SyncTable(this, 'SyncTable', common);
-    const secret = new CrmSecret(this, 'Crm', common);
-    const contactSync = new ContactSync(this, 'ContactSync', { ...common, userTable, syncTable, secret });
+    const removalPolicy = removalPolicyOf(config);
+    const encryption = new Encryption(this, 'Encryption', { config, removalPolicy });
+    const context = { config, encryption, removalPolicy };
+    const userTable = new UserTable(this, 'Users', context);
+    const syncTable = new SyncTable(this, 'SyncTable', context);
+    const secret = new CrmSecret(this, 'Crm', context);
+    const contactSync = new ContactSync(this, 'ContactSync', { ...context, userTable, syncTable, secret });
     const { queue } = contactSync;
-    const changeFeed = new ChangeFeed(this, 'ChangeFeed', { ...common, userTable, queue });
-    const backfill = new Backfill(this, 'Backfill', { ...common, userTable, syncTable, queue });
+    const changeFeed = new ChangeFeed(this, 'ChangeFeed', { ...context, userTable, queue });
+    const backfill = new Backfill(this, 'Backfill', { ...context, userTable, syncTable, queue });
+    new HealthCheck(this, 'HealthCheck', { ...context, syncTable, queue });
 
-    new HealthCheck(this, 'HealthCheck', { ...common, syncTable, queue });
-
-    const watched = { ...common, contactSync, changeFeed, backfill, secret };
-    const alarms = new Alarms(this, 'Alarms', watched);
-    const dashboard = new OperationsDashboard(this, 'Dashboard', { ...watched, alarms });
+    const system = { config, encryption, contactSync, changeFeed, backfill, secret };
+    const alarms = new Alarms(this, 'Alarms', system);
+    const dashboard = new OperationsDashboard(this, 'Dashboard', { ...system, alarms });
 
     const outputs = {
       UserTableName: userTable.tableName,
       SyncTableName: syncTable.tableName,
-      QueueUrl: contactSync.queue.queueUrl,
+      QueueUrl: queue.queueUrl,
       DeadLetterQueueUrl: contactSync.deadLetterQueue.queueUrl,
       StreamFailureQueueUrl: changeFeed.failureQueue.queueUrl,
       CrmUrl: config.crm.url,
@@ -70,3 +70,10 @@ export class UserSyncStack extends Stack {
     for (const [name, value] of Object.entries(outputs)) new CfnOutput(this, name, { value });
   }
 }
+
+/**
+ * Policy of resources that hold data. A retained resource is still deleted when the deployment that creates it fails: it is empty, and
+ * would block the next deployment (AWS CloudFormation, "DeletionPolicy attribute").
+ */
+const removalPolicyOf = ({ removalPolicy }: Config): RemovalPolicy =>
+  removalPolicy === 'retain' ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY;

@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 
@@ -13,11 +14,14 @@ const connectionSchema = z.object({
 });
 export type Connection = z.infer<typeof connectionSchema>;
 
-const FILE = fileURLToPath(new URL('../../.local/cloud.json', import.meta.url));
+/** USER_SYNC_CONNECTION_FILE separates systems that run on one machine at the same time, such as those of parallel tests. */
+const FILE =
+  process.env['USER_SYNC_CONNECTION_FILE'] ??
+  fileURLToPath(new URL('../../.local/cloud.json', import.meta.url));
 
 /** Tells other processes of this cloud, until the function that comes back is called or this process ends. */
 export function publishConnection(connection: Connection): () => void {
-  mkdirSync(new URL('../local', `file://${FILE}`), { recursive: true });
+  mkdirSync(dirname(FILE), { recursive: true });
   writeFileSync(FILE, JSON.stringify(connection, undefined, 2));
   const remove = () => rmSync(FILE, { force: true });
   process.once('exit', remove);

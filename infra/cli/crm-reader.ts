@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@aws-lambda-powertools/logger';
-import { quotaKeeper } from '../../lambdas/sync-contact/quota-keeper.ts';
+import { quotaTracker } from '../../lambdas/sync-contact/quota-tracker.ts';
 import { secretCredentials } from '../../shared/infusionsoft/auth/credentials.ts';
 import { type InfusionsoftClient, infusionsoftClient } from '../../shared/infusionsoft/client.ts';
 import { circuitBreaker } from '../../shared/infusionsoft/http/circuit-breaker.ts';
@@ -39,7 +39,7 @@ export interface OperatorCrm {
 export function operatorCrm(outputs: Outputs, store: SyncTable): OperatorCrm {
   const budget = quotaSettingsFrom(outputs.get('QuotaSettings'));
   const gate = requestGate(marginOf(budget.limits));
-  const quota = quotaKeeper({
+  const quota = quotaTracker({
     store: store.ledger,
     gate,
     budget,
@@ -64,11 +64,11 @@ export function operatorCrm(outputs: Outputs, store: SyncTable): OperatorCrm {
   return {
     async use(work) {
       deadline = Date.now() + DEADLINE_MS;
-      await quota.open();
+      await quota.refresh();
       try {
         return await work(client);
       } finally {
-        await quota.close();
+        await quota.recordUsage();
       }
     },
     requests: () => requests,

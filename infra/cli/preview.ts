@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { Command, InvalidArgumentError } from 'commander';
-import type { DeletionPolicy } from '../../lambdas/sync-contact/settings.ts';
+import type { DeletionPolicy } from '../../shared/contacts/retire-contact.ts';
 import { rateOf } from '../../shared/quota/limits.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { userTable } from '../../shared/store/user-table.ts';

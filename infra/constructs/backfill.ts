@@ -27,25 +27,23 @@ import {
   BACKFILL_STEP_RETRY,
   SCHEDULE_RETRIES,
 } from '../../shared/quota/retry-policy.ts';
-import { backfillLogGroupName } from './backfill-log-group-name.ts';
-import { budgetVariables } from './budget-variables.ts';
 import type { ConstructContext } from './construct-context.ts';
-import { NodeFunction } from './node-function.ts';
+import { backfillLogGroupName } from './encryption.ts';
+import { budgetVariables, NodeFunction } from './node-function.ts';
 import { StateMachineRole } from './state-machine-role.ts';
-import type { SyncTable } from './sync-table.ts';
-import type { UserTable } from './user-table.ts';
+import type { SyncTable, UserTable } from './tables.ts';
 
 export interface BackfillProps extends ConstructContext {
   userTable: UserTable;
   syncTable: SyncTable;
-  /** The queue of the live changes too. */
+  /** Shared with live changes. */
   queue: IQueue;
 }
 
-/** What the steps throw when a retry cannot help. */
+/** Errors of the steps that a retry cannot fix. */
 const FINAL_ERRORS = ['InvalidInputError', 'MappingDoesNotFitError', 'SupersededError'];
 
-/** Existing users → messages in the same queue, as fast as the quota and the live changes allow. */
+/** Sends messages about existing users to the queue, as fast as the quota and the live changes allow. */
 export class Backfill extends Construct {
   readonly stateMachine: StateMachine;
   readonly feeder: NodeFunction;
@@ -56,7 +54,7 @@ export class Backfill extends Construct {
     const stateMachineName = `${config.stackName}-backfill`;
     const feeder = new NodeFunction(this, 'Feeder', {
       folder: 'backfill',
-      description: 'Steps of the backfill: looks for users who need it and sends them to the queue',
+      description: 'Steps of the backfill: finds users who need a sync and enqueues them',
       timeout: Duration.millis(BACKFILL_FUNCTION_MS),
       memorySize: 512,
       environment: feederEnvironment(props),
@@ -82,7 +80,7 @@ export class Backfill extends Construct {
     feeder.allowAny(
       ['states:DescribeExecution'],
       arnOf('execution', `${stateMachineName}:*`),
-      'An execution of the one state machine has a name only when it runs',
+      'The name of an execution is known only when it runs',
     );
     const role = new StateMachineRole(this, 'StateMachineRole', {
       stateMachineArn,
@@ -104,14 +102,14 @@ export class Backfill extends Construct {
           retention: config.logRetentionDays,
           removalPolicy: RemovalPolicy.DESTROY,
         }),
-        // Without the data of the executions: that stays off unless somebody asks for it.
+        // Events without input and output, which is the default.
         level: LogLevel.ALL,
       },
     });
     if (config.backfill.refreshSchedule !== 'off') this.refreshBy(config.backfill.refreshSchedule);
   }
 
-  /** plan → feed, feed, wait, feed, … → report. The output of every state is the run so far. */
+  /** start → enqueue, enqueue, wait, enqueue, … → report. The output of every state is the state of the run. */
   private definition(feeder: NodeFunction): Choice {
     const step = (id: string, name: string, comment: string) =>
       retried(
@@ -131,48 +129,51 @@ export class Backfill extends Construct {
         }),
       );
     const wait = (id: string, comment: string) =>
-      new Wait(this, id, { time: WaitTime.secondsPath('$.waitSeconds'), comment }).next(feed);
+      new Wait(this, id, { time: WaitTime.secondsPath('$.waitSeconds'), comment }).next(enqueue);
 
-    const feed = step(
-      'Feed',
-      'feed',
-      'For some seconds: looks who is done, and sends the next users who need it',
+    const enqueue = step(
+      'Enqueue users',
+      'enqueue',
+      'For 20 seconds: checks which users are done, and enqueues others who need a sync',
     );
-    const goOn = step(
-      'Go on as a new execution',
+    const continued = step(
+      'Continue in a new execution',
       'continue',
       'Before the history of this one is full (25,000 events)',
     );
-    const report = step('Report', 'report', 'What the run came to: the output of the execution');
-    const next = new Choice(this, 'What next?', { comment: 'As the feeder decided' });
-    feed.next(
+    const report = step('Report', 'report', 'Totals of the run: the output of the execution');
+    const next = new Choice(this, 'Next step?', { comment: 'As the last step decided' });
+    enqueue.next(
       next
-        .when(Condition.stringEquals('$.next', 'feed'), feed)
+        .when(Condition.stringEquals('$.next', 'enqueue'), enqueue)
         .when(
-          Condition.stringEquals('$.next', 'drain'),
-          wait('Wait for users in flight', 'While nothing goes on: the CRM is slow or down, or a user fails'),
+          Condition.stringEquals('$.next', 'waitForUsers'),
+          wait(
+            'Wait for users in flight',
+            'No user was done lately: the CRM is slow or down, or a user keeps failing',
+          ),
         )
         .when(
-          Condition.stringEquals('$.next', 'quota'),
-          wait('Wait for the quota', 'Until the day or the month begins anew (UTC)'),
+          Condition.stringEquals('$.next', 'waitForQuota'),
+          wait('Wait for the quota', 'Until the quota of the day or the month resets'),
         )
-        .when(Condition.stringEquals('$.next', 'continue'), goOn.next(new Succeed(this, 'Continued')))
+        .when(Condition.stringEquals('$.next', 'continue'), continued.next(new Succeed(this, 'Continued')))
         .otherwise(report.next(new Succeed(this, 'Done'))),
     );
-    return new Choice(this, 'New or continued?', { comment: 'A continued run brings where it stands' })
-      .when(Condition.isPresent('$.runId'), feed)
+    return new Choice(this, 'New or continued?', { comment: 'The input of a continued run is its state' })
+      .when(Condition.isPresent('$.runId'), enqueue)
       .otherwise(
-        step('Plan the run', 'plan', 'Checks the input, and that no other run of the mode goes on').next(
-          new Choice(this, 'Already running?', { comment: 'A second run has nothing to add' })
+        step('Start the run', 'start', 'Checks the input, and that no other run of its mode is running').next(
+          new Choice(this, 'Already running?', { comment: 'A second run of a mode would do nothing' })
             .when(Condition.stringEquals('$.next', 'skip'), new Succeed(this, 'Skipped'))
-            .otherwise(feed),
+            .otherwise(enqueue),
         ),
       );
   }
 
   private refreshBy(expression: string): void {
     new Schedule(this, 'DailyRefresh', {
-      description: 'Looks at active users again: some tags depend on time alone',
+      description: 'Checks active users again, because some tags depend on time alone',
       schedule: ScheduleExpression.expression(expression),
       target: new StepFunctionsStartExecution(this.stateMachine, {
         input: ScheduleTargetInput.fromObject({ mode: 'refresh' }),
@@ -183,9 +184,9 @@ export class Backfill extends Construct {
 }
 
 /**
- * Retries a step whatever failed, unless a retry cannot help: throttles (`Lambda.TooManyRequestsException`), errors of the service, a
- * function that ran out of time or died (`Sandbox.Timedout`, `Runtime.ExitError`), an answer that was lost (`States.Timeout`), and errors of
- * DynamoDB or SQS that the function threw. All steps can be repeated.
+ * Retries a step on every error except {@link FINAL_ERRORS}: throttles (`Lambda.TooManyRequestsException`), service errors, a function that
+ * timed out or died (`Sandbox.Timedout`, `Runtime.ExitError`), a lost answer (`States.Timeout`), and DynamoDB or SQS errors that the
+ * function threw. Every step is safe to repeat.
  */
 function retried(step: LambdaInvoke): LambdaInvoke {
   step.addRetry({ errors: FINAL_ERRORS, maxAttempts: 0 });

@@ -6,11 +6,11 @@ import { MESSAGE_RETENTION_MS, STREAM_RETENTION_MS } from '../../shared/quota/re
 import type { ConstructContext } from './construct-context.ts';
 import { suppressRule } from './nag-suppressions.ts';
 import { NodeFunction } from './node-function.ts';
-import type { UserTable } from './user-table.ts';
+import type { UserTable } from './tables.ts';
 
 export interface ChangeFeedProps extends ConstructContext {
   userTable: UserTable;
-  /** Where the messages go. */
+  /** Receives the messages. */
   queue: IQueue;
 }
 
@@ -30,12 +30,12 @@ export class ChangeFeed extends Construct {
     suppressRule(
       this.failureQueue,
       'a dead-letter queue',
-      'It is where the event source puts what failed: nothing reads it but npm run replay, which deletes what it has handled',
+      'It is the failure destination of the event source. Only the replay command reads it, and deletes what it has processed',
     );
     this.diffUser = new NodeFunction(this, 'DiffUser', {
       folder: 'diff-user',
       description:
-        'Compares what the CRM should show before and after a change, and sends who changed and why',
+        'Compares the desired state of a user before and after a change, and sends a message if it differs',
       timeout: Duration.seconds(30),
       memorySize: 512,
       environment: { SYNC_QUEUE_URL: queue.queueUrl },
@@ -51,7 +51,7 @@ export class ChangeFeed extends Construct {
     this.diffUser.allowAny(
       ['dynamodb:ListStreams'],
       `${userTable.tableArn}/stream/*`,
-      'A list of the streams of the table names none of them (AWS SAM, "DynamoDBStreamReadPolicy")',
+      'ListStreams applies to all streams of a table (AWS SAM, "DynamoDBStreamReadPolicy")',
     );
 
     this.diffUser.allowKey('readTable', 'sendMessages');
@@ -59,11 +59,11 @@ export class ChangeFeed extends Construct {
     const source = new EventSourceMapping(this, 'Stream', {
       target: this.diffUser,
       eventSourceArn: userTable.streamArn,
-      // From the oldest record of the day on: nothing that was written before the first poll is lost.
+      // From the oldest record on, so that no change before the first poll is lost.
       startingPosition: StartingPosition.TRIM_HORIZON,
       batchSize: 100,
       filters: [
-        // Items of other kinds, in a table that has them, cost no invocation.
+        // Other items of a shared table cause no invocations.
         FilterCriteria.filter({ dynamodb: { Keys: { userId: { S: FilterRule.exists() } } } }),
       ],
       bisectBatchOnError: true,
@@ -71,7 +71,7 @@ export class ChangeFeed extends Construct {
       // No limit of retries: what fails here (SQS, the function as a whole) concerns all records, and time or a deploy fixes it. The failure
       // queue is no way out, since SQS is what mostly fails. No single record can block its shard: see `messageOf` of diff-user.
       maxRecordAge: Duration.millis(STREAM_RETENTION_MS),
-      // CDK's own SqsDlq would let the function do more than send.
+      // CDK's SqsDlq would grant the function more than sqs:SendMessage.
       onFailure: { bind: () => ({ destination: this.failureQueue.queueArn }) },
     });
     source.node.addDependency(this.diffUser);

@@ -9,12 +9,10 @@ import {
   MESSAGE_RETENTION_MS,
   VISIBILITY_MS,
 } from '../../shared/quota/retry-policy.ts';
-import { budgetVariables } from './budget-variables.ts';
 import type { ConstructContext } from './construct-context.ts';
 import type { CrmSecret } from './crm-secret.ts';
-import { NodeFunction } from './node-function.ts';
-import type { SyncTable } from './sync-table.ts';
-import type { UserTable } from './user-table.ts';
+import { budgetVariables, NodeFunction } from './node-function.ts';
+import type { SyncTable, UserTable } from './tables.ts';
 
 export interface ContactSyncProps extends ConstructContext {
   userTable: UserTable;
@@ -23,10 +21,10 @@ export interface ContactSyncProps extends ConstructContext {
 }
 
 /**
- * Memory in MB, and with it the part of a processor: 1,769 MB have a whole one (AWS Lambda developer guide, "Configure Lambda function
- * memory"). The function mostly waits for the CRM, so less memory costs less. But requests start on time to some milliseconds, and an
- * environment that has used up its part of 20 ms stands still for the rest. The least of the sizes in `npm run bench -- --only memory` with
- * which the pace is filled as well as with a whole processor; with 512 MB it begins to be filled less.
+ * Memory in MB, which also sets the CPU share: 1,769 MB are one vCPU (AWS Lambda developer guide, "Configure Lambda function memory").
+ * The function mostly waits for the CRM, so less memory costs less. But requests must start within milliseconds of their slot, and an
+ * environment that has used its CPU share stands still for the rest of 20 ms. This is the smallest size of
+ * `npm run bench -- --only memory` that uses the quota as well as one vCPU does; 512 MB use it less.
  */
 export const SYNC_CONTACT_MEMORY_MB = 768;
 
@@ -48,7 +46,7 @@ export class ContactSync extends Construct {
     });
     this.syncContact = new NodeFunction(this, 'SyncContact', {
       folder: 'sync-contact',
-      description: 'Makes contacts and tags in the CRM match the users that the queue names',
+      description: 'Syncs the users in the queue to their contacts and tags in the CRM',
       timeout: Duration.millis(INVOCATION_MS),
       memorySize: SYNC_CONTACT_MEMORY_MB,
       reservedConcurrentExecutions: environments,
@@ -91,7 +89,7 @@ export class ContactSync extends Construct {
       target: this.syncContact,
       eventSourceArn: this.queue.queueArn,
       batchSize: BATCH_SIZE,
-      // As many as the reserved concurrency: throttled polls would walk good messages into the dead-letter queue.
+      // As many as the reserved concurrency: throttled polls would move good messages to the dead-letter queue.
       maxConcurrency: environments,
       reportBatchItemFailures: true,
     });

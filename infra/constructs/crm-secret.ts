@@ -2,17 +2,17 @@ import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { ConstructContext } from './construct-context.ts';
 import { suppressRule } from './nag-suppressions.ts';
-import { removalPolicyOf } from './removal-policy.ts';
 import { TokenRotation } from './token-rotation.ts';
 
-/** Where the CRM's credentials are: a secret that is there already, or a new one that somebody has to fill in. */
+/** The secret with the CRM's credentials: an existing one, or a new one that an operator fills. */
 export class CrmSecret extends Construct {
   readonly secretArn: string;
-  /** Unless another program renews the tokens. */
+  /** Undefined if another program renews the tokens. */
   readonly rotation: TokenRotation | undefined;
 
-  constructor(scope: Construct, id: string, { config, encryption }: ConstructContext) {
+  constructor(scope: Construct, id: string, context: ConstructContext) {
     super(scope, id);
+    const { config, encryption, removalPolicy } = context;
     const { crm } = config;
     const secret = crm.existingSecretArn
       ? Secret.fromSecretCompleteArn(this, 'Secret', crm.existingSecretArn)
@@ -20,21 +20,16 @@ export class CrmSecret extends Construct {
           ...(crm.secretName !== undefined && { secretName: crm.secretName }),
           ...encryption.ofLogsOrSecret,
           description: `Credentials for Infusionsoft of the stack ${config.stackName}: npm run authorize stores them`,
-          // Says that nobody has filled it in yet; the key beside it only exists because CDK asks for one.
+          // Marks the secret as not filled in yet. CDK requires the generated key beside it.
           generateSecretString: {
             secretStringTemplate: '{"kind":"unset"}',
             generateStringKey: 'placeholder',
           },
-          removalPolicy: removalPolicyOf(config),
+          removalPolicy,
         });
     this.secretArn = secret.secretArn;
     if (crm.tokenRotationHours === 'off')
       suppressRule(secret, 'rotation', 'Another program renews the tokens (crm.tokenRotationHours: off)');
-    else
-      this.rotation = new TokenRotation(this, 'Rotation', {
-        config,
-        encryption,
-        secretArn: secret.secretArn,
-      });
+    else this.rotation = new TokenRotation(this, 'Rotation', { ...context, secretArn: secret.secretArn });
   }
 }

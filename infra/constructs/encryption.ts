@@ -1,12 +1,10 @@
-import { ArnFormat, Stack } from 'aws-cdk-lib';
+import { ArnFormat, type RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { TableEncryption, type TableProps } from 'aws-cdk-lib/aws-dynamodb';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import { QueueEncryption, type QueueProps } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { Config } from '../config.ts';
-import { backfillLogGroupName } from './backfill-log-group-name.ts';
-import { removalPolicyOf } from './removal-policy.ts';
 
 const READ = ['kms:Decrypt'];
 const READ_AND_WRITE = [...READ, 'kms:GenerateDataKey'];
@@ -20,9 +18,9 @@ const FULL_USE = [
   'kms:GenerateDataKeyWithoutPlaintext',
 ];
 
-/** What a function needs of the key for what it does with an encrypted resource, by the manual of the service. */
+/** Actions on the key that each use of an encrypted resource requires, with the source in AWS's documentation. */
 const ACTIONS = {
-  /** Amazon DynamoDB, "DynamoDB encryption at rest: How it works", as CDK's own grants have it. */
+  /** Amazon DynamoDB, "DynamoDB encryption at rest: How it works"; the same as CDK's grants. */
   readTable: READ_TABLE,
   writeTable: FULL_USE,
   /** Amazon SQS, "Key management", "Configure AWS KMS permissions". */
@@ -34,25 +32,30 @@ const ACTIONS = {
 };
 export type KeyUse = keyof typeof ACTIONS;
 
-/** Actions on the key for these uses, each once. */
+/** @returns the actions on the key that these uses require, without duplicates. */
 export const keyActions = (uses: readonly KeyUse[]): string[] => [
   ...new Set(uses.flatMap((use) => ACTIONS[use])),
 ];
 
 /**
- * What data at rest is encrypted with: each service's own key, a key of the stack's own, or one that is there already. A key that is
- * there is used and not changed: its owner adds what {@link letServicesUse} says.
+ * Encryption of data at rest: by each service's own key, by a key that the stack creates, or by an existing key. The policy of an existing
+ * key is not changed: its owner adds the statements of {@link serviceStatements}.
  */
 export class Encryption extends Construct {
-  /** For all that the stack makes, unless each service uses its own. */
+  /** Undefined if each service uses its own key. */
   readonly key: IKey | undefined;
 
-  constructor(scope: Construct, id: string, config: Config) {
+  /** @param removalPolicy of the key that the stack creates. */
+  constructor(
+    scope: Construct,
+    id: string,
+    { config, removalPolicy }: { config: Config; removalPolicy: RemovalPolicy },
+  ) {
     super(scope, id);
-    const { encryptionKey } = config;
+    const { encryptionKey, stackName } = config;
     if (encryptionKey === 'aws') return;
-    const arn = encryptionKey === 'create' ? this.create(config).keyArn : encryptionKey;
-    // By its ARN: to a key of the stack, CDK's constructs would add statements wider than is needed.
+    const arn = encryptionKey === 'create' ? this.create(stackName, removalPolicy).keyArn : encryptionKey;
+    // Referenced by its ARN, because CDK's constructs would add broader statements than necessary to a key of the stack.
     this.key = Key.fromKeyArn(this, 'Used', arn);
   }
 
@@ -76,29 +79,35 @@ export class Encryption extends Construct {
     return this.key ? { masterKey: this.key } : {};
   }
 
-  private create(config: Config): Key {
+  private create(stackName: string, removalPolicy: RemovalPolicy): Key {
     const key = new Key(this, 'Key', {
-      alias: `alias/${config.stackName}`,
-      description: 'Data at rest of the sync between the app and Infusionsoft',
+      alias: `alias/${stackName}`,
+      description: 'Encrypts the data at rest of the sync between the app and Infusionsoft',
       enableKeyRotation: true,
-      removalPolicy: removalPolicyOf(config),
+      removalPolicy,
     });
-    for (const statement of letServicesUse(this, config.stackName)) key.addToResourcePolicy(statement);
+    for (const statement of serviceStatements(this, stackName)) key.addToResourcePolicy(statement);
     return key;
   }
 }
 
 /**
- * Statements of the key's policy beside the usual one for the account, by which policies of roles count: services that act in no role.
- *
- * - CloudWatch Logs, "Encrypt log data using AWS KMS": for the log groups of the stack.
- * - Amazon SNS, "Key management", "Enable compatibility between event sources from AWS services and encrypted topics": for its alarms.
+ * Name of the state machine's log group. Step Functions can write to groups with this prefix without a resource policy for each
+ * (AWS Step Functions, "Using CloudWatch Logs to log execution history").
  */
-function letServicesUse(scope: Construct, stackName: string): PolicyStatement[] {
+export const backfillLogGroupName = (stackName: string) => `/aws/vendedlogs/states/${stackName}-backfill`;
+
+/**
+ * Statements that the key's policy needs besides the default one for the account: for services that use the key without a role.
+ *
+ * - CloudWatch Logs, "Encrypt log data using AWS KMS": for the stack's log groups.
+ * - Amazon SNS, "Key management", "Enable compatibility between event sources from AWS services and encrypted topics": for the stack's alarms.
+ */
+function serviceStatements(scope: Construct, stackName: string): PolicyStatement[] {
   const stack = Stack.of(scope);
   const arnOf = (service: string, resource: string, resourceName: string) =>
     stack.formatArn({ service, resource, resourceName, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
-  // In a key's policy, all resources are the key.
+  // In a key policy, `*` means this key.
   const resources = ['*'];
   return [
     new PolicyStatement({

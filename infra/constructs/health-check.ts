@@ -4,10 +4,9 @@ import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { SCHEDULE_RETRIES } from '../../shared/quota/retry-policy.ts';
-import { budgetVariables } from './budget-variables.ts';
 import type { ConstructContext } from './construct-context.ts';
-import { NodeFunction } from './node-function.ts';
-import type { SyncTable } from './sync-table.ts';
+import { budgetVariables, NodeFunction } from './node-function.ts';
+import type { SyncTable } from './tables.ts';
 
 export interface HealthCheckProps extends ConstructContext {
   syncTable: SyncTable;
@@ -15,12 +14,12 @@ export interface HealthCheckProps extends ConstructContext {
 }
 
 /**
- * Once in each five minutes that CloudWatch puts together to a data point, and in the middle of them: a start that is a minute late still falls
- * in the same ones (EventBridge Scheduler, "Schedule types": within 60 seconds).
+ * Once per CloudWatch period of five minutes, and in the middle of it: a start that is a minute late still falls into the same period
+ * (EventBridge Scheduler, "Schedule types": within 60 seconds).
  */
 const EVERY_FIVE_MINUTES = ScheduleExpression.cron({ minute: '2/5', timeZone: TimeZone.ETC_UTC });
 
-/** Every five minutes: queue, consumer and quota → gauges that alarms watch. Its own absence is an alarm. */
+/** Measures the queue, the consumer and the quota every five minutes, for alarms. Missing measurements raise an alarm too. */
 export class HealthCheck extends Construct {
   readonly checkHealth: NodeFunction;
 
@@ -67,7 +66,7 @@ export class HealthCheck extends Construct {
     new Schedule(this, 'Schedule', {
       description: 'Measures whether changes reach the CRM',
       schedule: EVERY_FIVE_MINUTES,
-      // CDK's own LambdaInvoke would let the schedule invoke every version of the function.
+      // CDK's LambdaInvoke would allow the schedule to invoke every version of the function.
       target: {
         bind: () => ({
           arn: this.checkHealth.functionArn,

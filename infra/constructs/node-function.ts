@@ -6,11 +6,12 @@ import { ApplicationLogLevel, Architecture, LoggingFormat, Runtime, Tracing } fr
 import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
+import type { Config } from '../config.ts';
 import type { ConstructContext } from './construct-context.ts';
 import { type KeyUse, keyActions } from './encryption.ts';
 import { suppressWildcardRule } from './nag-suppressions.ts';
 
-export interface NodeFunctionProps extends ConstructContext {
+export interface NodeFunctionProps extends Pick<ConstructContext, 'config' | 'encryption'> {
   /** Folder under `lambdas/` with a `handler.ts` that exports `handler`. */
   folder: 'diff-user' | 'sync-contact' | 'backfill' | 'rotate-token' | 'check-health';
   description: string;
@@ -23,9 +24,9 @@ export interface NodeFunctionProps extends ConstructContext {
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /**
- * A function as all of this system are: Node 24 on ARM, an ES module bundled by the local esbuild, minified with source
- * maps, with a log group of its own and a role that may do nothing but write to it. The bundle has what the function
- * uses of the AWS SDK, in the version of package-lock.json: the runtime's own version changes without a deploy.
+ * A Lambda function with the settings that all functions of the system share: Node 24 on ARM, one minified ES module with a source map,
+ * its own log group, and a role that allows only writing to it. The bundle contains the AWS SDK in the version of package-lock.json,
+ * because the runtime's version changes without a deployment.
  */
 export class NodeFunction extends NodejsFunction {
   readonly #role: Role;
@@ -51,7 +52,7 @@ export class NodeFunction extends NodejsFunction {
       role: role.withoutPolicyUpdates(),
       logGroup,
       loggingFormat: LoggingFormat.JSON,
-      // Lambda drops what is below, whatever the logger of the function says.
+      // Lambda drops lines below this level, whatever the function's logger writes.
       applicationLogLevelV2: ApplicationLogLevel[config.logLevel],
       tracing: config.tracing ? Tracing.ACTIVE : Tracing.DISABLED,
       environment: {
@@ -67,12 +68,12 @@ export class NodeFunction extends NodejsFunction {
         target: 'node24',
         minify: true,
         sourceMap: true,
-        // Node reads the map with the code, at every cold start: places are enough for a stack.
+        // Node reads the map at every cold start, and stack traces need no sources.
         sourcesContent: false,
-        // CDK's default leaves the AWS SDK to the runtime.
+        // Without this, CDK leaves the AWS SDK to the runtime.
         externalModules: [],
         esbuildArgs: {
-          // Each stack has its own mapping in place of the one that package.json names.
+          // Replaces the mapping that package.json names by the stack's own.
           '--alias:#mapping': `${root}${config.mapping}`,
         },
         logLevel: LogLevel.WARNING,
@@ -82,28 +83,37 @@ export class NodeFunction extends NodejsFunction {
     this.#key = encryption.key;
   }
 
-  /** Lets the function do exactly these actions on exactly these resources. */
+  /** Allows the function these actions on these resources. */
   allow(actions: string[], ...resources: string[]): void {
     allow(this.#role, actions, ...resources);
   }
 
-  /** Lets the function use the key of the settings, if there is one, for what it does with encrypted resources. */
+  /** Allows the function to use the customer managed key, if there is one, for these purposes. */
   allowKey(...uses: KeyUse[]): void {
     if (this.#key) allow(this.#role, keyActions(uses), this.#key.keyArn);
   }
 
-  /** Lets the function do these actions on what matches a pattern, which AWS lets nobody narrow for the reason given. */
+  /**
+   * Allows the function these actions on all resources that match a pattern.
+   *
+   * @param reason why AWS accepts nothing narrower.
+   */
   allowAny(actions: string[], pattern: string, reason: string): void {
     allow(this.#role, actions, pattern);
     suppressWildcardRule(this.#role, pattern, reason);
   }
 }
 
+/** Environment variables of a function that respects the quota, see `shared/quota/remaining-quota.ts`. */
+export function budgetVariables({ crm, backfill }: Config): Record<string, string> {
+  return { LIMITS: JSON.stringify(crm.limits), LIVE_RESERVE: String(backfill.liveReserve) };
+}
+
 function allow(role: Role, actions: string[], ...resources: string[]): void {
   role.addToPolicy(new PolicyStatement({ actions, resources }));
 }
 
-/** Lets a role send traces, by a policy of its own: what is accepted in it holds for nothing else. */
+/** Allows a role to send traces. In a separate policy, so that the suppressed rule applies to nothing else. */
 function allowTracing(role: Role): void {
   const trace = new Policy(role, 'Trace', { roles: [role] });
   trace.addStatements(
@@ -115,6 +125,6 @@ function allowTracing(role: Role): void {
   suppressWildcardRule(
     trace,
     '*',
-    'X-Ray has no resources to name (Service Authorization Reference, "AWS X-Ray")',
+    'X-Ray supports no resource-level permissions (Service Authorization Reference, "AWS X-Ray")',
   );
 }

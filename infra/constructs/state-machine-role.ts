@@ -4,13 +4,13 @@ import type { Construct } from 'constructs';
 import { suppressWildcardRule } from './nag-suppressions.ts';
 
 export interface StateMachineRoleProps {
-  /** Of the state machine that takes the role. */
+  /** The state machine that assumes the role. */
   stateMachineArn: string;
-  /** The one function that it invokes. */
+  /** The function that it invokes. */
   functionArn: string;
 }
 
-/** Role of a state machine that invokes one function, is logged and traced. CDK's own would let it invoke all versions of the function. */
+/** Role of a state machine that invokes one function. CDK's default role could invoke every version of the function. */
 export class StateMachineRole extends Role {
   constructor(scope: Construct, id: string, { stateMachineArn, functionArn }: StateMachineRoleProps) {
     super(scope, id, {
@@ -22,10 +22,10 @@ export class StateMachineRole extends Role {
       }),
     });
     this.addToPolicy(new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [functionArn] }));
-    // A policy of its own: what is accepted in it holds for nothing else.
-    const watched = new Policy(this, 'LogAndTrace', { roles: [this] });
+    // A separate policy, so that the suppressed rule applies to nothing else.
+    const logAndTrace = new Policy(this, 'LogAndTrace', { roles: [this] });
     const allowAny = (actions: string[]) =>
-      watched.addStatements(new PolicyStatement({ actions, resources: ['*'] }));
+      logAndTrace.addStatements(new PolicyStatement({ actions, resources: ['*'] }));
     // AWS Step Functions, "IAM Policies for logging to CloudWatch Logs".
     allowAny([
       'logs:CreateLogDelivery',
@@ -45,9 +45,9 @@ export class StateMachineRole extends Role {
       'xray:GetSamplingTargets',
     ]);
     suppressWildcardRule(
-      watched,
+      logAndTrace,
       '*',
-      'Log deliveries and X-Ray have no resources to name (Service Authorization Reference)',
+      'Log deliveries and X-Ray support no resource-level permissions (Service Authorization Reference)',
     );
   }
 }

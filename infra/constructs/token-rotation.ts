@@ -9,7 +9,7 @@ export interface TokenRotationProps extends ConstructContext {
   secretArn: string;
 }
 
-/** Renews the OAuth tokens in the CRM's secret, by one writer, long before they expire. */
+/** Rotates the OAuth tokens in the CRM's secret long before they expire. rotate-token is their only writer. */
 export class TokenRotation extends Construct {
   readonly rotateToken: NodeFunction;
 
@@ -17,10 +17,10 @@ export class TokenRotation extends Construct {
     super(scope, id);
     this.rotateToken = new NodeFunction(this, 'RotateToken', {
       folder: 'rotate-token',
-      description: "Renews the OAuth tokens of the CRM: a step of the secret's rotation",
+      description: "Renews the CRM's OAuth tokens, as the rotation function of its secret",
       timeout: Duration.seconds(180),
       memorySize: 256,
-      // A refresh token can be used once: two at the same time would lock the account out.
+      // A refresh token works once: two concurrent renewals would lock the account out.
       reservedConcurrentExecutions: 1,
       environment: { CRM_URL: config.crm.url },
       config,
@@ -43,7 +43,7 @@ export class TokenRotation extends Construct {
       sourceAccount: Stack.of(this).account,
       sourceArn: secretArn,
     });
-    // CDK's own RotationSchedule would let the function do more.
+    // CDK's RotationSchedule would grant the function more permissions.
     const schedule = new CfnRotationSchedule(this, 'Schedule', {
       secretId: secretArn,
       rotationLambdaArn: this.rotateToken.functionArn,

@@ -12,25 +12,25 @@ import { Construct } from 'constructs';
 import { rateOf } from '../../shared/quota/limits.ts';
 import { paceFor } from '../../shared/quota/pace.ts';
 import type { Alarms } from './alarms.ts';
-import { ownMetric, type Watched } from './watched.ts';
+import { type MonitoredSystem, ownMetric } from './metrics.ts';
 
 const HALF = 12;
 const WIDE = 24;
 const HEIGHT = 6;
 const MINUTE = Duration.minutes(1);
-/** How long an access token of the CRM lives. */
+/** Lifetime of an access token. */
 const TOKEN_HOURS = 24;
 
-/** The gauges of check-health have a value every five minutes. */
+/** check-health writes its gauges every five minutes. */
 const MINUTES_5 = Duration.minutes(5);
 
-/** One page that answers: is it in sync, how late, how much quota, what is failing. */
+/** Answers on one page: is everything in sync, how late, how much quota is used, what fails. */
 export class OperationsDashboard extends Construct {
   readonly dashboardName: string;
 
-  constructor(scope: Construct, id: string, { alarms, ...watched }: Watched & { alarms: Alarms }) {
+  constructor(scope: Construct, id: string, { alarms, ...system }: MonitoredSystem & { alarms: Alarms }) {
     super(scope, id);
-    const { config, contactSync, changeFeed } = watched;
+    const { config, contactSync, changeFeed } = system;
     this.dashboardName = config.stackName;
     const own = (...[name, statistic, label]: [Parameters<typeof ownMetric>[1], string, string]) =>
       ownMetric(config, name, statistic, MINUTE).with({ label });
@@ -56,7 +56,7 @@ export class OperationsDashboard extends Construct {
     new Dashboard(this, 'Dashboard', {
       dashboardName: this.dashboardName,
       widgets: [
-        [new AlarmStatusWidget({ title: 'What is failing', alarms: alarms.alarms, width: WIDE, height: 4 })],
+        [new AlarmStatusWidget({ title: 'Alarms', alarms: alarms.alarms, width: WIDE, height: 4 })],
         [
           new SingleValueWidget({
             title: 'Now',
@@ -67,12 +67,12 @@ export class OperationsDashboard extends Construct {
               own('SyncLag', 'p99', 'lag p99 (ms)'),
               visible(contactSync.queue, 'backlog'),
               perSecond(
-                own('CrmRequests', 'Sum', `requests a second (of ${rateOf(config.crm.limits)})`),
+                own('CrmRequests', 'Sum', `requests per second (of ${rateOf(config.crm.limits)})`),
                 'requestsNow',
               ),
               gauge('OldestChangeAge', 'Maximum', 'oldest change (s)'),
               gauge('StuckUsers', 'Maximum', 'stuck users'),
-              gauge('QuotaDayUsed', 'Maximum', "day's quota used (%)"),
+              gauge('QuotaDayUsed', 'Maximum', 'daily quota used (%)'),
               visible(contactSync.deadLetterQueue, 'dead letters'),
               own('BackfillDone', 'Maximum', 'backfill done (%)'),
             ],
@@ -80,7 +80,7 @@ export class OperationsDashboard extends Construct {
         ],
         [
           graph(
-            'How late: from the change to the CRM',
+            'Sync lag: from the change to the CRM',
             [own('SyncLag', 'p50', 'p50'), own('SyncLag', 'p99', 'p99')],
             {
               unit: 'ms',
@@ -90,24 +90,24 @@ export class OperationsDashboard extends Construct {
             right: [
               contactSync.queue.metricApproximateAgeOfOldestMessage({
                 period: MINUTE,
-                label: 'age of the oldest (s)',
+                label: 'oldest message (s)',
               }),
             ],
           }),
         ],
         [
-          graph('Is it in sync?', [gauge('OldestChangeAge', 'Maximum', 'age of the oldest change')], {
+          graph('Health', [gauge('OldestChangeAge', 'Maximum', 'oldest change')], {
             unit: 's',
             right: [
               gauge('NothingSucceeds', 'Maximum', 'nothing succeeds'),
               gauge('StuckUsers', 'Maximum', 'stuck users'),
             ],
           }),
-          graph('Fit of the mapping to the account', [gauge('CatalogProblems', 'Maximum', 'problems')]),
+          graph('Catalog problems', [gauge('CatalogProblems', 'Maximum', 'problems')]),
         ],
         [
           graph(
-            'Requests to the CRM a second',
+            'Requests to the CRM per second',
             [
               perSecond(own('CrmRequests', 'Sum', 'requests'), 'requests'),
               perSecond(own('CrmThrottles', 'Sum', 'refused (429)'), 'refused'),
@@ -125,7 +125,7 @@ export class OperationsDashboard extends Construct {
         ],
         [
           graph(
-            'Users: how they came out of it, and what was done',
+            'Users by outcome',
             (
               [
                 'synced',
@@ -140,13 +140,13 @@ export class OperationsDashboard extends Construct {
               ] as const
             ).map((outcome) => own(`Users.${outcome}`, 'Sum', outcome)),
           ),
-          graph('Latency of the CRM', [own('CrmLatency', 'p50', 'p50'), own('CrmLatency', 'p95', 'p95')], {
+          graph('CRM latency', [own('CrmLatency', 'p50', 'p50'), own('CrmLatency', 'p95', 'p95')], {
             unit: 'ms',
             line: config.crm.latencyP95Ms,
           }),
         ],
         [
-          graph('Behind the stream', [
+          graph('Stream lag', [
             changeFeed.diffUser.metric('IteratorAge', {
               period: MINUTE,
               statistic: 'Maximum',
@@ -167,7 +167,7 @@ export class OperationsDashboard extends Construct {
         [
           graph('Dead letters', [
             visible(contactSync.deadLetterQueue, 'users'),
-            visible(changeFeed.failureQueue, 'positions of the stream'),
+            visible(changeFeed.failureQueue, 'stream records'),
           ]),
           graph('Backfill and pauses', [own('BackfillDone', 'Maximum', 'backfill done (%)')], {
             right: [
@@ -177,14 +177,10 @@ export class OperationsDashboard extends Construct {
           }),
         ],
         [
-          graph(
-            'Age of the OAuth tokens',
-            [hours(own('TokenAge', 'Maximum', 'since their issue'), 'tokenAge')],
-            {
-              unit: 'hours',
-              line: TOKEN_HOURS,
-            },
-          ),
+          graph('Age of the OAuth tokens', [hours(own('TokenAge', 'Maximum', 'since issue'), 'tokenAge')], {
+            unit: 'hours',
+            line: TOKEN_HOURS,
+          }),
         ],
       ],
     });

@@ -12,10 +12,10 @@ import { requestHandler } from '../../shared/aws/request-handler.ts';
 import { budgetOf, budgetSettings } from '../../shared/quota/remaining-quota.ts';
 import { BACKFILL_CALL_MS } from '../../shared/quota/retry-policy.ts';
 import { filledText } from '../../shared/zod-types.ts';
-import { awsPorts } from './aws-ports.ts';
-import { openUsers } from './feed.ts';
+import { openUsers } from './enqueue-users.ts';
+import { awsPorts } from './ports.ts';
 import type { Report, Run, SkippedRun } from './run.ts';
-import { continueRun, feedSome, plan, report } from './steps.ts';
+import { advanceRun, continueRun, reportRun, type StepContext, startRun } from './steps.ts';
 import '../../shared/zod-messages.ts';
 
 const settings = z
@@ -37,17 +37,17 @@ const clients = {
 const logger = new Logger();
 const metrics = new Metrics();
 
-/** A task of the state machine. The state is its own output, so it is only checked for being there. */
+/** A task of the state machine. Its input is the output of an earlier task, so it is not validated, apart from the input of `start`. */
 type Task =
-  | { step: 'plan'; input: unknown; executionArn: string; stateMachineArn: string }
-  | { step: 'feed' | 'continue' | 'report'; input: Run; executionArn: string; stateMachineArn: string };
+  | { step: 'start'; input: unknown; executionArn: string; stateMachineArn: string }
+  | { step: 'enqueue' | 'continue' | 'report'; input: Run; executionArn: string; stateMachineArn: string };
 
-/** The steps of the backfill's state machine, in `infra/constructs/backfill.ts`. */
+/** Runs a step of the state machine in `infra/constructs/backfill.ts`. */
 export const handler = middy<Task, Run | SkippedRun | Report>()
   .use(injectLambdaContext(logger))
   .use(logMetrics(metrics))
   .handler(async (task) => {
-    const context = {
+    const result = await runStep(task, {
       executionArn: task.executionArn,
       ports: awsPorts({
         ...clients,
@@ -55,7 +55,7 @@ export const handler = middy<Task, Run | SkippedRun | Report>()
         syncTable: settings.SYNC_TABLE,
         queueUrl: settings.SYNC_QUEUE_URL,
         stateMachineArn: task.stateMachineArn,
-        onFailure: (error) => logger.warn('The call ended early', { error }),
+        onFailure: (error) => logger.warn('Call ended early, the next one continues', { error }),
       }),
       options: {
         mapping,
@@ -65,15 +65,27 @@ export const handler = middy<Task, Run | SkippedRun | Report>()
         inFlight: settings.IN_FLIGHT,
         callMs: BACKFILL_CALL_MS,
       },
-    };
-    const result = await take(task, context);
+    });
     if ('shareDone' in result) metrics.addMetric('BackfillDone', MetricUnit.Percent, 100 * result.shareDone);
-    logger.info('Step done', { step: task.step, result: shortened(result) });
+    logger.info('Backfill step completed', { step: task.step, result: withoutUserLists(result) });
     return result;
   });
 
-/** Without the lists of users, which would be in every line. */
-function shortened(result: Run | SkippedRun | Report): object {
+function runStep(task: Task, context: StepContext): Promise<Run | SkippedRun | Report> {
+  switch (task.step) {
+    case 'start':
+      return startRun(task.input, context);
+    case 'enqueue':
+      return advanceRun(task.input, context);
+    case 'continue':
+      return continueRun(task.input, context);
+    case 'report':
+      return reportRun(task.input, context);
+  }
+}
+
+/** The lists would make every log line long. */
+function withoutUserLists(result: Run | SkippedRun | Report): object {
   if (!('ready' in result)) return result;
   const {
     ready: _,
@@ -85,17 +97,4 @@ function shortened(result: Run | SkippedRun | Report): object {
     ...rest
   } = result;
   return { ...rest, openUsers: openUsers(result) };
-}
-
-function take(task: Task, context: Parameters<typeof plan>[1]): Promise<Run | SkippedRun | Report> {
-  switch (task.step) {
-    case 'plan':
-      return plan(task.input, context);
-    case 'feed':
-      return feedSome(task.input, context);
-    case 'continue':
-      return continueRun(task.input, context);
-    case 'report':
-      return report(task.input, context);
-  }
 }

@@ -1,20 +1,22 @@
 import { createHash } from 'node:crypto';
 import type { Entry } from '../../shared/queue/send-batch.ts';
-import { messageGroupOf } from '../../shared/sync/message.ts';
-import type { FedMessage } from './ports.ts';
+import { messageGroupOf, type TagUsersMessage, type UserMessage } from '../../shared/sync/message.ts';
 
-/** Characters of a run's id that its deduplication ids hold. */
+/** The messages that a backfill sends. */
+export type BackfillMessage = UserMessage | TagUsersMessage;
+
+/** Characters of a run's id in its deduplication ids, which SQS limits to 128. */
 const ID_LENGTH = 40;
 
-/** The FIFO group of a message. Messages about many users are in no order. */
-export function groupOf(message: FedMessage, runId: string): string {
+/** The FIFO group of a message: the user, or a group of its own for a tag job, since the order of tag jobs does not matter. */
+export function groupOf(message: BackfillMessage, runId: string): string {
   if (message.kind === 'user') return messageGroupOf(message.userId);
   const users = createHash('sha256').update(message.userIds.join()).digest('hex');
   return messageGroupOf(`tags:${runId.slice(-ID_LENGTH)}:${users}`);
 }
 
-/** A call of the feeder that is repeated sends the same messages, which SQS takes once. */
-export function entryOf(message: FedMessage, runId: string): Entry {
+/** The SQS entry of a message. A repeated call of a step sends the same entries, and SQS accepts each once. */
+export function entryOf(message: BackfillMessage, runId: string): Entry {
   const groupId = groupOf(message, runId);
   const deduplicationId =
     message.kind === 'user' ? messageGroupOf(`${runId.slice(-ID_LENGTH)}:${message.userId}`) : groupId;
@@ -22,7 +24,7 @@ export function entryOf(message: FedMessage, runId: string): Entry {
 }
 
 /** The message about one user of a run. @param now epoch milliseconds. */
-export const aboutUser = (userId: string, runId: string, now: number): FedMessage => ({
+export const userMessage = (userId: string, runId: string, now: number): BackfillMessage => ({
   ...base(runId, now),
   kind: 'user',
   userId,
@@ -30,12 +32,12 @@ export const aboutUser = (userId: string, runId: string, now: number): FedMessag
   fields: [],
   tagsAdded: [],
   tagsRemoved: [],
-  // The consumer does so with a contact that is new; of others it changes the tags as well.
+  // Only for a new contact: the consumer changes the tags of an existing one at once.
   tagsLater: true,
 });
 
-/** The message about the tags of many users. @param now epoch milliseconds. */
-export const aboutTags = (userIds: string[], runId: string, now: number): FedMessage => ({
+/** The message about the tags of many users: a tag job. @param now epoch milliseconds. */
+export const tagJobMessage = (userIds: string[], runId: string, now: number): BackfillMessage => ({
   ...base(runId, now),
   kind: 'tag-users',
   userIds,

@@ -1,26 +1,26 @@
+import type { TagEstimate } from '../../shared/sync/tag-estimate.ts';
 import type { BackfillInput } from './input.ts';
-import type { TagEstimate } from './tag-estimate.ts';
 
-/** What a dry run found, or what a run has sent: users by what happens to them. */
+/** What was planned for the scanned users. A dry run ends with it. */
 interface Findings {
-  /** Created, or found by their email. */
+  /** Users whose contact is created, or found by its email. */
   created: number;
-  /** Whose contact's fields change. */
+  /** Users whose contact's fields change. */
   updated: number;
-  /** Whose tags change. */
+  /** Users whose tags change. */
   tagged: number;
-  /** Who cannot be in the CRM, by reason. They are not sent. */
-  rejected: Record<string, number>;
+  /** Users who cannot be in the CRM, by reason. No message about them is sent. */
+  invalid: Record<string, number>;
 }
 
-/** What came of the users that a run has sent. */
+/** What became of the users about whom messages were sent. */
 interface Outcomes {
-  /** Users who are right now, or were deleted meanwhile. */
+  /** Users who are up to date now, or were deleted in the meantime. */
   done: number;
   /** Users whom the CRM refused for good, by reason. */
   rejected: Record<string, number>;
-  /** Users whom the run does not wait for: their messages stay in the queue. The first of them by name. */
-  left: { total: number; users: { userId: string; reason: string }[] };
+  /** Users for whom the run no longer waits. Their messages stay in the queue. Only the first are named. */
+  unfinished: { total: number; users: { userId: string; reason: string }[] };
 }
 
 /** A user about whom a message was sent. Times in epoch milliseconds. */
@@ -33,44 +33,49 @@ export interface SentUser {
 export interface TagJob {
   userIds: string[];
   sentAt: number;
-  /** When one of its users was last found right. */
-  progressAt: number;
+  /** When one of its users was last found done. */
+  lastProgressAt: number;
   /** The FIFO group of its message. */
   group: string;
 }
 
 /**
- * Where a run stands. It is the output of every state of the execution, so it reads as progress in the console.
+ * The state of a run. It is the output of every state of the execution, so the console shows it as the run's progress.
  *
- * Each user is counted when it is scanned, and a message about it is sent only from a state that the execution has stored: so a call
- * that is repeated sends the same messages again, and no total changes.
+ * A user is counted when it is scanned. A message about it is sent only after the execution has stored that state: a call that is repeated
+ * sends the same messages again and changes no total.
  *
- * `next` is what the state machine does: feed on, wait first, go on as a new execution, report, or nothing at all.
+ * `next` is what the state machine does: enqueue more users, wait first, continue in a new execution, or report.
  */
 export interface Run extends Outcomes {
   runId: string;
   input: BackfillInput & { maxInFlight: number };
-  next: 'feed' | 'drain' | 'quota' | 'continue' | 'report';
+  next: 'enqueue' | 'waitForUsers' | 'waitForQuota' | 'continue' | 'report';
   waitSeconds: number;
-  /** User after whom the scan goes on; null before the first. */
+  /** The scan continues after this user; null before the first. */
   cursor: string | null;
   scanFinished: boolean;
+  /** `enqueued`, `skipped` and `invalid` together. */
   scanned: number;
-  /** Users who need something: they are sent, or about to be. */
+  /** Users who need a sync: messages about them are sent, or will be. */
   enqueued: number;
+  /** Users who are up to date, or whom the mode does not select. */
   skipped: number;
-  failed: number;
-  /** Requests that the users so far cost, as planned, and if the tags of each had to be changed alone. */
+  /** Users who cannot be in the CRM. */
+  invalid: number;
+  /** Requests for the enqueued users: as planned, and if the tags of each had to be changed alone. */
   plannedRequests: number;
-  mostRequests: number;
-  /** Requests of the day so far, by all who use the quota. */
+  maxRequests: number;
+  /** Requests of the day so far, by everyone who uses the quota. */
   requestsToday: number;
+  /** The approximate number of users in the table. */
   users: number;
+  /** Scanned users who need nothing more, as a part of all users. */
   shareDone: number;
   /** Times in ISO 8601. */
   startedAt: string;
   estimatedEnd: string;
-  /** Calls of the feeder in this execution: its history has an end. */
+  /** Calls in this execution, whose history is limited. */
   calls: number;
   executions: number;
   findings: Findings;
@@ -82,24 +87,25 @@ export interface Run extends Outcomes {
   readyForTags: string[];
   /** Users in flight, oldest first. */
   sent: SentUser[];
-  /** Users whose contact is right, and whose tags wait for a tag job. `since`: when the first came, in epoch milliseconds. */
+  /** Users whose contact is up to date and whose tags wait for a tag job. `since`: when the first was added, in epoch milliseconds. */
   pendingTags: { userIds: string[]; bytes: number; since: number };
   tagJob: TagJob | null;
-  /** When the last user was done, and when anything last went on, in epoch milliseconds. */
-  completedAt: number;
-  progressAt: number;
+  /** When a user was last done, in epoch milliseconds. */
+  lastDoneAt: number;
+  /** When a user was last done or a message last sent, in epoch milliseconds. */
+  lastProgressAt: number;
 }
 
-/** Another run of the same mode is at work, so this one has nothing to do: the output of the execution. */
+/** The output of an execution that did nothing, since another run of the same mode is running. */
 export interface SkippedRun {
   runId: string;
   mode: BackfillInput['mode'];
   next: 'skip';
-  /** ARN of the execution that runs. */
+  /** ARN of the execution that is running. */
   running: string;
 }
 
-/** What a run came to: the output of the execution. */
+/** The totals of a run: the output of its last execution. */
 export interface Report extends Outcomes {
   runId: string;
   mode: BackfillInput['mode'];
@@ -107,14 +113,14 @@ export interface Report extends Outcomes {
   scanned: number;
   enqueued: number;
   skipped: number;
-  failed: number;
+  invalid: number;
   findings: Findings;
-  /** As planned, and at most: a contact that has to be looked at alone costs one for old tags and one for new ones. */
+  /** As planned, and at most: a contact that is tagged alone costs one request for old tags and one for new tags. */
   requests: number;
   requestsAtMost: number;
   /** Shortest time for those requests at the pace, in seconds. */
   secondsAtPace: number;
-  /** Part of the day's limit that they are. */
+  /** Those requests as a part of the day's limit. */
   shareOfDay: number;
   startedAt: string;
   endedAt: string;

@@ -1,17 +1,17 @@
 import { singleRequests } from '../../shared/sync/tag-cost.ts';
+import { addUser, emptyEstimate, isFull, requestsFor } from '../../shared/sync/tag-estimate.ts';
 import type { User } from '../../shared/user/user.ts';
-import type { Need } from './need.ts';
+import type { UserPlan } from './plan-user.ts';
 import type { Run } from './run.ts';
-import { addUser, isFull, noTags, requestsFor } from './tag-estimate.ts';
 
-/** Requests that the tags of one contact take at most: one for those that come off, one for those that go on. */
-const MOST_FOR_TAGS = 2;
-/** Users that wait to be sent: those of some twenty seconds at the default pace, and what the state of an execution has room for. */
-const MOST_READY = 600;
-const MOST_READY_BYTES = 30_000;
+/** Most requests for the tags of one contact: one to remove tags, one to add tags. */
+const MAX_TAG_REQUESTS = 2;
+/** Most users that wait to be sent: enough for some twenty seconds at the default pace, and small enough for the state of an execution. */
+const MAX_READY = 600;
+const MAX_READY_BYTES = 30_000;
 
-/** Whether nobody is left to be scanned. @param tagBatch contacts that a request can tag at most. */
-export function isScanned(run: Run, tagBatch: number): boolean {
+/** Whether no more users are to be scanned. @param tagBatch most contacts that one request can tag. */
+export function isScanComplete(run: Run, tagBatch: number): boolean {
   const { limit, requestBudget } = run.input;
   const requests = run.plannedRequests + requestsFor(run.tagEstimate, tagBatch);
   return (
@@ -21,47 +21,47 @@ export function isScanned(run: Run, tagBatch: number): boolean {
   );
 }
 
-/** @param part of the room that is to be free, from 0 to 1. */
-export function hasRoom({ ready, readyForTags }: Run, part: number): boolean {
-  const used = 1 - part;
-  if (ready.length + readyForTags.length >= MOST_READY * used) return false;
-  // At least one byte a character; ids of other letters are rare, and the state has some room to spare.
+/** Whether a part of the room for users who wait to be sent is free. @param freePart from 0 to 1. */
+export function hasRoom({ ready, readyForTags }: Run, freePart: number): boolean {
+  const used = 1 - freePart;
+  if (ready.length + readyForTags.length >= MAX_READY * used) return false;
+  // Counts a byte a character, which is right for nearly all ids. The state has room to spare for the others.
   const bytes = (sum: number, userId: string) => sum + userId.length;
-  return readyForTags.reduce(bytes, ready.reduce(bytes, 0)) < MOST_READY_BYTES * used;
+  return readyForTags.reduce(bytes, ready.reduce(bytes, 0)) < MAX_READY_BYTES * used;
 }
 
-/** Takes a user into the run as far as it needs something. @param tagBatch contacts that a request can tag at most. */
-export function take(run: Run, { userId }: User, need: Need, tagBatch: number): void {
+/** Counts a scanned user and, if it needs a sync, adds it to those to be sent. @param tagBatch most contacts that one request can tag. */
+export function addScannedUser(run: Run, { userId }: User, plan: UserPlan, tagBatch: number): void {
   run.cursor = userId;
   run.scanned++;
-  if (need.kind === 'none') {
+  if (plan.kind === 'nothing') {
     run.skipped++;
     return;
   }
-  if (need.kind === 'rejected') {
-    run.failed++;
-    run.findings.rejected[need.reason] = (run.findings.rejected[need.reason] ?? 0) + 1;
+  if (plan.kind === 'invalid') {
+    run.invalid++;
+    run.findings.invalid[plan.reason] = (run.findings.invalid[plan.reason] ?? 0) + 1;
     return;
   }
-  const { creates, updates, requests, tags } = need;
+  const { creates, updates, requests, tags } = plan;
   run.findings.created += Number(creates);
   run.findings.updated += Number(updates);
   run.findings.tagged += Number(tags ? singleRequests(tags) > 0 : requests > 1);
   run.enqueued++;
   run.plannedRequests += requests;
-  run.mostRequests += requests;
+  run.maxRequests += requests;
   if (tags) {
-    run.mostRequests += MOST_FOR_TAGS;
+    run.maxRequests += MAX_TAG_REQUESTS;
     addUser(run.tagEstimate, userId, tags);
-    if (isFull(run.tagEstimate)) planTagJob(run, tagBatch);
+    if (isFull(run.tagEstimate)) countTagJob(run, tagBatch);
   }
   if (run.input.dryRun) return;
   if (requests > 0) run.ready.push(userId);
   else run.readyForTags.push(userId);
 }
 
-/** Counts the requests of a tag job. */
-export function planTagJob(run: Run, tagBatch: number): void {
+/** Adds the requests of the estimated tag job to the planned ones. */
+export function countTagJob(run: Run, tagBatch: number): void {
   run.plannedRequests += requestsFor(run.tagEstimate, tagBatch);
-  run.tagEstimate = noTags();
+  run.tagEstimate = emptyEstimate();
 }

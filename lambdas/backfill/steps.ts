@@ -1,42 +1,43 @@
 import { hashRequirements } from '../../shared/infusionsoft/catalog/catalog.ts';
 import { BACKFILL_FUNCTION_MS } from '../../shared/quota/retry-policy.ts';
 import type { RunLock } from '../../shared/store/run-lock.ts';
+import { emptyEstimate } from '../../shared/sync/tag-estimate.ts';
 import { requirementsOf } from '../../shared/user/requirements.ts';
-import { catalogFor, type FeedOptions, feed } from './feed.ts';
+import { catalogFor, type EnqueueOptions, enqueueUsers } from './enqueue-users.ts';
 import { MODES, parseInput } from './input.ts';
 import type { BackfillPorts } from './ports.ts';
 import type { Report, Run, SkippedRun } from './run.ts';
-import { noTags } from './tag-estimate.ts';
 
-/** Another backfill took over from this one, because its execution was found ended. */
+/** Another run took the lock over, because the execution of this run had ended. */
 export class SupersededError extends Error {
   override name = 'SupersededError';
 }
 
-/** The account cannot take some of what the mapping would write to all users. */
+/** The account cannot accept some of what the mapping would write to all users. */
 export class MappingDoesNotFitError extends Error {
   override name = 'MappingDoesNotFitError';
 }
 
 export interface StepContext {
   ports: BackfillPorts;
-  options: FeedOptions & {
-    /** Users that fill the pace, of all runs together. */
+  options: EnqueueOptions & {
+    /** Users in flight that fill the pace, of all runs together. */
     inFlight: number;
   };
   executionArn: string;
 }
 
 /**
- * Checks the input and makes sure that this is the only run of its mode: another one would only find what the first is about to do. One
- * whose execution has ended without a report (stopped, failed) is taken over: what it did is in the table, and is not done again. Runs of
- * other modes go on beside it. A dry run stands in nobody's way.
+ * Checks the input, and takes the lock of the mode: a second run of a mode would only find what the first is about to do. If the execution
+ * of another run has ended without a report (stopped or failed), its lock is taken over; what it did is in the user table and is not
+ * repeated. Runs of other modes, and dry runs, can run at the same time.
  *
- * The daily refresh goes on with a mapping that does not fit, without the fields in question; what a person starts once does not.
+ * The daily refresh runs even if the account does not accept the whole mapping, and leaves those fields out. Other modes are started by a
+ * person, who can fix the mapping first.
  *
  * @throws InvalidInputError, MappingDoesNotFitError.
  */
-export async function plan(
+export async function startRun(
   input: unknown,
   { ports, options, executionArn }: StepContext,
 ): Promise<Run | SkippedRun> {
@@ -46,7 +47,7 @@ export async function plan(
     (await catalogFor(hashRequirements(requirementsOf(options.mapping)), ports)) ?? {};
   if (problems.length > 0 && mode !== 'refresh')
     throw new MappingDoesNotFitError(
-      `The mapping does not fit the account. Fix it, and see npm run catalog:\n${problems.join('\n')}`,
+      `The mapping does not fit the account. Fix it (npx --no user-sync catalog shows both):\n${problems.join('\n')}`,
     );
   const runId = executionArn.split(':').at(-1) ?? executionArn;
   if (!dryRun) {
@@ -63,19 +64,19 @@ export async function plan(
   return {
     runId,
     input: { ...parsed, maxInFlight: parsed.maxInFlight ?? options.inFlight },
-    next: 'feed',
+    next: 'enqueue',
     waitSeconds: 0,
     cursor: null,
     scanFinished: false,
     scanned: 0,
     enqueued: 0,
     skipped: 0,
-    failed: 0,
+    invalid: 0,
     done: 0,
     rejected: {},
-    left: { total: 0, users: [] },
+    unfinished: { total: 0, users: [] },
     plannedRequests: 0,
-    mostRequests: 0,
+    maxRequests: 0,
     requestsToday: 0,
     users: await ports.countUsers(),
     shareDone: 0,
@@ -83,46 +84,46 @@ export async function plan(
     estimatedEnd: startedAt,
     calls: 0,
     executions: 1,
-    findings: { created: 0, updated: 0, tagged: 0, rejected: {} },
-    tagEstimate: noTags(),
+    findings: { created: 0, updated: 0, tagged: 0, invalid: {} },
+    tagEstimate: emptyEstimate(),
     ready: [],
     readyForTags: [],
     sent: [],
     pendingTags: { userIds: [], bytes: 0, since: now },
     tagJob: null,
-    completedAt: 0,
-    progressAt: now,
+    lastDoneAt: 0,
+    lastProgressAt: now,
   };
 }
 
-/** Feeds for some seconds, as long as this run is still the one of its mode. @throws SupersededError. */
-export async function feedSome(run: Run, context: StepContext): Promise<Run> {
+/** Enqueues users for some seconds, if this run still has the lock of its mode. @throws SupersededError. */
+export async function advanceRun(run: Run, context: StepContext): Promise<Run> {
   const { ports, options, executionArn } = context;
-  if (run.input.dryRun) return feed(run, 1, ports, options);
+  if (run.input.dryRun) return enqueueUsers(run, 1, ports, options);
   const lock = await ownLock(run, context);
   const busyUntil = ports.now() + BACKFILL_FUNCTION_MS;
   await renew(run, { ...lock, executionArn, busyUntil }, lock, ports);
-  const next = await feed(run, 1 + (await otherRuns(run, ports)), ports, options);
-  // While it waits for the quota, the pace is others'.
-  if (next.next === 'quota')
+  const next = await enqueueUsers(run, 1 + (await otherRuns(run, ports)), ports, options);
+  // While this run waits for the quota, other runs can use its share of the pace.
+  if (next.next === 'waitForQuota')
     await renew(run, { ...lock, executionArn, busyUntil: 0 }, { ...lock, executionArn }, ports);
   return next;
 }
 
-/** Goes on as a new execution, whose history is empty. */
+/** Continues the run in a new execution, whose history is empty. */
 export async function continueRun(run: Run, context: StepContext): Promise<Run & { continuedIn: string }> {
   const executions = run.executions + 1;
-  const next: Run = { ...run, next: 'feed', waitSeconds: 0, calls: 0, executions };
+  const next: Run = { ...run, next: 'enqueue', waitSeconds: 0, calls: 0, executions };
   const lock = run.input.dryRun ? undefined : await ownLock(run, context);
   const continuedIn = await context.ports.startExecution(`${run.runId.slice(0, 70)}-${executions}`, next);
   if (lock) await context.ports.locks.take(run.input.mode, { ...lock, executionArn: continuedIn }, lock);
   return { ...next, continuedIn };
 }
 
-/** Ends the run. */
-export async function report(run: Run, { ports, options }: StepContext): Promise<Report> {
-  const { runId, input, plannedRequests, mostRequests, startedAt, executions } = run;
-  const { scanned, enqueued, skipped, failed, findings, done, rejected, left } = run;
+/** Releases the lock of the run, and reports its totals. */
+export async function reportRun(run: Run, { ports, options }: StepContext): Promise<Report> {
+  const { runId, input, plannedRequests, maxRequests, startedAt, executions } = run;
+  const { scanned, enqueued, skipped, invalid, findings, done, rejected, unfinished } = run;
   if (!input.dryRun) await ports.locks.release(input.mode, runId);
   return {
     runId,
@@ -131,13 +132,13 @@ export async function report(run: Run, { ports, options }: StepContext): Promise
     scanned,
     enqueued,
     skipped,
-    failed,
+    invalid,
     findings,
     done,
     rejected,
-    left,
+    unfinished,
     requests: plannedRequests,
-    requestsAtMost: mostRequests,
+    requestsAtMost: maxRequests,
     secondsAtPace: Math.ceil(plannedRequests / options.requestsPerSecond),
     shareOfDay: Number((plannedRequests / options.budget.limits.day).toFixed(4)),
     startedAt,
@@ -146,7 +147,7 @@ export async function report(run: Run, { ports, options }: StepContext): Promise
   };
 }
 
-/** The lock of this run. It may name the execution that this one continues. */
+/** The lock of this run. It can still name the execution that this one continues. */
 async function ownLock(run: Run, { ports }: StepContext): Promise<RunLock> {
   const lock = await ports.locks.read(run.input.mode);
   if (lock?.runId !== run.runId)
@@ -159,7 +160,7 @@ async function renew(run: Run, lock: RunLock, previous: RunLock, ports: Backfill
     throw new SupersededError('Another backfill took over at this moment');
 }
 
-/** Runs of other modes that take a part of the pace. */
+/** The number of runs of other modes that use a share of the pace. */
 async function otherRuns(run: Run, ports: BackfillPorts): Promise<number> {
   const others = MODES.filter((mode) => mode !== run.input.mode);
   const locks = await Promise.all(others.map((mode) => ports.locks.read(mode)));

@@ -26,7 +26,7 @@ export interface HealthReport {
     /** Percent; undefined where the contract has no limit for a month. */
     QuotaDayUsed: number | undefined;
     QuotaMonthUsed: number | undefined;
-    /** Undefined before the catalog was read for the first time. */
+    /** Undefined before the first catalog is stored. */
     CatalogProblems: number | undefined;
   };
 }
@@ -34,10 +34,10 @@ export interface HealthReport {
 const SECOND_MS = 1000;
 
 /**
- * Reads where the queue, the consumer and the quota stand. Each gauge is there at every check, so an alarm sees the end of a problem only
- * when it has ended. What is not known is undefined, and not 0.
+ * Measures the queue, the consumer's progress and the quota. Every check reports every gauge, so an alarm ends only when the problem has
+ * ended. Unknown values are undefined, not 0.
  *
- * @throws what DynamoDB or SQS throws: then there are no gauges, and their absence rings.
+ * @throws the errors of DynamoDB and SQS. Then there are no gauges, and an alarm treats missing data as a problem.
  */
 export async function checkHealth({
   countMessages,
@@ -54,7 +54,7 @@ export async function checkHealth({
   const at = now();
   const ledger = ledgerAt(stored?.value, at);
   const pause = pauseOf(ledger, budget, at);
-  // A minute's window is over before anybody could act. Where it is spent every minute, that is an outage and no pause.
+  // The pause of a minute ends before anyone could act. If the limit of every minute is used up, that is an outage and not a pause.
   const paused = pause !== undefined && pause.reason !== 'minute';
   const health = assess({
     queue,

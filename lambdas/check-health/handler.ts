@@ -32,7 +32,7 @@ const METRICS = [
   ['CatalogProblems', MetricUnit.Count],
 ] as const;
 
-/** Measures every five minutes whether changes reach the CRM. It depends on nothing that the consumer has to do at that moment. */
+/** Measures every five minutes whether changes reach the CRM. Runs on a schedule, so it does not depend on a working consumer. */
 export const handler = middy<unknown, void>()
   .use(injectLambdaContext(logger))
   .use(logMetrics(metrics))

@@ -4,7 +4,7 @@ import type { UserMessage } from '../../shared/sync/message.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
 import type { User } from '../../shared/user/user.ts';
 
-/** A change of one item of the user table. At least one of the two images is there. */
+/** A change of one item of the user table. At least one of the two images is defined. */
 export interface UserChange {
   before: User | undefined;
   after: User | undefined;
@@ -13,9 +13,9 @@ export interface UserChange {
 }
 
 /**
- * The message that a change calls for, or nothing when the CRM would show the same: the sync's own write-back, say.
+ * The message about a change of a user, or undefined if the change does not affect the CRM, such as the sync's own write-back.
  *
- * @param now epoch milliseconds. Both images are seen from the same moment, so that time alone is no change.
+ * @param now epoch milliseconds. Both images are evaluated at the same time, so a tag that depends on time is not a difference.
  */
 export function changeMessage(
   mapping: Mapping,
@@ -25,7 +25,7 @@ export function changeMessage(
   const user = after ?? before;
   if (!user) return undefined;
   const base = { version: 1, kind: 'user', userId: user.userId, changedAt: at } as const;
-  const everything = () => {
+  const allFieldsAndTags = () => {
     const { fields, tags } = desiredState(mapping, user, now);
     return { fields: Object.keys(fields), tagsAdded: [...tags], tagsRemoved: [] };
   };
@@ -33,19 +33,20 @@ export function changeMessage(
   if (!after) {
     const { contactId, lease } = before?.crm ?? {};
     const tagsRemoved = desiredTags(mapping, user, now);
-    const gone = { fields: [], tagsAdded: [mapping.deletedTag.name], tagsRemoved };
     return {
       ...base,
-      ...gone,
+      fields: [],
+      tagsAdded: [mapping.deletedTag.name],
+      tagsRemoved,
       cause: 'deleted',
       ...(contactId && { contactId }),
       ...(contactId && lease && { notBefore: lease.until }),
     };
   }
-  if (!before) return { ...base, ...everything(), cause: 'created' };
-  // Also of a user whom the CRM had refused, and who has no contact.
-  const isForgotten = before.crm && (!after.crm || (before.crm.contactId && !after.crm.contactId));
-  if (isForgotten) return { ...base, ...everything(), cause: 'resync' };
+  if (!before) return { ...base, ...allFieldsAndTags(), cause: 'created' };
+  // Someone removed the sync's own data. That may be of a user without a contact, whom the CRM had refused.
+  const isReset = before.crm && (!after.crm || (before.crm.contactId && !after.crm.contactId));
+  if (isReset) return { ...base, ...allFieldsAndTags(), cause: 'resync' };
   const difference = diff(mapping, before, after, now);
   return isEmpty(difference) ? undefined : { ...base, ...difference, cause: 'changed' };
 }

@@ -1,7 +1,5 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
-import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
-import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
@@ -18,15 +16,13 @@ import '../../shared/zod-messages.ts';
 const { SYNC_QUEUE_URL } = z.object({ SYNC_QUEUE_URL: z.url() }).parse(process.env);
 const sqs = new SQSClient({ requestHandler });
 const logger = new Logger();
-const metrics = new Metrics();
 
 /**
- * Turns changes of the user table into messages of who changed and why. A record whose message could not be sent is reported, and the
- * event source delivers it again for as long as the stream keeps it.
+ * Sends a message about each change of the user table that affects the CRM: who changed, and why. A record whose message was not sent is
+ * a batch item failure, so Lambda delivers it again for as long as the stream keeps it.
  */
 export const handler = middy<DynamoDBStreamEvent, DynamoDBBatchResponse>()
   .use(injectLambdaContext(logger))
-  .use(logMetrics(metrics))
   .handler(async ({ Records }) => {
     const now = Date.now();
     const outgoing: Outgoing[] = [];
@@ -52,15 +48,13 @@ export const handler = middy<DynamoDBStreamEvent, DynamoDBBatchResponse>()
       });
     }
     if (unsent.length > 0)
-      logger.warn('Messages not sent, their records will be read again', { count: unsent.length });
-    metrics.addMetric('ChangesSeen', MetricUnit.Count, Records.length);
-    metrics.addMetric('MessagesSent', MetricUnit.Count, outgoing.length - unsent.length);
+      logger.warn('Messages not sent, retry of their records scheduled', { count: unsent.length });
     return { batchItemFailures: unsent.map((itemIdentifier) => ({ itemIdentifier })) };
   });
 
 /**
- * The message that a record calls for. It never throws: the same record would fail again and again, and block its shard until it
- * expires. A failure that belongs to one user (a mapping that throws, say) fails again in the consumer, where it holds up nobody else.
+ * The message about a record, or undefined if it needs none. Never throws: the record would fail again and block its shard until it
+ * expires. An error that is due to one user, such as a mapping that throws, is thrown again in the consumer, where it blocks only that user.
  */
 function messageOf(
   { eventID, eventName, dynamodb = {} }: DynamoDBRecord,
@@ -76,7 +70,9 @@ function messageOf(
   } catch (error) {
     const message = messageByKey({ eventName, keys, oldImage: before, at });
     logger.error(
-      message ? 'A change could not be compared: its message only names the user' : 'A record names no user',
+      message
+        ? 'Change not comparable, sent a message without differences'
+        : 'Record without a user id ignored',
       // The message of an error may quote the user's data.
       {
         eventId: eventID,

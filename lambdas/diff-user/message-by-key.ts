@@ -2,7 +2,7 @@ import type { UserMessage } from '../../shared/sync/message.ts';
 import { utcMoment } from '../../shared/zod-types.ts';
 import type { Image } from './read-change.ts';
 
-/** The parts of a stream record that do not depend on what the user is like. */
+/** The parts of a stream record that can be read even if the user's data is invalid. */
 export interface KeyedRecord {
   eventName: string | undefined;
   keys: Image | undefined;
@@ -12,10 +12,10 @@ export interface KeyedRecord {
 }
 
 /**
- * A message that names the user and no difference, for a record that cannot be compared. That is enough: the consumer reads the row
- * and works out the difference itself.
+ * A message that names the user and no difference, for a record that cannot be compared. That is enough: the consumer reads the item
+ * and computes the difference itself.
  *
- * @returns undefined when the key has no `userId`: the item is no user.
+ * @returns undefined if the key has no `userId`.
  */
 export function messageByKey({ eventName, keys, oldImage, at }: KeyedRecord): UserMessage | undefined {
   const userId = keys?.['userId']?.S;

@@ -4,16 +4,16 @@ import { unmarshallItem } from '../../shared/store/unmarshall-item.ts';
 import { readUser } from '../../shared/user/read-user.ts';
 import { type User, userSchema } from '../../shared/user/user.ts';
 
-/** An item as a stream record has it, before or after a change. */
+/** An item in a stream record, before or after a change. */
 export type Image = Readonly<Record<string, AttributeValue>>;
 
 const ATTRIBUTES = Object.keys(userSchema.shape) as (keyof User)[];
 
 /**
- * Reads a user before and after a change. Attributes that the sync does not know are not looked at, and those that are the same in both
- * images are read once: most changes are of one attribute, or of none that the CRM could show.
+ * Parses a user before and after a change. Unknown attributes are ignored, and attributes that are equal in both images are parsed once:
+ * most changes are of one attribute, or of none that the CRM has.
  *
- * @returns neither where the CRM shows the same without a closer look: the sync's own write-back, say.
+ * @returns neither image if the change cannot affect the CRM, such as the sync's own write-back.
  * @throws InvalidUserError when an image has no `userId`.
  */
 export function readChange(
@@ -23,24 +23,27 @@ export function readChange(
   if (!before || !after)
     return { before: before && read(before, ATTRIBUTES), after: after && read(after, ATTRIBUTES) };
   const changed = ATTRIBUTES.filter((name) => !equal(before[name], after[name]));
-  const concerned = changed.some((name) => name !== 'crm') || !equal(contactOf(before), contactOf(after));
-  if (!concerned && before['userId']) return { before: undefined, after: undefined };
-  const earlier = read(before, ATTRIBUTES);
+  const isRelevant = changed.some((name) => name !== 'crm') || !equal(contactOf(before), contactOf(after));
+  if (!isRelevant && before['userId']) return { before: undefined, after: undefined };
+  const userBefore = read(before, ATTRIBUTES);
   const same = ATTRIBUTES.filter((name) => !changed.includes(name));
-  return { before: earlier, after: { ...pick(earlier, same), ...read(after, ['userId', ...changed]) } };
+  return {
+    before: userBefore,
+    after: { ...pick(userBefore, same), ...read(after, ['userId', ...changed]) },
+  };
 }
 
-/** What of the sync's own map calls for a message when it changes: whether there is a map, and the contact it names. */
+/** The parts of the `crm` map whose change needs a message: whether there is a map, and its contact. */
 function contactOf(image: Image): { isMapped: boolean; contactId: AttributeValue | undefined } {
   const map = image['crm']?.M;
   return { isMapped: map !== undefined, contactId: map?.['contactId'] };
 }
 
 const read = (image: Image, names: readonly (keyof User)[]): User =>
-  readUser(unmarshallItem(withoutRecords(pick(image, names)))).user;
+  readUser(unmarshallItem(withSmallCrm(pick(image, names)))).user;
 
-/** Of the sync's own map, which is the largest attribute, only what a message may say: the contact, and how long to leave it alone. */
-function withoutRecords(image: Image): Image {
+/** Reduces the `crm` map, which is the largest attribute, to what a message can contain: the contact, and the lease on the user. */
+function withSmallCrm(image: Image): Image {
   const map = image['crm']?.M;
   if (!map) return image;
   const { contactId, lease } = map;

@@ -1,21 +1,20 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { type Entry, MAX_ENTRIES, sendBatch } from '../../shared/queue/send-batch.ts';
-import type { UserMessage } from '../../shared/sync/message.ts';
-import { messageGroupOf } from '../../shared/sync/message.ts';
+import { messageGroupOf, type UserMessage } from '../../shared/sync/message.ts';
 
-/** A message and the stream record that it came from. */
+/** A message and its stream record. */
 export interface Outgoing {
   message: UserMessage;
-  /** Id of the stream event: a record that is read twice sends one message (within the five minutes of SQS). */
+  /** Id of the stream event, by which SQS drops the second message of a record that is read twice within five minutes. */
   eventId: string;
   sequenceNumber: string;
 }
 
 /**
- * Sends messages so that those of one user arrive in order: a batch holds one message of a user at most, and after a
- * failed message nothing more is sent for that user.
+ * Sends messages so that those of one user arrive in order: a batch has at most one message of a user, and after a failed message no
+ * more messages of that user are sent.
  *
- * @returns sequence numbers of the records whose messages were not sent.
+ * @returns the sequence numbers of the records whose messages were not sent.
  */
 export async function sendInOrder(
   sqs: SQSClient,

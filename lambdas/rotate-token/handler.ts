@@ -24,7 +24,7 @@ const logger = new Logger();
 const metrics = new Metrics();
 const memory: RotationMemory = {};
 
-/** Renews the OAuth tokens of the CRM. Nothing else does, since a refresh token can be used once. */
+/** Renews the OAuth tokens of the CRM. Nothing else may do so, since a refresh token can be used only once. */
 export const handler = middy<SecretsManagerRotationEvent, void>()
   .use(injectLambdaContext(logger))
   .use(logMetrics(metrics))
@@ -38,20 +38,23 @@ export const handler = middy<SecretsManagerRotationEvent, void>()
         newVersionId: randomUUID,
         memory,
       });
-      logger.info('Rotation step done', { step: Step, versionId: ClientRequestToken });
+      logger.info('Rotation step completed', { step: Step, versionId: ClientRequestToken });
       metrics.addMetric('AuthorizationLost', MetricUnit.Count, 0);
     } catch (error) {
       if (error instanceof AuthorizationLostError) {
         metrics.addMetric('AuthorizationLost', MetricUnit.Count, 1);
-        logger.error('Authorize again: npm run authorize', { step: Step, problem: error.message });
+        logger.error('Authorization lost, authorize again: npx --no user-sync authorize', {
+          step: Step,
+          problem: error.message,
+        });
       }
       if (error instanceof AnswerLostError)
         logger.error(
-          'The refresh token may be used up. If the next attempt reports AuthorizationLostError: npm run authorize',
+          'The refresh token may be used up: no response to its request. If the next attempt fails with AuthorizationLostError, authorize again: npx --no user-sync authorize',
           { step: Step, problem: error.message },
         );
       if (memory.unstored)
-        logger.error('A new token pair could not be stored. Only this environment holds it; it tries again', {
+        logger.error('A new token pair could not be stored. Only this environment has it, and retries', {
           step: Step,
         });
       throw error;

@@ -9,32 +9,32 @@ import { AuthorizationLostError, type TokenPair } from '../../shared/infusionsof
 /** The steps of a rotation, in this order (AWS Secrets Manager, "Rotation by Lambda function"). */
 export type RotationStep = 'createSecret' | 'setSecret' | 'testSecret' | 'finishSecret';
 
-/** Ids of the versions that carry a staging label. */
+/** Ids of the versions with a staging label. */
 export interface LabelledVersions {
   current: string;
-  /** The version that Secrets Manager made for the rotation in progress. It has no value before `createSecret` stores one. */
+  /** The version that Secrets Manager created for the running rotation. It has no value until `createSecret` stores one. */
   pending?: string | undefined;
-  /** The pair that was obtained last by a rotation. */
+  /** The token pair that a rotation obtained last. */
   latestPair?: string | undefined;
 }
 
-/** The versions of the secret. Every call can fail, and reads may be some seconds old. */
+/** The versions of the secret. Every call can fail, and reads can be some seconds old. */
 export interface SecretVersions {
   labelled(): Promise<LabelledVersions>;
-  /** @throws when the version or its value cannot be read, also because it is not there. */
+  /** @throws when the version or its value cannot be read or does not exist. */
   value(versionId: string): Promise<string>;
   /**
-   * Adds a version and moves these labels to it, in one write. It can be repeated with the same value.
-   * @returns false, and stores nothing, when the id belongs to a version with another value.
+   * Adds a version and moves these labels to it, in one write. Can be repeated with the same value.
+   * @returns false, and stores nothing, if the id belongs to a version with another value.
    */
   store(versionId: string, value: string, labels: readonly string[]): Promise<boolean>;
-  /** Makes a version current. @throws when AWSCURRENT is not on the version `from` any more. */
+  /** Makes a version current. @throws when AWSCURRENT is no longer on the version `from`. */
   promote(versionId: string, from: string): Promise<void>;
   /** Removes AWSPENDING from a version. Its value and its other labels stay. */
   removePending(versionId: string): Promise<void>;
 }
 
-/** A pair that was obtained and could not be stored, and the refresh token that it cost. */
+/** A pair that was obtained and could not be stored, and the refresh token that was used up for it. */
 export interface RotationMemory {
   unstored?: { pair: OAuthSecret; usedRefreshToken: string } | undefined;
 }
@@ -46,38 +46,38 @@ export interface RotationPorts {
   /** Epoch milliseconds. */
   now(): number;
   wait(ms: number): Promise<void>;
-  /** An id for a version that no rotation asked for. */
+  /** An id for a version that Secrets Manager did not create. */
   newVersionId(): string;
-  /** Outlives an invocation that failed: the next one in the same environment stores the pair that this one could not. */
+  /** Survives a failed invocation: the next one in the same environment stores the pair that could not be stored. */
   memory: RotationMemory;
 }
 
-/** A pair that an unfinished rotation left is refreshed again when it is older than this, in milliseconds. */
+/** A pair of an unfinished rotation is refreshed again if it is older than this, in milliseconds. */
 const FRESH_MS = 3_600_000;
 
 /**
- * How long to wait, in milliseconds, before a reading is believed that would use up a refresh token or end a rotation without a
- * new pair. Changes of a secret "aren't always immediately visible" (AWS Secrets Manager, "Troubleshooting"). Twice a day, it
- * costs nothing.
+ * How long to wait, in milliseconds, before a second read confirms the first one, if otherwise a refresh token would be used up or the
+ * rotation would end without a new pair. Changes of a secret "aren't always immediately visible" (AWS Secrets Manager,
+ * "Troubleshooting"). A rotation runs twice a day, so the wait costs nothing.
  */
 const SETTLE_MS = 10_000;
 
 /**
- * Runs one step of a rotation. Each step can be repeated, and the order of crashes does not matter:
+ * Runs one step of a rotation. Each step can be repeated, and a crash at any point is safe:
  *
- * - The token endpoint uses up the old refresh token when it answers, so the new pair is stored at once, under a label of our
- *   own. Secrets Manager and operators move and remove AWSPENDING; nobody else moves LATEST_PAIR.
- * - A stored pair names the versions that it renews. It is live as long as one of them is current; once a person stored other
- *   credentials, theirs count. No clocks are compared.
- * - Only a compare-and-set makes a pair current, so credentials that a person stores at the same moment are not undone.
+ * - The token endpoint uses up the old refresh token when it responds, so the new pair is stored at once, with a label of our own.
+ *   Secrets Manager and operators move and remove AWSPENDING; nobody else moves LATEST_PAIR.
+ * - A stored pair names the versions that it renews. It is live as long as one of them is current; if a person has stored other
+ *   credentials since, those are. No clocks are compared.
+ * - Only a compare-and-set makes a pair current, so credentials that a person stores at the same moment are not overwritten.
  *
- * One loss remains: the answer of the token endpoint never arrives, or the process dies before it is stored. Nothing can bring
- * that pair back, and only the next refresh shows it, by `AuthorizationLostError`.
+ * One loss cannot be prevented: the response of the token endpoint is lost, or the process dies before it stores the pair. Only the
+ * next refresh can detect it, and fails with `AuthorizationLostError`.
  *
  * Credentials that do not expire are copied to the new version.
  *
- * @param versionId id of the version that Secrets Manager made for this rotation.
- * @throws AuthorizationLostError when a person has to authorize again; other errors when the rotation has to be tried again.
+ * @param versionId id of the version that Secrets Manager created for this rotation.
+ * @throws AuthorizationLostError when a person has to authorize again; other errors when the rotation has to be retried.
  */
 export async function rotate(step: RotationStep, versionId: string, ports: RotationPorts): Promise<void> {
   switch (step) {
@@ -92,17 +92,17 @@ export async function rotate(step: RotationStep, versionId: string, ports: Rotat
   }
 }
 
-interface Reading {
+interface SecretState {
   labels: LabelledVersions;
   /** Value of the current version. */
   text: string;
-  /** The credentials with the refresh token that is live, as far as can be read. Undefined when they are not OAuth. */
+  /** The credentials whose refresh token is live, as far as can be read. Undefined if they are not OAuth. */
   live: OAuthSecret | undefined;
-  /** Version of a live pair that is not current yet. */
+  /** The version of a live pair that is not current yet. */
   renewal: string | undefined;
 }
 
-async function read(versions: SecretVersions): Promise<Reading> {
+async function read(versions: SecretVersions): Promise<SecretState> {
   const labels = await versions.labelled();
   const text = await versions.value(labels.current);
   const current = parseCrmSecret(text);
@@ -125,7 +125,7 @@ async function createSecret(versionId: string, ports: RotationPorts): Promise<vo
   }
   if (renewal !== undefined && isFresh(live, now())) return;
   await wait(SETTLE_MS);
-  await refuseIfReplaced(live, versions);
+  await checkNotReplaced(live, versions);
   const { unstored } = memory;
   if (unstored?.usedRefreshToken === live.refreshToken) return storePair(unstored.pair, versionId, ports);
   let pair: TokenPair;
@@ -133,9 +133,9 @@ async function createSecret(versionId: string, ports: RotationPorts): Promise<vo
     pair = await refresh(live);
   } catch (error) {
     if (!(error instanceof AuthorizationLostError)) throw error;
-    // A person who authorizes again can end the old authorization: then there is nothing to alarm about.
+    // A person who authorizes again can end the old authorization, which is no reason for an alarm.
     await wait(SETTLE_MS);
-    await refuseIfReplaced(live, versions);
+    await checkNotReplaced(live, versions);
     throw error;
   }
   const renews = renewal === undefined ? [labels.current] : [...(live.renews ?? []), renewal];
@@ -150,20 +150,20 @@ async function storePair(
   { versions, newVersionId, memory }: RotationPorts,
 ): Promise<void> {
   const value = JSON.stringify(pair);
-  // An earlier attempt of this rotation stored another value in its version, and values cannot be changed.
+  // If an earlier attempt of this rotation has stored another value in its version, that value cannot be changed.
   if (!(await versions.store(versionId, value, ['AWSPENDING', LATEST_PAIR])))
     await versions.store(newVersionId(), value, [LATEST_PAIR]);
   memory.unstored = undefined;
 }
 
 /** @throws Error when another refresh token is live now. */
-async function refuseIfReplaced({ refreshToken }: OAuthSecret, versions: SecretVersions): Promise<void> {
+async function checkNotReplaced({ refreshToken }: OAuthSecret, versions: SecretVersions): Promise<void> {
   const { live } = await read(versions);
   if (live?.refreshToken !== refreshToken)
     throw new Error('The credentials were replaced during the rotation. The next attempt starts from them.');
 }
 
-/** Sends no request to the API: the token endpoint has just issued the token, and each request counts against the quota. */
+/** Makes no request to the API: the token endpoint has just issued the token, and each request counts against the quota. */
 async function testSecret({ versions, now }: RotationPorts): Promise<void> {
   const { live, renewal } = await read(versions);
   if (live && renewal !== undefined && Date.parse(live.expiresAt) <= now())
@@ -171,24 +171,24 @@ async function testSecret({ versions, now }: RotationPorts): Promise<void> {
 }
 
 async function finishSecret(versionId: string, { versions, wait }: RotationPorts): Promise<void> {
-  let reading = await read(versions);
-  if (reading.labels.current === versionId) return;
-  let next = await successor(reading, versionId, versions);
+  let state = await read(versions);
+  if (state.labels.current === versionId) return;
+  let next = await nextVersion(state, versionId, versions);
   if (next === undefined) {
     await wait(SETTLE_MS);
-    reading = await read(versions);
-    next = await successor(reading, versionId, versions);
+    state = await read(versions);
+    next = await nextVersion(state, versionId, versions);
   }
-  const { current, pending } = reading.labels;
+  const { current, pending } = state.labels;
   if (next !== undefined) await versions.promote(next, current);
   // AWSPENDING on a version that is not current would block the next rotation (API reference of `RotateSecret`).
   if (next !== versionId && current !== versionId && pending === versionId)
     await versions.removePending(versionId);
 }
 
-/** The version that has to follow the current one. None when a person stored credentials meanwhile. */
-async function successor(
-  { labels, text, live, renewal }: Reading,
+/** The version to make current. Undefined if a person has stored credentials in the meantime. */
+async function nextVersion(
+  { labels, text, live, renewal }: SecretState,
   versionId: string,
   versions: SecretVersions,
 ): Promise<string | undefined> {

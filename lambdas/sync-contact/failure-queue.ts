@@ -5,20 +5,19 @@ import { requestHandler } from '../../shared/aws/request-handler.ts';
 import { sendAll } from '../../shared/queue/send-batch.ts';
 import { backoffMs } from '../../shared/quota/retry-policy.ts';
 import type { RejectedError, RetryableError } from '../../shared/sync/errors.ts';
-import type { UserMessage } from '../../shared/sync/message.ts';
-import { messageGroupOf } from '../../shared/sync/message.ts';
+import { messageGroupOf, type UserMessage } from '../../shared/sync/message.ts';
 
-/** The queue's side of a failure: what has to wait, what nobody can mend by waiting, and what has to be done another way. */
+/** Moves messages that were not handled: back to the queue, to the dead-letter queue, or into new messages. */
 export interface FailureQueue {
-  /** Makes messages come back when a new try makes sense. */
-  postpone(records: readonly SQSRecord[], error: RetryableError): Promise<void>;
-  /** Sends a copy of a message to the dead-letter queue with the reason, and no data of the person. */
+  /** Hides messages in the queue until a retry makes sense. */
+  scheduleRetry(records: readonly SQSRecord[], error: RetryableError): Promise<void>;
+  /** Sends a copy of a message to the dead-letter queue, with the reason and without personal data. */
   reject(record: SQSRecord, error: RejectedError): Promise<void>;
-  /** Sends messages about users who have to be looked at one by one. */
-  lookAgain(messages: readonly UserMessage[]): Promise<void>;
+  /** Sends new messages about users who have to be synced one by one. */
+  requeue(messages: readonly UserMessage[]): Promise<void>;
 }
 
-/** Handles failures through Amazon SQS. */
+/** The failure queue over Amazon SQS. */
 export function failureQueue({
   queueUrl,
   deadLetterQueueUrl,
@@ -28,7 +27,7 @@ export function failureQueue({
 }): FailureQueue {
   const sqs = new SQSClient({ requestHandler });
   return {
-    async postpone(records, error) {
+    async scheduleRetry(records, error) {
       const receiveCount = Math.max(
         ...records.map(({ attributes }) => Number(attributes.ApproximateReceiveCount)),
       );
@@ -44,7 +43,7 @@ export function failureQueue({
         }),
       );
     },
-    async lookAgain(messages) {
+    async requeue(messages) {
       await sendAll(
         sqs,
         queueUrl,

@@ -10,32 +10,32 @@ import type { InspectAccountMessage } from '../../shared/sync/message.ts';
 
 export interface InspectAccountDependencies {
   client: InfusionsoftClient;
-  catalog: CatalogSource;
-  table: SyncTable;
+  catalogSource: Pick<CatalogSource, 'exclusively' | 'adopt'>;
+  table: Pick<SyncTable, 'readInspection' | 'writeInspection'>;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
 /**
- * Reports what the account has of that which somebody's mapping asks for, and creates what is missing if it was told to. The report is
- * left in the sync's table, where the one who asked looks for it; asked for the mapping that is deployed, it is the new catalog too.
- * Where there is no time to count the contacts of all tags, the next delivery counts the others.
+ * Reports which of a mapping's fields and tags the account has, and creates the missing ones if asked. The report goes to the sync table,
+ * where the sender of the message reads it. A report for the deployed mapping also becomes the new catalog. If the time is too short to
+ * count the contacts of all tags, the next delivery goes on.
  *
- * @returns how many things do not fit.
+ * @returns the number of problems: parts of the mapping that the account cannot take.
  * @throws RejectedError or RetryableError, as the client does.
  */
 export async function inspectAccount(
   { inspectionId, requirements, create, count }: InspectAccountMessage,
-  { client, catalog, table, now }: InspectAccountDependencies,
+  { client, catalogSource, table, now }: InspectAccountDependencies,
 ): Promise<number> {
   const read = () => resolveRequirements(client, requirements, { create });
-  const account = create ? await catalog.exclusively(read) : await read();
-  await catalog.adopt(account, requirements);
+  const account = create ? await catalogSource.exclusively(read) : await read();
+  await catalogSource.adopt(account, requirements);
   const previous = count ? await table.readInspection() : undefined;
-  const before = previous?.inspectionId === inspectionId ? previous.account.tags : [];
-  const counts = new Map(before.map(({ id, contacts }) => [id, contacts]));
-  const known = account.tags.map((tag) => ({ ...tag, contacts: counts.get(tag.id) }));
-  const { tags, failure } = count ? await countContacts(client, known) : { tags: known };
+  const countedTags = previous?.inspectionId === inspectionId ? previous.account.tags : [];
+  const counts = new Map(countedTags.map(({ id, contacts }) => [id, contacts]));
+  const withCounts = account.tags.map((tag) => ({ ...tag, contacts: counts.get(tag.id) }));
+  const { tags, failure } = count ? await countContacts(client, withCounts) : { tags: withCounts };
   const inspectedAt = new Date(now()).toISOString();
   const isPartial = failure !== undefined;
   await table.writeInspection({ inspectionId, inspectedAt, isPartial, account: { ...account, tags } });

@@ -1,141 +1,129 @@
-import { type ChangeMade, changesMade } from '../../shared/contacts/changes-made.ts';
-import type { Companies } from '../../shared/contacts/companies.ts';
-import { checkFree, leased } from '../../shared/contacts/lease.ts';
-import { type RetireDependencies, retireContact } from '../../shared/contacts/retire-contact.ts';
-import { syncUser } from '../../shared/contacts/sync-user.ts';
+import { assertNotLeased, withLease } from '../../shared/contacts/lease.ts';
+import type { ContactChange, SyncResult, SyncUserOptions } from '../../shared/contacts/sync-user.ts';
 import type { Invocation } from '../../shared/invocation.ts';
 import type { UserTable } from '../../shared/store/user-table.ts';
 import { RejectedError, RetryableError } from '../../shared/sync/errors.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import { UNCERTAIN } from '../../shared/sync/plan.ts';
 import { InvalidUserError, type Warning } from '../../shared/user/read-user.ts';
-import type { CrmState } from '../../shared/user/user.ts';
+import type { CrmState, User } from '../../shared/user/user.ts';
 import type { FailureQueue } from './failure-queue.ts';
-import type { DeletionPolicy } from './settings.ts';
 
-export interface ProcessUserDependencies extends RetireDependencies {
-  users: UserTable;
-  companies: Companies;
-  deletionPolicy: DeletionPolicy;
-  queue: Pick<FailureQueue, 'lookAgain'>;
-  /** The running one. */
+export interface ProcessUserDependencies {
+  users: Pick<UserTable, 'read' | 'writeCrm'>;
+  syncUser: (user: User, options: SyncUserOptions) => Promise<SyncResult>;
+  /** Applies the deletion policy to the contact of a user who was deleted at a moment (epoch milliseconds). */
+  retire: (contactId: number, userId: string, deletedAt: number) => Promise<unknown>;
+  requeue: FailureQueue['requeue'];
+  metrics: { countChange(change: ContactChange): void };
+  /** The running invocation. */
   invocation: () => Invocation;
-  /** Told what was done to a contact, also where the rest has to be tried again. */
-  did: (change: ChangeMade) => void;
+  /** Epoch milliseconds. */
+  now: () => number;
 }
 
-/** How a user came out of it. `retired`: deleted from the table, and its contact treated as the policy says. */
 export interface UserOutcome {
+  /** `retired`: the user is no longer in the table, and the deletion policy was applied to the contact. */
   outcome: 'synced' | 'unchanged' | 'retired';
   contactId: number | undefined;
   warnings: readonly Warning[];
 }
 
-/** The user is gone, or somebody else has written back, while its sync was in flight. */
+/** The user was deleted, or another invocation has written the item, while the sync was running. */
 class WriteBackFailedError extends Error {
   override name = 'WriteBackFailedError';
   readonly outcome: 'gone' | 'conflict';
 
   constructor(outcome: 'gone' | 'conflict') {
-    super(`The write-back met ${outcome}`);
+    super(`The write-back failed: ${outcome}`);
     this.outcome = outcome;
   }
 }
 
 /**
- * Brings one user's contact up to date. The messages say only that something happened: what is true is read from the
- * table, once for all of them, so late, doubled and replayed messages do no harm.
+ * Syncs one user. The messages only say that something happened. The user is read from the table, once for all messages, so late,
+ * duplicate and replayed messages are harmless.
  *
- * @param messages those about this user in one batch, at least one, oldest first.
- * @throws RejectedError or RetryableError; what was done before is stored.
+ * @param messages all messages about this user in a batch, oldest first.
+ * @throws RejectedError or RetryableError. What was done before is stored.
  */
 export async function processUser(
   messages: readonly [UserMessage, ...UserMessage[]],
   dependencies: ProcessUserDependencies,
 ): Promise<UserOutcome> {
-  const { users, queue, deletionPolicy: policy, invocation, now } = dependencies;
+  const { users, syncUser, retire, requeue, metrics, invocation, now } = dependencies;
   const { userId } = messages[0];
-  waitForOthers(messages, now());
+  assertDue(messages, now());
   const found = await users.read(userId).catch((error: unknown) => {
     throw error instanceof InvalidUserError ? new RejectedError('not-a-user', error.message) : error;
   });
-  // A user can be deleted and come back with another contact before its messages are read.
-  const leftBehind = new Map(
+  // A user can be deleted and come back with another contact before the messages are read.
+  const abandoned = new Map(
     messages.map(({ contactId, changedAt }) => [contactId, Date.parse(changedAt)] as const),
   );
-  leftBehind.delete(undefined);
-  leftBehind.delete(found?.user.crm?.contactId);
-  for (const [contactId = 0, deletedAt] of leftBehind)
-    await retireContact({ contactId, userId, deletedAt, policy }, dependencies);
-  if (!found) return { outcome: 'retired', contactId: [...leftBehind.keys()].at(-1), warnings: [] };
+  abandoned.delete(undefined);
+  abandoned.delete(found?.user.crm?.contactId);
+  for (const [contactId = 0, deletedAt] of abandoned) await retire(contactId, userId, deletedAt);
+  if (!found) return { outcome: 'retired', contactId: [...abandoned.keys()].at(-1), warnings: [] };
 
-  checkFree(found.user.crm ?? {}, invocation(), now());
+  assertNotLeased(found.user.crm ?? {}, invocation(), now());
   let { revision } = found.user.crm ?? {};
   const save = async (crm: CrmState): Promise<CrmState> => {
-    const outcome = await users.writeCrm(userId, leased(crm, invocation()), revision);
+    const outcome = await users.writeCrm(userId, withLease(crm, invocation()), revision);
     if (outcome !== 'stored') throw new WriteBackFailedError(outcome);
     revision = (revision ?? 0) + 1;
     return { ...crm, revision };
   };
   const tagsLater = messages.every((message) => message.tagsLater === true);
-  const result = await syncUser(found.user, { ...dependencies, save, tagsLater });
-  const { contactId } = result.crm;
+  const { crm, unchanged, changes, desired, failure } = await syncUser(found.user, { save, tagsLater });
+  const { contactId } = crm;
   const written =
-    result.failure instanceof WriteBackFailedError
-      ? result.failure.outcome
-      : result.unchanged
+    failure instanceof WriteBackFailedError
+      ? failure.outcome
+      : unchanged
         ? 'stored'
-        : await users.writeCrm(userId, result.crm, revision);
-  for (const change of changesMade(found.user.crm ?? {}, result.crm)) dependencies.did(change);
+        : await users.writeCrm(userId, crm, revision);
+  for (const change of changes) metrics.countChange(change);
   if (written === 'gone') {
-    // Deleted while its sync was in flight: the message of the deletion knows no contact, so nobody else cleans up.
-    if (contactId) await retireContact({ contactId, userId, deletedAt: now(), policy }, dependencies);
+    // The user was deleted during the sync. The message of the deletion names no contact, so the contact is retired here.
+    if (contactId) await retire(contactId, userId, now());
     return { outcome: 'retired', contactId, warnings: [] };
   }
   if (written === 'conflict') {
-    await invalidate(userId, result.crm, dependencies);
-    throw new RetryableError('Somebody else has written back for this user', { afterMs: 0 });
+    await markFieldsUncertain(userId, crm, users);
+    throw new RetryableError('Another invocation has synced this user at the same time', { afterMs: 0 });
   }
-  if (result.failure instanceof RejectedError && result.failure.reason === 'contact-of-another-user') {
-    // The create-or-update has written this user's values to it: the other user's are written anew.
-    const { otherUserId = '' } = result.failure;
-    await invalidate(otherUserId, {}, dependencies);
-    await queue.lookAgain([
-      {
-        version: 1,
-        kind: 'user',
-        userId: otherUserId,
-        cause: 'resync',
-        changedAt: new Date(now()).toISOString(),
-        fields: [],
-        tagsAdded: [],
-        tagsRemoved: [],
-      },
-    ]);
+  if (failure instanceof RejectedError && failure.reason === 'contact-of-another-user') {
+    // The upsert wrote this user's values to the contact of the other user, whose values have to be written again.
+    const { otherUserId = '' } = failure;
+    await markFieldsUncertain(otherUserId, {}, users);
+    await requeue([resyncMessage(otherUserId, now())]);
   }
-  if (result.failure) throw result.failure;
+  if (failure) throw failure;
   return {
-    outcome: result.unchanged ? 'unchanged' : 'synced',
+    outcome: unchanged ? 'unchanged' : 'synced',
     contactId,
-    warnings: [...found.warnings, ...result.desired.warnings],
+    warnings: [...found.warnings, ...desired.warnings],
   };
 }
 
-/** @throws RetryableError until those who worked on a deleted user have ended. */
-function waitForOthers(messages: readonly UserMessage[], now: number): void {
+/** @throws RetryableError until the invocation that was working on a deleted user has ended. */
+function assertDue(messages: readonly UserMessage[], now: number): void {
   const until = Math.max(...messages.map(({ notBefore }) => (notBefore ? Date.parse(notBefore) : 0)));
   if (until > now)
-    throw new RetryableError('Somebody may still work on this deleted user', { afterMs: until - now });
+    throw new RetryableError('Another invocation may still be syncing this deleted user', {
+      afterMs: until - now,
+    });
 }
 
 /**
- * Two have worked on one user at the same time, so what either knows of the contact may be wrong: of the fields that either has
- * written none is certain any more. The next sync writes or clears them all, and sees in the answer which tags there are.
+ * Marks all written fields of a contact as uncertain, after two writers have worked on it at the same time. The next sync writes or clears
+ * all of them, and reads the tags from the CRM's answer.
  */
-async function invalidate(
+async function markFieldsUncertain(
   userId: string,
   { contactId: ours, fingerprint: written = {} }: CrmState,
-  { users }: ProcessUserDependencies,
+  users: ProcessUserDependencies['users'],
 ): Promise<void> {
   const found = await users.read(userId);
   const { contactId = ours, fingerprint = {}, revision } = found?.user.crm ?? {};
@@ -143,3 +131,14 @@ async function invalidate(
   const uncertain = Object.keys({ ...fingerprint, ...written }).map((key) => [key, UNCERTAIN]);
   await users.writeCrm(userId, { contactId, fingerprint: Object.fromEntries(uncertain) }, revision);
 }
+
+const resyncMessage = (userId: string, now: number): UserMessage => ({
+  version: 1,
+  kind: 'user',
+  userId,
+  cause: 'resync',
+  changedAt: new Date(now).toISOString(),
+  fields: [],
+  tagsAdded: [],
+  tagsRemoved: [],
+});

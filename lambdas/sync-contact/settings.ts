@@ -1,16 +1,9 @@
 import * as z from 'zod/mini';
+import { deletionPolicySchema, forgetPolicySchema } from '../../shared/contacts/retire-contact.ts';
 import { budgetSettings } from '../../shared/quota/remaining-quota.ts';
 import { slotScheduleSchema } from '../../shared/quota/slots.ts';
 import { filledText, jsonText } from '../../shared/zod-types.ts';
 import '../../shared/zod-messages.ts';
-
-/** What becomes of the contact of a deleted user. */
-const deletionPolicySchema = z.enum(['mark', 'untag', 'leave', 'delete', 'anonymise']);
-export type DeletionPolicy = z.infer<typeof deletionPolicySchema>;
-
-/** What becomes of the contact of a person who asks to be forgotten. */
-const forgetPolicySchema = z.enum(['delete', 'anonymise']);
-export type ForgetPolicy = z.infer<typeof forgetPolicySchema>;
 
 const settingsSchema = z.object({
   USER_TABLE: filledText,
@@ -22,14 +15,15 @@ const settingsSchema = z.object({
   /** See `paceFor` in `shared/quota/pace.ts`. */
   SLOT_SCHEDULE: z.pipe(jsonText, slotScheduleSchema),
   ...budgetSettings,
-  /** Contacts that one request can tag at most. */
+  /** Contacts that a request can tag at most. */
   TAG_BATCH: z.coerce.number().check(z.int(), z.positive()),
   DELETION_POLICY: deletionPolicySchema,
   FORGET_POLICY: forgetPolicySchema,
 });
 
 /**
- * The function's settings from its environment variables, which the stack sets.
+ * Reads the function's settings from its environment variables, which the stack sets.
+ *
  * @throws ZodError that names every wrong variable.
  */
 export function readSettings(environment: NodeJS.ProcessEnv): z.infer<typeof settingsSchema> {

@@ -7,47 +7,56 @@ import { RejectedError, RetryableError } from '../sync/errors.ts';
 import { planTags } from '../sync/plan.ts';
 import type { CrmState } from '../user/user.ts';
 
-/** A contact that is being brought up to date: `crm` follows every request that succeeded. */
+/** A contact while it is synced. `crm` is updated after every request that succeeded, so that nothing is done twice. */
 export interface Progress {
   crm: CrmState;
-  /** Tags that the CRM's last answer showed, if it showed any. */
+  /** Tags in the CRM's last answer, if it had any. */
   observedTags: readonly number[] | undefined;
 }
 
+export interface ApplyTagsDependencies {
+  client: Pick<InfusionsoftClient, 'applyTags' | 'removeTags'>;
+  catalogSource: Pick<CatalogSource, 'newerThan'>;
+}
+
 /**
- * Takes off the managed tags that a contact should not hold, in one request, and puts on those it should, in another;
- * where there is nothing to do there is no request. A tag that was deleted in the CRM is created again.
+ * Makes the managed tags of a contact match: one request removes tags, another adds tags, and neither is made without need. A tag that
+ * was deleted in the CRM is created again.
  *
+ * @param tags names of the managed tags that the contact should have.
  * @throws NotFoundError when the contact is gone; RejectedError when the account may not apply a tag; RetryableError otherwise.
  */
 export async function applyTags(
   progress: Progress,
   tags: readonly string[],
-  names: Catalog,
-  { client, catalog }: { client: InfusionsoftClient; catalog: CatalogSource },
+  catalog: Catalog,
+  { client, catalogSource }: ApplyTagsDependencies,
 ): Promise<void> {
-  const missing = await swap(progress, tags, names, client);
-  if (missing.length === 0) return;
-  const fresh = await catalog.newerThan(Date.parse(names.refreshedAt));
-  const stillMissing = await swap(progress, tags, fresh, client);
-  if (stillMissing.length > 0)
-    throw new RetryableError(`Tags ${stillMissing.join(', ')} vanish as they are created`);
+  const unknown = await removeAndAdd(progress, tags, catalog, client);
+  if (unknown.length === 0) return;
+  const refreshed = await catalogSource.newerThan(Date.parse(catalog.refreshedAt));
+  const stillUnknown = await removeAndAdd(progress, tags, refreshed, client);
+  if (stillUnknown.length > 0)
+    throw new RetryableError(`The CRM does not know the tags ${stillUnknown.join(', ')} that it just listed`);
 }
 
 /** @returns ids that the CRM does not know. */
-async function swap(
+async function removeAndAdd(
   progress: Progress,
   tags: readonly string[],
-  names: Catalog,
-  client: InfusionsoftClient,
+  catalog: Catalog,
+  client: ApplyTagsDependencies['client'],
 ): Promise<number[]> {
   const contactId = progress.crm.contactId;
   if (!contactId) throw new Error('A contact is created before it is tagged');
-  const managed = managedTagIds(names);
-  const desired = tags.map((name) => tagId(names, name));
+  const desired = tags.map((name) => tagId(catalog, name));
   const { crm, observedTags: observed } = progress;
-  const { tagIds: applied = [], uncertainTagIds: uncertain } = crm;
-  const { remove, add } = planTags(desired, { applied, observed, uncertain }, managed);
+  const { tagIds: applied = [], uncertainTagIds } = crm;
+  const { remove, add } = planTags(
+    desired,
+    { applied, observed, uncertain: uncertainTagIds },
+    managedTagIds(catalog),
+  );
 
   const setTags = (certain: Iterable<number>, uncertain: readonly number[]) => {
     const { uncertainTagIds: _, ...rest } = progress.crm;
@@ -58,22 +67,22 @@ async function swap(
     };
     progress.observedTags = undefined;
   };
-  const held = desired.filter((id) => !add.includes(id));
-  setTags(held, [...remove, ...add]);
+  const unchanged = desired.filter((id) => !add.includes(id));
+  setTags(unchanged, [...remove, ...add]);
   if (remove.length > 0) await client.removeTags(contactId, remove);
-  setTags(held, add);
+  setTags(unchanged, add);
   if (add.length === 0) return [];
 
   const results = await client.applyTags(contactId, add);
-  setTags([...held, ...add.filter((id) => isOn(results.get(id)))], []);
-  return check(add, results);
+  setTags([...unchanged, ...add.filter((id) => isApplied(results.get(id)))], []);
+  return checkResults(add, results);
 }
 
-const isOn = (result: TagResult | undefined): boolean => result === 'SUCCESS' || result === 'DUPLICATE';
+const isApplied = (result: TagResult | undefined): boolean => result === 'SUCCESS' || result === 'DUPLICATE';
 
-/** A 200 is not yet a success: each tag has a result of its own. */
-function check(add: readonly number[], results: ReadonlyMap<number, TagResult>): number[] {
-  const failed = add.filter((id) => !isOn(results.get(id)));
+/** An answer of 200 can hold failures: each tag has a result of its own. @returns ids that the CRM does not know. */
+function checkResults(add: readonly number[], results: ReadonlyMap<number, TagResult>): number[] {
+  const failed = add.filter((id) => !isApplied(results.get(id)));
   const withResult = (result: TagResult) => failed.filter((id) => results.get(id) === result);
   if (withResult('CONTACT_NOT_FOUND').length > 0) throw new NotFoundError('The contact to be tagged is gone');
   const refused = withResult('NO_PERMISSION');

@@ -1,44 +1,43 @@
-import { createHash } from 'node:crypto';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
 import type { Invocation } from '../invocation.ts';
 import { LEASE_RETRY } from '../quota/retry-policy.ts';
 import type { SyncTable } from '../store/sync-table.ts';
+import { SYNC_TABLE_ITEMS } from '../store/sync-table-items.ts';
 import { RetryableError } from '../sync/errors.ts';
 
 /** Companies of the CRM by name. */
 export interface Companies {
   /**
-   * Id of the company with a name, whatever the case of its letters: known from the environment, the sync's table, or the CRM, where it
-   * is created if there is none.
-   * @throws RetryableError while another environment looks for the same, and as the client does.
+   * Finds the company with a name, ignoring case: in memory, in the sync table, or in the CRM, where it is created if there is none.
+   *
+   * @throws RetryableError while another environment looks up the same company, and as the client does.
    */
   idOf(name: string): Promise<number>;
 }
 
+/** Where the ids of companies are stored, and leased while they are looked up. */
+export type CompanyTable = Pick<SyncTable, 'readId' | 'writeId' | 'acquireLease' | 'releaseLease'>;
+
 export interface CompaniesOptions {
-  client: InfusionsoftClient;
-  table: SyncTable;
-  /** The running one: it holds the leases. */
+  client: Pick<InfusionsoftClient, 'findCompanies' | 'createCompany'>;
+  table: CompanyTable;
+  /** The running invocation: it holds the leases. */
   invocation: () => Invocation;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
-/** A hash, so that the sync's table holds no name: a company can be a person. */
-const keyOf = (name: string): string =>
-  `company#${createHash('sha256').update(name.trim().toLowerCase()).digest('base64url')}`;
-
-/** One writer for each name, since two at once would make two companies. */
+/** Each name is looked up under a lease: two environments at once would create two companies. */
 export function companies({ client, table, invocation, now }: CompaniesOptions): Companies {
   const known = new Map<string, Promise<number>>();
 
-  const look = async (name: string): Promise<number> => {
-    const key = keyOf(name);
+  const findOrCreate = async (name: string): Promise<number> => {
+    const key = SYNC_TABLE_ITEMS.company.key(name);
     const stored = await table.readId(key);
     if (stored !== undefined) return stored;
     const holder = invocation();
     if (!(await table.acquireLease(key, holder, now())))
-      throw new RetryableError('Another environment is looking for the same company', {
+      throw new RetryableError('Another environment is looking up the same company', {
         afterMs: LEASE_RETRY.companyMs,
       });
     try {
@@ -53,8 +52,8 @@ export function companies({ client, table, invocation, now }: CompaniesOptions):
 
   return {
     async idOf(name) {
-      const key = keyOf(name);
-      const pending = known.get(key) ?? look(name);
+      const key = SYNC_TABLE_ITEMS.company.key(name);
+      const pending = known.get(key) ?? findOrCreate(name);
       known.set(key, pending);
       try {
         return await pending;

@@ -4,8 +4,8 @@ import { RetryableError } from '../sync/errors.ts';
 import type { CrmState } from '../user/user.ts';
 
 /**
- * Whether another works on the user at this moment. A lease that an earlier invocation of the same environment has left behind holds
- * up nobody: that invocation has ended, since an environment runs one at a time.
+ * Whether another invocation is working on the user. A lease of an earlier invocation of the same environment does not count: an
+ * environment runs one invocation at a time, so that invocation has ended.
  *
  * @param now epoch milliseconds.
  */
@@ -14,19 +14,19 @@ export function isLeased({ lease }: CrmState, { environment, number }: Invocatio
   return lease.environment !== environment || lease.invocation === number;
 }
 
-/** The state while an invocation works on the user. */
-export const leased = (crm: CrmState, { environment, number, endsAt }: Invocation): CrmState => ({
+/** Adds a lease that lasts until the invocation ends. */
+export const withLease = (crm: CrmState, { environment, number, endsAt }: Invocation): CrmState => ({
   ...crm,
   lease: { environment, invocation: number, until: new Date(endsAt).toISOString() },
 });
 
-/** The state when nobody does any more. */
-export function released({ lease: _, ...crm }: CrmState): CrmState {
+/** Removes the lease. */
+export function withoutLease({ lease: _, ...crm }: CrmState): CrmState {
   return crm;
 }
 
-/** @throws RetryableError while another works on the user: one who changes the tags of many users, or who died. */
-export function checkFree(crm: CrmState, invocation: Invocation, now: number): void {
+/** @throws RetryableError while another invocation is working on the user, or has died while it was. */
+export function assertNotLeased(crm: CrmState, invocation: Invocation, now: number): void {
   if (isLeased(crm, invocation, now))
-    throw new RetryableError('Another works on this user', { afterMs: LEASE_RETRY.userMs });
+    throw new RetryableError('Another invocation is syncing this user', { afterMs: LEASE_RETRY.userMs });
 }

@@ -8,56 +8,62 @@ import type { CrmState, User } from '../user/user.ts';
 import { checkpointOf } from './checkpoint.ts';
 import { isLeased } from './lease.ts';
 
-/** A user whose tags are to change, and nothing else. */
-export interface PlannedTags {
+/** A user of whom only the tags have to change. */
+export interface PlannedTagChange {
   kind: 'planned';
   userId: string;
   contactId: number;
-  /** Of the item that was read. */
+  /** Revision of the item that was read. */
   revision: number | undefined;
-  /** What is to be stored before the first request. */
+  /** The state to store before the first request. */
   checkpoint: CrmState;
-  /** Ids of the tags that the contact should hold. */
+  /** Ids of the tags that the contact should have. */
   desired: number[];
   plan: TagPlan;
 }
 
 /**
- * What is to be done about a user's tags: `nothing`; `leased` while somebody else works on the user; `no-contact` before there is one;
- * `alone` when more than its tags have to change; or a plan.
+ * What a tag job does with a user: nothing for a user who is `in-sync` (or whom the CRM cannot take), a planned change, or a message of its
+ * own for the others. `leased`: another invocation is working on the user. `fields-differ`: not only the tags have to change.
  */
-export type Look = PlannedTags | { kind: 'nothing' | 'leased' | 'no-contact' | 'alone'; userId: string };
+export type TagDecision =
+  | PlannedTagChange
+  | { kind: 'in-sync' | 'leased' | 'no-contact' | 'fields-differ'; userId: string };
 
 export interface PlanTagChangeDependencies {
   mapping: Mapping;
-  /** The running one. */
+  /** The running invocation. */
   invocation: () => Invocation;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
-/** Decides for one user; pure. */
+/** Decides what a tag job does with a user, without a request. */
 export function planTagChange(
   user: User,
-  names: Catalog,
+  catalog: Catalog,
   { mapping, invocation, now }: PlanTagChangeDependencies,
-): Look {
+): TagDecision {
   const { userId, crm = {} } = user;
   const { contactId, rejection, tagIds, uncertainTagIds = [], fingerprint = {}, revision } = crm;
-  const wanted = desiredState(mapping, user, now());
-  // Who cannot be in the CRM is told so by a message of its own, which each change has.
-  if (!isSyncable(wanted)) return { kind: 'nothing', userId };
+  const unresolved = desiredState(mapping, user, now());
+  // A user whom the CRM cannot take is rejected by the message that every change of the user has.
+  if (!isSyncable(unresolved)) return { kind: 'in-sync', userId };
   if (isLeased(crm, invocation(), now())) return { kind: 'leased', userId };
-  if (!contactId) return { kind: rejection ? 'nothing' : 'no-contact', userId };
+  if (!contactId) return { kind: rejection ? 'in-sync' : 'no-contact', userId };
 
-  const fitting = resolveFields(wanted, names, mapping);
-  const fields = planFields(fitting.fields, fingerprint, usableFields(mapping, names));
-  if (Object.keys(fields.write).length + fields.clear.length > 0) return { kind: 'alone', userId };
+  const resolved = resolveFields(unresolved, catalog, mapping);
+  const { write, clear } = planFields(resolved.fields, fingerprint, usableFields(mapping, catalog));
+  if (Object.keys(write).length + clear.length > 0) return { kind: 'fields-differ', userId };
 
-  const desired = fitting.tags.map((name) => tagId(names, name));
-  const plan = planTags(desired, { applied: tagIds ?? [], uncertain: uncertainTagIds }, managedTagIds(names));
+  const desired = resolved.tags.map((name) => tagId(catalog, name));
+  const plan = planTags(
+    desired,
+    { applied: tagIds ?? [], uncertain: uncertainTagIds },
+    managedTagIds(catalog),
+  );
   const isRight = plan.remove.length + plan.add.length === 0;
-  if (isRight && tagIds !== undefined && uncertainTagIds.length === 0) return { kind: 'nothing', userId };
-  const checkpoint = checkpointOf(crm, fitting, names, mapping) ?? crm;
+  if (isRight && tagIds !== undefined && uncertainTagIds.length === 0) return { kind: 'in-sync', userId };
+  const checkpoint = checkpointOf(crm, resolved, catalog, mapping) ?? crm;
   return { kind: 'planned', userId, contactId, revision, checkpoint, desired, plan };
 }

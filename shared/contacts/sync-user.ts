@@ -1,9 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { DeletionPolicy } from '../../lambdas/sync-contact/settings.ts';
 import { type Catalog, managedTagIds } from '../infusionsoft/catalog/catalog.ts';
 import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
 import { resolveFields, usableFields } from '../infusionsoft/catalog/resolve-fields.ts';
-import type { InfusionsoftClient } from '../infusionsoft/client.ts';
 import { NotFoundError } from '../infusionsoft/http/failures.ts';
 import type { Contact } from '../infusionsoft/schemas.ts';
 import { type DesiredState, desiredState, isSyncable } from '../sync/desired-state.ts';
@@ -11,79 +9,95 @@ import { RejectedError, RetryableError } from '../sync/errors.ts';
 import { type FieldPlan, fingerprintOf, planFields, UNCERTAIN } from '../sync/plan.ts';
 import type { Mapping } from '../user/define-mapping.ts';
 import type { CrmState, User } from '../user/user.ts';
-import { applyTags, type Progress } from './apply-tags.ts';
-import { certainOf, checkpointOf } from './checkpoint.ts';
+import { type ApplyTagsDependencies, applyTags, type Progress } from './apply-tags.ts';
+import { checkpointOf, trustedFingerprint } from './checkpoint.ts';
 import type { Claims } from './claims.ts';
-import type { Companies } from './companies.ts';
-import { released } from './lease.ts';
-import { writeContact } from './write-contact.ts';
+import { withoutLease } from './lease.ts';
+import type { DeletionPolicy } from './retire-contact.ts';
+import { type WriteContactDependencies, writeContact } from './write-contact.ts';
 
-export interface SyncUserDependencies {
-  client: InfusionsoftClient;
-  catalog: CatalogSource;
-  claims: Claims;
-  companies: Companies;
-  mapping: Mapping;
-  deletionPolicy: DeletionPolicy;
-  /** Stores a state before the requests that lead away from it. @returns it with its revision. */
+export interface SyncUserOptions {
+  /** Stores a checkpoint before the first request. @returns the state with its new revision. */
   save: (crm: CrmState) => Promise<CrmState>;
-  /** Whether the tags of a contact that is new to the sync are left to others. */
+  /** Whether the tags of a new contact are left to a tag job. */
   tagsLater: boolean;
-  /** Epoch milliseconds. */
-  now: () => number;
 }
 
-/** How far a user's contact is, and whose it is. */
+interface WriteFieldsDependencies extends WriteContactDependencies {
+  client: WriteContactDependencies['client'] & ApplyTagsDependencies['client'];
+  claims: Pick<Claims, 'claimEmail' | 'claimContact'>;
+  mapping: Mapping;
+  deletionPolicy: DeletionPolicy;
+}
+
+export interface SyncUserDependencies extends WriteFieldsDependencies {
+  catalogSource: Pick<CatalogSource, 'current' | 'newerThan'>;
+}
+
 interface UserProgress extends Progress {
   userId: string;
 }
 
-/** What a user's sync came to: the state to store, and why it stopped early if it did. */
+/** What a sync did to the contact. `created`: the user had no contact before, or another one. */
+export type ContactChange = 'created' | 'updated' | 'tagged';
+
 export interface SyncResult {
+  /** The state to store. */
   crm: CrmState;
-  /** Nothing was to be done and nothing has to be stored. */
+  /** Whether nothing was done, so that nothing has to be stored. */
   unchanged: boolean;
+  changes: ContactChange[];
   desired: DesiredState;
+  /** Why the sync stopped early, if it did. */
   failure?: unknown;
 }
 
 /**
- * Makes the CRM show what it should of a user, with as few requests as that takes: none for a user who is already
- * right, one for the fields, one for the tags that go and one for those that come.
+ * Makes a user's contact match, with as few requests as possible: none for a user who is in sync, one for the fields, one for the tags to
+ * remove and one for the tags to add.
  *
- * Never throws: what was done before a failure is in the result, so that it can be stored and is not done twice.
+ * Never throws: the result holds what was done before a failure, so that it can be stored and is not done twice.
  */
-export async function syncUser(user: User, dependencies: SyncUserDependencies): Promise<SyncResult> {
-  const { catalog, mapping, save, now } = dependencies;
+export async function syncUser(
+  user: User,
+  options: SyncUserOptions,
+  dependencies: SyncUserDependencies,
+): Promise<SyncResult> {
+  const { catalogSource, mapping, now } = dependencies;
   const stored = user.crm ?? {};
-  // Nobody else waits for one who was rejected before.
-  const tagsLater = dependencies.tagsLater && !stored.contactId && !stored.rejection;
+  // A backfill does not wait for a user who was rejected before, so its tag job can come too early.
+  const tagsLater = options.tagsLater && !stored.contactId && !stored.rejection;
   let desired = desiredState(mapping, user, now());
   const progress: UserProgress = { userId: user.userId, crm: stored, observedTags: undefined };
   let failure: unknown;
   try {
     if (!isSyncable(desired))
       throw new RejectedError('no-usable-email', 'The user has no email that the CRM takes');
-    const names = await catalog.current();
-    const fitting = resolveFields(desired, names, mapping);
-    desired = fitting;
-    const checkpoint = checkpointOf(stored, tagsLater ? { ...desired, tags: [] } : desired, names, mapping);
-    if (checkpoint) progress.crm = await save(checkpoint);
-    const bringUpToDate = async (): Promise<void> => {
-      await writeFields(progress, fitting, names, dependencies);
-      if (tagsLater) noteTags(progress, names);
-      else await applyTags(progress, fitting.tags, names, dependencies);
+    const catalog = await catalogSource.current();
+    const resolved = resolveFields(desired, catalog, mapping);
+    desired = resolved;
+    const checkpoint = checkpointOf(
+      stored,
+      tagsLater ? { ...resolved, tags: [] } : resolved,
+      catalog,
+      mapping,
+    );
+    if (checkpoint) progress.crm = await options.save(checkpoint);
+    const writeAndTag = async (): Promise<void> => {
+      await writeFields(progress, resolved, catalog, dependencies);
+      if (tagsLater) noteUncertainTags(progress, catalog);
+      else await applyTags(progress, resolved.tags, catalog, dependencies);
     };
-    await bringUpToDate().catch(async (error: unknown) => {
+    await writeAndTag().catch(async (error: unknown) => {
       if (!(error instanceof NotFoundError)) throw error;
       // The contact was deleted or merged: it is found or created by its email, as for a new user.
       const { revision, fingerprint } = progress.crm;
       progress.crm = { revision, ...(fingerprint && { fingerprint }) };
       progress.observedTags = undefined;
-      await bringUpToDate();
+      await writeAndTag();
     });
-    const { rejection: _, ...healthy } = progress.crm;
-    progress.crm = healthy;
+    const { rejection: _, ...accepted } = progress.crm;
+    progress.crm = accepted;
   } catch (error) {
     failure =
       error instanceof NotFoundError
@@ -97,38 +111,52 @@ export async function syncUser(user: User, dependencies: SyncUserDependencies): 
   }
   const unchanged = isDeepStrictEqual(progress.crm, stored);
   if (!unchanged && !failure) progress.crm = { ...progress.crm, syncedAt: new Date(now()).toISOString() };
-  return { crm: released(progress.crm), unchanged, desired, ...(failure !== undefined && { failure }) };
+  const crm = withoutLease(progress.crm);
+  const changes = changesBetween(stored, crm);
+  return { crm, unchanged, changes, desired, ...(failure !== undefined && { failure }) };
 }
 
-/** Leaves the tags to others, who have to know which managed ones the contact may hold already. */
-function noteTags(progress: Progress, names: Catalog): void {
-  const managed = managedTagIds(names);
-  const { tagIds: applied = [], uncertainTagIds: perhaps = [], ...rest } = progress.crm;
-  const held = [...applied, ...perhaps, ...(progress.observedTags ?? [])].filter((id) => managed.has(id));
-  progress.crm = { ...rest, ...(held.length > 0 && { uncertainTagIds: [...new Set(held)] }) };
+/** Compares the states that are stored with a user before and after a sync. */
+export function changesBetween(before: CrmState, after: CrmState): ContactChange[] {
+  const changes: ContactChange[] = [];
+  if (after.contactId !== before.contactId) changes.push('created');
+  else if (!isDeepStrictEqual(after.fingerprint, before.fingerprint)) changes.push('updated');
+  if (!isDeepStrictEqual(new Set(after.tagIds), new Set(before.tagIds))) changes.push('tagged');
+  return changes;
+}
+
+/** Records the managed tags that the contact may have, for the tag job that completes them. */
+function noteUncertainTags(progress: Progress, catalog: Catalog): void {
+  const managed = managedTagIds(catalog);
+  const { tagIds = [], uncertainTagIds = [], ...rest } = progress.crm;
+  const possible = [...tagIds, ...uncertainTagIds, ...(progress.observedTags ?? [])].filter((id) =>
+    managed.has(id),
+  );
+  progress.crm = { ...rest, ...(possible.length > 0 && { uncertainTagIds: [...new Set(possible)] }) };
 }
 
 async function writeFields(
   progress: UserProgress,
   desired: DesiredState,
-  names: Catalog,
-  dependencies: SyncUserDependencies,
+  catalog: Catalog,
+  dependencies: WriteFieldsDependencies,
 ): Promise<void> {
   const { mapping, claims } = dependencies;
-  const planned = () => planFields(desired.fields, certainOf(progress.crm), usableFields(mapping, names));
-  let plan = planned();
+  const planWrite = () =>
+    planFields(desired.fields, trustedFingerprint(progress.crm), usableFields(mapping, catalog));
+  let plan = planWrite();
   if (plan.write.EMAIL1 !== undefined) {
-    await claims.email(plan.write.EMAIL1, progress.userId);
-    if (await leaveForContactOf(plan.write.EMAIL1, progress, names, dependencies)) plan = planned();
+    await claims.claimEmail(plan.write.EMAIL1, progress.userId);
+    if (await leaveForContactOf(plan.write.EMAIL1, progress, catalog, dependencies)) plan = planWrite();
   }
-  const before = progress.crm.contactId;
+  const { contactId } = progress.crm;
   const email = desired.fields.EMAIL1 ?? '';
   let contact =
-    before && isEmpty(plan)
+    contactId && isEmpty(plan)
       ? undefined
-      : await writeContact({ contactId: before, email }, plan, names, dependencies);
-  if (contact && contact.id !== before && (await claims.contact(contact.id, progress.userId)))
-    contact = await clearInherited(contact, desired, names, dependencies);
+      : await writeContact({ contactId, email }, plan, catalog, dependencies);
+  if (contact && contact.id !== contactId && (await claims.claimContact(contact.id, progress.userId)))
+    contact = await clearInherited(contact, desired, catalog, dependencies);
 
   progress.observedTags = contact?.tag_ids ?? undefined;
   const written = { ...progress.crm, fingerprint: fingerprintOf(desired.fields) };
@@ -136,42 +164,41 @@ async function writeFields(
 }
 
 /**
- * Takes away what the sync wrote to a contact for a user who was deleted, where its user of today has no value: who signs up again
- * without a phone number would else keep the old one.
+ * Clears what the sync wrote to a contact for a deleted user, where the new user has no value. Otherwise a person who signs up again
+ * without a phone number would keep the old one.
  */
 async function clearInherited(
   contact: Contact,
   { fields }: DesiredState,
-  names: Catalog,
-  dependencies: SyncUserDependencies,
+  catalog: Catalog,
+  dependencies: WriteFieldsDependencies,
 ): Promise<Contact> {
-  const managed = usableFields(dependencies.mapping, names);
-  const perhaps = Object.fromEntries([...managed].map((key) => [key, UNCERTAIN]));
-  const clear = planFields(fields, { ...perhaps, ...fingerprintOf(fields) }, managed);
-  if (isEmpty(clear)) return contact;
-  return writeContact({ contactId: contact.id, email: '' }, clear, names, dependencies);
+  const managed = usableFields(dependencies.mapping, catalog);
+  const uncertain = Object.fromEntries([...managed].map((key) => [key, UNCERTAIN]));
+  const plan = planFields(fields, { ...uncertain, ...fingerprintOf(fields) }, managed);
+  if (isEmpty(plan)) return contact;
+  return writeContact({ contactId: contact.id, email: '' }, plan, catalog, dependencies);
 }
 
 const isEmpty = ({ write, clear }: FieldPlan): boolean => Object.keys(write).length + clear.length === 0;
 
 /**
- * When a user's new email is that of another contact (a newsletter sign-up, say), that contact is the user's from now on, since
- * a second one with the email would be a duplicate. The old one loses the managed tags, and keeps all else.
+ * Leaves the user's contact when another contact, of a newsletter sign-up for example, has the user's new email: a second contact with
+ * that email would be a duplicate. The old contact loses the managed tags and keeps everything else.
  *
  * @returns whether the user has left its contact.
  */
 async function leaveForContactOf(
   email: string,
   progress: Progress,
-  names: Catalog,
-  { client, deletionPolicy }: SyncUserDependencies,
+  catalog: Catalog,
+  { client, deletionPolicy }: Pick<WriteFieldsDependencies, 'client' | 'deletionPolicy'>,
 ): Promise<boolean> {
-  const old = progress.crm.contactId;
-  if (!old) return false;
-  const others = (await client.findContactsByEmail(email)).filter(({ id }) => id !== old);
+  const { contactId, revision } = progress.crm;
+  if (!contactId) return false;
+  const others = (await client.findContactsByEmail(email)).filter(({ id }) => id !== contactId);
   if (others.length === 0) return false;
-  if (deletionPolicy !== 'leave') await client.removeTags(old, [...managedTagIds(names)]);
-  const { revision } = progress.crm;
+  if (deletionPolicy !== 'leave') await client.removeTags(contactId, [...managedTagIds(catalog)]);
   progress.crm = { revision };
   return true;
 }

@@ -1,118 +1,116 @@
 import pMap from 'p-map';
-import type { FailureQueue } from '../../lambdas/sync-contact/failure-queue.ts';
 import type { Catalog } from '../infusionsoft/catalog/catalog.ts';
 import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
+import type { RequestJournal } from '../infusionsoft/http/request-journal.ts';
 import { LEASE_RETRY, OUT_OF_TIME_MS, TAG_JOB_LEASING_MS } from '../quota/retry-policy.ts';
+import type { UserTable } from '../store/user-table.ts';
 import { RetryableError } from '../sync/errors.ts';
 import type { TagUsersMessage, UserMessage } from '../sync/message.ts';
 import type { TagPlan } from '../sync/plan.ts';
 import { countTagChange, isSingleCheaper, singleRequests, type TagCounts } from '../sync/tag-cost.ts';
-import {
-  begin,
-  change,
-  end,
-  isDone,
-  isTakenOff,
-  type PendingTags,
-  type PendingTagsDependencies,
-} from './pending-tags.ts';
-import { type Look, type PlanTagChangeDependencies, planTagChange } from './plan-tag-change.ts';
+import { changeTags, isDone, isRemoved, leaseUser, type PendingTags, releaseUser } from './pending-tags.ts';
+import { type PlanTagChangeDependencies, planTagChange, type TagDecision } from './plan-tag-change.ts';
+import type { TagRequests } from './tag-requests.ts';
 
-export interface TagJobDependencies extends PlanTagChangeDependencies, PendingTagsDependencies {
-  catalog: CatalogSource;
-  queue: FailureQueue;
+export interface TagJobDependencies extends PlanTagChangeDependencies {
+  users: Pick<UserTable, 'read' | 'readMany' | 'writeCrm'>;
+  catalogSource: Pick<CatalogSource, 'current' | 'newerThan'>;
+  tagRequests: TagRequests;
+  journal: Pick<RequestJournal, 'during' | 'lines'>;
+  /** Sends messages about users who have to be synced one by one. */
+  requeue: (messages: readonly UserMessage[]) => Promise<void>;
   /** Contacts that a request can name at most. */
   tagBatch: number;
 }
 
 /**
- * Users who are looked at in one go, and whose items are written at the same time: few enough that other users of the batch, who are
- * worked on meanwhile, do not miss their turn at the CRM by more than some milliseconds.
+ * Users who are read, or written, at the same time. More would block the process for some milliseconds, and other users of the batch would
+ * miss their request slots.
  */
 const AT_A_TIME = 4;
 
 /**
- * Makes the tags of many users match, tag by tag: one request for all contacts that lose a tag, one for all that get it. A user's tags
- * come off before others go on, as for one user alone.
+ * Makes the tags of many users match, tag by tag: one request for all contacts that lose a tag, one for all that get it. As for a single
+ * user, tags are removed before others are added.
  *
- * Each user is leased by a conditional write of its item before the first request, so that a change that arrives in between waits
- * and then sees what was done; whoever is leased by somebody else, or whose item has moved on, is left to a message of its
- * own. So is everybody when that costs fewer requests.
+ * Each user is leased by a conditional write of its item before the first request, so a change that arrives in between waits and then
+ * sees what was done. Users whom another invocation has leased, or whose item has changed since it was read, get a message of their own. So
+ * do all users when that costs fewer requests.
  *
  * @param onTagged called for each user whose tags match now.
- * @throws RetryableError when the message has to come again: while others work on users, when its time was too short, or after a failure.
+ * @throws RetryableError when the message has to come again: most users are leased, the time was too short, or a request failed.
  */
 export async function runTagJob(
   message: TagUsersMessage,
   dependencies: TagJobDependencies,
-  onTagged: (work: PendingTags) => void,
+  onTagged: (tagged: PendingTags) => void,
 ): Promise<void> {
-  const { catalog, queue, now } = dependencies;
-  const names = await catalog.current();
-  const found = await look(message.userIds, names, dependencies);
-  if (found.filter(({ kind }) => kind === 'leased').length > found.length / 2)
+  const { catalogSource, requeue, now } = dependencies;
+  const catalog = await catalogSource.current();
+  const decisions = await planAll(message.userIds, catalog, dependencies);
+  if (decisions.filter(({ kind }) => kind === 'leased').length > decisions.length / 2)
     throw new RetryableError('Most of the users are leased', { afterMs: LEASE_RETRY.tagJobMs });
 
-  const together = found.filter((each) => each.kind === 'planned');
-  const planned = areCheaperAlone(together, dependencies.tagBatch) ? [] : together;
+  const together = decisions.filter((decision) => decision.kind === 'planned');
+  const planned = isCheaperOneByOne(together, dependencies.tagBatch) ? [] : together;
   const leaseBy = now() + TAG_JOB_LEASING_MS;
-  const notBegun = new Set<string>();
-  const { results, failures } = await settleAll(planned, async (each) => {
-    if (now() < leaseBy) return begin(each, dependencies);
-    notBegun.add(each.userId);
+  const outOfTime = new Set<string>();
+  const { results, failures } = await settleAll(planned, async (change) => {
+    if (now() < leaseBy) return leaseUser(change, dependencies);
+    outOfTime.add(change.userId);
     return undefined;
   });
-  const works = results.filter((work) => work !== undefined);
+  const pending = results.filter((leased) => leased !== undefined);
   const outcomes = [
-    ...(await change(works, 'remove', dependencies)),
-    ...(await change(works.filter(isTakenOff), 'add', dependencies)),
+    ...(await changeTags(pending, 'remove', dependencies)),
+    ...(await changeTags(pending.filter(isRemoved), 'add', dependencies)),
   ];
-  const endOne = async (work: PendingTags) => {
-    await end(work, dependencies);
-    if (isDone(work)) onTagged(work);
+  const release = async (each: PendingTags) => {
+    await releaseUser(each, dependencies);
+    if (isDone(each)) onTagged(each);
   };
-  failures.push(...(await settleAll(works, endOne, 2 * AT_A_TIME)).failures);
+  failures.push(...(await settleAll(pending, release, 2 * AT_A_TIME)).failures);
 
-  const settled = new Set(works.filter(({ alone }) => !alone).map(({ userId }) => userId));
-  const alone = found.filter(
-    ({ kind, userId }) => kind !== 'nothing' && !settled.has(userId) && !notBegun.has(userId),
+  const handled = new Set(pending.filter(({ needsRequeue }) => !needsRequeue).map(({ userId }) => userId));
+  const toRequeue = decisions.filter(
+    ({ kind, userId }) => kind !== 'in-sync' && !handled.has(userId) && !outOfTime.has(userId),
   );
-  const sent = await settleAll(alone.length > 0 ? [alone] : [], (each) =>
-    queue.lookAgain(each.map(({ userId }) => aboutOne(userId, message))),
+  const requeued = await settleAll(toRequeue.length > 0 ? [toRequeue] : [], (users) =>
+    requeue(users.map(({ userId }) => messageAbout(userId, message))),
   );
-  failures.push(...sent.failures);
+  failures.push(...requeued.failures);
 
   if (outcomes.includes('no-tag')) {
-    await catalog.newerThan(Date.parse(names.refreshedAt));
-    failures.push(new RetryableError('The CRM did not know a tag: it is made anew'));
+    await catalogSource.newerThan(Date.parse(catalog.refreshedAt));
+    failures.push(new RetryableError('The CRM did not know a tag, which was created again'));
   }
   failures.push(...outcomes.filter((outcome) => outcome instanceof RetryableError));
   if (failures.length > 0) throw failures[0];
-  if (notBegun.size > 0)
-    throw new RetryableError('There was no time for all of the users', { afterMs: OUT_OF_TIME_MS });
+  if (outOfTime.size > 0)
+    throw new RetryableError('The invocation was too short for all users', { afterMs: OUT_OF_TIME_MS });
 }
 
-async function look(
+async function planAll(
   userIds: readonly string[],
-  names: Catalog,
-  dependencies: TagJobDependencies,
-): Promise<Look[]> {
-  const looks: Look[] = [];
+  catalog: Catalog,
+  dependencies: PlanTagChangeDependencies & { users: Pick<UserTable, 'readMany'> },
+): Promise<TagDecision[]> {
+  const decisions: TagDecision[] = [];
   for (let from = 0; from < userIds.length; from += AT_A_TIME) {
     const users = await dependencies.users.readMany(userIds.slice(from, from + AT_A_TIME));
-    looks.push(...users.map((user) => planTagChange(user, names, dependencies)));
+    decisions.push(...users.map((user) => planTagChange(user, catalog, dependencies)));
   }
-  return looks;
+  return decisions;
 }
 
-function areCheaperAlone(planned: readonly { plan: TagPlan }[], batch: number): boolean {
+function isCheaperOneByOne(planned: readonly { plan: TagPlan }[], batch: number): boolean {
   const counts: TagCounts = {};
   for (const { plan } of planned) countTagChange(counts, plan);
   const each = planned.reduce((sum, { plan }) => sum + singleRequests(plan), 0);
   return isSingleCheaper(each, counts, batch);
 }
 
-/** Works on all, some at a time: who fails holds up nobody else. */
+/** Works on all items, some at a time: a failure of one does not stop the others. */
 async function settleAll<Item, Result>(
   items: readonly Item[],
   work: (item: Item) => Promise<Result>,
@@ -131,7 +129,7 @@ async function settleAll<Item, Result>(
   return { results, failures };
 }
 
-const aboutOne = (userId: string, { changedAt, correlationId }: TagUsersMessage): UserMessage => ({
+const messageAbout = (userId: string, { changedAt, correlationId }: TagUsersMessage): UserMessage => ({
   version: 1,
   kind: 'user',
   userId,

@@ -4,52 +4,53 @@ import type { TagResult } from '../infusionsoft/schemas.ts';
 import { RejectedError, RetryableError } from '../sync/errors.ts';
 
 /**
- * What came of a tag for one contact: `done`; `alone` when it has to be looked at by itself; `no-tag` when the CRM does not know the tag;
- * or a failure after which nobody knows.
+ * The outcome for one contact: `done`; `requeue` when the user needs a message of its own; `no-tag` when the CRM does not know the tag; or the
+ * failure after which the outcome is uncertain.
  */
-export type TagOutcome = 'done' | 'alone' | 'no-tag' | RetryableError;
+export type TagOutcome = 'done' | 'requeue' | 'no-tag' | RetryableError;
 
-/** Changes one tag of many contacts. */
+/** Changes one tag of many contacts. Both methods return the outcome by contact id. */
 export interface TagRequests {
-  /** Takes it off. @returns the outcome by contact id. */
   remove(tagId: number, contactIds: readonly number[]): Promise<Map<number, TagOutcome>>;
-  /** Puts it on, in the same way. */
   add(tagId: number, contactIds: readonly number[]): Promise<Map<number, TagOutcome>>;
 }
 
 export interface TagRequestsOptions {
   /** Contacts that a request can name at most. */
   batch: number;
-  /** Requests that are made at the same time at most: all others of this system, live changes too, wait behind them. */
-  atOnce: number;
+  /** Requests that are made at the same time at most: the requests of live changes wait behind them. */
+  maxConcurrent: number;
 }
 
-/** How often a request is halved that the CRM refuses: 15 requests at most, and then its contacts are looked at by themselves. */
+/** How often a refused request is halved: after 15 requests at most, its users get messages of their own. */
 const HALVINGS = 3;
 
 /**
- * One request for as many contacts as it can name. One that is refused may be too large: it is tried in halves, and what the account
- * takes is kept in mind.
+ * Names as many contacts in one request as the account allows. A request that is refused may be too large: it is halved, and later requests
+ * are no larger than what the account took.
  */
-export function tagRequests(client: InfusionsoftClient, { batch, atOnce }: TagRequestsOptions): TagRequests {
+export function tagRequests(
+  client: Pick<InfusionsoftClient, 'tagContacts' | 'untagContacts'>,
+  { batch, maxConcurrent }: TagRequestsOptions,
+): TagRequests {
   let size = batch;
-  const limited = limiter(atOnce);
+  const limited = limiter(maxConcurrent);
 
   const outcomesOf = async (
     ids: readonly number[],
     request: (ids: readonly number[]) => Promise<ReadonlyMap<number, TagOutcome>>,
     halvings: number,
   ): Promise<[number, TagOutcome][]> => {
-    const all = (outcome: TagOutcome) => ids.map((id): [number, TagOutcome] => [id, outcome]);
+    const forAll = (outcome: TagOutcome) => ids.map((id): [number, TagOutcome] => [id, outcome]);
     try {
       const outcomes = await limited(() => request(ids));
       if (halvings < HALVINGS) size = Math.min(size, ids.length);
-      return ids.map((id) => [id, outcomes.get(id) ?? 'alone']);
+      return ids.map((id) => [id, outcomes.get(id) ?? 'requeue']);
     } catch (error) {
-      if (error instanceof RetryableError) return all(error);
-      if (error instanceof NotFoundError) return all('alone');
+      if (error instanceof RetryableError) return forAll(error);
+      if (error instanceof NotFoundError) return forAll('requeue');
       if (!(error instanceof RejectedError)) throw error;
-      if (ids.length === 1 || halvings === 0) return all('alone');
+      if (ids.length === 1 || halvings === 0) return forAll('requeue');
       const half = Math.ceil(ids.length / 2);
       const halves = [ids.slice(0, half), ids.slice(half)];
       return (await Promise.all(halves.map((each) => outcomesOf(each, request, halvings - 1)))).flat();
@@ -81,12 +82,12 @@ export function tagRequests(client: InfusionsoftClient, { batch, atOnce }: TagRe
   };
 }
 
-/** Runs work as soon as less than so many others run, in the order of the calls. */
-function limiter(atOnce: number): <Result>(work: () => Promise<Result>) => Promise<Result> {
+/** Limits how many calls run at the same time. The others wait in the order of the calls. */
+function limiter(maxConcurrent: number): <Result>(work: () => Promise<Result>) => Promise<Result> {
   let running = 0;
   const waiting: (() => void)[] = [];
   return async (work) => {
-    if (running >= atOnce) await new Promise<void>((resolve) => waiting.push(resolve));
+    if (running >= maxConcurrent) await new Promise<void>((resolve) => waiting.push(resolve));
     else running++;
     try {
       return await work();
@@ -102,7 +103,7 @@ const OUTCOMES: Readonly<Record<TagResult, TagOutcome>> = {
   SUCCESS: 'done',
   DUPLICATE: 'done',
   TAG_ID_NOT_FOUND: 'no-tag',
-  CONTACT_NOT_FOUND: 'alone',
-  FAILURE: 'alone',
-  NO_PERMISSION: 'alone',
+  CONTACT_NOT_FOUND: 'requeue',
+  FAILURE: 'requeue',
+  NO_PERMISSION: 'requeue',
 };

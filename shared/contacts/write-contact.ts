@@ -6,21 +6,22 @@ import type { Contact } from '../infusionsoft/schemas.ts';
 import type { FieldPlan } from '../sync/plan.ts';
 import type { Companies } from './companies.ts';
 
-/** The contact to write to: by its id, or else by its email. */
+/** The contact to write to: by its id or, without one, by its email. */
 export interface ContactAddress {
   contactId: number | undefined;
   email: string;
 }
 
 export interface WriteContactDependencies {
-  client: InfusionsoftClient;
+  client: Pick<InfusionsoftClient, 'updateContact' | 'upsertContact' | 'readContact' | 'findContactsByEmail'>;
   companies: Companies;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
 /**
- * Creates or updates a contact by one request. Where array items that are not listed would be lost, they are read and sent along.
+ * Creates or updates a contact, in one request. In an account where an update drops the array items that it does not list, another
+ * request reads them first.
  *
  * @throws NotFoundError, RejectedError or RetryableError, as the client does.
  */
@@ -32,7 +33,7 @@ export async function writeContact(
 ): Promise<Contact> {
   const { company } = plan.write;
   const companyId = company === undefined ? undefined : await companies.idOf(company);
-  const body = contactBody(plan, idsOf(catalog, companyId));
+  const body = contactBody(plan, namedIds(catalog, companyId));
   if (mergesArrays(catalog, now()))
     return contactId ? client.updateContact(contactId, body) : client.upsertContact(body);
   const existing = contactId
@@ -43,9 +44,9 @@ export async function writeContact(
     : client.upsertContact(body);
 }
 
-function idsOf(catalog: Catalog, companyId: number | undefined): NamedIds {
-  const known = (id: number | undefined, what: string): number => {
-    if (id === undefined) throw new Error(`A plan names a ${what} that nobody has looked up`);
+function namedIds(catalog: Catalog, companyId: number | undefined): NamedIds {
+  const known = (id: number | undefined, kind: string): number => {
+    if (id === undefined) throw new Error(`The plan names a ${kind} whose id is unknown`);
     return id;
   };
   return {

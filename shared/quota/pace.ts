@@ -27,7 +27,7 @@ const MIN_ENVIRONMENTS = LEAST_RATE;
 
 /** Time of a batch in addition to the CRM's answers, in milliseconds: reads, write-backs, and receiving from the queue. */
 const OVERHEAD_MS = 250;
-/** How late the backfill notices on average that a user is done, in milliseconds: it polls every `POLL_MS` (lambdas/backfill/feed.ts). */
+/** How late the backfill notices on average that a user is done, in milliseconds: it polls every `POLL_MS` (lambdas/backfill/enqueue-users.ts). */
 const FEEDER_POLL_DELAY_MS = 400;
 /** Spare environments: one may be writing back a tag job, and one may be between two batches. */
 const SPARE = 2;

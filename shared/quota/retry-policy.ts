@@ -208,7 +208,7 @@ export const POSTPONED_AFTER = 3;
  */
 export const BACKFILL_FUNCTION_MS = MINUTE_MS;
 
-/** How long one call of the step "Feed" works: a third of the function's time, since the last scan or write may be slow. */
+/** How long one call of the step "Enqueue users" works: a third of the function's time, since the last scan or write may be slow. */
 export const BACKFILL_CALL_MS = 20 * SECOND_MS;
 
 /** Time-out of a step: no call of the function lasts longer, so an answer that has not come by then is lost. */
@@ -222,7 +222,7 @@ export const BACKFILL_STEP_RETRY = {
   maxDelayMs: 5 * MINUTE_MS,
 } as const;
 
-/** Waits between two calls of the step "Feed". */
+/** Waits between two calls of the step "Enqueue users". */
 export const BACKFILL_WAIT = {
   /** After a call that ended early. */
   afterFailureMs: 2 * SECOND_MS,

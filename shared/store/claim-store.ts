@@ -1,35 +1,29 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import * as z from 'zod/mini';
+import type * as z from 'zod/mini';
 import type { Written } from '../quota/versioned-store.ts';
 import { conditionalPut, type PutCondition } from './conditional-write.ts';
+import { SYNC_TABLE_ITEMS } from './sync-table-items.ts';
 
-const claimSchema = z.object({
-  userId: z.string(),
-  /** When the user took it, in epoch milliseconds. */
-  claimedAt: z.optional(z.number()),
-  /** Until when the contact of a deleted user is being treated, in epoch milliseconds. */
-  retiringUntil: z.optional(z.number()),
-  /** The contact was that of a user who was deleted, so what the mapping manages of it was written by the sync. */
-  inherited: z.optional(z.boolean()),
-});
-export type Claim = z.infer<typeof claimSchema>;
+const { schema } = SYNC_TABLE_ITEMS.contactClaim;
+/** Which user has an email or a contact. */
+export type Claim = z.infer<typeof schema>;
 
-/** What a claim has to be to be written over. Times in epoch milliseconds. */
+/** What a stored claim must match to be overwritten. Times in epoch milliseconds. */
 export interface ExpectedClaim {
   userId: string;
-  /** Its contact is not being treated at this moment. */
+  /** Its contact is not being retired at this moment. */
   notRetiringAt?: number;
-  /** It was taken before this moment. */
+  /** It was made before this moment. */
   claimedBefore?: number;
 }
 
-/** Which user has which email and which contact: items of the sync's table, each held by one user. */
+/** Claims of emails and contacts, by the key of their item (`emailClaim` and `contactClaim` in `sync-table-items.ts`). */
 export interface ClaimStore {
-  /** Writes a claim where there is none, or over one that is as expected, if that is told. */
+  /** Stores a claim if the key has none, or if its claim matches `over`. */
   write(key: string, claim: Claim, over?: ExpectedClaim): Promise<Written<Claim>>;
 }
 
-/** Claims over DynamoDB. */
+/** The claims in the sync table. */
 export function claimStore(client: DynamoDBClient, TableName: string): ClaimStore {
   return {
     write: (key, claim, over) =>
@@ -38,7 +32,7 @@ export function claimStore(client: DynamoDBClient, TableName: string): ClaimStor
         TableName,
         { id: key, ...claim },
         over ? noneOr(over) : { ConditionExpression: NONE },
-        (item) => claimSchema.parse(item),
+        (item) => schema.parse(item),
       ),
   };
 }

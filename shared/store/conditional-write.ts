@@ -11,25 +11,25 @@ import { marshall } from '@aws-sdk/util-dynamodb';
 import type { Written } from '../quota/versioned-store.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 
-/** For a conditional write: its failure returns the item, without a read and its cost (API reference of PutItem and UpdateItem). */
+/** Makes a failed condition return the stored item, which saves a read (API reference of PutItem and UpdateItem). */
 export const RETURN_FOUND = { ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const;
 
 type PlainItem = Record<string, unknown>;
 
-/** 96 random bits: no two calls share an id, and each item holds one, so it is short. */
+/** 96 random bits: short, since every item stores one, and no two calls share an id. */
 const newAttemptId = (): string => randomBytes(12).toString('base64url');
 
 /**
- * Makes a conditional write, and recognises its own earlier attempt. When the answer of an applied write is lost, the SDK sends the same
- * request again, and the repeat fails on the condition: the item found then holds the attempt id of this very call, so it is `stored`.
+ * Makes a conditional write and recognizes its own earlier attempt. When the response of a successful write is lost, the SDK repeats the
+ * request, and the repeat fails on the condition. The item that it finds then has the attempt id of this call, so the result is `stored`.
  *
- * The id tells apart two writers who write the same content, such as two environments that take the same request slots. An item that a
- * third writer has put over ours in the meantime holds another id: the caller sees a conflict, and decides anew from what is there.
+ * The id tells apart two writers of the same content, such as two environments that take the same request slots. If a third writer has
+ * overwritten the item in the meantime, its id is another one: the caller sees a conflict and decides again from what is stored.
  *
  * @param write sends the write, with the id as a part of what it stores.
- * @param attemptIdOf finds the id in an item.
- * @param parse reads the item that was found.
- * @throws whatever `write` throws, apart from a failed condition.
+ * @param attemptIdOf returns the id in an item.
+ * @param parse parses the item that was found.
+ * @throws what `write` throws, apart from a failed condition.
  */
 export async function conditionalWrite<Found>(
   write: (attemptId: string) => Promise<unknown>,
@@ -48,14 +48,14 @@ export async function conditionalWrite<Found>(
   }
 }
 
-/** Condition of a put, with the names and values that it refers to. */
+/** The condition of a put, with its names and values. */
 export interface PutCondition
   extends Pick<PutItemCommandInput, 'ConditionExpression' | 'ExpressionAttributeNames'> {
-  /** By name, `:now` for example; undefined ones are left out. */
+  /** By placeholder, for example `:now`. Undefined values are left out. */
   values?: PlainItem;
 }
 
-/** Puts an item of the sync's table if a condition holds: a {@link conditionalWrite}. */
+/** Puts an item of the sync table if a condition is true: a {@link conditionalWrite}. */
 export function conditionalPut<Found>(
   client: DynamoDBClient,
   TableName: string,
@@ -80,7 +80,7 @@ export function conditionalPut<Found>(
   );
 }
 
-/** Deletes an item if a condition holds. Where it does not, the item is another's by now, or an earlier attempt has deleted it. */
+/** Deletes an item if a condition is true. If it is not, an earlier attempt has deleted the item, or another writer has replaced it. */
 export async function conditionalDelete(
   client: DynamoDBClient,
   input: DeleteItemCommandInput,

@@ -1,48 +1,33 @@
 import { type DynamoDBClient, GetItemCommand, PutItemCommand, paginateScan } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import * as z from 'zod/mini';
-import { positiveInt, utcMoment } from '../zod-types.ts';
+import type * as z from 'zod/mini';
+import { SYNC_TABLE_ITEMS } from './sync-table-items.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 
-const erasureRecordSchema = z.object({
-  userId: z.string(),
-  /** The contact that the user had; none where nobody knew of one. */
-  contactId: z.optional(positiveInt),
-  /**
-   * What was done with the contact; or why nothing was: it is another user's by now, nobody knows of one, or the user is still in the
-   * table, so that the next change would make it again.
-   */
-  done: z.enum(['mark', 'untag', 'leave', 'delete', 'anonymise', 'kept', 'no-contact', 'not-deleted']),
-  /** When, in ISO 8601. */
-  doneAt: utcMoment,
-  /** Which request to be forgotten it answers; without one, the user was deleted in the app. */
-  requestId: z.optional(z.string()),
-});
-/** A record of a user who has gone: ids and times, and no data of the person. It is kept as the proof. */
-export type ErasureRecord = z.infer<typeof erasureRecordSchema>;
+const { key, schema } = SYNC_TABLE_ITEMS.erasureRecord;
+/** The proof of what was done with the contact of a deleted user. */
+export type ErasureRecord = z.infer<typeof schema>;
 
-/** Users who have gone, in the sync's table. */
+/** The records of deleted users. */
 export interface ErasureRecordStore {
   read(userId: string): Promise<ErasureRecord | undefined>;
   write(erasureRecord: ErasureRecord): Promise<void>;
-  /** All, in no order. Reads the whole table of the sync. */
+  /** All records, in no order. Scans the whole sync table. */
   list(): Promise<ErasureRecord[]>;
 }
 
-const PREFIX = 'erasure#';
-
-/** Departures over DynamoDB. */
+/** The records in the sync table. */
 export function erasureRecordStore(client: DynamoDBClient, TableName: string): ErasureRecordStore {
   return {
     async read(userId) {
       const { Item } = await client.send(
-        new GetItemCommand({ TableName, Key: { id: { S: PREFIX + userId } }, ConsistentRead: true }),
+        new GetItemCommand({ TableName, Key: { id: { S: key(userId) } }, ConsistentRead: true }),
       );
-      return Item && erasureRecordSchema.parse(unmarshallItem(Item));
+      return Item && schema.parse(unmarshallItem(Item));
     },
     async write(erasureRecord) {
       const Item = marshall(
-        { ...erasureRecord, id: PREFIX + erasureRecord.userId },
+        { ...erasureRecord, id: key(erasureRecord.userId) },
         { removeUndefinedValues: true },
       );
       await client.send(new PutItemCommand({ TableName, Item }));
@@ -52,10 +37,10 @@ export function erasureRecordStore(client: DynamoDBClient, TableName: string): E
       const scan = {
         TableName,
         FilterExpression: 'begins_with(id, :prefix)',
-        ExpressionAttributeValues: marshall({ ':prefix': PREFIX }),
+        ExpressionAttributeValues: marshall({ ':prefix': key('') }),
       };
       for await (const { Items = [] } of paginateScan({ client }, scan))
-        erasureRecords.push(...Items.map((item) => erasureRecordSchema.parse(unmarshallItem(item))));
+        erasureRecords.push(...Items.map((item) => schema.parse(unmarshallItem(item))));
       return erasureRecords;
     },
   };

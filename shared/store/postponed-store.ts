@@ -1,41 +1,31 @@
 import {
-  type AttributeValue,
   BatchGetItemCommand,
   DeleteItemCommand,
   type DynamoDBClient,
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import * as z from 'zod/mini';
-import { filledText, utcMoment } from '../zod-types.ts';
+import type * as z from 'zod/mini';
+import { SYNC_TABLE_ITEMS } from './sync-table-items.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 
-/** Why the messages of a FIFO group fail again and again. */
-export interface Postponement {
-  /** Without personal data: it is logged and reported. */
-  reason: string;
-  /** When they failed last, in ISO 8601. */
-  at: string;
-}
+const { key, schema } = SYNC_TABLE_ITEMS.postponed;
+/** Why and when the messages of a FIFO group last failed. */
+export type Postponement = z.infer<typeof schema>;
 
-/**
- * Message groups that have failed several times in a row. An item is written at such a failure and removed when the group succeeds, so a
- * group that succeeds at once costs nothing.
- */
+/** Message groups that have failed several times in a row. A group that succeeds at once costs no read and no write. */
 export interface PostponedStore {
   record(group: string, postponement: Postponement): Promise<void>;
   clear(group: string): Promise<void>;
-  /** @returns postponements by group, of those groups that have one. Eventually consistent. */
+  /** @returns the postponements by group, of those groups that have one. Eventually consistent. */
   read(groups: readonly string[]): Promise<Map<string, Postponement>>;
 }
 
-const itemSchema = z.object({ id: filledText, reason: z.string(), at: utcMoment });
-const PREFIX = 'postponed#';
-const keyOf = (group: string) => ({ id: { S: `${PREFIX}${group}` } });
+const keyOf = (group: string) => ({ id: { S: key(group) } });
 /** Most keys of one BatchGetItem (Amazon DynamoDB quotas). */
 const MAX_KEYS = 100;
 
-/** Postponed message groups as items of the sync's table. */
+/** The postponed message groups in the sync table. */
 export function postponedStore(client: DynamoDBClient, TableName: string): PostponedStore {
   return {
     async record(group, postponement) {
@@ -47,21 +37,21 @@ export function postponedStore(client: DynamoDBClient, TableName: string): Postp
       await client.send(new DeleteItemCommand({ TableName, Key: keyOf(group) }));
     },
     async read(groups) {
+      const groupByKey = new Map(groups.map((group) => [key(group), group]));
+      const keys = [...groupByKey.keys()].map((id) => ({ id: { S: id } }));
       const found = new Map<string, Postponement>();
-      for (let from = 0; from < groups.length; from += MAX_KEYS) {
-        const Keys = [...new Set(groups.slice(from, from + MAX_KEYS))].map(keyOf);
+      for (let from = 0; from < keys.length; from += MAX_KEYS) {
+        const Keys = keys.slice(from, from + MAX_KEYS);
         const { Responses } = await client.send(
           new BatchGetItemCommand({ RequestItems: { [TableName]: { Keys } } }),
         );
-        // Keys that a throttled table leaves out are asked for with the next look.
-        for (const item of Responses?.[TableName] ?? []) add(found, item);
+        // Keys that a throttled table leaves out are read by the next poll.
+        for (const item of Responses?.[TableName] ?? []) {
+          const group = groupByKey.get(item['id']?.S ?? '');
+          if (group !== undefined) found.set(group, schema.parse(unmarshallItem(item)));
+        }
       }
       return found;
     },
   };
-}
-
-function add(found: Map<string, Postponement>, stored: Record<string, AttributeValue>): void {
-  const { id, ...postponement } = itemSchema.parse(unmarshallItem(stored));
-  found.set(id.slice(PREFIX.length), postponement);
 }

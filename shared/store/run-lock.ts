@@ -1,44 +1,37 @@
 import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import * as z from 'zod/mini';
-import { filledText } from '../zod-types.ts';
+import type * as z from 'zod/mini';
 import { conditionalDelete, conditionalPut } from './conditional-write.ts';
+import { SYNC_TABLE_ITEMS } from './sync-table-items.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 
-const lockSchema = z.object({
-  runId: filledText,
-  executionArn: filledText,
-  /** Until when the run takes a part of the pace, in epoch milliseconds. A run that ended without a word takes none after it. */
-  busyUntil: z.number(),
-});
+const { key, schema } = SYNC_TABLE_ITEMS.runLock;
 /** The backfill that runs in a mode. */
-export type RunLock = z.infer<typeof lockSchema>;
+export type RunLock = z.infer<typeof schema>;
 
 /** One lock for each mode of the backfill. */
 export interface RunLocks {
   read(mode: string): Promise<RunLock | undefined>;
-  /** Takes the lock over from `previous`, or renews one's own. @returns false when somebody else was quicker. */
+  /** Takes the lock over from `previous`, or renews the caller's own. @returns false when another run was faster. */
   take(mode: string, lock: RunLock, previous: RunLock | undefined): Promise<boolean>;
-  /** Gives the lock of a run back; one that another run has taken over is left to it. */
+  /** Releases the lock of a run, unless another run has taken it over. */
   release(mode: string, runId: string): Promise<void>;
 }
 
-const idOf = (mode: string) => `backfill#${mode}`;
-
-/** The locks as items of the sync's table. */
+/** The locks in the sync table. */
 export function runLocks(client: DynamoDBClient, TableName: string): RunLocks {
   return {
     async read(mode) {
       const { Item } = await client.send(
-        new GetItemCommand({ TableName, Key: { id: { S: idOf(mode) } }, ConsistentRead: true }),
+        new GetItemCommand({ TableName, Key: { id: { S: key(mode) } }, ConsistentRead: true }),
       );
-      return Item && lockSchema.parse(unmarshallItem(Item));
+      return Item && schema.parse(unmarshallItem(Item));
     },
     async take(mode, lock, previous) {
       const { stored } = await conditionalPut(
         client,
         TableName,
-        { id: idOf(mode), ...lock },
+        { id: key(mode), ...lock },
         previous
           ? {
               ConditionExpression: 'executionArn = :previous',
@@ -52,7 +45,7 @@ export function runLocks(client: DynamoDBClient, TableName: string): RunLocks {
     release: (mode, runId) =>
       conditionalDelete(client, {
         TableName,
-        Key: { id: { S: idOf(mode) } },
+        Key: { id: { S: key(mode) } },
         ConditionExpression: 'runId = :runId',
         ExpressionAttributeValues: marshall({ ':runId': runId }),
       }),

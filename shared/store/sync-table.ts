@@ -5,121 +5,89 @@ import {
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import * as z from 'zod/mini';
-import { accountSchema } from '../infusionsoft/catalog/account.ts';
-import { type Catalog, catalogSchema } from '../infusionsoft/catalog/catalog.ts';
+import type * as z from 'zod/mini';
 import type { Invocation } from '../invocation.ts';
-import { type Progress, progressSchema } from '../queue/progress.ts';
-import { type Ledger, ledgerSchema } from '../quota/ledger.ts';
+import type { Progress } from '../queue/progress.ts';
+import type { Ledger } from '../quota/ledger.ts';
 import type { VersionedStore } from '../quota/versioned-store.ts';
-import { positiveInt, utcMoment } from '../zod-types.ts';
 import { conditionalDelete, conditionalPut } from './conditional-write.ts';
+import { SYNC_TABLE_ITEMS } from './sync-table-items.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 import { versionedItem } from './versioned-item.ts';
 
-/** The sync's own table: one item for each thing that environments share. */
+type Catalog = z.infer<typeof SYNC_TABLE_ITEMS.catalog.schema>;
+/** A report on the CRM's account. */
+export type Inspection = z.infer<typeof SYNC_TABLE_ITEMS.inspection.schema>;
+
+/** What the environments of the sync share, in the sync table. */
 export interface SyncTable {
-  /** The catalog, or undefined where none was stored yet or it is of an older shape. */
+  /** The catalog, or undefined if none was stored yet or its shape is not valid. */
   readCatalog(): Promise<Catalog | undefined>;
   writeCatalog(catalog: Catalog): Promise<void>;
-  /** The last report on the account, or undefined where there is none yet or it is of an older shape. */
+  /** The last report on the account, or undefined if none was stored yet or its shape is not valid. */
   readInspection(): Promise<Inspection | undefined>;
   writeInspection(inspection: Inspection): Promise<void>;
-  /** The id that was stored under a key, of something in the CRM. */
+  /** Ids of things in the CRM, by the key of their item (`company` and `arrayProbe` in `sync-table-items.ts`). */
   readId(key: string): Promise<number | undefined>;
   writeId(key: string, crmId: number): Promise<void>;
-  /** Removes the id that was stored under a key, if there is one. */
   deleteId(key: string): Promise<void>;
-  /** The ledger of requests. */
+  /** Requests made so far, and the pause. */
   ledger: VersionedStore<Ledger>;
-  /** What the consumer has achieved lately, and who waits. */
+  /** When the consumer last succeeded, and which message groups wait. */
   progress: VersionedStore<Progress>;
   /** The last request slots of all environments, in epoch milliseconds, oldest first. */
   slots: VersionedStore<number[]>;
   /**
-   * Takes a lease for the rest of an invocation, unless another holds it. One that an earlier invocation of the same environment has
-   * left behind is free: that invocation has ended.
+   * Takes a lease for the rest of an invocation, unless another invocation has it. A lease of an earlier invocation of the same environment
+   * is free: that invocation has ended.
    *
    * @param now epoch milliseconds.
-   * @returns whether the invocation holds it now.
+   * @returns whether the invocation has the lease now.
    */
   acquireLease(name: string, holder: Invocation, now: number): Promise<boolean>;
-  /** Gives a lease back; one that another has taken over in the meantime is left to it. */
+  /** Releases a lease, unless another invocation has taken it over. */
   releaseLease(name: string, holder: Invocation): Promise<void>;
 }
 
-/** A report on the CRM's account. */
-const inspectionSchema = z.object({
-  inspectionId: z.string(),
-  /** ISO 8601. */
-  inspectedAt: utcMoment,
-  /** Whether contacts of some tags are still to be counted. */
-  isPartial: z.boolean(),
-  account: accountSchema,
-});
-export type Inspection = z.infer<typeof inspectionSchema>;
+const keyOf = (id: string) => ({ id: { S: id } });
 
-const idSchema = z.object({ crmId: positiveInt });
-const INSPECTION_KEY = { id: { S: 'inspection' } };
-const CATALOG_KEY = { id: { S: 'catalog' } };
-const leaseId = (name: string): string => `lease#${name}`;
-
-/** The sync's table over DynamoDB. */
-export function syncTable(client: DynamoDBClient, tableName: string): SyncTable {
+/** The sync table in DynamoDB. */
+export function syncTable(client: DynamoDBClient, TableName: string): SyncTable {
+  const { catalog, inspection, company, ledger, progress, slots, lease } = SYNC_TABLE_ITEMS;
+  const read = async (id: string): Promise<Record<string, unknown> | undefined> => {
+    const { Item } = await client.send(
+      new GetItemCommand({ TableName, Key: keyOf(id), ConsistentRead: true }),
+    );
+    return Item && unmarshallItem(Item);
+  };
+  const write = async (id: string, attributes: object): Promise<void> => {
+    const Item = marshall({ id, ...attributes }, { removeUndefinedValues: true });
+    await client.send(new PutItemCommand({ TableName, Item }));
+  };
   return {
-    async readCatalog() {
-      const { Item } = await client.send(
-        new GetItemCommand({ TableName: tableName, Key: CATALOG_KEY, ConsistentRead: true }),
-      );
-      return Item && catalogSchema.safeParse(unmarshallItem(Item)).data;
-    },
-    async writeCatalog(catalog) {
-      await client.send(
-        new PutItemCommand({ TableName: tableName, Item: { ...CATALOG_KEY, ...marshall(catalog) } }),
-      );
-    },
-    async readInspection() {
-      const { Item } = await client.send(
-        new GetItemCommand({ TableName: tableName, Key: INSPECTION_KEY, ConsistentRead: true }),
-      );
-      return Item && inspectionSchema.safeParse(unmarshallItem(Item)).data;
-    },
-    async writeInspection(inspection) {
-      await client.send(
-        new PutItemCommand({
-          TableName: tableName,
-          Item: { ...INSPECTION_KEY, ...marshall(inspection, { removeUndefinedValues: true }) },
-        }),
-      );
-    },
+    readCatalog: async () => catalog.schema.safeParse(await read(catalog.key())).data,
+    writeCatalog: (found) => write(catalog.key(), found),
+    readInspection: async () => inspection.schema.safeParse(await read(inspection.key())).data,
+    writeInspection: (report) => write(inspection.key(), report),
     async readId(key) {
-      const { Item } = await client.send(
-        new GetItemCommand({ TableName: tableName, Key: { id: { S: key } }, ConsistentRead: true }),
-      );
-      return Item && idSchema.parse(unmarshallItem(Item)).crmId;
+      const item = await read(key);
+      return item && company.schema.parse(item).crmId;
     },
-    async writeId(key, crmId) {
-      await client.send(new PutItemCommand({ TableName: tableName, Item: marshall({ id: key, crmId }) }));
-    },
+    writeId: (key, crmId) => write(key, { crmId }),
     async deleteId(key) {
-      await client.send(new DeleteItemCommand({ TableName: tableName, Key: { id: { S: key } } }));
+      await client.send(new DeleteItemCommand({ TableName, Key: keyOf(key) }));
     },
-    ledger: versionedItem(client, tableName, { id: 'quota', attribute: 'ledger', schema: ledgerSchema }),
-    progress: versionedItem(client, tableName, {
-      id: 'progress',
-      attribute: 'progress',
-      schema: progressSchema,
-    }),
-    slots: versionedItem(client, tableName, {
-      id: 'slots',
-      attribute: 'slots',
-      schema: z.array(z.number()),
-    }),
+    ledger: versionedItem(client, TableName, ledger),
+    progress: versionedItem(client, TableName, progress),
+    slots: versionedItem(client, TableName, slots),
     async acquireLease(name, { environment, number, endsAt }, now) {
       const { stored } = await conditionalPut(
         client,
-        tableName,
-        { id: leaseId(name), environment, invocation: number, until: endsAt },
+        TableName,
+        {
+          id: lease.key(name),
+          ...({ environment, invocation: number, until: endsAt } satisfies z.infer<typeof lease.schema>),
+        },
         {
           ConditionExpression:
             'attribute_not_exists(id) OR #until < :now OR (environment = :environment AND invocation <> :invocation)',
@@ -132,8 +100,8 @@ export function syncTable(client: DynamoDBClient, tableName: string): SyncTable 
     },
     releaseLease: (name, { environment, number }) =>
       conditionalDelete(client, {
-        TableName: tableName,
-        Key: { id: { S: leaseId(name) } },
+        TableName,
+        Key: keyOf(lease.key(name)),
         ConditionExpression: 'environment = :environment AND invocation = :invocation',
         ExpressionAttributeValues: marshall({ ':environment': environment, ':invocation': number }),
       }),

@@ -2,8 +2,8 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 
 /**
- * A DynamoDB item as a plain object. Numbers beyond what JavaScript can hold lose digits instead of failing the item:
- * those that the sync reads are small, and the others are not its own.
+ * A DynamoDB item as a plain object. Numbers that JavaScript cannot represent lose digits instead of failing the item: the sync's own
+ * numbers are small, and it does not use the others.
  */
 export function unmarshallItem(item: Record<string, AttributeValue>): Record<string, unknown> {
   return unmarshall(item, { wrapNumbers: Number });

@@ -3,6 +3,7 @@ import {
   type AttributeValue,
   BatchGetItemCommand,
   type DynamoDBClient,
+  ScanCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
@@ -12,20 +13,23 @@ import type { CrmState, User } from '../user/user.ts';
 import { conditionalWrite, RETURN_FOUND } from './conditional-write.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 
-/** The application's table of users, of which the sync writes one attribute. */
+/** The application's user table. The sync writes one attribute of it, `crm`. */
 export interface UserTable {
   /**
-   * The user as stored now (a consistent read), or undefined where there is none. Those who are asked for in one turn of the event
-   * loop are read by one call.
+   * Reads a user, consistently. Reads of one turn of the event loop share one request.
    *
-   * @throws InvalidUserError when the item is no user; CloudError when the table is throttled.
+   * @returns undefined if there is no such user.
+   * @throws InvalidUserError when the item is not a user; CloudError when the table is throttled.
    */
   read(userId: string): Promise<{ user: User; warnings: Warning[] } | undefined>;
-  /** Users as stored now (consistent reads, a call for each hundred); those who are not there, or are no users, are left out. */
+  /**
+   * Reads users, consistently, with one request for each hundred. Leaves out ids without an item and items that are not users.
+   * @throws CloudError when the table is throttled.
+   */
   readMany(userIds: readonly string[]): Promise<User[]>;
   /**
-   * Stores what the sync knows of the user's contact, over the revision that was read. Writes the `crm` map and nothing else.
-   * @returns `gone` when the user is (an update must not bring a deleted user back), `conflict` when somebody else has written.
+   * Stores the `crm` map of a user over the revision that was read, and changes nothing else.
+   * @returns `gone` when the user was deleted (an update must not create it again), `conflict` when another writer was faster.
    */
   writeCrm(userId: string, crm: CrmState, over: number | undefined): Promise<'stored' | 'gone' | 'conflict'>;
 }
@@ -35,7 +39,7 @@ const MAX_KEYS = 100;
 
 type Item = Record<string, AttributeValue>;
 
-/** The user table over DynamoDB. */
+/** The user table in DynamoDB. */
 export function userTable(client: DynamoDBClient, tableName: string): UserTable {
   const key = (userId: string) => ({ userId: { S: userId } });
   const readItems = async (userIds: readonly string[]): Promise<Map<string, Item>> => {
@@ -54,19 +58,19 @@ export function userTable(client: DynamoDBClient, tableName: string): UserTable 
     }
     return items;
   };
-  let asked: string[] = [];
-  let answer: Promise<Map<string, Item>> | undefined;
-  const readAsked = async () => {
+  let requestedIds: string[] = [];
+  let response: Promise<Map<string, Item>> | undefined;
+  const readRequested = async () => {
     await endOfTurn();
-    const userIds = asked;
-    [asked, answer] = [[], undefined];
+    const userIds = requestedIds;
+    [requestedIds, response] = [[], undefined];
     return readItems(userIds);
   };
   return {
     async read(userId) {
-      asked.push(userId);
-      answer ??= readAsked();
-      const item = (await answer).get(userId);
+      requestedIds.push(userId);
+      response ??= readRequested();
+      const item = (await response).get(userId);
       return item && readUser(unmarshallItem(item));
     },
     async readMany(userIds) {
@@ -82,7 +86,7 @@ export function userTable(client: DynamoDBClient, tableName: string): UserTable 
               Key: key(userId),
               UpdateExpression: 'SET crm = :crm',
               ConditionExpression: `attribute_exists(userId) AND ${
-                // Whatever else may stand there is no revision.
+                // An app may have stored something else there, which is not a revision.
                 over === undefined ? 'NOT attribute_type(crm.revision, :number)' : 'crm.revision = :over'
               }`,
               ExpressionAttributeValues: marshall(
@@ -101,5 +105,37 @@ export function userTable(client: DynamoDBClient, tableName: string): UserTable 
       if (written.stored) return 'stored';
       return written.found ? 'conflict' : 'gone';
     },
+  };
+}
+
+/** A page of the user table. */
+export interface UserPage {
+  users: User[];
+  /** Whether it is the last page. */
+  finished: boolean;
+}
+
+/**
+ * Scans one page of the user table, in the table's own order. Items that are not users are left out.
+ *
+ * @param cursor id of the user after whom the page begins, or null for the first page. The user may have been deleted.
+ * @param limit most items of the page.
+ */
+export async function scanUsers(
+  client: DynamoDBClient,
+  tableName: string,
+  cursor: string | null,
+  limit: number,
+): Promise<UserPage> {
+  const { Items = [], LastEvaluatedKey } = await client.send(
+    new ScanCommand({
+      TableName: tableName,
+      Limit: limit,
+      ...(cursor !== null && { ExclusiveStartKey: marshall({ userId: cursor }) }),
+    }),
+  );
+  return {
+    users: Items.flatMap((item) => userOf(unmarshallItem(item))),
+    finished: LastEvaluatedKey === undefined,
   };
 }

@@ -1,40 +1,32 @@
 import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
-import * as z from 'zod/mini';
+import type * as z from 'zod/mini';
 import type { Versioned, VersionedStore } from '../quota/versioned-store.ts';
 import { conditionalPut } from './conditional-write.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 
-const versionSchema = z.object({ version: z.int() });
-
-/**
- * A versioned value as an item of the sync's table.
- *
- * @param attribute of the item that holds the value.
- */
+/** A versioned value in the sync table, by its kind in `sync-table-items.ts`. */
 export function versionedItem<Value>(
   client: DynamoDBClient,
   TableName: string,
-  { id, attribute, schema }: { id: string; attribute: string; schema: z.ZodMiniType<Value> },
+  { key, schema }: { key: () => string; schema: z.ZodMiniType<Versioned<Value>> },
 ): VersionedStore<Value> {
-  const Key = { id: { S: id } };
-  const parse = (item: Record<string, unknown>): Versioned<Value> => ({
-    value: schema.parse(item[attribute]),
-    version: versionSchema.parse(item).version,
-  });
+  const id = key();
   return {
     async read() {
-      const { Item } = await client.send(new GetItemCommand({ TableName, Key, ConsistentRead: true }));
-      return Item && parse(unmarshallItem(Item));
+      const { Item } = await client.send(
+        new GetItemCommand({ TableName, Key: { id: { S: id } }, ConsistentRead: true }),
+      );
+      return Item && schema.parse(unmarshallItem(Item));
     },
     write: (value, over) =>
       conditionalPut(
         client,
         TableName,
-        { id, [attribute]: value, version: (over ?? 0) + 1 },
+        { id, value, version: (over ?? 0) + 1 },
         over === undefined
           ? { ConditionExpression: 'attribute_not_exists(id)' }
           : { ConditionExpression: 'version = :over', values: { ':over': over } },
-        parse,
+        (item) => schema.parse(item),
       ),
   };
 }

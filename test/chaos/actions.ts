@@ -4,8 +4,9 @@ import { startBackfill } from '../../infra/cli/follow-backfill.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import { messageGroupOf } from '../../shared/sync/message.ts';
 import type { SimulatedSystem } from '../demo/simulated-system.ts';
-import { FAULT_KINDS } from '../simulator/faults.ts';
-import { SEARCH_MODES } from '../simulator/search-mode.ts';
+import { SEARCH_MODES } from '../simulator/account/search.ts';
+import { FAULT_KINDS } from '../simulator/traffic/faults.ts';
+import { functionFolder } from '../support/function-folder.ts';
 import type { FaultProxy } from './fault-proxy.ts';
 import { NO_EMAIL, type World } from './world.ts';
 
@@ -20,11 +21,11 @@ export interface ChaosContext {
 
 type Action = (context: ChaosContext) => Promise<void>;
 
-const someUser = ({ world }: ChaosContext) => world.pick([...world.users.values()]);
+const randomUser = ({ world }: ChaosContext) => world.pick([...world.users.values()]);
 
 const edit: Action = async (context) => {
   const { world, running } = context;
-  const user = someUser(context);
+  const user = randomUser(context);
   if (!user) return;
   const changes = world.edit(user);
   if (changes.email === NO_EMAIL) world.withoutEmail.add(user.userId);
@@ -33,7 +34,7 @@ const edit: Action = async (context) => {
   await running.system.app.edit(user.userId, changes);
 };
 
-/** Messages come again, and late: also that of a deletion long past. */
+/** Sends an old message again, possibly that of a deletion. */
 const duplicate: Action = async ({ world, running, sqs, counts }) => {
   const userId = world.pick([...world.users.keys()]);
   if (!userId) return;
@@ -59,12 +60,12 @@ const duplicate: Action = async ({ world, running, sqs, counts }) => {
   );
 };
 
-/** Users who are forbidden at the same time at most. */
-const MOST_FORBIDDEN = 5;
-/** All but a spent quota, which has an action of its own. */
+/** Maximum number of forbidden users. */
+const MAX_FORBIDDEN = 5;
+/** All faults except an exceeded quota, which is a separate action. */
 const KINDS = FAULT_KINDS.filter((kind) => kind !== 'quota');
 
-/** What can happen, by name, and how often in a hundred. */
+/** Actions by name, with weights that add up to about 100. */
 export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: Action]>> = {
   edit: [47, edit],
   burst: [
@@ -76,7 +77,7 @@ export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: 
   create: [
     10,
     async ({ world, running }) => {
-      const user = world.newcomer();
+      const user = world.nextUser();
       if (!user) return;
       world.users.set(user.userId, user);
       world.changes++;
@@ -86,7 +87,7 @@ export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: 
   delete: [
     4,
     async (context) => {
-      const user = someUser(context);
+      const user = randomUser(context);
       if (!user) return;
       context.world.users.delete(user.userId);
       context.world.changes++;
@@ -97,7 +98,7 @@ export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: 
     3,
     async (context) => {
       const { world, running } = context;
-      const user = someUser(context);
+      const user = randomUser(context);
       if (!user) return;
       world.changes += 2;
       await running.system.app.remove(user.userId);
@@ -111,13 +112,13 @@ export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: 
     8,
     async ({ running, counts, world }) => {
       const { cloud } = running.system;
-      const feeder = Object.keys(cloud.statistics().functions).find((name) => name.includes('Feeder'));
-      const { SyncContactFunctionName: sync, DiffUserFunctionName: diff } = cloud.outputs;
-      const name = world.pick([sync, sync, sync, sync, diff, feeder]) ?? '';
+      const folder = world.pick([...Array(4).fill('sync-contact'), 'diff-user', 'backfill'] as string[]);
+      const name = Object.keys(cloud.statistics().functions).find((each) => functionFolder(each) === folder);
+      if (name === undefined) throw new Error(`The stack has no function ${folder}`);
       if (cloud.killEnvironment(name)) counts.killed++;
     },
   ],
-  // One of each mode at a time: the others are skipped, and say so.
+  // Only one backfill per mode runs at a time. Others are skipped.
   backfill: [
     6,
     async ({ world, running, sfn, counts }) => {
@@ -126,13 +127,13 @@ export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: 
       await startBackfill(sfn, running.system.cloud.outputs['BackfillStateMachineArn'] ?? '', { mode });
     },
   ],
-  // The CRM refuses everything about a user with 403, until the faults end.
+  // The CRM rejects every request about a user with 403 until the end of the actions.
   forbid: [
     2,
     async (context) => {
       const { world, running } = context;
-      const user = someUser(context);
-      if (!user?.email || world.forbidden.size === MOST_FORBIDDEN) return;
+      const user = randomUser(context);
+      if (!user?.email || world.forbidden.size === MAX_FORBIDDEN) return;
       world.forbidden.set(user.userId, user.email);
       await running.door.set('forbidden', { emails: [...world.forbidden.values()] });
     },
@@ -150,7 +151,7 @@ export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: 
       });
     },
   ],
-  // A spent quota pauses everything for a minute: seldom, or nothing else would happen.
+  // Rare, because an exceeded quota pauses everything for a minute.
   quota: [0.4, ({ running }) => running.door.set('faults', { rate: 0.2, kinds: ['quota'] })],
   search: [2, ({ world, running }) => running.door.set('search', { mode: world.pick(SEARCH_MODES) })],
   throttle: [
@@ -169,7 +170,7 @@ export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: 
     2,
     async (context) => {
       const { world, running } = context;
-      const user = someUser(context);
+      const user = randomUser(context);
       const row = (await running.system.app.users()).find(({ userId }) => userId === user?.userId);
       const contactId = row?.crm?.contactId;
       if (!user || !contactId) return;

@@ -10,8 +10,8 @@ import { mapping } from '../../shared/user/mapping.ts';
 import { signUpAll } from '../demo/scenario.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
 import { shownOf, verify } from '../demo/verify.ts';
+import { SEARCH_MODES } from '../simulator/account/search.ts';
 import type { ReadableContact } from '../simulator/admin-routes.ts';
-import { SEARCH_MODES } from '../simulator/search-mode.ts';
 import { ACTIONS, type ChaosContext } from './actions.ts';
 import { explainDeadLetters } from './dead-letters.ts';
 import { faultProxy } from './fault-proxy.ts';
@@ -20,9 +20,9 @@ import { World } from './world.ts';
 export interface ChaosOptions {
   seed: number;
   users: number;
-  /** How long things happen, in seconds. */
+  /** How long actions run, in seconds. */
   seconds: number;
-  /** Names of actions that do not happen. */
+  /** Names of actions to leave out. */
   without: readonly string[];
 }
 
@@ -31,18 +31,20 @@ export interface ChaosReport {
   users: number;
   changes: number;
   faultsInjected: number;
-  /** Of those, answers of our own cloud that were cut off after the call had its effect. */
-  answersCutOff: number;
+  /** Injected faults that cut off a response of DynamoDB or SQS after the call took effect. */
+  responsesCutOff: number;
   environmentsKilled: number;
-  /** Backfills that were started, those that were skipped too. */
+  /** Backfills that were started, including skipped ones. */
   backfills: number;
-  /** Users whom the CRM refused with 403, and users for whom a refresh beside them did not wait. */
+  /** Users whom the CRM rejected with 403. */
   forbidden: number;
+  /** Users who were not in sync when the refresh with forbidden users ended. */
   leftOut: number;
+  /** Users who are not in the table or not in sync, except for wrong tags. */
   lost: number;
   doubledContacts: number;
   foreignWrites: number;
-  /** Probe contacts whose creation was not confirmed, or whose environment was killed just after it: nothing proves whose they are. */
+  /** Probe contacts whose creation was not confirmed, or whose environment was killed right after it: nothing proves whose they are. */
   probesLeft: number;
   wrongTags: number;
   deadLettersExplained: number;
@@ -51,32 +53,32 @@ export interface ChaosReport {
   problems: string[];
 }
 
-/** Limits times this, latencies divided by it. */
+/** Factor by which limits are multiplied and latencies divided. */
 const SPEED = 8;
 /**
- * In place of the template's 150 seconds: how soon the messages of a killed environment come back. Longer than the time-out of the
- * function, as the local cloud demands like Lambda: a message never comes back beside a living invocation.
+ * Visibility timeout, instead of the template's 150 seconds, so that messages of killed environments return sooner. Lambda and the local
+ * cloud require more than the timeout of the function, so that a message never returns while its invocation is running.
  */
 const VISIBILITY_SECONDS = 40;
 const SETTLE_MS = 12 * 60_000;
-/** Longest that runs take to end once the other faults have: a step of theirs may wait for five minutes for its next try. */
-const RUNS_MS = 6 * 60_000;
-/** Longest that a refresh takes beside users who can never be written: messages of killed environments are hidden for a minute. */
+/** Time limit for running backfills once the faults have stopped: a step may wait five minutes for its next attempt. */
+const BACKFILLS_MS = 6 * 60_000;
+/** Time limit for a refresh with forbidden users: messages of killed environments are invisible for up to a minute. */
 const REFRESH_MS = 2 * 60_000;
 const QUIET_MS = 2000;
 const ACTION_EVERY_MS = 120;
 
-/** Lets everything go wrong at once, and then holds every user against the CRM. */
-export async function runChaos(options: ChaosOptions, say: (what: string) => void): Promise<ChaosReport> {
+/** Runs random actions and faults against the whole system, then verifies every user against the CRM. */
+export async function runChaos(options: ChaosOptions, log: (line: string) => void): Promise<ChaosReport> {
   const world = new World(options.seed, options.users, Date.now());
   const proxy = faultProxy(world.random);
   let running: SimulatedSystem | undefined;
   try {
-    // Half of the users were there before the stack: they are in no stream, and only a backfill brings them in.
+    // Half of the users exist before the stack: no stream has them, so only a backfill syncs them.
     const all = [...world.users.values()];
     const existing = all.slice(0, all.length / 2);
     const limits = { second: 25 * SPEED, minute: 1500 * SPEED, day: 1_000_000, month: null };
-    // Eight seeds in a row have eight kinds of account.
+    // Eight consecutive seeds have eight different combinations of search and arrays.
     const search = SEARCH_MODES[options.seed % SEARCH_MODES.length] ?? 'exact';
     const arrays = Math.floor(options.seed / SEARCH_MODES.length) % 2 === 0 ? 'merge' : 'replace';
     const simulator = ['--speed', String(SPEED), '--day', '1000000', '--seed', String(options.seed)];
@@ -88,7 +90,7 @@ export async function runChaos(options: ChaosOptions, say: (what: string) => voi
       },
       settings: { crm: { limits, latencyP95Ms: 400 / SPEED, windowSlackMs: 100 } },
       existingUsers: existing.map((user) => marshall(user, { removeUndefinedValues: true })),
-      cloud: { visibilityTimeoutSeconds: VISIBILITY_SECONDS, functionEnvironment: proxy.between },
+      cloud: { visibilityTimeoutSeconds: VISIBILITY_SECONDS, functionEnvironment: proxy.route },
     });
     const { system, door } = running;
     const sqs = new SQSClient(system.cloud.sdk('SQS'));
@@ -96,34 +98,34 @@ export async function runChaos(options: ChaosOptions, say: (what: string) => voi
     const counts = { killed: 0, duplicates: 0, backfills: 0 };
     const context: ChaosContext = { world, running, proxy, sqs, sfn, counts };
 
-    say(`The CRM has ${search} searches at first, and updates ${arrays} array items`);
-    say(
-      `${existing.length} users are there, as many sign up, and everything goes wrong for ${options.seconds} s`,
+    log(`The CRM starts with search mode ${search} and array mode ${arrays}`);
+    log(
+      `${existing.length} users exist, ${all.length - existing.length} sign up; running actions and faults for ${options.seconds} s`,
     );
     await signUpAll(system.app, all.slice(existing.length));
-    await happen(context, options);
+    await runActions(context, options);
 
-    say('The faults end, all but those of users whom the CRM refuses');
+    log('Stopping all faults except for forbidden users');
     proxy.throttleRate = 0;
     proxy.cutOffRate = 0;
     await door.set('faults', { rate: 0 });
     const settlingSince = Date.now();
-    const left = await endBesideForbidden(context);
-    await settle(running);
-    await backfillAll(context, 'contacts');
-    await settle(running);
+    const left = await refreshWithForbidden(context);
+    await untilIdle(running);
+    await runBackfill(context, 'contacts');
+    await untilIdle(running);
     for (const userId of world.drifted) {
       if (world.users.has(userId)) await system.app.edit(userId, { firstName: 'Foundling' });
     }
-    await settle(running);
+    await untilIdle(running);
     const settleMs = Date.now() - settlingSince - 3 * QUIET_MS;
 
-    say('Every user is held against the CRM');
+    log('Verifying every user against the CRM');
     const rows = await system.app.users();
     const now = Date.now();
     const syncable = rows.filter((user) => isSyncable(desiredState(mapping, user, now)));
     const contacts = await door.contacts();
-    const { problems } = verify({
+    const { problems, wrongTags } = verify({
       users: syncable,
       contacts: contacts.map(shownOf),
       existing: [],
@@ -135,28 +137,27 @@ export async function runChaos(options: ChaosOptions, say: (what: string) => voi
     const probes = probesIn(contacts);
     const foreignWrites = stats.foreignWrites.filter(({ contactId }) => !probes.has(contactId));
     const deadLetters = await explainDeadLetters(sqs, system.cloud.outputs, world);
-    const wrongTags = problems.filter((problem) => problem.includes(': holds '));
     return {
       seed: options.seed,
       users: rows.length,
       changes: world.changes,
       faultsInjected: stats.faults + proxy.throttled + proxy.cutOff,
-      answersCutOff: proxy.cutOff,
+      responsesCutOff: proxy.cutOff,
       environmentsKilled: counts.killed,
       backfills: counts.backfills,
       forbidden: world.forbidden.size,
       leftOut: left.length,
-      lost: problems.length - wrongTags.length + missing.length,
+      lost: problems.length - wrongTags + missing.length,
       doubledContacts: stats.duplicateContacts,
       foreignWrites: foreignWrites.length,
       probesLeft: probes.size,
-      wrongTags: wrongTags.length,
+      wrongTags,
       deadLettersExplained: deadLetters.explained,
       deadLettersUnexplained: deadLetters.unexplained.length,
       settleMs,
       problems: [
         ...problems,
-        ...missing.map((userId) => `${userId}: is not in the table`),
+        ...missing.map((userId) => `${userId}: not in the table`),
         ...foreignWrites.map(({ what }) => `foreign write: ${what}`),
         ...deadLetters.unexplained,
       ],
@@ -167,6 +168,7 @@ export async function runChaos(options: ChaosOptions, say: (what: string) => voi
   }
 }
 
+/** Ids of the contacts that the sync created to probe the account and could not delete. */
 function probesIn(contacts: readonly ReadableContact[]): ReadonlySet<number | null> {
   const isProbe = ({ values }: ReadableContact) =>
     Object.entries(PROBE_NAME).every(([key, name]) => values[key] === name) &&
@@ -174,7 +176,7 @@ function probesIn(contacts: readonly ReadableContact[]): ReadonlySet<number | nu
   return new Set(contacts.filter(isProbe).map(({ id }) => id));
 }
 
-async function happen(context: ChaosContext, { seconds, without }: ChaosOptions): Promise<void> {
+async function runActions(context: ChaosContext, { seconds, without }: ChaosOptions): Promise<void> {
   const actions = Object.entries(ACTIONS).filter(([name]) => !without.includes(name));
   const total = actions.reduce((sum, [, [weight]]) => sum + weight, 0);
   const end = Date.now() + seconds * 1000;
@@ -189,44 +191,44 @@ async function happen(context: ChaosContext, { seconds, without }: ChaosOptions)
   }
 }
 
-/** A refresh ends beside users whom the CRM refuses for good. @returns users for whom it did not wait. */
-async function endBesideForbidden(context: ChaosContext): Promise<Report['left']['users']> {
+/** Verifies that a refresh ends although the CRM rejects some users for good. @returns the users who were not in sync at its end. */
+async function refreshWithForbidden(context: ChaosContext): Promise<Report['unfinished']['users']> {
   const { world, running } = context;
-  await runsEnd(running);
+  await untilBackfillsEnd(running);
   const startedAt = Date.now();
-  const { left } = await backfillAll(context, 'refresh');
+  const { unfinished } = await runBackfill(context, 'refresh');
   if (Date.now() - startedAt > REFRESH_MS)
-    throw new Error(`A refresh beside users who are refused took ${(Date.now() - startedAt) / 1000} s`);
+    throw new Error(`The refresh with forbidden users took ${(Date.now() - startedAt) / 1000} s`);
   await running.door.set('forbidden', { emails: [] });
-  // Their messages come back seldom by now: an edit is what a person would make.
+  // Their messages are retried rarely by now. An edit triggers a sync at once.
   for (const userId of world.forbidden.keys())
     if (world.users.has(userId)) await running.system.app.edit(userId, { firstName: 'Allowed' });
-  return left.users;
+  return unfinished.users;
 }
 
-/** Waits until all backfills have ended. */
-async function runsEnd({ system: { cloud } }: SimulatedSystem): Promise<void> {
-  const until = Date.now() + RUNS_MS;
-  for (let open = runningOf(cloud); open.length > 0; open = runningOf(cloud)) {
-    if (Date.now() > until) throw new Error(`Backfills do not end: ${open.join(', ')}`);
+/** Waits until no backfill is running. */
+async function untilBackfillsEnd({ system: { cloud } }: SimulatedSystem): Promise<void> {
+  const until = Date.now() + BACKFILLS_MS;
+  for (let names = runningBackfills(cloud); names.length > 0; names = runningBackfills(cloud)) {
+    if (Date.now() > until) throw new Error(`Backfills did not end: ${names.join(', ')}`);
     await sleep(QUIET_MS);
   }
 }
 
-/** Runs a backfill with no other one left. */
-async function backfillAll({ running, sfn }: ChaosContext, mode: 'contacts' | 'refresh'): Promise<Report> {
-  await runsEnd(running);
+/** Runs a backfill while no other one is running. */
+async function runBackfill({ running, sfn }: ChaosContext, mode: 'contacts' | 'refresh'): Promise<Report> {
+  await untilBackfillsEnd(running);
   const machine = running.system.cloud.outputs['BackfillStateMachineArn'] ?? '';
   return (await followBackfill(sfn, await startBackfill(sfn, machine, { mode }), 200, () => {})).report;
 }
 
-const runningOf = (cloud: SimulatedSystem['system']['cloud']): string[] =>
+const runningBackfills = (cloud: SimulatedSystem['system']['cloud']): string[] =>
   cloud
     .executions()
     .filter(({ status }) => status === 'RUNNING')
     .map(({ name }) => name);
 
-async function settle({ system }: SimulatedSystem): Promise<void> {
+async function untilIdle({ system }: SimulatedSystem): Promise<void> {
   do {
     await system.cloud.untilIdle(SETTLE_MS);
     await sleep(QUIET_MS);

@@ -2,7 +2,7 @@ import type { SQSClient } from '@aws-sdk/client-sqs';
 import { receiveAll } from '../../infra/cli/receive-all.ts';
 import type { World } from './world.ts';
 
-/** Reads all dead letters, and says which of them the users' own data explains. */
+/** Reads all dead letters. One is explained if the user had no usable email. */
 export async function explainDeadLetters(
   sqs: SQSClient,
   outputs: Readonly<Record<string, string>>,
@@ -16,7 +16,7 @@ export async function explainDeadLetters(
         const reason = MessageAttributes?.['reason']?.StringValue;
         const userId = /"userId":"([^"]+)"/.exec(Body)?.[1] ?? '';
         if (reason === 'no-usable-email' && world.withoutEmail.has(userId)) explained++;
-        else unexplained.push(`${name}: ${userId} ${reason ?? 'without a reason'}`);
+        else unexplained.push(`${name}: ${userId} ${reason ?? 'no reason'}`);
       }
     }
   }

@@ -1,28 +1,29 @@
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Random } from '../simulator/random.ts';
+import type { Random } from '../simulator/traffic/random.ts';
 
-/** How each service says that a caller is too fast, in its JSON protocol. */
-const REFUSALS = {
+/** The throttling error of each service in its JSON protocol. */
+const THROTTLING_ERRORS = {
   AWS_ENDPOINT_URL_DYNAMODB: 'com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException',
   AWS_ENDPOINT_URL_SQS: 'com.amazonaws.sqs#RequestThrottled',
 } as const;
 
-/** Stands between the functions and the cloud's services, and lets a part of their calls fail. */
+/** A proxy between the functions and AWS services that makes some calls fail. */
 export interface FaultProxy {
-  /** Part of the calls that are throttled, from 0 to 1. */
+  /** Share of the calls that are throttled, from 0 to 1. */
   throttleRate: number;
-  /** Part of the calls whose answer is cut off after they had their effect, from 0 to 1. */
+  /** Share of the calls whose response is cut off after they took effect, from 0 to 1. */
   cutOffRate: number;
-  /** Calls that failed so far. */
+  /** Calls throttled so far. */
   throttled: number;
+  /** Responses cut off so far. */
   cutOff: number;
-  /** Environment variables with which functions go through it. */
-  between(environment: Readonly<Record<string, string>>): Promise<Record<string, string>>;
+  /** @returns the environment variables with endpoints of the proxy. */
+  route(environment: Readonly<Record<string, string>>): Promise<Record<string, string>>;
   stop(): void;
 }
 
-/** A proxy for DynamoDB and SQS; other services are called directly. */
+/** Creates a proxy for DynamoDB and SQS. Other services are called directly. */
 export function faultProxy(random: Random): FaultProxy {
   const servers: ReturnType<typeof createServer>[] = [];
   const proxy: FaultProxy = {
@@ -30,11 +31,11 @@ export function faultProxy(random: Random): FaultProxy {
     cutOffRate: 0,
     throttled: 0,
     cutOff: 0,
-    async between(environment) {
+    async route(environment) {
       const endpoints = await Promise.all(
-        Object.entries(REFUSALS).map(async ([name, refusal]) => {
+        Object.entries(THROTTLING_ERRORS).map(async ([name, errorType]) => {
           const upstream = new URL(environment[name] ?? '');
-          return [name, await listen(upstream, refusal)] as const;
+          return [name, await listen(upstream, errorType)] as const;
         }),
       );
       return { ...environment, ...Object.fromEntries(endpoints) };
@@ -46,7 +47,7 @@ export function faultProxy(random: Random): FaultProxy {
       }
     },
   };
-  const listen = async (upstream: URL, refusal: string): Promise<string> => {
+  const listen = async (upstream: URL, errorType: string): Promise<string> => {
     const server = createServer((incoming, outgoing) => {
       if (random() < proxy.throttleRate) {
         proxy.throttled++;
@@ -56,24 +57,24 @@ export function faultProxy(random: Random): FaultProxy {
             'content-type': 'application/x-amz-json-1.0',
             'x-amzn-query-error': 'RequestThrottled;Sender',
           })
-          .end(JSON.stringify({ __type: refusal, message: 'Too fast' }));
+          .end(JSON.stringify({ __type: errorType, message: 'Throttled' }));
         return;
       }
       const { method, url, headers } = incoming;
-      const passed = request(
+      const forwarded = request(
         { host: upstream.hostname, port: upstream.port, method, path: url, headers },
-        (answer) => {
+        (response) => {
           if (random() < proxy.cutOffRate) {
             proxy.cutOff++;
-            answer.resume().once('end', () => outgoing.destroy());
+            response.resume().once('end', () => outgoing.destroy());
             return;
           }
-          outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
-          answer.pipe(outgoing);
+          outgoing.writeHead(response.statusCode ?? 500, response.headers);
+          response.pipe(outgoing);
         },
       );
-      passed.once('error', () => outgoing.destroy());
-      incoming.pipe(passed);
+      forwarded.once('error', () => outgoing.destroy());
+      incoming.pipe(forwarded);
     });
     servers.push(server);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

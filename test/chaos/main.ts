@@ -1,29 +1,29 @@
-/** `npm run chaos`: everything goes wrong at once, and nothing may be lost, doubled or touched that is not the sync's. */
+/** `npm run chaos`: runs random actions and faults against the whole system, and fails if anything is lost, duplicated or touched that is not the sync's. */
 import { Command, InvalidArgumentError } from 'commander';
 import { ACTIONS } from './actions.ts';
 import { type ChaosOptions, runChaos } from './chaos.ts';
 
 function number(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('It must be a whole number.');
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('Expected a whole number.');
   return value;
 }
 
 const options = new Command('npm run chaos --')
   .description(
-    'Runs the whole system on this machine while faults of every kind happen, and checks every user.',
+    'Runs the whole system on this machine under random faults, then verifies every user against the CRM.',
   )
-  .option('--seed <n>', 'the same seed does the same things', number, 1)
-  .option('--users <n>', 'users to begin with', number, 300)
-  .option('--seconds <n>', 'how long things happen', number, 40)
-  .option('--without <names...>', `leave out: ${Object.keys(ACTIONS).join(', ')}`, [])
+  .option('--seed <n>', 'seed of the random actions', number, 1)
+  .option('--users <n>', 'users at the start', number, 300)
+  .option('--seconds <n>', 'duration of the actions', number, 40)
+  .option('--without <names...>', `actions to leave out: ${Object.keys(ACTIONS).join(', ')}`, [])
   .option('--json', 'print the figures as JSON on the last line')
   .parse()
   .opts<ChaosOptions & { json?: true }>();
 
 const startedAt = Date.now();
-const { problems, ...figures } = await runChaos(options, (what) =>
-  process.stderr.write(`${((Date.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${what}\n`),
+const { problems, ...figures } = await runChaos(options, (line) =>
+  process.stderr.write(`${((Date.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${line}\n`),
 );
 const { lost, doubledContacts, foreignWrites, wrongTags, deadLettersUnexplained } = figures;
 const failures = lost + doubledContacts + foreignWrites + wrongTags + deadLettersUnexplained;
@@ -31,7 +31,7 @@ for (const problem of problems.slice(0, 20)) process.stderr.write(`✗ ${problem
 if (failures > 0) {
   const { seed, users, seconds } = options;
   process.stderr.write(
-    `\nIt can be run again: npm run chaos -- --seed ${seed} --users ${users} --seconds ${seconds}\n`,
+    `\nTo repeat this run: npm run chaos -- --seed ${seed} --users ${users} --seconds ${seconds}\n`,
   );
 }
 process.exitCode = failures > 0 ? 1 : 0;

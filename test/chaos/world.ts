@@ -2,38 +2,38 @@ import { PROBE_NAME } from '../../shared/infusionsoft/catalog/detect-array-mode.
 import type { User } from '../../shared/user/user.ts';
 import { population } from '../demo/population.ts';
 import type { PreloadedContact } from '../simulator/admin-routes.ts';
-import { type Random, seededRandom } from '../simulator/random.ts';
+import { type Random, seededRandom } from '../simulator/traffic/random.ts';
 
-/** What somebody enters who has no email. */
+/** The email of users without a usable one. */
 export const NO_EMAIL = 'nobody at nowhere';
 
 const STRANGERS = 40;
 
-/** What the people of a run do, decided by its seed alone. */
+/** The users and random choices of a run. */
 export class World {
   readonly random: Random;
-  /** Users as the table should have them. */
+  /** Expected users of the table, by id. */
   readonly users = new Map<string, User>();
-  /** Users who had no usable email at some time. */
+  /** Ids of users who had no usable email at some time. */
   readonly withoutEmail = new Set<string>();
-  /** Users whose contact people have taken away by hand: nothing tells the sync of it but the next change. */
+  /** Ids of users whose contact was deleted or merged by hand. The sync does not notice before their next change. */
   readonly drifted = new Set<string>();
-  /** Users whom the account may not touch, with the email that it knows them by. */
+  /** Emails, by user id, of users whom the CRM rejects with 403. */
   readonly forbidden = new Map<string, string>();
   changes = 0;
-  readonly #newcomers: User[];
+  readonly #futureUsers: User[];
 
   constructor(seed: number, users: number, now: number) {
     this.random = seededRandom(seed);
-    this.#newcomers = population(users * 2, seed, now).users;
-    for (const user of this.#newcomers.splice(0, users)) this.users.set(user.userId, user);
+    this.#futureUsers = population(users * 2, seed, now).users;
+    for (const user of this.#futureUsers.splice(0, users)) this.users.set(user.userId, user);
   }
 
   pick<Item>(items: readonly Item[]): Item | undefined {
     return items[Math.floor(this.random() * items.length)];
   }
 
-  /** Contacts whom the sync may not touch. A search that is not exact finds them for users, or for the probe of the sync. */
+  /** Contacts of other people, which the sync must not touch. A search that is not exact finds them for users or for the sync's probe. */
   strangers(): PreloadedContact[] {
     return [...this.users.values()].slice(0, STRANGERS).map(({ email, firstName = 'Ann' }, index) => ({
       values: {
@@ -46,11 +46,11 @@ export class World {
     }));
   }
 
-  newcomer(): User | undefined {
-    return this.#newcomers.pop();
+  nextUser(): User | undefined {
+    return this.#futureUsers.pop();
   }
 
-  /** A change that the CRM shows, or not. */
+  /** A random edit, with or without an effect on the CRM. */
   edit({ userId }: User): Partial<User> {
     const number = Math.floor(this.random() * 1_000_000);
     const kinds: (() => Partial<User>)[] = [

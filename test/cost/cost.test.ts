@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { billTable, sharesTable } from './cost-tables.ts';
-import { DOCUMENTS, generatedBlocks, readCounts, withBlocks } from './documents.ts';
 import { billOf, readPrices } from './prices.ts';
 import { type Counts, scenariosOf, sharesOf, tracesOf } from './scenarios.ts';
+import { billTable, DOCUMENTS, generatedBlocks, readCounts, sharesTable, withBlocks } from './tables.ts';
 
 const COUNTS: Counts = {
   measuredOn: '2026-06-15',
@@ -33,20 +32,20 @@ const COUNTS: Counts = {
 };
 
 describe('the bill', () => {
-  it('is units times prices, by service', () => {
+  it('is quantity times price, by service', () => {
     const bill = billOf({ lambdaRequests: 1_000_000, lambdaGbSeconds: 60_000, alarmMonths: 3 }, readPrices());
     expect(bill.get('Lambda')).toBeCloseTo(0.2 + 0.8, 3);
     expect(bill.get('CloudWatch')).toBeCloseTo(0.3, 9);
     expect(bill.get('SQS')).toBe(0);
   });
 
-  it('follows prices of your own, and knows no others', () => {
+  it('uses other prices on request, and rejects unknown ones', () => {
     const usage = { sqsFifoRequests: 2_000_000 };
     expect(billOf(usage, readPrices({ sqsFifoRequests: 0.4 })).get('SQS')).toBeCloseTo(0.8, 9);
     expect(() => readPrices({ sqs: 1 })).toThrow(/no price sqs.*sqsFifoRequests/);
   });
 
-  it('in all is the sum of its lines', () => {
+  it('has a total that is the sum of its lines', () => {
     const { rows } = billTable(scenariosOf(COUNTS, 60_000), readPrices());
     for (const column of [1, 2, 3]) {
       const dollars = rows.map((row) =>
@@ -61,7 +60,7 @@ describe('the bill', () => {
 });
 
 describe('the shares of the bill', () => {
-  it.each([false, true])('come to the bill, with tracing %s', (tracing) => {
+  it.each([false, true])('add up to the bill, with tracing %s', (tracing) => {
     const prices = readPrices();
     const shares = sharesOf(COUNTS, 60_000, prices, { tracing });
     const bills = scenariosOf(COUNTS, 60_000, { tracing }).map(({ usage }) =>
@@ -72,7 +71,7 @@ describe('the shares of the bill', () => {
     expect(shares.map(({ what }) => what)).toContain('sync-contact: time');
   });
 
-  it('leave no cent out of the table', () => {
+  it('add up to the total of the table', () => {
     const { rows } = sharesTable(sharesOf(COUNTS, 60_000, readPrices()), ['a backfill', 'changes']);
     expect(rows.at(-1)).toEqual(['In all', '$0.39', '$2.10']);
     expect(rows).toContainEqual(['SQS SendMessageBatch queue', '–', '$0.50']);
@@ -80,7 +79,7 @@ describe('the shares of the bill', () => {
 });
 
 describe('traces', () => {
-  it('are of all invocations that are alone in their second, and of 5 % of the others', () => {
+  it('are recorded for the first invocation in a second and for 5 % of the others', () => {
     expect(tracesOf(1000, 1e9)).toBeCloseTo(1000, 2);
     expect(tracesOf(1_000_000, 1000)).toBeCloseTo(1000 + 0.05 * 999_000, 3);
     expect(tracesOf(0, 10)).toBe(0);
@@ -102,7 +101,7 @@ describe('traces', () => {
 describe('the scenarios', () => {
   const [backfill, changes, month] = scenariosOf(COUNTS, 60_000).map(({ usage }) => usage);
 
-  it('are in proportion to the users, or to the changes', () => {
+  it('are proportional to the users or the changes', () => {
     expect(backfill).toEqual({
       lambdaRequests: 12_000,
       lambdaGbSeconds: 18_000,
@@ -114,7 +113,7 @@ describe('the scenarios', () => {
     expect(twice[1]?.usage).toEqual(changes);
   });
 
-  it('of a month count 30 refreshes of all users, 60 renewals, the pollers of the queue, a health check each five minutes, and what stands', () => {
+  it('of a month contain 30 refreshes of all users, 60 rotations, the pollers of the queue, a health check every five minutes, and fixed costs', () => {
     expect(month).toEqual({
       dynamodbReadUnits: 30 * 600 * 10,
       lambdaGbSeconds: 30 * 600 * 0.02,
@@ -132,14 +131,14 @@ describe('the scenarios', () => {
 
 describe('the documents', () => {
   it.each(DOCUMENTS)(
-    '%s has the tables of the counts and prices that are kept: npm run cost -- --recorded --write',
+    '%s has the tables of the recorded counts and prices: npm run cost -- --recorded --write',
     (document) => {
       const text = readFileSync(new URL(`../../${document}`, import.meta.url), 'utf8');
       expect(text).toBe(withBlocks(text, generatedBlocks(readCounts())));
     },
   );
 
-  it('have a place for every table, and for no other', () => {
+  it('have a place for every table, and no other places', () => {
     const texts = DOCUMENTS.map((document) =>
       readFileSync(new URL(`../../${document}`, import.meta.url), 'utf8'),
     );
@@ -147,11 +146,11 @@ describe('the documents', () => {
     expect(places.sort()).toEqual(Object.keys(generatedBlocks(COUNTS)).sort());
   });
 
-  it('without a place are not written', () => {
+  it('without a place are rejected', () => {
     expect(() => withBlocks('Nothing here', {})).toThrow(/no place/);
   });
 
-  it('tell of a system that keeps its budget', () => {
+  it('show costs within the budget', () => {
     const scenarios = scenariosOf(readCounts(), 60_000);
     const [backfill = Number.NaN, changes = Number.NaN] = scenarios.map(({ usage }) =>
       [...billOf(usage, readPrices()).values()].reduce((sum, each) => sum + each, 0),
@@ -160,7 +159,7 @@ describe('the documents', () => {
     expect(changes).toBeLessThanOrEqual(15);
   });
 
-  it('price what was counted, and name where each price is from', () => {
+  it('price every counted usage, with a source for each price', () => {
     const { prices } = readPrices();
     for (const { source } of Object.values(prices))
       expect(source).toMatch(/^https:\/\/aws\.amazon\.com\/.+\/pricing\//);

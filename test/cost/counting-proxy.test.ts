@@ -15,7 +15,7 @@ afterEach(() => {
   for (const each of running.splice(0)) 'stop' in each ? each.stop() : each.close();
 });
 
-/** A service that answers each operation with one document. */
+/** A service with one fixed response per operation. */
 async function service(answers: Record<string, [status: number, document: unknown]>) {
   const asked: Record<string, unknown>[] = [];
   const server = createServer(async (request, response) => {
@@ -35,7 +35,7 @@ async function service(answers: Record<string, [status: number, document: unknow
 
 const client = { region: 'us-east-1', credentials: { accessKeyId: 'x', secretAccessKey: 'x' } };
 
-it('counts calls by operation and resource, with the units that DynamoDB tells, and passes all on', async () => {
+it('counts calls by operation and resource, with the units that DynamoDB returns, and forwards them', async () => {
   const dynamodb = await service({
     GetItem: [200, { Item: { id: { S: 'a' } }, ConsumedCapacity: { CapacityUnits: 1.5 } }],
     BatchGetItem: [200, { Responses: {}, ConsumedCapacity: [{ TableName: 'Users', CapacityUnits: 4 }] }],

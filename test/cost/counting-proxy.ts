@@ -4,33 +4,33 @@ import { Hono } from 'hono';
 import * as z from 'zod';
 import { sum } from '../support/sum.ts';
 
-/** Calls of one operation on one resource, and the capacity that they took. */
+/** Calls of one operation on one resource, and the capacity that they consumed. */
 interface CallCount {
   calls: number;
   readUnits: number;
   writeUnits: number;
 }
 
-/** Stands between the functions and the cloud's services, and counts. */
+/** Counts the calls of functions to the services of the cloud. */
 export interface CountingProxy {
   /** By service, operation and resource: `DynamoDB UpdateItem UsersTable`. */
   counts(): ReadonlyMap<string, CallCount>;
-  /** Environment variables with which functions go through it. */
+  /** Environment variables with which functions use the proxy. */
   between(environment: Readonly<Record<string, string>>): Promise<Record<string, string>>;
   stop(): void;
 }
 
-/** Services that bill by what is called, by the variable that says where they are. Step Functions bills by transition alone. */
+/** Services that bill by call, by the variable with their endpoint. Step Functions bills only transitions. */
 const SERVICES = {
   AWS_ENDPOINT_URL_DYNAMODB: 'DynamoDB',
   AWS_ENDPOINT_URL_SQS: 'SQS',
   AWS_ENDPOINT_URL_SECRETS_MANAGER: 'Secrets Manager',
 } as const;
-/** Operations that tell what they took when asked to (DynamoDB API reference, `ReturnConsumedCapacity`). */
+/** Operations that return their consumed capacity on request (DynamoDB API reference, `ReturnConsumedCapacity`). */
 const READS = new Set(['GetItem', 'BatchGetItem', 'Query', 'Scan']);
 const WRITES = new Set(['PutItem', 'UpdateItem', 'DeleteItem']);
-/** Headers that are about one connection, and not about what goes over it. */
-const OF_A_CONNECTION = ['host', 'connection', 'content-length', 'content-encoding', 'transfer-encoding'];
+/** Headers of one connection, which are not forwarded. */
+const CONNECTION_HEADERS = ['host', 'connection', 'content-length', 'content-encoding', 'transfer-encoding'];
 
 const requestSchema = z.looseObject({
   TableName: z.string().optional(),
@@ -38,7 +38,7 @@ const requestSchema = z.looseObject({
   QueueUrl: z.string().optional(),
 });
 const capacitySchema = z.object({ CapacityUnits: z.number() });
-/** A call about several items may be about several tables, and tells of each. */
+/** A batch call returns the capacity of each table. */
 const answerSchema = z.looseObject({
   ConsumedCapacity: z.union([capacitySchema, z.array(capacitySchema)]).optional(),
 });
@@ -59,14 +59,14 @@ export function countingProxy(): CountingProxy {
     const app = new Hono().post('*', async (context) => {
       const operation = context.req.header('x-amz-target')?.split('.').at(-1) ?? '';
       const request = requestSchema.parse(await context.req.json());
-      const tells = service === 'DynamoDB' && (READS.has(operation) || WRITES.has(operation));
+      const returnsCapacity = service === 'DynamoDB' && (READS.has(operation) || WRITES.has(operation));
       const answer = await fetch(new URL(context.req.path, upstream), {
         method: 'POST',
         headers: withoutConnection(context.req.raw.headers),
-        body: JSON.stringify({ ...request, ...(tells && { ReturnConsumedCapacity: 'TOTAL' }) }),
+        body: JSON.stringify({ ...request, ...(returnsCapacity && { ReturnConsumedCapacity: 'TOTAL' }) }),
       });
       const text = await answer.text();
-      const units = tells ? unitsOf(operation, text) : 0;
+      const units = returnsCapacity ? unitsOf(operation, text) : 0;
       count([service, operation, resourceOf(request)].filter(Boolean).join(' '), {
         [WRITES.has(operation) ? 'writeUnits' : 'readUnits']: units,
       });
@@ -100,20 +100,20 @@ export function countingProxy(): CountingProxy {
   };
 }
 
-/** A write whose condition did not hold is billed as one that did, and tells nothing: of the small items that have conditions it is one unit. */
+/** A write whose condition fails is billed too, but returns no capacity. Items with conditions are small: one unit. */
 function unitsOf(operation: string, answer: string): number {
   const { ConsumedCapacity } = answerSchema.parse(JSON.parse(answer));
   if (!ConsumedCapacity) return Number(WRITES.has(operation));
   return sum([ConsumedCapacity].flat().map(({ CapacityUnits }) => CapacityUnits));
 }
 
-/** The table or queue, without what makes its name unique. */
+/** Table or queue of a request. */
 function resourceOf({ TableName, RequestItems = {}, QueueUrl }: z.output<typeof requestSchema>): string {
   return TableName ?? QueueUrl?.split('/').at(-1) ?? Object.keys(RequestItems).join(' ');
 }
 
 function withoutConnection(headers: Headers): Headers {
   const kept = new Headers(headers);
-  for (const name of OF_A_CONNECTION) kept.delete(name);
+  for (const name of CONNECTION_HEADERS) kept.delete(name);
   return kept;
 }

@@ -1,20 +1,23 @@
-/** `npm run cost`: what the system costs in dollars, from what it was seen to use and AWS's list prices. */
+/** `npm run cost`: costs of the system in dollars, from measured usage and AWS's list prices. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { runCommand } from '../../infra/cli/run-command.ts';
 import { textTable } from '../../infra/cli/text-table.ts';
-import { billTable, sharesTable, type Table, usageTable } from './cost-tables.ts';
+import { measure } from './measure.ts';
+import { billOf, readPrices } from './prices.ts';
+import { scenariosOf, sharesOf } from './scenarios.ts';
 import {
+  billTable,
   DOCUMENTED_USERS,
   DOCUMENTS,
   generatedBlocks,
   readCounts,
+  sharesTable,
+  type Table,
+  usageTable,
   withBlocks,
   writeCounts,
-} from './documents.ts';
-import { measure } from './measure.ts';
-import { billOf, readPrices } from './prices.ts';
-import { scenariosOf, sharesOf } from './scenarios.ts';
+} from './tables.ts';
 
 function wholeNumber(text: string): number {
   const value = Number(text);
@@ -43,17 +46,17 @@ interface Options {
 
 const options = new Command('npm run cost --')
   .description(
-    'Runs the system on this machine, counts what it uses of AWS, and tells what that costs at list prices (test/cost/prices.json), without free tiers.',
+    'Runs the system on this machine, counts its usage of AWS, and prints the costs at list prices (test/cost/prices.json), without free tiers.',
   )
   .option('--users <n>', 'users of the app', wholeNumber, DOCUMENTED_USERS)
-  .option('--price <name=dollars>', 'another price than the list has; may be repeated', price, {})
+  .option('--price <name=dollars>', 'overrides a list price; can be repeated', price, {})
   .option('--tracing', 'with X-Ray on (`tracing` in cdk.json)')
-  .option('--recorded', 'run nothing: take the counts of test/cost/counts.json')
-  .option('--sample <n>', 'users to run with', wholeNumber, 300)
-  .option('--changes <n>', 'changes to run with', wholeNumber, 60)
-  .option('--seed <n>', 'the same seed gives the same users', wholeNumber, 1)
-  .option('--write', 'keep the counts, and write the tables of README.md and docs/cost.md')
-  .option('--json', 'print it as JSON')
+  .option('--recorded', 'use the counts of test/cost/counts.json instead of running the system')
+  .option('--sample <n>', 'users in the measurement', wholeNumber, 300)
+  .option('--changes <n>', 'changes in the measurement', wholeNumber, 60)
+  .option('--seed <n>', 'seed of the users', wholeNumber, 1)
+  .option('--write', 'save the counts and update the tables in README.md and docs/cost.md')
+  .option('--json', 'print JSON')
   .parse()
   .opts<Options>();
 
@@ -69,7 +72,7 @@ await runCommand(async () => {
   process.stdout.write(
     options.json
       ? `${JSON.stringify(scenarios.map(({ name, usage }) => ({ name, usage, dollars: Object.fromEntries(billOf(usage, prices)) })))}\n`
-      : `${text(usageTable(scenarios, prices))}\nWhere each cent goes:\n\n${text(sharesTable(shares, [backfill, changes]))}\n${text(billTable(scenarios, prices))}`,
+      : `${text(usageTable(scenarios, prices))}\nCosts by function and call:\n\n${text(sharesTable(shares, [backfill, changes]))}\n${text(billTable(scenarios, prices))}`,
   );
   if (!options.write) return;
   if (!options.recorded) writeCounts(counts);

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import * as z from 'zod';
 import { followBackfill, startBackfill } from '../../infra/cli/follow-backfill.ts';
 import { population } from '../demo/population.ts';
 import { dayOfEdits } from '../demo/scenario.ts';
@@ -9,40 +8,34 @@ import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-sy
 import type { LocalCloud } from '../local-cloud/local-cloud.ts';
 import { countingProxy } from './counting-proxy.ts';
 import { metricsIn, type Reading, readMeters, usedBetween, workBetween } from './meter.ts';
+import type { Usage } from './prices.ts';
 import type { Counts } from './scenarios.ts';
-import type { Usage } from './usage.ts';
 
 export interface MeasureOptions {
-  /** Users to measure with: what they use is taken to be the same for more. */
+  /** Users of the measurement. More users are assumed to use proportionally more. */
   users: number;
-  /** Changes, one at a time. */
+  /** Changes, made one at a time. */
   changes: number;
   seed: number;
 }
 
 const SETTLE_MS = 15 * 60_000;
 const FOLLOW_MS = 500;
-/** Longer than the stream's poll and the queue's together. */
-const QUIET_MS = 1500;
-/** Between two changes: so that most are alone in their batch. */
+/** Delay between changes, so that most are alone in their batch. */
 const CHANGE_EVERY_MS = 700;
 const SECRET = 'user-sync/crm';
 
-const templateSchema = z.looseObject({
-  Resources: z.record(z.string(), z.looseObject({ Type: z.string() })),
-});
-
 /**
- * Counts what a backfill, changes, a refresh, a renewal of the tokens and a health check use, on the local cloud at the CRM's real pace and latency.
+ * Counts the usage of a backfill, changes, a refresh, a rotation of the tokens and a health check, on the local cloud at the CRM's real pace and latency.
  *
- * @throws Error when not every user came into the CRM: then the counts are of something else.
+ * @throws Error when a user has no contact after the backfill, because the counts are meaningless then.
  */
 export async function measure(options: MeasureOptions, say: (what: string) => void): Promise<Counts> {
   const proxy = countingProxy();
   let running: SimulatedSystem | undefined;
   try {
-    say(`Starting the CRM and the local cloud, with ${options.users} users in the table`);
-    // One more is the first of all, who brings the catalog: it is read once, however many come after.
+    say(`Start the CRM and the local cloud, with ${options.users} users in the table`);
+    // One more user signs up before the measurement: with it, the catalog is read once.
     const { users } = population(options.users + 1, options.seed, Date.now());
     const [first, ...others] = users;
     running = await startSimulatedSystem({
@@ -55,10 +48,7 @@ export async function measure(options: MeasureOptions, say: (what: string) => vo
     const { system } = running;
     const { cloud, app } = system;
     const settled = async (): Promise<Reading> => {
-      do {
-        await cloud.untilIdle(SETTLE_MS);
-        await sleep(QUIET_MS);
-      } while (!(await cloud.idle()));
+      await cloud.untilIdle(SETTLE_MS);
       return readMeters(system, proxy);
     };
     const sfn = new SFNClient(cloud.sdk('SFN'));
@@ -69,11 +59,11 @@ export async function measure(options: MeasureOptions, say: (what: string) => vo
     if (first) await app.signUp(first);
     const atFirst = await settled();
 
-    say('A backfill');
+    say('Backfill');
     await backfill('contacts');
     const afterBackfill = await settled();
     const missing = (await app.users()).filter(({ crm }) => !crm?.contactId);
-    if (missing.length > 0) throw new Error(`${missing.length} users did not come into the CRM`);
+    if (missing.length > 0) throw new Error(`${missing.length} users have no contact`);
 
     say(`${options.changes} changes, one at a time`);
     const edits = dayOfEdits(others, options.seed).slice(0, options.changes);
@@ -83,7 +73,7 @@ export async function measure(options: MeasureOptions, say: (what: string) => vo
     }
     const afterChanges = await settled();
 
-    say('A refresh in which nobody has changed, a renewal of the tokens, and a health check');
+    say('A refresh without changes, a rotation of the tokens, and a health check');
     const refreshed = await backfill('refresh');
     const afterRefresh = await settled();
     await cloud.rotate(SECRET);
@@ -99,7 +89,7 @@ export async function measure(options: MeasureOptions, say: (what: string) => vo
       refresh: { users: refreshed.scanned, usage: usedBetween(afterChanges.usage, afterRefresh.usage) },
       rotation: usedBetween(afterRefresh.usage, afterRotation.usage),
       healthCheck: usedBetween(afterRotation.usage, afterHealthCheck.usage),
-      standing: standingOf(templateSchema.parse(system.template()).Resources, metricsIn(system.logs).size),
+      standing: standingOf((await system.template()).Resources, metricsIn(system.logs).size),
     };
   } finally {
     await running?.stop();
@@ -113,7 +103,7 @@ function nameOf(cloud: LocalCloud, part: string): string {
   return name;
 }
 
-/** What is billed by the month, of the template and of the metrics that were written. */
+/** Usage that is billed by month: resources of the template, and emitted metrics. */
 function standingOf(resources: Readonly<Record<string, { Type: string }>>, metricMonths: number): Usage {
   const count = (type: string) => Object.values(resources).filter(({ Type }) => Type === type).length;
   return {

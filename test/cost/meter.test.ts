@@ -5,7 +5,7 @@ import { metricsIn, readMeters, usedBetween, workBetween } from './meter.ts';
 const METRIC_LINE =
   'sync {"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"x","Dimensions":[["service"]],"Metrics":[{"Name":"Lag"},{"Name":"Paused"}]}]},"service":"sync-contact","Lag":5}';
 
-it('the meters add up functions, pollers, calls, transitions with their retries, and logs', () => {
+it('reads the usage of functions, pollers, calls, transitions with retries, and logs', () => {
   const history = [
     'TaskStateEntered',
     'TaskScheduled',
@@ -72,7 +72,7 @@ it('the meters add up functions, pollers, calls, transitions with their retries,
   });
 });
 
-it('metrics are counted once each, by the function that writes them', () => {
+it('counts each metric once per function', () => {
   expect([...metricsIn([METRIC_LINE, METRIC_LINE, 'sync {"level":"INFO"}'])]).toEqual([
     'sync-contact Lag',
     'sync-contact Paused',

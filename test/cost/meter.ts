@@ -3,22 +3,22 @@ import type { LocalSystem } from '../demo/local-system.ts';
 import { functionFolder } from '../support/function-folder.ts';
 import { sum } from '../support/sum.ts';
 import type { CountingProxy } from './counting-proxy.ts';
+import { UNITS, type Usage } from './prices.ts';
 import type { Work } from './scenarios.ts';
-import { UNITS, type Usage } from './usage.ts';
 
-/** All that was used and called so far. */
+/** Usage and calls so far. */
 export interface Reading extends Omit<Work, 'seconds'> {
   at: number;
 }
 
-/** Bytes that CloudWatch Logs counts for an event beside its text (CloudWatch Logs API reference, `PutLogEvents`). */
-const BYTES_AN_EVENT = 26;
-/** Lines that Lambda itself writes for an invocation, in JSON: `platform.start` and `platform.report`, in bytes. */
+/** Bytes that CloudWatch Logs adds per event (CloudWatch Logs API reference, `PutLogEvents`). */
+const BYTES_PER_EVENT = 26;
+/** Bytes of Lambda's own lines per invocation, in JSON: `platform.start` and `platform.report`. */
 const PLATFORM_BYTES = 700;
 const GIGABYTE = 1e9;
-/** A queue's poller receives a batch and deletes what is done: two requests, as Lambda's own are. */
-const REQUESTS_A_BATCH = 2;
-/** Of a sum of fractions. */
+/** Per batch, Lambda's poller receives and deletes: two requests. */
+const REQUESTS_PER_BATCH = 2;
+/** Significant digits of sums. */
 const DIGITS = 6;
 
 const metricLine = z.looseObject({
@@ -28,13 +28,13 @@ const metricLine = z.looseObject({
   }),
 });
 
-/** Reads the meters of a system whose functions go through a proxy that counts. */
+/** Reads the usage of a system whose functions call AWS through a counting proxy. */
 export function readMeters({ cloud, logs }: LocalSystem, proxy: CountingProxy): Reading {
   const { functions: totals, eventSources } = cloud.statistics();
   const functions = Object.fromEntries(
     Object.entries(totals).map(([name, { invocations, gbSeconds }]) => {
       const lines = logs.filter((line) => line.startsWith(`${name} `));
-      const ownBytes = sum(lines.map((line) => Buffer.byteLength(line) - name.length - 1 + BYTES_AN_EVENT));
+      const ownBytes = sum(lines.map((line) => Buffer.byteLength(line) - name.length - 1 + BYTES_PER_EVENT));
       return [
         functionFolder(name),
         { invocations, gbSeconds, logBytes: ownBytes + invocations * PLATFORM_BYTES },
@@ -55,7 +55,7 @@ export function readMeters({ cloud, logs }: LocalSystem, proxy: CountingProxy): 
   const batches = sum(
     Object.entries(eventSources).map(([id, each]) => (id.startsWith('ContactSync') ? each.batches : 0)),
   );
-  const polls = batches * REQUESTS_A_BATCH;
+  const polls = batches * REQUESTS_PER_BATCH;
   return {
     at: Date.now(),
     functions,
@@ -74,7 +74,7 @@ export function readMeters({ cloud, logs }: LocalSystem, proxy: CountingProxy): 
   };
 }
 
-/** What the work between two readings used. */
+/** Usage of the work between two readings. */
 export function workBetween(before: Reading, after: Reading): Work {
   return {
     seconds: rounded((after.at - before.at) / 1000),
@@ -85,7 +85,7 @@ export function workBetween(before: Reading, after: Reading): Work {
   };
 }
 
-/** Numbers of records by name, less those of before. What was not used is left out. */
+/** Differences of numbers by name. Omits what was not used. */
 function differences<Use extends Record<string, number>>(
   before: Readonly<Record<string, Use>>,
   after: Readonly<Record<string, Use>>,
@@ -104,7 +104,7 @@ function differences<Use extends Record<string, number>>(
 
 const rounded = (count: number): number => Number(count.toPrecision(DIGITS));
 
-/** What was used between two readings. */
+/** Usage between two readings. */
 export function usedBetween(before: Usage, after: Usage): Usage {
   const used = UNITS.map((unit) => [unit, (after[unit] ?? 0) - (before[unit] ?? 0)] as const);
   return Object.fromEntries(
@@ -112,7 +112,7 @@ export function usedBetween(before: Usage, after: Usage): Usage {
   );
 }
 
-/** Metrics that the functions have written, each with its function, as CloudWatch bills them. */
+/** Metrics that the functions emitted, each with its function, as CloudWatch bills them. */
 export function metricsIn(logs: readonly string[]): ReadonlySet<string> {
   const names = new Set<string>();
   for (const line of logs) {
@@ -124,13 +124,13 @@ export function metricsIn(logs: readonly string[]): ReadonlySet<string> {
   return names;
 }
 
-/** Every state that is entered, and every time that a task is tried again (AWS Step Functions, "Pricing"). */
+/** Entered states and retries of tasks (AWS Step Functions, "Pricing"). */
 function transitionsIn(history: readonly { type: string }[]): number {
   const count = (pattern: RegExp) => history.filter(({ type }) => pattern.test(type)).length;
   return count(/StateEntered$/) + count(/^TaskScheduled$/) - count(/^TaskStateEntered$/);
 }
 
-/** A call by what its resource is, in place of the name that the local cloud gave it. */
+/** Replaces the physical name of a call's resource by a description. */
 function named(key: string, outputs: Readonly<Record<string, string>>): string {
   const names: Record<string, string | undefined> = {
     'user table': outputs['UserTableName'],

@@ -1,20 +1,54 @@
 import { readFileSync } from 'node:fs';
 import * as z from 'zod';
 import { CommandError } from '../../infra/cli/command-error.ts';
-import { UNITS, type Usage } from './usage.ts';
+
+/** Units that AWS bills, by the name of their price in prices.json. */
+export const UNITS = [
+  'lambdaRequests',
+  'lambdaGbSeconds',
+  'sqsFifoRequests',
+  'dynamodbWriteUnits',
+  'dynamodbReadUnits',
+  'stateTransitions',
+  'logGigabytes',
+  'metricMonths',
+  'alarmMonths',
+  'dashboardMonths',
+  'traces',
+  'secretCalls',
+  'secretMonths',
+  'keyMonths',
+  'scheduledStarts',
+] as const;
+
+export const usageSchema = z.partialRecord(z.enum(UNITS), z.number().nonnegative());
+
+/** Billed quantity of each unit. A missing unit was not used. */
+export type Usage = z.infer<typeof usageSchema>;
+
+export function sumOf(...usages: readonly Usage[]): Usage {
+  const total: Usage = {};
+  for (const usage of usages)
+    for (const unit of UNITS) if (usage[unit]) total[unit] = (total[unit] ?? 0) + usage[unit];
+  return total;
+}
+
+export function times(usage: Usage, factor: number): Usage {
+  return Object.fromEntries(UNITS.flatMap((unit) => (usage[unit] ? [[unit, usage[unit] * factor]] : [])));
+}
 
 const priceSchema = z.object({
-  /** The line of the bill. */
+  /** Line of the bill. */
   service: z.string().min(1),
-  /** Dollars for as many units as `per` says. */
+  /** Dollars per `per` units. */
   usd: z.number().nonnegative(),
   per: z.number().positive(),
   unit: z.string().min(1),
-  /** AWS's page of this price. */
+  /** AWS's pricing page. */
   source: z.url(),
-  /** A text that tells the same number. */
+  /** Another page with the same number. */
   checkedAgainst: z.url(),
-  /** The text's own date, or that of the check where it has none; of DynamoDB, since when. */
+  /** Date of that page, or of the check when it has none; for DynamoDB, since when the price is valid. */
   asOf: z.string().regex(/^\d{4}(-\d{2})?$/),
 });
 const pricesSchema = z.object({ region: z.string(), prices: z.record(z.enum(UNITS), priceSchema) });
@@ -24,7 +58,7 @@ export type Prices = z.infer<typeof pricesSchema>;
 
 const FILE = new URL('prices.json', import.meta.url);
 
-/** The list prices in prices.json. @param changed dollars in place of those, by name. @throws CommandError for a name that is none. */
+/** List prices of prices.json. @param changed other prices in dollars, by name. @throws CommandError for an unknown name. */
 export function readPrices(changed: Readonly<Record<string, number>> = {}): Prices {
   const { region, prices } = pricesSchema.parse(JSON.parse(readFileSync(FILE, 'utf8')));
   for (const [name, usd] of Object.entries(changed)) {
@@ -45,7 +79,7 @@ export function billOf(usage: Usage, prices: Prices): Map<string, number> {
   return bill;
 }
 
-/** Dollars for so many units. */
+/** Dollars for a number of units. */
 export function priceOf(unit: keyof Usage, count: number, { prices }: Prices): number {
   return (count / prices[unit].per) * prices[unit].usd;
 }

@@ -1,20 +1,19 @@
 import * as z from 'zod';
-import { type Prices, priceOf } from './prices.ts';
-import { sumOf, times, type Usage, usageSchema } from './usage.ts';
+import { type Prices, priceOf, sumOf, times, type Usage, usageSchema } from './prices.ts';
 
-/** What a function used. */
+/** Usage of one function. */
 const functionUseSchema = z.object({
   invocations: z.int(),
   gbSeconds: z.number(),
-  /** Of its own lines, and of those that Lambda writes for an invocation. */
+  /** Bytes of its own lines and of Lambda's platform lines. */
   logBytes: z.int(),
 });
-/** What calls of one operation on one resource used. */
+/** Usage of calls of one operation on one resource. */
 const callUseSchema = z.object({ calls: z.int(), readUnits: z.number(), writeUnits: z.number() });
 
-/** What some work used, in all and by who used it. */
+/** Usage of some work, in total and by function and call. */
 const workSchema = z.object({
-  /** How long it took. */
+  /** Duration. */
   seconds: z.number().positive(),
   usage: usageSchema,
   /** By folder under `lambdas/`. */
@@ -26,44 +25,44 @@ const workSchema = z.object({
 });
 export type Work = z.infer<typeof workSchema>;
 
-/** What was counted of the running system, and what the stack holds. Written by `npm run cost -- --write`. */
+/** Usage counted on the running system. Written by `npm run cost -- --write`. */
 export const countsSchema = z.object({
-  /** When it was counted. */
+  /** Date of the measurement. */
   measuredOn: z.iso.date(),
-  /** A backfill of users whom the CRM did not have. */
+  /** A backfill of users that the CRM does not have. */
   backfill: workSchema.extend({ users: z.int().positive() }),
-  /** Changes that the CRM shows, one at a time: batches of many cost less. */
+  /** Changes that reach the CRM, one at a time. Batches of many cost less. */
   changes: workSchema.extend({ changes: z.int().positive() }),
-  /** A daily refresh in which nobody has changed. */
+  /** A daily refresh without changes. */
   refresh: z.object({ users: z.int().positive(), usage: usageSchema }),
-  /** One renewal of the OAuth tokens. */
+  /** One rotation of the OAuth tokens. */
   rotation: usageSchema,
-  /** One check of the health. */
+  /** One health check. */
   healthCheck: usageSchema,
-  /** What a month costs however little happens, by the template and the metrics that were written. */
+  /** Fixed monthly usage, from the template and the emitted metrics. */
   standing: usageSchema,
 });
 export type Counts = z.infer<typeof countsSchema>;
 
-/** Something that happens to the system, and what it uses. */
+/** Something that the system does, with its usage. */
 export interface Scenario {
   name: string;
   usage: Usage;
 }
 
 const DAYS = 30;
-/** By default, see `crm.tokenRotationHours` in infra/config.ts. */
+/** Default of `crm.tokenRotationHours` in infra/config.ts. */
 const ROTATIONS_A_DAY = 2;
 /** Every five minutes, see `infra/constructs/health-check.ts`. */
 const HEALTH_CHECKS = DAYS * 24 * 12;
 const MILLION = 1_000_000;
 /**
- * Lambda keeps five pollers of an idle queue that has a maximum concurrency (AWS Lambda developer guide, "Configuring scaling behavior for
- * SQS event source mappings"), each of which asks again after the 20 seconds of a long poll.
+ * Lambda polls an idle queue with a maximum concurrency by five pollers (AWS Lambda developer guide, "Configuring scaling behavior for
+ * SQS event source mappings"), each with long polls of 20 seconds.
  */
 const IDLE_POLLS = (5 * DAYS * 24 * 3600) / 20;
 
-/** One call of the feeder looks at users for 20 seconds, with 512 MB (lambdas/backfill/handler.ts, infra/constructs/backfill.ts). */
+/** One invocation of the feeder runs for 20 seconds with 512 MB (lambdas/backfill/handler.ts, infra/constructs/backfill.ts). */
 const CALL_GB_SECONDS = 20 * 0.5;
 
 const SECONDS_A_MONTH = DAYS * 24 * 3600;
@@ -71,7 +70,7 @@ const SECONDS_A_MONTH = DAYS * 24 * 3600;
 /**
  * Traces that X-Ray records of a function: the first invocation in each second, and 5 % of the others ("The sampling rate is 1 request per
  * second and 5 percent of additional requests", AWS Lambda developer guide, "Visualize Lambda function invocations using AWS X-Ray";
- * it cannot be configured there). Invocations are taken to come at random moments.
+ * it cannot be configured there). Assumes that invocations come at random moments.
  */
 export function tracesOf(invocations: number, seconds: number): number {
   const secondsWithOne = seconds * (1 - Math.exp(-invocations / seconds));
@@ -82,11 +81,11 @@ const tracesOfAll = (functions: Work['functions'], factor: number, seconds: numb
   Object.values(functions).reduce((sum, { invocations }) => sum + tracesOf(invocations * factor, seconds), 0);
 
 /**
- * The three questions. Counts of a backfill and of changes are in proportion to their number.
+ * The three scenarios. Usage of a backfill and of changes is proportional to their number.
  *
  * @param users of the app.
- * @param tracing whether X-Ray is on (`tracing` in the settings). The changes are taken to be those of a month then. Left out of a
- *   month without a change, of which it is cents.
+ * @param tracing whether X-Ray is on (`tracing` in the settings). The changes are then assumed to happen within a month. Omitted for a
+ *   month without a change, where it costs cents.
  */
 export function scenariosOf(counts: Counts, users: number, { tracing = false } = {}): Scenario[] {
   const { backfill, changes, refresh, rotation, healthCheck, standing } = counts;
@@ -115,14 +114,14 @@ export function scenariosOf(counts: Counts, users: number, { tracing = false } =
   ];
 }
 
-/** A part of a bill: who used something, and what it costs. */
+/** A part of the bill: a function or call, and what it costs. */
 export interface Share {
   what: string;
   backfillUsd: number;
   changesUsd: number;
 }
 
-/** Where each cent of a backfill and of a million changes goes, by function and by call, the dearest first. */
+/** Costs of a backfill and of a million changes by function and call, most expensive first. */
 export function sharesOf(counts: Counts, users: number, prices: Prices, { tracing = false } = {}): Share[] {
   const { backfill, changes } = counts;
   const usd = (unit: keyof Usage, count: number) => priceOf(unit, count, prices);
@@ -156,7 +155,7 @@ export function sharesOf(counts: Counts, users: number, prices: Prices, { tracin
   return shares.toSorted((a, b) => b.changesUsd - a.changesUsd || b.backfillUsd - a.backfillUsd);
 }
 
-/** Time and what is read follow the users; all else follows the calls that so much time takes. */
+/** Duration and reads are proportional to the users; the rest is proportional to the invocations of that duration. */
 function refreshOf(refresh: Counts['refresh'], users: number): Usage {
   const { lambdaGbSeconds = 0, dynamodbReadUnits = 0, ...ofACall } = refresh.usage;
   const byUsers = times({ lambdaGbSeconds, dynamodbReadUnits }, users / refresh.users);

@@ -11,16 +11,16 @@ import { readUser } from '../../shared/user/read-user.ts';
 import type { User } from '../../shared/user/user.ts';
 import type { PersonalData } from './personal-data.ts';
 
-/** The app as its backend writes to the user table: it knows nothing of the CRM. */
+/** The app's backend, which writes to the user table and knows nothing of the CRM. */
 export interface App {
   signUp(user: User): Promise<void>;
-  /** Changes attributes of a user; `undefined` removes one. */
+  /** Changes attributes of a user. `undefined` removes an attribute. */
   edit(userId: string, changes: Partial<User>): Promise<void>;
   remove(userId: string): Promise<void>;
   users(): Promise<User[]>;
 }
 
-/** @param personal is told of all that people enter. */
+/** @param personal records everything that people enter. */
 export function appOn(client: DynamoDBClient, tableName: string, personal: PersonalData): App {
   const TableName = tableName;
   const keyOf = (userId: string) => marshall({ userId });

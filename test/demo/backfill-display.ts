@@ -14,7 +14,7 @@ export function progressBar(stream: NodeJS.WriteStream): (progress: BackfillProg
     const filled = Math.round(run.shareDone * BAR);
     const perSecond = run.done / Math.max(1, (Date.now() - Date.parse(run.startedAt)) / 1000);
     const remaining = Math.max(0, Math.round((Date.parse(run.estimatedEnd) - Date.now()) / 1000));
-    const waiting = run.next === 'quota' ? ', waits for the quota' : '';
+    const waiting = run.next === 'waitForQuota' ? ', waits for the quota' : '';
     const line =
       `[${'█'.repeat(filled)}${'·'.repeat(BAR - filled)}] ${(run.shareDone * 100).toFixed(0)} %  ` +
       `${run.scanned} of ${run.users} users, ${perSecond.toFixed(1)} a second, ${run.sent.length} in flight, ${run.done} done, ` +
@@ -30,16 +30,16 @@ export function summary(report: Report, historyEvents: readonly number[]): strin
     Object.entries(counts)
       .map(([reason, count]) => `${count} ${reason}`)
       .join(', ') || 'none';
-  const left = report.left.users.map(({ userId, reason }) => `  ${userId}: ${reason}\n`);
+  const unfinished = report.unfinished.users.map(({ userId, reason }) => `  ${userId}: ${reason}\n`);
   return `${report.dryRun ? 'Dry run: nothing was sent' : 'Done'} (${report.mode})
 
   users                   ${report.scanned} looked at, ${report.enqueued} ${report.dryRun ? 'to send' : 'sent'}, ${report.skipped} right already
   of those                ${findings.created} created, ${findings.updated} updated, ${findings.tagged} tagged
-  cannot be sent          ${list(findings.rejected)}
+  cannot be sent          ${list(findings.invalid)}
   refused by the CRM      ${list(report.rejected)}
-  not waited for          ${report.left.total || 'none'}${report.left.total > 0 ? '; they are tried again without this run' : ''}
+  not waited for          ${report.unfinished.total || 'none'}${report.unfinished.total > 0 ? '; they are tried again without this run' : ''}
   requests                ${report.requests} planned, ${report.requestsAtMost} at most
   at the pace             ${Math.floor(secondsAtPace / 60)} min ${secondsAtPace % 60} s, ${(shareOfDay * 100).toFixed(1)} % of the day's quota
   history events          ${historyEvents.join(' + ')} of 25,000
-${left.join('')}`;
+${unfinished.join('')}`;
 }

@@ -3,7 +3,7 @@ import pThrottle from 'p-throttle';
 import * as z from 'zod';
 import { type ExistingContact, HAND_MADE } from './population.ts';
 
-/** A contact as the CRM shows it to anybody who asks through its API. */
+/** A contact as returned by the CRM's API. */
 export interface ShownContact {
   id: number;
   /** Values by path: `given_name`, `email_addresses.EMAIL1`, `custom_fields.Program`. */
@@ -11,11 +11,11 @@ export interface ShownContact {
   tags: ReadonlySet<string>;
 }
 
-/** The CRM's account as marketing uses it: through the API, so that a real account does as well as the simulator. */
+/** The CRM's account as marketing uses it: through the API, so that it works with a real account too. */
 export interface CrmAccount {
-  /** Makes contacts with tags and fields that nobody but marketing owns. Those that are there are left. */
+  /** Creates contacts with tags and fields that only marketing owns. Existing ones are kept. */
   addByHand(contacts: readonly ExistingContact[]): Promise<void>;
-  /** All contacts, with those tags of theirs that are named. */
+  /** All contacts, with those of their tags that are listed. */
   contacts(tagNames: readonly string[]): Promise<ShownContact[]>;
 }
 

@@ -3,12 +3,13 @@ import type { Connection } from '../../infra/cli/connection-file.ts';
 import type { ArrayMode } from '../../shared/infusionsoft/catalog/catalog.ts';
 import { PRESETS } from '../../shared/quota/limits.ts';
 import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
-import type { Statistics } from '../simulator/statistics.ts';
-import { BUSY_SLACK_MS, isRefusedOften } from './busy-machine.ts';
+import type { Statistics } from '../simulator/traffic/statistics.ts';
+import type { App } from './app.ts';
+import { DEMO_SLACK_MS, isRefusedOften } from './busy-machine.ts';
 import { crmAccount } from './crm-account.ts';
 import { startLocalSystem } from './local-system.ts';
 import { population } from './population.ts';
-import type { Progress } from './progress.ts';
+import { type Progress, seconds } from './progress.ts';
 import { BURST, burstOfEdits, dayOfEdits, makeEdits, signUpAll } from './scenario.ts';
 import { simulatorClient } from './simulator-client.ts';
 import { spawnSimulator } from './spawn-simulator.ts';
@@ -16,7 +17,7 @@ import { ALL_TAGS, verify } from './verify.ts';
 
 export interface DemoOptions {
   users: number;
-  /** Origin of a CRM that is there already, instead of the simulator. */
+  /** Origin of another CRM, instead of the simulator. */
   crmUrl: string | undefined;
   token: string | undefined;
   /** Requests a second. */
@@ -24,7 +25,7 @@ export interface DemoOptions {
   seed: number;
 }
 
-/** What a run came to. Figures that only the simulator can tell are null with an outside CRM. */
+/** Result of a run. Figures that only the simulator knows are null with another CRM. */
 export interface DemoReport {
   users: number;
   inSync: number;
@@ -33,48 +34,49 @@ export interface DemoReport {
   tagsApplied: number | null;
   tagsRemoved: number | null;
   requests: number;
-  /** Requests of the first sync for each user, those for the catalog included. */
+  /** Requests of the first sync per user, including those of the catalog. */
   requestsPerUser: number;
   throttled: number;
   maxRequestsInAnySecond: number | null;
   foreignWrites: number | null;
   deadLetters: number;
+  /** From the start of this process until the first user had a contact. */
+  firstContactMs: number;
+  /** From the start of this process until every user was verified. */
   elapsedMs: number;
-  /** What the account does with array items that an update does not list, as the sync has learned it. */
+  /** What the account does with array items that an update does not list, as learned by the sync. */
   arrays: ArrayMode | 'unknown';
-  /** Requests that the burst of edits of one user cost. */
+  /** Requests for the burst of edits of one user. */
   burstRequests: number;
-  /** What is wrong, in words. Empty when all is well. */
+  /** Violated expectations. Empty when all is well. */
   problems: string[];
 }
 
-/** A run that is over. The system still runs until `stop`. */
+/** A run that has ended. The system keeps running until `stop`. */
 export interface DemoRun {
   report: DemoReport;
-  /** Where a person can look at the CRM while the system is up. */
+  /** Where a person can see the CRM while the system runs. */
   crm: string;
   /** How other processes find the system. */
   connection: Connection;
   stop(): Promise<void>;
 }
 
-/** Most requests that a user may cost in the first sync: one for the contact, one for the tags, a few for stale tags. */
+/** Most requests per user in the first sync: one for the contact, one for the tags, a few for stale tags. */
 const MAX_REQUESTS_PER_USER = 2.3;
-/** Most requests that the catalog may cost, once: reading the account and creating what is missing. */
+/** Most requests for the catalog, once: reading the account and creating what is missing. */
 const MAX_CATALOG_REQUESTS = 40;
-/** A round of a changed field and a changed tag: one request for the contact, one for the old tag, one for the new. */
-const REQUESTS_PER_ROUND = 3;
-const MAX_BURST_ROUNDS = 2;
+/** One sync of a changed field and a changed tag: one request for the contact, one for the old tag, one for the new. */
+const REQUESTS_PER_SYNC = 3;
+const MAX_BURST_SYNCS = 2;
 const SETTLE_MS = 15 * 60_000;
-/** Longer than the stream's poll and the window of the queue's poll together. */
-const QUIET_MS = 1000;
+const FIRST_CONTACT_POLL_MS = 200;
 
 /**
- * The main job on one machine: users appear in the table, change, and go, and the CRM follows; then every user is held
- * against the CRM.
+ * Runs the main job on this machine: users appear in the table, change and leave, and the CRM follows. Then every user is
+ * verified against the CRM.
  */
 export async function runDemo(options: DemoOptions, progress: Progress): Promise<DemoRun> {
-  const startedAt = Date.now();
   const { rate, seed, token = DEFAULT_TOKEN } = options;
   const stops: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
@@ -87,7 +89,7 @@ export async function runDemo(options: DemoOptions, progress: Progress): Promise
     }
   };
   try {
-    progress.step('Starting the CRM and the local cloud');
+    progress.step('Start the CRM');
     const simulator = options.crmUrl
       ? undefined
       : await spawnSimulator([
@@ -101,41 +103,53 @@ export async function runDemo(options: DemoOptions, progress: Progress): Promise
     if (simulator) stops.push(simulator.stop);
     const crmUrl = options.crmUrl ?? simulator?.url ?? '';
     const door = simulator && simulatorClient(simulator.url);
-    const system = await startLocalSystem({
+    const account = crmAccount(crmUrl, token, rate);
+    const { users, existing } = population(options.users, seed, Date.now());
+
+    progress.step(
+      `Start the local cloud, while marketing adds ${existing.length} contacts by hand, with its own tags and fields`,
+    );
+    const starting = startLocalSystem({
       settings: {
         crm: {
           url: crmUrl,
           limits: { ...PRESETS.team, second: rate, minute: rate * 60 },
-          windowSlackMs: BUSY_SLACK_MS,
+          windowSlackMs: DEMO_SLACK_MS,
         },
       },
       credentials: { kind: 'service-account-key', key: token },
+    }).then((started) => {
+      stops.push(started.stop);
+      return started;
     });
-    stops.push(system.stop);
+    const adding = account.addByHand(existing).then(async () => {
+      await door?.declareOwnership();
+      return door?.stats();
+    });
+    // Both end before an error of one is thrown, so that whatever has started is stopped.
+    await Promise.allSettled([starting, adding]);
+    const [system, atFirst] = await Promise.all([starting, adding]);
     const { app, cloud, metrics } = system;
+    for (const { email, phone2 } of existing) system.personal.remember({ email, phone: phone2 });
     const requests = () => metrics.sum('CrmRequests');
     const outcomes = () =>
       `${metrics.sum('Users.synced')} synced, ${metrics.sum('Users.unchanged')} unchanged, ` +
       `${metrics.sum('Users.postponed')} postponed, ${metrics.sum('Users.rejected')} rejected, ${requests()} requests`;
-    const settle = async () => {
+    const settle = () => {
       progress.watch(async () => outcomes());
-      do {
-        await cloud.untilIdle(SETTLE_MS);
-        await sleep(QUIET_MS);
-      } while (!(await cloud.idle()));
+      return cloud.untilIdle(SETTLE_MS);
     };
-
-    const { users, existing } = population(options.users, seed, Date.now());
-    for (const { email, phone2 } of existing) system.personal.remember({ email, phone: phone2 });
-    const account = crmAccount(crmUrl, token, rate);
-    progress.step(`Marketing adds ${existing.length} contacts by hand, with tags and fields of its own`);
-    await account.addByHand(existing);
-    await door?.declareOwnership();
-    const atFirst = await door?.stats();
 
     progress.step(`${users.length} users sign up`);
     await signUpAll(app, users);
+    const firstContact = waitForFirstContact(app);
+    firstContact.then(
+      (afterMs) => progress.note(`First contact after ${seconds(afterMs)}`),
+      // Reported where it is awaited.
+      () => undefined,
+    );
     await settle();
+    const firstContactMs = await firstContact;
     const firstSyncRequests = requests();
 
     const edits = dayOfEdits(users, seed);
@@ -156,9 +170,8 @@ export async function runDemo(options: DemoOptions, progress: Progress): Promise
     if (leaving) await app.remove(leaving.userId);
     await settle();
     const atLast = await door?.stats();
-    const elapsedMs = Date.now() - startedAt;
 
-    progress.step('Holding every user against the CRM');
+    progress.step('Verify every user against the CRM');
     const remaining = await app.users();
     const { inSync, problems } = verify({
       users: remaining,
@@ -185,7 +198,8 @@ export async function runDemo(options: DemoOptions, progress: Progress): Promise
       foreignWrites: atLast?.foreignWrites.length ?? null,
       deadLetters: await system.deadLetters(),
       arrays: (await system.catalog())?.arrays?.mode ?? 'unknown',
-      elapsedMs,
+      firstContactMs,
+      elapsedMs: performance.now(),
       burstRequests,
       problems,
     };
@@ -203,7 +217,17 @@ export async function runDemo(options: DemoOptions, progress: Progress): Promise
   }
 }
 
-/** What a run promises beside the state of every user. */
+/** @returns milliseconds from the start of this process until the table knows the contact of a user. */
+async function waitForFirstContact(app: App): Promise<number> {
+  const deadline = performance.now() + SETTLE_MS;
+  while (!(await app.users()).some(({ crm }) => crm?.contactId)) {
+    if (performance.now() > deadline) throw new Error('No user has a contact');
+    await sleep(FIRST_CONTACT_POLL_MS);
+  }
+  return performance.now();
+}
+
+/** Violated expectations, beside the state of every user. */
 function complaints(
   report: DemoReport,
   { users }: DemoOptions,
@@ -212,7 +236,7 @@ function complaints(
 ): string[] {
   const { throttled, deadLetters, burstRequests, requests } = report;
   const maxFirst = MAX_REQUESTS_PER_USER * users + MAX_CATALOG_REQUESTS;
-  const maxBurst = MAX_BURST_ROUNDS * REQUESTS_PER_ROUND;
+  const maxBurst = MAX_BURST_SYNCS * REQUESTS_PER_SYNC;
   return [
     isRefusedOften(report) && `the CRM refused ${throttled} of ${requests} requests`,
     deadLetters > 0 && `${deadLetters} dead letters`,

@@ -2,11 +2,11 @@ import * as z from 'zod';
 
 const metricLine = z.looseObject({ _aws: z.looseObject({}) });
 
-/** Sums of the metrics that the functions write to their logs (CloudWatch embedded metric format). */
+/** Sums of the metrics in the functions' logs (CloudWatch embedded metric format). */
 export class FunctionMetrics {
   readonly #sums = new Map<string, number>();
 
-  /** Reads one line of a function's log; lines that hold no metrics are passed over. */
+  /** Reads one line of a function's log. Ignores lines without metrics. */
   read(line: string): void {
     if (!line.includes('"_aws"')) return;
     const { data = {} } = metricLine.safeParse(JSON.parse(line));

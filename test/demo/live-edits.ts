@@ -4,18 +4,19 @@ import type { User } from '../../shared/user/user.ts';
 import type { ReadableContact } from '../simulator/admin-routes.ts';
 import type { App } from './app.ts';
 
-/** Times from the write in the table until the CRM shows it, in milliseconds. */
+/** Time from the write to the table until the CRM shows it, in milliseconds. */
 export interface LiveLatency {
   p50: number;
   p99: number;
 }
 
 const POLL_MS = 100;
-const PATIENCE_MS = 120_000;
+const TIMEOUT_MS = 120_000;
 
 /**
- * Edits users while something else goes on, evenly over a time, and measures how long the CRM takes to show each edit.
- * @throws Error when one does not arrive within two minutes.
+ * Edits users at even intervals during another task, and measures how long each edit takes to reach the CRM.
+ *
+ * @throws Error when an edit does not arrive within two minutes.
  */
 export async function liveEdits(
   app: App,
@@ -29,14 +30,14 @@ export async function liveEdits(
       const firstName = `Livia ${index}`;
       const written = performance.now();
       await app.edit(userId, { firstName });
-      while (performance.now() - written < PATIENCE_MS) {
+      while (performance.now() - written < TIMEOUT_MS) {
         const found = ky
           .get(`${crmUrl}/_simulator/contacts`, { searchParams: { email } })
           .json<ReadableContact[]>();
         if ((await found)[0]?.values['given_name'] === firstName) return performance.now() - written;
         await sleep(POLL_MS);
       }
-      throw new Error(`The edit of ${userId} did not arrive within ${PATIENCE_MS / 1000} s`);
+      throw new Error(`The edit of ${userId} did not arrive within ${TIMEOUT_MS / 1000} s`);
     }),
   );
   const sorted = latencies.sort((a, b) => a - b);

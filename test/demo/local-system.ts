@@ -1,4 +1,4 @@
-import { createWriteStream, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createWriteStream, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type AttributeValue, DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
@@ -10,38 +10,40 @@ import { syncTable } from '../../shared/store/sync-table.ts';
 import { unmarshallItem } from '../../shared/store/unmarshall-item.ts';
 import { readUser } from '../../shared/user/read-user.ts';
 import { type LocalCloud, type LocalCloudOptions, startLocalCloud } from '../local-cloud/local-cloud.ts';
+import { readAssembly, type Template } from '../local-cloud/template.ts';
 import { type App, appOn } from './app.ts';
 import { FunctionMetrics } from './function-metrics.ts';
 import { type Output, PersonalData, PersonalDataShownError } from './personal-data.ts';
-import { synthesizeApart } from './synthesize-apart.ts';
+import { synthesizedAssembly } from './synthesized-assembly.ts';
 
-/** The system on this machine: the stack as it would be deployed, and the app that writes to its table. */
+/** The system on this machine: the stack as it is deployed, and the app that writes to its table. */
 export interface LocalSystem {
   cloud: LocalCloud;
-  /** How commands find it. */
+  /** With this, commands find the system. */
   connection: Connection;
   app: App;
   metrics: FunctionMetrics;
   /** Lines that the functions wrote, oldest first. */
   logs: string[];
-  /** What the sync knows of the CRM's account. */
+  /** The sync's catalog of the CRM's account. */
   catalog(): Promise<Catalog | undefined>;
-  /** All items of both tables, as another deployment would find them. */
+  /** All items of both tables, for a later system. */
   items(): Promise<Required<Pick<LocalSystemOptions, 'existingUsers' | 'existingSyncItems'>>>;
   /** The synthesized template. */
-  template(): unknown;
-  /** Every version of the CRM's secrets, part by part. */
+  template(): Promise<Template>;
+  /** The secret parts of all versions of the CRM's secret. */
   secretValues(): string[];
-  /** Messages and stream records that nobody could handle. */
+  /** Number of messages and stream records that failed for good. */
   deadLetters(): Promise<number>;
-  /** What is known of the people in it. */
+  /** Personal data in the user table so far. */
   personal: PersonalData;
-  /** Takes down what something beside the functions has shown: it may hold nothing of a person either. */
+  /** Records other output, such as that of a command, which may not contain personal data either. */
   overhear(output: Output): void;
   /**
-   * Ends it.
-   * @throws PersonalDataShownError when logs, metrics, messages, dead letters, executions, the sync's table or what was overheard hold
-   *   an email, a name or a phone number of anybody who was in the user table.
+   * Stops the system.
+   *
+   * @throws PersonalDataShownError when logs, metrics, messages, dead letters, executions, the sync's table or recorded output contain
+   *   an email, a name or a phone number from the user table.
    */
   stop(): Promise<void>;
 }
@@ -53,17 +55,27 @@ export interface LocalSystemOptions {
   credentials: CrmSecret;
   /** Options of the local cloud. */
   cloud?: Pick<LocalCloudOptions, 'visibilityTimeoutSeconds' | 'functionEnvironment' | 'processorQuotas'>;
-  /** Users that were in the table before the stack: they are in no stream. */
+  /** Users that are in the table before the stack is deployed, so they are in no stream. */
   existingUsers?: readonly Record<string, AttributeValue>[];
-  /** Items that were in the sync's table: those of an earlier deployment. */
+  /** Items of the sync's table from an earlier system. */
   existingSyncItems?: readonly Record<string, AttributeValue>[];
 }
 
 const DIRECTORY = fileURLToPath(new URL('../../.local/', import.meta.url));
+/** Replaced when the stack runs. */
+const UNUSED_URL = 'http://127.0.0.1:1';
+const SECRET_NAME = 'user-sync/crm';
+
+/** The stack as it runs on this machine. Independent of the address of the CRM, which differs in each run. */
+export function localAssembly(settings: ConfigInput): Promise<string> {
+  const crm = { ...settings.crm, url: UNUSED_URL, secretName: SECRET_NAME };
+  return synthesizedAssembly({ ...settings, crm, removalPolicy: 'destroy' });
+}
 
 /**
  * Synthesizes the stack and runs it.
- * @throws Error for wrong settings, with what the app says of them; when Java is missing, with the way out.
+ *
+ * @throws Error for wrong settings, with the message of the app; when Java is missing, with a hint how to install it.
  */
 export async function startLocalSystem({
   settings,
@@ -73,25 +85,23 @@ export async function startLocalSystem({
   cloud: cloudOptions = {},
 }: LocalSystemOptions): Promise<LocalSystem> {
   mkdirSync(DIRECTORY, { recursive: true });
-  const outdir = mkdtempSync(`${DIRECTORY}assembly-`);
-  const removeAssembly = () => rmSync(outdir, { recursive: true, force: true });
-  process.once('exit', removeAssembly);
+  const directory = mkdtempSync(`${DIRECTORY}system-`);
+  const removeDirectory = () => rmSync(directory, { recursive: true, force: true });
+  process.once('exit', removeDirectory);
   const metrics = new FunctionMetrics();
   const logs: string[] = [];
   const personal = new PersonalData();
   const overheard: Output[] = [];
   for (const item of existingUsers) personal.remember(readUser(unmarshallItem(item)).user);
-  const logFile = `${outdir}/functions.log`;
+  const logFile = `${directory}/functions.log`;
   const log = createWriteStream(logFile);
-  const secretName = 'user-sync/crm';
-  await synthesizeApart(
-    { ...settings, crm: { ...settings.crm, secretName }, removalPolicy: 'destroy' },
-    outdir,
-  );
+  const crmUrl = settings.crm?.url ?? '';
+  const assembly = localAssembly(settings);
   const cloud = await startLocalCloud({
     ...cloudOptions,
-    assembly: outdir,
-    secrets: { [secretName]: JSON.stringify(credentials) },
+    assembly,
+    variables: { CRM_URL: crmUrl },
+    secrets: { [SECRET_NAME]: JSON.stringify(credentials) },
     existingItems: { Users: existingUsers, SyncTable: existingSyncItems },
     log({ functionName, line }) {
       logs.push(`${functionName} ${line}`);
@@ -117,7 +127,7 @@ export async function startLocalSystem({
   };
   return {
     cloud,
-    connection: { environment: cloud.environment, outputs, logFile },
+    connection: { environment: cloud.environment, outputs: { ...outputs, CrmUrl: crmUrl }, logFile },
     metrics,
     logs,
     app: appOn(dynamodb, outputs['UserTableName'] ?? '', personal),
@@ -126,14 +136,8 @@ export async function startLocalSystem({
       existingUsers: await everyItem(outputs['UserTableName'] ?? ''),
       existingSyncItems: await everyItem(outputs['SyncTableName'] ?? ''),
     }),
-    template: () =>
-      JSON.parse(
-        readFileSync(
-          `${outdir}/${readdirSync(outdir).find((file) => file.endsWith('.template.json'))}`,
-          'utf8',
-        ),
-      ),
-    secretValues: () => cloud.secretValues(secretName).flatMap(tokensOf),
+    template: async () => readAssembly(await assembly).template,
+    secretValues: () => cloud.secretValues(SECRET_NAME).flatMap(tokensOf),
     async deadLetters() {
       const [messages, records] = await Promise.all([
         waiting(outputs['DeadLetterQueueUrl'] ?? ''),
@@ -151,8 +155,8 @@ export async function startLocalSystem({
         sqs.destroy();
         await cloud.stop();
         log.end();
-        process.removeListener('exit', removeAssembly);
-        removeAssembly();
+        process.removeListener('exit', removeDirectory);
+        removeDirectory();
       }
       const executions = cloud.executions().map((execution) => ({
         source: `execution ${execution.name}`,
@@ -165,7 +169,7 @@ export async function startLocalSystem({
   };
 }
 
-/** The parts of a secret that nobody may see. */
+/** The parts of a secret that may not appear anywhere. */
 function tokensOf(secret: string): string[] {
   const parsed = parseCrmSecret(secret);
   if (parsed?.kind === 'oauth') return [parsed.clientSecret, parsed.accessToken, parsed.refreshToken];

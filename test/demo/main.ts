@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { publishConnection } from '../../infra/cli/connection-file.ts';
 import { type DemoOptions, type DemoReport, runDemo } from './demo.ts';
 import { PersonalDataShownError } from './personal-data.ts';
-import { progressOn } from './progress.ts';
+import { progressOn, seconds } from './progress.ts';
 
 function wholeNumber(least: number) {
   return (text: string): number => {
@@ -18,24 +18,20 @@ function wholeNumber(least: number) {
 
 function origin(text: string): string {
   if (!URL.canParse(text))
-    throw new InvalidArgumentError('It must be a URL, as https://api.infusionsoft.com.');
+    throw new InvalidArgumentError('It must be a URL, such as https://api.infusionsoft.com.');
   return new URL(text).origin;
 }
 
 const options = new Command('npm start --')
   .description(
-    'Runs the whole system on this machine and shows a change of a user become a contact with its tags.',
+    'Runs the whole system on this machine: users sign up in DynamoDB and become contacts with tags in a simulated CRM.',
   )
-  .option('--users <n>', 'users to put in the table', wholeNumber(1), 200)
-  .option(
-    '--crm-url <url>',
-    'a CRM that is there already, instead of the simulator (contacts are made in it!)',
-    origin,
-  )
+  .option('--users <n>', 'users that sign up', wholeNumber(1), 200)
+  .option('--crm-url <url>', 'another CRM instead of the simulator (creates contacts in it!)', origin)
   .option('--token <token>', 'service account key for that CRM')
   .option('--rate <n>', 'requests a second', wholeNumber(2), 25)
-  .option('--seed <n>', 'the same seed gives the same users and answers', wholeNumber(0), 1)
-  .option('--keep', 'stay up afterwards and print where everything is')
+  .option('--seed <n>', 'seed of the users and of the simulator', wholeNumber(0), 1)
+  .option('--keep', 'keep running afterwards, so that commands with --local find the system')
   .option('--json', 'print the figures as JSON on the last line')
   .parse()
   .opts<DemoOptions & { keep?: true; json?: true }>();
@@ -51,7 +47,9 @@ if (options.keep) {
     ([name, value]) => `  ${name}=${value}\n`,
   );
   const withdraw = publishConnection(connection);
-  process.stderr.write(`\nStill up, until Ctrl-C; commands find it with --local:\n${lines.join('')}`);
+  process.stderr.write(
+    `\nThe system keeps running until Ctrl-C. In another terminal, try:\n  npx --no user-sync status --local\n\n${lines.join('')}`,
+  );
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
   withdraw();
 }
@@ -61,20 +59,25 @@ await stop().catch((error: unknown) => {
   process.exitCode = 1;
 });
 if (options.json) process.stdout.write(`${JSON.stringify(figures)}\n`);
+else if (!options.keep)
+  process.stderr.write(
+    'To keep the system running and use commands such as `npx --no user-sync status --local`: npm start -- --keep\n',
+  );
 
 function summary(done: DemoReport): string {
-  const unknown = (value: number | null) => value ?? '(only the simulator tells)';
+  const orUnknown = (value: number | null) => value ?? '(only the simulator knows)';
   return `
-${done.problems.length === 0 ? '✓ Every user is in the CRM as it should be' : '✗ Not all is as it should be'}
+${done.problems.length === 0 ? '✓ Every user is in sync with the CRM' : '✗ Something is wrong'}
 
   users in sync           ${done.inSync} of ${done.users}
-  contacts                ${unknown(done.contactsCreated)} created, ${unknown(done.contactsUpdated)} updates
-  tags                    ${unknown(done.tagsApplied)} put on, ${unknown(done.tagsRemoved)} taken off
-  requests                ${done.requests}: ${done.requestsPerUser} for each user at first, ${done.burstRequests} for the burst
-  most in any second      ${unknown(done.maxRequestsInAnySecond)} (${done.throttled} refused)
-  array items             ${done.arrays === 'merge' ? 'stay when an update does not list them' : done.arrays === 'replace' ? 'go when an update does not list them: whole arrays are sent' : 'not known: whole arrays are sent'}
-  foreign writes          ${unknown(done.foreignWrites)}
+  contacts                ${orUnknown(done.contactsCreated)} created, ${orUnknown(done.contactsUpdated)} updates
+  tags                    ${orUnknown(done.tagsApplied)} applied, ${orUnknown(done.tagsRemoved)} removed
+  requests                ${done.requests}: ${done.requestsPerUser} per user in the first sync, ${done.burstRequests} for the burst
+  most in any second      ${orUnknown(done.maxRequestsInAnySecond)} (${done.throttled} refused)
+  array items             ${done.arrays === 'merge' ? 'kept when an update does not list them' : done.arrays === 'replace' ? 'removed when an update does not list them, so whole arrays are sent' : 'unknown, so whole arrays are sent'}
+  foreign writes          ${orUnknown(done.foreignWrites)}
   dead letters            ${done.deadLetters}
-  time                    ${(done.elapsedMs / 1000).toFixed(1)} s
+  first contact after     ${seconds(done.firstContactMs)}
+  all of it               ${seconds(done.elapsedMs)}
 `;
 }

@@ -46,13 +46,13 @@ describe('the data of a person', () => {
     expect(shownIn(text)).toEqual([]);
   });
 
-  it('is not taken on where another text could hold it by chance', () => {
+  it('is rejected when other text could contain it by chance', () => {
     const personal = new PersonalData();
     for (const short of [{ firstName: 'Ann' }, { email: 'a@b' }, { phone: '112' }])
       expect(() => personal.remember(short)).toThrow(/too short/);
   });
 
-  it('as it is seeded is in no text of the system itself', () => {
+  it('of the test population appears in no source file', () => {
     const root = fileURLToPath(new URL('../../', import.meta.url));
     const personal = new PersonalData();
     for (const user of population(500, 1, Date.now()).users) personal.remember(user);

@@ -1,39 +1,39 @@
 import type { User } from '../../shared/user/user.ts';
 
-/** A text that somebody may read: where it comes from, and what it says. */
+/** A text that people may read, and its source. */
 export interface Output {
   source: string;
   text: string;
 }
 
-/** What a system has written, where only ids may be, holds a value of a person. */
+/** Personal data appears in output that may contain only ids. */
 export class PersonalDataShownError extends Error {
   override name = 'PersonalDataShownError';
 
   constructor(places: readonly string[]) {
-    super(`Personal data is shown:\n${places.slice(0, 20).join('\n')}`);
+    super(`Personal data in output:\n${places.slice(0, 20).join('\n')}`);
   }
 }
 
-/** Shortest value that no other text holds by chance. */
-const SHORTEST = 5;
-/** A phone number without its country code, as long as most are. */
+/** Length from which a value does not appear in other text by chance. */
+const MIN_LENGTH = 5;
+/** Usual length of a phone number without country code. */
 const NATIONAL_DIGITS = 10;
 const SEPARATORS = /[\s().-]/g;
-/** What a duration has behind its point: more digits than a phone number has there, and some would be one by chance. */
+/** Decimals of durations: long enough to contain a phone number by chance. */
 const FRACTION = /(?<!\+\d*)\.\d{11,}/g;
 const CONTEXT = 80;
 
 /**
- * The emails, names and phone numbers of the people of a run. Finds them in any text, in upper and lower case,
- * in a URL, and for a phone number with or without country code, spaces and dashes. Takes time by the length of the text alone.
+ * Emails, names and phone numbers of the people in a run. Finds them in any text: in any case, in a URL, and phone numbers with or
+ * without country code, spaces and dashes. The time depends only on the length of the text.
  */
 export class PersonalData {
-  /** Forms of all values by their first characters. */
+  /** Spellings of all values, by their first characters. */
   readonly #words = new Map<string, Set<string>>();
   readonly #numbers = new Map<string, Set<string>>();
 
-  /** @throws RangeError for a value too short to be told from other text: it could be found, or overlooked, by chance. */
+  /** @throws RangeError for a value so short that other text could contain it by chance. */
   remember({ email, firstName, lastName, phone }: Partial<User>): void {
     if (email !== undefined) this.#rememberWord(identifyingPart(email));
     if (firstName !== undefined) this.#rememberWord(firstName);
@@ -41,7 +41,7 @@ export class PersonalData {
     if (phone !== undefined) remember(this.#numbers, phone.replace(/\D/g, '').slice(-NATIONAL_DIGITS));
   }
 
-  /** Places at which a value shows, in words. */
+  /** Places where a value appears, as text. */
   shownIn(outputs: Iterable<Output>): string[] {
     const places: string[] = [];
     for (const { source, text } of outputs) {
@@ -59,22 +59,23 @@ export class PersonalData {
   }
 }
 
-/** Of an email what stands before the @, if that is enough to tell whose it is. */
+/** The part of an email before the @, if it is long enough to identify a person. */
 function identifyingPart(email: string): string {
   const local = email.split('@', 1)[0] ?? '';
-  return local.length >= SHORTEST ? local : email;
+  return local.length >= MIN_LENGTH ? local : email;
 }
 
 function remember(forms: Map<string, Set<string>>, form: string): void {
-  if (form.length < SHORTEST) throw new RangeError(`"${form}" is too short to be told from other text`);
-  const first = form.slice(0, SHORTEST);
+  if (form.length < MIN_LENGTH)
+    throw new RangeError(`"${form}" is too short: other text could contain it by chance`);
+  const first = form.slice(0, MIN_LENGTH);
   forms.set(first, (forms.get(first) ?? new Set()).add(form));
 }
 
 function placesOf(forms: ReadonlyMap<string, ReadonlySet<string>>, text: string): string[] {
   const places: string[] = [];
-  for (let at = 0; at + SHORTEST <= text.length; at++) {
-    for (const form of forms.get(text.slice(at, at + SHORTEST)) ?? []) {
+  for (let at = 0; at + MIN_LENGTH <= text.length; at++) {
+    for (const form of forms.get(text.slice(at, at + MIN_LENGTH)) ?? []) {
       if (!text.startsWith(form, at)) continue;
       const around = text.slice(Math.max(0, at - CONTEXT), at + form.length + CONTEXT);
       places.push(`"${form}" in …${around}…`);

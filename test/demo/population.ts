@@ -1,16 +1,16 @@
 import type { User } from '../../shared/user/user.ts';
-import { type Random, seededRandom } from '../simulator/random.ts';
+import { type Random, seededRandom } from '../simulator/traffic/random.ts';
 
-/** A contact that was in the CRM before the app's user: somebody who signed up for the newsletter. */
+/** A contact that exists in the CRM before the app's user, such as a subscriber of the newsletter. */
 export interface ExistingContact {
   email: string;
   givenName: string;
-  /** Typed in by hand. */
+  /** Entered by hand. */
   phone2: string;
   shoeSize: string;
 }
 
-/** Tags and a custom field that people made by hand, and that nobody else may touch. */
+/** Tags and a custom field that people created by hand, and that the sync may not touch. */
 export const HAND_MADE = { tags: ['Newsletter', 'VIP'], customField: 'Shoe Size' } as const;
 
 export interface Population {
@@ -19,7 +19,7 @@ export interface Population {
   existing: ExistingContact[];
 }
 
-/** Names that no other text holds: where one shows in a log, it is a person's. */
+/** Names that appear in no other text. One in a log is personal data. */
 const FIRST = [
   'Annelise',
   'Benedikt',
@@ -51,9 +51,9 @@ const LOCALES = ['en-US', 'de-DE', 'ja-JP', 'en-AU'];
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Users as an app has them: the same for the same seed.
+ * Users like those of an app, and their existing contacts. The same seed gives the same users.
  *
- * @param now epoch milliseconds; when users were last active counts back from it.
+ * @param now epoch milliseconds. Last activity is relative to it.
  */
 export function population(count: number, seed: number, now: number): Population {
   const random = seededRandom(seed);
@@ -96,7 +96,7 @@ function makeUser(index: number, seed: number, random: Random, now: number): Use
   };
 }
 
-/** Looks like the sub of a Cognito user. */
+/** An id like the sub of a Cognito user. */
 function uuid(random: Random): string {
   const hex = Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16)).join('');
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');

@@ -1,21 +1,21 @@
 import type { User } from '../../shared/user/user.ts';
 import type { App } from './app.ts';
 
-/** Writes that go on at the same time. */
+/** Writes at the same time. */
 const WRITERS = 10;
 
-/** Puts users in the table, several at a time. */
+/** Writes users to the table, several at a time. */
 export async function signUpAll(app: App, users: readonly User[]): Promise<void> {
   await inParallel(users, (user) => app.signUp(user));
 }
 
-/** A change of a user as people make them in the app. */
+/** A change that a user makes in the app. */
 interface Edit {
   userId: string;
   changes: Partial<User>;
 }
 
-/** A day in the app: every user's position decides what happens to it, so each kind of change occurs. */
+/** Edits of one day. The position of a user decides the kind of change, so that each kind occurs. */
 export function dayOfEdits(users: readonly User[], seed: number): Edit[] {
   return users.flatMap((user, index): Edit[] => {
     const { userId, progress, subscription, email = '' } = user;
@@ -40,15 +40,15 @@ export function dayOfEdits(users: readonly User[], seed: number): Edit[] {
   });
 }
 
-/** Makes edits, several at a time. */
+/** Writes edits, several at a time. */
 export async function makeEdits(app: App, edits: readonly Edit[]): Promise<void> {
   await inParallel(edits, ({ userId, changes }) => app.edit(userId, changes));
 }
 
-/** Edits of one user in a row, as quickly as the table takes them. Each changes a field and a tag. */
+/** Number of edits of one user in a row. Each changes a field and a tag. */
 export const BURST = 10;
 
-/** @returns when the last edit is written. */
+/** Edits one user as fast as the table allows. */
 export async function burstOfEdits(app: App, { userId, progress }: User): Promise<void> {
   for (let edit = 1; edit <= BURST; edit++) {
     await app.edit(userId, {

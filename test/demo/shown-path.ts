@@ -8,7 +8,7 @@ const PATHS: Readonly<Record<string, string>> = {
 };
 const ADDRESS_PARTS = ['line1', 'line2', 'locality', 'region', 'postal_code', 'country_code'];
 
-/** Where the CRM keeps a field of the mapping: one path, or one for each part of an address. */
+/** Paths of a mapping's field in the CRM: one, or one per part of an address. */
 export function pathsOf(key: string): string[] {
   if ((ADDRESS_FIELDS as readonly string[]).includes(key))
     return ADDRESS_PARTS.map((part) => `addresses.${key}.${part}`);

@@ -7,22 +7,22 @@ import { spawnSimulator } from './spawn-simulator.ts';
 /** The system on this machine with the simulator as its CRM. */
 export interface SimulatedSystem {
   simulator: RunningSimulator;
-  /** The simulator's own side: it knows what the sync may write. */
+  /** Control of the simulator, which knows what the sync may write. */
   door: ReturnType<typeof simulatorClient>;
   system: LocalSystem;
   stop(): Promise<void>;
 }
 
 export interface SimulatedSystemOptions extends Omit<LocalSystemOptions, 'credentials'> {
-  /** Whether the sync is let in by OAuth tokens, and not by a key. */
+  /** Whether the sync uses OAuth tokens instead of a key. */
   oauth?: boolean;
   /** Options of `npm run simulator`. */
   simulator?: readonly string[];
-  /** Sets the CRM up before the sync finds it; left out, it is told what today's mapping may write. */
+  /** Prepares the CRM before the system starts. Default: declares what the current mapping may write. */
   prepare?: (door: ReturnType<typeof simulatorClient>) => Promise<void>;
 }
 
-/** @throws as {@link startLocalSystem} and {@link spawnSimulator} do; nothing is left running then. */
+/** @throws like {@link startLocalSystem} and {@link spawnSimulator}. Nothing keeps running then. */
 export async function startSimulatedSystem(options: SimulatedSystemOptions): Promise<SimulatedSystem> {
   const simulator = await spawnSimulator(options.simulator ?? []);
   try {

@@ -2,13 +2,13 @@ import ky from 'ky';
 import type { CrmSecret } from '../../shared/infusionsoft/auth/crm-secret.ts';
 import { type Mapping, managedTags } from '../../shared/user/define-mapping.ts';
 import { mapping as defaultMapping } from '../../shared/user/mapping.ts';
+import type { Ownership } from '../simulator/account/foreign-writes.ts';
 import type { DirectoryReport, PreloadedContact, ReadableContact } from '../simulator/admin-routes.ts';
 import { DEFAULT_CLIENT, type IssuedPair } from '../simulator/oauth.ts';
-import type { Ownership } from '../simulator/ownership.ts';
-import type { Statistics } from '../simulator/statistics.ts';
+import type { Statistics } from '../simulator/traffic/statistics.ts';
 import { pathsOf } from './shown-path.ts';
 
-/** What the sync may write in the CRM, by its mapping. */
+/** What the sync with a mapping may write in the CRM. */
 function ownedBy(mapping: Mapping): Ownership {
   return {
     fields: Object.keys(mapping.contact).flatMap(pathsOf),
@@ -18,21 +18,21 @@ function ownedBy(mapping: Mapping): Ownership {
   };
 }
 
-/** The simulator's own side: what happened at the CRM's door. */
+/** Client of the simulator's control API. */
 export function simulatorClient(url: string) {
   const http = ky.create({ prefix: `${url}/_simulator` });
   return {
     stats: () => http.get('stats').json<Statistics>(),
-    /** Contacts in words, all or those of an email. */
+    /** Readable contacts: all, or those with an email. */
     contacts: (email?: string) =>
       http.get('contacts', { searchParams: email ? { email } : {} }).json<ReadableContact[]>(),
-    /** Forgets what was counted so far, and no contact. */
+    /** Resets the statistics. Keeps the contacts. */
     countAnew: async () => {
       await http.post('reset', { json: { data: false } });
     },
     /** Arrivals of admitted requests, in epoch milliseconds. */
     times: () => http.get('times').json<number[]>(),
-    /** OAuth tokens of the simulator's client, as a person's authorization gives them. */
+    /** OAuth tokens as issued after a person's authorization. */
     authorized: async (): Promise<CrmSecret> => {
       const { access_token, refresh_token, expires_in } = await http.post('oauth/pair').json<IssuedPair>();
       const { clientId, clientSecret } = DEFAULT_CLIENT;
@@ -47,22 +47,22 @@ export function simulatorClient(url: string) {
         expiresAt: new Date(now + expires_in * 1000).toISOString(),
       };
     },
-    /** Sets the simulator up, see `admin-routes.ts`. */
+    /** Configures the simulator, see `admin-routes.ts`. */
     set: async (
       what: 'faults' | 'forbidden' | 'limits' | 'oauth' | 'directory' | 'search' | 'reset',
       json: Record<string, unknown>,
     ) => {
       await http.post(what, { json });
     },
-    /** Takes a contact away by hand. */
+    /** Deletes a contact, like a person. */
     removeContact: async (id: number) => {
       await http.delete(`contacts/${id}`);
     },
-    /** Deletes a tag by hand. */
+    /** Deletes a tag, like a person. */
     removeTag: async (name: string) => {
       await http.delete(`tags/${encodeURIComponent(name)}`);
     },
-    /** Merges a contact into another by hand. */
+    /** Merges a contact into another, like a person. */
     merge: async (from: number, into: number) => {
       await http.post('merge', { json: { from, into } });
     },

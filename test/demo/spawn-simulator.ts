@@ -7,17 +7,17 @@ import type { RunningSimulator } from '../simulator/start-simulator.ts';
 const MAIN = fileURLToPath(new URL('../simulator/main.ts', import.meta.url));
 
 /**
- * Starts the simulator in a process of its own, so that the work of this one does not bend the times at its door.
+ * Starts the simulator in a process of its own, so that work of this process does not delay the arrival of requests.
  *
  * @param args options of `npm run simulator`.
- * @throws Error with what the simulator wrote when it does not start.
+ * @throws Error with the simulator's output when it does not start.
  */
 export async function spawnSimulator(args: readonly string[]): Promise<RunningSimulator> {
   const child = spawn(process.execPath, [MAIN, '--attached', ...args], { stdio: 'pipe' });
   const exited = once(child, 'exit');
-  let complaint = '';
+  let errorOutput = '';
   child.stderr.on('data', (chunk: Buffer) => {
-    complaint += chunk.toString();
+    errorOutput += chunk.toString();
   });
   const url = await Promise.race([
     (async () => {
@@ -29,7 +29,7 @@ export async function spawnSimulator(args: readonly string[]): Promise<RunningSi
     })(),
     exited.then(() => undefined),
   ]);
-  if (!url) throw new Error(`The simulator did not start: ${complaint.trim()}`);
+  if (!url) throw new Error(`The simulator did not start: ${errorOutput.trim()}`);
   return {
     url,
     async stop() {

@@ -7,24 +7,26 @@ import type { ShownContact } from './crm-account.ts';
 import { type ExistingContact, HAND_MADE } from './population.ts';
 import { pathsOf } from './shown-path.ts';
 
-/** What the CRM shows held against what it should. */
+/** Result of comparing the CRM with the desired state. */
 export interface Verification {
-  /** Users whose contact is right in every field and tag. */
+  /** Users whose contact is correct in every field and tag. */
   inSync: number;
-  /** What is wrong, in words: by user id. */
+  /** Differences as text, with the user id. */
   problems: string[];
+  /** Users whose tags are wrong. */
+  wrongTags: number;
 }
 
-/** The reason for an opt-in does not come back. */
+/** The API does not return the reason for an opt-in. */
 const NOT_SHOWN = 'opt_in_reason';
 
 export const ALL_TAGS: readonly string[] = [...managedTags(defaultMapping), ...HAND_MADE.tags];
 
 export interface VerificationInput {
-  /** Users as the table has them. */
+  /** Users of the table. */
   users: readonly User[];
   contacts: readonly ShownContact[];
-  /** What was in the CRM before. */
+  /** Contacts that existed before. */
   existing: readonly ExistingContact[];
   /** Contacts of users who were deleted. */
   deletedContactIds: readonly number[];
@@ -33,7 +35,7 @@ export interface VerificationInput {
   mapping?: Mapping;
 }
 
-/** A contact as the simulator tells it, in the words of {@link verify}. */
+/** Converts a contact of the simulator for {@link verify}. */
 export function shownOf({ id, values, customFields, tags }: ReadableContact): ShownContact {
   const custom = Object.entries(customFields).map(
     ([label, value]) => [`custom_fields.${label}`, value] as const,
@@ -41,7 +43,7 @@ export function shownOf({ id, values, customFields, tags }: ReadableContact): Sh
   return { id, values: new Map([...Object.entries(values), ...custom]), tags: new Set(tags) };
 }
 
-/** Checks every user and every hand-made thing. */
+/** Compares every user and everything made by hand with the CRM. */
 export function verify({
   users,
   contacts,
@@ -54,10 +56,12 @@ export function verify({
   const byId = new Map(contacts.map((contact) => [contact.id, contact]));
   const byEmail = Map.groupBy(contacts, ({ values }) => values.get('email_addresses.EMAIL1')?.toLowerCase());
   let inSync = 0;
+  let wrongTags = 0;
   for (const user of users) {
     const found = problemsOf(user, byId, byEmail, now, mapping);
     if (found.length === 0) inSync++;
-    problems.push(...found.map((problem) => `${user.userId}: ${problem}`));
+    problems.push(...found.map(({ text }) => `${user.userId}: ${text}`));
+    wrongTags += found.filter(({ isAboutTags }) => isAboutTags).length;
   }
   for (const { phone2, shoeSize } of existing) {
     const kept = contacts.some(
@@ -74,7 +78,7 @@ export function verify({
       problems.push(`contact ${id} of a deleted user holds ${tags.join(', ') || 'no tags'}`);
     }
   }
-  return { inSync, problems };
+  return { inSync, problems, wrongTags };
 }
 
 function problemsOf(
@@ -83,10 +87,11 @@ function problemsOf(
   byEmail: ReadonlyMap<string | undefined, ShownContact[]>,
   now: number,
   mapping: Mapping,
-): string[] {
+): { text: string; isAboutTags: boolean }[] {
   const { fields, tags } = desiredState(mapping, user, now);
   const contact = byId.get(user.crm?.contactId ?? 0);
-  if (!contact) return [`has no contact (crm: ${JSON.stringify(user.crm ?? null)})`];
+  const other = (text: string) => ({ text, isAboutTags: false });
+  if (!contact) return [other(`has no contact (crm: ${JSON.stringify(user.crm ?? null)})`)];
   const doubles = byEmail.get(fields.EMAIL1?.toLowerCase())?.length ?? 0;
   const wrongFields = [...managedFields(mapping)].filter((key) => {
     const wanted = (fields as Readonly<Record<string, string>>)[key];
@@ -94,10 +99,10 @@ function problemsOf(
   });
   const held = managedTags(mapping).filter((tag) => contact.tags.has(tag));
   return [
-    ...(doubles === 1 ? [] : [`has ${doubles} contacts with its email`]),
-    ...wrongFields.map((key) => `${key} is wrong`),
+    ...(doubles === 1 ? [] : [other(`has ${doubles} contacts with its email`)]),
+    ...wrongFields.map((key) => other(`${key} is wrong`)),
     ...(held.sort().join() === [...tags].sort().join()
       ? []
-      : [`holds ${held.join(', ')} instead of ${tags.join(', ')}`]),
+      : [{ text: `holds ${held.join(', ')} instead of ${tags.join(', ')}`, isAboutTags: true }]),
   ];
 }

@@ -5,9 +5,9 @@ import { population } from '../demo/population.ts';
 import { dayOfEdits, signUpAll } from '../demo/scenario.ts';
 import { simulatorClient } from '../demo/simulator-client.ts';
 import { spawnSimulator } from '../demo/spawn-simulator.ts';
-import { seededRandom } from '../simulator/random.ts';
 import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
 import type { RunningSimulator } from '../simulator/start-simulator.ts';
+import { seededRandom } from '../simulator/traffic/random.ts';
 import { Checkout } from './checkout.ts';
 import { DeployedStack, sdkOf } from './deployed-stack.ts';
 import { type Emulator, type FaultRule, startEmulator } from './emulator.ts';
@@ -15,14 +15,14 @@ import { type Emulator, type FaultRule, startEmulator } from './emulator.ts';
 const USERS = 80;
 const LEAST_FAULTS = 150;
 const LEAST_KILLS = 8;
-/** How long faults are injected: at least, and until there were enough of them. */
+/** Shortest and longest time for which faults are injected. It ends in between when there were enough. */
 const FAULTS_MS = 75_000;
 const MAX_FAULTS_MS = 180_000;
-/** How long after the faults the last user may take to be right. */
+/** Longest time after the faults until every user is in sync. */
 const SETTLE_MS = 180_000;
 const KILL_EVERY_MS = 5000;
 
-/** AWS's own errors, lost connections, slow answers, and answers that are cut off after the request was applied. */
+/** Errors of AWS, lost connections, slow responses, and responses that are cut off after the request was applied. */
 const RULES: readonly FaultRule[] = [
   { service: 'dynamodb', probability: 0.07, error: { code: 'ProvisionedThroughputExceededException' } },
   { service: 'dynamodb', probability: 0.05, error: { code: 'InternalServerError' } },
@@ -62,10 +62,10 @@ afterAll(async () => {
   await emulator?.stop();
 });
 
-describe('faults of AWS and killed processes', () => {
+describe('with faults of AWS and killed processes', () => {
   const random = seededRandom(Date.now() % 2 ** 31);
 
-  it('lose, double and reject no user', async ({ annotate }) => {
+  it('the system loses, duplicates and rejects no user', async ({ annotate }) => {
     const { users } = population(USERS, 41, Date.now());
     await emulator.injectFaults(RULES);
     await signUpAll(stack.app, users);
@@ -95,7 +95,7 @@ describe('faults of AWS and killed processes', () => {
       last = await stack.verify(door);
     }
     await annotate(
-      `${faults} faults, ${kills} kills; the last user was right ${((Date.now() - ended) / 1000).toFixed(0)} s after they ended`,
+      `${faults} faults, ${kills} kills; the last user was in sync ${((Date.now() - ended) / 1000).toFixed(0)} s after they ended`,
     );
     expect(last).toMatchObject({ users: USERS, inSync: USERS, problems: [] });
     expect(faults).toBeGreaterThanOrEqual(LEAST_FAULTS);
@@ -113,6 +113,6 @@ async function waiting(output: string): Promise<number> {
       AttributeNames: ['ApproximateNumberOfMessages'],
     }),
   );
-  // A missing answer is no zero.
+  // A missing attribute does not count as zero.
   return Number(Attributes?.['ApproximateNumberOfMessages'] ?? Number.NaN);
 }

@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import * as z from 'zod';
 import type { Settings } from '../../infra/accounts.ts';
-import { synthesize } from '../../infra/synthesize.ts';
+import { synthesize } from '../../infra/app.ts';
 
 const TABLE = 'arn:aws:dynamodb:eu-west-1:123456789012:table/users';
 
-/** The settings whose templates are checked, by name. */
+/** Settings whose templates are checked, by name. */
 const TEMPLATES: Readonly<Record<string, Settings>> = {
   default: {},
-  'key of its own': { encryptionKey: 'create' },
+  'own key': { encryptionKey: 'create' },
   'two accounts': { accounts: { production: {}, sandbox: { crm: { limits: 'service-account-key' } } } },
   'existing table and secret': {
     userTable: { arn: TABLE, streamArn: `${TABLE}/stream/2026-01-01T00:00:00.000` },
@@ -19,7 +19,7 @@ const TEMPLATES: Readonly<Record<string, Settings>> = {
   },
 };
 
-/** Findings that are right, and that we leave as they are. */
+/** Accepted findings. */
 const EXCEPTIONS: readonly { rule: string; message: RegExp; reason: string }[] = [
   {
     rule: 'W3005',
@@ -47,7 +47,7 @@ const outputSchema = z.array(
 );
 
 /**
- * Findings of cfn-lint that no exception explains, and exceptions that explain none.
+ * Findings of cfn-lint without an exception, and exceptions without a finding.
  *
  * @param bin directory of the cfn-lint executable.
  * @throws Error when cfn-lint does not run.
@@ -55,7 +55,7 @@ const outputSchema = z.array(
 export async function lintTemplates(bin: string): Promise<Finding[]> {
   const directory = mkdtempSync(join(tmpdir(), 'cfn-lint-'));
   try {
-    // Without the code of the functions, which is not in a template.
+    // Without bundling: the code of the functions is not in a template.
     for (const [name, settings] of Object.entries(TEMPLATES))
       synthesize(settings, { outdir: join(directory, name), context: { 'aws:cdk:bundling-stacks': [] } });
     const templates = globSync('*/*.template.json', { cwd: directory }).map((file) => join(directory, file));
@@ -69,7 +69,7 @@ export async function lintTemplates(bin: string): Promise<Finding[]> {
     const explains = ({ rule, message }: (typeof EXCEPTIONS)[number], finding: Finding) =>
       rule === finding.rule && message.test(finding.message);
     const unexplained = findings.filter((finding) => !EXCEPTIONS.some((each) => explains(each, finding)));
-    // So an exception does not outlive its reason, and a run that checked nothing does not pass.
+    // An unused exception is a finding too: it has lost its reason, or nothing was checked.
     const unused = EXCEPTIONS.filter((each) => !findings.some((finding) => explains(each, finding))).map(
       ({ rule, message }) => ({
         template: 'all',
@@ -89,7 +89,7 @@ async function cfnLint(bin: string, templates: readonly string[]): Promise<z.out
     stdout: string;
     stderr: string;
   }>((resolve) => {
-    // Findings make it end with another code than 0, so what it prints tells whether it ran.
+    // The exit code is not 0 when there are findings, so only the output shows whether it ran.
     execFile(
       join(bin, 'cfn-lint'),
       ['--format', 'json', '--', ...templates],

@@ -18,11 +18,11 @@ export interface RunOptions {
   /** Standard input. */
   input?: string;
   environment?: Record<string, string>;
-  /** Called with all of the standard error so far. */
+  /** Called with all standard error output so far. */
   onStandardError?: (text: string) => void;
 }
 
-/** A copy of the working tree with settings of its own, as DevOps has one. Its commands use the given AWS. */
+/** A copy of the working tree with its own settings. Its commands use the given AWS. */
 export class Checkout {
   readonly directory: string;
   readonly #environment: Record<string, string>;

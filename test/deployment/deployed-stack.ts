@@ -8,7 +8,7 @@ import { PersonalData } from '../demo/personal-data.ts';
 import type { simulatorClient } from '../demo/simulator-client.ts';
 import { shownOf, type Verification, verify } from '../demo/verify.ts';
 
-/** AWS credentials and endpoint that an SDK client of this process uses. */
+/** Options of an SDK client. */
 export function sdkOf({ AWS_ENDPOINT_URL = '', AWS_REGION = '' }: Record<string, string>) {
   return {
     endpoint: AWS_ENDPOINT_URL,
@@ -17,7 +17,7 @@ export function sdkOf({ AWS_ENDPOINT_URL = '', AWS_REGION = '' }: Record<string,
   };
 }
 
-/** A stack that was deployed, seen from outside: its outputs, its user table, its state machine. */
+/** A deployed stack: its outputs, user table and state machine. */
 export class DeployedStack {
   readonly outputs: Readonly<Record<string, string>>;
   readonly app: App;
@@ -51,7 +51,7 @@ export class DeployedStack {
     return value;
   }
 
-  /** Starts the state machine by the Step Functions API, as the console does, and waits for its report. */
+  /** Starts a backfill by the Step Functions API, like the console, and waits for its report. */
   async backfill(input: unknown): Promise<Report> {
     const sfn = new SFNClient(sdkOf(this.#environment));
     const arn = await startBackfill(sfn, this.output('BackfillStateMachineArn'), input);

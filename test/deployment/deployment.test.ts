@@ -29,7 +29,7 @@ const ACCOUNT = 'aws://000000000000/us-east-1';
 const SYNC_TIMEOUT_MS = 60_000;
 const EXISTING_USERS = 60;
 const LATENCY = ['--latency-median', '40', '--latency-p95', '120'];
-/** MiniStack cannot make a rotation schedule: see `limits-of-the-emulator.md`. */
+/** MiniStack does not support rotation schedules, see `limits-of-the-emulator.md`. */
 const NO_ROTATION = { tokenRotationHours: 'off' } as const;
 
 let emulator: Emulator;
@@ -50,13 +50,13 @@ afterAll(async () => {
   await emulator?.stop();
 });
 
-/** The default settings, but for the address of the CRM. */
+/** The default settings, except for the address of the CRM. */
 const SETTINGS = () => ({ crm: { url: url(0), ...NO_ROTATION } });
 const door = () => doors[0] as (typeof doors)[number];
 const url = (index: number) => simulators[index]?.url ?? '';
 const find = (name: string) => DeployedStack.find(emulator.environment, name);
 
-/** @returns what the command printed. Fails with all of it when the command did not end with 0. */
+/** @returns standard output of the command. Fails with all output when the exit code is not 0. */
 function succeeded({ code, out, err }: CommandResult): string {
   expect(code, `${out}\n${err}`).toBe(0);
   return out;
@@ -103,7 +103,7 @@ describe('one stack, by the commands of the README', () => {
     expect(out).toContain('✓');
   });
 
-  it('the rotation function renews the tokens, and the CRM accepts them', async () => {
+  it('the rotation function rotates the tokens, and the CRM accepts them', async () => {
     checkout.configure({ crm: { url: url(0) } });
     succeeded(await checkout.npm('synth'));
     checkout.configure(SETTINGS());
@@ -121,12 +121,12 @@ describe('one stack, by the commands of the README', () => {
     for (let times = 0; times < 2; times++) {
       const { accessToken, refreshToken } = await current();
       await rotation.rotate(SecretId);
-      const renewed = await current();
-      expect(renewed).toMatchObject({ kind: 'oauth' });
-      expect(renewed.accessToken).not.toBe(accessToken);
-      expect(renewed.refreshToken).not.toBe(refreshToken);
+      const rotated = await current();
+      expect(rotated).toMatchObject({ kind: 'oauth' });
+      expect(rotated.accessToken).not.toBe(accessToken);
+      expect(rotated.refreshToken).not.toBe(refreshToken);
       const answer = await fetch(`${url(0)}/crm/rest/v1/tags`, {
-        headers: { authorization: `Bearer ${renewed.accessToken}` },
+        headers: { authorization: `Bearer ${rotated.accessToken}` },
       });
       expect(answer.status).toBe(200);
     }
@@ -202,7 +202,7 @@ describe('one stack, by the commands of the README', () => {
     expect(succeeded(await checkout.npm('status'))).toContain('✓');
   });
 
-  it('a second deploy with a changed mapping and a refresh bring the new tag to active users', async () => {
+  it('a deploy with a changed mapping and a refresh apply the new tag to active users', async () => {
     const mapping = checkout.read('shared/user/mapping.ts');
     checkout.write(
       'shared/user/mapping.ts',
@@ -219,7 +219,7 @@ describe('one stack, by the commands of the README', () => {
     checkout.write('shared/user/mapping.ts', mapping);
   });
 
-  it('cdk destroy keeps the tables and the secret, and a new stack goes on with them', async () => {
+  it('cdk destroy keeps the tables and the secret, and a new stack uses them', async () => {
     succeeded(await checkout.cdk('destroy', 'user-sync', '--force'));
     await expect(find('user-sync')).rejects.toThrow(/user-sync/);
     const dynamodb = new DynamoDBClient(sdkOf(emulator.environment));
@@ -245,7 +245,7 @@ describe('one stack, by the commands of the README', () => {
   });
 });
 
-describe('two accounts, one of them with a table that exists', () => {
+describe('two accounts, one with an existing table', () => {
   const { users } = population(EXISTING_USERS, 23, Date.now());
 
   it('npm run deploy deploys each by its name', async () => {
@@ -259,7 +259,7 @@ describe('two accounts, one of them with a table that exists', () => {
         BillingMode: 'PAY_PER_REQUEST',
       }),
     );
-    // Written before there is a stream: only a backfill brings them in.
+    // Written before the stream is enabled, so only a backfill syncs them.
     await signUpAll(appOn(dynamodb, TableName, new PersonalData()), users);
     const { TableDescription: table } = await dynamodb.send(
       new UpdateTableCommand({
@@ -289,7 +289,7 @@ describe('two accounts, one of them with a table that exists', () => {
     }
   });
 
-  it(`a backfill started with {} brings ${EXISTING_USERS} users in sync`, async () => {
+  it(`a backfill started with {} syncs ${EXISTING_USERS} users`, async () => {
     await door().countAnew();
     const production = await find('user-sync-production');
     const report = await production.backfill({});
@@ -302,24 +302,24 @@ describe('two accounts, one of them with a table that exists', () => {
     expect(await door().stats()).toMatchObject({ duplicateContacts: 0, foreignWrites: [] });
   });
 
-  it('a refresh ends beside a user whom the CRM always refuses, and names it', async () => {
+  it('a refresh ends when the CRM always refuses a user, and reports that user', async () => {
     const production = await find('user-sync-production');
-    const [stuck] = (await production.app.users()).filter(
+    const [refused] = (await production.app.users()).filter(
       ({ subscription }) => subscription?.status === 'active',
     );
-    const { userId = '', email = '' } = stuck ?? {};
+    const { userId = '', email = '' } = refused ?? {};
     await door().set('forbidden', { emails: [email] });
     await production.app.edit(userId, { firstName: 'Forbidden' });
     const [refresh, contacts] = await Promise.all([
       production.backfill({ mode: 'refresh' }),
       production.backfill({ mode: 'contacts' }),
     ]);
-    expect(refresh).toMatchObject({ mode: 'refresh', left: { total: 1, users: [{ userId }] } });
-    expect(contacts).toMatchObject({ mode: 'contacts', left: { total: 0 } });
+    expect(refresh).toMatchObject({ mode: 'refresh', unfinished: { total: 1, users: [{ userId }] } });
+    expect(contacts).toMatchObject({ mode: 'contacts', unfinished: { total: 0 } });
     await door().set('forbidden', { emails: [] });
   });
 
-  it('a user of one account does not reach the other', async () => {
+  it('a user of one account is not synced to the other', async () => {
     const sandbox = await find('user-sync-sandbox');
     const [user] = population(1, 31, Date.now()).users;
     if (user) await sandbox.app.signUp(user);

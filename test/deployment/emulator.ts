@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import ky from 'ky';
-import { freePort } from '../local-cloud/emulators/free-port.ts';
+import { freePort } from '../local-cloud/emulators/dynamodb-local.ts';
 import { pythonTools } from './python-tools.ts';
 
 const run = promisify(execFile);
@@ -25,7 +25,7 @@ export interface FaultRule {
   latency?: { min: number; max: number };
   /** Ends the connection before the request is forwarded. */
   reset?: true;
-  /** Applies the request and ends the connection after this part of its answer. */
+  /** Applies the request and ends the connection after this part of the response. */
   response?: { abort_frac: number };
 }
 
@@ -39,15 +39,15 @@ export interface Emulator {
   injectedFaults(): Promise<Record<string, number>>;
   /** Kills one process that runs a function, chosen by `random` (0 to 1). @returns whether there was one. */
   killFunctionProcess(random: () => number): Promise<boolean>;
-  /** What MiniStack printed. */
+  /** Output of MiniStack. */
   logFile: string;
   stop(): Promise<void>;
 }
 
-/** Starts both on free ports of 127.0.0.1. @throws Error with the log file's name when one does not start. */
+/** Starts both on free ports of 127.0.0.1. @throws Error with the name of the log file when one does not start. */
 export async function startEmulator(): Promise<Emulator> {
   const bin = await pythonTools();
-  // Not below this package: MiniStack's script for Node would be read as an ES module there.
+  // Outside this package, where Node.js would load MiniStack's script as an ES module.
   const directory = mkdtempSync(join(tmpdir(), 'user-sync-emulator-'));
   const [gatewayPort, faultPort] = [await freePort(), await freePort()];
   const url = `http://127.0.0.1:${gatewayPort}`;
@@ -58,7 +58,7 @@ export async function startEmulator(): Promise<Emulator> {
     MINISTACK_HOST: '127.0.0.1',
     // MiniStack passes its own AWS_ENDPOINT_URL to the functions.
     AWS_ENDPOINT_URL: faultUrl,
-    // The functions run on the `node` that is found first.
+    // Functions run on the first `node` in the PATH.
     PATH: `${ROOT}node_modules/.bin:${process.env['PATH']}`,
     TMPDIR: directory,
   });
@@ -108,7 +108,7 @@ export async function startEmulator(): Promise<Emulator> {
   };
 }
 
-/** Starts a program as the leader of a process group, so that its own children end with it. */
+/** Starts a program as the leader of a process group, so that its children can be killed with it. */
 function start(
   program: string,
   args: string[],
@@ -154,7 +154,7 @@ async function answers(url: string, child: ChildProcess, logFile: string): Promi
   }
 }
 
-/** Processes of MiniStack that run a function on Node. */
+/** Processes of MiniStack that run functions. */
 async function workersOf(parent: number): Promise<number[]> {
   const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid=,args=']);
   return stdout

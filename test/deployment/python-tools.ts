@@ -9,9 +9,9 @@ const DIRECTORY = fileURLToPath(new URL('../../.local/python-tools/', import.met
 const INSTALL_TIMEOUT_MS = 300_000;
 
 /**
- * Installs the Python tools of `requirements.txt` into a virtual environment below `.local/`, unless they are there already.
+ * Installs the Python tools of `requirements.txt` into a virtual environment in `.local/`, unless they are installed.
  *
- * @returns the directory of their executables.
+ * @returns directory of their executables.
  * @throws Error that says what to install when Python 3 or its `venv` module is missing.
  */
 export async function pythonTools(): Promise<string> {

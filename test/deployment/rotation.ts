@@ -22,7 +22,7 @@ const functionSchema = z.object({
   }),
 });
 
-/** Rotates a secret as AWS Secrets Manager does: MiniStack's RotateSecret does not call the function. */
+/** Rotates a secret like AWS Secrets Manager. MiniStack's RotateSecret does not call the function. */
 export class Rotation {
   readonly #lambda: LambdaClient;
 
@@ -65,7 +65,7 @@ export class Rotation {
     return new Rotation(lambda);
   }
 
-  /** Runs the four steps, the first one twice. @throws Error with the function's own when a step fails. */
+  /** Runs the four steps, the first one twice. @throws Error with the function's error when a step fails. */
   async rotate(SecretId: string): Promise<void> {
     const ClientRequestToken = randomUUID();
     for (const Step of ['createSecret', ...STEPS]) {

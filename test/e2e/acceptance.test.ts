@@ -1,58 +1,25 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AcceptanceReport } from '../../infra/cli/acceptance/report.ts';
-import { publishConnection } from '../../infra/cli/connection-file.ts';
-import { BUSY_SLACK_MS } from '../demo/busy-machine.ts';
-import { population } from '../demo/population.ts';
-import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
-import { commandsOn } from '../support/command.ts';
-import { inSyncWith } from '../support/held.ts';
+import {
+  type AcceptanceSystem,
+  NOTHING_LEFT,
+  SMALL_RUN,
+  startAcceptanceSystem,
+} from '../support/acceptance-system.ts';
 
-const SETTLE_MS = 60_000;
-/** A run of four users takes about so long: its own requests to the CRM are a second apart. */
-const RUN_MS = 25_000;
-const USERS = population(3, 51, Date.now()).users;
-const SMALL = ['--users', '4', '--yes', '--json'];
-
-let running: SimulatedSystem;
-let withdraw = () => {};
-const command = commandsOn(() => running.system);
+let acceptance: AcceptanceSystem;
+let { running, command, leftBehind } = {} as AcceptanceSystem;
 beforeAll(async () => {
-  running = await startSimulatedSystem({
-    simulator: ['--latency-median', '20', '--latency-p95', '60'],
-    settings: { crm: { windowSlackMs: BUSY_SLACK_MS } },
-  });
-  withdraw = publishConnection(running.system.connection);
-  await Promise.all(USERS.map((user) => running.system.app.signUp(user)));
-  await running.system.cloud.untilIdle(SETTLE_MS);
+  acceptance = await startAcceptanceSystem();
+  ({ running, command, leftBehind } = acceptance);
 });
-afterAll(async () => {
-  withdraw();
-  await running?.stop();
-});
-
-/** All that is left of any run, and how the app's own users are. */
-async function afterwards() {
-  const { system, door } = running;
-  await system.cloud.untilIdle(SETTLE_MS);
-  const { existingSyncItems } = await system.items();
-  return {
-    users: (await system.app.users()).length - USERS.length,
-    contacts: (await door.contacts()).length - USERS.length,
-    items: existingSyncItems.filter((item) => JSON.stringify(item).includes('acceptance')),
-    leases: existingSyncItems.filter(({ id }) => id?.S?.startsWith('lease#')),
-    deadLetters: await system.deadLetters(),
-    problems: (await inSyncWith(running)).problems,
-  };
-}
-const NOTHING = { users: 0, contacts: 0, items: [], leases: [], deadLetters: 0, problems: [] };
+afterAll(() => acceptance?.stop());
 
 describe('npm run acceptance', () => {
-  it('proves a system that works, and leaves nothing behind', async () => {
+  it('proves a working system and leaves nothing behind', async () => {
     const before = (await running.door.stats()).totalRequests;
-    const { code, out, err } = await command('acceptance', SMALL);
+    const { code, out, err } = await command('acceptance', SMALL_RUN);
     expect({ code, err: code === 0 ? '' : err + out }).toEqual({ code: 0, err: '' });
     const report: AcceptanceReport = JSON.parse(out);
     expect(report).toMatchObject({
@@ -76,23 +43,23 @@ describe('npm run acceptance', () => {
     expect((await running.door.stats()).totalRequests - before).toBeGreaterThanOrEqual(
       own + (sync?.total ?? 0),
     );
-    expect(await afterwards()).toEqual(NOTHING);
+    expect(await leftBehind()).toEqual(NOTHING_LEFT);
     const { windows } = JSON.parse((await command('quota', ['--json'])).out);
     expect(windows[1].used).toBeGreaterThanOrEqual((await running.door.stats()).totalRequests);
   });
 
-  it('names what is not as it should be, and fails', async () => {
+  it('fails with the deviations of a system that does not work', async () => {
     const removing = (async () => {
       for (;;) {
-        const mine = (await running.door.contacts()).find(({ values }) =>
+        const lastUser = (await running.door.contacts()).find(({ values }) =>
           /^acceptance\+\w+-4@/.test(values['email_addresses.EMAIL1'] ?? ''),
         );
-        const isTagged = (mine?.tags.length ?? 0) > 2;
-        if (mine && isTagged) return running.door.removeContact(mine.id);
+        const isTagged = (lastUser?.tags.length ?? 0) > 2;
+        if (lastUser && isTagged) return running.door.removeContact(lastUser.id);
         await sleep(100);
       }
     })();
-    const { code, out } = await command('acceptance', SMALL);
+    const { code, out } = await command('acceptance', SMALL_RUN);
     await removing;
     expect(code).toBe(1);
     const { ok, deviations, cleanUp }: AcceptanceReport = JSON.parse(out);
@@ -105,40 +72,25 @@ describe('npm run acceptance', () => {
       ],
       remaining: [],
     });
-    expect(await afterwards()).toEqual(NOTHING);
+    expect(await leftBehind()).toEqual(NOTHING_LEFT);
   });
 
-  it.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)(
-    'leaves nothing behind when %s ends it at a random moment',
-    async (signal) => {
-      const moment = Math.random() * RUN_MS;
-      const child = spawn(process.execPath, ['infra/cli/acceptance.ts', '--local', ...SMALL], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      const begun = once(child.stdout, 'data');
-      const ended = once(child, 'close');
-      await Promise.race([sleep(moment), begun]);
-      child.kill(signal);
-      await ended;
-      if (signal === 'SIGKILL') {
-        const { code, out, err } = await command('acceptance', ['--clean-up', '--yes']);
-        expect({ code, moment, text: code === 0 ? '' : err + out }).toEqual({ code: 0, moment, text: '' });
-      }
-      expect({ moment, ...(await afterwards()) }).toEqual({ moment, ...NOTHING });
-    },
-  );
+  it('leaves nothing behind when it is killed at a random moment and cleaned up', async () => {
+    const { moment, failure } = await acceptance.interruptRun('SIGKILL');
+    expect({ moment, failure, ...(await leftBehind()) }).toEqual({ moment, failure: '', ...NOTHING_LEFT });
+  });
 
-  it('makes nothing while requests are paused, or when nobody can be asked', async () => {
+  it('creates nothing while requests are paused, or when nobody can confirm', async () => {
     expect(await command('acceptance', ['--users', '4'])).toMatchObject({
       code: 1,
       err: expect.stringMatching(/creates 4 users[\s\S]*no terminal.*--yes/),
     });
     await command('quota', ['--pause', '5']);
-    expect(await command('acceptance', SMALL)).toMatchObject({
+    expect(await command('acceptance', SMALL_RUN)).toMatchObject({
       code: 1,
       err: expect.stringMatching(/are paused.*npm run quota/),
     });
     await command('quota', ['--resume']);
-    expect(await afterwards()).toEqual(NOTHING);
+    expect(await leftBehind()).toEqual(NOTHING_LEFT);
   });
 });

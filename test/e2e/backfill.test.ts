@@ -37,18 +37,18 @@ const finish = async (input: unknown) =>
   (await followBackfill(sfn, await start(input), 100, () => {})).report;
 const settle = () => system.cloud.untilIdle(SETTLE_MS);
 const requests = async () => (await door.stats()).totalRequests;
-const feeder = () =>
+const backfillFunction = () =>
   Object.keys(system.cloud.statistics().functions).find((name) => name.includes('Feeder')) ?? '';
-const held = () => inSyncWith(running);
+const verified = () => inSyncWith(running);
 
 describe('the backfill on the local cloud', () => {
-  it('fails with a clear reason for an input that it does not take', async () => {
+  it('fails with a clear reason for invalid input', async () => {
     const failure = finish({ mode: 'everybody' });
     await expect(failure).rejects.toThrow(BackfillFailedError);
     await expect(failure).rejects.toThrow(/InvalidInputError.*mode/s);
   });
 
-  it('that is dry tells what would be done, and does nothing', async () => {
+  it('only reports what it would do in a dry run', async () => {
     expect(await finish({ dryRun: true })).toMatchObject({
       dryRun: true,
       enqueued: USERS.length,
@@ -57,7 +57,7 @@ describe('the backfill on the local cloud', () => {
     expect(await requests()).toBe(0);
   });
 
-  it('survives edits, deletions, a dead feeder, a second start, a stop and a new start, and loses nobody', async () => {
+  it('loses no user to edits, deletions, a killed function, a second start, a stop and a new start', async () => {
     const first = await start({ maxInFlight: 10 });
     await expect.poll(requests, { timeout: SETTLE_MS, interval: 50 }).toBeGreaterThan(60);
     await expect(finish({})).rejects.toThrow(BackfillSkippedError);
@@ -65,7 +65,7 @@ describe('the backfill on the local cloud', () => {
     await system.app.edit(USERS[120]?.userId ?? '', { firstName: 'Editha' });
     await system.app.remove(USERS[121]?.userId ?? '');
     await expect
-      .poll(() => system.cloud.killEnvironment(feeder()), { timeout: SETTLE_MS, interval: 5 })
+      .poll(() => system.cloud.killEnvironment(backfillFunction()), { timeout: SETTLE_MS, interval: 5 })
       .toBe(true);
     await sfn.send(new StopExecutionCommand({ executionArn: first, cause: 'by hand' }));
     await expect(followBackfill(sfn, first, 100, () => {})).rejects.toThrow(/ABORTED.*by hand/);
@@ -73,14 +73,14 @@ describe('the backfill on the local cloud', () => {
     const report = await finish({});
     await settle();
     expect(report.enqueued).toBeLessThan(USERS.length);
-    expect(await held()).toEqual({ inSync: USERS.length - 1, problems: [] });
+    expect(await verified()).toEqual({ inSync: USERS.length - 1, problems: [] });
     const { duplicateContacts, foreignWrites, totalRequests, throttled } = await door.stats();
     expect({ duplicateContacts, foreignWrites }).toEqual({ duplicateContacts: 0, foreignWrites: [] });
     expect(isRefusedOften({ requests: totalRequests, throttled })).toBe(false);
     expect(await system.deadLetters()).toBe(0);
   });
 
-  it('run again costs no request in any mode', async () => {
+  it('makes no request when it runs again, in any mode', async () => {
     const before = await requests();
     for (const mode of ['contacts', 'tags', 'refresh']) {
       expect(await finish({ mode })).toMatchObject({ enqueued: 0, skipped: USERS.length - 1, requests: 0 });
@@ -89,7 +89,7 @@ describe('the backfill on the local cloud', () => {
     expect(await requests()).toBe(before);
   });
 
-  it('brings tags to users who have a contact and none', async () => {
+  it('applies tags to users who have a contact without tags', async () => {
     const [user] = await system.app.users();
     const { crm, userId = '' } = user ?? {};
     await system.app.edit(userId, { crm: { ...crm, tagIds: [] } });
@@ -103,7 +103,7 @@ describe('the backfill on the local cloud', () => {
     );
   });
 
-  it('of one mode ends beside one of another', async () => {
+  it('runs beside one of another mode', async () => {
     const [contacts, refresh] = await Promise.all([
       finish({ mode: 'contacts' }),
       finish({ mode: 'refresh' }),
@@ -111,17 +111,17 @@ describe('the backfill on the local cloud', () => {
     expect([contacts.mode, refresh.mode]).toEqual(['contacts', 'refresh']);
   });
 
-  it('ends in its normal time beside a user who can never be written, and names it', async () => {
+  it('ends in the usual time when the CRM refuses a user, and reports that user', async () => {
     const [stuck, other] = await system.app.users();
     const { userId = '', email = '' } = stuck ?? {};
     await door.set('forbidden', { emails: [email] });
     await system.app.edit(userId, { firstName: 'Forbidda' });
     await system.app.edit(other?.userId ?? '', { crm: { ...other?.crm, tagIds: [] } });
     const startedAt = Date.now();
-    // Whether or not its own message has failed often enough already, and a second time as well as the first.
+    // Twice: the message of the edit may or may not have failed often enough before the first.
     for (const mode of ['refresh', 'refresh']) {
       const report = await finish({ mode });
-      expect(report.left).toEqual({
+      expect(report.unfinished).toEqual({
         total: 1,
         users: [{ userId, reason: 'The account may not do this (403)' }],
       });
@@ -129,6 +129,6 @@ describe('the backfill on the local cloud', () => {
     expect(Date.now() - startedAt).toBeLessThan(60_000);
     await door.set('forbidden', { emails: [] });
     await settle();
-    expect(await held()).toEqual({ inSync: USERS.length - 1, problems: [] });
+    expect(await verified()).toEqual({ inSync: USERS.length - 1, problems: [] });
   });
 });

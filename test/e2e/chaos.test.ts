@@ -1,8 +1,12 @@
 import { expect, it } from 'vitest';
 import { runChaos } from '../chaos/chaos.ts';
 
-it('nothing is lost, doubled or touched that is not the sync’s when everything goes wrong at once', async () => {
-  const { problems, ...figures } = await runChaos({ seed: 3, users: 30, seconds: 15, without: [] }, () => {});
+/** Each keeps a run waiting: for the messages of a killed environment, and for a quota that is spent. test/long has all actions. */
+const SLOW = ['kill', 'quota'];
+
+it('loses, doubles and touches nothing when faults happen at the same time', async () => {
+  const options = { seed: 3, users: 20, seconds: 10, without: SLOW };
+  const { problems, ...figures } = await runChaos(options, () => {});
   expect(problems).toEqual([]);
   expect(figures).toMatchObject({
     lost: 0,
@@ -11,5 +15,5 @@ it('nothing is lost, doubled or touched that is not the sync’s when everything
     wrongTags: 0,
     deadLettersUnexplained: 0,
   });
-  expect(figures.changes).toBeGreaterThan(20);
-}, 600_000);
+  expect(figures.changes).toBeGreaterThan(5);
+}, 300_000);

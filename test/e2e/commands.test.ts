@@ -88,7 +88,7 @@ describe('npm run trace', () => {
     const { code, out } = await command('trace', ['--user', userId]);
     expect(code).toBe(0);
     expect(out).toMatch(
-      /diff-user {2}Change sent: created; .*\[(\S+)\][\s\S]*sync-contact {2}Done: synced; .*\[\1\]/,
+      /diff-user {2}Change sent: created; .*\[(\S+)\][\s\S]*sync-contact {2}Synced: .*\[\1\]/,
     );
     expect(out).toMatch(/ {4}PUT \/crm\/rest\/v1\/contacts 200 \d+ ms/);
     const lines = JSON.parse((await command('trace', ['--user', userId, '--json'])).out);

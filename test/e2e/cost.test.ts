@@ -1,29 +1,29 @@
 import { expect, it } from 'vitest';
 import { measure } from '../cost/measure.ts';
+import type { Usage } from '../cost/prices.ts';
 import { billOf, readPrices } from '../cost/prices.ts';
 import { scenariosOf, sharesOf } from '../cost/scenarios.ts';
-import type { Usage } from '../cost/usage.ts';
 import { sum } from '../support/sum.ts';
 
 const USERS = 20;
 const CHANGES = 4;
 
-it('npm run cost counts what a backfill, changes, a refresh, a renewal and a health check use, call by call', async () => {
+it('npm run cost counts the usage of a backfill, changes, a refresh, a rotation and a health check by call', async () => {
   const counts = await measure({ users: USERS, changes: CHANGES, seed: 1 }, () => {});
   const { backfill, changes, refresh, rotation, healthCheck, standing } = counts;
 
   expect(backfill.users).toBe(USERS);
   expect(backfill.calls['DynamoDB UpdateItem user table']?.calls).toBeGreaterThanOrEqual(USERS);
-  // A message for each, and one about the tags of all.
+  // One message per user, and one for the tags of all.
   expect(backfill.calls['SQS SendMessageBatch queue']?.calls).toBeGreaterThanOrEqual(
     Math.ceil((USERS + 1) / 10),
   );
   expect(changes.calls['SQS SendMessageBatch queue']?.calls).toBeGreaterThan(0);
-  // An item has more than half a kilobyte, so a write of it is a unit or two.
+  // An item is larger than half a kilobyte, so a write takes one or two units.
   expect(backfill.usage.dynamodbWriteUnits).toBeGreaterThanOrEqual(USERS);
   expect(backfill.usage.stateTransitions).toBeGreaterThanOrEqual(5);
   expect(changes.usage.stateTransitions).toBeUndefined();
-  // The change and its sync, and the stream again for the write-back.
+  // The change, its sync, and the stream record of the write-back.
   expect(changes.usage.lambdaRequests).toBeGreaterThanOrEqual(2 * CHANGES);
   expect(refresh).toMatchObject({ users: USERS + 1, usage: { stateTransitions: 7 } });
   expect(refresh.usage.dynamodbReadUnits).toBeGreaterThan(0);

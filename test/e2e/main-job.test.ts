@@ -13,7 +13,7 @@ let { system, door } = {} as SimulatedSystem;
 beforeAll(async () => {
   running = await startSimulatedSystem({
     simulator: ['--latency-median', '20', '--latency-p95', '60'],
-    // With a key of the stack's own; the other tests run without.
+    // With a KMS key of the stack. The other tests have none.
     settings: { crm: { windowSlackMs: BUSY_SLACK_MS }, encryptionKey: 'create' },
   });
   ({ system, door } = running);
@@ -27,8 +27,8 @@ const contactOf = async ({ email = '' }: User) => (await door.contacts(email))[0
 const row = async ({ userId }: User) => (await system.app.users()).find((user) => user.userId === userId);
 const requests = async () => (await door.stats()).totalRequests;
 
-describe('through the synthesized template', () => {
-  it('users who sign up are contacts with their tags, and the table knows them', async () => {
+describe('the system from the synthesized template', () => {
+  it('creates contacts with tags for users who sign up, and stores their ids in the table', async () => {
     for (const user of USERS) {
       const contact = await contactOf(user);
       expect(contact).toMatchObject({ customFields: { 'App User Id': user.userId } });
@@ -37,14 +37,14 @@ describe('through the synthesized template', () => {
     }
   });
 
-  it('a change that the CRM does not show costs no request, nor does the write-back', async () => {
+  it('makes no request for an irrelevant change, or for its own write-back', async () => {
     const before = await requests();
     await system.app.edit(USERS[0].userId, { lastActiveAt: USERS[0].lastActiveAt });
     await settle();
     expect(await requests()).toBe(before);
   });
 
-  it('a crm map that somebody removed is there again, and the contact is not doubled', async () => {
+  it('restores a removed crm attribute without a duplicate contact', async () => {
     const contact = await contactOf(USERS[1]);
     await system.app.edit(USERS[1].userId, { crm: undefined });
     await settle();
@@ -52,14 +52,14 @@ describe('through the synthesized template', () => {
     expect((await door.stats()).duplicateContacts).toBe(0);
   });
 
-  it('a deleted user loses the managed tags and gets the one that says so', async () => {
+  it('replaces the managed tags of a deleted user by the tag for deleted users', async () => {
     await system.app.remove(USERS[2].userId);
     await settle();
     expect((await contactOf(USERS[2]))?.tags).toEqual(['Account Deleted']);
     expect(await row(USERS[2])).toBeUndefined();
   });
 
-  it('a user whom the CRM cannot have is a dead letter with a reason, and the row says so', async () => {
+  it('moves a user without a usable email to the dead-letter queue, with the reason in the table', async () => {
     await system.app.edit(USERS[3].userId, { email: 'nobody at nowhere' });
     await settle();
     expect(await system.deadLetters()).toBe(1);
@@ -69,7 +69,7 @@ describe('through the synthesized template', () => {
     expect((await row(USERS[3]))?.crm).not.toHaveProperty('rejection');
   });
 
-  it('an outage of the CRM loses nothing', async () => {
+  it('loses nothing in an outage of the CRM', async () => {
     await door.set('faults', { rate: 1, kinds: ['server-error', 'html', 'truncated'] });
     await system.app.edit(USERS[4].userId, { firstName: 'Patience' });
     await expect.poll(() => system.metrics.sum('Users.postponed'), { timeout: SETTLE_MS }).toBeGreaterThan(0);
@@ -78,14 +78,14 @@ describe('through the synthesized template', () => {
     expect((await contactOf(USERS[4]))?.values).toMatchObject({ given_name: 'Patience' });
   });
 
-  it('an environment that dies in the middle loses nothing and doubles nobody', async () => {
+  it('loses and duplicates nothing when an environment is killed', async () => {
     const newcomers = population(30, 9, Date.now()).users;
     await Promise.all(newcomers.map((user) => system.app.signUp(user)));
     const name = system.cloud.outputs['SyncContactFunctionName'] ?? '';
     const before = await requests();
     await expect.poll(requests, { timeout: SETTLE_MS, interval: 20 }).toBeGreaterThan(before + 5);
     expect(system.cloud.killEnvironment(name)).toBe(true);
-    // What the dead environment held stays hidden for the queue's visibility time-out, as on AWS.
+    // Messages of the killed environment stay hidden for the visibility timeout of the queue, as on AWS.
     await expect
       .poll(async () => (await system.app.users()).filter(({ crm }) => crm?.contactId).length, {
         timeout: SETTLE_MS,
@@ -94,7 +94,7 @@ describe('through the synthesized template', () => {
     expect((await door.stats()).duplicateContacts).toBe(0);
   });
 
-  it('nothing that people made by hand was touched, and no limit was passed', async () => {
+  it('changed nothing that people made by hand, and stayed within the limits', async () => {
     const { foreignWrites, throttled, maxArrivalsInAnySecond } = await door.stats();
     expect({ foreignWrites, throttled }).toEqual({ foreignWrites: [], throttled: 0 });
     expect(maxArrivalsInAnySecond).toBeLessThanOrEqual(25);

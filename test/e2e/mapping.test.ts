@@ -18,13 +18,13 @@ import { commandsOn } from '../support/command.ts';
 
 const SETTLE_MS = 120_000;
 const DAY_MS = 86_400_000;
-/** All of them active, so that the refresh looks at each. */
+/** All are active, so that the refresh checks each of them. */
 const USERS = population(12, 61, Date.now()).users.map((user, index) => ({
   ...user,
   lastActiveAt: new Date(Date.now() - (index % 10) * DAY_MS).toISOString(),
 })) as [User, User, ...User[]];
 
-/** What marketing wants next: a field for the country, and other names for two tags. */
+/** The next mapping: a new field for the time zone, and other names for two tags. */
 const NEXT = 'shared/user/mapping.next-under-test.ts';
 const NEXT_SOURCE = `import { type Mapping, tagGroup } from './define-mapping.ts';
 import { mapping as today } from './mapping.ts';
@@ -61,13 +61,13 @@ async function deploy(
   existing: Partial<Awaited<ReturnType<LocalSystem['items']>>> = {},
 ) {
   system = await startLocalSystem({
-    settings: { ...settings, crm: { url: simulator.url, windowSlackMs: BUSY_SLACK_MS } },
+    settings: { ...settings, crm: { windowSlackMs: BUSY_SLACK_MS, url: simulator.url } },
     credentials: { kind: 'service-account-key', key: DEFAULT_TOKEN },
     ...existing,
   });
   withdraw = publishConnection(system.connection);
 }
-/** Requests about contacts since an earlier moment, by route. */
+/** Requests for contacts since an earlier moment, by route. */
 async function requestsSince(before: Readonly<Record<string, number>>) {
   const cost = Object.entries((await door.stats()).requests)
     .filter(([route]) => / \/contacts(\/\{id\}(\/tags)?)?$/.test(route))
@@ -92,7 +92,7 @@ afterAll(async () => {
 });
 
 describe('npm run catalog', () => {
-  it('shows ids, categories, how many contacts carry a tag, and what the account does with arrays', async () => {
+  it('shows ids, categories, the number of contacts with each tag, and how the account updates arrays', async () => {
     const { code, out } = await command('catalog', []);
     expect(code).toBe(0);
     expect(out).toMatch(/\d+ +12 +App User +Has an account in the app/);
@@ -101,7 +101,7 @@ describe('npm run catalog', () => {
     expect(out).not.toMatch(/Missing|Does not fit/);
   });
 
-  it('of a mapping that is not deployed names what is missing, and creates it when told to', async () => {
+  it('lists what another mapping lacks in the account, and creates it with --create', async () => {
     const before = await command('catalog', ['--mapping', NEXT, '--json']);
     expect(JSON.parse(before.out).missing).toEqual([
       'tag "Paying"',
@@ -115,7 +115,7 @@ describe('npm run catalog', () => {
     expect(JSON.parse(again.out).customFields).toEqual(JSON.parse(after.out).customFields);
   });
 
-  it('fails for a mapping that does not fit the account, and says why', async () => {
+  it('fails for a mapping that does not match the account, with the reason', async () => {
     const file = `${NEXT}.wrong.ts`;
     writeFileSync(
       root + file,
@@ -133,14 +133,14 @@ describe('npm run catalog', () => {
 describe('npm run preview', () => {
   const [ann] = USERS;
 
-  it('of a user who is in sync promises no request', async () => {
+  it('predicts no request for a user in sync', async () => {
     const { code, out } = await command('preview', ['--user', ann.userId]);
     expect(code).toBe(0);
     expect(out).toMatch(/Requests that the sync would make: 0/);
     expect(out).not.toContain('≠');
   });
 
-  it('shows what a person has changed in the CRM by hand beside what should be there', async () => {
+  it('shows a manual change in the CRM beside the desired value', async () => {
     const { crm } = (await system.app.users()).find(({ userId }) => userId === ann.userId) ?? {};
     await fetch(`${simulator.url}/crm/rest/v1/contacts/${crm?.contactId}`, {
       method: 'PATCH',
@@ -151,7 +151,7 @@ describe('npm run preview', () => {
     expect(out).toMatch(new RegExp(`≠ +given_name +By Hand +${ann.firstName}`));
   });
 
-  it('of a user that does not exist yet, and of another day', async () => {
+  it('previews a new user, and another day', async () => {
     const file = join(directory, 'user.json');
     const user = {
       userId: 'new',
@@ -176,22 +176,22 @@ describe('npm run preview', () => {
     [[], /Name what to preview: --user ID, --file user.json, or --all/],
     [['--file', 'nowhere.json'], /nowhere.json holds no user/],
     [['--all', '--mapping', 'nowhere.ts'], /There is no mapping in nowhere.ts/],
-  ])('%j says what to do', async (args, expected) => {
+  ])('explains what to do for %j', async (args, expected) => {
     const { code, err } = await command('preview', args);
     expect(code).toBe(1);
     expect(err).toMatch(expected);
   });
 
-  it('of a sample estimates for all', async () => {
+  it('estimates all users from a sample', async () => {
     const { out } = await command('preview', ['--all', '--sample', '5', '--mapping', NEXT]);
     expect(out).toMatch(/a sample of 5 of about 12 users: 5 would change/);
   });
 });
 
-it('a mapping that is previewed, deployed and refreshed comes to what was promised, request for request', async () => {
+it('a refresh with a new mapping makes exactly the requests of its preview', async () => {
   const { out } = await command('preview', ['--all', '--mapping', NEXT, '--json']);
-  const promise = JSON.parse(out);
-  expect(promise).toMatchObject({
+  const preview = JSON.parse(out);
+  expect(preview).toMatchObject({
     users: 12,
     changed: 12,
     refreshed: 12,
@@ -210,10 +210,10 @@ it('a mapping that is previewed, deployed and refreshed comes to what was promis
   await followBackfill(sfn, execution, 100, () => {});
   await settle();
 
-  expect(await requestsSince(before)).toEqual(promise.byRoute);
-  expect(promise.requests).toBe(promise.estimate.refreshRequests);
+  expect(await requestsSince(before)).toEqual(preview.byRoute);
+  expect(preview.requests).toBe(preview.estimate.refreshRequests);
   const contacts = await door.contacts();
-  for (const [tag, count] of Object.entries<number>(promise.tagsAdded))
+  for (const [tag, count] of Object.entries<number>(preview.tagsAdded))
     expect(contacts.filter(({ tags }) => tags.includes(tag))).toHaveLength(count);
   for (const { email, timeZone, subscription } of USERS) {
     const [contact] = await door.contacts(email);

@@ -8,7 +8,7 @@ import { startSimulatedSystem } from '../demo/simulated-system.ts';
 
 const [PERSON] = population(1, 71, Date.now()).users;
 
-it('a run in which a person shows in a log, a message, an execution, a record or a command fails, and says where', async () => {
+it('a run fails when personal data appears in a log, message, execution, record or command, with the place', async () => {
   const { system, stop } = await startSimulatedSystem({ settings: {} });
   const { cloud, app } = system;
   const { userId = '', email = '', phone = '', firstName = '', lastName = '' } = PERSON ?? {};

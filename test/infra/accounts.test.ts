@@ -5,13 +5,13 @@ import { ConfigError } from '../../infra/config.ts';
 const TABLE = 'arn:aws:dynamodb:eu-west-1:123456789012:table/users';
 const userTable = { arn: TABLE, streamArn: `${TABLE}/stream/2026-01-01T00:00:00.000` };
 
-describe('the settings of several accounts', () => {
-  it('give each a stack and a secret of its own, by its name', () => {
+describe('parseAccounts', () => {
+  it('names the stack of each account after it', () => {
     const configs = parseAccounts({ accounts: { production: {}, sandbox: {} } });
     expect(configs.map(({ stackName }) => stackName)).toEqual(['user-sync-production', 'user-sync-sandbox']);
   });
 
-  it('are those they share, unless an account has its own', () => {
+  it('merges the defaults into the settings of each account', () => {
     const [production, sandbox] = parseAccounts({
       defaults: { logRetentionDays: 90, crm: { latencyP95Ms: 600, limits: 'oauth' } },
       accounts: { production: { stackName: 'sync' }, sandbox: { crm: { limits: 'service-account-key' } } },
@@ -20,13 +20,13 @@ describe('the settings of several accounts', () => {
     expect(sandbox?.crm).toMatchObject({ latencyP95Ms: 600, limits: { second: 10 } });
   });
 
-  it('may also be those of one stack without a name', () => {
+  it('accepts the settings of one stack', () => {
     expect(parseAccounts(undefined)).toMatchObject([{ stackName: 'user-sync' }]);
     expect(parseAccounts({ stackName: 'sync' })).toMatchObject([{ stackName: 'sync' }]);
   });
 
   it.each([
-    [{ accounts: {} }, /userSync\.accounts: must hold one account at least/],
+    [{ accounts: {} }, /userSync\.accounts: must have at least one account/],
     [{ accounts: { 'a b': {} } }, /userSync\.accounts\.a b: .*/],
     [{ accounts: { a: {} }, crm: {} }, /userSync: .*crm/],
     [{ accounts: { a: { crm: { url: 'nowhere' } } } }, /userSync\.accounts\.a\.crm\.url: must be a URL/],
@@ -42,7 +42,7 @@ describe('the settings of several accounts', () => {
       { defaults: { crm: { secretName: 's' } }, accounts: { a: {}, b: {} } },
       /crm\.secretName: must not both be s/,
     ],
-  ])('%j are refused with what is wrong', (settings, expected) => {
+  ])('rejects %j and says why', (settings, expected) => {
     expect(() => parseAccounts(settings)).toThrow(ConfigError);
     expect(() => parseAccounts(settings)).toThrow(expected);
   });

@@ -5,7 +5,7 @@ import { InvalidInputError, parseInput } from '../../lambdas/backfill/input.ts';
 
 const part = fc.oneof(fc.anything(), fc.constantFrom('team', 25, '25', null, {}, []));
 
-it('any settings are taken, or refused with a line for each that is wrong', () => {
+it('any settings are accepted, or rejected with a line for each invalid one', () => {
   const settings = fc.oneof(
     part,
     fc.record(
@@ -32,7 +32,7 @@ it('any settings are taken, or refused with a line for each that is wrong', () =
   );
 });
 
-it('any input of the state machine is taken, or refused with an example', () => {
+it('any input of the state machine is accepted, or rejected with an example', () => {
   const input = fc.oneof(
     part,
     fc.record({ mode: part, dryRun: part, limit: part, maxBacklog: part }, { requiredKeys: [] }),
@@ -43,7 +43,7 @@ it('any input of the state machine is taken, or refused with an example', () => 
         parseInput(given);
       } catch (error) {
         expect(error).toBeInstanceOf(InvalidInputError);
-        expect((error as Error).message).toMatch(/for example/);
+        expect((error as Error).message).toMatch(/Example: /);
       }
     }),
   );

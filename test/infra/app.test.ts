@@ -4,15 +4,15 @@ import { expect, it } from 'vitest';
 
 const APP = fileURLToPath(new URL('../../infra/app.ts', import.meta.url));
 
-it('tells what is wrong with the settings of cdk.json, without a stack trace', () => {
+it('prints the invalid settings of cdk.json without a stack trace', () => {
   const userSync = { crm: { limit: 'team' }, deletionPolicy: 'forget' };
   const { status, stderr, stdout } = spawnSync(process.execPath, [APP], {
     encoding: 'utf8',
     env: { ...process.env, CDK_CONTEXT_JSON: JSON.stringify({ userSync }) },
   });
   expect(stderr.trimEnd().split('\n')).toEqual([
-    'Wrong settings in cdk.json, under "context":',
-    expect.stringMatching(/^ {2}userSync\.crm\.limit: is no setting; there are url, limits,/),
+    'Invalid settings in cdk.json, under "context":',
+    expect.stringMatching(/^ {2}userSync\.crm\.limit: is not a setting; use one of url, limits,/),
     expect.stringMatching(/^ {2}userSync\.deletionPolicy: .*"mark"\|"untag"\|"leave"\|"delete"\|"anonymise"/),
   ]);
   expect(stdout).toBe('');

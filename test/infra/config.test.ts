@@ -47,26 +47,30 @@ describe('parseConfig', () => {
     { encryptionKey: 'arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab' },
     { encryptionKey: 'arn:aws-cn:kms:cn-north-1:123456789012:key/mrk-1234abcd12ab34cd56ef1234567890ab' },
     { deletionPolicy: 'delete', logLevel: 'DEBUG', removalPolicy: 'destroy' },
-  ])('takes %j', (settings) => {
+  ])('accepts %j', (settings) => {
     expect(parseConfig(settings)).toMatchObject(settings);
   });
 
   it.each([
     ['userSync', 'everything', /expected object/],
-    ['userSync.stackName', { stackName: '1st' }, /letter first/],
+    ['userSync.stackName', { stackName: '1st' }, /begin with a letter/],
     ['userSync.crm', { crm: 25 }, /expected object/],
     ['userSync.crm.url', { crm: { url: 'api.infusionsoft.com' } }, /https:/],
     ['userSync.crm.url', { crm: { url: 'ftp://api.infusionsoft.com' } }, /https:/],
-    ['userSync.crm.url', { crm: { url: 'http://api.infusionsoft.com' } }, /must be https/],
+    ['userSync.crm.url', { crm: { url: 'http://api.infusionsoft.com' } }, /must begin with https/],
     ['userSync.crm.url', { crm: { url: 'https://api.infusionsoft.com/crm/rest' } }, /without a path/],
-    ['userSync.crm.limits', { crm: { limits: 'gold' } }, /team, oauth, service-account-key, or \{/],
+    [
+      'userSync.crm.limits',
+      { crm: { limits: 'gold' } },
+      /team, oauth, service-account-key, or an object such as \{/,
+    ],
     ['userSync.crm.limits.second', { crm: { limits: { second: 1, minute: 120, day: 1 } } }, />=2/],
     ['userSync.crm.limits.minute', { crm: { limits: { second: 2, minute: 60, day: 1 } } }, />=120/],
     ['userSync.crm.limits', { crm: { limits: { second: 25, minute: 1500 } } }, /"day": 125000/],
     [
       'userSync.crm.limits',
       { crm: { limits: { second: MAX_RATE + 1, minute: 60_000, day: 1e7 } } },
-      /must not allow more than \d+ requests a second, .* one DynamoDB item/,
+      /must not allow more than \d+ requests per second, .* one DynamoDB item/,
     ],
     ['userSync.crm.latencyP95Ms', { crm: { latencyP95Ms: 0 } }, />0/],
     ['userSync.crm.windowSlackMs', { crm: { windowSlackMs: 19 } }, />=20/],
@@ -81,8 +85,8 @@ describe('parseConfig', () => {
       { crm: { existingSecretArn: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:crm' } },
       /six characters/,
     ],
-    ['userSync.userTable.streamArn', { userTable: { arn: TABLE } }, /ARN of a stream/],
-    ['userSync.userTable.arn', { userTable: { streamArn: STREAM } }, /ARN of a table/],
+    ['userSync.userTable.streamArn', { userTable: { arn: TABLE } }, /ARN of a DynamoDB stream/],
+    ['userSync.userTable.arn', { userTable: { streamArn: STREAM } }, /ARN of a DynamoDB table/],
     [
       'userSync.userTable.streamArn',
       { userTable: { arn: `${TABLE}-2`, streamArn: STREAM } },
@@ -93,7 +97,7 @@ describe('parseConfig', () => {
       { deletionPolicy: 'forget' },
       /"mark"\|"untag"\|"leave"\|"delete"\|"anonymise"/,
     ],
-    ['userSync.encryptionKey', { encryptionKey: true }, /"aws", "create", or the ARN of a key/],
+    ['userSync.encryptionKey', { encryptionKey: true }, /"aws", "create", or the ARN of a KMS key/],
     ['userSync.encryptionKey', { encryptionKey: 'alias/users' }, /not of an alias/],
     [
       'userSync.encryptionKey',
@@ -103,11 +107,11 @@ describe('parseConfig', () => {
     ['userSync.logLevel', { logLevel: 'WARN' }, /"DEBUG"\|"INFO"/],
     ['userSync.logRetentionDays', { logRetentionDays: 31 }, /1\|3\|5\|7\|14\|30\|/],
     ['userSync.removalPolicy', { removalPolicy: 'snapshot' }, /"retain"\|"destroy"/],
-    ['userSync.crmUrl', { crmUrl: 'https://x' }, /no setting; there are stackName, mapping, crm,/],
+    ['userSync.crmUrl', { crmUrl: 'https://x' }, /not a setting; use one of stackName, mapping, crm,/],
     ['userSync.mapping', { mapping: '../mapping.ts' }, /a file in shared\/user/],
-    ['userSync.mapping', { mapping: 'shared/user/nowhere.ts' }, /a file that exists/],
-    ['userSync.crm.rate', { crm: { rate: 25 } }, /no setting; there are url, limits,/],
-  ])('names %s in %j and what is allowed', (path, settings, allowed) => {
+    ['userSync.mapping', { mapping: 'shared/user/nowhere.ts' }, /must exist/],
+    ['userSync.crm.rate', { crm: { rate: 25 } }, /not a setting; use one of url, limits,/],
+  ])('rejects %s in %j and names the valid values', (path, settings, allowed) => {
     const lines = linesOf(settings);
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(new RegExp(`^  ${path}: `));
@@ -122,7 +126,7 @@ describe('parseConfig', () => {
     expect(parseConfig({ crm: { limits } }).crm.limits).toEqual(expected);
   });
 
-  it('names every wrong setting at once', () => {
+  it('names every invalid setting at once', () => {
     expect(linesOf({ one: 1, two: 2, crm: { url: 3 }, logLevel: 'loud' })).toHaveLength(4);
   });
 });
@@ -134,5 +138,5 @@ function linesOf(settings: unknown): string[] {
     if (!(error instanceof ConfigError)) throw error;
     return error.message.split('\n').slice(1);
   }
-  throw new Error('The settings were taken');
+  throw new Error('The settings were accepted');
 }

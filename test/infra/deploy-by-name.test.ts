@@ -15,7 +15,7 @@ afterAll(() => {
   for (const directory of directories) rmSync(directory, { recursive: true });
 });
 
-/** A directory with a cdk.json like the project's, but with these settings. */
+/** A directory with the project's cdk.json and these settings. */
 function projectWith(userSync: Settings): string {
   const directory = mkdtempSync(join(tmpdir(), 'cdk-'));
   directories.push(directory);
@@ -25,7 +25,7 @@ function projectWith(userSync: Settings): string {
     join(directory, 'cdk.json'),
     JSON.stringify({ ...cdk, app, context: { ...cdk.context, userSync } }),
   );
-  // Stands for the deployed template, so that `cdk diff` needs no AWS account.
+  // Replaces the deployed template, so that `cdk diff` needs no AWS account.
   writeFileSync(join(directory, 'deployed.json'), JSON.stringify({ Resources: {} }));
   return directory;
 }

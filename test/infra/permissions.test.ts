@@ -6,14 +6,14 @@ const TABLE = 'arn:aws:dynamodb:eu-west-1:123456789012:table/users';
 const STREAM = `${TABLE}/stream/2026-01-01T00:00:00.000`;
 const SECRET = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:crm-AbCd12';
 
-/** X-Ray has no resources to name (Service Authorization Reference, "AWS X-Ray"). */
+/** X-Ray supports no resource-level permissions (Service Authorization Reference, "AWS X-Ray"). */
 const TRACE = ['*', 'xray:PutTraceSegments', 'xray:PutTelemetryRecords'];
 const LOG = ['logs:CreateLogStream', 'logs:PutLogEvents'];
 
 describe('permissions', () => {
   const template = templateWith();
 
-  it('let diff-user read the stream and send', () => {
+  it('allow diff-user to read the stream and send messages', () => {
     expect(permissions(template, 'ChangeFeedDiffUser')).toEqual([
       ['ChangeFeedDiffUserLogs.Arn', ...LOG],
       ['ContactSyncQueue.Arn', 'sqs:SendMessage'],
@@ -23,7 +23,7 @@ describe('permissions', () => {
     ]);
   });
 
-  it('let sync-contact read users, write back, and handle its messages', () => {
+  it('allow sync-contact to read and update users, and to receive and send messages', () => {
     expect(permissions(template, 'ContactSyncSyncContact')).toEqual([
       ['ContactSyncSyncContactLogs.Arn', ...LOG],
       ['UsersTable.Arn', 'dynamodb:BatchGetItem', 'dynamodb:UpdateItem'],
@@ -59,7 +59,7 @@ describe('permissions', () => {
     ]);
   });
 
-  it('let check-health read the sync table and count messages, and its schedule invoke it', () => {
+  it('allow check-health to read the sync table and count messages, and its schedule to invoke it', () => {
     expect(permissions(template, 'HealthCheckCheckHealth')).toEqual([
       ['HealthCheckCheckHealthLogs.Arn', ...LOG],
       ['SyncTable.Arn', 'dynamodb:GetItem'],
@@ -70,7 +70,7 @@ describe('permissions', () => {
     ]);
   });
 
-  it('let rotate-token renew the one secret', () => {
+  it('allow rotate-token to renew the CRM’s secret', () => {
     expect(permissions(template, 'CrmRotationRotateToken')).toEqual([
       ['CrmRotationRotateTokenLogs.Arn', ...LOG],
       [
@@ -89,11 +89,11 @@ describe('permissions', () => {
     'BackfillFeeder',
     'HealthCheckCheckHealth',
     'CrmRotationRotateToken',
-  ])('let %s be traced, when X-Ray is on', (id) => {
+  ])('allow %s to send traces if tracing is on', (id) => {
     expect(permissions(templateWith({ tracing: true }), id, 'RoleTrace')).toEqual([TRACE]);
   });
 
-  it('let the state machine invoke its one function, and be logged and traced', () => {
+  it('allow the state machine to invoke its function, and to write logs and traces', () => {
     expect(permissions(template, 'BackfillStateMachine')).toEqual([
       ['BackfillFeeder.Arn', 'lambda:InvokeFunction'],
     ]);
@@ -113,13 +113,13 @@ describe('permissions', () => {
     ]);
   });
 
-  it('let the schedule start the one state machine', () => {
+  it('allow the schedule to start the state machine', () => {
     expect(permissions(template, 'SchedulerRoleForTargetd94964', 'DefaultPolicy')).toEqual([
       ['BackfillStateMachine', 'states:StartExecution'],
     ]);
   });
 
-  it('let alarms of this stack alone tell the topic', () => {
+  it('allow only alarms of this stack to publish to the topic', () => {
     const { PolicyDocument } = properties(template, 'AWS::SNS::TopicPolicy', 'AlarmsTopicPolicy');
     const { Statement } = plain(PolicyDocument) as { Statement: unknown[] };
     const alarms = Object.keys(resources(template, 'AWS::CloudWatch::Alarm'));
@@ -137,7 +137,7 @@ describe('permissions', () => {
     ]);
   });
 
-  it('go to a service that acts for this system, and to nobody else', () => {
+  it('are assumed only by AWS services on behalf of this stack', () => {
     const ACCOUNT = { 'aws:SourceAccount': 'AWS::AccountId' };
     const ARN = (service: string) => `arn:AWS::Partition:${service}:AWS::Region:AWS::AccountId`;
     const trusted = Object.entries(resources(template, 'AWS::IAM::Role')).map(([id, { Properties }]) => {
@@ -172,7 +172,7 @@ describe('permissions', () => {
     ]);
   });
 
-  it('name a table and a secret that are there already', () => {
+  it('name an existing table and secret', () => {
     const existing = templateWith({
       userTable: { arn: TABLE, streamArn: STREAM },
       crm: { existingSecretArn: SECRET },
@@ -185,14 +185,14 @@ describe('permissions', () => {
     expect(syncContact).toContain(SECRET);
   });
 
-  it('come from the policies above, and from nothing managed by AWS', () => {
+  it('come from the policies above, and from no managed policy', () => {
     expect(Object.keys(resources(template, 'AWS::IAM::Policy'))).toHaveLength(9);
     for (const { Properties } of Object.values(resources(template, 'AWS::IAM::Role')))
       expect(Object.keys(Properties as object)).toEqual(['AssumeRolePolicyDocument']);
   });
 });
 
-/** What a role may do by one of its policies: for each statement the resource, and then the actions. */
+/** The statements of a role's policy: the resource of each, followed by its actions. */
 function permissions(template: Template, owner: string, policy = 'RoleDefaultPolicy'): string[][] {
   const { PolicyDocument } = properties(template, 'AWS::IAM::Policy', `${owner}${policy}`);
   const { Statement } = PolicyDocument as { Statement: Record<string, unknown>[] };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import type { Settings } from '../../infra/accounts.ts';
-import { synthesize } from '../../infra/synthesize.ts';
+import { synthesize } from '../../infra/app.ts';
 
 const TABLE = 'arn:aws:dynamodb:eu-west-1:123456789012:table/users';
 const KEY = 'arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab';
@@ -14,11 +14,11 @@ const outdir = mkdtempSync(join(tmpdir(), 'user-sync-'));
 afterAll(() => rmSync(outdir, { recursive: true }));
 afterEach(() => vi.restoreAllMocks());
 
-/** Synthesizes without bundling, which no rule looks at. */
+/** Synthesizes without bundling, which no rule checks. */
 const synthesizeQuickly = (settings: Settings) =>
   synthesize(settings, { outdir, context: { 'aws:cdk:bundling-stacks': [] } });
 
-describe('the rules of AWS Solutions', () => {
+describe('the AWS Solutions rules', () => {
   it.each<Settings>([
     {},
     { encryptionKey: 'create' },
@@ -35,13 +35,13 @@ describe('the rules of AWS Solutions', () => {
     {
       accounts: { production: { encryptionKey: 'create' }, sandbox: { crm: { tokenRotationHours: 'off' } } },
     },
-  ])('are kept, and checked by every synthesis: %j', (settings) => {
+  ])('pass for the settings %j', (settings) => {
     const check = vi.spyOn(AwsSolutionsChecks.prototype, 'validate');
     synthesizeQuickly(settings);
     expect(check.mock.results).toEqual([{ type: 'return', value: { success: true, violations: [] } }]);
   });
 
-  it('end a synthesis that breaks one, where it is an error', () => {
+  it('fail the synthesis when one is broken', () => {
     vi.spyOn(AwsSolutionsChecks.prototype, 'validate').mockReturnValue({
       success: false,
       violations: [

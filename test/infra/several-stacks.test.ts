@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { synthesize } from '../../infra/synthesize.ts';
-import { readAssembly } from '../local-cloud/assembly/read-assembly.ts';
+import { synthesize } from '../../infra/app.ts';
+import { readAssembly } from '../local-cloud/template.ts';
 
 const MAPPING = fileURLToPath(new URL('../../shared/user/mapping.under-test.ts', import.meta.url));
 const outdir = mkdtempSync(join(tmpdir(), 'user-sync-'));
@@ -40,7 +40,7 @@ function codeOf(stackName: string): string[] {
 }
 const mentions = (code: string[], name: string) => code.filter((each) => each.includes(name)).length;
 
-it('each account has a template and functions with its own mapping', () => {
+it('each account has its own template, and functions with its own mapping', () => {
   expect(readdirSync(outdir)).toEqual(
     expect.arrayContaining(['user-sync-production.template.json', 'user-sync-sandbox.template.json']),
   );
@@ -48,7 +48,7 @@ it('each account has a template and functions with its own mapping', () => {
   expect(mentions(codeOf('user-sync-production'), 'Only In The Sandbox')).toBe(0);
 });
 
-it('the local cloud asks which one to run', () => {
+it('the local cloud requires the name of a stack to run', () => {
   expect(() => readAssembly(outdir)).toThrow(
     /Name one stack of the assembly .*: it holds user-sync-production, user-sync-sandbox/,
   );

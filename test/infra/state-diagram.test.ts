@@ -9,7 +9,7 @@ interface State {
   Choices?: { Next: string; Variable?: string; StringEquals?: string; IsPresent?: boolean }[];
 }
 
-/** A definition in the States Language as a diagram that GitHub draws. */
+/** @returns a Mermaid diagram of a definition in the Amazon States Language. */
 function diagram({ StartAt, States }: { StartAt: string; States: Record<string, State> }): string {
   const names = Object.keys(States);
   const id = (name: string) => `s${names.indexOf(name)}`;
@@ -33,7 +33,7 @@ function diagram({ StartAt, States }: { StartAt: string; States: Record<string, 
   ].join('\n');
 }
 
-it('docs/backfill-states.md shows the state machine as it is synthesized (npm run docs writes it)', async () => {
+it('docs/backfill-states.md shows the synthesized state machine (npm run docs writes it)', async () => {
   const page = [
     '# The backfill’s state machine',
     '',

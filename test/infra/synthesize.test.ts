@@ -1,29 +1,21 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, inject, it } from 'vitest';
 import * as z from 'zod';
+import { synthesize } from '../../infra/app.ts';
 import { ConfigError } from '../../infra/config.ts';
-import { synthesize } from '../../infra/synthesize.ts';
-import { readAssembly } from '../local-cloud/assembly/read-assembly.ts';
+import { readAssembly } from '../local-cloud/template.ts';
 
 const templateSchema = z.object({ Resources: z.record(z.string(), z.object({ Type: z.string() })) });
 
 describe('synthesize', () => {
-  const outdir = mkdtempSync(join(tmpdir(), 'user-sync-'));
-  afterAll(() => rmSync(outdir, { recursive: true }));
-  let bundles: string[] = [];
-  beforeAll(() => {
-    synthesize({}, { outdir });
-    bundles = [...readAssembly(outdir).assets.values()].filter((path) => existsSync(join(path, 'index.mjs')));
-  }, 120_000);
+  const outdir = inject('assembly');
+  const bundles = [...readAssembly(outdir).assets.values()].filter((path) =>
+    existsSync(join(path, 'index.mjs')),
+  );
 
-  it('writes the assembly where it is told to', () => {
-    expect(readdirSync(outdir)).toContain('manifest.json');
-  });
-
-  it('needs nothing but plain resources: no custom ones, no functions of the CDK', () => {
+  it('uses no custom resources and no functions of the CDK', () => {
     const template: unknown = JSON.parse(readFileSync(join(outdir, 'user-sync.template.json'), 'utf8'));
     const types = Object.values(templateSchema.parse(template).Resources).map(({ Type }) => Type);
     expect([...new Set(types)].toSorted()).toEqual([
@@ -47,7 +39,7 @@ describe('synthesize', () => {
     ]);
   });
 
-  it('bundles each function as one ES module, with a source map of places and no sources', () => {
+  it('bundles each function as one ES module, with a source map that contains no sources', () => {
     expect(bundles).toHaveLength(5);
     for (const bundle of bundles) {
       expect(readdirSync(bundle).toSorted()).toEqual(['index.mjs', 'index.mjs.map']);
@@ -58,22 +50,22 @@ describe('synthesize', () => {
     }
   });
 
-  it('bundles everything but Node itself, the AWS SDK too', () => {
+  it('bundles all dependencies, including the AWS SDK', () => {
     for (const bundle of bundles) {
       const code = codeOf(bundle);
       const imported = [...code.matchAll(/(?:from|import\(?)"([^"]+)"/g)].map(([, name = '']) => name);
       expect(imported.length).toBeGreaterThan(0);
       for (const name of imported) expect(name).toSatisfy(isBuiltin);
-      // esbuild's stand-in for a CommonJS package that asks for what the bundle has not.
+      // esbuild writes this for a CommonJS package that requires a module outside the bundle.
       expect(code).not.toContain('Dynamic require of');
     }
   });
 
-  it('keeps each function at 1 MB of code at most', () => {
+  it('bundles at most 1 MB of code per function', () => {
     for (const bundle of bundles) expect(codeOf(bundle).length, bundle).toBeLessThanOrEqual(1_000_000);
   });
 
-  it('refuses wrong settings', () => {
+  it('throws on invalid settings', () => {
     expect(() => synthesize({ stackName: '' })).toThrow(ConfigError);
   });
 });

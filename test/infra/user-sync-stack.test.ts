@@ -6,14 +6,14 @@ interface Kept {
   DeletionPolicy?: string;
   Properties: Record<string, unknown>;
 }
-/** Names that CloudFormation does not choose: `Name`, `TableName`, and so on. */
+/** Names that the template sets: `Name`, `TableName`, and so on. */
 const physicalNames = ({ Properties }: Kept) =>
   Object.entries(Properties).flatMap(([property, value]) => (property.endsWith('Name') ? [value] : []));
 
 describe('the stack', () => {
   const template = templateWith();
 
-  it('has outputs for whoever runs it', () => {
+  it('has the outputs that the commands read', () => {
     const outputs = Object.entries(template.findOutputs('*')).map(([name, { Value }]) => [
       name,
       readable(Value),
@@ -42,7 +42,7 @@ describe('the stack', () => {
     });
   });
 
-  it('encrypts every queue, and takes messages over TLS only', () => {
+  it('encrypts every queue and requires TLS', () => {
     const queues = resources(template, 'AWS::SQS::Queue');
     expect(Object.keys(queues)).toHaveLength(3);
     for (const { Properties } of Object.values(queues))
@@ -64,7 +64,7 @@ describe('the stack', () => {
     );
   });
 
-  it('makes a secret that nobody can take for credentials', () => {
+  it('creates a secret that is marked as not filled in', () => {
     expect(properties(template, 'AWS::SecretsManager::Secret', 'CrmSecret')).toMatchObject({
       GenerateSecretString: {
         SecretStringTemplate: '{"kind":"unset"}',
@@ -73,14 +73,14 @@ describe('the stack', () => {
     });
   });
 
-  it('makes no secret where one is there already', () => {
+  it('creates no secret if there is one', () => {
     const existingSecretArn = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:crm-AbCd12';
     const existing = templateWith({ crm: { existingSecretArn } });
     expect(resources(existing, 'AWS::SecretsManager::Secret')).toEqual({});
     expect(existing.findOutputs('SecretArn')['SecretArn']).toEqual({ Value: existingSecretArn });
   });
 
-  it('keeps tables and secret when it goes, unless told otherwise', () => {
+  it('retains tables, secret and key when it is destroyed, unless the settings say otherwise', () => {
     const kept = [
       ['AWS::DynamoDB::Table', 'UsersTable'],
       ['AWS::DynamoDB::Table', 'SyncTable'],
@@ -108,8 +108,8 @@ describe('the stack', () => {
         ({ DeletionPolicy }) => DeletionPolicy?.startsWith('Retain'),
       );
 
-      it('can be deployed again after a first deploy that failed', () => {
-        // A rollback cannot delete a protected table; without a name of its own it is in nobody's way.
+      it('can be deployed again after a failed first deployment', () => {
+        // A rollback cannot delete a protected table. Without a physical name it blocks no later deployment.
         const leftBehind = kept.filter(({ DeletionPolicy }) => DeletionPolicy === 'Retain');
         expect(leftBehind.map(({ Type }) => Type)).toEqual(['AWS::DynamoDB::Table']);
         expect(leftBehind.flatMap(physicalNames)).toEqual([]);
@@ -130,7 +130,7 @@ describe('the stack', () => {
       });
   });
 
-  it('puts no credentials into the environment of a function', () => {
+  it('puts no credentials into environment variables', () => {
     for (const { Properties } of Object.values(resources(template, 'AWS::Lambda::Function'))) {
       const { Environment } = Properties as { Environment: { Variables: object } };
       const suspects = Object.keys(Environment.Variables).filter((name) => /KEY|TOKEN|PASSWORD/.test(name));

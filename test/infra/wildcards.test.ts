@@ -5,25 +5,25 @@ import { plain, templateWith } from '../support/template-with.ts';
 const TABLE = 'arn:aws:dynamodb:eu-west-1:123456789012:table/users';
 const HERE = 'AWS::Region:AWS::AccountId';
 
-/** Wildcards that AWS lets nobody narrow: what they are in, and why. Any other fails. */
-const NOT_TO_BE_NARROWED: Readonly<Record<string, string>> = {
-  'xray:PutTraceSegments on *': 'X-Ray has no resources for traces',
-  'xray:PutTelemetryRecords on *': 'X-Ray has no resources for traces',
-  'xray:GetSamplingRules on *': 'Step Functions reads the rules of the account',
-  'xray:GetSamplingTargets on *': 'Step Functions reads the rules of the account',
-  'logs:CreateLogDelivery on *': 'a log delivery has no resource',
-  'logs:GetLogDelivery on *': 'a log delivery has no resource',
-  'logs:UpdateLogDelivery on *': 'a log delivery has no resource',
-  'logs:DeleteLogDelivery on *': 'a log delivery has no resource',
-  'logs:ListLogDeliveries on *': 'a log delivery has no resource',
-  'logs:PutResourcePolicy on *': 'resource policies are of the account',
-  'logs:DescribeResourcePolicies on *': 'resource policies are of the account',
-  'logs:DescribeLogGroups on *': 'Step Functions looks for the group among those of the account',
-  'dynamodb:ListStreams on UsersTable.Arn/stream/*': 'a list of streams names none of them',
-  [`dynamodb:ListStreams on ${TABLE}/stream/*`]: 'a list of streams names none of them',
+/** The wildcards that AWS requires, with the reason. Any other fails the test. */
+const REQUIRED_WILDCARDS: Readonly<Record<string, string>> = {
+  'xray:PutTraceSegments on *': 'X-Ray supports no resource-level permissions',
+  'xray:PutTelemetryRecords on *': 'X-Ray supports no resource-level permissions',
+  'xray:GetSamplingRules on *': 'sampling rules belong to the account',
+  'xray:GetSamplingTargets on *': 'sampling rules belong to the account',
+  'logs:CreateLogDelivery on *': 'log deliveries support no resource-level permissions',
+  'logs:GetLogDelivery on *': 'log deliveries support no resource-level permissions',
+  'logs:UpdateLogDelivery on *': 'log deliveries support no resource-level permissions',
+  'logs:DeleteLogDelivery on *': 'log deliveries support no resource-level permissions',
+  'logs:ListLogDeliveries on *': 'log deliveries support no resource-level permissions',
+  'logs:PutResourcePolicy on *': 'resource policies belong to the account',
+  'logs:DescribeResourcePolicies on *': 'resource policies belong to the account',
+  'logs:DescribeLogGroups on *': 'Step Functions searches the log groups of the account',
+  'dynamodb:ListStreams on UsersTable.Arn/stream/*': 'ListStreams applies to all streams of a table',
+  [`dynamodb:ListStreams on ${TABLE}/stream/*`]: 'ListStreams applies to all streams of a table',
   [`states:DescribeExecution on arn:AWS::Partition:states:${HERE}:execution:user-sync-backfill:*`]:
-    'an execution has a name only when it runs',
-  'Key: kms:* on *': 'a key’s policy speaks of the key alone; without the account in it nobody could mend it',
+    'the name of an execution is known only when it runs',
+  'Key: kms:* on *': 'in a key policy, * is the key; without the account nobody could change the policy',
   ...Object.fromEntries(
     [
       'kms:Decrypt',
@@ -33,7 +33,7 @@ const NOT_TO_BE_NARROWED: Readonly<Record<string, string>> = {
       'kms:ReEncryptTo',
       'kms:GenerateDataKey',
       'kms:GenerateDataKeyWithoutPlaintext',
-    ].map((action) => [`Key: ${action} on *`, 'a key’s policy speaks of the key alone']),
+    ].map((action) => [`Key: ${action} on *`, 'in a key policy, * is the key']),
   ),
 };
 
@@ -44,17 +44,17 @@ const SETTINGS = [
   { userTable: { arn: TABLE, streamArn: `${TABLE}/stream/2026-01-01T00:00:00.000` } },
 ];
 
-it.each(SETTINGS)('no policy allows more than it names, but where AWS knows no names: %j', (settings) => {
+it.each(SETTINGS)('no policy has a wildcard that AWS does not require: %j', (settings) => {
   const found = allowed(templateWith(settings)).filter((each) => each.includes('*'));
-  expect(found.filter((each) => !(each in NOT_TO_BE_NARROWED))).toEqual([]);
+  expect(found.filter((each) => !(each in REQUIRED_WILDCARDS))).toEqual([]);
 });
 
-it('every exception is still needed', () => {
+it('every exception is in use', () => {
   const found = new Set(SETTINGS.flatMap((settings) => allowed(templateWith(settings))));
-  expect(Object.keys(NOT_TO_BE_NARROWED).filter((each) => !found.has(each))).toEqual([]);
+  expect(Object.keys(REQUIRED_WILDCARDS).filter((each) => !found.has(each))).toEqual([]);
 });
 
-it('nobody is anybody: a statement that allows names who', () => {
+it('no Allow statement has a wildcard principal', () => {
   for (const settings of SETTINGS) {
     const principals = statements(templateWith(settings)).map(({ Principal }) =>
       JSON.stringify(Principal ?? ''),
@@ -64,7 +64,7 @@ it('nobody is anybody: a statement that allows names who', () => {
 });
 
 interface Statement {
-  /** Type of the resource that it is in. */
+  /** Type of the resource that contains the statement. */
   of: string;
   Effect: 'Allow' | 'Deny';
   Action: string | string[];
@@ -72,7 +72,7 @@ interface Statement {
   Principal?: unknown;
 }
 
-/** Each action that is allowed, on each resource. Those of a key's own policy begin with `Key: `. */
+/** Every allowed action with its resource, such as `sqs:SendMessage on Queue.Arn`. Those of a key policy begin with `Key: `. */
 function allowed(template: Template): string[] {
   return statements(template).flatMap(({ of, Action, Resource = 'the role itself' }) =>
     [Action]
@@ -85,7 +85,7 @@ function allowed(template: Template): string[] {
   );
 }
 
-/** All statements that allow something, in whatever resource of the template they are. */
+/** The Allow statements of all resources of the template. */
 function statements(template: Template): Statement[] {
   const { Resources } = template.toJSON() as { Resources: Record<string, { Type: string }> };
   const found = Object.values(Resources).flatMap((resource) =>
@@ -99,7 +99,7 @@ function statements(template: Template): Statement[] {
   return allowing;
 }
 
-/** Statements of the policies in a value, however deep. */
+/** The statements of all policies in a value, at any depth. */
 function statementsIn(value: unknown): object[] {
   if (typeof value !== 'object' || value === null) return [];
   if ('Statement' in value) return plain(value.Statement) as object[];

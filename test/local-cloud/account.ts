@@ -1,7 +1,7 @@
-/** The account that the emulators' ARNs name. */
+/** Account id in all ARNs of the emulators. */
 export const ACCOUNT_ID = '000000000000';
 
-/** What the SDK signs with. Emulators look at neither. */
+/** Credentials for the SDK. The emulators do not check them. */
 export const FAKE_CREDENTIALS = { AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' } as const;
 
 /** An ARN of this account. */

@@ -1,13 +1,13 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import type { SQSClient } from '@aws-sdk/client-sqs';
-import type { SecretStore } from './emulators/secret-store.ts';
+import type { SecretStore } from './emulators/secrets-manager.ts';
 import type { EventSource } from './event-sources/event-source.ts';
-import type { ExistingItems } from './existing-items.ts';
 import type { LambdaFunction } from './lambda/lambda-function.ts';
+import type { ExistingItems } from './overrides.ts';
 import type { LocalStateMachine } from './state-machines/state-machine.ts';
 
-/** A queue as an event source or a failure destination needs to know it. */
+/** A queue, for event sources and failure destinations. */
 export interface QueueDescription {
   url: string;
   arn: string;
@@ -21,7 +21,7 @@ export interface ProcessorQuotas {
   memoryMegabytes?: Readonly<Record<string, number>>;
 }
 
-/** What resources are made of, and where they leave what others look up. */
+/** Services that resources are created with, and registries of created resources for later ones. */
 export interface CloudServices {
   region: string;
   dynamodb: DynamoDBClient;
@@ -30,19 +30,19 @@ export interface CloudServices {
   secrets: SecretStore;
   /** By ARN. */
   stateMachines: Map<string, LocalStateMachine>;
-  /** Times this, `Wait` states of state machines last. */
+  /** Factor of the duration of `Wait` states. */
   waitScale: number;
   existingItems: Pick<ExistingItems, 'of'>;
   /** Directories of the bundles, by S3 key. */
   assets: ReadonlyMap<string, string>;
-  /** Environment variables that an SDK client needs to find this cloud. */
+  /** Environment variables with which an SDK client finds this cloud. */
   environment: Readonly<Record<string, string>>;
   /** The same, for the functions of the stack. */
   functionEnvironment: Readonly<Record<string, string>>;
-  /** How long a received message is hidden, in seconds, in place of what the template says. */
+  /** Visibility timeout of all queues, in seconds, instead of the template's. */
   visibilityTimeoutSeconds: number | undefined;
   processorQuotas: ProcessorQuotas | undefined;
-  /** Values that take the place of the template's for secrets (by logical id or name) and function variables (by name). */
+  /** Values that replace the template's: of secrets (by logical id or name) and of function variables (by name). */
   overrides: { secret(...keys: string[]): string | undefined; variable(name: string): string | undefined };
   log(entry: { functionName: string; line: string }): void;
   /** By ARN. */

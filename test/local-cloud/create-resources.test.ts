@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startStackCreator } from './fixtures/stack-creator.ts';
+import { lambda, mapping, queue, Role, schedule, stateMachine } from './fixtures/template-parts.ts';
 import { Overrides } from './overrides.ts';
-import { startStackCreator } from './stack-creator.ts';
-import { lambda, mapping, queue, Role, schedule, stateMachine } from './template-parts.ts';
 
 let creator: Awaited<ReturnType<typeof startStackCreator>>;
 beforeAll(async () => {
@@ -11,12 +11,13 @@ afterAll(() => creator.stop());
 const create: typeof creator.create = (...stack) => creator.create(...stack);
 
 describe('createResources', () => {
-  it('creates what is referred to first, and resolves the outputs', async () => {
+  it('creates referenced resources first, and resolves the outputs', async () => {
     const { outputs, services, stackName } = await create({
       Resources: {
         Mapping: mapping({
           FunctionName: { Ref: 'Function' },
           EventSourceArn: { 'Fn::GetAtt': ['Queue', 'Arn'] },
+          ScalingConfig: { MaximumConcurrency: 2 },
         }),
         Function: lambda({ Environment: { Variables: { QUEUE_URL: { Ref: 'Queue' } } } }),
         Queue: queue({ FifoQueue: true, SqsManagedSseEnabled: true }),
@@ -35,7 +36,7 @@ describe('createResources', () => {
     await probe?.stop();
   });
 
-  it('takes a key and its alias, by which others are encrypted', async () => {
+  it('accepts a KMS key and its alias', async () => {
     const { outputs, stackName } = await create({
       Resources: {
         Key: { Type: 'AWS::KMS::Key', Properties: { EnableKeyRotation: true, KeyPolicy: {} } },
@@ -50,7 +51,7 @@ describe('createResources', () => {
     expect(outputs['Key']).toMatch(new RegExp(`^arn:aws:kms:us-east-1:\\d{12}:key/${stackName}-Key$`));
   });
 
-  it('leads the functions to queues by way of what stands in between', async () => {
+  it('gives functions queue URLs with the endpoint of the proxy', async () => {
     const { services, outputs } = await create(
       {
         Resources: {
@@ -70,7 +71,7 @@ describe('createResources', () => {
     await probe?.stop();
   });
 
-  it('takes a schedule whose target is a state machine of the template', async () => {
+  it('accepts a schedule whose target is a state machine of the template', async () => {
     const { services, outputs, stackName } = await create({
       Resources: {
         Nightly: schedule({ Ref: 'Machine' }),
@@ -83,7 +84,7 @@ describe('createResources', () => {
     expect([...services.stateMachines.keys()]).toEqual([outputs['Machine']]);
   });
 
-  it('takes a schedule whose target is a function of the template', async () => {
+  it('accepts a schedule whose target is a function of the template', async () => {
     const { outputs, stackName } = await create({
       Resources: {
         Often: schedule({ 'Fn::GetAtt': ['Function', 'Arn'] }),
@@ -95,7 +96,7 @@ describe('createResources', () => {
     expect(outputs['Schedule']).toBe(`${stackName}-Often`);
   });
 
-  it('gives a secret the value of its template, with the generated part, or the one it was told', async () => {
+  it('gives a secret the value of the template, with its generated part, or the overriding value', async () => {
     const secret = (Name: string) => ({
       Type: 'AWS::SecretsManager::Secret',
       Properties: {
@@ -118,7 +119,7 @@ describe('createResources', () => {
     overrides.requireAllUsed();
   });
 
-  it('does not overlook a value that nothing asks for', () => {
+  it('rejects unused overrides', () => {
     expect(() => new Overrides({ crm: 'x' }, { CRM_URL: 'y' }).requireAllUsed()).toThrow('crm, CRM_URL');
   });
 });

@@ -1,20 +1,20 @@
 import { createHash } from 'node:crypto';
 import { ACCOUNT_ID } from './account.ts';
-import type { SynthesizedStack } from './assembly/read-assembly.ts';
-import { type References, resolveValue } from './assembly/resolve.ts';
-import { TemplateError } from './assembly/template-error.ts';
 import type { CloudServices } from './cloud-services.ts';
+import { type References, resolveValue } from './intrinsics.ts';
 import type { CreatedResource } from './resources/resource-type.ts';
 import { RESOURCE_TYPES } from './resources/resource-types.ts';
+import type { SynthesizedStack } from './template.ts';
+import { TemplateError } from './template.ts';
 
-/** Longest name of a function. Those of queues and tables may be longer. */
+/** Longest name of a function. Queues and tables allow longer ones. */
 const MAX_NAME_LENGTH = 64;
 
 /**
- * Creates all resources of a stack, each after those that it refers to.
+ * Creates all resources of a stack, each after the resources that it refers to.
  *
- * @returns the stack's outputs.
- * @throws TemplateError on a type, property, reference or intrinsic function that the local cloud does not know.
+ * @returns outputs of the stack.
+ * @throws TemplateError on an unsupported type, property, reference or intrinsic function.
  */
 export async function createResources(
   stack: SynthesizedStack,
@@ -25,10 +25,7 @@ export async function createResources(
 
   const ensure = (logicalId: string, referrers: readonly string[]): Promise<CreatedResource> => {
     if (referrers.includes(logicalId))
-      throw new TemplateError(
-        logicalId,
-        `refers to itself by way of ${[...referrers, logicalId].join(' → ')}`,
-      );
+      throw new TemplateError(logicalId, `circular reference: ${[...referrers, logicalId].join(' → ')}`);
     const creation = created.get(logicalId) ?? create(logicalId, referrers);
     created.set(logicalId, creation);
     return creation;
@@ -38,10 +35,11 @@ export async function createResources(
     if (!resource)
       throw new TemplateError(
         referrers.at(-1) ?? logicalId,
-        `refers to ${logicalId}, which the template has not`,
+        `refers to ${logicalId}, which is not in the template`,
       );
     const type = RESOURCE_TYPES.get(resource.Type);
-    if (!type) throw new TemplateError(logicalId, `the local cloud does not know the type ${resource.Type}`);
+    if (!type)
+      throw new TemplateError(logicalId, `the local cloud does not support the type ${resource.Type}`);
     const properties =
       type.ignored === undefined &&
       (await resolveValue(
@@ -61,7 +59,10 @@ export async function createResources(
     attribute: async (logicalId, name) => {
       const { [name]: value } = (await ensure(logicalId, referrers)).attributes;
       if (value !== undefined) return value;
-      throw new TemplateError(owner, `the local cloud does not know the attribute ${name} of ${logicalId}`);
+      throw new TemplateError(
+        owner,
+        `the local cloud does not support the attribute ${name} of ${logicalId}`,
+      );
     },
   });
 
@@ -84,7 +85,7 @@ function pseudoParameters({ name, region }: SynthesizedStack): ReadonlyMap<strin
   ]);
 }
 
-/** Like the names that CloudFormation makes: of the stack and the logical id, and never too long. */
+/** A name like those of CloudFormation: stack and logical id, shortened if necessary. */
 function physicalName(stackName: string, logicalId: string): string {
   const name = `${stackName}-${logicalId}`;
   if (name.length <= MAX_NAME_LENGTH) return name;

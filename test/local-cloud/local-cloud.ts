@@ -1,47 +1,45 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readAssembly } from './assembly/read-assembly.ts';
 import type { CloudServices, ProcessorQuotas } from './cloud-services.ts';
 import { createResources } from './create-resources.ts';
+import { startDynamoDbLocal } from './emulators/dynamodb-local.ts';
 import { startEmulators } from './emulators/emulators.ts';
-import type { SentMessage } from './emulators/sqs-server.ts';
+import type { SentMessage } from './emulators/sqs.ts';
 import type { EventSourceStatistics } from './event-sources/event-source.ts';
-import { ExistingItems, type Items } from './existing-items.ts';
 import type { FunctionStatistics, LambdaFunction } from './lambda/lambda-function.ts';
-import { Overrides } from './overrides.ts';
+import { ExistingItems, type Items, Overrides } from './overrides.ts';
 import type { Execution } from './state-machines/execution.ts';
 import type { StateMachineStatistics } from './state-machines/state-machine.ts';
+import { readAssembly } from './template.ts';
 
 export interface LocalCloudOptions {
-  /** Directory of the synthesized assembly: it holds manifest.json. */
-  assembly: string;
-  /** Name of the stack; may be left out when there is one. */
-  stack?: string;
-  /** Values for secrets of the template, by logical id or name. */
+  /** Directory of the synthesized assembly, with manifest.json. While it is being synthesized, DynamoDB Local starts. */
+  assembly: string | Promise<string>;
+  /** Values of secrets of the template, by logical id or name. */
   secrets?: Readonly<Record<string, string>>;
-  /** Values that take the place of those in the template, for environment variables of its functions. */
+  /** Environment variables of the functions that replace the template's. */
   variables?: Readonly<Record<string, string>>;
   /**
-   * Items that a table has before the stack, by the beginning of its logical id, which no other table's may have. Its stream is
-   * enabled after them, so they are in no stream: as when a stack is deployed onto a table in use.
+   * Items that a table contains before the stack is deployed, by the prefix of its logical id. Its stream is enabled after
+   * them, so they are in no stream: as when a stack is deployed onto a table in use.
    */
   existingItems?: Readonly<Record<string, Items>>;
   /**
-   * How long a received message is hidden, in seconds, in place of the template's: for a run that cannot wait so long for what a
-   * killed environment held. It has to be longer than any invocation lasts, or a message is worked on by two at once.
+   * Visibility timeout of all queues in seconds, instead of the template's: for a run that cannot wait that long for messages
+   * of a killed environment. It must be longer than any invocation, or a message is processed twice at the same time.
    */
   visibilityTimeoutSeconds?: number;
-  /** Environment variables with which functions find the cloud, made from its own: to put something in between. */
+  /** Environment variables with which functions find the cloud, made from its own: to put a proxy in between. */
   functionEnvironment?: (environment: Readonly<Record<string, string>>) => Promise<Record<string, string>>;
   /**
    * Gives each environment the part of a processor that Lambda gives with its memory, by cgroups (Linux, as root).
-   * `directory`: of version 1's cpu controller. `memoryMegabytes`: in place of the template's, by the beginning of a logical id.
+   * `directory`: of the cpu controller of version 1. `memoryMegabytes`: instead of the template's, by prefix of the logical id.
    */
   processorQuotas?: ProcessorQuotas;
-  /** Times this, `Wait` states of state machines last: for a system whose speed is scaled. 1 by default. */
+  /** Factor of the duration of `Wait` states, for a system with scaled speed. Default: 1. */
   waitScale?: number;
-  /** Told each line that a function writes, and each error of an invocation. */
+  /** Called with each line that a function writes, and each error of an invocation. */
   log?: (entry: { functionName: string; line: string }) => void;
-  /** Told each message that enters a queue. */
+  /** Called with each message that enters a queue. */
   onMessage?: (sent: SentMessage) => void;
 }
 
@@ -57,19 +55,23 @@ export interface LocalCloudStatistics {
 const IDLE_POLL_MS = 50;
 
 /**
- * Runs a synthesized stack on this machine: its bundles, event sources, filters, queues, tables and secrets, as the
- * template describes them.
+ * Runs a synthesized stack on this machine: its functions, event sources, filters, queues, tables, secrets and state
+ * machines, as the template describes them.
  *
- * @throws TemplateError on what the local cloud cannot do, naming the resource; when Java is missing, with the way out.
+ * @throws TemplateError on an unsupported feature, with the name of the resource; Error when Java is missing, with a hint how to install it.
  */
 export async function startLocalCloud(options: LocalCloudOptions): Promise<LocalCloud> {
-  const stack = readAssembly(options.assembly, options.stack);
   let cloud: LocalCloud | undefined;
   const died = (error: Error) => {
     process.stderr.write(`${error.message}\n`);
     cloud?.fail(error);
   };
-  const emulators = await startEmulators(stack.region, died, options.onMessage);
+  // The JVM takes longest to start, so it starts before the assembly is there.
+  const [dynamodbLocal, stack] = await bothOrNeither(
+    startDynamoDbLocal(died),
+    Promise.resolve(options.assembly).then((directory) => readAssembly(directory)),
+  );
+  const emulators = await startEmulators(stack.region, dynamodbLocal, options.onMessage);
   const overrides = new Overrides(options.secrets ?? {}, options.variables ?? {});
   const existingItems = new ExistingItems(options.existingItems ?? {});
   const { visibilityTimeoutSeconds, functionEnvironment } = options;
@@ -102,9 +104,21 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
   }
 }
 
-/** A stack that runs on this machine. It stops when the process ends, too. */
+/** Waits for both. When one fails, stops the service and throws. */
+async function bothOrNeither<Service extends { stop(): Promise<void> }, Other>(
+  starting: Promise<Service>,
+  other: Promise<Other>,
+): Promise<[Service, Other]> {
+  const [service, result] = await Promise.allSettled([starting, other]);
+  if (service.status === 'rejected') throw service.reason;
+  if (result.status === 'fulfilled') return [service.value, result.value];
+  await service.value.stop();
+  throw result.reason;
+}
+
+/** A stack that runs on this machine. It also stops when the process exits. */
 export class LocalCloud {
-  /** The stack's outputs. */
+  /** Outputs of the stack. */
   outputs: Readonly<Record<string, string>> = {};
   /** Environment variables with which an SDK client in any process finds this cloud. */
   readonly environment: Readonly<Record<string, string>>;
@@ -119,7 +133,7 @@ export class LocalCloud {
     this.#stopEmulators = stopEmulators;
   }
 
-  /** Options of an SDK client of a service of this cloud. */
+  /** Options of an SDK client for a service of this cloud. */
   sdk(service: 'DYNAMODB' | 'SECRETS_MANAGER' | 'SFN' | 'SQS') {
     const variable = (name: string) => this.environment[name] ?? '';
     return {
@@ -133,7 +147,7 @@ export class LocalCloud {
   }
 
   /**
-   * Invokes a function, by its name or logical id, and waits for what it returns.
+   * Invokes a function, by name or logical id, and waits for its result.
    *
    * @throws ThrottledError, InvocationError.
    */
@@ -142,15 +156,15 @@ export class LocalCloud {
     return this.#function(functionName).invoke(event);
   }
 
-  /** Values of all versions of a secret, by its name or ARN. */
+  /** Values of all versions of a secret, by name or ARN. */
   secretValues(secretId: string): string[] {
     return this.#services.secrets.find(secretId)?.versions.flatMap(({ value }) => value ?? []) ?? [];
   }
 
   /**
-   * Rotates a secret, by its name or ARN, and waits for the end.
+   * Rotates a secret, by name or ARN, and waits until the rotation has ended.
    *
-   * @throws what its function throws, and when it has none.
+   * @throws the error of its function; Error when it has no rotation.
    */
   async rotate(secretId: string): Promise<void> {
     const secret = this.#services.secrets.find(secretId);
@@ -159,10 +173,10 @@ export class LocalCloud {
   }
 
   /**
-   * Whether no function is at work and no event source has anything left. Neither dead-letter queues count nor executions of
+   * Whether no invocation runs and no event source has anything left to do. Ignores dead-letter queues, and executions of
    * state machines, which may wait for days.
    *
-   * @throws when an emulator has died.
+   * @throws Error when an emulator has died.
    */
   async idle(): Promise<boolean> {
     if (this.#failure) throw this.#failure;
@@ -174,7 +188,7 @@ export class LocalCloud {
     return idle.every(Boolean) && !busy() && invocations() === before;
   }
 
-  /** Waits until {@link idle}. @throws when it is not within the time, in milliseconds. */
+  /** Waits until {@link idle}. @throws Error when it is not idle after this many milliseconds. */
   async untilIdle(withinMs: number): Promise<void> {
     const deadline = Date.now() + withinMs;
     while (!(await this.idle())) {
@@ -200,12 +214,12 @@ export class LocalCloud {
     return this.#stateMachines().flatMap(({ executions }) => [...executions.values()]);
   }
 
-  /** Kills one busy execution environment of a function. @returns whether there was one. */
+  /** Kills one busy execution environment of a function. @returns whether one was busy. */
   killEnvironment(functionName: string): boolean {
     return this.#function(functionName).killBusyEnvironment();
   }
 
-  /** Stops reading queues and streams; invocations that run go on. */
+  /** Stops reading queues and streams; running invocations continue. */
   async pauseEventSources(): Promise<void> {
     await Promise.all(this.#sources().map((each) => each.pause()));
   }
@@ -214,12 +228,12 @@ export class LocalCloud {
     for (const source of this.#sources()) source.start();
   }
 
-  /** Makes what waits for the cloud fail. */
+  /** Makes later calls fail with this error. */
   fail(error: Error): void {
     this.#failure ??= error;
   }
 
-  /** Stops all that was started; invocations that run fail. */
+  /** Stops everything; running invocations fail. */
   stop(): Promise<void> {
     for (const each of this.#stateMachines()) each.shutDown();
     this.#stopped ??= Promise.all([...this.#sources(), ...this.#functions()].map((each) => each.stop())).then(

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { parseTemplate } from './assembly/template.ts';
+import { parseTemplate } from './template.ts';
 
 describe('parseTemplate', () => {
-  it('takes what the CDK adds to each template', () => {
+  it('accepts what the CDK adds to each template', () => {
     const template = parseTemplate({
       Resources: { Queue: { Type: 'AWS::SQS::Queue', DeletionPolicy: 'Retain', Metadata: {} } },
       Parameters: { BootstrapVersion: { Type: 'AWS::SSM::Parameter::Value<String>' } },
@@ -14,13 +14,13 @@ describe('parseTemplate', () => {
   it.each([
     ['conditions', { Resources: {}, Conditions: { IsProduction: {} } }, /Conditions/],
     ['mappings', { Resources: {}, Mappings: {} }, /Mappings/],
-    ['further parameters', { Resources: {}, Parameters: { Stage: {} } }, /Stage/],
+    ['other parameters', { Resources: {}, Parameters: { Stage: {} } }, /Stage/],
     [
       'a conditional resource',
       { Resources: { Queue: { Type: 'T', Condition: 'C' } } },
       /^Queue: .*Condition/s,
     ],
-  ])('refuses %s', (_, template, message) => {
+  ])('rejects %s', (_, template, message) => {
     expect(() => parseTemplate(template)).toThrow(message);
   });
 });

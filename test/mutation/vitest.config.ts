@@ -1,12 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
-/** The unit tests as Stryker runs them: one process, no projects, and the same random values for every mutant. */
+/** The unit tests of the core as Stryker runs them: without projects, and with the same random values for every mutant. */
 export default defineConfig({
   test: {
     include: ['test/{shared,lambdas}/**/*.test.ts'],
+    // They run the synthesized state machine: too slow to repeat for each mutant.
+    exclude: ['test/lambdas/backfill/state-machine.test.ts', 'test/lambdas/sync-contact/outage.test.ts'],
+    pool: 'threads',
     isolate: false,
-    exclude: ['test/lambdas/backfill/{backfill,disturbed-run,run-with-consumer}.test.ts', 'test/shared/contacts/tag-job*.test.ts', 'test/shared/aws/**'],
-    setupFiles: ['test/mutation/fixed-seed.ts'],
+    setupFiles: ['test/support/restore-mocks.ts', 'test/mutation/fixed-seed.ts'],
     testTimeout: 60_000,
   },
 });

@@ -1,11 +1,12 @@
 import { Hono } from 'hono';
+import { html } from 'hono/html';
 import * as z from 'zod';
-import type { ContactStore, StoredContact } from './contact-store.ts';
-import { faultPlanSchema } from './faults.ts';
-import { mergeContacts } from './merge-contacts.ts';
-import { SEARCH_MODES } from './search-mode.ts';
+import type { ContactStore, StoredContact } from './account/contact-store.ts';
+import { mergeContacts } from './account/merge-contacts.ts';
+import { SEARCH_MODES } from './account/search.ts';
 import type { Simulator, SimulatorEnv } from './simulator.ts';
-import { statsPage } from './stats-page.ts';
+import { faultPlanSchema } from './traffic/faults.ts';
+import type { Statistics } from './traffic/statistics.ts';
 
 const preloadSchema = z.array(
   z.strictObject({
@@ -16,7 +17,7 @@ const preloadSchema = z.array(
     /** Names of tags. */
     tags: z.array(z.string()).default([]),
     emailStatus: z.string().optional(),
-    /** Whether the contact is nobody's whom a program may know: each change of it, and its deletion, is a foreign write. */
+    /** Whether the contact belongs to somebody else: each change and its deletion is a foreign write. */
     stranger: z.boolean().default(false),
   }),
 );
@@ -29,7 +30,7 @@ const ownershipSchema = z.strictObject({
   leadSources: z.array(z.string()).optional(),
 });
 const directorySchema = z.strictObject({
-  /** Emails of members of staff to add. */
+  /** Emails of staff members to add. */
   staff: z.array(z.string()).default([]),
   leadSources: z.array(z.string()).default([]),
   contactTypes: z.array(z.string()).optional(),
@@ -40,39 +41,39 @@ const limitsSchema = z.strictObject({
   minute: z.int().positive().optional(),
   day: z.int().nonnegative().optional(),
   month: z.int().nonnegative().optional(),
-  /** Requests that another program on the same key makes now. */
+  /** Requests that another client makes now with the same key. */
   usedByOthers: z.int().nonnegative().default(0),
-  /** Whether the day and the month begin anew. */
+  /** Whether to reset the used requests of the day and the month. */
   resetUsed: z.boolean().default(false),
-  /** When the running day ends instead of at midnight, in milliseconds from now. */
+  /** When the current day ends, instead of at midnight, in milliseconds from now. */
   dayEndsInMs: z.number().positive().optional(),
 });
 const searchSchema = z.strictObject({ mode: z.enum(SEARCH_MODES) });
 const oauthSchema = z.strictObject({
-  /** How long new access tokens live. */
+  /** Lifetime of new access tokens, in seconds. */
   tokenSeconds: z.number().positive().optional(),
-  /** Whether the person says no to the next authorization. */
+  /** Whether the person declines authorizations. */
   declines: z.boolean().optional(),
-  /** The answer to the next request of tokens is lost on its way. */
+  /** Whether the response to the next token request is lost. */
   loseNextAnswer: z.boolean().optional(),
-  /** Access tokens that live expire now. */
+  /** Whether all access tokens expire now. */
   expireNow: z.boolean().default(false),
 });
 const resetSchema = z.strictObject({
-  /** Whether contacts, tags and custom fields go too, and not only the counts and the foreign writes. */
+  /** Whether to delete contacts, tags and custom fields too, and not only statistics and foreign writes. */
   data: z.boolean().default(false),
 });
 const forbiddenSchema = z.strictObject({ emails: z.array(z.string()) });
 const mergeSchema = z.strictObject({ from: z.int(), into: z.int() });
 
-/** What an account has beside contacts, tags and fields. */
+/** Staff, lead sources and companies of the account. */
 export interface DirectoryReport {
   staff: { id: number; email: string }[];
   leadSources: { id: number; name: string }[];
   companies: { id: number; name: string }[];
 }
 
-/** A contact in words: custom fields by label, tags by name. */
+/** A contact with custom fields by label and tags by name. */
 export interface ReadableContact {
   id: number;
   values: Record<string, string>;
@@ -81,7 +82,7 @@ export interface ReadableContact {
   emailStatus: string;
 }
 
-/** `/_simulator`: to look at the CRM and to set it up. Not limited, not delayed, not counted. */
+/** `/_simulator`: inspects and configures the simulator. Without limits, latency and statistics. */
 export function adminRoutes({
   store,
   directory,
@@ -99,10 +100,10 @@ export function adminRoutes({
   routes.get('/times', (context) => context.json(statistics.times));
   routes.get('/contacts', (context) => {
     const email = context.req.query('email')?.toLowerCase();
-    const wanted = [...store.contacts.values()].filter(
+    const found = [...store.contacts.values()].filter(
       ({ values }) => !email || values.get('email_addresses.EMAIL1')?.toLowerCase() === email,
     );
-    return context.json(wanted.map((contact) => readable(store, contact)));
+    return context.json(found.map((contact) => readable(store, contact)));
   });
   routes.post('/contacts', async (context) => {
     const contacts = preloadSchema.parse(await context.req.json());
@@ -121,7 +122,7 @@ export function adminRoutes({
   routes.post('/merge', async (context) => {
     const { from, into } = mergeSchema.parse(await context.req.json());
     if (mergeContacts(store, from, into, now())) return context.body(null, 204);
-    return context.json({ message: 'Two different contacts are needed' }, 404);
+    return context.json({ message: 'Two different contacts are required' }, 404);
   });
   routes.post('/reset', async (context) => {
     const { data } = resetSchema.parse(await context.req.json());
@@ -175,9 +176,9 @@ export function adminRoutes({
   });
   routes.post('/limits', async (context) => {
     const { usedByOthers, resetUsed, dayEndsInMs, ...changed } = limitsSchema.parse(await context.req.json());
-    const given = Object.entries(changed).filter(([, value]) => value !== undefined);
-    limits.limits = { ...limits.limits, ...Object.fromEntries(given) };
-    if (resetUsed) limits.forget();
+    const set = Object.entries(changed).filter(([, value]) => value !== undefined);
+    limits.limits = { ...limits.limits, ...Object.fromEntries(set) };
+    if (resetUsed) limits.resetUsage();
     limits.use(usedByOthers, now());
     if (dayEndsInMs !== undefined) limits.endDay(now() + dayEndsInMs);
     return context.body(null, 204);
@@ -193,15 +194,25 @@ export function adminRoutes({
   return routes;
 }
 
+/** The statistics as a page that reloads every two seconds. */
+function statsPage(statistics: Statistics) {
+  const rows = Object.entries(statistics).map(
+    ([name, value]) => html`<tr><th>${name}</th><td><pre>${JSON.stringify(value, null, 1)}</pre></td></tr>`,
+  );
+  return html`<!doctype html><meta charset="utf-8" /><meta http-equiv="refresh" content="2" /><title>CRM simulator</title>
+    <style>body { font: 14px system-ui; margin: 2em } th { text-align: left; vertical-align: top; padding-right: 2em }</style>
+    <h1>CRM simulator</h1><p><a href="/_simulator/contacts">Contacts</a></p><table>${rows}</table>`;
+}
+
 function preload(store: ContactStore, contact: z.output<typeof preloadSchema>[number]): { id: number } {
   const customFields = Object.entries(contact.customFields).map(([label, value]): [string, string] => {
-    const known = [...store.customFields.values()].find((field) => field.label === label);
-    return [`custom_fields.${(known ?? store.createCustomField(label, 'Text')).id}`, value];
+    const existing = [...store.customFields.values()].find((field) => field.label === label);
+    return [`custom_fields.${(existing ?? store.createCustomField(label, 'Text')).id}`, value];
   });
   const stored = store.create(new Map([...Object.entries(contact.values), ...customFields]), 0);
   for (const name of contact.tags) {
-    const known = [...store.tags.values()].find((tag) => tag.name === name);
-    stored.tagIds.add((known ?? store.createTag(name)).id);
+    const existing = [...store.tags.values()].find((tag) => tag.name === name);
+    stored.tagIds.add((existing ?? store.createTag(name)).id);
   }
   if (contact.emailStatus) stored.emailStatus = contact.emailStatus;
   return { id: stored.id };

@@ -1,11 +1,11 @@
 import * as z from 'zod';
-import type { Changes, ContactStore } from './contact-store.ts';
-import { problemWithContent } from './custom-field-content.ts';
-import type { Directory } from './directory.ts';
+import type { Changes, ContactStore } from './account/contact-store.ts';
+import { problemWithContent } from './account/custom-field-content.ts';
+import type { Directory } from './account/directory.ts';
 
-/** A request that the CRM refuses, with the reason that it gives. */
+/** The CRM rejects the request with 400 and this message. */
 export class BadRequestError extends Error {
-  override name = 'BadRequest';
+  override name = 'BadRequestError';
 }
 
 const EMAIL_MAX = 75;
@@ -13,8 +13,8 @@ const NAME_MAX = 40;
 
 const text = z.string().nullish();
 const name = z.string().max(NAME_MAX).nullish();
-/** Phones or faxes. Their types and extensions are taken, but not kept. */
-const numbered = (...fields: [string, ...string[]]) =>
+/** Phone or fax numbers. Types and extensions are accepted, but not stored. */
+const numbers = (...fields: [string, ...string[]]) =>
   z
     .array(z.strictObject({ field: z.enum(fields), number: text, extension: text, type: text }))
     .nullish()
@@ -36,7 +36,7 @@ const addressSchema = z
     error: 'country_code is required if region is specified',
   });
 
-/** `UpsertContact` and `CreateOrPatchContact` of v1. Origins are not simulated, and refused. */
+/** `UpsertContact` and `CreateOrPatchContact` of API v1. `origin` is not simulated, and rejected. */
 const contactBodySchema = z.strictObject({
   given_name: name,
   family_name: name,
@@ -82,8 +82,8 @@ const contactBodySchema = z.strictObject({
       }),
     )
     .nullish(),
-  phone_numbers: numbered('PHONE1', 'PHONE2', 'PHONE3', 'PHONE4', 'PHONE5'),
-  fax_numbers: numbered('FAX1', 'FAX2'),
+  phone_numbers: numbers('PHONE1', 'PHONE2', 'PHONE3', 'PHONE4', 'PHONE5'),
+  fax_numbers: numbers('FAX1', 'FAX2'),
   addresses: z.array(addressSchema).nullish(),
   social_accounts: z
     .array(
@@ -98,13 +98,13 @@ const contactBodySchema = z.strictObject({
   duplicate_option: z.enum(['Email', 'EmailAndName']).nullish(),
 });
 
-/** What a request asks for: values by path, and how a duplicate is recognised. */
+/** A parsed request: values by path, and how duplicates are found. */
 export interface ContactRequest {
   changes: Changes;
   duplicateOption: 'Email' | 'EmailAndName' | undefined;
 }
 
-/** Reads a contact from a request. @throws BadRequest for what the CRM refuses. */
+/** Parses the body of a contact request. @throws BadRequestError if the CRM rejects it. */
 export function readContactRequest(body: unknown, store: ContactStore, directory: Directory): ContactRequest {
   const result = contactBodySchema.safeParse(body);
   if (!result.success) throw new BadRequestError(z.prettifyError(result.error));
@@ -134,7 +134,7 @@ export function readContactRequest(body: unknown, store: ContactStore, directory
   }
   const { contact_type, lead_source_id, owner_id } = standard;
   if (contact_type && !directory.contactTypes.includes(contact_type))
-    throw new BadRequestError(`"${contact_type}" is no contact type`);
+    throw new BadRequestError(`"${contact_type}" is not a contact type`);
   if (lead_source_id && !directory.leadSources.has(lead_source_id))
     throw new BadRequestError(`Lead source ${lead_source_id} does not exist`);
   if (owner_id && !directory.staff.has(owner_id))

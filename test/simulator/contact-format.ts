@@ -1,10 +1,10 @@
-import type { StoredContact } from './contact-store.ts';
-import type { Directory } from './directory.ts';
+import type { StoredContact } from './account/contact-store.ts';
+import type { Directory } from './account/directory.ts';
 
-/** Properties that come back only when a request names them (v1). */
+/** Properties that a response contains only if the request names them in `optional_properties` (API v1). */
 const OPTIONAL = new Set(['custom_fields', 'lead_source_id', 'job_title', 'opt_in_reason', 'notes']);
 const NUMBERS = new Set(['lead_source_id', 'owner_id']);
-/** Properties that come back as null where a contact has no value. */
+/** Properties that are null in a response if the contact has no value. */
 const NULLABLE = [
   'given_name',
   'family_name',
@@ -22,7 +22,7 @@ const NULLABLE = [
   'owner_id',
 ];
 
-/** A contact as the CRM answers it. */
+/** A contact as the API returns it. */
 export function formatContact(
   contact: StoredContact,
   optional: ReadonlySet<string>,

@@ -1,21 +1,21 @@
 import { type Context, Hono } from 'hono';
+import type { Changes, StoredContact } from './account/contact-store.ts';
+import { searchContacts } from './account/search.ts';
 import { readContactRequest } from './contact-body.ts';
 import { formatContact } from './contact-format.ts';
-import { searchContacts } from './contact-search.ts';
-import type { Changes, StoredContact } from './contact-store.ts';
 import { pageOf } from './paging.ts';
 import type { Simulator, SimulatorEnv } from './simulator.ts';
 
-const DEFAULT_PAGE = 1000;
+const DEFAULT_LIMIT = 1000;
 
-/** `/contacts`: create-or-update, create, update, read, search, delete. */
+/** `/contacts`: upsert, create, update, read, search and delete contacts. */
 export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
   const { store, directory, statistics, foreign, search, now } = simulator;
   const routes = new Hono<SimulatorEnv>();
 
   const create = (changes: Changes): StoredContact => {
     const contact = store.create(changes, now());
-    foreign.made(store, contact);
+    foreign.contactCreated(store, contact);
     statistics.count('contactsCreated');
     return contact;
   };
@@ -23,37 +23,37 @@ export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
     foreign.watch(store, contact, () => store.update(contact, changes, now()));
     statistics.count('contactsUpdated');
   };
-  const answer = (context: Context, contact: StoredContact, status: 200 | 201 = 200) =>
+  const respond = (context: Context, contact: StoredContact, status: 200 | 201 = 200) =>
     context.json(formatContact(contact, optionalProperties(context), directory), status);
 
   routes.put('/', async (context) => {
     const { changes, duplicateOption } = readContactRequest(await context.req.json(), store, directory);
     const email = changes.get('email_addresses.EMAIL1');
     if (!duplicateOption) return context.json({ message: 'duplicate_option is required' }, 400);
-    if (!canBeReached(changes)) return unreachable(context);
+    if (!hasEmailOrPhone(changes)) return emailOrPhoneRequired(context);
     const name = { given: changes.get('given_name') ?? '', family: changes.get('family_name') ?? '' };
     const existing = email
       ? store.findByEmail(email, duplicateOption === 'EmailAndName' ? name : undefined)
       : undefined;
-    // The check and the creation are apart in time: two such requests at once can make two contacts.
-    if (!existing && simulator.raceyCreates) await context.var.wait();
-    if (!existing) return answer(context, create(changes));
+    // Latency between the check and the creation: two concurrent requests can create two contacts.
+    if (!existing && simulator.racyCreates) await context.var.wait();
+    if (!existing) return respond(context, create(changes));
     update(existing, changes);
-    return answer(context, existing);
+    return respond(context, existing);
   });
 
   routes.post('/', async (context) => {
     const { changes } = readContactRequest(await context.req.json(), store, directory);
-    if (!canBeReached(changes)) return unreachable(context);
-    return answer(context, create(changes), 201);
+    if (!hasEmailOrPhone(changes)) return emailOrPhoneRequired(context);
+    return respond(context, create(changes), 201);
   });
 
   routes.get('/', (context) => {
     const found = searchContacts(store, context.req.query(), search.mode, now() - simulator.searchDelayMs);
-    const { items, ...page } = pageOf(found, context, DEFAULT_PAGE);
+    const { items, ...page } = pageOf(found, context, DEFAULT_LIMIT);
     return context.json({
       contacts: items.map((contact) => {
-        // A list shows partial contacts (v1, `RestPartialContact`): without their tags.
+        // Lists contain partial contacts without tags (API v1, `RestPartialContact`).
         const { tag_ids: _, ...partial } = formatContact(contact, optionalProperties(context), directory);
         return partial;
       }),
@@ -63,7 +63,7 @@ export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
 
   routes.get('/:id{[0-9]+}', (context) => {
     const contact = store.contacts.get(Number(context.req.param('id')));
-    return contact ? answer(context, contact) : notFound(context);
+    return contact ? respond(context, contact) : notFound(context);
   });
 
   routes.patch('/:id{[0-9]+}', async (context) => {
@@ -73,14 +73,14 @@ export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
     const mask = context.req.queries('update_mask')?.flatMap((names) => names.split(','));
     const masked = [...changes].filter(([path]) => !mask || mask.includes(path.split('.')[0] ?? path));
     update(contact, new Map(masked));
-    return answer(context, contact);
+    return respond(context, contact);
   });
 
   routes.delete('/:id{[0-9]+}', (context) => {
     const contact = store.contacts.get(Number(context.req.param('id')));
     if (!contact) return notFound(context);
     store.contacts.delete(contact.id);
-    foreign.removed(contact.id);
+    foreign.contactDeleted(contact.id);
     statistics.count('contactsDeleted');
     return context.body(null, 204);
   });
@@ -91,10 +91,10 @@ export function notFound(context: Context) {
   return context.json({ message: 'Unable to find this Contact' }, 404);
 }
 
-const canBeReached = (changes: Changes): boolean =>
+const hasEmailOrPhone = (changes: Changes): boolean =>
   [...changes].some(([path, value]) => value !== '' && /^(email_addresses|phone_numbers)\./.test(path));
 
-function unreachable(context: Context) {
+function emailOrPhoneRequired(context: Context) {
   return context.json({ message: 'An email or a phone number is required' }, 400);
 }
 

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context, MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
-import type { FaultKind } from './faults.ts';
-import { refusal } from './rate-limits.ts';
 import type { Simulator, SimulatorEnv } from './simulator.ts';
+import type { FaultKind } from './traffic/faults.ts';
+import { tooManyRequests } from './traffic/rate-limits.ts';
 
 const INVALID_TOKEN = {
   fault: {
@@ -12,7 +12,7 @@ const INVALID_TOKEN = {
   },
 };
 
-/** What stands before the API: it counts, lets in, refuses past the limits, takes its time, and fails when told to. */
+/** Middleware in front of the API: authenticates, enforces the rate limits, adds latency, injects faults, and counts. */
 export function gateway(simulator: Simulator, base: string): MiddlewareHandler<SimulatorEnv> {
   const { tokens, limits, statistics, faults, drawLatencyMs, drawDelayMs, now, limitHeaders } = simulator;
   return async (context, next) => {
@@ -22,7 +22,7 @@ export function gateway(simulator: Simulator, base: string): MiddlewareHandler<S
     statistics.arrived(arrivedAt);
     const key =
       context.req.header('x-keap-api-key') ?? context.req.header('authorization')?.replace(/^Bearer /, '');
-    if (!key || !(tokens.has(key) || simulator.oauth.letsIn(key))) {
+    if (!key || !(tokens.has(key) || simulator.oauth.isValid(key))) {
       statistics.count('unauthorized');
       return context.json(INVALID_TOKEN, 401);
     }
@@ -32,23 +32,23 @@ export function gateway(simulator: Simulator, base: string): MiddlewareHandler<S
     }
     if (exceeded) {
       statistics.count('throttled');
-      return context.json(refusal(exceeded, limits.limits), 429);
+      return context.json(tooManyRequests(exceeded, limits.limits), 429);
     }
 
     statistics.admitted(arrivedAt);
 
-    let waiting: Promise<void> | undefined;
+    let latency: Promise<void> | undefined;
     const latencyMs = drawLatencyMs();
     const wait = () => {
-      waiting ??= latencyMs > 0 ? sleep(latencyMs) : Promise.resolve();
-      return waiting;
+      latency ??= latencyMs > 0 ? sleep(latencyMs) : Promise.resolve();
+      return latency;
     };
     context.set('wait', wait);
     const fault = faults.next();
     if (fault) statistics.count('faults');
     if (!fault || fault.afterEffect || fault.kind === 'slow') await next();
     await wait();
-    if (fault?.kind === 'slow') await sleepLightly(faults.plan.slowMs);
+    if (fault?.kind === 'slow') await sleepUnref(faults.plan.slowMs);
     statistics.answered(
       `${context.req.method} ${fault && fault.kind !== 'slow' ? '(fault)' : routeOf(context, base)}`,
     );
@@ -57,7 +57,7 @@ export function gateway(simulator: Simulator, base: string): MiddlewareHandler<S
   };
 }
 
-/** The path with ids left out. */
+/** The route pattern with `{id}` in place of ids. */
 function routeOf(context: Context, base: string): string {
   return routePath(context, -1).replace(base, '').replaceAll(':id{[0-9]+}', '{id}');
 }
@@ -85,21 +85,21 @@ async function fail(
     case 'empty':
       return new Response(null, { status: 500 });
     case 'spike':
-      return Response.json(refusal('second', limits.limits), { status: 429 });
+      return Response.json(tooManyRequests('second', limits.limits), { status: 429 });
     case 'quota':
-      return Response.json(refusal('minute', limits.limits), { status: 429 });
+      return Response.json(tooManyRequests('minute', limits.limits), { status: 429 });
     case 'unauthorized':
       return Response.json(INVALID_TOKEN, { status: 401 });
     case 'hang':
-      await sleepLightly(faults.plan.hangMs);
+      await sleepUnref(faults.plan.hangMs);
       return breakConnection(context);
     case 'reset':
       return breakConnection(context);
   }
 }
 
-/** Waits without holding up a process that wants to end. */
-function sleepLightly(ms: number): Promise<void> {
+/** Sleeps without keeping the process alive. */
+function sleepUnref(ms: number): Promise<void> {
   return sleep(ms, undefined, { ref: false });
 }
 

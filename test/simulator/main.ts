@@ -1,58 +1,56 @@
-/** The CRM simulator on its own: `npm run simulator -- --help`. */
+/** `npm run simulator -- --help`: runs the CRM simulator as a process of its own. */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { FAULT_KINDS } from './faults.ts';
+import { SEARCH_MODES } from './account/search.ts';
 import { DEFAULT_CLIENT } from './oauth.ts';
-import { TEAM_LIMITS } from './rate-limits.ts';
-import { SEARCH_MODES } from './search-mode.ts';
 import { DEFAULT_TOKEN, REAL_LATENCY } from './simulator.ts';
 import { startSimulator } from './start-simulator.ts';
+import { FAULT_KINDS } from './traffic/faults.ts';
+import { TEAM_LIMITS } from './traffic/rate-limits.ts';
 
 function number(text: string): number {
   const value = Number(text);
-  if (!Number.isFinite(value) || value < 0)
-    throw new InvalidArgumentError('It must be a number of 0 or more.');
+  if (!Number.isFinite(value) || value < 0) throw new InvalidArgumentError('Expected a number of 0 or more.');
   return value;
 }
 
 const program = new Command('npm run simulator --')
   .description(
-    'A CRM on this machine that speaks the Infusionsoft REST API v1, with its limits, latency and faults.',
+    'Simulates the Infusionsoft REST API v1 on this machine, with its rate limits, latency and faults.',
   )
-  .option('--port <port>', 'port on 127.0.0.1 (0: a free one)', number, 0)
-  .option('--second <n>', 'requests in any sliding second', number, TEAM_LIMITS.second)
-  .option('--minute <n>', 'requests in any sliding minute', number, TEAM_LIMITS.minute)
-  .option('--day <n>', 'requests a day', number, TEAM_LIMITS.day)
-  .option('--month <n>', 'requests a month', number, TEAM_LIMITS.month)
-  .option('--latency-median <ms>', 'median of the answer time', number, REAL_LATENCY.medianMs)
-  .option('--latency-p95 <ms>', '95th percentile of the answer time', number, REAL_LATENCY.p95Ms)
-  .option('--jitter <ms>', 'how far the network moves requests towards each other, and apart', number, 0)
-  .option('--fault-rate <part>', 'part of the requests that go wrong', number, 0)
+  .option('--port <port>', 'port on 127.0.0.1 (0: any free port)', number, 0)
+  .option('--second <n>', 'requests per sliding second', number, TEAM_LIMITS.second)
+  .option('--minute <n>', 'requests per sliding minute', number, TEAM_LIMITS.minute)
+  .option('--day <n>', 'requests per day', number, TEAM_LIMITS.day)
+  .option('--month <n>', 'requests per month', number, TEAM_LIMITS.month)
+  .option('--latency-median <ms>', 'median response time', number, REAL_LATENCY.medianMs)
+  .option('--latency-p95 <ms>', '95th percentile of the response time', number, REAL_LATENCY.p95Ms)
+  .option('--jitter <ms>', 'network jitter: each request arrives 0 to twice as much late', number, 0)
+  .option('--fault-rate <share>', 'share of the requests that fail, from 0 to 1', number, 0)
   .addOption(
-    new Option('--fault-kinds <kind...>', 'how they go wrong').choices(FAULT_KINDS).default([...FAULT_KINDS]),
+    new Option('--fault-kinds <kind...>', 'kinds of faults').choices(FAULT_KINDS).default([...FAULT_KINDS]),
   )
   .addOption(
-    new Option('--arrays <mode>', 'array items that an update does not list')
+    new Option('--arrays <mode>', 'what an update does to array items that it does not list')
       .choices(['merge', 'replace'])
       .default('merge'),
   )
   .addOption(
-    new Option('--tag-results <form>', 'results of tags by id, or in a list as in the contract of 2022')
+    new Option(
+      '--tag-results <form>',
+      'tag results as an object by id, or as a list as in the API contract of 2022',
+    )
       .choices(['object', 'entries'])
       .default('object'),
   )
-  .addOption(
-    new Option('--search <mode>', 'what a search by email or name finds, beside what was asked for')
-      .choices(SEARCH_MODES)
-      .default('exact'),
-  )
-  .option('--no-limit-headers', 'answers do not say where the caller stands')
-  .option('--speed <n>', 'limits times n, latency divided by n', number, 1)
-  .option('--seed <n>', 'the same seed gives the same latencies and faults', number, 1)
-  .option('--attached', 'end when the standard input ends, as it does with the process that started this one')
-  .option('--client-id <id>', 'id of the OAuth client', DEFAULT_CLIENT.clientId)
-  .option('--client-secret <secret>', 'secret of the OAuth client', DEFAULT_CLIENT.clientSecret)
-  .option('--token-seconds <n>', 'how long access tokens live', number, DEFAULT_CLIENT.tokenSeconds)
-  .option('--token <token...>', 'keys or tokens that are let in', [DEFAULT_TOKEN]);
+  .addOption(new Option('--search <mode>', 'how searches match text').choices(SEARCH_MODES).default('exact'))
+  .option('--no-limit-headers', 'send no headers with limits and usage')
+  .option('--speed <n>', 'multiply limits per second and minute by n, divide latency by n', number, 1)
+  .option('--seed <n>', 'seed of latencies and faults', number, 1)
+  .option('--attached', 'exit when standard input closes, as when the parent process exits')
+  .option('--client-id <id>', 'OAuth client id', DEFAULT_CLIENT.clientId)
+  .option('--client-secret <secret>', 'OAuth client secret', DEFAULT_CLIENT.clientSecret)
+  .option('--token-seconds <n>', 'lifetime of access tokens', number, DEFAULT_CLIENT.tokenSeconds)
+  .option('--token <token...>', 'accepted keys or tokens', [DEFAULT_TOKEN]);
 
 const options = program.parse().opts();
 const simulator = await startSimulator({
@@ -75,7 +73,7 @@ const simulator = await startSimulator({
   },
 });
 process.stdout.write(`Simulator listening on ${simulator.url}\n`);
-process.stderr.write(`Look at ${simulator.url}/_simulator\n`);
+process.stderr.write(`Statistics: ${simulator.url}/_simulator\n`);
 const stop = async () => {
   await simulator.stop();
   process.stdin.destroy();

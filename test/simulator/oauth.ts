@@ -1,17 +1,19 @@
 import { randomBytes } from 'node:crypto';
+import type { HttpBindings } from '@hono/node-server';
+import { Hono } from 'hono';
 
 export interface OAuthOptions {
   clientId: string;
   clientSecret: string;
-  /** How long access tokens live. */
+  /** Lifetime of access tokens, in seconds. */
   tokenSeconds: number;
-  /** Whether the person says no when asked. */
+  /** Whether the person declines the authorization. */
   declines: boolean;
-  /** Whether the answer to the next request of tokens is lost on its way. */
+  /** Whether the response to the next token request is lost. */
   loseNextAnswer: boolean;
 }
 
-/** The client that the simulator knows unless told otherwise. */
+/** The default OAuth client. */
 export const DEFAULT_CLIENT: OAuthOptions = {
   clientId: 'simulator-client',
   clientSecret: 'simulator-secret',
@@ -20,7 +22,7 @@ export const DEFAULT_CLIENT: OAuthOptions = {
   loseNextAnswer: false,
 };
 
-/** What the token endpoint answers. */
+/** Response of the token endpoint. */
 export interface IssuedPair {
   access_token: string;
   refresh_token: string;
@@ -30,8 +32,8 @@ export interface IssuedPair {
 }
 
 /**
- * The authorizations of an account. Refresh tokens are single use: a refresh kills the old one at once, and, as the harsher of
- * what may be, the access token that came with it.
+ * The account's OAuth authorizations. Refresh tokens are single use. A refresh revokes the old refresh token and its access token at
+ * once. The vendor does not document the latter, so the stricter behavior is simulated.
  */
 export class OAuth {
   options: OAuthOptions;
@@ -39,8 +41,9 @@ export class OAuth {
   readonly #now: () => number;
   /** Redirect URIs by code. */
   readonly #codes = new Map<string, string>();
-  /** Access tokens by refresh token, and when access tokens expire. */
+  /** Access tokens by refresh token. */
   readonly #refreshTokens = new Map<string, string>();
+  /** Expiry by access token, in epoch milliseconds. */
   readonly #accessTokens = new Map<string, number>();
 
   constructor(options: Partial<OAuthOptions>, now: () => number) {
@@ -53,7 +56,7 @@ export class OAuth {
     this.options = { ...this.options, ...Object.fromEntries(given) };
   }
 
-  letsIn(accessToken: string): boolean {
+  isValid(accessToken: string): boolean {
     return (this.#accessTokens.get(accessToken) ?? 0) > this.#now();
   }
 
@@ -61,7 +64,7 @@ export class OAuth {
     return id === this.options.clientId && secret === this.options.clientSecret;
   }
 
-  /** @returns a code for one exchange. */
+  /** @returns an authorization code, valid for one exchange. */
   authorize(redirectUri: string): string {
     const code = token();
     this.#codes.set(code, redirectUri);
@@ -69,9 +72,9 @@ export class OAuth {
   }
 
   exchange(code: string, redirectUri: string): IssuedPair | undefined {
-    const wanted = this.#codes.get(code);
+    const expected = this.#codes.get(code);
     this.#codes.delete(code);
-    return wanted === redirectUri ? this.issue() : undefined;
+    return expected === redirectUri ? this.issue() : undefined;
   }
 
   refresh(refreshToken: string): IssuedPair | undefined {
@@ -96,3 +99,47 @@ export class OAuth {
 }
 
 const token = (): string => randomBytes(20).toString('base64url');
+
+/**
+ * `/app/oauth/authorize` and `/token`, as in the vendor's OAuth 2.0 documentation. Without limits, latency and statistics.
+ */
+export function oauthRoutes({ oauth }: { oauth: OAuth }): Hono<{ Bindings: HttpBindings }> {
+  const routes = new Hono<{ Bindings: HttpBindings }>();
+  routes.get('/app/oauth/authorize', (context) => {
+    const { client_id, redirect_uri = '', response_type, state = '' } = context.req.query();
+    if (client_id !== oauth.options.clientId || response_type !== 'code' || !URL.canParse(redirect_uri))
+      return context.text('Unknown client, or incomplete request.', 400);
+    const callback = new URL(redirect_uri);
+    callback.searchParams.set('state', state);
+    if (oauth.options.declines) callback.searchParams.set('error', 'access_denied');
+    else callback.searchParams.set('code', oauth.authorize(redirect_uri));
+    return context.redirect(callback.href);
+  });
+
+  routes.post('/token', async (context) => {
+    const form = new URLSearchParams(await context.req.text());
+    const text = (name: string) => form.get(name) ?? '';
+    const [id, secret] = basic(context.req.header('authorization')) ?? [
+      text('client_id'),
+      text('client_secret'),
+    ];
+    if (!oauth.isClient(id, secret)) return context.json({ error: 'invalid_client' }, 401);
+    const pair =
+      form.get('grant_type') === 'refresh_token'
+        ? oauth.refresh(text('refresh_token'))
+        : oauth.exchange(text('code'), text('redirect_uri'));
+    if (oauth.options.loseNextAnswer) {
+      oauth.change({ loseNextAnswer: false });
+      context.env.outgoing.destroy();
+      return new Response(null, { status: 500 });
+    }
+    return pair ? context.json(pair) : context.json({ error: 'invalid_grant' }, 400);
+  });
+  return routes;
+}
+
+function basic(header: string | undefined): [string, string] | undefined {
+  if (!header?.startsWith('Basic ')) return undefined;
+  const [id = '', secret = ''] = Buffer.from(header.slice('Basic '.length), 'base64').toString().split(':');
+  return [id, secret];
+}

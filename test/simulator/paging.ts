@@ -3,7 +3,11 @@ import * as z from 'zod';
 
 const whole = z.coerce.number().int().nonnegative();
 
-/** One page of a list, with the links that the CRM gives: `next` is there even when nothing follows. @throws ZodError */
+/**
+ * One page of a list, with the CRM's links. As in the real API, `next` is there even on the last page.
+ *
+ * @throws ZodError if `limit` or `offset` is not a whole number.
+ */
 export function pageOf<Item>(all: readonly Item[], context: Context, defaultLimit: number) {
   const limit = Math.min(whole.parse(context.req.query('limit') ?? defaultLimit), 1000);
   const offset = whole.parse(context.req.query('offset') ?? 0);

@@ -3,19 +3,18 @@ import * as z from 'zod';
 import { adminRoutes } from './admin-routes.ts';
 import { BadRequestError } from './contact-body.ts';
 import { contactRoutes } from './contact-routes.ts';
-import { forbid } from './forbidden.ts';
+import { customFieldRoutes } from './custom-field-routes.ts';
+import { directoryRoutes, leadSourceRoutes } from './directory-routes.ts';
+import { rejectForbidden } from './forbidden-contacts.ts';
 import { gateway } from './gateway.ts';
-import { leadSourceRoutes } from './lead-source-routes.ts';
-import { modelRoutes } from './model-routes.ts';
-import { oauthRoutes } from './oauth-routes.ts';
-import { peopleRoutes } from './people-routes.ts';
+import { oauthRoutes } from './oauth.ts';
 import type { Simulator, SimulatorEnv } from './simulator.ts';
 import { tagRoutes } from './tag-routes.ts';
 
 const BASE = '/crm/rest/v1';
 const BASE_V2 = '/crm/rest/v2';
 
-/** The simulator's routes: what answers a request, without a server. */
+/** All routes of the simulator, without a server. */
 export function simulatorApp(simulator: Simulator): Hono<SimulatorEnv> {
   const app = new Hono<SimulatorEnv>();
   app.onError((error, context) => {
@@ -24,11 +23,11 @@ export function simulatorApp(simulator: Simulator): Hono<SimulatorEnv> {
     if (error instanceof z.ZodError) return context.json({ message: z.prettifyError(error) }, 400);
     throw error;
   });
-  app.use(`${BASE}/*`, gateway(simulator, BASE), forbid(simulator));
-  app.route(`${BASE}/contacts/model`, modelRoutes(simulator));
+  app.use(`${BASE}/*`, gateway(simulator, BASE), rejectForbidden(simulator));
+  app.route(`${BASE}/contacts/model`, customFieldRoutes(simulator));
   app.route(`${BASE}/contacts`, contactRoutes(simulator));
   app.route(BASE, tagRoutes(simulator));
-  app.route(BASE, peopleRoutes(simulator));
+  app.route(BASE, directoryRoutes(simulator));
   app.use(`${BASE_V2}/*`, gateway(simulator, '/crm/rest'));
   app.route(`${BASE_V2}/leadSources`, leadSourceRoutes(simulator));
   app.route('/', oauthRoutes(simulator));

@@ -1,50 +1,50 @@
 import type { HttpBindings } from '@hono/node-server';
-import { type ArrayMode, ContactStore } from './contact-store.ts';
-import { Directory } from './directory.ts';
-import { type FaultPlan, FaultSource, faultPlanSchema } from './faults.ts';
-import { type Latency, latencySource } from './latency.ts';
+import { type ArrayMode, ContactStore } from './account/contact-store.ts';
+import { Directory } from './account/directory.ts';
+import { ForeignWrites } from './account/foreign-writes.ts';
+import type { SearchMode } from './account/search.ts';
 import { OAuth, type OAuthOptions } from './oauth.ts';
-import { ForeignWrites } from './ownership.ts';
-import { seededRandom, uniformSource } from './random.ts';
-import { type Limits, RateLimits, TEAM_LIMITS } from './rate-limits.ts';
-import type { SearchMode } from './search-mode.ts';
-import { StatisticsKeeper } from './statistics.ts';
+import { type FaultPlan, FaultSource, faultPlanSchema } from './traffic/faults.ts';
+import { type Latency, latencySource } from './traffic/latency.ts';
+import { seededRandom, uniformSource } from './traffic/random.ts';
+import { type Limits, RateLimits, TEAM_LIMITS } from './traffic/rate-limits.ts';
+import { StatisticsKeeper } from './traffic/statistics.ts';
 
 export interface SimulatorOptions {
   port?: number;
   limits?: Partial<Limits>;
   latency?: Latency;
-  /** How far the network moves a request on its way, in milliseconds: it arrives up to twice as much later. */
+  /** Network jitter, in milliseconds: each request arrives 0 to twice as much late. */
   jitterMs?: number;
-  /** What becomes of array items that an update does not list. */
+  /** What an update does to array items that it does not list. */
   arrays?: ArrayMode;
-  /** How tag results come: by id today, in a list in the contract of 2022. */
+  /** Form of tag results: an object by id as today, or a list of entries as in the API contract of 2022. */
   tagResults?: 'object' | 'entries';
-  /** Whether answers say where the caller stands; the real ones leave headers out at times. */
+  /** Whether responses have headers with limits and usage. The real API sometimes omits them. */
   limitHeaders?: boolean;
   faults?: Partial<FaultPlan>;
-  /** Keys and tokens that are let in. */
+  /** Accepted keys and tokens. */
   tokens?: string[];
   oauth?: Partial<OAuthOptions>;
-  /** Whether two create-or-updates of one new email at the same time make two contacts. */
-  raceyCreates?: boolean;
-  /** How a search by email or name compares. */
+  /** Whether two concurrent upserts of a new email create two contacts. */
+  racyCreates?: boolean;
+  /** How searches match text. */
   search?: SearchMode;
-  /** How long a search does not know a new contact, in milliseconds. */
+  /** Time until searches find a new contact, in milliseconds. */
   searchDelayMs?: number;
-  /** Limits of the second and the minute are multiplied, and latencies divided, by this. */
+  /** Factor by which the limits per second and minute are multiplied, and latencies divided. */
   speed?: number;
   seed?: number;
-  /** Epoch milliseconds. */
+  /** The current time in epoch milliseconds. */
   now?: () => number;
 }
 
-/** The key that the simulator lets in unless told otherwise. */
+/** The key that is accepted by default. */
 export const DEFAULT_TOKEN = 'simulator-key';
-/** The latency of the real CRM, as far as it is known. */
+/** Latency of the real CRM, as far as it is known. */
 export const REAL_LATENCY: Latency = { medianMs: 150, p95Ms: 400 };
 
-/** Everything that the routes share. */
+/** State that the routes share. */
 export interface Simulator {
   store: ContactStore;
   directory: Directory;
@@ -53,27 +53,27 @@ export interface Simulator {
   statistics: StatisticsKeeper;
   foreign: ForeignWrites;
   tokens: ReadonlySet<string>;
-  /** Emails, in lower case, of contacts that the account may not touch. */
+  /** Emails, in lower case, of contacts that the client may not access. */
   forbidden: Set<string>;
   oauth: OAuth;
   tagResults: 'object' | 'entries';
   limitHeaders: boolean;
-  raceyCreates: boolean;
+  racyCreates: boolean;
   search: { mode: SearchMode };
   searchDelayMs: number;
   drawLatencyMs: () => number;
-  /** How long a request is on its way, in milliseconds. */
+  /** Draws how long a request travels, in milliseconds. */
   drawDelayMs: () => number;
   now: () => number;
 }
 
-/** Types of the routes' context. `wait` takes the request's answer time, once however often it is called. */
+/** Types of the routes' context. `wait` adds the request's latency; later calls of one request add none. */
 export interface SimulatorEnv {
   Bindings: HttpBindings;
   Variables: { wait: () => Promise<void> };
 }
 
-/** Builds the state of a simulator from its options. */
+/** Creates the state of a simulator. */
 export function createSimulator(options: SimulatorOptions): Simulator {
   const { speed = 1, seed = 1, latency = REAL_LATENCY, limits } = options;
   const { second, minute, ...longer } = { ...TEAM_LIMITS, ...limits };
@@ -89,7 +89,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
     oauth: new OAuth(options.oauth ?? {}, options.now ?? Date.now),
     tagResults: options.tagResults ?? 'object',
     limitHeaders: options.limitHeaders ?? true,
-    raceyCreates: options.raceyCreates ?? true,
+    racyCreates: options.racyCreates ?? true,
     search: { mode: options.search ?? 'exact' },
     searchDelayMs: options.searchDelayMs ?? 1000,
     drawLatencyMs: latencySource(

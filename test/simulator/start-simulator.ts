@@ -4,15 +4,15 @@ import { createSimulator, type SimulatorOptions } from './simulator.ts';
 import { simulatorApp } from './simulator-app.ts';
 
 export interface RunningSimulator {
-  /** Origin, in place of `https://api.infusionsoft.com`. */
+  /** Base URL, used instead of `https://api.infusionsoft.com`. */
   url: string;
   stop(): Promise<void>;
 }
 
-/** How long a connection is kept for the next request, in milliseconds: as load balancers do (AWS's: a minute). */
+/** Idle time of a connection, as the default of AWS load balancers. */
 const KEEP_ALIVE_MS = 60_000;
 
-/** Starts a CRM that speaks the Infusionsoft REST API v1 on this machine, on a free port unless one is named. */
+/** Starts the simulator on 127.0.0.1, on a free port unless the options name one. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<RunningSimulator> {
   const app = simulatorApp(createSimulator(options));
   return new Promise((resolve, reject) => {

@@ -1,10 +1,10 @@
 import { type Context, Hono } from 'hono';
 import * as z from 'zod';
+import type { StoredContact, StoredTag } from './account/contact-store.ts';
+import { matches } from './account/search.ts';
 import { notFound } from './contact-routes.ts';
-import type { StoredContact, StoredTag } from './contact-store.ts';
-import { isForbidden } from './forbidden.ts';
+import { isForbidden } from './forbidden-contacts.ts';
 import { pageOf } from './paging.ts';
-import { isFound } from './search-mode.ts';
 import type { Simulator, SimulatorEnv } from './simulator.ts';
 
 const MAX_IDS = 100;
@@ -17,14 +17,14 @@ const tagSchema = z.object({
 
 const categorySchema = z.object({ name: z.string().min(1), description: z.string().nullish() });
 
-/** `/tags` and `/contacts/{id}/tags`: one contact and many tags, or one tag and many contacts. */
+/** `/tags`, `/tags/{id}/contacts` and `/contacts/{id}/tags`. */
 export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
   const { store, statistics, foreign, search, tagResults } = simulator;
   const routes = new Hono<SimulatorEnv>();
   const idsOf = (context: Context) =>
     idsSchema.safeParse((context.req.query('ids') ?? '').split(',').map(Number)).data;
-  const tooMany = (context: Context) =>
-    context.json({ message: `Between 1 and ${MAX_IDS} ids are allowed` }, 400);
+  const badIds = (context: Context) =>
+    context.json({ message: `Between 1 and ${MAX_IDS} ids are required` }, 400);
   const contactOf = (context: Context) => store.contacts.get(Number(context.req.param('id')));
 
   const apply = (contact: StoredContact | undefined, tagId: number): string => {
@@ -53,7 +53,7 @@ export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
   routes.get('/tags', (context) => {
     const { name, category } = context.req.query();
     const found = [...store.tags.values()].filter(
-      (tag) => isFound(search.mode, name, tag.name) && (!category || tag.categoryId === Number(category)),
+      (tag) => matches(search.mode, name, tag.name) && (!category || tag.categoryId === Number(category)),
     );
     const { items, ...page } = pageOf(found, context, 1000);
     return context.json({ tags: items.map(format), ...page });
@@ -65,7 +65,7 @@ export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
     if (category && !store.tagCategories.has(category.id)) {
       return context.json({ message: `Tag category ${category.id} does not exist` }, 400);
     }
-    foreign.created('tag', name);
+    foreign.resourceCreated('tag', name);
     return context.json(format(store.createTag(name, description ?? '', category?.id)));
   });
   routes.post('/tags/categories', async (context) => {
@@ -83,14 +83,14 @@ export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
   });
   routes.post('/contacts/:id{[0-9]+}/tags', async (context) => {
     const body = z.object({ tagIds: idsSchema }).safeParse(await context.req.json());
-    if (!body.success) return tooMany(context);
+    if (!body.success) return badIds(context);
     const contact = contactOf(context);
     return context.json(results(body.data.tagIds.map((id) => [id, apply(contact, id)])));
   });
   routes.delete('/contacts/:id{[0-9]+}/tags', (context) => {
     const ids = idsOf(context);
     const contact = contactOf(context);
-    if (!ids) return tooMany(context);
+    if (!ids) return badIds(context);
     if (!contact) return notFound(context);
     for (const id of ids) remove(contact, id);
     return context.body(null, 204);
@@ -98,19 +98,19 @@ export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
 
   routes.get('/tags/:id{[0-9]+}/contacts', (context) => {
     const tagId = Number(context.req.param('id'));
-    const holders = [...store.contacts.values()].filter(({ tagIds }) => tagIds.has(tagId));
-    const { items, ...page } = pageOf(holders, context, 1000);
+    const tagged = [...store.contacts.values()].filter(({ tagIds }) => tagIds.has(tagId));
+    const { items, ...page } = pageOf(tagged, context, 1000);
     return context.json({ contacts: items.map(({ id }) => ({ contact: { id } })), ...page });
   });
   routes.post('/tags/:id{[0-9]+}/contacts', async (context) => {
     const body = z.object({ ids: idsSchema }).safeParse(await context.req.json());
-    if (!body.success) return tooMany(context);
+    if (!body.success) return badIds(context);
     const tagId = Number(context.req.param('id'));
     return context.json(results(body.data.ids.map((id) => [id, apply(store.contacts.get(id), tagId)])));
   });
   routes.delete('/tags/:id{[0-9]+}/contacts', (context) => {
     const ids = idsOf(context);
-    if (!ids) return tooMany(context);
+    if (!ids) return badIds(context);
     for (const id of ids) remove(store.contacts.get(id), Number(context.req.param('id')));
     return context.body(null, 204);
   });

@@ -1,22 +1,17 @@
-import { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSRecord } from 'aws-lambda';
 import { checkHealth } from '../../lambdas/check-health/check-health.ts';
-import { progressKeeper } from '../../lambdas/sync-contact/progress-keeper.ts';
-import { quotaKeeper } from '../../lambdas/sync-contact/quota-keeper.ts';
+import type { ConsumerPorts } from '../../lambdas/sync-contact/consumer.ts';
 import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
-import { requestGate } from '../../shared/infusionsoft/http/request-gate.ts';
-import { requestJournal } from '../../shared/infusionsoft/http/request-journal.ts';
 import type { MessageCounts } from '../../shared/queue/count-messages.ts';
 import { type Ledger, ledgerAt } from '../../shared/quota/ledger.ts';
-import { PRESETS } from '../../shared/quota/limits.ts';
 import { BATCH_SIZE } from '../../shared/quota/pace.ts';
 import { backoffMs } from '../../shared/quota/retry-policy.ts';
 import { updateVersioned } from '../../shared/quota/versioned-store.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
-import { seededRandom } from '../simulator/random.ts';
+import { seededRandom } from '../simulator/traffic/random.ts';
 import { ANN } from './ann.ts';
 import type { Sample } from './cloudwatch-alarm.ts';
-import { consumerOf } from './consumer-under-test.ts';
+import { BUDGET, consumerOf } from './consumer-under-test.ts';
 import { memorySyncTable, memoryUserTable, type startCrm } from './crm-under-test.ts';
 import { memoryStore } from './memory-store.ts';
 import { userMessage } from './user-message.ts';
@@ -26,19 +21,18 @@ export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;
 export const MIDNIGHT = Date.parse('2026-06-15T00:00:00Z');
 const STEP = 15 * SECOND;
-const BUDGET = { limits: PRESETS.team, liveReserve: 0.2 };
 
 interface Message {
   id: string;
   body: UserMessage;
   sentAt: number;
   receives: number;
-  /** When it can be received, again. */
+  /** When it becomes visible, in epoch milliseconds. */
   dueAt: number;
 }
 
 /**
- * The consumer, its queue and the health check over a clock that jumps: `processBatch`, the keepers of progress and quota, the backoffs and
+ * The consumer, its queue and the health check over a clock that jumps: the consumer, the backoffs and
  * `checkHealth` are the ones that are deployed. SQS counts lag by up to a minute. What the functions and AWS emit is collected by metric name.
  */
 export function alarmWorld(crm: Awaited<ReturnType<typeof startCrm>>, seed = 1) {
@@ -46,9 +40,6 @@ export function alarmWorld(crm: Awaited<ReturnType<typeof startCrm>>, seed = 1) 
   const samples = new Map<string, Sample[]>();
   const users = memoryUserTable();
   const table = { ...memorySyncTable(), ledger: memoryStore<Ledger>() };
-  const journal = requestJournal();
-  const gate = requestGate(25);
-  const logger = new Logger({ logLevel: 'SILENT' });
   let now = MIDNIGHT;
   const clock = () => now;
   let queue: Message[] = [];
@@ -96,38 +87,36 @@ export function alarmWorld(crm: Awaited<ReturnType<typeof startCrm>>, seed = 1) 
     },
   };
 
-  const client = new Proxy(crm.client, {
-    get:
-      (target, method: keyof InfusionsoftClient) =>
-      async (...args: unknown[]) => {
-        journal.record({ method: 'PUT', path: method, status: 200, durationMs: 150 });
-        gate.started(now);
-        const [body] = args as [{ email_addresses?: { email: string }[] }];
-        const error = world.fault(body?.email_addresses?.[0]?.email);
-        if (error) throw error;
-        return (target[method] as (...args: unknown[]) => unknown)(...args);
-      },
-  });
+  const connect: ConsumerPorts['connect'] = ({ gate, onRequest }) =>
+    new Proxy(crm.client, {
+      get:
+        (target, method: keyof InfusionsoftClient) =>
+        async (...args: unknown[]) => {
+          onRequest({ method: 'PUT', path: method, status: 200, durationMs: 150 });
+          gate.started(now);
+          const [body] = args as [{ email_addresses?: { email: string }[] }];
+          const error = world.fault(body?.email_addresses?.[0]?.email);
+          if (error) throw error;
+          return (target[method] as (...args: unknown[]) => unknown)(...args);
+        },
+    });
   const hide = (records: readonly SQSRecord[], ms: number) => {
     const ids = new Set(records.map(({ messageId }) => messageId));
     for (const message of queue) if (ids.has(message.id)) message.dueAt = now + ms;
   };
-  const consumer = consumerOf({ ...crm, client, table }, users, {
-    client,
-    journal,
+  const consumer = consumerOf({ ...crm, table }, users, {
+    connect,
     now: clock,
-    quota: quotaKeeper({ store: table.ledger, gate, budget: BUDGET, logger, now: clock }),
-    progress: progressKeeper({ store: table.progress, logger, now: clock }),
-    lag: (ms) => world.emit('SyncLag', ms),
+    recordLag: (ms) => world.emit('SyncLag', ms),
     queue: {
-      postpone: async (records, error) => {
+      scheduleRetry: async (records, error) => {
         const receives = Math.max(
           ...records.map(({ attributes }) => Number(attributes.ApproximateReceiveCount)),
         );
         hide(records, backoffMs(receives, error, chance()));
       },
       reject: async () => {},
-      lookAgain: async () => {},
+      requeue: async () => {},
     },
   });
 

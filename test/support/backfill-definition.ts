@@ -6,15 +6,21 @@ import * as z from 'zod';
 import { parseConfig } from '../../infra/config.ts';
 import { UserSyncStack } from '../../infra/user-sync-stack.ts';
 import type { Report, Run, SkippedRun } from '../../lambdas/backfill/run.ts';
-import { continueRun, feedSome, plan, report, type StepContext } from '../../lambdas/backfill/steps.ts';
+import {
+  advanceRun,
+  continueRun,
+  reportRun,
+  type StepContext,
+  startRun,
+} from '../../lambdas/backfill/steps.ts';
 import type { JumpingClock, MemoryPorts } from './backfill-memory-ports.ts';
 
-/** What a simulated run needs of its ports. */
+/** The ports of a simulated run. */
 type SimulatedPorts = StepContext['ports'] & Pick<MemoryPorts, 'started' | 'running'>;
 
 let synthesized: Record<string, unknown> | undefined;
 
-/** The state machine's definition as it is synthesized, with names in the place of ARNs. */
+/** The synthesized definition of the state machine, with names in place of ARNs. */
 export function synthesizedDefinition(): Record<string, unknown> {
   synthesized ??= synthesizeDefinition();
   return structuredClone(synthesized);
@@ -29,10 +35,10 @@ function synthesizeDefinition(): Record<string, unknown> {
 }
 
 const stepOf = z.object({
-  Payload: z.object({ step: z.enum(['plan', 'feed', 'continue', 'report']), input: z.unknown() }),
+  Payload: z.object({ step: z.enum(['start', 'enqueue', 'continue', 'report']), input: z.unknown() }),
 });
 
-/** Events that Step Functions writes for a state: a task has three more than its entry and its exit (AWS docs). */
+/** History events of each type of state: its entry and exit, and three more for a task (AWS docs). */
 const EVENTS: Readonly<Record<string, number>> = { Task: 5, Choice: 2, Wait: 2, Succeed: 2, Pass: 2 };
 
 export interface SimulatedRun {
@@ -41,13 +47,13 @@ export interface SimulatedRun {
   historyEvents: number[];
 }
 
-/** From one call of the feeder to the next, in milliseconds: assumed. */
+/** Assumed time between two calls of the function, in milliseconds. */
 const BETWEEN_CALLS_MS = 200;
 
 /**
- * Runs the synthesized definition with the real steps. A continued run goes on in a new execution, as on AWS.
+ * Runs the synthesized definition with the real steps. A continued run gets a new execution, as on AWS.
  *
- * @param clock one that jumps over every wait; or `timers`, where waits last as long as the timers of the process say.
+ * @param clock a clock that jumps over every wait; or `timers` to wait with the timers of the process.
  */
 export async function simulate(
   input: unknown,
@@ -67,14 +73,16 @@ export async function simulate(
     const handle = async (parameters: unknown) => {
       const { step, input } = stepOf.parse(parameters).Payload;
       const run = input as Run;
-      if (step === 'feed') {
+      if (step === 'enqueue') {
         if (clock === 'timers') await sleep(BETWEEN_CALLS_MS);
         else clock.now += run.waitSeconds * 1000 + BETWEEN_CALLS_MS;
       }
-      const steps = { plan, feed: feedSome, continue: continueRun, report } as Record<
-        typeof step,
-        (input: never, context: StepContext) => Promise<Run | SkippedRun | Report>
-      >;
+      const steps = {
+        start: startRun,
+        enqueue: advanceRun,
+        continue: continueRun,
+        report: reportRun,
+      } as Record<typeof step, (input: never, context: StepContext) => Promise<Run | SkippedRun | Report>>;
       last = await steps[step](input as never, context);
       return { Payload: JSON.parse(JSON.stringify(last)) };
     };

@@ -1,4 +1,5 @@
-import type { BackfillPorts, FedMessage } from '../../lambdas/backfill/ports.ts';
+import type { BackfillMessage } from '../../lambdas/backfill/messages.ts';
+import type { BackfillPorts } from '../../lambdas/backfill/ports.ts';
 import type { Catalog } from '../../shared/infusionsoft/catalog/catalog.ts';
 import { emptyLedger, ledgerAt } from '../../shared/quota/ledger.ts';
 import { type Budget, remainingQuota } from '../../shared/quota/remaining-quota.ts';
@@ -8,44 +9,44 @@ import { mapping as defaultMapping } from '../../shared/user/mapping.ts';
 import type { User } from '../../shared/user/user.ts';
 import { catalogOf, synced } from './backfill-users.ts';
 
-/** A clock that goes only when it is told to. Epoch milliseconds. */
+/** A clock that a test sets. Epoch milliseconds. */
 export interface JumpingClock {
   now: number;
 }
 
 export interface MemoryPorts extends BackfillPorts {
-  /** Messages that were sent, in order: the first 100,000. */
-  sent: FedMessage[];
+  /** The first 100,000 messages that were sent, in order. */
+  sent: BackfillMessage[];
   started: { name: string; input: unknown }[];
   running: Set<string>;
-  /** Messages in the queue, when it was last looked at. */
+  /** Messages in the queue at its last use. */
   waiting(): number;
-  /** Users who fail again and again, and why; without a reason, nothing is ever heard of them. */
-  stuck: Map<string, string | undefined>;
-  /** Users whom the CRM refuses for good, and why. */
+  /** Users who keep failing, with the reason that is recorded for them, if any. */
+  failing: Map<string, string | undefined>;
+  /** Users whom the CRM refuses for good, with the reason. */
   refused: Map<string, string>;
-  /** Users who have left the app. */
-  gone: Set<string>;
+  /** Users who were deleted in the app. */
+  deleted: Set<string>;
 }
 
 interface MemoryPortsOptions {
   requestsPerSecond: number;
-  /** Requests that a message about the tags of many users costs. */
+  /** Requests for one tag job. */
   requestsPerTagging?: number;
   budget: Budget;
   mapping?: Mapping;
-  /** What is known before the first sync of all, which brings the catalog of the mapping. */
+  /** The catalog before the first message is processed, after which it is complete. */
   catalog?: Catalog;
 }
 
 const PAGE = 500;
 const KEPT = 100_000;
-/** How far the consumer is with a user. */
-const [HAS_CONTACT, IS_RIGHT, IS_REFUSED] = [1, 2, 3];
+/** What the consumer has done with a user. */
+const [HAS_CONTACT, IS_SYNCED, IS_REFUSED] = [1, 2, 3];
 
 /**
- * What a backfill reads and writes, in memory: a queue that drains at a steady rate of requests a second while the backfill's part
- * of the quota lasts, and users that are made as they are read, so that millions need no memory. Ids of users are their indices.
+ * The ports of a backfill in memory. Its queue is processed at a steady rate of requests a second while the backfill's part of the quota
+ * lasts. Users are created when they are read, so that millions need no memory; their ids are their indices.
  */
 export function memoryPorts(
   clock: JumpingClock,
@@ -58,21 +59,21 @@ export function memoryPorts(
     ...known
   }: MemoryPortsOptions,
 ): MemoryPorts {
-  const sent: FedMessage[] = [];
+  const sent: BackfillMessage[] = [];
   const started: MemoryPorts['started'] = [];
   const running = new Set<string>();
-  const stuck: MemoryPorts['stuck'] = new Map();
+  const failing: MemoryPorts['failing'] = new Map();
   const refused: MemoryPorts['refused'] = new Map();
-  const gone: MemoryPorts['gone'] = new Set();
+  const deleted: MemoryPorts['deleted'] = new Set();
   const progress = new Uint8Array(users.count);
   const complete = catalogOf(mapping);
   let { catalog } = known;
   let ledger = emptyLedger(clock.now);
-  /** Messages that wait, oldest first, and the requests that each still costs. */
-  let queue: { message: FedMessage; cost: number }[] = [];
-  let drainedAt = clock.now;
-  /** Messages about users who are stuck. */
-  const hidden: FedMessage[] = [];
+  /** Messages in the queue, oldest first, and the requests that each still costs. */
+  let queue: { message: BackfillMessage; cost: number }[] = [];
+  let processedAt = clock.now;
+  /** Messages about users who keep failing. */
+  const hidden: BackfillMessage[] = [];
 
   const userAt = (index: number): User => {
     const user = users.at(index);
@@ -84,36 +85,36 @@ export function memoryPorts(
         crm: { ...user.crm, rejection: { reason, errorId: 'e', at: new Date(clock.now).toISOString() } },
       };
     }
-    const right = synced(user, clock.now, mapping, complete);
-    if (progress[index] === IS_RIGHT) return right;
-    const { tagIds: _, ...crm } = right.crm ?? {};
-    return { ...right, crm };
+    const upToDate = synced(user, clock.now, mapping, complete);
+    if (progress[index] === IS_SYNCED) return upToDate;
+    const { tagIds: _, ...crm } = upToDate.crm ?? {};
+    return { ...upToDate, crm };
   };
   const isNew = (userId: string) => userAt(Number(userId)).crm?.contactId === undefined;
-  const costOf = (message: FedMessage): number => {
+  const costOf = (message: BackfillMessage): number => {
     if (message.kind === 'tag-users') return requestsPerTagging;
     return isNew(message.userId) ? 1 : 2;
   };
-  const work = (message: FedMessage) => {
+  const process = (message: BackfillMessage) => {
     catalog = complete;
     if (message.kind === 'user' && refused.has(message.userId)) progress[Number(message.userId)] = IS_REFUSED;
     else if (message.kind === 'user')
-      progress[Number(message.userId)] = isNew(message.userId) ? HAS_CONTACT : IS_RIGHT;
-    else for (const userId of message.userIds) if (!stuck.has(userId)) progress[Number(userId)] = IS_RIGHT;
+      progress[Number(message.userId)] = isNew(message.userId) ? HAS_CONTACT : IS_SYNCED;
+    else for (const userId of message.userIds) if (!failing.has(userId)) progress[Number(userId)] = IS_SYNCED;
   };
-  const isStuck = (message: FedMessage) => message.kind === 'user' && stuck.has(message.userId);
-  const enqueue = (messages: readonly FedMessage[]) => {
-    hidden.push(...messages.filter(isStuck));
+  const isFailing = (message: BackfillMessage) => message.kind === 'user' && failing.has(message.userId);
+  const enqueue = (messages: readonly BackfillMessage[]) => {
+    hidden.push(...messages.filter(isFailing));
     queue.push(
-      ...messages.filter((each) => !isStuck(each)).map((message) => ({ message, cost: costOf(message) })),
+      ...messages.filter((each) => !isFailing(each)).map((message) => ({ message, cost: costOf(message) })),
     );
   };
-  const drain = () => {
+  const processQueue = () => {
     if (hidden.length > 0) enqueue(hidden.splice(0));
     ledger = ledgerAt(ledger, clock.now);
     const left = Math.min(...remainingQuota(ledger, budget).map(({ leftForBackfill }) => leftForBackfill));
-    let requests = Math.min(left, ((clock.now - drainedAt) / 1000) * requestsPerSecond);
-    drainedAt = clock.now;
+    let requests = Math.min(left, ((clock.now - processedAt) / 1000) * requestsPerSecond);
+    processedAt = clock.now;
     let done = 0;
     for (const each of queue) {
       const spent = Math.min(each.cost, requests);
@@ -122,7 +123,7 @@ export function memoryPorts(
       ledger.month.used += spent;
       each.cost -= spent;
       if (each.cost > 0) break;
-      work(each.message);
+      process(each.message);
       done++;
     }
     queue = queue.slice(done);
@@ -131,12 +132,12 @@ export function memoryPorts(
     sent,
     started,
     running,
-    stuck,
+    failing,
     refused,
-    gone,
+    deleted,
     waiting: () => queue.length,
     usersAfter: async (cursor) => {
-      drain();
+      processQueue();
       const from = cursor === null ? 0 : Number(cursor) + 1;
       const to = Math.min(from + PAGE, users.count);
       return {
@@ -145,13 +146,13 @@ export function memoryPorts(
       };
     },
     users: async (userIds) => {
-      drain();
-      return userIds.filter((userId) => !gone.has(userId)).map((userId) => userAt(Number(userId)));
+      processQueue();
+      return userIds.filter((userId) => !deleted.has(userId)).map((userId) => userAt(Number(userId)));
     },
     countUsers: async () => users.count,
     catalog: async () => catalog,
     send: async (messages) => {
-      drain();
+      processQueue();
       enqueue(messages);
       if (sent.length < KEPT) sent.push(...messages);
     },
@@ -159,7 +160,7 @@ export function memoryPorts(
       read: async (groups) =>
         new Map(
           groups.flatMap((group) => {
-            const reason = stuck.get(group);
+            const reason = failing.get(group);
             return reason === undefined
               ? []
               : [[group, { reason, at: new Date(clock.now).toISOString() }] as const];
@@ -167,7 +168,7 @@ export function memoryPorts(
         ),
     },
     ledger: async () => {
-      drain();
+      processQueue();
       return structuredClone(ledger);
     },
     locks: memoryLocks(),
@@ -184,7 +185,7 @@ export function memoryPorts(
   };
 }
 
-/** Locks in memory, with the same rules. */
+/** Locks in memory, with the conditions of the real ones. */
 export function memoryLocks(): RunLocks {
   const locks = new Map<string, RunLock>();
   return {

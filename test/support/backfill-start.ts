@@ -3,7 +3,6 @@ import { PRESETS } from '../../shared/quota/limits.ts';
 import { inFlightFor } from '../../shared/quota/pace.ts';
 import { mapping } from '../../shared/user/mapping.ts';
 import type { User } from '../../shared/user/user.ts';
-import { simulate } from './backfill-definition.ts';
 import { type JumpingClock, memoryPorts } from './backfill-memory-ports.ts';
 import { CATALOG, fresh, NOON } from './backfill-users.ts';
 
@@ -17,30 +16,37 @@ export const OPTIONS = {
   callMs: 20_000,
 };
 
-/** Users in memory, and what a backfill of them needs. `at` makes each of them. */
+/**
+ * A backfill of users in memory.
+ *
+ * @param at creates each user.
+ * @param dayLimit requests of a day, by the contract.
+ */
 export function start(
   count: number,
   at: (index: number) => User = fresh,
   catalog: Catalog | undefined = CATALOG,
+  dayLimit: number = PRESETS.team.day,
 ) {
+  const budget = { ...OPTIONS.budget, limits: { ...PRESETS.team, day: dayLimit } };
+  const options = { ...OPTIONS, budget };
   const clock: JumpingClock = { now: NOON };
   const ports = memoryPorts(
     clock,
     { count, at },
-    { requestsPerSecond: REQUESTS_PER_SECOND, budget: OPTIONS.budget, ...(catalog && { catalog }) },
+    { requestsPerSecond: REQUESTS_PER_SECOND, budget, ...(catalog && { catalog }) },
   );
-  const context = { ports, options: OPTIONS, executionArn: 'arn:execution:run-1' };
-  return { clock, ports, context, run: (input: unknown) => simulate(input, clock, ports, OPTIONS) };
+  return { clock, ports, context: { ports, options, executionArn: 'arn:execution:run-1' } };
 }
 
-/** Users about whose contacts messages were sent. */
+/** Users about whom a message of their own was sent. */
 export const contacts = ({ sent }: ReturnType<typeof memoryPorts>) =>
   sent.filter((message) => message.kind === 'user').map(({ userId }) => userId);
-/** Users whose tags were sent together. */
+/** Users of the tag jobs that were sent. */
 export const tagged = ({ sent }: ReturnType<typeof memoryPorts>) =>
   sent.flatMap((message) => (message.kind === 'tag-users' ? message.userIds : []));
 
-/** Messages in the queue, each time that the run looks at users or sends. */
+/** The length of the queue each time that the run reads users or sends messages. */
 export function watchQueue(ports: ReturnType<typeof memoryPorts>): readonly number[] {
   const seen: number[] = [];
   const { users, send } = ports;

@@ -7,7 +7,7 @@ import { requirementsOf } from '../../shared/user/requirements.ts';
 import type { User } from '../../shared/user/user.ts';
 
 export const NOON = Date.parse('2026-06-15T12:00:00Z');
-/** Ids of all tags and fields of a mapping. */
+/** A catalog with all tags and fields of a mapping. */
 export const catalogOf = (mapping: Mapping): Catalog => ({
   tags: Object.fromEntries(managedTags(mapping).map((name, index) => [name.toLowerCase(), index + 1])),
   customFields: Object.fromEntries(
@@ -20,14 +20,14 @@ export const catalogOf = (mapping: Mapping): Catalog => ({
 });
 export const CATALOG = catalogOf(defaultMapping);
 
-/** A user of whom the sync knows nothing. */
+/** A user who was never synced. */
 export const fresh = (index: number): User => ({
   userId: String(index),
   email: `user${index}@example.com`,
   subscription: { status: 'active' },
   lastActiveAt: new Date(NOON).toISOString(),
 });
-/** A user as the sync leaves it. */
+/** A user who is up to date. */
 export function synced(user: User, now = NOON, mapping = defaultMapping, catalog = CATALOG): User {
   const { fields, tags } = desiredState(mapping, user, now);
   const tagIds = tags.map((name) => catalog.tags[name.toLowerCase()] ?? 0).sort((a, b) => a - b);

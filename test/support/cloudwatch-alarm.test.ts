@@ -59,7 +59,7 @@ describe('an alarm over samples', () => {
     TreatMissingData: 'notBreaching',
   });
 
-  it('puts the samples of a period together by its statistic', () => {
+  it('aggregates the samples of a period by its statistic', () => {
     const samples = [
       { at: 1000, value: 2 },
       { at: 59_000, value: 1 },
@@ -74,7 +74,7 @@ describe('an alarm over samples', () => {
     expect(states('Maximum').map(({ state }) => state)).toEqual(['OK', 'OK']);
   });
 
-  it('on metric math is refused: emulators cannot deploy it', () => {
+  it('on metric math is rejected, because emulators cannot deploy it', () => {
     expect(alarmSchema.safeParse({ ...alarm, Metrics: [] }).success).toBe(false);
   });
 });

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-/** Whether a data point reaches the alarm's threshold. */
+/** Whether a value breaches the alarm's threshold. */
 const COMPARISONS = {
   GreaterThanOrEqualToThreshold: (value: number, threshold: number) => value >= threshold,
   GreaterThanThreshold: (value: number, threshold: number) => value > threshold,
@@ -8,7 +8,7 @@ const COMPARISONS = {
   LessThanThreshold: (value: number, threshold: number) => value < threshold,
 } as const;
 
-/** `AWS::CloudWatch::Alarm` on a single metric: metric math (`Metrics`) is refused. */
+/** Properties of an `AWS::CloudWatch::Alarm` on a single metric. Metric math (`Metrics`) is rejected. */
 export const alarmSchema = z.looseObject({
   Namespace: z.string(),
   MetricName: z.string(),
@@ -30,20 +30,20 @@ export type AlarmProperties = z.infer<typeof alarmSchema>;
 export type AlarmState = 'OK' | 'ALARM' | 'INSUFFICIENT_DATA';
 
 /**
- * Data points that CloudWatch retrieves beside those that it evaluates. Its documentation leaves the number open ("a higher number"), and has
- * five for three in its examples.
+ * Data points that CloudWatch retrieves in addition to the evaluation periods. Its documentation does not name the number ("a higher
+ * number"); its examples retrieve five for three periods.
  */
 const ADDITIONAL = 2;
 
-/** Data points that an evaluation looks at: the evaluation range. */
+/** Data points of an evaluation. */
 const evaluationRange = ({ EvaluationPeriods }: Pick<AlarmProperties, 'EvaluationPeriods'>): number =>
   EvaluationPeriods + ADDITIONAL;
 
 /**
- * One evaluation, as the CloudWatch user guide describes it in "Configuring how CloudWatch alarms treat missing data".
+ * Evaluates an alarm once, as described in the CloudWatch user guide, "Configuring how CloudWatch alarms treat missing data".
  *
- * @param range the newest data points, oldest first: undefined where one is missing.
- * @param current the state so far.
+ * @param range the latest data points, oldest first; undefined for a missing one.
+ * @param current state before the evaluation.
  */
 export function evaluate(
   alarm: Pick<
@@ -61,7 +61,7 @@ export function evaluate(
   const isBreaching = (value: number) => COMPARISONS[alarm.ComparisonOperator](value, alarm.Threshold);
   const real = range.filter((value) => value !== undefined).map(isBreaching);
   const isAlarm = (points: readonly boolean[]) => points.filter(Boolean).length >= toAlarm;
-  // With enough real points, how missing ones are treated does not matter.
+  // With enough real data points, missing ones are not considered.
   if (real.length >= periods) return isAlarm(real.slice(-periods)) ? 'ALARM' : 'OK';
   if (missing === 'breaching' || missing === 'notBreaching') {
     const filled = Array.from({ length: periods - real.length }, () => missing === 'breaching');
@@ -71,19 +71,19 @@ export function evaluate(
   if (isAlarm(real)) return 'ALARM';
   if (!real.every(Boolean)) return 'OK';
   if (missing === 'ignore') return current;
-  // All that is there breaches, and the oldest is old enough: further points could not make it less of an alarm.
+  // All real data points breach, and the oldest is old enough: the missing ones cannot change the result.
   const oldest = range.length - range.findIndex((value) => value !== undefined);
   return oldest >= toAlarm ? 'ALARM' : 'OK';
 }
 
-/** A value that a function or AWS wrote, as CloudWatch stores it. */
+/** A value of a metric. */
 export interface Sample {
   /** Epoch milliseconds. */
   at: number;
   value: number;
 }
 
-/** Runs an alarm over samples of its metric: a state for each period, by its end in epoch milliseconds. */
+/** Evaluates an alarm over samples of its metric. @returns the state at the end of each period, in epoch milliseconds. */
 export function statesOver(
   alarm: AlarmProperties,
   samples: readonly Sample[],
@@ -124,7 +124,7 @@ function aggregate(values: readonly number[], statistic: string): number {
       return sorted.at(-1) ?? Number.NaN;
   }
   const percent = /^p(\d+(?:\.\d+)?)$/.exec(statistic)?.[1];
-  if (percent === undefined) throw new Error(`The statistic ${statistic} is not known`);
+  if (percent === undefined) throw new Error(`Unknown statistic ${statistic}`);
   return (
     sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * Number(percent)) / 100))] ?? Number.NaN
   );

@@ -26,8 +26,12 @@ export function commandsOn(system: () => Pick<LocalSystem, 'overhear'>) {
 }
 
 async function runCommand(name: string, args: string[], { environment = {}, input = '', onPrompt }: Run) {
-  const child = spawn(process.execPath, [`infra/operate/${name}.ts`, '--local', ...args], {
-    env: { PATH: process.env['PATH'], ...environment },
+  const child = spawn(process.execPath, [`infra/cli/${name}.ts`, '--local', ...args], {
+    env: {
+      PATH: process.env['PATH'],
+      USER_SYNC_CONNECTION_FILE: process.env['USER_SYNC_CONNECTION_FILE'],
+      ...environment,
+    },
   });
   let [out, err] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => {

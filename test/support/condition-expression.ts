@@ -10,11 +10,11 @@ interface Condition {
 }
 
 /**
- * Whether a condition of DynamoDB holds for an item: AND, OR, NOT, comparisons, and the functions that the sync uses.
+ * Whether a DynamoDB condition is true for an item. Supports AND, OR, NOT, and the comparisons and functions that the sync uses.
  *
- * @throws Error for an expression that it cannot read.
+ * @throws Error for any other expression.
  */
-export function conditionHolds(
+export function isConditionTrue(
   {
     ConditionExpression: text,
     ExpressionAttributeNames: names = {},
@@ -42,45 +42,45 @@ export function conditionHolds(
   const operand = (token: string): AttributeValue | undefined =>
     token.startsWith(':') ? values[token] : at(token);
 
-  const either = (): boolean => {
-    let holds = both();
-    while (accept('OR')) holds = both() || holds;
-    return holds;
+  const or = (): boolean => {
+    let isTrue = and();
+    while (accept('OR')) isTrue = and() || isTrue;
+    return isTrue;
   };
-  const both = (): boolean => {
-    let holds = one();
-    while (accept('AND')) holds = one() && holds;
-    return holds;
+  const and = (): boolean => {
+    let isTrue = term();
+    while (accept('AND')) isTrue = term() && isTrue;
+    return isTrue;
   };
-  const one = (): boolean => {
-    if (accept('NOT')) return !one();
+  const term = (): boolean => {
+    if (accept('NOT')) return !term();
     if (accept('(')) {
-      const holds = either();
+      const isTrue = or();
       expect(')');
-      return holds;
+      return isTrue;
     }
     const first = next();
-    return accept('(') ? called(first) : compared(first);
+    return accept('(') ? functionCall(first) : comparison(first);
   };
-  const called = (name: string): boolean => {
+  const functionCall = (name: string): boolean => {
     const value = at(next());
     const argument = accept(',') ? operand(next())?.S : undefined;
     expect(')');
     if (name === 'attribute_exists') return value !== undefined;
     if (name === 'attribute_not_exists') return value === undefined;
     if (name === 'attribute_type') return value !== undefined && argument !== undefined && argument in value;
-    throw new Error(`${name} is not known`);
+    throw new Error(`${name} is not supported`);
   };
-  const compared = (first: string): boolean => {
+  const comparison = (first: string): boolean => {
     const [left, operator, right] = [operand(first), next(), operand(next())];
-    // A comparison with an attribute that is not there does not hold; `<>` does.
+    // A comparison with a missing attribute is false, apart from `<>`.
     if (operator === '<>') return !isDeepStrictEqual(left, right);
     if (!left || !right) return false;
     if (operator === '=') return isDeepStrictEqual(left, right);
     if (operator === '<') return Number(left.N) < Number(right.N);
-    throw new Error(`${operator} is not known`);
+    throw new Error(`${operator} is not supported`);
   };
-  const holds = either();
-  if (position < tokens.length) throw new Error(`${text} cannot be read from ${tokens[position]} on`);
-  return holds;
+  const isTrue = or();
+  if (position < tokens.length) throw new Error(`Unexpected ${tokens[position]} in ${text}`);
+  return isTrue;
 }

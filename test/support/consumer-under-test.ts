@@ -1,21 +1,16 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSRecord } from 'aws-lambda';
+import { type ConsumerPorts, createConsumer } from '../../lambdas/sync-contact/consumer.ts';
 import type { FailureQueue } from '../../lambdas/sync-contact/failure-queue.ts';
-import { processBatch } from '../../lambdas/sync-contact/process-batch.ts';
-import type { ProgressKeeper } from '../../lambdas/sync-contact/progress-keeper.ts';
-import type { QuotaKeeper } from '../../lambdas/sync-contact/quota-keeper.ts';
-import type { DeletionPolicy, ForgetPolicy } from '../../lambdas/sync-contact/settings.ts';
-import { claims } from '../../shared/contacts/claims.ts';
-import { companies } from '../../shared/contacts/companies.ts';
-import { tagRequests } from '../../shared/contacts/tag-requests.ts';
+import type { DeletionPolicy, ForgetPolicy } from '../../shared/contacts/retire-contact.ts';
 import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
-import { type RequestJournal, requestJournal } from '../../shared/infusionsoft/http/request-journal.ts';
+import { PRESETS } from '../../shared/quota/limits.ts';
+import type { Budget } from '../../shared/quota/remaining-quota.ts';
+import { INVOCATION_MS } from '../../shared/quota/retry-policy.ts';
 import type { ClaimStore } from '../../shared/store/claim-store.ts';
-import type { PostponedStore } from '../../shared/store/postponed-store.ts';
 import type { RejectedError, RetryableError } from '../../shared/sync/errors.ts';
 import type { Message, UserMessage } from '../../shared/sync/message.ts';
 import {
-  invocationOf,
   memoryClaimStore,
   memoryErasureRecordStore,
   memoryPostponedStore,
@@ -24,6 +19,7 @@ import {
 } from './crm-under-test.ts';
 
 export const NOW = Date.parse('2026-06-15T12:00:00Z');
+export const BUDGET: Budget = { limits: PRESETS.team, liveReserve: 0.2 };
 
 let delivered = 0;
 /** A message as the queue delivers it. */
@@ -40,112 +36,95 @@ export function record(
   } as SQSRecord;
 }
 
-export const plentyOfQuota: QuotaKeeper = {
-  open: async () => ({ pause: undefined, backfillPausedUntil: undefined }),
-  close: async () => {},
-};
-
-const noProgress: ProgressKeeper = { done: () => {}, failed: () => {}, close: async () => {} };
-
 /** Consumers of the same users share their claims. */
-const stores = new WeakMap<object, ClaimStore>();
-function claimsOf(users: object): ClaimStore {
-  const store = stores.get(users) ?? memoryClaimStore();
-  stores.set(users, store);
+const claimStores = new WeakMap<object, ClaimStore>();
+function claimStoreOf(users: object): ClaimStore {
+  const store = claimStores.get(users) ?? memoryClaimStore();
+  claimStores.set(users, store);
   return store;
 }
 
-let environments = 0;
+type Crm = Awaited<ReturnType<typeof startCrm>>;
 
 export interface ConsumerOptions {
+  /** In place of the client of the CRM, to inject faults. */
   client?: InfusionsoftClient;
+  /** For a client that reports its requests to the consumer, as that of the function does. */
+  connect?: ConsumerPorts['connect'];
   deletionPolicy?: DeletionPolicy;
   forgetPolicy?: ForgetPolicy;
+  /** Epoch milliseconds. */
   now?: () => number;
-  quota?: QuotaKeeper;
   tagBatch?: number;
-  progress?: ProgressKeeper;
-  /** By which a test's own client can note its requests. */
-  journal?: RequestJournal;
-  lag?: (ms: number) => void;
-  /** Requests of a tag job that are made at the same time. */
-  atOnce?: number;
-  postponed?: Pick<PostponedStore, 'record' | 'clear'>;
-  /** When an invocation ends that runs at a moment, in epoch milliseconds; left out: as that of the deployed function. */
+  maxConcurrentTagRequests?: number;
+  postponed?: ConsumerPorts['postponed'];
+  /** When an invocation that begins now ends, in epoch milliseconds. */
   endsAt?: () => number;
-  /** Left out: what is postponed or rejected is only noted. */
+  /** In place of the queue whose retries, rejections and new messages are in the result. */
   queue?: FailureQueue;
+  logger?: Logger;
+  recordLag?: (ms: number) => void;
 }
 
-/** One environment of sync-contact, with its queue in memory. */
+/**
+ * One environment of sync-contact, with the stores and the queue in memory.
+ *
+ * @param crm without a catalog, the consumer reads its own.
+ */
 export function consumerOf(
-  crm: Pick<Awaited<ReturnType<typeof startCrm>>, 'client' | 'table' | 'catalog' | 'mapping'>,
+  crm: Pick<Crm, 'client' | 'table' | 'mapping'> & Partial<Pick<Crm, 'catalog'>>,
   users: ReturnType<typeof memoryUserTable>,
   {
     client = crm.client,
+    connect = () => client,
     deletionPolicy = 'mark',
     forgetPolicy = 'delete',
     now = () => NOW,
-    quota = plentyOfQuota,
     tagBatch = 100,
-    progress = noProgress,
-    journal = requestJournal(),
-    lag = () => {},
-    atOnce = 25,
-    postponed: postponedStore = memoryPostponedStore(),
-    endsAt,
+    maxConcurrentTagRequests = 25,
+    postponed = memoryPostponedStore(),
+    endsAt = () => now() + INVOCATION_MS,
     queue: ownQueue,
+    logger = new Logger({ logLevel: 'SILENT' }),
+    recordLag = () => {},
   }: ConsumerOptions = {},
 ) {
-  const { mapping } = crm;
-  environments++;
-  const name = `environment ${environments}`;
-  let invocations = 0;
-  const invocation = () => {
-    const running = invocationOf(name, invocations, now());
-    return endsAt ? { ...running, endsAt: endsAt() } : running;
-  };
-  const environment = { client, table: crm.table, invocation, now };
   const rejected: { record: SQSRecord; error: RejectedError }[] = [];
-  const postponed: { records: readonly SQSRecord[]; error: RetryableError }[] = [];
-  const again: UserMessage[] = [];
+  const retries: { records: readonly SQSRecord[]; error: RetryableError }[] = [];
+  const requeued: UserMessage[] = [];
   const outcomes: string[] = [];
-  const tags = tagRequests(client, { batch: tagBatch, atOnce });
   const changes: string[] = [];
+  const requests: (number | undefined)[] = [];
   const erasureRecords = memoryErasureRecordStore();
   const queue: FailureQueue = ownQueue ?? {
-    postpone: async (records, error) => void postponed.push({ records, error }),
+    scheduleRetry: async (records, error) => void retries.push({ records, error }),
     reject: async (record, error) => void rejected.push({ record, error }),
-    lookAgain: async (messages) => void again.push(...messages),
+    requeue: async (messages) => void requeued.push(...messages),
   };
-  const receive = async (...records: SQSRecord[]) => {
-    invocations++;
-    const { batchItemFailures } = await processBatch(records, {
-      client,
-      catalog: crm.catalog,
-      table: crm.table,
-      users: users.table,
-      claims: claims({ store: claimsOf(users), users: users.table, mapping, invocation, now }),
-      companies: companies(environment),
-      mapping,
-      deletionPolicy,
-      forgetPolicy,
-      erasureRecords,
-      now,
-      logger: new Logger({ logLevel: 'SILENT' }),
-      count: (outcome) => outcomes.push(outcome),
-      did: (change) => changes.push(change),
-      lag,
-      queue,
-      postponed: postponedStore,
-      quota,
-      progress,
-      journal,
-      tags,
-      tagBatch,
-      invocation,
-    });
+  const consumer = createConsumer({
+    connect,
+    users: users.table,
+    table: crm.table,
+    claimStore: claimStoreOf(users),
+    erasureRecords,
+    postponed,
+    queue,
+    metrics: {
+      countOutcome: (outcome) => void outcomes.push(outcome),
+      countChange: (change) => void changes.push(change),
+      recordLag,
+      recordRequest: (request) => void requests.push(request.status),
+    },
+    logger,
+    mapping: crm.mapping,
+    settings: { budget: BUDGET, tagBatch, maxConcurrentTagRequests, deletionPolicy, forgetPolicy },
+    now,
+    ...(crm.catalog && { catalog: crm.catalog }),
+  });
+  /** @returns ids of the messages that stay in the queue. */
+  const receive = async (...records: SQSRecord[]): Promise<string[]> => {
+    const { batchItemFailures } = await consumer.processBatch(records, endsAt());
     return batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
   };
-  return { receive, erasureRecords, rejected, postponed, again, outcomes, changes, queue };
+  return { receive, erasureRecords, rejected, retries, requeued, outcomes, changes, requests, queue };
 }

@@ -25,7 +25,7 @@ export const invocationOf = (environment: string, number = 1, now = Date.now()):
   endsAt: now + INVOCATION_MS,
 });
 
-/** A CRM that answers at once, with a client that does not pace. */
+/** A simulated CRM that answers at once, with a client without a rate limit. */
 export async function startCrm(options: SimulatorOptions = {}, mapping: Mapping = defaultMapping) {
   const { url, stop } = await startSimulator({
     latency: { medianMs: 0, p95Ms: 0 },
@@ -43,7 +43,7 @@ export async function startCrm(options: SimulatorOptions = {}, mapping: Mapping 
     catalogSource({ table, client, mapping, invocation: () => invocationOf(name) });
   const catalog = environment('test');
   const admin = simulatorClient(url);
-  /** Requests that some work costs, by route, without those of the catalog. */
+  /** Counts the requests that some work makes, by route, without those of the catalog. */
   const requestsOf = async (work: () => Promise<unknown>): Promise<Record<string, number>> => {
     await catalog.current();
     const before = (await admin.stats()).requests;
@@ -58,7 +58,7 @@ export async function startCrm(options: SimulatorOptions = {}, mapping: Mapping 
     client,
     catalog,
     mapping,
-    /** The catalog as another environment sees it. */
+    /** The catalog of another environment. */
     another: () => environment('another'),
     table,
     admin,
@@ -69,7 +69,7 @@ export async function startCrm(options: SimulatorOptions = {}, mapping: Mapping 
   };
 }
 
-/** The sync's table in memory, with the same rules. */
+/** The sync table in memory, with the same rules. */
 export function memorySyncTable(): SyncTable {
   let catalog: Awaited<ReturnType<SyncTable['readCatalog']>>;
   let inspection: Inspection | undefined;
@@ -150,7 +150,7 @@ const isExpected = (
   (held.retiringUntil === undefined || notRetiringAt === 0 || held.retiringUntil < notRetiringAt) &&
   (held.claimedAt ?? 0) < claimedBefore;
 
-/** Departures in memory. */
+/** Erasure records in memory. */
 export function memoryErasureRecordStore(): ErasureRecordStore {
   const erasureRecords = new Map<string, ErasureRecord>();
   return {

@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
 import { type AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { conditionHolds } from './condition-expression.ts';
+import { isConditionTrue } from './condition-expression.ts';
 
 type Item = Record<string, AttributeValue>;
 
-/** A request of DynamoDB's JSON protocol, as far as the sync makes them. */
+/** A request of DynamoDB's JSON protocol, with the parameters that the sync uses. */
 interface Input {
   TableName?: string;
   Key?: Item;
@@ -15,26 +15,26 @@ interface Input {
   RequestItems?: Record<string, { Keys: Item[] }>;
 }
 
-/** What happens to the answer of a write that was applied. `lost`: the connection is cut off, and the SDK tries again. */
-type Fate = 'answered' | 'lost';
+/** What happens to the response of a successful write. `lost`: the connection breaks, and the SDK repeats the request. */
+type Fate = 'returned' | 'lost';
 
 export interface FakeDynamoDb {
   client: DynamoDBClient;
   /** Items by the value of their key. */
   items: Map<string, Item>;
-  /** Requests of each kind, the SDK's own retries included. */
+  /** Number of requests of each action, including the SDK's own retries. */
   requests: Record<string, number>;
 }
 
 /**
- * DynamoDB in memory, for one table: a real client of the SDK, with its own retries, talks to it. A write is applied before its answer can
- * be lost, as on AWS.
+ * DynamoDB in memory, for one table, with a real client of the SDK and its retries. A write is applied before its response is lost, as on
+ * AWS.
  *
- * @param fateOf decides before each write that is to be applied; may wait, so that others come first.
- * @param between runs between a lost answer and the SDK's next try.
+ * @param fateOf decides about the response before each write. Can wait, so that other writes are applied first.
+ * @param between runs between a lost response and the SDK's next attempt.
  */
 export function fakeDynamoDb({
-  fateOf = () => 'answered',
+  fateOf = () => 'returned',
   between = async () => {},
 }: {
   fateOf?: () => Fate | Promise<Fate>;
@@ -47,7 +47,7 @@ export function fakeDynamoDb({
     const key = keyOf(input.Item ?? input.Key ?? {});
     const fate = await fateOf();
     const found = items.get(key);
-    if (!conditionHolds(input, found))
+    if (!isConditionTrue(input, found))
       return answer(400, {
         __type: 'com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException',
         message: 'The conditional request failed',
@@ -55,17 +55,17 @@ export function fakeDynamoDb({
       });
     if (action === 'PutItem') items.set(key, input.Item ?? {});
     if (action === 'DeleteItem') items.delete(key);
-    // The one update that the sync makes: SET crm = :crm.
+    // The only update of the sync is SET crm = :crm.
     if (action === 'UpdateItem')
       items.set(key, { ...found, ...input.Key, crm: input.ExpressionAttributeValues?.[':crm'] ?? { M: {} } });
-    if (fate === 'answered') return answer(200, {});
+    if (fate === 'returned') return answer(200, {});
     await between();
     throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
   };
   const handle = async ({ headers, body }: { headers: Record<string, string>; body: Uint8Array }) => {
     const action = headers['x-amz-target']?.split('.').at(-1) ?? '';
     requests[action] = (requests[action] ?? 0) + 1;
-    const input = JSON.parse(Buffer.from(body).toString()) as Input;
+    const input = JSON.parse(new TextDecoder().decode(body)) as Input;
     if (action === 'GetItem') return answer(200, { Item: items.get(keyOf(input.Key ?? {})) });
     if (action !== 'BatchGetItem') return write(action, input);
     const Responses = Object.entries(input.RequestItems ?? {}).map(([table, { Keys }]) => [
@@ -77,9 +77,9 @@ export function fakeDynamoDb({
   const client = new DynamoDBClient({
     region: 'eu-west-1',
     credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-    // The SDK types a handler by classes of its own.
+    // The SDK's type requires instances of its own classes.
     requestHandler: { handle } as never,
-    retryStrategy: AT_ONCE,
+    retryStrategy: RETRY_AT_ONCE,
   });
   return { client, items, requests };
 }
@@ -94,9 +94,9 @@ const answer = (statusCode: number, body: unknown) => ({
   },
 });
 
-/** The SDK's three attempts, without the rests between them. */
+/** The SDK's three attempts, without a delay. */
 const token = (count: number) => ({ getRetryCount: () => count, getRetryDelay: () => 0 });
-const AT_ONCE = {
+const RETRY_AT_ONCE = {
   mode: 'standard',
   acquireInitialRetryToken: async () => token(0),
   refreshRetryTokenForRetry: async (

@@ -1,4 +1,4 @@
-/** The folder under `lambdas/` of a function, by the name that the stack and its constructs give it. */
+/** The folder under `lambdas/` of a function, by its logical id or name. */
 export const functionFolder = (name: string): string =>
   (/(DiffUser|SyncContact|Feeder|RotateToken)/.exec(name)?.[1] ?? name)
     .replace('Feeder', 'Backfill')

@@ -1,7 +1,7 @@
 import type { SimulatedSystem } from '../demo/simulated-system.ts';
 import { shownOf, verify } from '../demo/verify.ts';
 
-/** Holds every user of the table against what the CRM holds: its search would not know a contact of the last second. */
+/** Verifies every user of the table against the contacts in the simulator. The CRM's own search lags by a second. */
 export async function inSyncWith({ system, door }: SimulatedSystem) {
   return verify({
     users: await system.app.users(),

@@ -1,6 +1,6 @@
 import type { Versioned, VersionedStore } from '../../shared/quota/versioned-store.ts';
 
-/** A versioned value in memory, with the same rules. */
+/** A versioned value in memory, with the same conditional writes as the real one. */
 export function memoryStore<Value>(): VersionedStore<Value> {
   let stored: Versioned<Value> | undefined;
   return {

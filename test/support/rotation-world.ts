@@ -8,21 +8,21 @@ import {
 } from '../../lambdas/rotate-token/rotate.ts';
 import { type OAuthSecret, parseCrmSecret } from '../../shared/infusionsoft/auth/crm-secret.ts';
 import { AuthorizationLostError } from '../../shared/infusionsoft/auth/token-endpoint.ts';
-import { SecretStore } from '../local-cloud/emulators/secret-store.ts';
+import { SecretStore } from '../local-cloud/emulators/secrets-manager.ts';
 
 export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
 export const NOW = Date.parse('2026-06-15T12:00:00Z');
-/** A call takes this long. */
+/** Duration of a call. */
 const CALL_MS = 100;
 
-/** A call that failed; its effect may have happened. */
+/** A call failed; it may have taken effect. */
 export class SomeError extends Error {}
 
-/** What happens at a call, in place of success. */
+/** What happens in a call instead of a success. */
 export type Fault =
   | 'fails'
-  /** The call takes effect, and its answer is lost. */
+  /** The call takes effect, and its response is lost. */
   | 'answer lost'
   /** The process dies before the call. */
   | 'dies before'
@@ -32,15 +32,17 @@ export type Fault =
   | 'authorize'
   /** A person authorizes just before the call, which ends the old authorization. */
   | 'authorize anew'
-  /** Reads show what was true some seconds ago. */
+  /** A read returns the state of some seconds ago. */
   | 'stale';
 
-/** How old a stale reading is at most: less than the rotation waits. */
+/** Maximum age of a stale read: less than the rotation waits. */
 const STALE_MS = 8000;
 
 /**
- * An account of the CRM and its secret. The account is as strict as it may be: a second use of a refresh token ends the
- * authorization, and a refresh ends the old access token. `faultAt` decides what happens at each call.
+ * An account of the CRM and its secret. The account is as strict as possible: a second use of a refresh token ends the authorization,
+ * and a refresh ends the old access token.
+ *
+ * @param faultAt decides what happens in each call.
  */
 export function rotationWorld(faultAt: (call: number) => Fault | undefined = () => undefined) {
   const clock = { now: NOW };
@@ -49,7 +51,7 @@ export function rotationWorld(faultAt: (call: number) => Fault | undefined = () 
   let tokens = 0;
   let refreshes = 0;
   let grants = 0;
-  /** The pair of each authorization that is live. */
+  /** The current pair of each live authorization. */
   const liveGrants = new Map<number, { refreshToken: string; accessToken: string }>();
   const grantOf = new Map<string, number>();
 
@@ -82,7 +84,7 @@ export function rotationWorld(faultAt: (call: number) => Fault | undefined = () 
     pending: holder('AWSPENDING')?.id,
     latestPair: holder('LATEST_PAIR')?.id,
   });
-  /** Readings of the past, with their moments. */
+  /** Past states of the secret, with their times. */
   let history: { at: number; labels: LabelledVersions; values: ReadonlyMap<string, string> }[] = [];
   const snapshot = () => ({
     at: clock.now,
@@ -114,14 +116,11 @@ export function rotationWorld(faultAt: (call: number) => Fault | undefined = () 
       .some((each) => each?.kind === 'oauth' && each.refreshToken === liveGrants.get(grants)?.refreshToken);
 
   class Died extends Error {}
-  /**
-   * Two losses cannot be prevented, so they are left out: an answer of the token endpoint, and the only process that holds a new
-   * pair. Such a process only fails.
-   */
+  /** Two losses cannot be prevented, so they are not simulated: a response of the token endpoint, and the only process with a new pair. */
   const isRecoverable = (fault: Fault) => fault !== 'answer lost' && fault !== 'dies after';
   const die = () =>
     memory.unstored && !isLiveTokenStored() ? new SomeError('no answer') : new Died('killed');
-  /** Runs a call of a process, with what befalls it. */
+  /** Makes a call of a process, with its fault. */
   const call = async <Result>(
     perform: (isStale: boolean) => Result,
     isPossible: (fault: Fault) => boolean = () => true,
@@ -204,7 +203,7 @@ export function rotationWorld(faultAt: (call: number) => Fault | undefined = () 
     try {
       await rotate(name, id, ports);
     } catch (error) {
-      // What a process remembered dies with it.
+      // The memory of a process dies with it.
       if (error instanceof Died) memory.unstored = undefined;
       throw error;
     }
@@ -233,16 +232,16 @@ export function rotationWorld(faultAt: (call: number) => Fault | undefined = () 
     onNextRefresh: (does: () => void) => {
       beforeRefresh = does;
     },
-    /** Whether the current version holds a pair whose two tokens work. */
+    /** Whether the two tokens of the current version work. */
     isUsable: () => {
       const current = secretAt('AWSCURRENT');
       return (
         current?.kind === 'oauth' && liveCurrent() !== undefined && Date.parse(current.expiresAt) > clock.now
       );
     },
-    /** The current pair is live, and of the authorization that a person gave last. */
+    /** Expects the current pair to be live and of the last authorization. */
     expectHealthy: () => expect(liveCurrent()?.[0]).toBe(grants),
-    /** Whether the live refresh token of the last authorization is in a version that Secrets Manager keeps, or in memory. */
+    /** Whether the live refresh token of the last authorization is in memory or in a version that Secrets Manager keeps. */
     isLiveTokenKept: () =>
       isLiveTokenStored() || memory.unstored?.pair.refreshToken === liveGrants.get(grants)?.refreshToken,
   };

@@ -18,21 +18,24 @@ export const userAt = (index: number): User => ({
 });
 export const usersUpTo = (count: number): User[] =>
   Array.from({ length: count }, (_, index) => userAt(index));
-/** As a backfill's messages are whose users' tags come later. */
+/** As in a backfill's message about a user whose tags are left to a tag job. */
 export const LATER = { cause: 'backfill', tagsLater: true } as const;
 
-/** The CRM of the running test, which starts and ends with it. */
+/** The CRM of the running test. */
 export let crm: Awaited<ReturnType<typeof startCrm>>;
 export const restart = async () => {
   crm = await startCrm();
   await crm.admin.declareOwnership();
 };
-beforeEach(restart);
-afterEach(() => crm.stop());
+/** Starts a CRM before each test of the calling file, and stops it afterwards. */
+export function startCrmForEachTest(): void {
+  beforeEach(restart);
+  afterEach(() => crm.stop());
+}
 
 let groups = 0;
 /** A message about the tags of many users. */
-export const runTagJob = (userIds: readonly string[], deliveries = 1) => {
+export const tagJob = (userIds: readonly string[], deliveries = 1) => {
   groups++;
   const message: TagUsersMessage = {
     version: 1,
@@ -46,7 +49,7 @@ export const runTagJob = (userIds: readonly string[], deliveries = 1) => {
   return each;
 };
 
-/** Users with contacts and without tags, as a backfill leaves them before their tags. */
+/** Users with contacts and without tags, as a backfill leaves them before the tag job. */
 export async function withContacts(count: number, options: ConsumerOptions = {}) {
   const users = memoryUserTable(...usersUpTo(count));
   const consumer = consumerOf(crm, users, options);
@@ -55,32 +58,32 @@ export async function withContacts(count: number, options: ConsumerOptions = {})
 }
 export type Table = ReturnType<typeof memoryUserTable>;
 
-/** Users whose contacts do not hold the tags that they should. */
+/** Users whose contacts do not have the right tags. */
 export async function wronglyTagged(users: Table): Promise<string[]> {
   const contacts = new Map((await crm.contacts()).map((contact) => [contact.id, contact]));
   return [...users.rows.keys()].filter((userId) => {
     const user = users.user(userId);
-    const held = contacts
+    const tags = contacts
       .get(user.crm?.contactId ?? 0)
       ?.tags.toSorted()
       .join();
-    return held !== desiredState(mapping, user, NOW).tags.toSorted().join();
+    return tags !== desiredState(mapping, user, NOW).tags.toSorted().join();
   });
 }
 
-/** Does something during a request of a kind, once. */
+/** A client that runs something during its first request of a kind. */
 export function during(
   name: 'tagContacts' | 'untagContacts',
-  happening: () => Promise<unknown>,
+  run: () => Promise<unknown>,
   when: 'before' | 'after' = 'before',
 ): InfusionsoftClient {
-  let happened = false;
+  let hasRun = false;
   const wrapped = async (tagId: number, ids: readonly number[]) => {
-    const first = !happened;
-    happened = true;
-    if (first && when === 'before') await happening();
+    const first = !hasRun;
+    hasRun = true;
+    if (first && when === 'before') await run();
     const answer = await (crm.client[name] as (...all: unknown[]) => Promise<unknown>)(tagId, ids);
-    if (first && when === 'after') await happening();
+    if (first && when === 'after') await run();
     return answer;
   };
   return { ...crm.client, [name]: wrapped } as InfusionsoftClient;

@@ -1,32 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
+import { inject } from 'vitest';
 import { type ConfigInput, parseConfig } from '../../infra/config.ts';
 import { UserSyncStack } from '../../infra/user-sync-stack.ts';
 
-/** The stack's template with these settings. Its functions are not bundled, which would take seconds. */
+const templates = new Map<string, Template>();
+
+/** The stack's template with these settings: synthesized once per worker, and the default one once for all of them. */
 export function templateWith(settings: ConfigInput = {}): Template {
+  const key = JSON.stringify(settings);
+  const template = templates.get(key) ?? (key === '{}' ? defaultTemplate() : synthesizedTemplate(settings));
+  templates.set(key, template);
+  return template;
+}
+
+function defaultTemplate(): Template {
+  const file = join(inject('assembly'), 'user-sync.template.json');
+  return Template.fromJSON(JSON.parse(readFileSync(file, 'utf8')));
+}
+
+/** Without bundling its functions, which would take seconds. */
+function synthesizedTemplate(settings: ConfigInput): Template {
   const app = new App({ analyticsReporting: false, context: { 'aws:cdk:bundling-stacks': [] } });
   const config = parseConfig(settings);
   const stack = new UserSyncStack(app, config.stackName, { config });
   return Template.fromStack(stack);
 }
 
-/** Resources of a type, by logical id without the hash at its end. */
+/** The resources of a type, by logical id without the hash at its end. */
 export function resources(template: Template, type: string): Record<string, Record<string, unknown>> {
   return Object.fromEntries(
     Object.entries(template.findResources(type)).map(([id, resource]) => [withoutHash(id), resource]),
   );
 }
 
-/** Properties of the one resource of a type whose logical id is `id` and a hash. */
+/** The properties of the resource of a type whose logical id is `id` and a hash. */
 export function properties(template: Template, type: string, id: string): Record<string, unknown> {
-  const found = resources(template, type)[id];
-  if (!found)
-    throw new Error(`No ${type} ${id}; there are ${Object.keys(resources(template, type)).join(', ')}`);
-  return found['Properties'] as Record<string, unknown>;
+  const ofType = resources(template, type);
+  const resource = ofType[id];
+  if (!resource) throw new Error(`The template has no ${type} ${id}, only ${Object.keys(ofType).join(', ')}`);
+  return resource['Properties'] as Record<string, unknown>;
 }
 
-/** A value of a template as a person would write it: `UsersTable.Arn` for a Fn::GetAtt. */
+/** A template value as text, for example `UsersTable.Arn` for `{"Fn::GetAtt": ["UsersTableAE96C1C5", "Arn"]}`. */
 export function readable(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value);
   const [[name, argument] = []] = Object.entries(value);
@@ -35,10 +53,10 @@ export function readable(value: unknown): string {
     return `${withoutHash(String(argument[0]))}.${argument[1]}`;
   if (name === 'Fn::Join' && Array.isArray(argument) && Array.isArray(argument[1]))
     return argument[1].map(readable).join(String(argument[0]));
-  throw new Error(`Not readable: ${JSON.stringify(value)}`);
+  throw new Error(`No text for the template value ${JSON.stringify(value)}`);
 }
 
-/** Any part of a template with all that refers to something as {@link readable} writes it. */
+/** A copy of any part of a template, with every reference in it as {@link readable} text. */
 export function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value !== 'object' || value === null) return value;

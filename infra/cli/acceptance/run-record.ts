@@ -1,26 +1,14 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import * as z from 'zod/mini';
+import type * as z from 'zod/mini';
 import type { VersionedStore } from '../../../shared/quota/versioned-store.ts';
 import { conditionalDelete } from '../../../shared/store/conditional-write.ts';
+import { SYNC_TABLE_ITEMS } from '../../../shared/store/sync-table-items.ts';
 import { versionedItem } from '../../../shared/store/versioned-item.ts';
-import { filledText, positiveInt, utcMoment } from '../../../shared/zod-types.ts';
 import { CommandError } from '../command-error.ts';
 
-const runSchema = z.object({
-  runId: filledText,
-  domain: filledText,
-  users: positiveInt,
-  startedAt: utcMoment,
-  /** Until when its process is surely alive, in epoch milliseconds. It moves this on as long as it lives. */
-  aliveUntil: z.number(),
-  /** Contacts of its users, as the user table or the sync's records named them. Only these may be deleted. */
-  contacts: z.array(z.object({ userId: filledText, contactId: positiveInt })),
-  /** Its users are deleted, and the sync has done with all of their contacts what the deletion policy says. */
-  retired: z.boolean(),
-});
 /** What a run has made. It is written before it is made, so that the next start can remove it whatever happens to this one. */
-export type RunRecord = z.infer<typeof runSchema>;
+export type RunRecord = z.infer<typeof SYNC_TABLE_ITEMS.acceptanceRun.schema>['value'];
 
 /** The record of the one run of a stack, in the sync's table: it survives the machine. */
 export interface RunRecordStore extends VersionedStore<RunRecord> {
@@ -28,16 +16,14 @@ export interface RunRecordStore extends VersionedStore<RunRecord> {
   remove(version: number): Promise<void>;
 }
 
-const ID = 'acceptance';
-
 /** The record over DynamoDB. */
 export function runRecordStore(client: DynamoDBClient, TableName: string): RunRecordStore {
   return {
-    ...versionedItem(client, TableName, { id: ID, attribute: 'run', schema: runSchema }),
+    ...versionedItem(client, TableName, SYNC_TABLE_ITEMS.acceptanceRun),
     remove: (version) =>
       conditionalDelete(client, {
         TableName,
-        Key: { id: { S: ID } },
+        Key: { id: { S: SYNC_TABLE_ITEMS.acceptanceRun.key() } },
         ConditionExpression: 'version = :version',
         ExpressionAttributeValues: marshall({ ':version': version }),
       }),

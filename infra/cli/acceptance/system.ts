@@ -8,7 +8,7 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import type { DeletionPolicy } from '../../../lambdas/sync-contact/settings.ts';
+import type { DeletionPolicy } from '../../../shared/contacts/retire-contact.ts';
 import { hashRequirements } from '../../../shared/infusionsoft/catalog/catalog.ts';
 import { NotFoundError } from '../../../shared/infusionsoft/http/failures.ts';
 import type { Contact } from '../../../shared/infusionsoft/schemas.ts';

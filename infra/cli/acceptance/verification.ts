@@ -1,4 +1,4 @@
-import type { DeletionPolicy } from '../../../lambdas/sync-contact/settings.ts';
+import type { DeletionPolicy } from '../../../shared/contacts/retire-contact.ts';
 import { anonymousEmail } from '../../../shared/infusionsoft/anonymous-body.ts';
 import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
 import { SOCIAL_FIELDS } from '../../../shared/user/define-mapping.ts';

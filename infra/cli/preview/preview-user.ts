@@ -1,7 +1,8 @@
-import type { DeletionPolicy } from '../../../lambdas/sync-contact/settings.ts';
-import { syncUser } from '../../../shared/contacts/sync-user.ts';
+import { userSync } from '../../../lambdas/sync-contact/consumer.ts';
+import type { DeletionPolicy } from '../../../shared/contacts/retire-contact.ts';
 import type { Catalog } from '../../../shared/infusionsoft/catalog/catalog.ts';
 import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
+import { newEnvironment } from '../../../shared/invocation.ts';
 import type { DesiredState } from '../../../shared/sync/desired-state.ts';
 import { RejectedError } from '../../../shared/sync/errors.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
@@ -25,7 +26,7 @@ export interface UserPreview {
 }
 
 /**
- * Runs the very code that syncs a user with a client that makes no request.
+ * Runs the consumer's own sync of a user with a client that makes no request and stores that keep nothing.
  *
  * @param contact the user's contact as the CRM has it now, or undefined where it has none.
  */
@@ -35,24 +36,31 @@ export async function previewUser(
   { mapping, catalog, deletionPolicy, now }: PreviewContext,
 ): Promise<UserPreview> {
   const requests: PlannedRequest[] = [];
-  const client = dryClient({ contact }, requests);
-  const { desired, failure } = await syncUser(user, {
-    tagsLater: false,
-    client,
-    mapping,
-    deletionPolicy,
+  const environment = newEnvironment();
+  const { syncUser } = userSync({
+    client: dryClient({ contact }, requests),
+    users: { read: async () => undefined },
+    // Every claim succeeds: a preview does not know of other users.
+    claimStore: { write: async () => ({ stored: true }) },
+    // Every company is known, as nearly all are after the first users.
+    table: {
+      readId: async () => 1,
+      writeId: async () => {},
+      acquireLease: async () => true,
+      releaseLease: async () => {},
+    },
     catalog: {
       current: async () => catalog,
       newerThan: async () => catalog,
       exclusively: (work) => work(),
       adopt: async () => {},
     },
-    claims: { email: async () => {}, contact: async () => false, retire: async () => false },
-    // Nobody knows from here which companies there are: each counts as known, as nearly all are after the first users.
-    companies: { idOf: async () => 1 },
-    save: async (crm) => crm,
+    mapping,
+    deletionPolicy,
+    invocation: () => environment,
     now: () => now,
   });
+  const { desired, failure } = await syncUser(user, { save: async (crm) => crm, tagsLater: false });
   if (failure instanceof RejectedError) return { desired, requests, rejected: failure.reason };
   if (failure) throw failure;
   return { desired, requests };

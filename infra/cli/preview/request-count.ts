@@ -1,5 +1,5 @@
-import { addUser, isFull, noTags } from '../../../lambdas/backfill/tag-estimate.ts';
 import { bulkRequests, isSingleCheaper, type TagCounts } from '../../../shared/sync/tag-cost.ts';
+import { addUser, emptyEstimate, isFull } from '../../../shared/sync/tag-estimate.ts';
 import type { PlannedRequest } from './dry-client.ts';
 
 /** Requests by method and route. */
@@ -15,7 +15,7 @@ const TOGETHER_ROUTE = '/tags/{id}/contacts';
 export class RequestCount {
   readonly #tagBatch: number;
   readonly #byRoute: RequestsByRoute = {};
-  #estimate = noTags();
+  #estimate = emptyEstimate();
   /** Requests of those users, if each were tagged alone. */
   #alone: PlannedRequest[] = [];
 
@@ -54,7 +54,7 @@ export class RequestCount {
       ] as const)
         this.#countOf(`${method} ${TOGETHER_ROUTE}`, bulkRequests(only(counts, sign), this.#tagBatch));
     }
-    this.#estimate = noTags();
+    this.#estimate = emptyEstimate();
     this.#alone = [];
   }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { DescribeTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { scanUsers } from '../../../shared/store/scan-users.ts';
+import { scanUsers } from '../../../shared/store/user-table.ts';
 import type { User } from '../../../shared/user/user.ts';
 
 const PAGE = 500;

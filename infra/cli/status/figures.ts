@@ -25,7 +25,7 @@ type Done = (typeof DONE)[number];
 
 export const MINUTE_SECONDS = 60;
 
-/** A figure by the metric that it comes from, see `infra/monitoring/watched.ts`. */
+/** A figure by the metric that it comes from, see `infra/monitoring/metrics.ts`. */
 export const METRICS = [
   { id: 'lagP50Ms', metric: 'SyncLag', statistic: 'p50' },
   { id: 'lagP99Ms', metric: 'SyncLag', statistic: 'p99' },

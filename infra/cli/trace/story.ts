@@ -14,7 +14,6 @@ const detailsSchema = z.looseObject({
   deliveries: z.number().catch(1),
   lagMs: z.number().optional(),
   contactId: z.number().optional(),
-  outcome: z.string().optional(),
   reason: z.string().optional(),
   problem: z.string().optional(),
 });
@@ -34,9 +33,8 @@ export function storyText(lines: readonly LogLine[]): string {
 }
 
 function describe(details: z.infer<typeof detailsSchema>): string {
-  const { cause, causes, fields, tagsAdded, tagsRemoved, outcome, contactId, reason, problem } = details;
+  const { cause, causes, fields, tagsAdded, tagsRemoved, contactId, reason, problem } = details;
   const parts = [
-    outcome,
     cause ?? causes.join(', '),
     fields.length > 0 && `fields ${fields.join(', ')}`,
     tagsAdded.length > 0 && `tags on: ${tagsAdded.join(', ')}`,

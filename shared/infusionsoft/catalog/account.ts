@@ -1,31 +1,9 @@
-import * as z from 'zod/mini';
+import type * as z from 'zod/mini';
+import type { SYNC_TABLE_ITEMS } from '../../store/sync-table-items.ts';
 import type { CustomFieldType } from '../../user/custom-field.ts';
-import { positiveInt } from '../../zod-types.ts';
-
-/** Something that the mapping requires. Without an id, it is missing from the account. With a problem, it cannot be used. */
-const itemSchema = z.object({
-  name: z.string(),
-  id: z.optional(positiveInt),
-  problem: z.optional(z.string()),
-});
 
 /** The account's fields, tags and the like that a mapping requires. */
-export const accountSchema = z.object({
-  tags: z.array(
-    z.extend(itemSchema, {
-      description: z.string(),
-      category: z.optional(z.string()),
-      /** Number of contacts with the tag, if it was counted. */
-      contacts: z.optional(z.int()),
-    }),
-  ),
-  customFields: z.array(z.extend(itemSchema, { type: z.string(), options: z.array(z.string()) })),
-  leadSources: z.array(itemSchema),
-  contactTypes: z.array(z.omit(itemSchema, { id: true })),
-  /** Ids of members of staff by lower-case email, if the mapping names any. */
-  staff: z.optional(z.record(z.string(), positiveInt)),
-});
-export type Account = z.infer<typeof accountSchema>;
+export type Account = z.infer<typeof SYNC_TABLE_ITEMS.inspection.schema>['account'];
 export type AccountTag = Account['tags'][number];
 export type AccountField = Account['customFields'][number];
 
@@ -43,8 +21,10 @@ export function problemsOf({ tags, customFields, leadSources, contactTypes }: Ac
 
 /** Names of everything that is missing and can be created. */
 export function missingFrom({ tags, customFields, leadSources }: Account): string[] {
-  const of = (kind: string, items: readonly z.infer<typeof itemSchema>[]) =>
-    items.filter((item) => item.id === undefined && !item.problem).map((item) => `${kind} "${item.name}"`);
+  const of = (
+    kind: string,
+    items: readonly { name: string; id?: number | undefined; problem?: string | undefined }[],
+  ) => items.filter((item) => item.id === undefined && !item.problem).map((item) => `${kind} "${item.name}"`);
   return [...of('tag', tags), ...of('custom field', customFields), ...of('lead source', leadSources)];
 }
 

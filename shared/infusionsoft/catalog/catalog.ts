@@ -1,37 +1,14 @@
 import { createHash } from 'node:crypto';
-import * as z from 'zod/mini';
+import type * as z from 'zod/mini';
+import type { SYNC_TABLE_ITEMS } from '../../store/sync-table-items.ts';
 import type { Requirements } from '../../user/requirements.ts';
-import { positiveInt, utcMoment } from '../../zod-types.ts';
 import { type Account, problemsOf } from './account.ts';
 
-/** What an update does with the array items that it does not list: `merge` keeps them, `replace` removes them. */
-const arrayModeSchema = z.enum(['merge', 'replace']);
-export type ArrayMode = z.infer<typeof arrayModeSchema>;
-
-const idsByName = z.record(z.string(), positiveInt);
-
 /** Ids of the account's tags, custom fields and the like that the mapping requires, by lower-case name. */
-export const catalogSchema = z.object({
-  tags: idsByName,
-  customFields: idsByName,
-  leadSources: z.optional(idsByName),
-  /** By email. */
-  staff: z.optional(idsByName),
-  /** Keys of fields, and names of contact types, that the account does not accept as the mapping writes them. */
-  unusable: z._default(z.array(z.string()), []),
-  /** Messages about them. */
-  problems: z._default(z.array(z.string()), []),
-  /** Hash of the requirements. For other requirements, the catalog is read again. */
-  requirementsHash: z.optional(z.string()),
-  /** When the catalog was read from the CRM, in ISO 8601. */
-  refreshedAt: utcMoment,
-  /** The account's array mode, and when it was detected (ISO 8601). Without a mode, detection failed and is repeated at `retryAt`. */
-  arrays: z.optional(
-    z.object({ mode: z.optional(arrayModeSchema), learnedAt: utcMoment, retryAt: z.optional(utcMoment) }),
-  ),
-});
+export type Catalog = z.infer<typeof SYNC_TABLE_ITEMS.catalog.schema>;
 
-export type Catalog = z.infer<typeof catalogSchema>;
+/** What an update does with the array items that it does not list: `merge` keeps them, `replace` removes them. */
+export type ArrayMode = NonNullable<NonNullable<Catalog['arrays']>['mode']>;
 
 /** How long a detected array mode is valid, in milliseconds: the vendor moves accounts between versions of the CRM. */
 const ARRAY_MODE_VALID_MS = 7 * 24 * 3_600_000;

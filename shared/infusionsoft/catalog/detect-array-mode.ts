@@ -1,3 +1,4 @@
+import { SYNC_TABLE_ITEMS } from '../../store/sync-table-items.ts';
 import type { InfusionsoftClient } from '../client.ts';
 import type { ContactBody } from '../contact-body.ts';
 import { NotFoundError, UncertainError } from '../http/failures.ts';
@@ -8,7 +9,7 @@ import { type ArrayMode, catalogKey } from './catalog.ts';
 export const PROBE_NAME = { given_name: 'Sync experiment', family_name: 'Safe to delete' };
 
 /** Key under which the id of the current probe contact is stored. */
-const PROBE_KEY = 'array-probe';
+const PROBE_KEY = SYNC_TABLE_ITEMS.arrayProbe.key();
 
 /** Stores the id of the probe contact from its creation to its deletion. */
 export interface ProbeRecords {

@@ -2,19 +2,19 @@ import { spawnSync } from 'node:child_process';
 import { pathToFileURL } from 'node:url';
 import type { FunctionBundle } from './function-bundles.ts';
 
-/** Stands for a reference of the template: a value that every setting of a function accepts. */
+/** Replaces references of the template: a value that every setting of a function accepts. */
 const URL_VALUE = 'https://example.com/';
 
 /**
- * How long a new process takes to import each bundle, in milliseconds: the fastest of several processes, because other programs on
- * the machine can only slow one down. The bundles take turns, because such a slowdown lasts for seconds.
+ * Measures how long a new process takes to import each bundle, in milliseconds. The fastest of several processes counts, because other
+ * programs can only slow an import down. The bundles take turns, because such a slowdown lasts for seconds.
  *
- * @param starts new processes for each bundle.
- * @throws Error when a bundle does not load.
+ * @param processes new processes per bundle.
+ * @throws Error if a bundle does not load.
  */
-export function coldImportsMs(bundles: readonly FunctionBundle[], starts: number): number[] {
+export function coldImportsMs(bundles: readonly FunctionBundle[], processes: number): number[] {
   let fastest = bundles.map(() => Number.POSITIVE_INFINITY);
-  for (let round = 0; round < starts; round++)
+  for (let round = 0; round < processes; round++)
     fastest = bundles.map((bundle, index) =>
       Math.min(fastest[index] ?? Number.POSITIVE_INFINITY, importMs(bundle)),
     );
@@ -33,6 +33,6 @@ function importMs({ name, path, variables }: FunctionBundle): number {
     encoding: 'utf8',
   });
   const took = /took ([\d.]+)/.exec(stdout)?.[1];
-  if (took === undefined) throw new Error(`The bundle of ${name} does not load: ${stderr}`);
+  if (took === undefined) throw new Error(`Could not load the bundle of ${name}: ${stderr}`);
   return Number(took);
 }

@@ -1,15 +1,14 @@
 /**
- * A process of its own: runs diff-user over records of a stream, with an SQS client that accepts everything, and sends its parent the
- * records handled per second of processor time. That is the time of all threads, so garbage collection counts and other programs
- * on the machine do not.
+ * Runs diff-user on stream records in a separate process, with an SQS client that accepts everything, and sends the records handled per
+ * second of processor time. Processor time covers all threads, so it includes garbage collection and excludes other programs.
  */
 import { SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { Context, DynamoDBStreamEvent } from 'aws-lambda';
 import { streamRecords } from './stream-records.ts';
 
-/** Distinct ones: as many as fit in memory beside the work without making it slower. */
+/** Distinct records: as many as fit in memory without slowing the work down. */
 const RECORDS = 2000;
-/** Records of one invocation, as in `infra/constructs/change-feed.ts`. */
+/** Records per invocation, as in `infra/constructs/change-feed.ts`. */
 const BATCH = 100;
 const ROUNDS = 50;
 
@@ -18,7 +17,7 @@ SQSClient.prototype.send = async (command: unknown) => {
   if (command instanceof SendMessageBatchCommand) sent += command.input.Entries?.length ?? 0;
   return {};
 };
-// Loaded after the client was replaced.
+// Imported after the client was replaced.
 const { handler }: { handler(event: DynamoDBStreamEvent, context: Context): Promise<unknown> } = await import(
   '../../../lambdas/diff-user/handler.ts'
 );
@@ -35,6 +34,5 @@ for (let round = 0; round < ROUNDS; round++) {
   const { user, system } = process.cpuUsage(before);
   rates.push((1e6 * RECORDS) / (user + system));
 }
-const { heapUsed, external, rss } = process.memoryUsage();
-process.send?.({ rates, sentPart: sent / (ROUNDS * RECORDS), heapBytes: heapUsed + external, rssBytes: rss });
+process.send?.({ rates, sentShare: sent / (ROUNDS * RECORDS) });
 process.disconnect?.();

@@ -5,19 +5,19 @@ import type { FunctionBundle } from './function-bundles.ts';
 
 const PROCESS = fileURLToPath(new URL('diff-process.ts', import.meta.url));
 
-/** What the process of `diff-process.ts` tells. */
+/** Result of `diff-process.ts`. */
 export interface DiffThroughput {
-  /** Records for each second of a processor, round by round. */
+  /** Records per second of processor time, by round. */
   rates: readonly number[];
-  /** Part of the records for which a message was sent. */
-  sentPart: number;
+  /** Share of the records for which a message was sent. */
+  sentShare: number;
 }
 
 /**
- * Runs diff-user in a process of its own whose log is discarded.
+ * Runs diff-user in a separate process and discards its log.
  *
  * @param variables environment variables of the deployed function.
- * @throws Error when the process ends early.
+ * @throws Error if the process exits early.
  */
 export async function diffThroughput(variables: FunctionBundle['variables']): Promise<DiffThroughput> {
   const texts = Object.entries(variables).filter(
@@ -32,15 +32,15 @@ export async function diffThroughput(variables: FunctionBundle['variables']): Pr
       SYNC_QUEUE_URL: 'https://sqs.local/queue.fifo',
       NODE_OPTIONS: '',
     },
-    // As Lambda runs it, and not as the bench is run.
+    // Without the Node options of the bench, as on Lambda.
     execArgv: [],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
-  const [told] = await Promise.race([
+  const [result] = await Promise.race([
     once(child, 'message') as Promise<[DiffThroughput]>,
     once(child, 'exit').then(([code]) => {
-      throw new Error(`The process that runs diff-user ended with ${code}`);
+      throw new Error(`The process that runs diff-user exited with code ${code}`);
     }),
   ]);
-  return told;
+  return result;
 }

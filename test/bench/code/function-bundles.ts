@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { readAssembly } from '../../local-cloud/assembly/read-assembly.ts';
+import { readAssembly } from '../../local-cloud/template.ts';
 
 /** The deployed code of a function. */
 export interface FunctionBundle {
@@ -11,11 +11,11 @@ export interface FunctionBundle {
   /** Without its source map. */
   bytes: number;
   gzippedBytes: number;
-  /** Environment variables as in the template: some are references. */
+  /** Environment variables as in the template. Some are references. */
   variables: Readonly<Record<string, unknown>>;
 }
 
-/** The bundles of an assembly with one stack, largest first. */
+/** The bundles of all functions of an assembly with one stack, largest first. */
 export function functionBundles(assembly: string): FunctionBundle[] {
   const { template, assets } = readAssembly(assembly);
   return Object.values(template.Resources)

@@ -2,14 +2,14 @@ import { marshall } from '@aws-sdk/util-dynamodb';
 import type { DynamoDBRecord } from 'aws-lambda';
 import type { User } from '../../../shared/user/user.ts';
 import { population } from '../../demo/population.ts';
-import { seededRandom } from '../../simulator/random.ts';
+import { seededRandom } from '../../simulator/traffic/random.ts';
 
 type Image = NonNullable<NonNullable<DynamoDBRecord['dynamodb']>['NewImage']>;
 type Item = User & Record<string, unknown>;
 
 /**
- * What a table's stream holds on an ordinary day, by share: the sync's own write-backs, activity that the CRM does not show, progress that
- * it does, sign-ups and deletions. Assumed: every change is followed by one write-back, and most writes of an app are of no interest.
+ * Assumed mix of changes in a table's stream: write-backs of the sync, activity without an effect on the CRM, progress with one, sign-ups
+ * and deletions. Each change of the CRM is followed by one write-back, and most writes of an app do not concern the CRM.
  */
 const KINDS = [
   ['write-back', 0.35],
@@ -23,7 +23,7 @@ type Kind = (typeof KINDS)[number][0];
 const SEED = 5;
 const HOUR_MS = 3_600_000;
 
-/** Records of a stream with both images, of items that have more attributes than the sync knows. */
+/** Stream records with both images, of items that also have attributes unknown to the sync. */
 export function streamRecords(count: number): DynamoDBRecord[] {
   const now = Date.now();
   const random = seededRandom(SEED);

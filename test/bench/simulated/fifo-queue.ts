@@ -1,6 +1,6 @@
 import type { SQSRecord } from 'aws-lambda';
 
-interface Waiting {
+interface Message {
   id: string;
   group: string;
   body: string;
@@ -8,16 +8,16 @@ interface Waiting {
   visibleAt: number;
 }
 
-/** A FIFO queue in memory: messages of a group come one batch after another, in order, those of other groups meanwhile. */
+/** An SQS FIFO queue in memory: delivers the messages of a group in order, one batch at a time. */
 export class FifoQueue {
-  readonly #waiting: Waiting[] = [];
-  readonly #inFlight = new Map<string, Waiting>();
+  readonly #waiting: Message[] = [];
+  readonly #inFlight = new Map<string, Message>();
   readonly #busyGroups = new Set<string>();
   #sent = 0;
   #stopped = false;
   #changed = Promise.withResolvers<void>();
 
-  /** Messages that wait or are being worked on. */
+  /** Number of messages that are waiting or in flight. */
   get size(): number {
     return this.#waiting.length + this.#inFlight.size;
   }
@@ -25,29 +25,29 @@ export class FifoQueue {
   send(group: string, body: string): void {
     this.#sent++;
     this.#waiting.push({ id: `m${this.#sent}`, group, body, receives: 0, visibleAt: 0 });
-    this.#change();
+    this.#wake();
   }
 
-  /** Waits for messages. @returns as many as there are, up to a most; none when the queue is stopped. */
-  async receive(most: number): Promise<SQSRecord[]> {
+  /** Waits for messages. @returns up to `max` messages, or none once the queue is stopped. */
+  async receive(max: number): Promise<SQSRecord[]> {
     for (;;) {
-      const taken = this.#take(most);
+      const taken = this.#take(max);
       if (taken.length > 0 || this.#stopped) return taken;
       const now = Date.now();
       const hidden = this.#waiting.map(({ visibleAt }) => visibleAt).filter((at) => at > now);
-      const timer = hidden.length > 0 && setTimeout(() => this.#change(), Math.min(...hidden) - now);
+      const timer = hidden.length > 0 && setTimeout(() => this.#wake(), Math.min(...hidden) - now);
       await this.#changed.promise;
       if (timer) clearTimeout(timer);
     }
   }
 
-  /** Sends those away who wait for messages. */
+  /** Ends all waiting `receive` calls. */
   stop(): void {
     this.#stopped = true;
-    this.#change();
+    this.#wake();
   }
 
-  /** Ends a delivery: what failed stays. */
+  /** Ends a delivery: deletes its messages except the failed ones. */
   settle(records: readonly SQSRecord[], failed: ReadonlySet<string>): void {
     for (const { messageId } of records) {
       const message = this.#inFlight.get(messageId);
@@ -56,10 +56,10 @@ export class FifoQueue {
       this.#busyGroups.delete(message.group);
       if (failed.has(messageId)) this.#waiting.unshift(message);
     }
-    this.#change();
+    this.#wake();
   }
 
-  /** Hides messages for a time. */
+  /** Sets the visibility timeout of messages. */
   hide(records: readonly SQSRecord[], ms: number): void {
     for (const { messageId } of records) {
       const message = this.#inFlight.get(messageId);
@@ -67,20 +67,20 @@ export class FifoQueue {
     }
   }
 
-  /** Wakes those who wait. */
-  #change(): void {
+  /** Wakes all waiting `receive` calls. */
+  #wake(): void {
     this.#changed.resolve();
     this.#changed = Promise.withResolvers();
   }
 
-  #take(most: number): SQSRecord[] {
+  #take(max: number): SQSRecord[] {
     const now = Date.now();
-    const taken: Waiting[] = [];
-    const passed = new Set<string>();
+    const taken: Message[] = [];
+    const blocked = new Set<string>();
     for (const message of this.#waiting) {
-      if (taken.length === most) break;
-      if (message.visibleAt > now || this.#busyGroups.has(message.group)) passed.add(message.group);
-      if (!passed.has(message.group)) taken.push(message);
+      if (taken.length === max) break;
+      if (message.visibleAt > now || this.#busyGroups.has(message.group)) blocked.add(message.group);
+      if (!blocked.has(message.group)) taken.push(message);
     }
     for (const message of taken) {
       this.#waiting.splice(this.#waiting.indexOf(message), 1);

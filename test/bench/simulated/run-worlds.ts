@@ -6,7 +6,7 @@ import type { WorldOptions, WorldResult } from './world.ts';
 
 const PROCESS = fileURLToPath(new URL('world-process.ts', import.meta.url));
 
-/** Runs worlds in processes of their own, as many at once as there are cores. @returns what each came to, in their order. */
+/** Runs worlds in separate processes, one per core. @returns their results in the order of the worlds. */
 export async function runWorlds(worlds: readonly WorldOptions[]): Promise<WorldResult[]> {
   const results: WorldResult[] = [];
   const waiting = [...worlds.entries()];
@@ -24,18 +24,18 @@ export async function runWorlds(worlds: readonly WorldOptions[]): Promise<WorldR
 }
 
 async function runIn(child: ChildProcess, options: WorldOptions): Promise<WorldResult> {
-  const over = new AbortController();
-  const { signal } = over;
+  const finished = new AbortController();
+  const { signal } = finished;
   child.send(options);
   try {
     const [result] = await Promise.race([
       once(child, 'message', { signal }) as Promise<[WorldResult]>,
       once(child, 'exit', { signal }).then(([code]) => {
-        throw new Error(`A process of simulated worlds ended with ${code}`);
+        throw new Error(`A process of simulated worlds exited with code ${code}`);
       }),
     ]);
     return result;
   } finally {
-    over.abort();
+    finished.abort();
   }
 }

@@ -2,15 +2,15 @@ import { syncBuiltinESMExports } from 'node:module';
 import FakeTimers from '@sinonjs/fake-timers';
 
 const nextTurn = setImmediate;
-/** Turns of the event loop between two timers: nothing in a world without sockets needs more to come to rest. */
+/** Turns of the event loop between two timers. Without sockets, no pending work needs more. */
 const TURNS = 3;
 
 /**
- * Takes this process out of time: its clocks stand still while anything can go on, and jump to the next timer when nothing can. So code that
- * waits for hours runs through in as long as it computes. For a process of its own.
+ * Replaces the clocks and timers of this process. Time stands still while code runs and jumps to the next timer when nothing else can run,
+ * so code that waits for hours takes only its computing time. Use it in a separate process.
  *
- * @param now epoch milliseconds at the beginning.
- * @returns runs work to its end.
+ * @param now start time in epoch milliseconds.
+ * @returns a function that runs work to its end.
  */
 export function simulatedTime(now: number): <Result>(work: () => Promise<Result>) => Promise<Result> {
   const clock = FakeTimers.install({

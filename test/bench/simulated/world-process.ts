@@ -1,4 +1,4 @@
-/** A process of its own, taken out of time: runs each world that it is sent, and tells what it came to. Ends with its parent's channel. */
+/** A process with a simulated clock: runs each world that it receives and sends the result. Exits when its parent disconnects. */
 import { simulatedTime } from './simulated-time.ts';
 import { runWorld, type WorldOptions } from './world.ts';
 

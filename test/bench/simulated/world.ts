@@ -7,53 +7,56 @@ import type { UserMessage } from '../../../shared/sync/message.ts';
 import { messageGroupOf } from '../../../shared/sync/message.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { population } from '../../demo/population.ts';
-import type { Latency } from '../../simulator/latency.ts';
 import { createSimulator } from '../../simulator/simulator.ts';
 import { simulatorApp } from '../../simulator/simulator-app.ts';
+import type { Latency } from '../../simulator/traffic/latency.ts';
 import { simulate } from '../../support/backfill-definition.ts';
-import { memoryPostponedStore, memorySyncTable, memoryUserTable } from '../../support/crm-under-test.ts';
-import { LIMIT } from '../cost.ts';
-import type { Filled } from '../filled.ts';
-import { mapping } from '../five-tags.ts';
-import { steadyRate } from '../utilisation.ts';
+import {
+  memoryClaimStore,
+  memoryPostponedStore,
+  memorySyncTable,
+  memoryUserTable,
+} from '../../support/crm-under-test.ts';
+import { LIMIT } from '../measure/cost.ts';
+import { type Fill, steadyRate } from '../measure/fill.ts';
+import { mapping } from '../users/five-tags.ts';
+import { backfillPorts } from './backfill-ports.ts';
 import { runEnvironment } from './environment.ts';
-import { feederPorts } from './feeder-ports.ts';
 import { FifoQueue } from './fifo-queue.ts';
-import { slowly } from './slowly.ts';
 
 export interface WorldOptions {
   users: number;
-  /** Of the CRM, and what the pace is made for. */
+  /** Latency of the CRM, for which the pace is computed too. */
   latency: Latency;
   jitterMs: number;
   windowSlackMs: PaceInput['windowSlackMs'];
-  /** Requests that start together; left out, the formula's. */
+  /** Slots per burst. Default: computed by `paceFor`. */
   burst?: number;
   seed: number;
-  /** Users who are in the CRM, and are edited one after another while the backfill goes on. */
+  /** Number of users who are already in the CRM and are edited one after another during the backfill. */
   live?: number;
 }
 
-/** What a backfill in a simulated world came to. */
-export interface WorldResult extends Filled {
+/** Result of a backfill in a simulated world. */
+export interface WorldResult extends Fill {
   environments: number;
   requestsPerUser: number;
   duplicates: number;
-  /** From the start to the last request. */
+  /** Time from the start to the last request. */
   hours: number;
   historyEvents: number[];
-  /** From each live change to the write-back, in milliseconds. */
+  /** Time from each live change to its write-back, in milliseconds. */
   liveMs: number[];
 }
 
 const URL_OF_CRM = 'http://crm.simulated';
-/** A call of DynamoDB or SQS, in milliseconds: assumed. */
+/** Assumed duration of a call of DynamoDB or SQS, in milliseconds. */
 const CALL_MS = 5;
-/** Contacts that one request can tag (`infra/config.ts`). */
+/** Contacts that one request tags (`infra/config.ts`). */
 const TAG_BATCH = 100;
 const BUDGET: Budget = { limits: PRESETS.team, liveReserve: 0.2 };
 
-/** A backfill of users who are new to the CRM, by the real code, with the simulator as its CRM, in one process and without sockets. */
+/** Runs a backfill of users who are new to the CRM: the production code and the CRM simulator in one process, without sockets. */
 export async function runWorld(options: WorldOptions): Promise<WorldResult> {
   const { latency, jitterMs, windowSlackMs, burst, seed } = options;
   const simulator = createSimulator({ latency, jitterMs, seed });
@@ -63,42 +66,44 @@ export async function runWorld(options: WorldOptions): Promise<WorldResult> {
   const startedAt = Date.now();
   const paceInput = { limits: PRESETS.team, latencyP95Ms: latency.p95Ms, windowSlackMs, burst };
   const pace = paceFor(paceInput);
-  const everybody = population(options.users + (options.live ?? 0), seed, startedAt).users;
-  const people = everybody.slice(0, options.users);
-  const users = memoryUserTable(...everybody);
-  const slowUsers = { ...users, table: slowly(users.table, CALL_MS) };
+  const allUsers = population(options.users + (options.live ?? 0), seed, startedAt).users;
+  const backfilled = allUsers.slice(0, options.users);
+  const users = memoryUserTable(...allUsers);
+  const slowUsers = { ...users, table: withDelay(users.table, CALL_MS) };
   const table = memorySyncTable();
-  const slowTable = slowly(table, CALL_MS);
-  const postponed = slowly(memoryPostponedStore(), CALL_MS);
+  const slowTable = withDelay(table, CALL_MS);
+  const postponed = withDelay(memoryPostponedStore(), CALL_MS);
+  const claimStore = memoryClaimStore();
   const queue = new FifoQueue();
   const environments = Promise.all(
-    Array.from({ length: pace.environments }, (_, index) =>
+    Array.from({ length: pace.environments }, () =>
       runEnvironment({
-        name: `environment-${index}`,
         crmUrl: URL_OF_CRM,
         queue,
-        users: slowUsers,
+        users: slowUsers.table,
         table: slowTable,
+        claimStore,
         postponed,
         mapping,
         schedule: pace,
         budget: BUDGET,
+        tagBatch: TAG_BATCH,
       }),
     ),
   );
-  const edited = everybody.slice(options.users);
+  const edited = allUsers.slice(options.users);
   await signUpAll(edited, users, queue);
   const before = simulator.statistics.times.length;
-  const feeding = simulate(
+  const backfill = simulate(
     { mode: 'contacts' } satisfies Partial<BackfillInput>,
     'timers',
-    feederPorts({
+    backfillPorts({
       queue,
       table: slowTable,
       users: slowUsers.table,
       postponed,
-      count: people.length,
-      at: (index) => users.user(people[index]?.userId ?? ''),
+      count: backfilled.length,
+      at: (index) => users.user(backfilled[index]?.userId ?? ''),
     }),
     {
       mapping,
@@ -111,7 +116,7 @@ export async function runWorld(options: WorldOptions): Promise<WorldResult> {
   );
   const live = editAll(edited, users, queue);
   const { historyEvents } = await Promise.race([
-    feeding,
+    backfill,
     environments.then(() => {
       throw new Error('The environments ended before the backfill');
     }),
@@ -119,9 +124,8 @@ export async function runWorld(options: WorldOptions): Promise<WorldResult> {
   const liveMs = await live;
   queue.stop();
   await environments;
-  const missing = leftOut(people, users);
-  if (missing.length > 0)
-    throw new Error(`Not in the CRM as they should be: ${missing.slice(0, 10).join(', ')}`);
+  const failed = notInSync(backfilled, users);
+  if (failed.length > 0) throw new Error(`Users not in sync: ${failed.slice(0, 10).join(', ')}`);
 
   const { statistics, store, foreign } = simulator;
   const { throttled, maxArrivalsInAnySecond, duplicateContacts, lastRequestAt } = statistics.report(
@@ -132,9 +136,9 @@ export async function runWorld(options: WorldOptions): Promise<WorldResult> {
   return {
     environments: pace.environments,
     requests,
-    refusedPart: throttled / requests,
-    requestsPerUser: requests / people.length,
-    utilisation: steadyRate(statistics.times.slice(before), LIMIT) / LIMIT,
+    rejectedShare: throttled / requests,
+    requestsPerUser: requests / backfilled.length,
+    filled: steadyRate(statistics.times.slice(before), LIMIT) / LIMIT,
     maxArrivalsInAnySecond,
     duplicates: duplicateContacts,
     hours: ((lastRequestAt ?? startedAt) - startedAt) / 3_600_000,
@@ -145,23 +149,23 @@ export async function runWorld(options: WorldOptions): Promise<WorldResult> {
 
 type Users = ReturnType<typeof memoryUserTable>;
 
-const isIn = ({ crm }: User) =>
+const isSynced = ({ crm }: User) =>
   crm?.contactId !== undefined && crm.tagIds?.length === mapping.tagGroups.length;
 
-/** Who is not in the CRM with a tag of each group at the end. Figures of a system that does not work mean nothing. */
-function leftOut(people: readonly User[], users: Users): string[] {
-  return people.map(({ userId }) => userId).filter((userId) => !isIn(users.user(userId)));
+/** Users who have no contact with a tag of each group. Figures of a system that does not work are useless. */
+function notInSync(backfilled: readonly User[], users: Users): string[] {
+  return backfilled.map(({ userId }) => userId).filter((userId) => !isSynced(users.user(userId)));
 }
 
-/** When the first edit is made, after the backfill has begun, and how long after it the next, in milliseconds. */
-const EDITS_FROM_MS = 10_000;
+/** Time from the start of the backfill to the first edit, and between edits, in milliseconds. */
+const FIRST_EDIT_MS = 10_000;
 const EDIT_EVERY_MS = 250;
-/** From a change in the table to its message in the queue, in milliseconds: the stream and diff-user, assumed. */
+/** Assumed time that the stream and diff-user take from a change in the table to its message in the queue, in milliseconds. */
 const TO_QUEUE_MS = 300;
-const LOOK_MS = 10;
+const POLL_MS = 10;
 
-/** Sends a message about a live change. */
-function change(queue: FifoQueue, userId: string): void {
+/** Sends the message of a live change. */
+function sendChange(queue: FifoQueue, userId: string): void {
   const message: UserMessage = {
     version: 1,
     kind: 'user',
@@ -175,21 +179,36 @@ function change(queue: FifoQueue, userId: string): void {
   queue.send(messageGroupOf(userId), JSON.stringify(message));
 }
 
-async function signUpAll(newcomers: readonly User[], users: Users, queue: FifoQueue): Promise<void> {
-  for (const { userId } of newcomers) change(queue, userId);
-  while (newcomers.some(({ userId }) => !isIn(users.user(userId)))) await sleep(LOOK_MS);
+async function signUpAll(newUsers: readonly User[], users: Users, queue: FifoQueue): Promise<void> {
+  for (const { userId } of newUsers) sendChange(queue, userId);
+  while (newUsers.some(({ userId }) => !isSynced(users.user(userId)))) await sleep(POLL_MS);
 }
 
-/** Edits users one after another while a backfill goes on. @returns how long each took until it was written back, in milliseconds. */
+/** Edits users one after another during a backfill. @returns the time from each edit to its write-back, in milliseconds. */
 function editAll(edited: readonly User[], users: Users, queue: FifoQueue): Promise<number[]> {
   const edit = async ({ userId }: User, index: number): Promise<number> => {
-    await sleep(EDITS_FROM_MS + index * EDIT_EVERY_MS);
+    await sleep(FIRST_EDIT_MS + index * EDIT_EVERY_MS);
     const changedAt = Date.now();
     users.edit(userId, { firstName: `Livia ${index}` });
     await sleep(TO_QUEUE_MS);
-    change(queue, userId);
-    while (Date.parse(users.user(userId).crm?.syncedAt ?? '') < changedAt) await sleep(LOOK_MS);
+    sendChange(queue, userId);
+    while (Date.parse(users.user(userId).crm?.syncedAt ?? '') < changedAt) await sleep(POLL_MS);
     return Date.now() - changedAt;
   };
   return Promise.all(edited.map(edit));
+}
+
+/** Wraps a service and its parts so that every method call takes longer, as a call of a remote service does. */
+function withDelay<Service extends object>(service: Service, ms: number): Service {
+  return new Proxy(service, {
+    get(target, name, receiver) {
+      const member: unknown = Reflect.get(target, name, receiver);
+      if (typeof member === 'object' && member !== null) return withDelay(member, ms);
+      if (typeof member !== 'function') return member;
+      return async (...args: unknown[]) => {
+        await sleep(ms);
+        return member.apply(target, args);
+      };
+    },
+  });
 }

@@ -7,33 +7,33 @@ import type { User } from '../../../shared/user/user.ts';
 import type { LocalSystemOptions } from '../../demo/local-system.ts';
 import { startSimulatedSystem } from '../../demo/simulated-system.ts';
 import { shownOf, verify } from '../../demo/verify.ts';
-import { withFiveTags } from '../deployed-mapping.ts';
-import { mapping } from '../five-tags.ts';
-import { contactsOf } from '../scenarios.ts';
+import { withFiveTags } from '../users/deploy-five-tags.ts';
+import { mapping } from '../users/five-tags.ts';
+import { contactsOf } from '../users/scenarios.ts';
 
 export interface BenchSystemOptions {
-  /** Users that are in the table before the stack. */
+  /** Users who are in the table before the stack is created. */
   users?: readonly User[];
-  /** Those of them who are in the CRM by email. */
+  /** More such users, who are also in the CRM by email. */
   known?: readonly User[];
-  /** Options of the simulator. */
+  /** Command-line options of the simulator. */
   simulator?: readonly string[];
   crm?: ConfigInput['crm'];
   cloud?: LocalSystemOptions['cloud'];
 }
 
-/** A user is not in the CRM as it should be: figures of a system that does not work mean nothing. */
+/** Some users are not in sync with the CRM. Figures of a system that does not work are useless. */
 class NotInSyncError extends Error {
   override name = 'NotInSyncError';
 }
 
 const SETTLE_MS = 300_000;
-const FOLLOW_MS = 250;
+const POLL_MS = 250;
 
-/** The system on this machine, with five tags for each user. The catalog is known before anything is measured. */
+/** The stack on the local cloud, with five tags per user. Its catalog exists before anything is measured. */
 export type BenchSystem = Awaited<ReturnType<typeof startBenchSystem>>;
 
-/** Runs work on the system, and holds every user against the CRM afterwards. @throws NotInSyncError. */
+/** Runs work on the stack and then verifies every user against the CRM. @throws NotInSyncError */
 export async function withBenchSystem<Result>(
   options: BenchSystemOptions,
   work: (system: BenchSystem) => Promise<Result>,
@@ -42,7 +42,7 @@ export async function withBenchSystem<Result>(
   try {
     const result = await work(system);
     await system.settle();
-    await system.hold();
+    await system.verifyUsers();
     return result;
   } finally {
     await system.running.stop();
@@ -79,20 +79,20 @@ async function startBenchSystem({
     app,
     settle,
     system,
-    /** Runs a backfill and waits until its last user is in the CRM. */
+    /** Runs a backfill and waits until its last user is synced. */
     async backfill(input: Partial<BackfillInput>) {
       const sfn = new SFNClient(cloud.sdk('SFN'));
       const machine = cloud.outputs['BackfillStateMachineArn'] ?? '';
       const { report } = await followBackfill(
         sfn,
         await startBackfill(sfn, machine, input),
-        FOLLOW_MS,
+        POLL_MS,
         () => {},
       );
       await settle();
       return report;
     },
-    async hold() {
+    async verifyUsers() {
       const { problems } = verify({
         users: await app.users(),
         contacts: (await door.contacts()).map(shownOf),
@@ -101,8 +101,8 @@ async function startBenchSystem({
         now: Date.now(),
         mapping,
       });
-      const letters = await system.deadLetters();
-      if (letters > 0) problems.push(`${letters} dead letters`);
+      const deadLetters = await system.deadLetters();
+      if (deadLetters > 0) problems.push(`${deadLetters} dead letters`);
       if (problems.length > 0)
         throw new NotInSyncError([`${problems.length} problems`, ...problems.slice(0, 10)].join('\n'));
     },

@@ -3,17 +3,21 @@ import * as z from 'zod';
 import type { User } from '../../../shared/user/user.ts';
 import type { BenchSystem } from './bench-system.ts';
 
-const doneLine = z.object({ message: z.literal('Done'), userId: z.string(), timestamp: z.iso.datetime() });
-const PATIENCE_MS = 120_000;
+const syncedLine = z.object({
+  message: z.literal('Synced'),
+  userId: z.string(),
+  timestamp: z.iso.datetime(),
+});
+const TIMEOUT_MS = 120_000;
 const POLL_MS = 100;
 
 /**
- * Edits users one after another and measures how long each takes from the call of the table until sync-contact has the CRM's answer, has
- * written it back and has said so in its log.
+ * Edits users one after another. Measures the time from each write to the table until sync-contact logs that it has the CRM's response
+ * and has written it back.
  *
  * @param everyMs time between two edits, in milliseconds.
- * @returns milliseconds for each.
- * @throws Error when one does not arrive within two minutes.
+ * @returns the time of each edit in milliseconds.
+ * @throws Error if an edit is not synced within two minutes.
  */
 export async function liveLatencies(
   { app, system }: BenchSystem,
@@ -26,11 +30,11 @@ export async function liveLatencies(
   const readLog = () => {
     for (; read < system.logs.length; read++) {
       const line = system.logs[read] ?? '';
-      if (!line.includes('"Done"')) continue;
-      const done = doneLine.safeParse(JSON.parse(line.slice(line.indexOf(' ') + 1))).data;
-      const at = done && written.get(done.userId);
-      if (at !== undefined && done && Date.parse(done.timestamp) >= at && !latencies.has(done.userId))
-        latencies.set(done.userId, Date.parse(done.timestamp) - at);
+      if (!line.includes('"Synced"')) continue;
+      const synced = syncedLine.safeParse(JSON.parse(line.slice(line.indexOf(' ') + 1))).data;
+      const at = synced && written.get(synced.userId);
+      if (at !== undefined && synced && Date.parse(synced.timestamp) >= at && !latencies.has(synced.userId))
+        latencies.set(synced.userId, Date.parse(synced.timestamp) - at);
     }
   };
   for (const [index, { userId }] of users.entries()) {
@@ -38,10 +42,10 @@ export async function liveLatencies(
     await app.edit(userId, { firstName: `Livia ${index}` });
     await sleep(everyMs);
   }
-  const until = Date.now() + PATIENCE_MS;
+  const until = Date.now() + TIMEOUT_MS;
   for (readLog(); latencies.size < users.length; readLog()) {
     if (Date.now() > until)
-      throw new Error(`${users.length - latencies.size} edits did not arrive within ${PATIENCE_MS / 1000} s`);
+      throw new Error(`${users.length - latencies.size} edits were not synced within ${TIMEOUT_MS / 1000} s`);
     await sleep(POLL_MS);
   }
   return [...latencies.values()];

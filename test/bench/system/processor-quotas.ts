@@ -5,21 +5,21 @@ const CPU_CONTROLLER = '/sys/fs/cgroup/cpu';
 const REMOVE_MS = 100;
 const ATTEMPTS = 50;
 
-/** How often environments were stopped since they had used up their part of a period. */
+/** How often environments used up their processor quota. */
 export interface Throttling {
   periods: number;
-  throttledPart: number;
+  throttledShare: number;
 }
 
-/** Whether this machine lets threads have a quota of a processor, or why not. */
+/** @returns why this machine cannot limit the processor time of threads, or undefined if it can. */
 export function whyNoQuotas(): string | undefined {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'it needs Linux, as root';
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'requires Linux and root';
   return existsSync(`${CPU_CONTROLLER}/cpu.cfs_quota_us`)
     ? undefined
-    : `there is no cpu controller of cgroup version 1 in ${CPU_CONTROLLER}`;
+    : `no cpu controller of cgroup version 1 in ${CPU_CONTROLLER}`;
 }
 
-/** Runs work with a directory for the cgroups of environments, and removes it afterwards. */
+/** Runs work with a directory for the environments' cgroups, and removes it afterwards. */
 export async function withProcessorQuotas<Result>(
   work: (directory: string) => Promise<Result>,
 ): Promise<Result> {
@@ -32,13 +32,13 @@ export async function withProcessorQuotas<Result>(
   }
 }
 
-/** Counts periods of all environments so far. */
+/** The throttling of all environments so far. */
 export function throttlingIn(directory: string): Throttling {
   const stats = groupsIn(directory).map((group) => readFileSync(`${group}/cpu.stat`, 'utf8'));
   const total = (name: string) =>
     stats.reduce((sum, text) => sum + Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1] ?? 0), 0);
   const periods = total('nr_periods');
-  return { periods, throttledPart: periods > 0 ? total('nr_throttled') / periods : 0 };
+  return { periods, throttledShare: periods > 0 ? total('nr_throttled') / periods : 0 };
 }
 
 const groupsIn = (directory: string): string[] =>
@@ -46,7 +46,7 @@ const groupsIn = (directory: string): string[] =>
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => `${directory}/${name}`);
 
-/** A group can be removed once its threads have ended. */
+/** Retries, because a group cannot be removed before its threads have ended. */
 async function remove(directory: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {

@@ -1,27 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { population } from '../../demo/population.ts';
-import type { Latency } from '../../simulator/latency.ts';
-import { costOf } from '../cost.ts';
-import type { Filled } from '../filled.ts';
+import type { Latency } from '../../simulator/traffic/latency.ts';
+import { measureCost } from '../measure/cost.ts';
+import type { Fill } from '../measure/fill.ts';
 import { type BenchSystem, withBenchSystem } from './bench-system.ts';
 
-/** The stretch of a backfill that is counted. */
-export interface SteadyResult extends Filled {
-  refused: number;
-  /** Requests that were refused before it. */
-  refusedBefore: number;
+/** Fill during the counted requests of a backfill. */
+export interface SteadyFill extends Fill {
+  rejected: number;
+  /** Requests rejected during the warm-up. */
+  rejectedBefore: number;
 }
 
-/** Requests that are not counted: on the few processors of one machine it takes some batches until each environment's code is compiled. */
+/** Requests before the counted ones: with few processors it takes some batches until each environment's code is compiled. */
 export const WARM_UP = 600;
 /** Requests that are counted. */
 export const COUNTED = 1200;
-/** Users who come after them: at its end a backfill has ever fewer environments at work. */
+/** Users after the counted requests: at its end, a backfill keeps fewer and fewer environments busy. */
 const REST = 300;
-const LOOK_MS = 500;
+const POLL_MS = 500;
 
-/** A backfill on the local cloud in real time, at a latency of the CRM and with environments from the formula, of which the middle is counted. */
-export function steadyBackfill({ medianMs, p95Ms }: Latency, jitterMs: number): Promise<SteadyResult> {
+/** Runs a backfill on the local cloud in real time, and counts requests from its middle. The pace is computed for the CRM's latency. */
+export function steadyBackfill({ medianMs, p95Ms }: Latency, jitterMs: number): Promise<SteadyFill> {
   return withBenchSystem(
     {
       users: population(WARM_UP + COUNTED + REST, 1, Date.now()).users,
@@ -36,26 +36,31 @@ export function steadyBackfill({ medianMs, p95Ms }: Latency, jitterMs: number): 
   );
 }
 
-/** Runs a backfill of a system and counts a stretch of it. @param counted requests that are counted, after those of the warm-up. */
+/**
+ * Runs a backfill of a system and counts requests from its middle.
+ *
+ * @param warmUp requests before the counted ones.
+ * @param counted requests to count.
+ */
 export async function steadyPart(
   { door, backfill }: BenchSystem,
   warmUp: number,
   counted: number,
-): Promise<SteadyResult> {
-  const requestsPast = async (count: number) => {
-    while ((await door.stats()).totalRequests < count) await sleep(LOOK_MS);
+): Promise<SteadyFill> {
+  const untilRequests = async (count: number) => {
+    while ((await door.stats()).totalRequests < count) await sleep(POLL_MS);
   };
-  const count = async (): Promise<SteadyResult> => {
-    await requestsPast((await door.stats()).totalRequests + warmUp);
-    const { throttled: refusedBefore } = await door.stats();
+  const count = async (): Promise<SteadyFill> => {
+    await untilRequests((await door.stats()).totalRequests + warmUp);
+    const { throttled: rejectedBefore } = await door.stats();
     await door.countAnew();
-    const { requests, refused, utilisation } = await costOf(door, async () => {
-      await requestsPast(counted);
+    const { requests, rejected, filled } = await measureCost(door, async () => {
+      await untilRequests(counted);
       return counted;
     });
     const { maxArrivalsInAnySecond } = await door.stats();
-    const refusedPart = refused / requests;
-    return { requests, refused, utilisation, refusedPart, maxArrivalsInAnySecond, refusedBefore };
+    const rejectedShare = rejected / requests;
+    return { requests, rejected, filled, rejectedShare, maxArrivalsInAnySecond, rejectedBefore };
   };
   const finished = backfill({ mode: 'contacts' });
   const [result] = await Promise.all([count(), finished]);

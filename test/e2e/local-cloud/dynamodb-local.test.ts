@@ -2,7 +2,7 @@ import { constants, getPriority } from 'node:os';
 import { expect, it } from 'vitest';
 import { startDynamoDbLocal } from '../../local-cloud/emulators/dynamodb-local.ts';
 
-it('leaves the processors to the functions when both want them', async () => {
+it('runs DynamoDB Local with a lower priority than the functions', async () => {
   const { pid, stop } = await startDynamoDbLocal((error) => {
     throw error;
   });

@@ -1,10 +1,10 @@
 import { rmSync } from 'node:fs';
 import { DynamoDBClient, PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lambda, mapping, Role, table } from '../../local-cloud/fixtures/template-parts.ts';
+import { writeAssembly } from '../../local-cloud/fixtures/write-assembly.ts';
+import { temporaryDirectory } from '../../local-cloud/fixtures/write-bundle.ts';
 import { type LocalCloud, startLocalCloud } from '../../local-cloud/local-cloud.ts';
-import { lambda, mapping, Role, table } from '../../local-cloud/template-parts.ts';
-import { temporaryDirectory } from '../../local-cloud/write-bundle.ts';
-import { writeAssembly } from './write-assembly.ts';
 
 const EXISTING = 2010;
 
@@ -48,8 +48,8 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-describe('items that a table had before the stack', () => {
-  it('are in the table, and in no stream', async () => {
+describe('existing items of a table', () => {
+  it('are in the table but not in its stream', async () => {
     const dynamodb = new DynamoDBClient(cloud.sdk('DYNAMODB'));
     const TableName = cloud.outputs['Users'] ?? '';
     const { Count } = await dynamodb.send(new ScanCommand({ TableName, Select: 'COUNT' }));
@@ -60,7 +60,7 @@ describe('items that a table had before the stack', () => {
     dynamodb.destroy();
   });
 
-  it('are a mistake when they are of no table of the stack', async () => {
+  it('are rejected when the stack has no such table', async () => {
     const mistaken = startLocalCloud({ assembly: directory, existingItems: { People: [] } });
     await expect(mistaken).rejects.toThrow('no table whose logical id begins with People');
   });

@@ -8,10 +8,10 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BUNDLES, TEMPLATE } from '../../local-cloud/fixtures/pipeline-stack.ts';
+import { writeAssembly } from '../../local-cloud/fixtures/write-assembly.ts';
+import { temporaryDirectory } from '../../local-cloud/fixtures/write-bundle.ts';
 import { type LocalCloud, startLocalCloud } from '../../local-cloud/local-cloud.ts';
-import { temporaryDirectory } from '../../local-cloud/write-bundle.ts';
-import { BUNDLES, TEMPLATE } from './pipeline-stack.ts';
-import { writeAssembly } from './write-assembly.ts';
 
 const directory = temporaryDirectory();
 const lines: string[] = [];
@@ -80,7 +80,7 @@ const send = (id: string) =>
   );
 
 describe('a stack in the local cloud', () => {
-  it('carries a change from the table through stream, function and queue to the next table, in order', async () => {
+  it('passes changes from a table through stream, function and queue to another table, in order', async () => {
     expect(await cloud.idle()).toBe(true);
     await put('anna');
     await touch('anna', 'first');
@@ -95,7 +95,7 @@ describe('a stack in the local cloud', () => {
     expect(lines.some((line) => line.startsWith('Fixture-Feed: {"names":["anna"'))).toBe(true);
   });
 
-  it('gives up a record that cannot be processed, alone, and says so at the failure destination', async () => {
+  it('discards only the record that cannot be processed, and reports it to the failure destination', async () => {
     await cloud.pauseEventSources();
     for (const id of ['bert', 'carl', 'poison', 'dora']) await put(id);
     cloud.resumeEventSources();
@@ -119,14 +119,14 @@ describe('a stack in the local cloud', () => {
     });
   });
 
-  it('moves a message that fails again and again to the dead-letter queue, and no other', async () => {
+  it('moves only a message that keeps failing to the dead-letter queue', async () => {
     await Promise.all([send('bad'), send('emil')]);
     await cloud.untilIdle(30_000);
     expect(await done('emil')).toEqual(['SENT']);
     expect(await bodiesOf('Dead')).toEqual([JSON.stringify({ id: 'bad', eventName: 'SENT' })]);
   });
 
-  it('ends an invocation whose time is up; its message comes back and at last is a dead letter', async () => {
+  it('ends an invocation after its timeout; its message is retried and then becomes a dead letter', async () => {
     await send('slow');
     await cloud.untilIdle(30_000);
     expect(cloud.statistics().functions).toMatchObject({ 'Fixture-Worker': { timeouts: 2 } });
@@ -142,7 +142,7 @@ describe('a stack in the local cloud', () => {
     expect(lines.some((line) => line.includes('signal: killed'))).toBe(true);
   });
 
-  it('invokes a function by name, which finds its secret', async () => {
+  it('invokes a function by name, with access to its secret', async () => {
     expect(await cloud.invoke('Fixture-Worker', { secretId: output('Secret') })).toBe('the key');
     await expect(cloud.invoke('Nobody', {})).rejects.toThrow('There are: Fixture-Feed, Fixture-Worker');
   });

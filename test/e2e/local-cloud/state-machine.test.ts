@@ -7,10 +7,10 @@ import {
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BUNDLES, TEMPLATE } from '../../local-cloud/fixtures/loop-stack.ts';
+import { writeAssembly } from '../../local-cloud/fixtures/write-assembly.ts';
+import { temporaryDirectory } from '../../local-cloud/fixtures/write-bundle.ts';
 import { type LocalCloud, startLocalCloud } from '../../local-cloud/local-cloud.ts';
-import { temporaryDirectory } from '../../local-cloud/write-bundle.ts';
-import { BUNDLES, TEMPLATE } from './loop-stack.ts';
-import { writeAssembly } from './write-assembly.ts';
 
 const WAIT_SCALE = 1 / 100;
 
@@ -42,10 +42,12 @@ const start = async (name: string, wanted: string, until = 1) => {
   );
   return executionArn;
 };
-const look = (executionArn: string) => sfn.send(new DescribeExecutionCommand({ executionArn }));
+const describeExecution = (executionArn: string) => sfn.send(new DescribeExecutionCommand({ executionArn }));
 const finish = async (executionArn: string) => {
-  await expect.poll(async () => (await look(executionArn)).status, { timeout: 60_000 }).not.toBe('RUNNING');
-  return look(executionArn);
+  await expect
+    .poll(async () => (await describeExecution(executionArn)).status, { timeout: 60_000 })
+    .not.toBe('RUNNING');
+  return describeExecution(executionArn);
 };
 const typesOf = async (executionArn: string) => {
   const { events = [] } = await sfn.send(new GetExecutionHistoryCommand({ executionArn }));
@@ -55,7 +57,7 @@ const statisticsOf = (name: string) => cloud.statistics().stateMachines['Fixture
 const invocations = () => cloud.statistics().functions['Fixture-Step']?.invocations;
 
 describe('a state machine of a stack in the local cloud', () => {
-  it('goes round its loop with the functions of the stack, its waits scaled', async () => {
+  it('runs its loop with the functions of the stack and scaled waits', async () => {
     const executionArn = await start('loop', 'nothing', 3);
     const { status, output = '' } = await finish(executionArn);
     expect(status).toBe('SUCCEEDED');
@@ -67,25 +69,25 @@ describe('a state machine of a stack in the local cloud', () => {
       waitSeconds: 30,
       executionArn,
     });
-    // Its start and end, three tasks of five, three choices and two waits of two, one success of two.
+    // Start and end, three tasks of five events, three choices and two waits of two, one success of two.
     expect(statisticsOf('loop')).toEqual({ status: 'SUCCEEDED', historyEvents: 2 + 15 + 6 + 4 + 2 });
     expect(await typesOf(executionArn)).toHaveLength(29);
   });
 
-  it('tries again by the name of the error', async () => {
+  it('retries by error name', async () => {
     const executionArn = await start('flaky', 'flaky');
     expect(await finish(executionArn)).toMatchObject({ status: 'SUCCEEDED' });
     expect((await typesOf(executionArn)).filter((type) => type === 'TaskFailed')).toHaveLength(2);
     expect(statisticsOf('flaky')?.historyEvents).toBe(2 + 5 + 2 * 3 + 2 + 2);
   });
 
-  it('fails with the name of an error that nothing catches', async () => {
+  it('fails with the name of an uncaught error', async () => {
     const { status, error, cause = '' } = await finish(await start('broken', 'broken'));
     expect({ status, error }).toEqual({ status: 'FAILED', error: 'TypeError' });
     expect(JSON.parse(cause)).toMatchObject({ errorType: 'TypeError', errorMessage: 'no hope' });
   });
 
-  it('goes where the time-out of a function is caught', async () => {
+  it('catches the timeout of a function', async () => {
     expect(await finish(await start('slow', 'slow'))).toMatchObject({
       status: 'FAILED',
       error: 'Late',
@@ -93,11 +95,15 @@ describe('a state machine of a stack in the local cloud', () => {
     });
   });
 
-  it('stops when it is told to', async () => {
+  it('stops on request', async () => {
     const executionArn = await start('stopped', 'nothing', 1000);
     await expect.poll(() => typesOf(executionArn), { timeout: 10_000 }).toContain('WaitStateExited');
     await sfn.send(new StopExecutionCommand({ executionArn, error: 'Enough', cause: 'by hand' }));
-    expect(await look(executionArn)).toMatchObject({ status: 'ABORTED', error: 'Enough', cause: 'by hand' });
+    expect(await describeExecution(executionArn)).toMatchObject({
+      status: 'ABORTED',
+      error: 'Enough',
+      cause: 'by hand',
+    });
     await cloud.untilIdle(10_000);
     const before = invocations();
     await new Promise((resolve) => setTimeout(resolve, 30_000 * WAIT_SCALE * 3));

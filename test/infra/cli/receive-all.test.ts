@@ -9,7 +9,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { receiveAll, release } from '../../../infra/cli/receive-all.ts';
 import { redrive } from '../../../infra/cli/redrive-letters.ts';
-import { type SqsServer, startSqsServer } from '../../local-cloud/emulators/sqs-server.ts';
+import { type SqsServer, startSqsServer } from '../../local-cloud/emulators/sqs.ts';
 import { userMessage } from '../../support/user-message.ts';
 
 let server: SqsServer;
@@ -49,7 +49,7 @@ const visible = async (QueueUrl: string) =>
     )
   ).Attributes?.['ApproximateNumberOfMessages'];
 
-describe('an SQS whose short polls find nothing', () => {
+describe.concurrent('an SQS whose short polls find nothing', () => {
   it('hands out messages to long polls only', async () => {
     const QueueUrl = await newQueue('strict.fifo');
     await send(QueueUrl, [{ group: 'a', body: 'a1' }]);

@@ -10,7 +10,7 @@ interface TaskState {
 }
 const stateOf = (name: string): TaskState =>
   (synthesizedDefinition() as { States: Record<string, TaskState> }).States[name] ?? {};
-/** The first retrier that matches an error counts (Amazon States Language, "Retry"). */
+/** The first retrier that matches an error applies (Amazon States Language, "Retry"). */
 const retrierOf = (name: string, error: string) =>
   stateOf(name).Retry?.find(({ ErrorEquals }) =>
     ErrorEquals.some((each) => each === error || each === 'States.ALL'),
@@ -19,7 +19,7 @@ const retrierOf = (name: string, error: string) =>
 describe('the backfill', () => {
   const template = templateWith();
 
-  it('plans, feeds and waits in turn, and reports', () => {
+  it('starts the run, enqueues users and waits in turn, and reports', () => {
     const { StartAt, States } = synthesizedDefinition() as {
       StartAt: string;
       States: Record<string, { Type: string; Next?: string; Default?: string; Comment?: string }>;
@@ -30,14 +30,14 @@ describe('the backfill', () => {
         Object.entries(States).map(([name, { Type, Next, Default }]) => [name, [Type, Next ?? Default]]),
       ),
     ).toEqual({
-      'New or continued?': ['Choice', 'Plan the run'],
-      'Plan the run': ['Task', 'Already running?'],
-      'Already running?': ['Choice', 'Feed'],
-      Feed: ['Task', 'What next?'],
-      'What next?': ['Choice', 'Report'],
-      'Wait for users in flight': ['Wait', 'Feed'],
-      'Wait for the quota': ['Wait', 'Feed'],
-      'Go on as a new execution': ['Task', 'Continued'],
+      'New or continued?': ['Choice', 'Start the run'],
+      'Start the run': ['Task', 'Already running?'],
+      'Already running?': ['Choice', 'Enqueue users'],
+      'Enqueue users': ['Task', 'Next step?'],
+      'Next step?': ['Choice', 'Report'],
+      'Wait for users in flight': ['Wait', 'Enqueue users'],
+      'Wait for the quota': ['Wait', 'Enqueue users'],
+      'Continue in a new execution': ['Task', 'Continued'],
       Report: ['Task', 'Done'],
       Continued: ['Succeed', undefined],
       Skipped: ['Succeed', undefined],
@@ -45,9 +45,9 @@ describe('the backfill', () => {
     });
   });
 
-  const STEPS = ['Plan the run', 'Feed', 'Go on as a new execution', 'Report'];
+  const STEPS = ['Start the run', 'Enqueue users', 'Continue in a new execution', 'Report'];
 
-  it.each(STEPS)('tries "%s" again when a retry can help, with jitter', (name) => {
+  it.each(STEPS)('retries "%s" with jitter on errors that a retry can fix', (name) => {
     // Step Functions developer guide, "Handle Lambda service exceptions" and "Error names".
     for (const error of [
       'Lambda.TooManyRequestsException',
@@ -66,17 +66,17 @@ describe('the backfill', () => {
     }
   });
 
-  it.each(STEPS)('does not try "%s" again when a retry cannot help', (name) => {
+  it.each(STEPS)('does not retry "%s" on errors that a retry cannot fix', (name) => {
     for (const Final of [InvalidInputError, MappingDoesNotFitError, SupersededError])
       expect(retrierOf(name, new Final().name), Final.name).toMatchObject({ MaxAttempts: 0 });
   });
 
-  it.each(STEPS)('gives up waiting for "%s" after the function has run out of time for sure', (name) => {
+  it.each(STEPS)('has a timeout for "%s" that is longer than the function’s', (name) => {
     const { Timeout } = properties(template, 'AWS::Lambda::Function', 'BackfillFeeder');
     expect(stateOf(name).TimeoutSeconds).toBeGreaterThan(Number(Timeout));
   });
 
-  it('knows the pace, the limits and the reserve of the settings', () => {
+  it('passes the pace, the limits and the reserve of the settings to the function', () => {
     const settings = {
       crm: { limits: { second: 25, minute: 1500, day: 30_000, month: 500_000 } },
       backfill: { liveReserve: 0.5 },
@@ -90,7 +90,7 @@ describe('the backfill', () => {
     expect(Number(REQUESTS_PER_SECOND)).toBeCloseTo(25 / 1.045, 5);
   });
 
-  it('logs every event of an execution, and none of its data', () => {
+  it('logs every event of an execution, without its data', () => {
     const { LoggingConfiguration } = properties(
       template,
       'AWS::StepFunctions::StateMachine',
@@ -99,7 +99,7 @@ describe('the backfill', () => {
     expect(LoggingConfiguration).toEqual({ Destinations: [expect.anything()], Level: 'ALL' });
   });
 
-  it('refreshes active users every day unless that is off', () => {
+  it('refreshes active users every day unless the schedule is off', () => {
     expect(properties(template, 'AWS::Scheduler::Schedule', 'BackfillDailyRefresh')).toMatchObject({
       ScheduleExpression: 'cron(0 3 * * ? *)',
       ScheduleExpressionTimezone: 'Etc/UTC',

@@ -15,7 +15,7 @@ describe('the pace of the CRM', () => {
     { limits: { second: 2, minute: 120, day: 30_000 }, latencyP95Ms: 100 },
     { limits: { second: 10.5, minute: 1500, day: 30_000 }, windowSlackMs: 20 },
     { limits: 'service-account-key' },
-  ] as const)('bounds the function and its event source alike: %j', (crm) => {
+  ] as const)('limits the concurrency of the function and its event source: %j', (crm) => {
     const template = templateWith({ crm });
     const parsed = parseConfig({ crm }).crm;
     const pace = paceFor(parsed);
@@ -35,7 +35,7 @@ describe('the pace of the CRM', () => {
     expect(pace.requestsPerWindow * 60).toBeLessThanOrEqual(parsed.limits.minute);
   });
 
-  it('is kept by a function with enough of a processor that requests start on time', () => {
+  it('has a function with enough CPU to start requests on time', () => {
     const { MemorySize } = properties(templateWith(), 'AWS::Lambda::Function', 'ContactSyncSyncContact');
     expect(MemorySize).toBe(SYNC_CONTACT_MEMORY_MB);
     expect(MemorySize).toBeGreaterThanOrEqual(768);
@@ -51,7 +51,7 @@ describe('the queue', () => {
   it.each([
     ['queue', queue],
     ['dead-letter queue', deadLetterQueue],
-  ])('is FIFO at high throughput, and keeps messages for 14 days: %s', (_, fifo) => {
+  ])('is FIFO with high throughput, and keeps messages for 14 days: %s', (_, fifo) => {
     expect(fifo).toMatchObject({
       FifoQueue: true,
       DeduplicationScope: 'messageGroup',
@@ -61,12 +61,12 @@ describe('the queue', () => {
     expect(fifo['ContentBasedDeduplication'] ?? false).toBe(false);
   });
 
-  it('hides a message for at least six times as long as the function may run, as AWS recommends', () => {
+  it('has a visibility timeout of at least six function timeouts, as AWS recommends', () => {
     expect(syncContact['Timeout']).toBe(INVOCATION_MS / 1000);
     expect(queue['VisibilityTimeout']).toBeGreaterThanOrEqual(6 * Number(syncContact['Timeout']));
   });
 
-  it('gives the users of an environment that died to another within 150 s', () => {
+  it('redelivers the users of a dead environment within 150 s', () => {
     expect(queue['VisibilityTimeout']).toBeLessThanOrEqual(150);
   });
 
@@ -83,7 +83,7 @@ describe('the queue', () => {
     }
   });
 
-  it('feeds full batches at once, and takes failures by message', () => {
+  it('delivers full batches without waiting, and accepts partial failures', () => {
     const source = properties(template, 'AWS::Lambda::EventSourceMapping', 'ContactSyncQueueSource');
     expect(readable(source['EventSourceArn'])).toBe('ContactSyncQueue.Arn');
     expect(source).toMatchObject({
@@ -96,7 +96,7 @@ describe('the queue', () => {
 });
 
 describe('sync-contact', () => {
-  it('can read the environment that the stack gives it', () => {
+  it('reads the environment variables that the stack sets', () => {
     const template = templateWith({ crm: { url: 'http://127.0.0.1:80' }, deletionPolicy: 'untag' });
     const variables = variablesOf(template);
     expect(variables).toMatchObject({
@@ -121,7 +121,7 @@ describe('sync-contact', () => {
     });
   });
 
-  it('says what is wrong with a variable', () => {
+  it('reports an invalid environment variable', () => {
     expect(() => readSettings({})).toThrow(/expected string, received undefined/);
   });
 });

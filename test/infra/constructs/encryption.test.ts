@@ -7,7 +7,7 @@ import { plain, properties, resources, templateWith } from '../../support/templa
 const ARN = 'arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab';
 const SECURITY = readFileSync(new URL('../../../docs/security.md', import.meta.url), 'utf8');
 
-/** Where each type of resource that holds data names its key. */
+/** The key of each type of resource that stores data. */
 const KEY_OF: Readonly<Record<string, (given: Record<string, unknown>) => unknown>> = {
   'AWS::SQS::Queue': ({ KmsMasterKeyId }) => KmsMasterKeyId,
   'AWS::DynamoDB::Table': ({ SSESpecification }) =>
@@ -17,7 +17,7 @@ const KEY_OF: Readonly<Record<string, (given: Record<string, unknown>) => unknow
   'AWS::SNS::Topic': ({ KmsMasterKeyId }) => KmsMasterKeyId,
 };
 
-/** What holds data, with the key that it is encrypted with. */
+/** The resources that store data, with their keys. */
 function keysUsed(template: Template): Record<string, unknown> {
   const used = Object.entries(KEY_OF).flatMap(([type, keyOf]) =>
     Object.entries(resources(template, type)).map(([id, { Properties = {} }]) => [
@@ -28,7 +28,7 @@ function keysUsed(template: Template): Record<string, unknown> {
   return Object.fromEntries(used);
 }
 
-/** What each role may do with a key. */
+/** The actions on a key that each role is allowed. */
 function keyPermissions(template: Template): Record<string, unknown> {
   const policies = Object.entries(resources(template, 'AWS::IAM::Policy')).flatMap(([id, { Properties }]) => {
     const { PolicyDocument } = plain(Properties) as {
@@ -41,7 +41,7 @@ function keyPermissions(template: Template): Record<string, unknown> {
   return Object.fromEntries(policies);
 }
 
-const HOLDERS = [
+const DATA_STORES = [
   'AlarmsTopic',
   'BackfillFeederLogs',
   'BackfillLogs',
@@ -58,18 +58,18 @@ const HOLDERS = [
 ];
 
 describe.each([
-  ['a key of the stack', 'create', 'EncryptionKey.Arn'],
-  ['a key that is there already', ARN, ARN],
+  ['a key that the stack creates', 'create', 'EncryptionKey.Arn'],
+  ['an existing key', ARN, ARN],
 ])('with %s', (_, encryptionKey, key) => {
   const template = templateWith({ encryptionKey });
 
-  it('all that holds data is encrypted with it', () => {
+  it('encrypts all stored data with it', () => {
     const used = keysUsed(template);
-    expect(Object.keys(used).toSorted()).toEqual(HOLDERS);
+    expect(Object.keys(used).toSorted()).toEqual(DATA_STORES);
     for (const [id, value] of Object.entries(used)) expect(value, id).toBe(key);
   });
 
-  it('each function may use it for what it does, and no other role', () => {
+  it('allows each function the actions that it needs, and no other role', () => {
     const WRITE = [
       'kms:Encrypt',
       'kms:ReEncryptFrom',
@@ -87,10 +87,10 @@ describe.each([
   });
 });
 
-describe('a key of the stack', () => {
+describe('a key that the stack creates', () => {
   const template = templateWith({ encryptionKey: 'create' });
 
-  it('is renewed by AWS, has a name, and stays with the data when the stack goes', () => {
+  it('is rotated, has an alias, and is retained with the data', () => {
     expect(properties(template, 'AWS::KMS::Key', 'EncryptionKey')['EnableKeyRotation']).toBe(true);
     expect(properties(template, 'AWS::KMS::Alias', 'EncryptionKeyAlias')['AliasName']).toBe(
       'alias/user-sync',
@@ -102,7 +102,7 @@ describe('a key of the stack', () => {
     expect(resources(sandbox, 'AWS::KMS::Key')['EncryptionKey']).toMatchObject({ DeletionPolicy: 'Delete' });
   });
 
-  it('has the policy that docs/security.md asks of any other key', () => {
+  it('has the policy that docs/security.md requires of an existing key', () => {
     const [, json = ''] = /```json\n([\s\S]+?)\n```/.exec(SECURITY) ?? [];
     const documented = z.object({ Statement: z.array(z.unknown()) }).parse(JSON.parse(json));
     const { KeyPolicy } = properties(template, 'AWS::KMS::Key', 'EncryptionKey');
@@ -115,11 +115,11 @@ describe('a key of the stack', () => {
   });
 });
 
-describe('without a key of the customer', () => {
+describe('without a customer managed key', () => {
   const template = templateWith();
 
-  it('each service uses its own, and no role needs one', () => {
-    expect(Object.keys(keysUsed(template)).toSorted()).toEqual(HOLDERS);
+  it('each service uses its own key, and no role needs permissions', () => {
+    expect(Object.keys(keysUsed(template)).toSorted()).toEqual(DATA_STORES);
     for (const [id, value] of Object.entries(keysUsed(template))) expect(value, id).toBeUndefined();
     for (const { Properties } of Object.values(resources(template, 'AWS::SQS::Queue')))
       expect(Properties).toMatchObject({ SqsManagedSseEnabled: true });

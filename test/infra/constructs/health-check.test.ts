@@ -3,7 +3,7 @@ import { properties, readable, resources, templateWith } from '../../support/tem
 
 const template = templateWith();
 
-it('health is checked once in each five minutes that CloudWatch puts together, also for a stack without a daily refresh', () => {
+it('health is checked once per CloudWatch period of five minutes, also without a daily refresh', () => {
   for (const each of [template, templateWith({ backfill: { refreshSchedule: 'off' } })])
     expect(properties(each, 'AWS::Scheduler::Schedule', 'HealthCheckSchedule')).toMatchObject({
       ScheduleExpression: 'cron(2/5 * * * ? *)',
@@ -20,7 +20,7 @@ it('the schedule invokes check-health', () => {
   expect(readable(Target.Arn)).toBe('HealthCheckCheckHealth.Arn');
 });
 
-it('check-health needs nothing that an outage of the consumer could take away: no queue feeds it', () => {
+it('check-health depends on no queue, so an outage of the consumer does not stop it', () => {
   const sources = Object.values(resources(template, 'AWS::Lambda::EventSourceMapping')).map(
     ({ Properties }) => readable((Properties as Record<string, unknown>)['FunctionName']),
   );

@@ -29,7 +29,7 @@ describe.each(FUNCTIONS)('function %s', (id) => {
     });
   });
 
-  it('logs JSON to a group of its own for as long as the settings say', () => {
+  it('logs JSON to its own group with the retention of the settings', () => {
     const { LogFormat, LogGroup, ApplicationLogLevel } = definition['LoggingConfig'] as Record<
       string,
       unknown
@@ -40,7 +40,7 @@ describe.each(FUNCTIONS)('function %s', (id) => {
     expect(ApplicationLogLevel).toBe('DEBUG');
   });
 
-  it('tells Powertools and Node what they need to know', () => {
+  it('configures Powertools and Node', () => {
     expect(definition['Environment']).toMatchObject({
       Variables: {
         POWERTOOLS_SERVICE_NAME: FOLDERS[id],
@@ -52,7 +52,7 @@ describe.each(FUNCTIONS)('function %s', (id) => {
   });
 });
 
-it.each(FUNCTIONS)('%s is traced by X-Ray, and may send traces, only when the settings ask for it', (id) => {
+it.each(FUNCTIONS)('%s is traced and may send traces only if tracing is on', (id) => {
   const traced = templateWith({ tracing: true });
   expect(properties(traced, 'AWS::Lambda::Function', id)['TracingConfig']).toEqual({ Mode: 'Active' });
   expect(properties(templateWith(), 'AWS::Lambda::Function', id)['TracingConfig']).toBeUndefined();
@@ -62,7 +62,7 @@ it.each(FUNCTIONS)('%s is traced by X-Ray, and may send traces, only when the se
   expect(traces(templateWith())).toEqual([]);
 });
 
-it('there are five functions, and no log group without an end', () => {
+it('there are five functions, and every log group has a retention', () => {
   const template = templateWith();
   expect(Object.keys(resources(template, 'AWS::Lambda::Function')).toSorted()).toEqual(FUNCTIONS);
   for (const { Properties } of Object.values(resources(template, 'AWS::Logs::LogGroup')))

@@ -4,7 +4,7 @@ import { properties, readable, resources, templateWith } from '../../support/tem
 const SECRET = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:crm-AbCd12';
 
 describe('the rotation of the CRM’s tokens', () => {
-  it('renews them every twelve hours, by one writer, and not at a deployment', () => {
+  it('runs every twelve hours, one at a time, and not at a deployment', () => {
     const template = templateWith();
     const schedule = properties(template, 'AWS::SecretsManager::RotationSchedule', 'CrmRotationSchedule');
     expect(schedule).toMatchObject({
@@ -16,7 +16,7 @@ describe('the rotation of the CRM’s tokens', () => {
     expect(rotateToken['ReservedConcurrentExecutions']).toBe(1);
   });
 
-  it('is invoked by Secrets Manager for this secret alone', () => {
+  it('can be invoked by Secrets Manager for this secret only', () => {
     const permission = properties(templateWith(), 'AWS::Lambda::Permission', 'CrmRotationPermission');
     expect(permission).toMatchObject({
       Principal: 'secretsmanager.amazonaws.com',
@@ -26,7 +26,7 @@ describe('the rotation of the CRM’s tokens', () => {
     expect(permission).toHaveProperty('SourceAccount');
   });
 
-  it('works on a secret that is there already', () => {
+  it('rotates an existing secret', () => {
     const template = templateWith({ crm: { existingSecretArn: SECRET, tokenRotationHours: 6 } });
     const schedule = properties(template, 'AWS::SecretsManager::RotationSchedule', 'CrmRotationSchedule');
     expect(schedule).toMatchObject({
@@ -35,7 +35,7 @@ describe('the rotation of the CRM’s tokens', () => {
     });
   });
 
-  it('can be left to another program', () => {
+  it('can be turned off', () => {
     const template = templateWith({ crm: { tokenRotationHours: 'off' } });
     expect(resources(template, 'AWS::SecretsManager::RotationSchedule')).toEqual({});
   });

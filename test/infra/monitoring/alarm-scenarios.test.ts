@@ -31,15 +31,15 @@ const traffic = (at: number) => {
   if (at % (3 * MINUTE) === 0) world.change(`user${(at / MINUTE) % 10}`);
 };
 
-/** Name of an alarm's metric as the world emits it: AWS's own with what it is about. */
+/** Name under which the world emits an alarm's metric: for a metric of AWS with the resource, such as `Errors SyncContact`. */
 function metricOf({ Namespace, MetricName, Dimensions }: AlarmProperties): string {
   if (Namespace === 'user-sync') return MetricName;
   const about = readable(Dimensions[0]?.Value).replace(/^(ContactSync|ChangeFeed)|\.QueueName$/g, '');
   return `${MetricName} ${about}`;
 }
 
-/** When alarms rang, in minutes since the start of the world: `NothingSucceeds 95–260`. Without an end where they still ring. */
-function rung(): string[] {
+/** Times of alarms in minutes since the start: `NothingSucceeds 95–260`, or `NothingSucceeds 95–` if it is still raised. */
+function raised(): string[] {
   const span = { from: MIDNIGHT, until: world.now() };
   return alarms.flatMap(({ name, alarm }) => {
     const states = statesOver(alarm, world.samples.get(metricOf(alarm)) ?? [], span);
@@ -52,39 +52,39 @@ function rung(): string[] {
   });
 }
 
-/** The first time that an alarm rang. @throws when it did not. */
-function ring(name: string): { began: number; ended: number | undefined } {
-  const [times] = rung()
+/** The first time that an alarm was raised. @throws if it was not. */
+function firstRaised(name: string): { began: number; ended: number | undefined } {
+  const [times] = raised()
     .filter((each) => each.startsWith(`${name} `))
     .map((each) => each.split(' ')[1]?.split('–'));
-  if (!times) throw new Error(`${name} did not ring; rang: ${rung().join(', ') || 'none'}`);
+  if (!times) throw new Error(`${name} was not raised; raised: ${raised().join(', ') || 'none'}`);
   return { began: Number(times[0]), ended: times[1] ? Number(times[1]) : undefined };
 }
 
-describe('no alarm rings', () => {
+describe('no alarm is raised', () => {
   it('in an idle system', async () => {
     await world.run(DAY);
-    expect(rung()).toEqual([]);
+    expect(raised()).toEqual([]);
   });
 
-  it('on a day on which all goes well, with a change after hours without any', async () => {
+  it('in normal operation, with a change after hours without any', async () => {
     await world.run(6 * HOUR, traffic);
     await world.run(6 * HOUR);
     world.change('ann');
     await world.run(HOUR);
-    expect(rung()).toEqual([]);
+    expect(raised()).toEqual([]);
   });
 
-  it('for a failure that ends by itself within minutes', async () => {
+  it('for an outage of ten minutes', async () => {
     await world.run(HOUR, traffic);
     world.fault = () => DOWN;
     await world.run(10 * MINUTE, traffic);
     world.fault = () => undefined;
     await world.run(HOUR, traffic);
-    expect(rung()).toEqual([]);
+    expect(raised()).toEqual([]);
   });
 
-  it('while a long backlog is worked off', async () => {
+  it('while a long backlog is processed', async () => {
     for (let user = 0; user < 400; user++) world.change(`new${user}`, { cause: 'backfill' });
     world.batches = 1;
     let step = 0;
@@ -93,15 +93,15 @@ describe('no alarm rings', () => {
       world.consumes = step++ % 10 === 0;
     });
     expect(world.queued()).toBe(0);
-    expect(rung().filter((each) => !each.startsWith('SyncLag'))).toEqual([]);
+    expect(raised().filter((each) => !each.startsWith('SyncLag'))).toEqual([]);
   }, 60_000);
 
-  it('while users of a backfill wait for its share of the quota, at night', async () => {
+  it('except QuotaDay while users of a backfill wait for its share of the quota', async () => {
     await world.editLedger((ledger) => ({ ...ledger, day: { ...ledger.day, used: 101_000 } }));
     for (let user = 0; user < 20; user++) world.change(`new${user}`, { cause: 'backfill' });
     await world.run(10 * HOUR);
     expect(world.queued()).toBe(20);
-    expect(rung()).toEqual(['QuotaDay 5–']);
+    expect(raised()).toEqual(['QuotaDay 5–']);
   });
 });
 
@@ -109,107 +109,108 @@ describe('a total outage', () => {
   it.each([
     ['of the CRM', DOWN],
     ['after the key was revoked', REVOKED],
-  ])('%s rings within 40 minutes, and within two hours and a quarter for its age', async (_, error) => {
+  ])('%s raises NothingSucceeds within 40 minutes and OldestChange within 135 minutes', async (_, error) => {
     await world.run(HOUR, traffic);
     world.fault = () => error;
     await world.run(5 * HOUR, traffic);
-    expect(ring('NothingSucceeds').began).toBeLessThanOrEqual(60 + 40);
-    expect(ring('OldestChange').began).toBeLessThanOrEqual(60 + 135);
-    expect(ring('NothingSucceeds').ended).toBeUndefined();
-    expect(ring('OldestChange').ended).toBeUndefined();
+    expect(firstRaised('NothingSucceeds').began).toBeLessThanOrEqual(60 + 40);
+    expect(firstRaised('OldestChange').began).toBeLessThanOrEqual(60 + 135);
+    expect(firstRaised('NothingSucceeds').ended).toBeUndefined();
+    expect(firstRaised('OldestChange').ended).toBeUndefined();
   });
 
-  it('ends its alarms when it is over', async () => {
+  it('ends its alarms within minutes when it is over', async () => {
     await world.run(HOUR, traffic);
     world.fault = () => DOWN;
     await world.run(5 * HOUR, traffic);
     world.fault = () => undefined;
     await world.run(2 * HOUR, traffic);
     expect(world.queued()).toBe(0);
-    expect(ring('NothingSucceeds').ended).toBeLessThanOrEqual(360 + 10);
-    for (const name of ['OldestChange', 'StuckUsers']) expect(ring(name).ended).toBeLessThanOrEqual(360 + 40);
+    expect(firstRaised('NothingSucceeds').ended).toBeLessThanOrEqual(360 + 10);
+    for (const name of ['OldestChange', 'StuckUsers'])
+      expect(firstRaised(name).ended).toBeLessThanOrEqual(360 + 40);
   });
 
-  it('rings while retries are an hour apart', async () => {
+  it('raises an alarm while retries are an hour apart', async () => {
     world.fault = () => new RetryableError('Come back later', { afterMs: HOUR });
     for (const user of ['ann', 'bob', 'cleo']) world.change(user);
     await world.run(5 * HOUR);
-    expect(rung()).toContainEqual(expect.stringMatching(/^NothingSucceeds \d+–$/));
+    expect(raised()).toContainEqual(expect.stringMatching(/^NothingSucceeds \d+–$/));
   });
 
-  it('rings where other programs spend every minute of the quota', async () => {
+  it('raises an alarm while other programs use up the quota of every minute', async () => {
     const starve = (at: number) => {
       traffic(at);
       const pause = { reason: 'minute' as const, since: at, until: at + MINUTE };
       void world.editLedger((ledger) => ({ ...ledger, pause }));
     };
     await world.run(3 * HOUR, starve);
-    expect(rung()).toContainEqual(expect.stringMatching(/^NothingSucceeds \d+–$/));
-    expect(rung()).not.toContainEqual(expect.stringMatching(/^Paused/));
+    expect(raised()).toContainEqual(expect.stringMatching(/^NothingSucceeds \d+–$/));
+    expect(raised()).not.toContainEqual(expect.stringMatching(/^Paused/));
   });
 
-  it('with one user who changes rings within 70 minutes', async () => {
+  it('raises an alarm within 70 minutes if only one user changes', async () => {
     world.fault = () => REVOKED;
     world.change('ann');
     await world.run(3 * HOUR);
-    expect(ring('StuckUsers').began).toBeLessThanOrEqual(70);
+    expect(firstRaised('StuckUsers').began).toBeLessThanOrEqual(70);
   });
 });
 
 describe('a consumer that does not run', () => {
-  it('and never did rings within 40 minutes', async () => {
+  it('from the start raises an alarm within 40 minutes', async () => {
     world.consumes = false;
     world.change('ann');
     await world.run(2 * HOUR);
-    expect(ring('NothingSucceeds').began).toBeLessThanOrEqual(40);
-    expect(ring('NothingSucceeds').ended).toBeUndefined();
+    expect(firstRaised('NothingSucceeds').began).toBeLessThanOrEqual(40);
+    expect(firstRaised('NothingSucceeds').ended).toBeUndefined();
   });
 
-  it('any more rings within 40 minutes', async () => {
+  it('any longer raises an alarm within 40 minutes', async () => {
     await world.run(HOUR, traffic);
     world.consumes = false;
     await world.run(2 * HOUR, traffic);
-    expect(ring('NothingSucceeds').began).toBeLessThanOrEqual(60 + 40);
+    expect(firstRaised('NothingSucceeds').began).toBeLessThanOrEqual(60 + 40);
   });
 
-  it('any more rings within 75 minutes beside a stuck user, whose next attempt does not come', async () => {
+  it('any longer raises an alarm within 75 minutes if a user is stuck', async () => {
     world.fault = poisoned;
     world.change('poison');
     await world.run(6 * HOUR);
     world.consumes = false;
     await world.run(2 * HOUR, traffic);
-    expect(ring('NothingSucceeds').began).toBeLessThanOrEqual(360 + 75);
-    expect(ring('NothingSucceeds').ended).toBeUndefined();
+    expect(firstRaised('NothingSucceeds').began).toBeLessThanOrEqual(360 + 75);
+    expect(firstRaised('NothingSucceeds').ended).toBeUndefined();
   });
 });
 
-describe('one user who always fails', () => {
+describe('a user who always fails', () => {
   const DAYS = 3;
 
   it.each([
     ['alone in an idle system', () => {}],
     ['in a busy system', traffic],
   ])(
-    '%s is an alarm of its own, and neither an outage nor an old change for days',
+    '%s raises StuckUsers only, for days',
     async (_, others) => {
       world.fault = poisoned;
       await world.run(HOUR, others);
       world.change('poison');
       await world.run(DAYS * DAY, others);
-      expect(rung()).toEqual([expect.stringMatching(/^StuckUsers 1[23]\d–$/)]);
+      expect(raised()).toEqual([expect.stringMatching(/^StuckUsers 1[23]\d–$/)]);
       world.fault = () => undefined;
       await world.run(HOUR, others);
-      expect(rung()).toEqual([expect.stringMatching(/^StuckUsers 1[23]\d–\d+$/)]);
+      expect(raised()).toEqual([expect.stringMatching(/^StuckUsers 1[23]\d–\d+$/)]);
     },
     60_000,
   );
 
-  it('and changes again and again rings no more than that', async () => {
+  it('and changes repeatedly raises StuckUsers only', async () => {
     world.fault = poisoned;
     await world.run(DAYS * DAY, (at) => {
       if (at % (50 * MINUTE) === 0) world.change('poison');
     });
-    expect(rung()).toEqual([expect.stringMatching(/^StuckUsers \d+–$/)]);
+    expect(raised()).toEqual([expect.stringMatching(/^StuckUsers \d+–$/)]);
   });
 
   it('does not hide a later outage', async () => {
@@ -218,8 +219,8 @@ describe('one user who always fails', () => {
     await world.run(DAY, traffic);
     world.fault = () => DOWN;
     await world.run(3 * HOUR, traffic);
-    expect(ring('NothingSucceeds').began).toBeLessThanOrEqual(24 * 60 + 40);
-    expect(ring('OldestChange').began).toBeLessThanOrEqual(24 * 60 + 135);
+    expect(firstRaised('NothingSucceeds').began).toBeLessThanOrEqual(24 * 60 + 40);
+    expect(firstRaised('OldestChange').began).toBeLessThanOrEqual(24 * 60 + 135);
   });
 
   it('does not hide a later outage in which one other user changes', async () => {
@@ -229,56 +230,56 @@ describe('one user who always fails', () => {
     world.fault = () => DOWN;
     world.change('ann');
     await world.run(3 * HOUR);
-    expect(ring('NothingSucceeds').began).toBeLessThanOrEqual(24 * 60 + 40);
+    expect(firstRaised('NothingSucceeds').began).toBeLessThanOrEqual(24 * 60 + 40);
   });
 });
 
 describe('a pause', () => {
-  it('of a spent day is its own alarm and after two hours an old change, but no outage, and ends at midnight', async () => {
+  it('by a used up daily quota raises Paused, and OldestChange after two hours, until midnight', async () => {
     await world.run(10 * HOUR, traffic);
     await world.editLedger((ledger) => ({ ...ledger, day: { ...ledger.day, used: PLENTY } }));
     await world.run(14 * HOUR, traffic);
     await world.run(HOUR, traffic);
-    expect(ring('QuotaDay').began).toBeLessThanOrEqual(600 + 10);
-    expect(ring('Paused').began).toBeLessThanOrEqual(600 + 20);
-    expect(ring('OldestChange').began).toBeGreaterThan(600 + 120);
+    expect(firstRaised('QuotaDay').began).toBeLessThanOrEqual(600 + 10);
+    expect(firstRaised('Paused').began).toBeLessThanOrEqual(600 + 20);
+    expect(firstRaised('OldestChange').began).toBeGreaterThan(600 + 120);
     for (const name of ['QuotaDay', 'Paused', 'OldestChange'])
-      expect(ring(name).ended).toBeLessThanOrEqual(24 * 60 + 10);
-    expect(() => ring('NothingSucceeds')).toThrow('did not ring');
-    expect(() => ring('StuckUsers')).toThrow('did not ring');
+      expect(firstRaised(name).ended).toBeLessThanOrEqual(24 * 60 + 10);
+    expect(() => firstRaised('NothingSucceeds')).toThrow('was not raised');
+    expect(() => firstRaised('StuckUsers')).toThrow('was not raised');
   });
 
-  it('by hand rings until it is lifted, without a false end while nobody changes', async () => {
+  it('by an operator raises Paused until it is lifted, also while nobody changes', async () => {
     const pause = { reason: 'operator' as const, since: MIDNIGHT, until: MIDNIGHT + 30 * DAY };
     await world.editLedger((ledger) => ({ ...ledger, pause }));
     world.change('ann');
     await world.run(6 * HOUR);
-    expect(rung()).toContainEqual(expect.stringMatching(/^Paused \d+–$/));
+    expect(raised()).toContainEqual(expect.stringMatching(/^Paused \d+–$/));
     await world.editLedger((ledger) => ({ ...ledger, pause: null }));
     await world.run(90 * MINUTE);
     expect(world.queued()).toBe(0);
-    expect(ring('Paused').ended).toBeLessThanOrEqual(360 + 10);
-    expect(() => ring('NothingSucceeds')).toThrow('did not ring');
+    expect(firstRaised('Paused').ended).toBeLessThanOrEqual(360 + 10);
+    expect(() => firstRaised('NothingSucceeds')).toThrow('was not raised');
   });
   const PLENTY = 125_000;
 });
 
-it('a problem of the catalog rings until it is fixed, without a false end while nobody changes', async () => {
+it('a catalog problem raises an alarm until it is fixed, also while nobody changes', async () => {
   const catalog = await crm.catalog.current();
   await world.table.writeCatalog({ ...catalog, problems: ['Program is a Date'] });
   await world.run(DAY);
-  expect(rung()).toEqual([expect.stringMatching(/^CatalogProblems \d+–$/)]);
+  expect(raised()).toEqual([expect.stringMatching(/^CatalogProblems \d+–$/)]);
   await world.table.writeCatalog({ ...catalog, problems: [] });
   await world.run(HOUR);
-  expect(rung()).toEqual([expect.stringMatching(/^CatalogProblems \d+–1445$/)]);
+  expect(raised()).toEqual([expect.stringMatching(/^CatalogProblems \d+–1445$/)]);
 });
 
-it('a health check that does not run rings within 40 minutes', async () => {
+it('a health check that does not run raises an alarm within 40 minutes', async () => {
   await world.run(HOUR, traffic);
   world.checks = false;
   await world.run(2 * HOUR, traffic);
-  expect(ring('NothingSucceeds').began).toBeLessThanOrEqual(60 + 40);
-  expect(ring('OldestChange').began).toBeLessThanOrEqual(60 + 40);
+  expect(firstRaised('NothingSucceeds').began).toBeLessThanOrEqual(60 + 40);
+  expect(firstRaised('OldestChange').began).toBeLessThanOrEqual(60 + 40);
 });
 
 describe('metrics of AWS', () => {
@@ -286,7 +287,7 @@ describe('metrics of AWS', () => {
     if (at % ms === 0) world.emit(name, value);
   };
 
-  it('a dead letter rings until it is gone, also when SQS sends nothing about a queue that nobody uses', async () => {
+  it('a dead letter raises an alarm until it is gone, also when SQS sends no metrics of the idle queue', async () => {
     world.samples.set('ApproximateNumberOfMessagesVisible DeadLetterQueue', [
       { at: MIDNIGHT, value: 0 },
       { at: MIDNIGHT + HOUR, value: 1 },
@@ -294,23 +295,23 @@ describe('metrics of AWS', () => {
     const silent = world.emit;
     world.emit = (name, value) => (name.endsWith('DeadLetterQueue') ? undefined : silent(name, value));
     await world.run(12 * HOUR);
-    expect(rung()).toEqual(['DeadLetters 65–']);
+    expect(raised()).toEqual(['DeadLetters 65–']);
   });
 
-  it('a message that kills the function every 12 minutes rings within the hour', async () => {
+  it('a message that kills the function every 12 minutes raises an alarm within an hour', async () => {
     await world.run(2 * HOUR, (at) => {
       traffic(at);
       every(12 * MINUTE, 1, 'Errors SyncContact')(at);
     });
-    expect(ring('SyncContactErrors').began).toBeLessThanOrEqual(60);
+    expect(firstRaised('SyncContactErrors').began).toBeLessThanOrEqual(60);
   });
 
-  it('a refresh token that was refused rings until the next renewal succeeds, 12 hours later', async () => {
+  it('a rejected refresh token raises an alarm until the next renewal succeeds', async () => {
     await world.run(HOUR);
     world.emit('AuthorizationLost', 1);
     await world.run(12 * HOUR);
     world.emit('AuthorizationLost', 0);
     await world.run(HOUR);
-    expect(rung()).toEqual(['AuthorizationLost 65–785']);
+    expect(raised()).toEqual(['AuthorizationLost 65–785']);
   });
 });

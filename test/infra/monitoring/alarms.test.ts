@@ -13,7 +13,7 @@ const alarms = resources(template, 'AWS::CloudWatch::Alarm');
 const propertiesOf = (alarm: Record<string, unknown>) => alarm['Properties'] as Record<string, unknown>;
 
 describe('alarms', () => {
-  it('each have an article in the runbook, and each article has an alarm', () => {
+  it('have one article each in the runbook, and every article has an alarm', () => {
     expect(
       Object.keys(alarms)
         .map((id) => id.replace(/^Alarms/, ''))
@@ -21,7 +21,7 @@ describe('alarms', () => {
     ).toEqual([...articles].sort());
   });
 
-  it.each(articles)('have an article with all that a person needs: %s', (heading) => {
+  it.each(articles)('have an article with its meaning, diagnosis, fix and end: %s', (heading) => {
     const article = RUNBOOK.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
     const parts = article.split(/\*\*(Meaning|Diagnose|Fix|Resolved when)\*\* /);
     expect(parts.filter((_, index) => index % 2 === 1)).toEqual([
@@ -47,7 +47,7 @@ describe('alarms', () => {
     );
   });
 
-  it('notify the topic when they begin and when they end', () => {
+  it('notify the topic when they start and when they end', () => {
     for (const alarm of Object.values(alarms)) {
       const { AlarmActions, OKActions } = propertiesOf(alarm) as Record<string, unknown[]>;
       expect(AlarmActions?.map(readable)).toEqual(['AlarmsTopic']);
@@ -55,15 +55,15 @@ describe('alarms', () => {
     }
   });
 
-  it('each watch a single metric: emulators refuse metric math', () => {
+  it('watch a single metric each, because emulators reject metric math', () => {
     for (const alarm of Object.values(alarms))
       expect(alarmSchema.safeParse(propertiesOf(alarm)).error).toBe(undefined);
   });
 
   it.each([
-    ['ring for the promise', 'breaching', ['NothingSucceeds', 'OldestChange']],
+    ['are raised for health', 'breaching', ['NothingSucceeds', 'OldestChange']],
     [
-      'keep their state for a condition that somebody has to see end',
+      'keep their state for conditions',
       'ignore',
       [
         'StuckUsers',
@@ -80,7 +80,7 @@ describe('alarms', () => {
       ],
     ],
     [
-      'are quiet for events',
+      'end for events',
       'notBreaching',
       [
         'BackfillFailed',
@@ -94,7 +94,7 @@ describe('alarms', () => {
     expect(treated.toSorted()).toEqual(names.toSorted());
   });
 
-  it('reach the person who is named, and nobody else', () => {
+  it('notify only the email address of the settings', () => {
     expect(Object.values(resources(template, 'AWS::SNS::Subscription')).map(propertiesOf)).toMatchObject([
       { Protocol: 'email', Endpoint: 'ops@example.com' },
     ]);
@@ -118,7 +118,7 @@ describe('alarms', () => {
     expect(alarm['Statistic'] ?? alarm['ExtendedStatistic']).toBe(statistic);
   });
 
-  it('on tokens are there only where this system renews them', () => {
+  it('on tokens exist only if this system renews them', () => {
     const ids = Object.keys(
       resources(templateWith({ crm: { tokenRotationHours: 'off' } }), 'AWS::CloudWatch::Alarm'),
     );

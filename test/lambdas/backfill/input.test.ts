@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { InvalidInputError, parseInput } from '../../../lambdas/backfill/input.ts';
 
-describe('the input', () => {
-  it('is a backfill of contacts when empty', () => {
+describe('the input of a backfill', () => {
+  it('defaults to a backfill of contacts', () => {
     expect(parseInput({})).toEqual({
       mode: 'contacts',
       dryRun: false,
@@ -20,9 +20,9 @@ describe('the input', () => {
     [{ requestBudget: '5' }, /expected number, received string\s+→ at requestBudget/],
     ['tags', /expected object, received string/],
     [[], /expected object, received array/],
-  ])('%j is refused with what it may be', (input, what) => {
+  ])('%j is refused with its valid values', (input, what) => {
     expect(() => parseInput(input)).toThrow(InvalidInputError);
-    expect(() => parseInput(input)).toThrow(/for example \{"mode": "contacts"/);
+    expect(() => parseInput(input)).toThrow(/Example: \{"mode": "contacts"/);
     expect(() => parseInput(input)).toThrow(what);
   });
 });

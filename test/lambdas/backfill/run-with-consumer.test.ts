@@ -4,12 +4,11 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { groupOf } from '../../../lambdas/backfill/messages.ts';
 import type { BackfillPorts } from '../../../lambdas/backfill/ports.ts';
 import type { Report, Run } from '../../../lambdas/backfill/run.ts';
-import { feedSome, plan, report, type StepContext } from '../../../lambdas/backfill/steps.ts';
+import { advanceRun, reportRun, type StepContext, startRun } from '../../../lambdas/backfill/steps.ts';
 import { INVOCATION_MS } from '../../../shared/quota/retry-policy.ts';
 import type { UserTable } from '../../../shared/store/user-table.ts';
 import { desiredState } from '../../../shared/sync/desired-state.ts';
-import type { Message } from '../../../shared/sync/message.ts';
-import { messageGroupOf } from '../../../shared/sync/message.ts';
+import { type Message, messageGroupOf } from '../../../shared/sync/message.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { memoryLocks } from '../../support/backfill-memory-ports.ts';
@@ -24,8 +23,9 @@ beforeAll(async () => {
 });
 afterAll(() => crm.stop());
 
-/** How soon the messages of a killed environment come back, in milliseconds. */
+/** When messages of a killed environment are visible again, in milliseconds. */
 const VISIBILITY_MS = 60_000;
+/** Between two batches of the consumer, in milliseconds. */
 const EVERY_MS = 1000;
 
 /** What happens to a batch of messages. */
@@ -44,7 +44,7 @@ interface Waiting {
   visibleAt: number;
 }
 
-/** A backfill with a real consumer behind a queue, on a clock that jumps. */
+/** A backfill with the real consumer and a queue in memory, on a clock that jumps. */
 function system(users: ReturnType<typeof memoryUserTable>, fates: readonly Fate[]) {
   const clock = { now: NOW };
   const now = () => clock.now;
@@ -54,7 +54,7 @@ function system(users: ReturnType<typeof memoryUserTable>, fates: readonly Fate[
   const send = (message: Message, group: string) =>
     queue.push({ message: record(message, group), visibleAt: clock.now });
 
-  /** The table as an environment sees it that dies at one of its writes. */
+  /** The user table of an environment that is killed at one of its writes. */
   const dying = (at: number, after: boolean, die: () => void): UserTable => {
     let writes = 0;
     return {
@@ -80,12 +80,12 @@ function system(users: ReturnType<typeof memoryUserTable>, fates: readonly Fate[
         endsAt: () => endsAt,
         postponed,
         queue: {
-          postpone: async (records, { afterMs = 2000 }) => {
+          scheduleRetry: async (records, { afterMs = 2000 }) => {
             for (const each of batch)
               if (records.includes(each.message)) each.visibleAt = clock.now + afterMs;
           },
           reject: async () => {},
-          lookAgain: async (messages) => {
+          requeue: async (messages) => {
             for (const message of messages) send(message, messageGroupOf(message.userId));
           },
         },
@@ -143,13 +143,13 @@ function system(users: ReturnType<typeof memoryUserTable>, fates: readonly Fate[
   const context: StepContext = { ports, options: OPTIONS, executionArn: 'arn:execution:run-1' };
   return {
     async run(): Promise<Report> {
-      let run = (await plan({}, context)) as Run;
+      let run = (await startRun({}, context)) as Run;
       while (run.next !== 'report') {
-        run = await feedSome(run, context);
+        run = await advanceRun(run, context);
         clock.now += run.waitSeconds * 1000;
         await consume();
       }
-      return report(run, context);
+      return reportRun(run, context);
     },
     async settle() {
       while (queue.length > 0) {
@@ -172,7 +172,7 @@ const newUsers = (count: number): User[] => {
   }));
 };
 
-it('whichever environments are killed and whichever messages come twice: a run ends, its totals are the truth, and every user is right', async () => {
+it('a run ends with correct totals and every user in sync, whichever environments are killed and messages are delivered twice', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 40 }),
@@ -182,16 +182,16 @@ it('whichever environments are killed and whichever messages come twice: a run e
         const { run, settle } = system(users, fates);
         const result = await run();
         expect(result).toMatchObject({ scanned: count, enqueued: count, rejected: {} });
-        expect(result.done + result.left.total).toBe(count);
+        expect(result.done + result.unfinished.total).toBe(count);
         await settle();
         const contacts = new Map((await crm.contacts()).map((contact) => [contact.id, contact]));
         for (const userId of users.rows.keys()) {
           const user = users.user(userId);
-          const held = contacts.get(user.crm?.contactId ?? 0)?.tags;
-          expect(held?.toSorted()).toEqual(desiredState(mapping, user, NOW).tags.toSorted());
+          const tags = contacts.get(user.crm?.contactId ?? 0)?.tags;
+          expect(tags?.toSorted()).toEqual(desiredState(mapping, user, NOW).tags.toSorted());
         }
-        // Nobody but users of whom a message still waits is left out, and a killed environment's come back.
-        expect(result.left.total).toBe(0);
+        // The messages of a killed environment are visible again long before the run stops waiting.
+        expect(result.unfinished.total).toBe(0);
         const { duplicateContacts, foreignWrites } = await crm.admin.stats();
         expect({ duplicateContacts, foreignWrites }).toEqual({ duplicateContacts: 0, foreignWrites: [] });
       },

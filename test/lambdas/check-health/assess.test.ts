@@ -40,12 +40,12 @@ describe('nothing succeeds', () => {
       situation({ synced: 900 }, { queue: EMPTY }),
     ],
     [
-      'something succeeded since the last check',
+      'something has succeeded since the last check',
       false,
       situation({ synced: 4, waiting: [waits('a', 50), waits('b', 50)] }),
     ],
     [
-      'two users fail, and nobody has succeeded',
+      'two users fail, and none has succeeded',
       true,
       situation({ synced: 6, waiting: [waits('a', 6), waits('b', 3)] }),
     ],
@@ -56,12 +56,12 @@ describe('nothing succeeds', () => {
       situation({ synced: 60, hidden: -9, waiting: [waits('a', 900), waits('b', 90)] }),
     ],
     [
-      'a user fails beside one who failed before others succeeded',
+      'a user fails in addition to one who failed long before others succeeded',
       true,
       situation({ synced: 60, hidden: -9, waiting: [waits('a', 900), waits('b', 40)] }),
     ],
     [
-      'messages can be received, and nobody does',
+      'messages are visible, and none is received',
       true,
       situation({ synced: 6, active: 6, hidden: 6 }, { queue: VISIBLE }),
     ],
@@ -69,7 +69,7 @@ describe('nothing succeeds', () => {
     ['a postponed message is not due', false, situation({ synced: 60, active: 60, hidden: -9 })],
     ['a postponed message was due long ago', true, situation({ synced: 60, active: 60, hidden: 6 })],
     [
-      'messages are behind a hidden one of their user',
+      'messages wait behind a hidden one of their user',
       false,
       situation({ synced: 60, active: 60, hidden: -9 }, { queue: VISIBLE }),
     ],
@@ -88,24 +88,24 @@ describe('nothing succeeds', () => {
   });
 });
 
-describe('the oldest change', () => {
+describe('the age of the oldest change', () => {
   it.each<[string, number, Situation]>([
-    ['of an empty queue has no age', 0, situation({ waiting: [waits('a', 60)] }, { queue: EMPTY })],
-    ['is that of users who fail', 70, situation({ waiting: [waits('a', 30, 70), waits('b', 20)] })],
+    ['is 0 if the queue is empty', 0, situation({ waiting: [waits('a', 60)] }, { queue: EMPTY })],
+    ['includes users who fail', 70, situation({ waiting: [waits('a', 30, 70), waits('b', 20)] })],
     [
-      'is that of users whom the quota holds',
+      'includes users who wait for the quota',
       500,
       situation({ waiting: [waits('a', null, 500), waits('b', 20)] }, { paused: true }),
     ],
-    ['leaves out a user who fails alone for an hour', 0, situation({ waiting: [waits('a', 60)] })],
-    ['counts a user who fails alone for less', 59, situation({ waiting: [waits('a', 59)] })],
+    ['excludes a user who has failed alone for an hour', 0, situation({ waiting: [waits('a', 60)] })],
+    ['includes a user who has failed alone for less', 59, situation({ waiting: [waits('a', 59)] })],
     [
-      'leaves out users who fail while others succeed',
+      'excludes users who have failed for an hour while others succeed',
       20,
       situation({ waiting: [waits('a', 900), waits('b', 61), waits('c', 20)] }),
     ],
     [
-      'counts all while nobody succeeds',
+      'includes all users while none succeeds',
       900,
       situation({ synced: 890, waiting: [waits('a', 900), waits('b', 61)] }),
     ],
@@ -114,12 +114,12 @@ describe('the oldest change', () => {
   });
 });
 
-it('users are stuck who have failed for an hour, by name, and not those whom the quota holds', () => {
+it('users who have failed for an hour are stuck, and not users who wait for the quota', () => {
   const waiting = [waits('a', 60), waits('b', 59), waits('c', null, 600)];
   expect(assess(situation({ waiting })).stuck).toEqual(['a']);
 });
 
-it('a success of anybody ends it, and an empty queue ends all', () => {
+it('any success ends "nothing succeeds", and an empty queue ends every problem', () => {
   const minutes = fc.integer({ min: 0, max: 5000 });
   const anyWaiting = fc.array(
     fc.tuple(fc.nat().map(String), fc.option(minutes), minutes).map((each) => waits(...each)),

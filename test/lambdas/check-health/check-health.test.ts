@@ -21,7 +21,7 @@ const ledgerWith = async (change: Partial<Ledger>) => {
 };
 
 describe('the health check', () => {
-  it('has every gauge of a new system but what is not known yet', async () => {
+  it('reports every gauge of a new system, apart from unknown values', async () => {
     expect((await check(memorySyncTable(), PRESETS.team, 0)).gauges).toEqual({
       NothingSucceeds: 0,
       OldestChangeAge: 0,
@@ -33,7 +33,7 @@ describe('the health check', () => {
     });
   });
 
-  it('measures the age of a change in seconds, and names stuck users', async () => {
+  it('reports the age of a change in seconds, and the groups of stuck users', async () => {
     const table = memorySyncTable();
     const failed = { at: NOON - HOUR, result: 'failed', changedAt: NOON - 2 * HOUR } as const;
     await table.progress.write(
@@ -48,7 +48,7 @@ describe('the health check', () => {
     expect(health.stuck).toEqual(['ann', 'bob']);
   });
 
-  it('measures quotas in percent, and has no month where the contract has none', async () => {
+  it('reports quotas in percent, and no month if the contract has none', async () => {
     const { day, month } = emptyLedger(NOON);
     const table = await ledgerWith({ day: { ...day, used: 15_000 }, month: { ...month, used: 375_000 } });
     expect((await check(table)).gauges).toMatchObject({ QuotaDayUsed: 12, QuotaMonthUsed: 10, Paused: 0 });
@@ -62,14 +62,14 @@ describe('the health check', () => {
     ['day', 1],
     ['month', 1],
     ['operator', 1],
-    // Over before anybody could act; where it comes again every minute, that is an outage.
+    // It ends before anyone could act. If it recurs every minute, that is an outage.
     ['minute', 0],
-  ])('of a pause for the reason %s: %d', async (reason, paused) => {
+  ])('reports a pause for the reason %s as %d', async (reason, paused) => {
     const table = await ledgerWith({ pause: { reason, since: NOON - 1, until: NOON + 1000 } });
     expect((await check(table)).gauges).toMatchObject({ Paused: paused, NothingSucceeds: 1 - paused });
   });
 
-  it('fails where the table cannot be read: no data is no success', async () => {
+  it('fails if the table cannot be read, since an alarm treats missing data as a problem', async () => {
     const table = memorySyncTable();
     table.ledger.read = () => Promise.reject(new Error('throttled'));
     await expect(check(table)).rejects.toThrow('throttled');

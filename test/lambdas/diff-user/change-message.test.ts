@@ -21,9 +21,9 @@ describe('a change of a user', () => {
     ['a later write-back', { ...ANN, crm: CRM }, { ...ANN, crm: { ...CRM, tagIds: [1, 3] } }],
     ['a rejection', ANN, { ...ANN, crm: { rejection: REJECTION } }],
     ['nothing at all', ANN, ANN],
-    ['another spelling of the same', ANN, { ...ANN, email: ' ann@example.com ' }],
+    ['an email that normalizes to the same', ANN, { ...ANN, email: ' ann@example.com ' }],
     [
-      'being active again within the same group',
+      'a later activity within the same tag',
       { ...ANN, lastActiveAt: '2026-06-14' },
       { ...ANN, lastActiveAt: '2026-06-15' },
     ],
@@ -41,19 +41,14 @@ describe('a change of a user', () => {
       'changed',
     ],
     ['a deleted user', ANN, undefined, 'deleted'],
-    ['a crm map that somebody removed', { ...ANN, crm: CRM }, ANN, 'resync'],
-    [
-      'a rejection that somebody removed with the crm map',
-      { ...ANN, crm: { rejection: REJECTION } },
-      ANN,
-      'resync',
-    ],
-    ['a contact id that somebody removed', { ...ANN, crm: CRM }, { ...ANN, crm: { tagIds: [1] } }, 'resync'],
+    ['a removed crm map', { ...ANN, crm: CRM }, ANN, 'resync'],
+    ['a removed crm map with a rejection', { ...ANN, crm: { rejection: REJECTION } }, ANN, 'resync'],
+    ['a removed contact id', { ...ANN, crm: CRM }, { ...ANN, crm: { tagIds: [1] } }, 'resync'],
   ])('%s sends one message', (_, before, after, cause) => {
     expect(messageOf(before, after)).toMatchObject({ userId: 'ann', cause, changedAt: AT });
   });
 
-  it('says what changed by name', () => {
+  it('names the changed fields and tags', () => {
     expect(messageOf(ANN, { ...ANN, subscription: { status: 'active' } })).toMatchObject({
       fields: ['custom_fields.Subscription Status'],
       tagsAdded: ['Subscription: Active'],
@@ -61,11 +56,11 @@ describe('a change of a user', () => {
     });
   });
 
-  it('tells the contact of a deleted user, whose item can no longer tell it', () => {
+  it('contains the contact of a deleted user, whose item no longer exists', () => {
     expect(messageOf({ ...ANN, crm: CRM }, undefined)).toMatchObject({ cause: 'deleted', contactId: 7 });
   });
 
-  it('never carries a value of the person, and is always one that the consumer reads', () => {
+  it('never contains a value of the user, and is always valid for the consumer', () => {
     fc.assert(
       fc.property(userArbitrary('ann'), userArbitrary('ann'), (before, after) => {
         for (const message of [

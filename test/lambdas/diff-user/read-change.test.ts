@@ -25,13 +25,13 @@ const crm = fc.record(
   },
   { requiredKeys: [] },
 );
-/** An item, with values of wrong types and attributes that the sync does not know. */
+/** An item, also with values of wrong types and unknown attributes. */
 const item = fc
   .tuple(userArbitrary(), fc.record({ crm, lastName: fc.nat(), theme: fc.string() }, { requiredKeys: [] }))
   .map(([user, others]) => image({ ...user, ...others }));
 
-describe('a change that is read', () => {
-  it('calls for the same message as both images read whole', () => {
+describe('readChange', () => {
+  it('results in the same message as parsing both images completely', () => {
     fc.assert(
       fc.property(item, item, fc.array(fc.nat(20)), (before, other, positions) => {
         const names = [...new Set([...Object.keys(before), ...Object.keys(other)])];
@@ -52,7 +52,7 @@ describe('a change that is read', () => {
     );
   });
 
-  it('of a deletion calls for the same message as the image read whole', () => {
+  it('results in the same message as parsing the whole image of a deletion', () => {
     fc.assert(
       fc.property(item, (before) => {
         const change = { before: whole(before), after: undefined, at: AT };
@@ -63,7 +63,7 @@ describe('a change that is read', () => {
     );
   });
 
-  it('is of a user to sync anew when the map of a user without a contact was removed', () => {
+  it('results in a resync when the crm map of a user without a contact was removed', () => {
     const ann = { userId: 'ann', email: 'ann@example.com' };
     const change = readChange(image({ ...ann, crm: { revision: 1 } }), image(ann));
     expect(changeMessage(mapping, { ...change, at: AT }, NOW)).toMatchObject({
@@ -72,7 +72,7 @@ describe('a change that is read', () => {
     });
   });
 
-  it('of a sign-up or a deletion is the user', () => {
+  it('returns the user of a sign-up or a deletion without unknown attributes', () => {
     const ann = image({ userId: 'ann', firstName: 'Ann', theme: 'dark' });
     expect(readChange(undefined, ann)).toEqual({
       before: undefined,
@@ -84,9 +84,9 @@ describe('a change that is read', () => {
     });
   });
 
-  it('of an item without a user fails, also when nothing has changed', () => {
-    const nobody = image({ email: 'ann@example.com' });
-    expect(() => readChange(nobody, nobody)).toThrow(InvalidUserError);
-    expect(() => readChange(undefined, nobody)).toThrow(InvalidUserError);
+  it('throws for an item without a user id, even if nothing has changed', () => {
+    const withoutId = image({ email: 'ann@example.com' });
+    expect(() => readChange(withoutId, withoutId)).toThrow(InvalidUserError);
+    expect(() => readChange(undefined, withoutId)).toThrow(InvalidUserError);
   });
 });

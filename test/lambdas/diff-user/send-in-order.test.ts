@@ -14,7 +14,7 @@ const outgoing = (userId: string, number: number): Outgoing => ({
   sequenceNumber: String(number),
 });
 
-/** An SQS that refuses some events, and what it took, in order. */
+/** Mocks an SQS that refuses some events. @returns what it accepts, in order. */
 function queue(refused: (eventId: string) => boolean) {
   const taken: { userId: string; event: string }[] = [];
   sqs.on(SendMessageBatchCommand).callsFake(({ Entries }) => {
@@ -34,7 +34,7 @@ function queue(refused: (eventId: string) => boolean) {
 }
 
 describe('sending in order', () => {
-  it('sends nothing behind a failed message of the same user, and everything of the others', async () => {
+  it('sends no more messages of a user after a failed one, and all of the others', async () => {
     const taken = queue((eventId) => eventId === 'e1');
     const messages = [
       outgoing('ann', 1),
@@ -47,14 +47,14 @@ describe('sending in order', () => {
     expect(taken.map(({ event }) => event)).toEqual(['e2', 'e4']);
   });
 
-  it('needs one request for ten users', async () => {
+  it('sends ten users with one request', async () => {
     queue(() => false);
     const messages = Array.from({ length: 25 }, (_, index) => outgoing(`u${index}`, index));
     expect(await sendInOrder(new SQSClient(), 'https://q', messages)).toEqual([]);
     expect(sqs.commandCalls(SendMessageBatchCommand)).toHaveLength(3);
   });
 
-  it('keeps each user’s order and accounts for every message, whatever fails', async () => {
+  it('keeps the order of each user and reports every unsent message, whatever fails', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.record({ user: fc.constantFrom('a', 'b', 'c'), fails: fc.boolean() }), { maxLength: 40 }),

@@ -33,7 +33,7 @@ describe('a rotation', () => {
     expect(world.refreshes()).toBe(2);
   });
 
-  it('that runs each step twice uses one refresh token', async () => {
+  it('uses one refresh token when each step runs twice', async () => {
     const world = rotationWorld();
     const id = world.begin();
     for (const step of ['createSecret', 'setSecret', 'testSecret', 'finishSecret'] as const) {
@@ -44,7 +44,7 @@ describe('a rotation', () => {
     expect(world.isUsable()).toBe(true);
   });
 
-  it('keeps the only live refresh token when a read misses it', async () => {
+  it('keeps the only live refresh token when a read does not find it', async () => {
     const world = rotationWorld();
     const id = world.begin();
     await world.step('createSecret', id);
@@ -57,7 +57,7 @@ describe('a rotation', () => {
     expect(world.isUsable()).toBe(true);
   });
 
-  it('renews a pair that an unfinished rotation left days ago, and does not stay blocked by it', async () => {
+  it('renews the pair of a rotation that was not finished days ago, and is not blocked by it', async () => {
     const world = rotationWorld();
     await world.step('createSecret', world.begin());
     world.clock.now += 2 * DAY;
@@ -68,7 +68,7 @@ describe('a rotation', () => {
     expect(world.isUsable()).toBe(true);
   });
 
-  it('takes over a pair that an unfinished rotation left a moment ago, without another refresh', async () => {
+  it('uses the pair of a rotation that was not finished half an hour ago, without another refresh', async () => {
     const world = rotationWorld();
     await world.step('createSecret', world.begin());
     world.clock.now += HOUR / 2;
@@ -86,7 +86,7 @@ describe('a rotation', () => {
     expect(world.refreshes()).toBe(1);
   });
 
-  it('refuses to promote an access token that has expired: testSecret fails', async () => {
+  it('fails in testSecret when the new access token has expired', async () => {
     const world = rotationWorld();
     const id = world.begin();
     await world.step('createSecret', id);
@@ -95,7 +95,7 @@ describe('a rotation', () => {
   });
 
   it.each([0, 1, 2, 3])(
-    'does not undo what a person authorizes after step %d, whatever their clock says',
+    'keeps credentials that a person stores after step %d, whatever their clock',
     async (steps) => {
       for (const skew of [-3 * DAY, 0, 3 * DAY]) {
         const world = rotationWorld();
@@ -111,7 +111,7 @@ describe('a rotation', () => {
     },
   );
 
-  it('does not undo a key that a person stores in place of OAuth', async () => {
+  it('keeps a key that a person stores in place of OAuth credentials', async () => {
     const world = rotationWorld();
     const id = world.begin();
     await world.step('createSecret', id);
@@ -122,7 +122,7 @@ describe('a rotation', () => {
     expect(world.textAt('AWSCURRENT')).toBe(key);
   });
 
-  it('stores a pair later that could not be stored at first, while its environment lives', async () => {
+  it('stores a pair that could not be stored at first, as long as its environment lives', async () => {
     const world = rotationWorld();
     world.failNextStores(1);
     await expect(world.rotate()).rejects.toThrow(SomeError);
@@ -131,7 +131,7 @@ describe('a rotation', () => {
     expect(world.isUsable()).toBe(true);
   });
 
-  it('does not put an unstored pair over a newer one that another environment obtained from it', async () => {
+  it('does not replace a newer pair, which another environment obtained, with an unstored one', async () => {
     const world = rotationWorld();
     const id = world.begin();
     world.loseAnswersOfNextStores(1);
@@ -148,7 +148,7 @@ describe('a rotation', () => {
     world.expectHealthy();
   });
 
-  it('whose new pair is lost with its process says that a person has to authorize, and goes on after that', async () => {
+  it('fails with AuthorizationLostError when the new pair died with its process, and works again after an authorization', async () => {
     const world = rotationWorld();
     world.failNextStores(1);
     await expect(world.rotate()).rejects.toThrow(SomeError);
@@ -159,7 +159,7 @@ describe('a rotation', () => {
     world.expectHealthy();
   });
 
-  it('starts over, and reports no lost authorization, when a person authorizes while it refreshes', async () => {
+  it('starts again, without AuthorizationLostError, when a person authorizes during the refresh', async () => {
     const world = rotationWorld();
     world.onNextRefresh(() => void world.authorize({ endsOldGrant: true }));
     await expect(world.rotate()).rejects.toThrow('replaced during the rotation');
@@ -168,7 +168,7 @@ describe('a rotation', () => {
   });
 
   it.each([['{"kind":"service-account-key","key":"k"}'], ['{"kind":"unset"}'], ['not JSON']])(
-    'of credentials that do not expire changes nothing: %s',
+    'does not change credentials that do not expire: %s',
     async (value) => {
       const world = rotationWorld();
       world.store(value);
@@ -214,7 +214,7 @@ it('a rotation works through the API of Secrets Manager, with each step repeated
     const current = secret.versions.find(({ stages }) => stages.has('AWSCURRENT'));
     expect(parseCrmSecret(current?.value)).toMatchObject({ accessToken: 'a2', refreshToken: 'r2' });
 
-    // A version with a value cannot get another: the pair goes to a new version, and the rotation still ends.
+    // The value of a version cannot be changed, so the pair is stored in a new version, and the rotation still ends.
     const id = server.store.beginRotation(secret);
     server.store.put(secret, 'something else', { versionId: id, stages: ['AWSPENDING'] });
     await server.store.rotate(secret);
@@ -240,7 +240,7 @@ describe('the token endpoint', () => {
   const refresh = (refreshToken: string) =>
     refreshPair(crm.url, { clientId, clientSecret, refreshToken }, () => NOW);
 
-  it('gives a new pair for a refresh token, once', async () => {
+  it('issues a new pair for a refresh token, once', async () => {
     const token = await firstToken();
     const pair = await refresh(token);
     expect(pair).toMatchObject({
@@ -251,7 +251,7 @@ describe('the token endpoint', () => {
     await refresh(pair.refreshToken);
   });
 
-  it('whose answer was lost is not asked a second time: that could end the access token too', async () => {
+  it('gets no second request when its response is lost, since that could end the access token too', async () => {
     const token = await firstToken();
     await admin('oauth', { loseNextAnswer: true });
     await expect(refresh(token)).rejects.toThrow(AnswerLostError);
@@ -264,7 +264,7 @@ describe('the token endpoint', () => {
     [500, 1],
     [502, 1],
     [504, 1],
-  ])('that answers %d gets %d requests with the same token', async (status, expected) => {
+  ])('that responds with %d gets %d requests with the same token', async (status, expected) => {
     let requests = 0;
     const server = createServer((_request, response) => {
       requests++;
@@ -280,7 +280,7 @@ describe('the token endpoint', () => {
     server.close();
   });
 
-  it('that cannot be reached loses no answer', async () => {
+  it('that cannot be reached is no lost response', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
@@ -290,7 +290,7 @@ describe('the token endpoint', () => {
     await expect(failure).rejects.toThrow(/cannot be reached/);
   });
 
-  it('never gives a secret away in a failure', async () => {
+  it('causes errors without secrets', async () => {
     const text = await refreshPair(crm.url, {
       clientId,
       clientSecret: 'wrong-s3cr3t',

@@ -5,7 +5,7 @@ import { DAY, type Fault, HOUR, rotationWorld } from '../../support/rotation-wor
 
 const STEPS = ['createSecret', 'setSecret', 'testSecret', 'finishSecret'] as const;
 
-/** What operators, Secrets Manager and time do between the calls of a rotation. */
+/** What happens between the calls of a rotation. */
 const action = fc.oneof(
   { weight: 6, arbitrary: fc.constant('rotate' as const) },
   { weight: 2, arbitrary: fc.constant('each step twice' as const) },
@@ -24,18 +24,18 @@ const fault: fc.Arbitrary<Fault> = fc.constantFrom(
 );
 const faults = fc.array(fc.tuple(fc.integer({ min: 0, max: 60 }), fault), { maxLength: 10 });
 
-it('never loses the last live refresh token, whatever call fails, and ends with a usable pair', async () => {
+it('a rotation never loses the last live refresh token, whatever call fails, and ends with a usable pair', async () => {
   await fc.assert(
     fc.asyncProperty(faults, fc.array(action, { minLength: 1, maxLength: 10 }), async (faults, actions) => {
       const planned = new Map(faults);
-      let isCalm = false;
-      const world = rotationWorld((call) => (isCalm ? undefined : planned.get(call)));
+      let isFaultless = false;
+      const world = rotationWorld((call) => (isFaultless ? undefined : planned.get(call)));
       const attempt = async (perform: () => Promise<unknown>) => {
         try {
           await perform();
         } catch (error) {
           if (error instanceof AuthorizationLostError) throw error;
-          // Secrets Manager sees a failed step, and tries again later.
+          // Secrets Manager retries a failed step later.
           world.clock.now += 60_000;
         }
       };
@@ -54,7 +54,7 @@ it('never loses the last live refresh token, whatever call fails, and ends with 
         else world.clock.now += each.hours * HOUR;
         expect(world.isLiveTokenKept()).toBe(true);
       }
-      isCalm = true;
+      isFaultless = true;
       world.clock.now += DAY;
       await attempt(world.rotate);
       await world.rotate();
@@ -63,7 +63,7 @@ it('never loses the last live refresh token, whatever call fails, and ends with 
     }),
     {
       numRuns: 1500,
-      // Found once: a stale reading in the last step made an older renewal current, and not the one that had replaced it.
+      // A stale read in the last step once made an older renewal current instead of its replacement.
       examples: [
         [
           [

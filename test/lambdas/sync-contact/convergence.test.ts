@@ -19,15 +19,15 @@ afterAll(() => crm.stop());
 
 const WRITES = ['upsertContact', 'updateContact', 'applyTags', 'removeTags'] as const;
 
-/** Dies at the n-th write, before or after its effect. */
-function dyingAt(point: number, afterEffect: boolean): InfusionsoftClient {
+/** Fails the n-th write, before or after it takes effect. */
+function failingAt(point: number, afterEffect: boolean): InfusionsoftClient {
   let writes = 0;
   const wrap = (name: (typeof WRITES)[number]) =>
     (async (...parameters: never[]) => {
       const isLast = writes++ === point;
-      if (isLast && !afterEffect) throw new RetryableError('died before');
+      if (isLast && !afterEffect) throw new RetryableError('failed before');
       const result = await (crm.client[name] as (...all: never[]) => Promise<unknown>)(...parameters);
-      if (isLast) throw new RetryableError('died after');
+      if (isLast) throw new RetryableError('failed after');
       return result;
     }) as never;
   return { ...crm.client, ...Object.fromEntries(WRITES.map((name) => [name, wrap(name)])) };
@@ -37,23 +37,23 @@ let run = 0;
 const step = fc.record({
   user: userArbitrary(),
   messages: fc.integer({ min: 0, max: 3 }),
-  diesAt: fc.option(fc.nat({ max: 3 })),
+  failsAt: fc.option(fc.nat({ max: 3 })),
   afterEffect: fc.boolean(),
 });
 
-it('whatever the order of edits, messages and deaths: the CRM ends as the table says, and then nothing is left to do', async () => {
+it('the CRM ends as the table says, whatever the order of edits, messages and failures, and then nothing is left to do', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 5 }), async (steps) => {
       run++;
       const userId = `u${run}`;
       const users = memoryUserTable({ userId });
-      for (const { user, messages, diesAt, afterEffect } of steps) {
+      for (const { user, messages, failsAt, afterEffect } of steps) {
         const email = user.email?.includes('@')
           ? `${userId}.${steps.indexOf(steps[0] as never)}@example.com`
           : user.email;
         const { crm: _, ...attributes } = { ...user, userId, email };
         users.rows.set(userId, { ...attributes, crm: users.rows.get(userId)?.['crm'] });
-        const client = diesAt === null ? crm.client : dyingAt(diesAt, afterEffect);
+        const client = failsAt === null ? crm.client : failingAt(failsAt, afterEffect);
         for (let sent = 0; sent < messages; sent++) {
           await consumerOf(crm, users, { client }).receive(record(userMessage(userId)));
         }

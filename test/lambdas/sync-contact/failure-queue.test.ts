@@ -20,7 +20,7 @@ const record = (receiveCount: number) =>
 describe('the failure queue', () => {
   it('hides messages for as long as the failure says', async () => {
     sqs.on(ChangeMessageVisibilityBatchCommand).resolves({});
-    await failureQueue(queues).postpone(
+    await failureQueue(queues).scheduleRetry(
       [record(1), record(3)],
       new RetryableError('down', { afterMs: 60_000 }),
     );
@@ -33,7 +33,7 @@ describe('the failure queue', () => {
     }
   });
 
-  it('keeps a rejected message with its reason and nothing of the person', async () => {
+  it('sends a rejected message with its reason and without personal data', async () => {
     sqs.on(SendMessageCommand).resolves({});
     const error = new RejectedError('refused-by-crm', 'no', { status: 400 });
     await failureQueue(queues).reject(record(1), error);

@@ -1,14 +1,17 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ProgressKeeper } from '../../../lambdas/sync-contact/progress-keeper.ts';
-import type { Allowance, QuotaKeeper } from '../../../lambdas/sync-contact/quota-keeper.ts';
+import { Logger } from '@aws-lambda-powertools/logger';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { ConsumerPorts } from '../../../lambdas/sync-contact/consumer.ts';
 import { type InfusionsoftClient, infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
-import { type RequestJournal, requestJournal } from '../../../shared/infusionsoft/http/request-journal.ts';
+import { type Ledger, ledgerAt } from '../../../shared/quota/ledger.ts';
+import { updateVersioned } from '../../../shared/quota/versioned-store.ts';
 import { RetryableError } from '../../../shared/sync/errors.ts';
 import type { Message } from '../../../shared/sync/message.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';
-import { consumerOf, NOW, plentyOfQuota, record } from '../../support/consumer-under-test.ts';
+import { BUDGET, type ConsumerOptions, consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { memoryPostponedStore, memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
 import { userMessage } from '../../support/user-message.ts';
+
+const MIDNIGHT = Date.parse('2026-06-16T00:00:00Z');
 
 let crm: Awaited<ReturnType<typeof startCrm>>;
 beforeEach(async () => {
@@ -17,7 +20,7 @@ beforeEach(async () => {
 afterEach(() => crm.stop());
 
 describe('a user who cannot be synced', () => {
-  it('goes to the dead-letter queue at once without a request, and the users behind go on', async () => {
+  it('goes to the dead-letter queue at once, without a request, and other users are synced', async () => {
     const users = memoryUserTable({ ...ANN, userId: 'bob', email: 'nobody' }, ANN);
     const { receive, rejected, outcomes } = consumerOf(crm, users);
     const cost = await crm.requestsOf(async () => {
@@ -32,7 +35,7 @@ describe('a user who cannot be synced', () => {
     });
   });
 
-  it('loses its rejection when a later sync succeeds', async () => {
+  it('is no longer marked as rejected once a sync succeeds', async () => {
     const users = memoryUserTable({ ...ANN, email: 'nobody' });
     const { receive } = consumerOf(crm, users);
     await receive(record(userMessage('ann')));
@@ -42,7 +45,7 @@ describe('a user who cannot be synced', () => {
     expect(users.user('ann').crm).not.toHaveProperty('rejection');
   });
 
-  it('is one that the CRM refuses for good', async () => {
+  it('is a user whom the CRM refuses', async () => {
     const names = await crm.catalog.current();
     const broken = {
       ...names,
@@ -56,7 +59,7 @@ describe('a user who cannot be synced', () => {
     expect(rejected).toMatchObject([{ error: { reason: 'refused-by-crm', status: 400 } }]);
   });
 
-  it('is one whose tag the account may not apply: the contact is kept', async () => {
+  it('is a user whose tag the account may not apply; the contact is kept', async () => {
     const users = memoryUserTable(ANN);
     const applyTags: InfusionsoftClient['applyTags'] = async (_, ids) =>
       new Map(ids.map((id) => [id, 'NO_PERMISSION']));
@@ -66,7 +69,7 @@ describe('a user who cannot be synced', () => {
     expect(users.user('ann').crm?.contactId).toBeGreaterThan(0);
   });
 
-  it('is a message that is none of ours, whatever its group', async () => {
+  it('can be an unreadable message, and other messages of its group are handled', async () => {
     const users = memoryUserTable(ANN);
     const { receive, rejected } = consumerOf(crm, users);
     expect(
@@ -77,7 +80,7 @@ describe('a user who cannot be synced', () => {
   });
 });
 
-describe('a failure that time can mend', () => {
+describe('a failure that can pass', () => {
   const failing = (method: keyof InfusionsoftClient): InfusionsoftClient => ({
     ...crm.client,
     [method]: async () => {
@@ -85,18 +88,18 @@ describe('a failure that time can mend', () => {
     },
   });
 
-  it('keeps all messages of the user in the queue, and nobody else’s', async () => {
+  it('keeps all messages of the user in the queue, and no others', async () => {
     const users = memoryUserTable(ANN, { ...ANN, userId: 'bob', email: 'bob@example.com' });
     await consumerOf(crm, users).receive(record(userMessage('bob')));
     users.edit('ann', { firstName: 'Anna' });
-    const { receive, postponed, outcomes } = consumerOf(crm, users, { client: failing('upsertContact') });
+    const { receive, retries, outcomes } = consumerOf(crm, users, { client: failing('upsertContact') });
     const records = [record(userMessage('ann')), record(userMessage('bob')), record(userMessage('ann'))];
     expect(await receive(...records)).toEqual([records[0]?.messageId, records[2]?.messageId]);
-    expect(postponed).toMatchObject([{ error: { afterMs: 5000 } }]);
+    expect(retries).toMatchObject([{ error: { afterMs: 5000 } }]);
     expect(outcomes.sort()).toEqual(['postponed', 'unchanged']);
   });
 
-  it('after the contact was made does not make it again', async () => {
+  it('after the contact was created does not create it again', async () => {
     const users = memoryUserTable(ANN);
     await consumerOf(crm, users, { client: failing('applyTags') }).receive(record(userMessage('ann')));
     expect(users.user('ann').crm?.contactId).toBeGreaterThan(0);
@@ -106,7 +109,7 @@ describe('a failure that time can mend', () => {
     expect((await crm.contacts())[0]?.tags).toEqual(ANN_TAGS);
   });
 
-  it('is a tag that the CRM fails to apply inside a 200', async () => {
+  it('can be a tag that the CRM did not apply although it answered 200', async () => {
     const users = memoryUserTable(ANN);
     const applyTags: InfusionsoftClient['applyTags'] = async (_, ids) =>
       new Map(ids.map((id, index) => [id, index === 0 ? 'FAILURE' : 'SUCCESS']));
@@ -119,61 +122,64 @@ describe('a failure that time can mend', () => {
 });
 
 describe('the progress that check-health reads', () => {
-  /** A client whose requests are in the journal, as those of the handler are. */
-  const journaled = (journal: RequestJournal): InfusionsoftClient =>
-    new Proxy(crm.client, {
-      get: (target, method: keyof InfusionsoftClient) => {
-        const call = target[method] as (...args: unknown[]) => unknown;
-        return (...args: unknown[]) => {
-          journal.record({ method: 'PUT', path: method, status: 200, durationMs: 1 });
-          return call(...args);
-        };
-      },
-    });
-  const spy = () => {
-    const journal = requestJournal();
-    const noted: string[] = [];
-    let closed = 0;
-    const progress: ProgressKeeper = {
-      done: ({ id }, requested) => void noted.push(`${id} ${requested ? 'requested' : 'not requested'}`),
-      failed: ({ id }, error) => void noted.push(`${id} ${error instanceof Error ? error.name : ''}`),
-      close: async () => void closed++,
+  const MINUTE = 60_000;
+  /** A consumer that is told of its requests, as by the client of the function, and a clock, since progress is written once a minute. */
+  const environment = (users: ReturnType<typeof memoryUserTable>) => {
+    const clock = { now: NOW };
+    const connect: ConsumerPorts['connect'] = ({ onRequest }) =>
+      new Proxy(crm.client, {
+        get: (target, method: keyof InfusionsoftClient) => {
+          const call = target[method] as (...args: unknown[]) => unknown;
+          return (...args: unknown[]) => {
+            onRequest({ method: 'PUT', path: method, status: 200, durationMs: 1 });
+            return call(...args);
+          };
+        },
+      });
+    const { receive } = consumerOf(crm, users, { connect, now: () => clock.now });
+    const progressAfter = async (...messages: Parameters<typeof receive>) => {
+      clock.now += MINUTE;
+      await receive(...messages);
+      return (await crm.table.progress.read())?.value;
     };
-    return { noted, closed: () => closed, options: { progress, journal, client: journaled(journal) } };
+    return { progressAfter };
   };
 
-  it('is noted for each user, with whether the CRM was asked', async () => {
+  it('counts as a success of the CRM only what made a request', async () => {
     const users = memoryUserTable(ANN, { ...ANN, userId: 'bob', email: 'nobody' });
-    const { noted, closed, options } = spy();
-    const { receive } = consumerOf(crm, users, options);
-    await receive(record(userMessage('ann')), record(userMessage('bob')), record(userMessage('gone')));
-    expect(noted.toSorted()).toEqual(['ann requested', 'bob RejectedError', 'gone not requested']);
-    expect(closed()).toBe(1);
-    noted.length = 0;
-    await receive(record(userMessage('ann')));
-    expect(noted).toEqual(['ann not requested']);
+    const { progressAfter } = environment(users);
+    const [first, second] = [NOW + MINUTE, NOW + 2 * MINUTE];
+    expect(await progressAfter(record(userMessage('gone')), record(userMessage('bob')))).toMatchObject({
+      activeAt: first,
+      syncedAt: 0,
+    });
+    expect(await progressAfter(record(userMessage('ann')))).toMatchObject({ syncedAt: second });
+    expect(await progressAfter(record(userMessage('ann')))).toMatchObject({
+      activeAt: NOW + 3 * MINUTE,
+      syncedAt: second,
+    });
   });
 
-  it('is noted for tags of many users', async () => {
+  it('includes tag jobs', async () => {
     const userIds = ['a', 'b', 'c', 'd', 'e', 'f'];
     const users = memoryUserTable(
       ...userIds.map((userId) => ({ ...ANN, userId, email: `${userId}@example.com` })),
     );
-    const { noted, options } = spy();
-    const { receive } = consumerOf(crm, users, options);
-    await receive(
+    const { progressAfter } = environment(users);
+    await progressAfter(
       ...userIds.map((userId) => record(userMessage(userId, { cause: 'backfill', tagsLater: true }))),
     );
-    noted.length = 0;
     const changedAt = new Date(NOW).toISOString();
     const message: Message = { version: 1, kind: 'tag-users', userIds, changedAt, correlationId: 'run' };
-    await receive(record(message, 'tags'));
-    await receive(record(message, 'tags'));
-    expect(noted).toEqual(['tags requested', 'tags not requested']);
+    expect(await progressAfter(record(message, 'tags'))).toMatchObject({ syncedAt: NOW + 2 * MINUTE });
+    expect(await progressAfter(record(message, 'tags'))).toMatchObject({
+      activeAt: NOW + 3 * MINUTE,
+      syncedAt: NOW + 2 * MINUTE,
+    });
   });
 });
 
-describe('a user who fails again and again', () => {
+describe('a user who fails several times in a row', () => {
   const down = (error: Error): InfusionsoftClient => ({
     ...crm.client,
     upsertContact: async () => {
@@ -186,7 +192,7 @@ describe('a user who fails again and again', () => {
     return each;
   };
 
-  it('is recorded with the reason from the third failure on, until a delivery succeeds', async () => {
+  it('is recorded as postponed from the third failure until a success', async () => {
     const users = memoryUserTable(ANN);
     const postponed = memoryPostponedStore();
     const failing = consumerOf(crm, users, {
@@ -205,7 +211,7 @@ describe('a user who fails again and again', () => {
     expect(await postponed.read(['ann'])).toEqual(new Map());
   });
 
-  it('is recorded when the CRM fails again and again to create its contact', async () => {
+  it('is recorded when the CRM never answers an upsert', async () => {
     const users = memoryUserTable(ANN);
     const postponed = memoryPostponedStore();
     const client = infusionsoftClient({
@@ -219,7 +225,7 @@ describe('a user who fails again and again', () => {
     expect((await postponed.read(['ann'])).size).toBe(1);
   });
 
-  it('is recorded no longer when it is rejected', async () => {
+  it('is no longer recorded once it is rejected', async () => {
     const postponed = memoryPostponedStore();
     await postponed.record('ann', { reason: 'The CRM failed (500)', at: new Date(NOW).toISOString() });
     const users = memoryUserTable({ ...ANN, email: 'nobody' });
@@ -227,14 +233,14 @@ describe('a user who fails again and again', () => {
     expect(await postponed.read(['ann'])).toEqual(new Map());
   });
 
-  it('is not one who waits for what has an end: a pause, or a lease', async () => {
+  it('is not recorded while it waits for something with a known end, such as a pause or a lease', async () => {
     const postponed = memoryPostponedStore();
     const client = down(new RetryableError('Somebody else works on this user', { afterMs: 1000 }));
     await consumerOf(crm, memoryUserTable(ANN), { client, postponed }).receive(delivered(9));
     expect(await postponed.read(['ann'])).toEqual(new Map());
   });
 
-  it('stays in the queue when that cannot be recorded', async () => {
+  it('stays in the queue when the record cannot be written', async () => {
     const consumer = consumerOf(crm, memoryUserTable(ANN), {
       client: down(new RetryableError('down')),
       postponed: {
@@ -246,13 +252,13 @@ describe('a user who fails again and again', () => {
     });
     const one = delivered(3);
     expect(await consumer.receive(one)).toEqual([one.messageId]);
-    expect(consumer.postponed).toHaveLength(1);
+    expect(consumer.retries).toHaveLength(1);
   });
 
   it.each([
     ['after two failures', 3, 0],
     ['after a long wait', 1, 11 * 60_000],
-  ])('brings its tags itself %s, since its backfill may be over', async (_, times, ageMs) => {
+  ])('gets its tags from its own message %s, since the backfill may be over', async (_, times, ageMs) => {
     const users = memoryUserTable(ANN);
     const changedAt = new Date(NOW - ageMs).toISOString();
     const message = { ...userMessage('ann'), cause: 'backfill', tagsLater: true, changedAt } as const;
@@ -262,7 +268,7 @@ describe('a user who fails again and again', () => {
 });
 
 describe('a queue that fails', () => {
-  it('keeps the messages whose fate it could not take, and the others are done', async () => {
+  it('keeps the messages that could not be moved, and other users are synced', async () => {
     const users = memoryUserTable(
       { ...ANN, userId: 'bob', email: 'nobody' },
       { ...ANN, userId: 'cleo', email: 'cleo@example.com' },
@@ -273,7 +279,7 @@ describe('a queue that fails', () => {
       return crm.client.upsertContact(body);
     };
     const { receive, outcomes, queue } = consumerOf(crm, users, { client: { ...crm.client, upsertContact } });
-    queue.reject = queue.postpone = async () => {
+    queue.reject = queue.scheduleRetry = async () => {
       throw new Error('throttled');
     };
     const records = [record(userMessage('bob')), record(userMessage('cleo')), record(userMessage('ann'))];
@@ -283,31 +289,81 @@ describe('a queue that fails', () => {
 });
 
 describe('a spent quota', () => {
-  const allow = (allowance: Partial<Allowance>): QuotaKeeper => ({
-    ...plentyOfQuota,
-    open: async () => ({ pause: undefined, backfillPausedUntil: undefined, ...allowance }),
-  });
-  const until = NOW + 3_600_000;
+  const editLedger = (change: (ledger: Ledger) => Ledger) =>
+    updateVersioned(crm.table.ledger, (ledger) => change(ledgerAt(ledger, NOW)));
 
-  it('holds every message back until the reset, without a request', async () => {
+  it('keeps every message in the queue until the reset, without a request', async () => {
     const users = memoryUserTable(ANN);
-    const pause = { reason: 'day', since: NOW, until } as const;
-    const { receive, postponed, rejected } = consumerOf(crm, users, { quota: allow({ pause }) });
+    const pause = { reason: 'day', since: NOW, until: NOW + 3_600_000 } as const;
+    await editLedger((ledger) => ({ ...ledger, pause }));
+    const { receive, retries, rejected } = consumerOf(crm, users);
     const kept = await receive(record(userMessage('ann')), record(userMessage('ann', { cause: 'backfill' })));
     expect(kept).toHaveLength(2);
-    expect(postponed).toMatchObject([{ error: { afterMs: 3_600_000 } }]);
+    expect(retries).toMatchObject([{ error: { afterMs: 3_600_000 } }]);
     expect(rejected).toEqual([]);
     expect((await crm.admin.stats()).totalRequests).toBe(0);
   });
 
-  it('of the backfill holds back its messages, and lets live changes through', async () => {
+  it('of backfills keeps only their messages in the queue', async () => {
     const users = memoryUserTable(ANN, { ...ANN, userId: 'bob', email: 'bob@example.com' });
-    const { receive, postponed, outcomes } = consumerOf(crm, users, {
-      quota: allow({ backfillPausedUntil: until }),
-    });
+    const used = BUDGET.limits.day * (1 - BUDGET.liveReserve);
+    await editLedger((ledger) => ({ ...ledger, day: { ...ledger.day, used } }));
+    const { receive, retries, outcomes } = consumerOf(crm, users);
     const backfilled = record(userMessage('bob', { cause: 'backfill' }));
     expect(await receive(record(userMessage('ann')), backfilled)).toEqual([backfilled.messageId]);
     expect(outcomes.sort()).toEqual(['postponed', 'synced']);
-    expect(postponed).toMatchObject([{ error: { afterMs: 3_600_000 } }]);
+    expect(retries).toMatchObject([{ error: { reason: 'backfill', afterMs: MIDNIGHT - NOW } }]);
+  });
+});
+
+describe('the log', () => {
+  const logged = async (
+    users: ReturnType<typeof memoryUserTable>,
+    records: Parameters<ReturnType<typeof consumerOf>['receive']>,
+    options: ConsumerOptions = {},
+  ) => {
+    const lines: unknown[][] = [];
+    const logger = new Logger({ logLevel: 'SILENT' });
+    for (const level of ['info', 'warn', 'error'] as const)
+      vi.spyOn(logger, level).mockImplementation((...line) => void lines.push(line));
+    await consumerOf(crm, users, { logger, ...options }).receive(...records);
+    return lines;
+  };
+
+  it('has a line for each outcome, with the user and where the change came from', async () => {
+    const users = memoryUserTable(ANN, { ...ANN, userId: 'bob', email: 'nobody' });
+    const message = userMessage('ann', { correlationId: 'event-1' });
+    const contactId = expect.any(Number);
+    expect(await logged(users, [record(message)])).toEqual([
+      ['Synced', expect.objectContaining({ userId: 'ann', contactId, correlationIds: ['event-1'] })],
+    ]);
+    expect(await logged(users, [record(message)])).toEqual([
+      ['Unchanged', expect.objectContaining({ userId: 'ann', contactId })],
+    ]);
+    expect(await logged(users, [record(userMessage('bob'))])).toEqual([
+      ['Rejected', expect.objectContaining({ userId: 'bob', reason: 'no-usable-email' })],
+    ]);
+    expect(await logged(users, [record('not json', 'ann')])).toEqual([
+      ['Rejected', expect.objectContaining({ reason: 'unreadable-message' })],
+    ]);
+    users.rows.delete('ann');
+    expect(await logged(users, [record(userMessage('ann', { cause: 'deleted' }))])).toEqual([
+      ['Retired', expect.objectContaining({ userId: 'ann' })],
+    ]);
+  });
+
+  it('names the problem of a retry, and not the answer that may hold personal data', async () => {
+    const upsertContact = async () => {
+      throw new RetryableError('The CRM failed (500)', { cause: new Error('ann@example.com') });
+    };
+    const lines = await logged(memoryUserTable(ANN), [record(userMessage('ann'))], {
+      client: { ...crm.client, upsertContact },
+    });
+    expect(lines).toEqual([
+      [
+        'Retry scheduled',
+        expect.objectContaining({ userId: 'ann', problem: 'The CRM failed (500)', cause: 'Error' }),
+      ],
+    ]);
   });
 });

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 
-/** An error as an AWS service sends it: HTTP 400 and a type that the SDK makes an error class of. */
+/** An error of an AWS service: HTTP 400, with a type that the SDK maps to an error class. */
 export class ServiceError extends Error {
   readonly type: string;
 
@@ -12,7 +12,7 @@ export class ServiceError extends Error {
   }
 }
 
-/** Operations of a service by name: each takes the request's document and returns the answer's. */
+/** Operations of a service by name. Each takes the request body and returns the response body. */
 export type Operations = ReadonlyMap<string, (request: unknown) => Record<string, unknown>>;
 
 export interface JsonService {
@@ -23,7 +23,7 @@ export interface JsonService {
 /**
  * Starts a service that speaks the AWS JSON protocol, on a free port of 127.0.0.1.
  *
- * @param target what stands before the operation in the header `x-amz-target`.
+ * @param target prefix of the operation in the header `x-amz-target`.
  */
 export async function startJsonService(target: string, operations: Operations): Promise<JsonService> {
   const app = new Hono().post('/', async (context) => {
@@ -31,7 +31,7 @@ export async function startJsonService(target: string, operations: Operations): 
     try {
       const perform = operations.get(name);
       if (!perform)
-        throw new ServiceError('UnknownOperationException', `${name} is not known to the local cloud.`);
+        throw new ServiceError('UnknownOperationException', `The local cloud does not support ${name}.`);
       return context.json(perform(await context.req.json()));
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;

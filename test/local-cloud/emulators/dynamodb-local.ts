@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { findPackageJSON } from 'node:module';
+import { createServer } from 'node:net';
 import { constants, setPriority } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { endWithThisProcess } from './end-with-this-process.ts';
-import { freePort } from './free-port.ts';
 
 export interface DynamoDbLocal {
   endpoint: string;
@@ -15,8 +15,8 @@ export interface DynamoDbLocal {
 }
 
 const STARTUP_DEADLINE_MS = 60_000;
-const READINESS_POLL_MS = 100;
-/** A port may be taken between its choice and its use. */
+const READINESS_POLL_MS = 50;
+/** Another process may take the port between its choice and its use. */
 const ATTEMPTS = 3;
 const LAST_OUTPUT_CHARACTERS = 4000;
 
@@ -29,8 +29,8 @@ const NO_JAVA = [
 /**
  * Starts DynamoDB Local (tables and streams, in memory) on a free port and waits until it answers.
  *
- * @param onDeath told when the process ends without being asked to, with its last output.
- * @throws when Java or the jar is missing (with the way out), or it does not answer within a minute.
+ * @param onDeath called when the process ends unexpectedly, with its last output.
+ * @throws Error when Java or the jar is missing (with a hint how to install it), or when it does not answer within a minute.
  */
 export async function startDynamoDbLocal(onDeath: (error: Error) => void): Promise<DynamoDbLocal> {
   for (let attempt = 1; ; attempt++) {
@@ -45,14 +45,16 @@ export async function startDynamoDbLocal(onDeath: (error: Error) => void): Promi
       continue;
     }
     emulator.death.catch(onDeath);
+    // In AWS, tables have processors of their own. Here, functions go first, so that their requests keep their pace.
+    if (emulator.pid !== undefined) setPriority(emulator.pid, constants.priority.PRIORITY_BELOW_NORMAL);
     return { endpoint, pid: emulator.pid, stop: () => emulator.stop() };
   }
 }
 
-/** DynamoDB Local ended by itself. */
+/** DynamoDB Local ended unexpectedly. */
 class EmulatorEndedError extends Error {
   override name = 'EmulatorEndedError';
-  /** Another process took the port after it was found free. Java's message is the only sign of it. */
+  /** Another process took the port. Only Java's message shows it. */
   readonly isPortTaken: boolean;
 
   constructor(exit: NodeJS.Signals | number | null, output: string) {
@@ -64,10 +66,10 @@ class EmulatorEndedError extends Error {
 class EmulatorProcess {
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
-  readonly #letGo: () => void;
+  readonly #forget: () => void;
   #output = '';
   #stopping = false;
-  /** Never fulfilled; rejected when the process ends without being asked to. */
+  /** Rejects when the process ends unexpectedly. Never resolves. */
   readonly death: Promise<never>;
 
   constructor(port: number) {
@@ -86,9 +88,7 @@ class EmulatorProcess {
       [...flags, '-jar', 'DynamoDBLocal.jar', ...options],
       { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] },
     );
-    // Tables have processors of their own in AWS; here they share those of the functions, and are not to hold their requests up.
-    if (this.pid !== undefined) setPriority(this.pid, constants.priority.PRIORITY_BELOW_NORMAL);
-    this.#letGo = endWithThisProcess(this.#child);
+    this.#forget = killOnExit(this.#child);
     const ended = Promise.withResolvers<void>();
     this.#exited = ended.promise;
     const death = Promise.withResolvers<never>();
@@ -104,7 +104,7 @@ class EmulatorProcess {
     );
     this.#child.once('close', (code, signal) => {
       ended.resolve();
-      this.#letGo();
+      this.#forget();
       if (this.#stopping) return;
       death.reject(new EmulatorEndedError(signal ?? code, this.#output));
     });
@@ -125,7 +125,7 @@ function emulatorDirectory(): string {
   const manifest = findPackageJSON(EMULATOR_PACKAGE, import.meta.url);
   const directory = manifest && join(dirname(manifest), 'emulator');
   if (directory && existsSync(join(directory, 'DynamoDBLocal.jar'))) return directory;
-  throw new Error(`DynamoDB Local's jar is not there (package ${EMULATOR_PACKAGE}). Run npm ci.`);
+  throw new Error(`The jar of DynamoDB Local is missing (package ${EMULATOR_PACKAGE}). Run npm ci.`);
 }
 
 async function answers(endpoint: string): Promise<void> {
@@ -139,4 +139,39 @@ async function answers(endpoint: string): Promise<void> {
     await sleep(READINESS_POLL_MS);
   }
   throw new Error(`DynamoDB Local did not answer within ${STARTUP_DEADLINE_MS / 1000} seconds.`);
+}
+
+/** A free TCP port of 127.0.0.1, for servers that cannot choose one themselves. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (typeof address !== 'object' || address === null) throw new Error('No free port on 127.0.0.1.');
+  return address.port;
+}
+
+const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const;
+
+/**
+ * Kills a child process when this process exits, also by a signal. Otherwise the child would run forever.
+ *
+ * @returns removes the handlers, for when the child has exited.
+ */
+function killOnExit(child: ChildProcess): () => void {
+  const kill = () => void child.kill('SIGKILL');
+  const handlers = SIGNALS.map((signal) => {
+    const handler = () => {
+      kill();
+      if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+    };
+    process.once(signal, handler);
+    return [signal, handler] as const;
+  });
+  process.once('exit', kill);
+  return () => {
+    process.removeListener('exit', kill);
+    for (const [signal, handler] of handlers) process.removeListener(signal, handler);
+  };
 }

@@ -2,13 +2,12 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { FAKE_CREDENTIALS } from '../account.ts';
-import { startDynamoDbLocal } from './dynamodb-local.ts';
-import type { SecretStore } from './secret-store.ts';
-import { startSecretsManager } from './secrets-manager.ts';
-import { type SentMessage, startSqsServer } from './sqs-server.ts';
+import type { DynamoDbLocal } from './dynamodb-local.ts';
+import { type SecretStore, startSecretsManager } from './secrets-manager.ts';
+import { type SentMessage, startSqsServer } from './sqs.ts';
 import { type StepFunctions, startStepFunctions } from './step-functions.ts';
 
-/** The services of the cloud that functions call, each on a free port of 127.0.0.1. */
+/** The services that functions call, each on a free port of 127.0.0.1. */
 export interface Emulators {
   dynamodb: DynamoDBClient;
   streams: DynamoDBStreamsClient;
@@ -21,25 +20,24 @@ export interface Emulators {
   stop(): Promise<void>;
 }
 
-/** Part of the short polls that come back empty, as any may on SQS: code that takes one for an empty queue has to fail here. */
+/** Part of the short polls that return nothing, as any short poll of SQS may: code that concludes an empty queue from one must fail here. */
 const EMPTY_SHORT_POLLS = 0.3;
 
 /**
- * Starts all emulators and waits until they answer.
+ * Starts the other emulators beside DynamoDB Local and connects clients to all of them.
  *
- * @param onDeath told when one ends without being asked to.
- * @param onMessage told of every message that enters a queue.
- * @throws when Java is missing, with the way out.
+ * @param onMessage called with each message that enters a queue.
  */
 export async function startEmulators(
   region: string,
-  onDeath: (error: Error) => void,
+  dynamodbLocal: DynamoDbLocal,
   onMessage?: (sent: SentMessage) => void,
 ): Promise<Emulators> {
-  const dynamodbLocal = await startDynamoDbLocal(onDeath);
-  const sqsServer = await startSqsServer(region, onMessage, () => Math.random() < EMPTY_SHORT_POLLS);
-  const secretsManager = await startSecretsManager();
-  const stepFunctions = await startStepFunctions();
+  const [sqsServer, secretsManager, stepFunctions] = await Promise.all([
+    startSqsServer(region, onMessage, () => Math.random() < EMPTY_SHORT_POLLS),
+    startSecretsManager(),
+    startStepFunctions(),
+  ]);
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = FAKE_CREDENTIALS;
   const client = { region, credentials: { accessKeyId, secretAccessKey } };
   const dynamodb = new DynamoDBClient({ ...client, endpoint: dynamodbLocal.endpoint });

@@ -1,6 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { ServiceError, startJsonService } from './aws-json-service.ts';
-import { SecretStore, type SecretVersion, type StoredSecret } from './secret-store.ts';
 
 export interface SecretsManager {
   endpoint: string;
@@ -43,7 +43,7 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
     (store, { SecretId, SecretString, ClientRequestToken, VersionStages }) => {
       const secret = find(store, SecretId);
       if (SecretString === undefined)
-        throw new ServiceError('InvalidParameterException', 'Only SecretString is known to the local cloud.');
+        throw new ServiceError('InvalidParameterException', 'The local cloud supports only SecretString.');
       const same = secret.versions.find(({ id, value }) => id === ClientRequestToken && value !== undefined);
       if (same && same.value !== SecretString)
         throw new ServiceError('ResourceExistsException', 'The token belongs to another value.');
@@ -81,7 +81,7 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ],
 ]);
 
-/** Starts a Secrets Manager with the operations that read and renew a secret, on a free port of 127.0.0.1. */
+/** Starts a Secrets Manager with the operations that read and rotate a secret, on a free port of 127.0.0.1. */
 export async function startSecretsManager(): Promise<SecretsManager> {
   const store = new SecretStore();
   const operations = [...OPERATIONS].map(
@@ -106,4 +106,112 @@ function versionOf({ arn, name }: StoredSecret, { id, stages }: SecretVersion) {
 
 function seconds(date: Date): number {
   return date.getTime() / 1000;
+}
+
+/** A version of a secret with its staging labels. */
+export interface SecretVersion {
+  id: string;
+  /** Undefined while a rotation has not set it yet. */
+  value: string | undefined;
+  stages: Set<string>;
+  createdAt: Date;
+}
+
+export interface StoredSecret {
+  name: string;
+  arn: string;
+  /** Oldest first. */
+  versions: SecretVersion[];
+  /** Invokes its rotation function, if it has one. */
+  rotation?: (event: RotationEvent) => Promise<unknown>;
+}
+
+/** Event of a rotation function. */
+interface RotationEvent {
+  Step: (typeof ROTATION_STEPS)[number];
+  SecretId: string;
+  ClientRequestToken: string;
+}
+
+const ROTATION_STEPS = ['createSecret', 'setSecret', 'testSecret', 'finishSecret'] as const;
+
+/** The secrets of one account, in memory. Stages move as in AWS Secrets Manager. */
+export class SecretStore {
+  readonly #secrets: StoredSecret[] = [];
+
+  create(name: string, arn: string, value: string): StoredSecret {
+    const secret: StoredSecret = { name, arn, versions: [] };
+    this.#secrets.push(secret);
+    this.put(secret, value);
+    return secret;
+  }
+
+  /** By name, ARN, or ARN without the six random characters at its end. */
+  find(secretId: string): StoredSecret | undefined {
+    const withoutSuffix = (arn: string) => arn.slice(0, -'-abcdef'.length);
+    return this.#secrets.find(
+      ({ name, arn }) => name === secretId || arn === secretId || withoutSuffix(arn) === secretId,
+    );
+  }
+
+  /**
+   * Adds a version with these stages, or sets the value of the one that a rotation has created. AWSCURRENT moves to it unless
+   * other stages are given; the version that was current becomes AWSPREVIOUS.
+   */
+  put(
+    secret: StoredSecret,
+    value: string | undefined,
+    {
+      versionId = randomUUID(),
+      stages = ['AWSCURRENT'],
+    }: { versionId?: string; stages?: readonly string[] } = {},
+  ): SecretVersion {
+    let version = secret.versions.find(({ id }) => id === versionId);
+    if (version) version.value = value;
+    else {
+      version = { id: versionId, value, stages: new Set<string>(), createdAt: new Date() };
+      secret.versions.push(version);
+    }
+    for (const stage of stages) this.move(secret, stage, version);
+    return version;
+  }
+
+  /** Moves a stage to a version, or removes it. The version that was AWSCURRENT becomes AWSPREVIOUS. */
+  move(secret: StoredSecret, stage: string, to: SecretVersion | undefined): void {
+    const from = secret.versions.find(({ stages }) => stages.has(stage));
+    if (from === to) return;
+    from?.stages.delete(stage);
+    to?.stages.add(stage);
+    if (stage === 'AWSCURRENT' && from) this.move(secret, 'AWSPREVIOUS', from);
+  }
+
+  /**
+   * Begins a rotation: AWSPENDING goes to a new version without a value, or stays on the version of an unfinished rotation
+   * (AWS Secrets Manager, "How rotation works").
+   *
+   * @returns id of the version.
+   */
+  beginRotation(secret: StoredSecret): string {
+    const unfinished = secret.versions.find(
+      ({ stages }) => stages.has('AWSPENDING') && !stages.has('AWSCURRENT'),
+    );
+    return (unfinished ?? this.put(secret, undefined, { stages: ['AWSPENDING'] })).id;
+  }
+
+  /**
+   * Rotates a secret.
+   *
+   * @throws the error of its function; Error when it has none, or when AWSPENDING stays where it blocks the next rotation.
+   */
+  async rotate(secret: StoredSecret): Promise<void> {
+    if (!secret.rotation) throw new Error(`The secret ${secret.name} has no rotation`);
+    const ClientRequestToken = this.beginRotation(secret);
+    for (const Step of ROTATION_STEPS) {
+      await secret.rotation({ Step, SecretId: secret.arn, ClientRequestToken });
+    }
+    const blocked = secret.versions.some(
+      ({ stages }) => stages.has('AWSPENDING') && !stages.has('AWSCURRENT'),
+    );
+    if (blocked) throw new Error(`The rotation of ${secret.name} ended before its last step`);
+  }
 }

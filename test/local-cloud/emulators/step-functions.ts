@@ -2,8 +2,6 @@ import * as z from 'zod';
 import type { Execution } from '../state-machines/execution.ts';
 import type { LocalStateMachine } from '../state-machines/state-machine.ts';
 import { ServiceError, startJsonService } from './aws-json-service.ts';
-import { executionDocuments, executionHistory, executionSummary, seconds } from './execution-answers.ts';
-import { pageOf } from './page.ts';
 
 export interface StepFunctions {
   endpoint: string;
@@ -79,7 +77,7 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ],
 ]);
 
-/** Of an execution: what StartExecution takes (Step Functions API reference). */
+/** Valid name of an execution (Step Functions API reference, StartExecution). */
 const NAME = /^[^\s<>{}[\]?*"#%\\^|~`$&,;:/\p{Cc}]{1,80}$/u;
 
 /** Starts a Step Functions endpoint for the state machines of the template, on a free port of 127.0.0.1. */
@@ -126,4 +124,73 @@ function find(
 function machineSummary({ settings, createdAt }: LocalStateMachine) {
   const { arn, name } = settings;
   return { stateMachineArn: arn, name, type: 'STANDARD', creationDate: seconds(createdAt) };
+}
+
+/** A time in seconds, as in the API. */
+const seconds = (date: Date): number => date.getTime() / 1000;
+
+/** An execution in a list. */
+function executionSummary(
+  { settings }: LocalStateMachine,
+  { arn, name, status, startedAt, outcome }: Execution,
+) {
+  return {
+    executionArn: arn,
+    stateMachineArn: settings.arn,
+    name,
+    status,
+    startDate: seconds(startedAt),
+    ...(outcome && { stopDate: seconds(outcome.at) }),
+  };
+}
+
+/** Input and result of an execution. */
+function executionDocuments({ input, outcome }: Execution) {
+  if (!outcome) return { input };
+  if (outcome.status === 'SUCCEEDED') return { input, output: outcome.output };
+  return { input, error: outcome.error, cause: outcome.cause };
+}
+
+/** A page of the history of an execution. @throws ServiceError on an invalid token. */
+function executionHistory({ history }: Execution, request: PageRequest) {
+  const { positions, ...rest } = pageOf(history.length, request);
+  const events = positions.flatMap((position) => {
+    const event = history[position];
+    if (!event) return [];
+    const { type, timestamp, details } = event;
+    return [{ id: position + 1, previousEventId: position, type, timestamp: seconds(timestamp), ...details }];
+  });
+  return { events, ...rest };
+}
+
+export interface PageRequest {
+  maxResults?: number | undefined;
+  nextToken?: string | undefined;
+  /** Newest first. */
+  reverseOrder?: boolean | undefined;
+}
+
+/** Default page size (Step Functions API reference). */
+const DEFAULT_RESULTS = 100;
+
+/**
+ * A page of an append-only list. A token is a position, so pages neither overlap nor leave gaps when the list grows meanwhile.
+ *
+ * @returns positions within the list.
+ * @throws ServiceError `InvalidToken`.
+ */
+export function pageOf(
+  length: number,
+  { maxResults, nextToken, reverseOrder = false }: PageRequest,
+): { positions: number[]; nextToken?: string } {
+  const first = nextToken === undefined ? (reverseOrder ? length - 1 : 0) : Number(nextToken);
+  if (nextToken !== undefined && !(Number.isInteger(first) && first >= 0 && first < length))
+    throw new ServiceError('InvalidToken', `Invalid Token: '${nextToken}'`);
+  const available = reverseOrder ? first + 1 : length - first;
+  const count = Math.min(available, maxResults || DEFAULT_RESULTS);
+  const positions = Array.from({ length: count }, (_, index) =>
+    reverseOrder ? first - index : first + index,
+  );
+  const next = reverseOrder ? first - count : first + count;
+  return { positions, ...(count < available && { nextToken: String(next) }) };
 }

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import {
   type _Record as ApiRecord,
+  type AttributeValue,
   type DynamoDBStreamsClient,
   ExpiredIteratorException,
   GetRecordsCommand,
@@ -9,51 +9,42 @@ import {
   TrimmedDataAccessException,
 } from '@aws-sdk/client-dynamodb-streams';
 import type { EventFilter } from './event-pattern.ts';
-import { Gate } from './gate.ts';
-import { interruptibleSleep } from './interruptible-sleep.ts';
-import { StreamLane } from './stream-lane.ts';
-import { type StreamRecord, toStreamRecord } from './stream-record.ts';
+import { Gate, interruptibleSleep } from './event-source.ts';
+
+export type StartingPosition = 'TRIM_HORIZON' | 'LATEST';
 
 export interface ShardReaderSettings {
   streams: DynamoDBStreamsClient;
   streamArn: string;
   shardId: string;
   region: string;
-  /** Where to begin. */
-  position: 'TRIM_HORIZON' | 'LATEST';
-  parallelizationFactor: number;
+  position: StartingPosition;
   batchSize: number;
-  batchingWindowSeconds: number;
   passes: EventFilter;
   signal: AbortSignal;
   deliver(shardId: string, batch: readonly StreamRecord[]): Promise<void>;
 }
 
-/** Lambda polls shards four times a second; ten keep a live run quick, and cost the emulator little. */
+/** Lambda polls each shard four times a second. Ten times keeps a local run quick at little cost. */
 const POLL_MS = 100;
-/** Records that one read gives at most (DynamoDB Streams API reference, `GetRecords`, `Limit`): then there may be more. */
+/** Most records of one read (DynamoDB Streams API reference, `GetRecords`, `Limit`). After a full read there may be more. */
 const FULL_READ = 1000;
 const RETRY_READ_MS = 500;
 
-/** Follows one shard to its end, and hands its records to lanes by key. */
+/** Reads one shard to its end and delivers its records in order, one batch after another. */
 export class ShardReader {
   readonly #settings: ShardReaderSettings;
-  readonly #lanes: StreamLane[];
   readonly #gate = new Gate();
   #iterator: string | undefined;
   #lastSequenceNumber: string | undefined;
+  #delivering = false;
   #polls = 0;
 
   constructor(settings: ShardReaderSettings) {
     this.#settings = settings;
-    const deliver = (batch: readonly StreamRecord[]) => settings.deliver(settings.shardId, batch);
-    this.#lanes = Array.from(
-      { length: settings.parallelizationFactor },
-      () => new StreamLane({ ...settings, deliver }),
-    );
   }
 
-  /** Takes its position in the shard: from here on nothing is missed. */
+  /** Takes the position in the shard. Records written from here on are not missed. */
   async open(): Promise<void> {
     const { position } = this.#settings;
     this.#iterator = await (this.#lastSequenceNumber === undefined
@@ -70,63 +61,62 @@ export class ShardReader {
     await this.#gate.reached;
   }
 
-  /** Reads until the shard ends and all of its records are done with. */
+  /** Reads until the shard ends and all its records are delivered or discarded. */
   async run(): Promise<void> {
     const { signal } = this.#settings;
     while (this.#iterator && !signal.aborted) {
       await this.#gate.pass();
-      const count = this.#lanes.some((lane) => lane.full) ? 0 : await this.#read();
-      if (count < FULL_READ) await interruptibleSleep(POLL_MS, signal);
+      const records = await this.#read();
+      await this.#deliver(records);
+      if (records.length < FULL_READ) await interruptibleSleep(POLL_MS, signal);
     }
-    await Promise.all(this.#lanes.map((lane) => lane.drained()));
   }
 
   async idle(): Promise<boolean> {
-    const allIdle = () => this.#lanes.every((lane) => lane.idle);
     const { signal } = this.#settings;
     const last = this.#lastSequenceNumber;
-    // A poll that began after this call: the second to end from now on.
+    // The poll that runs now may have missed the newest record. The second poll from now starts later than this call.
     const enough = this.#polls + 2;
-    while (allIdle() && this.#gate.isOpen && this.#iterator && !signal.aborted && this.#polls < enough)
+    const canPoll = () => this.#gate.isOpen && this.#iterator !== undefined && !signal.aborted;
+    while (!this.#delivering && canPoll() && this.#polls < enough)
       await interruptibleSleep(POLL_MS / 4, signal);
-    return allIdle() && last === this.#lastSequenceNumber;
+    return !this.#delivering && last === this.#lastSequenceNumber;
   }
 
-  async #read(): Promise<number> {
-    const { streams, signal } = this.#settings;
+  async #read(): Promise<ApiRecord[]> {
+    const { streams, signal, shardId } = this.#settings;
     try {
       const { Records = [], NextShardIterator } = await streams.send(
         new GetRecordsCommand({ ShardIterator: this.#iterator }),
         { abortSignal: signal },
       );
-      this.#hand(Records);
+      this.#delivering = Records.length > 0;
+      this.#lastSequenceNumber = Records.at(-1)?.dynamodb?.SequenceNumber ?? this.#lastSequenceNumber;
       this.#iterator = NextShardIterator;
       this.#polls++;
-      return Records.length;
+      return Records;
     } catch (error) {
-      if (signal.aborted) return 0;
-      process.stderr.write(`Reading the shard ${this.#settings.shardId} failed: ${error}\n`);
+      if (signal.aborted) return [];
+      process.stderr.write(`Could not read the shard ${shardId}: ${error}\n`);
       await interruptibleSleep(RETRY_READ_MS, signal);
       if (error instanceof ExpiredIteratorException) await this.open();
-      // The emulator trims a stream by its size, and not after a day: what is left is read from its beginning, as by Lambda.
+      // DynamoDB Local trims a stream by size, not after a day. Like Lambda, continue with the oldest record left.
       if (error instanceof TrimmedDataAccessException)
         this.#iterator = await this.#iteratorAt('TRIM_HORIZON');
-      return 0;
+      return [];
     }
   }
 
-  #hand(records: readonly ApiRecord[]): void {
-    const { streamArn, region, passes } = this.#settings;
-    const all = records.map((record) => toStreamRecord(record, streamArn, region));
-    const lanes = Map.groupBy(all.filter(passes), (record) => this.#laneOf(record));
-    for (const [index, laneRecords] of lanes) this.#lanes[index]?.push(laneRecords);
-    this.#lastSequenceNumber = all.at(-1)?.dynamodb.SequenceNumber ?? this.#lastSequenceNumber;
-  }
-
-  #laneOf({ dynamodb }: StreamRecord): number {
-    if (this.#lanes.length === 1) return 0;
-    const keys = 'Keys' in dynamodb ? dynamodb.Keys : undefined;
-    return createHash('md5').update(JSON.stringify(keys)).digest().readUInt32BE() % this.#lanes.length;
+  async #deliver(changes: readonly ApiRecord[]): Promise<void> {
+    const { streamArn, region, passes, batchSize, shardId, signal, deliver } = this.#settings;
+    const records = changes.map((change) => toStreamRecord(change, streamArn, region)).filter(passes);
+    try {
+      for (let from = 0; from < records.length; from += batchSize)
+        await deliver(shardId, records.slice(from, from + batchSize));
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+    this.#delivering = false;
   }
 
   async #iteratorAt(
@@ -135,12 +125,56 @@ export class ShardReader {
   ): Promise<string | undefined> {
     const { streams, streamArn: StreamArn, shardId: ShardId, signal } = this.#settings;
     const position = { ShardIteratorType, ...(SequenceNumber && { SequenceNumber }) };
-    const { ShardIterator } = await streams.send(
-      new GetShardIteratorCommand({ StreamArn, ShardId, ...position }),
-      {
-        abortSignal: signal,
-      },
-    );
+    const command = new GetShardIteratorCommand({ StreamArn, ShardId, ...position });
+    const { ShardIterator } = await streams.send(command, { abortSignal: signal });
     return ShardIterator;
   }
+}
+
+export type StreamRecord = ReturnType<typeof toStreamRecord>;
+
+type Item = Record<string, AttributeValue> | undefined;
+
+/** The change as Lambda passes it to a function: times in epoch seconds, binary values in base64 (Lambda developer guide, "Example event"). */
+export function toStreamRecord(record: ApiRecord, eventSourceARN: string, awsRegion: string) {
+  const { Keys, NewImage, OldImage, ApproximateCreationDateTime, ...change } = record.dynamodb ?? {};
+  return {
+    eventID: record.eventID ?? '',
+    eventName: record.eventName ?? '',
+    eventVersion: record.eventVersion ?? '1.1',
+    eventSource: 'aws:dynamodb',
+    awsRegion,
+    dynamodb: {
+      ApproximateCreationDateTime: Math.floor((ApproximateCreationDateTime ?? new Date()).getTime() / 1000),
+      ...images({ Keys, NewImage, OldImage }),
+      SequenceNumber: change.SequenceNumber ?? '',
+      SizeBytes: change.SizeBytes ?? 0,
+      StreamViewType: change.StreamViewType ?? '',
+    },
+    ...(record.userIdentity && {
+      userIdentity: { principalId: record.userIdentity.PrincipalId, type: record.userIdentity.Type },
+    }),
+    eventSourceARN,
+  };
+}
+
+function images(items: Record<string, Item>): Record<string, unknown> {
+  const present = Object.entries(items).filter(([, item]) => item !== undefined);
+  return Object.fromEntries(present.map(([name, item = {}]) => [name, mapValues(item)]));
+}
+
+function mapValues(item: Record<string, AttributeValue>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(item).map(([name, value]) => [name, toJson(value)]));
+}
+
+function toJson(value: AttributeValue): unknown {
+  if (value.B) return { B: base64(value.B) };
+  if (value.BS) return { BS: value.BS.map(base64) };
+  if (value.L) return { L: value.L.map(toJson) };
+  if (value.M) return { M: mapValues(value.M) };
+  return value;
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
 }

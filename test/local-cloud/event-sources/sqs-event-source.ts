@@ -1,13 +1,13 @@
-import type { Message, SQSClient } from '@aws-sdk/client-sqs';
+import {
+  DeleteMessageBatchCommand,
+  GetQueueAttributesCommand,
+  type Message,
+  ReceiveMessageCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
 import type { QueueDescription } from '../cloud-services.ts';
 import type { LambdaFunction } from '../lambda/lambda-function.ts';
-import { failedItems } from './batch-item-failures.ts';
-import type { EventFilter } from './event-pattern.ts';
-import { type EventSource, newStatistics } from './event-source.ts';
-import { Gate } from './gate.ts';
-import { interruptibleSleep } from './interruptible-sleep.ts';
-import { deleteMessages, queueBacklog, receiveMessages } from './polled-queue.ts';
-import { type SqsRecord, toSqsRecord } from './sqs-record.ts';
+import { type EventSource, failedItems, Gate, interruptibleSleep, newStatistics } from './event-source.ts';
 
 export interface SqsEventSourceSettings {
   sqs: SQSClient;
@@ -15,24 +15,20 @@ export interface SqsEventSourceSettings {
   region: string;
   target: Pick<LambdaFunction, 'invoke'>;
   batchSize: number;
-  batchingWindowSeconds: number;
-  maximumConcurrency: number | undefined;
+  /** Most batches that are processed at the same time. */
+  maximumConcurrency: number;
   reportBatchItemFailures: boolean;
-  passes: EventFilter;
 }
 
-/** How long a receive waits for messages; it returns at once when one comes. A pause takes this long at most. */
+/** Most entries of one ReceiveMessage or DeleteMessageBatch (Amazon SQS API reference). */
+export const MAX_ENTRIES = 10;
+/** How long a receive waits for a message. It returns as soon as one arrives; a pause takes up to this long. */
 const LONG_POLL_SECONDS = 1;
 const RETRY_RECEIVE_MS = 500;
 
-/** Without a maximum, Lambda begins with five batches at once and adds up to 300 a minute, up to 1,250 (developer guide). */
-const INITIAL_CONCURRENCY = 5;
-const ADDED_CONCURRENCY_PER_SECOND = 5;
-const MAX_CONCURRENCY = 1250;
-
 /**
- * Polls a queue and invokes a function with batches, as Lambda's event source mapping does: what succeeded is deleted,
- * what failed or was throttled comes back when its visibility time-out is over.
+ * Polls a queue and invokes a function with batches, like Lambda's event source mapping: deletes what succeeded; what failed
+ * or was throttled becomes visible again after the visibility timeout.
  */
 export class SqsEventSource implements EventSource {
   readonly statistics = newStatistics();
@@ -41,7 +37,6 @@ export class SqsEventSource implements EventSource {
   readonly #inFlight = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
   #polling: Promise<void> | undefined;
-  #startedAt = 0;
 
   constructor(settings: SqsEventSourceSettings) {
     this.#settings = settings;
@@ -49,7 +44,6 @@ export class SqsEventSource implements EventSource {
 
   start(): void {
     this.#gate.open();
-    this.#startedAt ||= Date.now();
     this.#polling ??= this.#poll();
   }
 
@@ -75,56 +69,47 @@ export class SqsEventSource implements EventSource {
   async #poll(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       await this.#gate.pass();
-      while (this.#inFlight.size >= this.#concurrency()) await Promise.race(this.#inFlight);
-      const messages = await this.#receiveBatch().catch((error: unknown) => this.#receiveFailed(error));
+      while (this.#inFlight.size >= this.#settings.maximumConcurrency) await Promise.race(this.#inFlight);
+      const messages = await this.#receive().catch((error: unknown) => this.#receiveFailed(error));
       if (messages.length === 0) continue;
       const run = this.#process(messages).finally(() => this.#inFlight.delete(run));
       this.#inFlight.add(run);
     }
   }
 
-  #concurrency(): number {
-    const { maximumConcurrency } = this.#settings;
-    const seconds = Math.floor((Date.now() - this.#startedAt) / 1000);
-    return (
-      maximumConcurrency ??
-      Math.min(MAX_CONCURRENCY, INITIAL_CONCURRENCY + ADDED_CONCURRENCY_PER_SECOND * seconds)
-    );
-  }
-
-  async #receiveBatch(): Promise<Message[]> {
-    const { sqs, queue, batchSize, batchingWindowSeconds } = this.#settings;
-    const receive = (count: number) =>
-      receiveMessages(sqs, queue.url, count, LONG_POLL_SECONDS, this.#stopping.signal);
-    const messages = await receive(batchSize);
-    const deadline = Date.now() + batchingWindowSeconds * 1000;
-    while (messages.length > 0 && messages.length < batchSize && Date.now() < deadline) {
-      messages.push(...(await receive(batchSize - messages.length)));
-    }
-    return messages;
+  async #receive(): Promise<Message[]> {
+    const { sqs, queue, batchSize } = this.#settings;
+    const command = new ReceiveMessageCommand({
+      QueueUrl: queue.url,
+      MaxNumberOfMessages: batchSize,
+      WaitTimeSeconds: LONG_POLL_SECONDS,
+      MessageSystemAttributeNames: ['All'],
+      MessageAttributeNames: ['All'],
+    });
+    const { Messages = [] } = await sqs.send(command, { abortSignal: this.#stopping.signal });
+    return Messages;
   }
 
   async #receiveFailed(error: unknown): Promise<Message[]> {
     if (this.#stopping.signal.aborted) return [];
-    process.stderr.write(`Receiving from ${this.#settings.queue.arn} failed: ${error}\n`);
+    process.stderr.write(`Could not receive from ${this.#settings.queue.arn}: ${error}\n`);
     await interruptibleSleep(RETRY_RECEIVE_MS, this.#stopping.signal);
     return [];
   }
 
   async #process(messages: readonly Message[]): Promise<void> {
-    const { sqs, queue, region, passes } = this.#settings;
-    const all = messages.map((message) => toSqsRecord(message, queue.arn, region));
-    const records = all.filter((record) => passes({ ...record, body: parsedBody(record.body) }));
-    const failed = records.length === 0 ? new Set<string>() : await this.#invoke(records);
+    const { sqs, queue, region } = this.#settings;
+    const records = messages.map((message) => toSqsRecord(message, queue.arn, region));
+    const failed = await this.#invoke(records);
     this.statistics.failures += failed.size;
-    const done = all.filter(({ messageId }) => !failed.has(messageId));
-    await deleteMessages(sqs, queue.url, done).catch((error: unknown) => {
+    const succeeded = records.filter(({ messageId }) => !failed.has(messageId));
+    await deleteMessages(sqs, queue.url, succeeded).catch((error: unknown) => {
       if (!this.#stopping.signal.aborted)
-        process.stderr.write(`Deleting from ${queue.arn} failed: ${error}\n`);
+        process.stderr.write(`Could not delete from ${queue.arn}: ${error}\n`);
     });
   }
 
-  /** @returns ids of the messages that failed. The function itself has reported why. */
+  /** @returns ids of the failed messages. The function itself has logged the reason. */
   async #invoke(Records: readonly SqsRecord[]): Promise<ReadonlySet<string>> {
     const { target, reportBatchItemFailures } = this.#settings;
     const ids = Records.map(({ messageId }) => messageId);
@@ -137,10 +122,59 @@ export class SqsEventSource implements EventSource {
   }
 }
 
-function parsedBody(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return body;
-  }
+export type SqsRecord = ReturnType<typeof toSqsRecord>;
+
+/** The message as Lambda passes it to a function (Lambda developer guide, "Example Amazon SQS message event"). */
+function toSqsRecord(message: Message, eventSourceARN: string, awsRegion: string) {
+  const attributes = Object.entries(message.MessageAttributes ?? {}).map(([name, value]) => [
+    name,
+    {
+      ...(value.StringValue !== undefined && { stringValue: value.StringValue }),
+      ...(value.BinaryValue !== undefined && {
+        binaryValue: Buffer.from(value.BinaryValue).toString('base64'),
+      }),
+      stringListValues: [],
+      binaryListValues: [],
+      dataType: value.DataType ?? 'String',
+    },
+  ]);
+  return {
+    messageId: message.MessageId ?? '',
+    receiptHandle: message.ReceiptHandle ?? '',
+    body: message.Body ?? '',
+    attributes: message.Attributes ?? {},
+    messageAttributes: Object.fromEntries(attributes),
+    ...(message.MD5OfMessageAttributes && { md5OfMessageAttributes: message.MD5OfMessageAttributes }),
+    md5OfBody: message.MD5OfBody ?? '',
+    eventSource: 'aws:sqs',
+    eventSourceARN,
+    awsRegion,
+  };
+}
+
+async function deleteMessages(
+  sqs: SQSClient,
+  QueueUrl: string,
+  records: readonly SqsRecord[],
+): Promise<void> {
+  if (records.length === 0) return;
+  const Entries = records.map(({ receiptHandle }, index) => ({
+    Id: String(index),
+    ReceiptHandle: receiptHandle,
+  }));
+  await sqs.send(new DeleteMessageBatchCommand({ QueueUrl, Entries }));
+}
+
+/** Messages that are not deleted yet: visible, delayed and in flight. */
+async function queueBacklog(sqs: SQSClient, QueueUrl: string): Promise<number> {
+  const command = new GetQueueAttributesCommand({
+    QueueUrl,
+    AttributeNames: [
+      'ApproximateNumberOfMessages',
+      'ApproximateNumberOfMessagesDelayed',
+      'ApproximateNumberOfMessagesNotVisible',
+    ],
+  });
+  const { Attributes = {} } = await sqs.send(command);
+  return Object.values(Attributes).reduce((sum, count) => sum + Number(count), 0);
 }

@@ -1,36 +1,51 @@
-import { ThrottledError } from '../lambda/invocation-error.ts';
-import type { LambdaFunction } from '../lambda/lambda-function.ts';
-import { failedItems } from './batch-item-failures.ts';
-import type { EventSourceStatistics } from './event-source.ts';
-import type { DiscardReason, FailureDestination } from './failure-destination.ts';
-import { interruptibleSleep } from './interruptible-sleep.ts';
-import type { StreamRecord } from './stream-record.ts';
+import { randomUUID } from 'node:crypto';
+import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { type LambdaFunction, ThrottledError } from '../lambda/lambda-function.ts';
+import { type EventSourceStatistics, failedItems, interruptibleSleep } from './event-source.ts';
+import type { StreamRecord } from './shard-reader.ts';
 
 export interface DeliverySettings {
   target: Pick<LambdaFunction, 'invoke' | 'arn'>;
   reportBatchItemFailures: boolean;
   bisectBatchOnFunctionError: boolean;
-  /** -1 is without end. */
+  /** -1: no limit. */
   maximumRetryAttempts: number;
-  /** -1 is without end. */
+  /** -1: no limit. */
   maximumRecordAgeSeconds: number;
   onFailure: FailureDestination | undefined;
   statistics: EventSourceStatistics;
   signal: AbortSignal;
 }
 
-type Outcome = 'done' | 'throttled' | { firstFailed: number; functionError: boolean };
+/** Why records are discarded. */
+type DiscardReason = 'RetryAttemptsExhausted' | 'RecordAgeExpired';
 
-/** Lambda does not say how long it waits between retries; these are short, so that runs are. */
+export interface DiscardedBatch {
+  records: readonly StreamRecord[];
+  reason: DiscardReason;
+  shardId: string;
+  functionArn: string;
+  invocations: number;
+  /** Whether the function threw, rather than reported single records. */
+  functionError: boolean;
+}
+
+/** Receives the description of discarded records. */
+export type FailureDestination = (batch: DiscardedBatch) => Promise<void>;
+
+type Outcome = 'succeeded' | 'throttled' | { firstFailed: number; functionError: boolean };
+
+/** Lambda does not document how long it waits between retries. Short delays keep runs short. */
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 2000;
 
 /**
- * Invokes the function with a batch until it is done or given up, as Lambda does: from the lowest failed record on, in
- * halves after an error of the function (which costs no attempt), and throttled for as long as the records' age allows.
+ * Invokes the function with a batch until all records succeed or are discarded, like Lambda: retries from the lowest failed
+ * record, bisects the batch after a function error (which uses no attempt), and retries throttled batches until the records
+ * are too old.
  *
- * @param invocations that some of these records were in already.
- * @param attempts that these records have used up.
+ * @param invocations earlier invocations with some of these records.
+ * @param attempts retries that these records have used.
  * @throws the reason of the signal when it is aborted.
  */
 export async function deliver(
@@ -44,8 +59,8 @@ export async function deliver(
   const counts = { invocations, attempts };
   const discard = async (records: readonly StreamRecord[], reason: DiscardReason, functionError: boolean) => {
     statistics.discarded += records.length;
-    const given = { records, reason, shardId, functionArn: target.arn, functionError };
-    await settings.onFailure?.({ ...given, invocations: counts.invocations });
+    const discarded = { records, reason, shardId, functionArn: target.arn, functionError };
+    await settings.onFailure?.({ ...discarded, invocations: counts.invocations });
   };
   for (let round = 0; ; round++) {
     signal.throwIfAborted();
@@ -55,7 +70,7 @@ export async function deliver(
     if (rest.length === 0) return;
 
     const outcome = await invoke(settings, rest);
-    if (outcome === 'done') return;
+    if (outcome === 'succeeded') return;
     if (outcome !== 'throttled') {
       const { firstFailed, functionError } = outcome;
       counts.invocations++;
@@ -83,7 +98,7 @@ async function invoke(settings: DeliverySettings, Records: readonly StreamRecord
     count();
     const failed = reportBatchItemFailures ? failedItems(response, ids) : new Set<string>();
     const firstFailed = ids.findIndex((id) => failed.has(id));
-    return firstFailed < 0 ? 'done' : { firstFailed, functionError: false };
+    return firstFailed < 0 ? 'succeeded' : { firstFailed, functionError: false };
   } catch (error) {
     if (error instanceof ThrottledError) return 'throttled';
     count();
@@ -100,4 +115,46 @@ function isExpired({ dynamodb }: StreamRecord, maximumAgeSeconds: number): boole
   return (
     maximumAgeSeconds >= 0 && Date.now() / 1000 - dynamodb.ApproximateCreationDateTime > maximumAgeSeconds
   );
+}
+
+/** Sends what Lambda sends: the position of the records in the stream, not the records (Lambda developer guide, "Retain discarded records for a DynamoDB event source"). */
+export function sqsFailureDestination(sqs: SQSClient, queueUrl: string): FailureDestination {
+  return async (batch) => {
+    await sqs.send(
+      new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: JSON.stringify(describe(batch)) }),
+    );
+  };
+}
+
+function describe({ records, reason, shardId, functionArn, invocations, functionError }: DiscardedBatch) {
+  const first = records.at(0);
+  const last = records.at(-1);
+  return {
+    requestContext: {
+      requestId: randomUUID(),
+      functionArn,
+      condition: reason,
+      approximateInvokeCount: invocations,
+    },
+    responseContext: {
+      statusCode: 200,
+      executedVersion: '$LATEST',
+      functionError: functionError ? 'Unhandled' : null,
+    },
+    version: '1.0',
+    timestamp: new Date().toISOString(),
+    DDBStreamBatchInfo: {
+      shardId,
+      startSequenceNumber: first?.dynamodb.SequenceNumber,
+      endSequenceNumber: last?.dynamodb.SequenceNumber,
+      approximateArrivalOfFirstRecord: arrival(first),
+      approximateArrivalOfLastRecord: arrival(last),
+      batchSize: records.length,
+      streamArn: first?.eventSourceARN,
+    },
+  };
+}
+
+function arrival(record: StreamRecord | undefined): string | undefined {
+  return record && new Date(record.dynamodb.ApproximateCreationDateTime * 1000).toISOString();
 }

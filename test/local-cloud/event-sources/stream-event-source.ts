@@ -1,23 +1,22 @@
 import { DescribeStreamCommand, type Shard } from '@aws-sdk/client-dynamodb-streams';
-import { type EventSource, newStatistics } from './event-source.ts';
-import { interruptibleSleep } from './interruptible-sleep.ts';
-import { ShardReader, type ShardReaderSettings } from './shard-reader.ts';
+import { type EventSource, interruptibleSleep, newStatistics } from './event-source.ts';
+import { ShardReader, type ShardReaderSettings, type StartingPosition } from './shard-reader.ts';
 import { type DeliverySettings, deliver } from './stream-delivery.ts';
 
 export type StreamEventSourceSettings = Omit<ShardReaderSettings, 'shardId' | 'signal' | 'deliver'> &
   Omit<DeliverySettings, 'statistics' | 'signal'>;
 
-/** How often to look for new shards. */
+/** How often new shards are listed. */
 const SHARDS_POLL_MS = 2000;
 
-/** Reads a table's stream and invokes a function with batches of changes, as Lambda's event source mapping does. */
+/** Reads a table's stream and invokes a function with batches of changes, like Lambda's event source mapping. */
 export class StreamEventSource implements EventSource {
   readonly statistics = newStatistics();
   readonly #settings: StreamEventSourceSettings;
   readonly #stopping = new AbortController();
   readonly #readers = new Map<string, ShardReader>();
   readonly #running = new Map<string, Promise<void>>();
-  /** Shards that are read to their end, or that ended before the starting position. */
+  /** Shards that were read to their end, or that ended before the starting position. */
   readonly #finished = new Set<string>();
   #following: Promise<void> | undefined;
   #started = false;
@@ -26,7 +25,7 @@ export class StreamEventSource implements EventSource {
     this.#settings = settings;
   }
 
-  /** Takes the starting position in each shard that there is. */
+  /** Takes the starting position in each existing shard. */
   async open(): Promise<void> {
     const shards = await this.#shards();
     if (this.#settings.position === 'LATEST')
@@ -65,13 +64,13 @@ export class StreamEventSource implements EventSource {
       try {
         await this.#adopt(await this.#shards(), 'TRIM_HORIZON');
       } catch (error) {
-        if (!signal.aborted) process.stderr.write(`Listing the shards failed: ${error}\n`);
+        if (!signal.aborted) process.stderr.write(`Could not list the shards: ${error}\n`);
       }
     }
   }
 
-  /** Begins to read the shards whose parents are read to the end. */
-  async #adopt(shards: readonly Shard[], position: 'TRIM_HORIZON' | 'LATEST'): Promise<void> {
+  /** Starts reading the shards whose parents were read to their end. */
+  async #adopt(shards: readonly Shard[], position: StartingPosition): Promise<void> {
     const listed = new Set(shards.map(({ ShardId }) => ShardId));
     for (const { ShardId = '', ParentShardId } of shards) {
       const parentIsDone = !ParentShardId || !listed.has(ParentShardId) || this.#finished.has(ParentShardId);
@@ -89,7 +88,7 @@ export class StreamEventSource implements EventSource {
     }
   }
 
-  #newReader(shardId: string, position: 'TRIM_HORIZON' | 'LATEST'): ShardReader {
+  #newReader(shardId: string, position: StartingPosition): ShardReader {
     const { signal } = this.#stopping;
     const delivery: DeliverySettings = { ...this.#settings, statistics: this.statistics, signal };
     return new ShardReader({

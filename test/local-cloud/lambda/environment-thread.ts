@@ -1,12 +1,12 @@
-/** The runtime inside an execution environment: loads a bundle once and runs its handler for one event at a time. */
+/** The runtime in an execution environment: loads a bundle once and runs its handler for one event at a time. */
 import { mkdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { enableCompileCache, registerHooks } from 'node:module';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { InvocationMessage, ThreadMessage, ThreadSettings } from './environment-protocol.ts';
+import type { InvocationMessage, ThreadMessage, ThreadSettings } from './execution-environment.ts';
 
-/** The period in which Lambda's processors are shared out, as measured by others ("Peeking Behind the Curtains of Serverless Platforms"). */
+/** Scheduling period of Lambda's processors, as measured in "Peeking Behind the Curtains of Serverless Platforms". */
 const PERIOD_US = 20_000;
 
 const { file, exportName, context, processor }: ThreadSettings = workerData;
@@ -14,7 +14,7 @@ const { file, exportName, context, processor }: ThreadSettings = workerData;
 enableCompileCache();
 registerHooks({
   resolve(specifier, origin, next) {
-    // Lambda's runtime holds the SDK, and a bundle may leave it out; here it is this project's, wherever the assembly lies.
+    // Lambda's runtime includes the SDK, so a bundle may omit it. Here it is the one of this project.
     return /^@(aws-sdk|smithy)\//.test(specifier) && !origin.parentURL?.includes('/node_modules/')
       ? next(specifier, { ...origin, parentURL: import.meta.url })
       : next(specifier, origin);
@@ -28,7 +28,7 @@ if (typeof handler !== 'function')
     name: 'Runtime.HandlerNotFound',
   });
 
-// A cold start has more of a processor on Lambda too.
+// Lambda does not limit the processor during a cold start.
 if (processor) limitThisThread(processor);
 
 parentPort?.on('message', async ({ requestId, event, deadline }: InvocationMessage) => {
@@ -48,7 +48,7 @@ parentPort?.on('message', async ({ requestId, event, deadline }: InvocationMessa
 });
 post({ kind: 'ready' });
 
-/** Puts the calling thread into a cgroup with a quota. Version 1 takes threads one by one; a call of fs runs on the calling thread. */
+/** Moves the calling thread into a cgroup with a quota. Synchronous fs calls run on the calling thread; only cgroups of version 1 take single threads. */
 function limitThisThread({ directory, share }: NonNullable<ThreadSettings['processor']>): void {
   const threadId = basename(readlinkSync('/proc/thread-self'));
   const group = join(directory, threadId);

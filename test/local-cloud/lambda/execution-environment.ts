@@ -2,23 +2,74 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { buildSync } from 'esbuild';
-import type { InvocationMessage, ThreadMessage, ThreadSettings } from './environment-protocol.ts';
-import { type ErrorResponse, InvocationError } from './invocation-error.ts';
+
+/** Settings of an environment's thread. */
+export interface ThreadSettings {
+  /** File of the bundle with the handler. */
+  file: string;
+  /** Name of the handler's export. */
+  exportName: string;
+  /** Part of a processor that the thread may use once the bundle is loaded, by a cgroup of its own in this directory. */
+  processor?: { directory: string; share: number } | undefined;
+  /** The parts of the handler's context that never change. */
+  context: {
+    functionName: string;
+    functionVersion: string;
+    invokedFunctionArn: string;
+    memoryLimitInMB: string;
+    logGroupName: string;
+    logStreamName: string;
+  };
+}
+
+/** Message to the thread. */
+export interface InvocationMessage {
+  requestId: string;
+  /** The event as JSON. */
+  event: string;
+  /** When the invocation times out, in epoch milliseconds. */
+  deadline: number;
+}
+
+/** Message from the thread: it is ready for invocations, or an invocation has ended. */
+export type ThreadMessage =
+  | { kind: 'ready' }
+  /** `heapBytes`: heap of this environment after the invocation, garbage included. */
+  | { kind: 'result'; requestId: string; payload: string | undefined; heapBytes: number }
+  | { kind: 'error'; requestId: string; error: ErrorResponse };
+
+/** Lambda's response to a failed invocation. */
+export interface ErrorResponse {
+  errorType: string;
+  errorMessage: string;
+  trace?: string[];
+}
+
+/** The function was invoked and failed: it threw, timed out, or its environment died. */
+export class InvocationError extends Error {
+  override readonly name = 'InvocationError';
+  readonly response: ErrorResponse;
+
+  constructor(functionName: string, response: ErrorResponse) {
+    super(`${functionName}: ${response.errorType}: ${response.errorMessage}`);
+    this.response = response;
+  }
+}
 
 export interface EnvironmentSettings {
   thread: ThreadSettings;
-  /** All environment variables; nothing of this process's own is seen. */
+  /** All environment variables. The variables of this process are not visible. */
   variables: Readonly<Record<string, string>>;
   memoryMegabytes: number;
   onLine(line: string): void;
 }
 
-/** How long loading a bundle may take; Lambda allows 10 seconds, on processors of its own. */
+/** How long loading a bundle may take. Lambda allows 10 seconds, on a processor of its own. */
 const INIT_DEADLINE_MS = 60_000;
 
 let runtime: URL | undefined;
 
-/** The thread's code in one piece and without its types: to take them off, Node would load 10 MB into each thread, for a tenth of a second. */
+/** The thread's code, bundled without types: stripping types would load 10 MB into each thread and take a tenth of a second. */
 function threadCode(): URL {
   const source = new URL('./environment-thread.ts', import.meta.url);
   const { outputFiles } = buildSync({
@@ -26,14 +77,14 @@ function threadCode(): URL {
     bundle: true,
     format: 'esm',
     platform: 'node',
-    // It finds the AWS SDK from where it lies.
+    // The AWS SDK is resolved from the directory of the source.
     define: { 'import.meta.url': JSON.stringify(source.href) },
     write: false,
   });
   return new URL(`data:text/javascript,${encodeURIComponent(outputFiles[0]?.text ?? '')}`);
 }
 
-/** One execution environment: a thread with its own modules, variables, heap limit and output, for one event at a time. */
+/** One execution environment: a worker thread with its own modules, variables, heap limit and output, for one event at a time. */
 export class ExecutionEnvironment {
   readonly #worker: Worker;
   readonly #functionName: string;
@@ -58,7 +109,7 @@ export class ExecutionEnvironment {
     for (const input of [this.#worker.stdout, this.#worker.stderr])
       createInterface({ input }).on('line', onLine);
     this.#worker.on('message', (message: ThreadMessage) => this.#receive(message));
-    this.#worker.on('error', (error) => this.#fail(uncaught(error)));
+    this.#worker.on('error', (error) => this.#fail(describeUncaught(error)));
     this.#worker.on('exit', (code) =>
       this.#fail({ errorType: 'Runtime.ExitError', errorMessage: `Runtime exited with status ${code}` }),
     );
@@ -91,7 +142,7 @@ export class ExecutionEnvironment {
   /**
    * Runs the handler.
    *
-   * @returns what it returned, as JSON.
+   * @returns its result as JSON.
    * @throws InvocationError when it threw or the environment died.
    */
   async run(invocation: InvocationMessage): Promise<string | undefined> {
@@ -101,13 +152,13 @@ export class ExecutionEnvironment {
     return this.#running.promise;
   }
 
-  /** Ends the environment at once; what it runs fails with the reason. */
+  /** Ends the environment at once. A running invocation fails with the reason. */
   destroy(reason: ErrorResponse): void {
     this.#fail(reason);
     void this.#worker.terminate();
   }
 
-  /** Ends the environment and waits until it is gone. */
+  /** Ends the environment and waits until its thread has exited. */
   async stop(): Promise<void> {
     this.#fail({ errorType: 'Runtime.ExitError', errorMessage: 'The local cloud stops' });
     await this.#worker.terminate();
@@ -128,7 +179,7 @@ export class ExecutionEnvironment {
   }
 }
 
-function uncaught(error: unknown): ErrorResponse {
+function describeUncaught(error: unknown): ErrorResponse {
   if (!(error instanceof Error)) return { errorType: 'Runtime.Unknown', errorMessage: String(error) };
   return { errorType: error.name, errorMessage: error.message, trace: error.stack?.split('\n') ?? [] };
 }

@@ -1,35 +1,50 @@
 import { randomUUID } from 'node:crypto';
-import { type EnvironmentSettings, ExecutionEnvironment } from './execution-environment.ts';
-import { type ErrorResponse, InvocationError, ThrottledError } from './invocation-error.ts';
+import {
+  type EnvironmentSettings,
+  type ErrorResponse,
+  ExecutionEnvironment,
+  InvocationError,
+} from './execution-environment.ts';
 
 export interface FunctionSettings {
   environment: EnvironmentSettings;
   timeoutSeconds: number;
-  /** Most environments at once; undefined is no limit but the account's. */
+  /** Whether invocations are ended after the timeout. */
+  isTimeoutEnforced: boolean;
+  /** Most environments at a time. Undefined: only the account's limit applies. */
   reservedConcurrency: number | undefined;
 }
 
 export interface FunctionStatistics {
   invocations: number;
-  /** Invocations that failed, those that ran out of time included. */
+  /** Failed invocations, including those that timed out. */
   errors: number;
-  /** Refused invocations; they are not counted as invocations. */
+  /** Throttled invocations. They are not counted as invocations. */
   throttles: number;
   timeouts: number;
   coldStarts: number;
   maxConcurrent: number;
-  /** What Lambda would bill: whole milliseconds of each invocation, its cold start too, times the memory. */
+  /** What Lambda would bill: duration of each invocation in whole milliseconds, cold start included, times the memory. */
   gbSeconds: number;
-  /** Largest heap of an environment at the end of an invocation, in bytes, with what was still to be collected. */
+  /** Largest heap of an environment at the end of an invocation, in bytes, garbage included. */
   maxHeapBytes: number;
 }
 
-/** The account's limit on one machine (Lambda's default is 1,000): each environment is a thread with its own heap. */
+/** The account's limit on this machine (Lambda's default is 1,000): each environment is a thread with its own heap. */
 const ACCOUNT_CONCURRENCY = 50;
 
-const MEGABYTES_A_GB = 1024;
+const MEGABYTES_PER_GB = 1024;
 
-/** A function: its execution environments, reused while they are warm, as many as run at once. */
+/** The function was not invoked: all of its concurrency is in use. */
+export class ThrottledError extends Error {
+  override readonly name = 'ThrottledError';
+
+  constructor(functionName: string, limit: number) {
+    super(`${functionName}: Rate Exceeded. All ${limit} environments are busy.`);
+  }
+}
+
+/** A function with its execution environments. Warm ones are reused. */
 export class LambdaFunction {
   readonly name: string;
   readonly arn: string;
@@ -65,9 +80,9 @@ export class LambdaFunction {
   }
 
   /**
-   * Invokes the function and waits for what it returns.
+   * Invokes the function and waits for its result.
    *
-   * @throws ThrottledError when all of its concurrency is in use; InvocationError when it fails or its time is up.
+   * @throws ThrottledError when all of its concurrency is in use; InvocationError when it fails or times out.
    */
   async invoke(event: unknown): Promise<unknown> {
     const limit = this.#settings.reservedConcurrency ?? ACCOUNT_CONCURRENCY;
@@ -91,7 +106,7 @@ export class LambdaFunction {
     } finally {
       const billedSeconds = Math.ceil(performance.now() - startedAt) / 1000;
       this.#statistics.gbSeconds +=
-        (billedSeconds * this.#settings.environment.memoryMegabytes) / MEGABYTES_A_GB;
+        (billedSeconds * this.#settings.environment.memoryMegabytes) / MEGABYTES_PER_GB;
       this.#busy.delete(environment);
       const { maxHeapBytes } = this.#statistics;
       this.#statistics.maxHeapBytes = Math.max(maxHeapBytes, environment.maxHeapBytes);
@@ -99,7 +114,7 @@ export class LambdaFunction {
     }
   }
 
-  /** Kills one environment in the middle of an invocation. @returns whether there was a busy one. */
+  /** Kills one environment during an invocation. @returns whether one was busy. */
   killBusyEnvironment(): boolean {
     const [environment] = this.#busy;
     environment?.destroy({
@@ -128,11 +143,12 @@ export class LambdaFunction {
   async #run(environment: ExecutionEnvironment, event: string): Promise<string | undefined> {
     const requestId = randomUUID();
     const timeoutMs = this.timeoutSeconds * 1000;
-    const timer = setTimeout(() => {
+    const end = () => {
       this.#statistics.timeouts++;
       const errorMessage = `RequestId: ${requestId} Error: Task timed out after ${this.timeoutSeconds.toFixed(2)} seconds`;
       environment.destroy({ errorType: 'Sandbox.Timedout', errorMessage });
-    }, timeoutMs);
+    };
+    const timer = this.#settings.isTimeoutEnforced ? setTimeout(end, timeoutMs) : undefined;
     try {
       return await environment.run({ requestId, event, deadline: Date.now() + timeoutMs });
     } finally {

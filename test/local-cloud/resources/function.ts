@@ -1,18 +1,17 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import inspector from 'node:inspector';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { arnOf } from '../account.ts';
-import { ignored } from '../assembly/ignored.ts';
-import { TemplateError } from '../assembly/template-error.ts';
 import { LambdaFunction } from '../lambda/lambda-function.ts';
-import { assetDirectory } from './asset-directory.ts';
+import { ignored, TemplateError } from '../template.ts';
 import { type ResourceContext, resourceType } from './resource-type.ts';
 
 const properties = z.strictObject({
   FunctionName: z.string().optional(),
   Code: z.strictObject({ S3Bucket: ignored('assets are read from the assembly'), S3Key: z.string() }),
   Handler: z.string(),
-  Runtime: z.enum(['nodejs22.x', 'nodejs24.x']),
+  Runtime: z.literal('nodejs24.x'),
   Environment: z.strictObject({ Variables: z.record(z.string(), z.string()).default({}) }).optional(),
   MemorySize: z.number().default(128),
   Timeout: z.number().default(3),
@@ -21,26 +20,26 @@ const properties = z.strictObject({
   LoggingConfig: z
     .strictObject({
       LogFormat: z.enum(['JSON', 'Text']).default('Text'),
-      LogGroup: ignored('lines go to one log'),
+      LogGroup: ignored('all lines go to one log'),
       ApplicationLogLevel: z.string().optional(),
-      SystemLogLevel: ignored('the local cloud writes no lines of its own'),
+      SystemLogLevel: ignored('the local cloud logs no platform events'),
     })
     .optional(),
   Architectures: ignored('bundles are JavaScript'),
-  Description: ignored('for people'),
-  EphemeralStorage: ignored('/tmp is the machine’s'),
-  KmsKeyArn: ignored('data lives in memory'),
-  RecursiveLoop: ignored('loops are not looked for'),
+  Description: ignored('documentation'),
+  EphemeralStorage: ignored('functions share /tmp with this machine'),
+  KmsKeyArn: ignored('nothing is encrypted'),
+  RecursiveLoop: ignored('loops are not detected'),
   Role: ignored('there is no access control'),
-  RuntimeManagementConfig: ignored('the runtime is this Node'),
-  Tags: ignored('no behaviour'),
+  RuntimeManagementConfig: ignored('functions run on the Node.js of this process'),
+  Tags: ignored('no effect on behaviour'),
   TracingConfig: ignored('there is no X-Ray'),
 });
 
 /** Memory with which a function has one whole processor (AWS Lambda developer guide, "Configure Lambda function memory"). */
 const WHOLE_PROCESSOR_MEGABYTES = 1769;
 
-/** `AWS::Lambda::Function`: the bundle in threads of this process. */
+/** `AWS::Lambda::Function`: the bundle in worker threads of this process. */
 export const lambdaFunction = resourceType(properties, async (definition, context) => {
   const { logicalId, services, physicalName } = context;
   const name = definition.FunctionName ?? physicalName;
@@ -52,9 +51,9 @@ export const lambdaFunction = resourceType(properties, async (definition, contex
     [];
   const memory = String(memoryMegabytes);
   const logGroupName = `/aws/lambda/${name}`;
-  const given = Object.entries(definition.Environment?.Variables ?? {}).map(([key, value]) => [
+  const own = Object.entries(definition.Environment?.Variables ?? {}).map(([key, value]) => [
     key,
-    services.overrides.variable(key) ?? asFunctionsSee(value, services),
+    services.overrides.variable(key) ?? withFunctionEndpoint(value, services),
   ]);
   const { PATH = '' } = process.env;
   const variables: Record<string, string> = {
@@ -74,7 +73,7 @@ export const lambdaFunction = resourceType(properties, async (definition, contex
       AWS_LAMBDA_LOG_LEVEL: definition.LoggingConfig.ApplicationLogLevel,
     }),
     ...services.functionEnvironment,
-    ...Object.fromEntries(given),
+    ...Object.fromEntries(own),
   };
   const settings = {
     environment: {
@@ -99,14 +98,42 @@ export const lambdaFunction = resourceType(properties, async (definition, contex
       onLine: (line: string) => services.log({ functionName: name, line }),
     },
     timeoutSeconds: definition.Timeout,
+    // A function that waits at a breakpoint must not be killed.
+    isTimeoutEnforced: !isDebugged(),
     reservedConcurrency: definition.ReservedConcurrentExecutions,
   };
   services.functions.set(logicalId, new LambdaFunction(settings));
   return { ref: name, attributes: { Arn: arn } };
 });
 
-/** A queue's URL leads where the SDK of the functions finds SQS: a call to a queue goes to the host in its URL. */
-function asFunctionsSee(
+/** A created function, by name or ARN. @throws TemplateError when it is not in the template. */
+export function findFunction(nameOrArn: string, { logicalId, services }: ResourceContext): LambdaFunction {
+  const found = [...services.functions.values()].find(
+    ({ name, arn }) => name === nameOrArn || arn === nameOrArn,
+  );
+  if (!found) throw new TemplateError(logicalId, `the function ${nameOrArn} is not in this template`);
+  return found;
+}
+
+/** Whether this process runs with `--inspect`. */
+const isDebugged = (): boolean => inspector.url() !== undefined;
+
+const sourceMapSchema = z.looseObject({ sources: z.array(z.string()) });
+
+/**
+ * The source of a bundle, for breakpoints and variables as in the source: `handler.ts` in the bundle's source map. Without one:
+ * the bundle itself.
+ */
+function sourceOf(bundle: string): string {
+  const map = `${bundle}.map`;
+  if (!existsSync(map)) return bundle;
+  const { sources } = sourceMapSchema.parse(JSON.parse(readFileSync(map, 'utf8')));
+  const handler = sources.find((source) => source.endsWith('/handler.ts'));
+  return handler === undefined ? bundle : join(dirname(bundle), handler);
+}
+
+/** Replaces the SQS endpoint in a queue URL with the one of the functions: the SDK sends a request to the host in the queue's URL. */
+function withFunctionEndpoint(
   value: string,
   { environment, functionEnvironment }: ResourceContext['services'],
 ): string {
@@ -114,16 +141,14 @@ function asFunctionsSee(
   return value.replace(environment[name] ?? '', functionEnvironment[name] ?? '');
 }
 
-function locateBundle(handler: string, assetKey: string, context: ResourceContext) {
-  const directory = assetDirectory(assetKey, context);
+function locateBundle(handler: string, assetKey: string, { logicalId, services }: ResourceContext) {
+  const directory = services.assets.get(assetKey);
+  if (!directory) throw new TemplateError(logicalId, `the assembly has no asset ${assetKey}`);
   const [module = '', exportName = ''] = handler.split('.');
   const file = ['mjs', 'js', 'cjs']
     .map((extension) => join(directory, `${module}.${extension}`))
     .find(existsSync);
   if (!file)
-    throw new TemplateError(
-      context.logicalId,
-      `no module ${module} for the handler ${handler} in ${directory}`,
-    );
-  return { directory, file, exportName };
+    throw new TemplateError(logicalId, `no module ${module} for the handler ${handler} in ${directory}`);
+  return { directory, file: isDebugged() ? sourceOf(file) : file, exportName };
 }

@@ -1,10 +1,10 @@
 import { CreateQueueCommand } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
 import { arnOf } from '../account.ts';
-import { ignored } from '../assembly/ignored.ts';
+import { ignored } from '../template.ts';
 import { resourceType } from './resource-type.ts';
 
-/** Attributes that CloudFormation and the API know by the same name. */
+/** Attributes with the same name in CloudFormation and in the SQS API. */
 const attributes = {
   FifoQueue: z.boolean().optional(),
   ContentBasedDeduplication: z.boolean().optional(),
@@ -21,16 +21,16 @@ const attributes = {
 const properties = z.strictObject({
   ...attributes,
   QueueName: z.string().optional(),
-  DeduplicationScope: ignored('the emulator looks for duplicates in the whole queue'),
+  DeduplicationScope: ignored('the emulator deduplicates in the whole queue'),
   FifoThroughputLimit: ignored('the emulator has no limit'),
-  KmsMasterKeyId: ignored('data lives in memory'),
-  KmsDataKeyReusePeriodSeconds: ignored('data lives in memory'),
-  SqsManagedSseEnabled: ignored('data lives in memory'),
+  KmsMasterKeyId: ignored('nothing is encrypted'),
+  KmsDataKeyReusePeriodSeconds: ignored('nothing is encrypted'),
+  SqsManagedSseEnabled: ignored('nothing is encrypted'),
   RedriveAllowPolicy: ignored('there is no access control'),
-  Tags: ignored('no behaviour'),
+  Tags: ignored('no effect on behaviour'),
 });
 
-/** `AWS::SQS::Queue`, in the SQS server. */
+/** `AWS::SQS::Queue`, in the SQS emulator. */
 export const queue = resourceType(properties, async (template, { services, physicalName }) => {
   const queue = {
     ...template,

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { TemplateError } from '../assembly/template-error.ts';
 import type { CloudServices } from '../cloud-services.ts';
+import { TemplateError } from '../template.ts';
 
-/** What other resources can refer to. */
+/** Values that other resources can refer to. */
 export interface CreatedResource {
   /** Value of `Ref`. */
   ref: string;
@@ -17,17 +17,17 @@ export interface ResourceContext {
   physicalName: string;
 }
 
-/** How a type of resource comes to be on one machine. */
+/** Creates resources of one type on this machine. */
 export interface ResourceType {
-  /** Why the properties are not even read, for a type that changes nothing on one machine. */
+  /** Why this type has no effect on this machine. Its properties are not read then. */
   ignored?: string;
   /** @param properties with all intrinsic functions resolved. */
   create(properties: unknown, context: ResourceContext): Promise<CreatedResource>;
 }
 
 /**
- * A type of resource by the schema of its properties: a strict one, in which each property is either used or marked
- * {@link meaningless}. A property that is in neither group is an error with the resource's logical id.
+ * Defines a type by a strict schema of its properties: each property is either used or marked {@link ignored}. Any other
+ * property is an error that names the resource.
  */
 export function resourceType<Schema extends z.ZodType>(
   schema: Schema,
@@ -39,13 +39,13 @@ export function resourceType<Schema extends z.ZodType>(
       if (parsed.success) return create(parsed.data, context);
       throw new TemplateError(
         context.logicalId,
-        `the local cloud cannot do what these properties ask for:\n${z.prettifyError(parsed.error)}`,
+        `the local cloud does not support these properties:\n${z.prettifyError(parsed.error)}`,
       );
     },
   };
 }
 
-/** A type of resource that changes nothing on one machine, whatever its properties. */
+/** Defines a type that has no effect on this machine. */
 export function ignoredType(
   reason: string,
   describe: (context: ResourceContext) => CreatedResource = ({ physicalName }) => ({

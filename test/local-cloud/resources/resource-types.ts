@@ -3,13 +3,12 @@ import { eventSourceMapping } from './event-source-mapping.ts';
 import { lambdaFunction } from './function.ts';
 import { queue } from './queue.ts';
 import { ignoredType, type ResourceType } from './resource-type.ts';
-import { rotationSchedule } from './rotation-schedule.ts';
 import { schedule } from './schedule.ts';
-import { secret } from './secret.ts';
+import { rotationSchedule, secret } from './secret.ts';
 import { stateMachine } from './state-machine.ts';
 import { table } from './table.ts';
 
-/** All types of resources that a template may have here. A further one: a file beside this one, and a line in this table. */
+/** All supported resource types. To add one, write a file beside this one and add a line here. */
 export const RESOURCE_TYPES: ReadonlyMap<string, ResourceType> = new Map([
   ['AWS::DynamoDB::Table', table],
   ['AWS::Lambda::EventSourceMapping', eventSourceMapping],
@@ -20,8 +19,8 @@ export const RESOURCE_TYPES: ReadonlyMap<string, ResourceType> = new Map([
   ['AWS::SQS::Queue', queue],
   ['AWS::StepFunctions::StateMachine', stateMachine],
 
-  ['AWS::CloudWatch::Alarm', ignoredType('nobody is to be woken up')],
-  ['AWS::CloudWatch::Dashboard', ignoredType('nobody looks at it')],
+  ['AWS::CloudWatch::Alarm', ignoredType('there is no notification')],
+  ['AWS::CloudWatch::Dashboard', ignoredType('nothing is displayed')],
   ['AWS::IAM::Policy', ignoredType('there is no access control')],
   [
     'AWS::IAM::Role',
@@ -30,10 +29,10 @@ export const RESOURCE_TYPES: ReadonlyMap<string, ResourceType> = new Map([
       attributes: { Arn: arnOf('iam', '', `role/${physicalName}`) },
     })),
   ],
-  ['AWS::KMS::Alias', ignoredType('data lives in memory')],
+  ['AWS::KMS::Alias', ignoredType('nothing is encrypted')],
   [
     'AWS::KMS::Key',
-    ignoredType('data lives in memory', ({ physicalName, services }) => ({
+    ignoredType('nothing is encrypted', ({ physicalName, services }) => ({
       ref: physicalName,
       attributes: { Arn: arnOf('kms', services.region, `key/${physicalName}`) },
     })),
@@ -41,13 +40,13 @@ export const RESOURCE_TYPES: ReadonlyMap<string, ResourceType> = new Map([
   ['AWS::Lambda::Permission', ignoredType('there is no access control')],
   [
     'AWS::Logs::LogGroup',
-    ignoredType('lines go to one log', ({ physicalName, services }) => ({
+    ignoredType('all lines go to one log', ({ physicalName, services }) => ({
       ref: physicalName,
       attributes: { Arn: arnOf('logs', services.region, `log-group:${physicalName}:*`) },
     })),
   ],
-  ['AWS::SNS::Subscription', ignoredType('nobody is to be woken up')],
-  ['AWS::SNS::Topic', ignoredType('nobody is to be woken up')],
+  ['AWS::SNS::Subscription', ignoredType('there is no notification')],
+  ['AWS::SNS::Topic', ignoredType('there is no notification')],
   ['AWS::SNS::TopicPolicy', ignoredType('there is no access control')],
   ['AWS::SQS::QueuePolicy', ignoredType('there is no access control')],
 ]);

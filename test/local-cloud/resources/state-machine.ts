@@ -1,9 +1,8 @@
 import * as z from 'zod';
 import { arnOf } from '../account.ts';
-import { ignored } from '../assembly/ignored.ts';
-import { TemplateError } from '../assembly/template-error.ts';
 import { LocalStateMachine } from '../state-machines/state-machine.ts';
-import { targetOf } from './mapping-parts.ts';
+import { ignored, TemplateError } from '../template.ts';
+import { findFunction } from './function.ts';
 import { resourceType } from './resource-type.ts';
 
 const properties = z.strictObject({
@@ -11,13 +10,13 @@ const properties = z.strictObject({
   DefinitionString: z.string(),
   StateMachineType: z.literal('STANDARD').optional(),
   RoleArn: z.string(),
-  EncryptionConfiguration: ignored('data lives in memory'),
-  LoggingConfiguration: ignored('executions are looked at through the API'),
-  TracingConfiguration: ignored('nothing is traced'),
-  Tags: ignored('no behaviour'),
+  EncryptionConfiguration: ignored('nothing is encrypted'),
+  LoggingConfiguration: ignored('executions are inspected through the API'),
+  TracingConfiguration: ignored('there is no X-Ray'),
+  Tags: ignored('no effect on behaviour'),
 });
 
-/** `AWS::StepFunctions::StateMachine`, run by an interpreter of the States Language. */
+/** `AWS::StepFunctions::StateMachine`, run by an interpreter of the Amazon States Language. */
 export const stateMachine = resourceType(properties, async (machine, context) => {
   const { logicalId, services, physicalName } = context;
   const name = machine.StateMachineName ?? physicalName;
@@ -29,7 +28,7 @@ export const stateMachine = resourceType(properties, async (machine, context) =>
       roleArn: machine.RoleArn,
       definition: machine.DefinitionString,
       waitScale: services.waitScale,
-      functionOf: (functionName) => targetOf(functionName, context),
+      functionOf: (functionName) => findFunction(functionName, context),
     });
     services.stateMachines.set(arn, local);
   } catch (error) {

@@ -1,13 +1,17 @@
 import {
+  BatchWriteItemCommand,
+  type BatchWriteItemCommandOutput,
   CreateTableCommand,
   type CreateTableCommandInput,
   DescribeTableCommand,
+  type DynamoDBClient,
   UpdateTableCommand,
   UpdateTimeToLiveCommand,
+  type WriteRequest,
 } from '@aws-sdk/client-dynamodb';
 import { z } from 'zod';
-import { ignored } from '../assembly/ignored.ts';
-import { fillTable } from './fill-table.ts';
+import type { Item, Items } from '../overrides.ts';
+import { ignored } from '../template.ts';
 import { resourceType } from './resource-type.ts';
 
 const keySchema = z.array(z.strictObject({ AttributeName: z.string(), KeyType: z.enum(['HASH', 'RANGE']) }));
@@ -44,13 +48,13 @@ const properties = z.strictObject({
   ProvisionedThroughput: throughput,
   OnDemandThroughput: throughput,
   WarmThroughput: throughput,
-  PointInTimeRecoverySpecification: ignored('data lives in memory'),
-  SSESpecification: ignored('data lives in memory'),
-  DeletionProtectionEnabled: ignored('the table goes with the process'),
+  PointInTimeRecoverySpecification: ignored('data is kept in memory'),
+  SSESpecification: ignored('data is kept in memory'),
+  DeletionProtectionEnabled: ignored('the table disappears with the process'),
   ContributorInsightsSpecification: ignored('monitoring'),
-  TableClass: ignored('a price'),
+  TableClass: ignored('affects the price only'),
   ResourcePolicy: ignored('there is no access control'),
-  Tags: ignored('no behaviour'),
+  Tags: ignored('no effect on behaviour'),
 });
 
 /** `AWS::DynamoDB::Table`, in DynamoDB Local. */
@@ -89,3 +93,41 @@ export const table = resourceType(properties, async (table, { logicalId, service
     attributes: { Arn: Table?.TableArn ?? '', ...(streamArn && { StreamArn: streamArn }) },
   };
 });
+
+/** Most items of one BatchWriteItem (Amazon DynamoDB quotas). */
+const BATCH = 25;
+/** Batches that are written at the same time. */
+const WRITERS = 8;
+
+/** Writes items to a table, several batches at a time. */
+async function fillTable(client: DynamoDBClient, tableName: string, items: Items): Promise<void> {
+  const batches = batchesOf(items);
+  const write = async () => {
+    for await (const batch of batches) await writeBatch(client, tableName, batch);
+  };
+  await Promise.all(Array.from({ length: WRITERS }, write));
+}
+
+async function writeBatch(client: DynamoDBClient, tableName: string, items: readonly Item[]): Promise<void> {
+  let requests: Record<string, WriteRequest[]> | undefined = {
+    [tableName]: items.map((Item) => ({ PutRequest: { Item } })),
+  };
+  while (requests && Object.keys(requests).length > 0) {
+    const written: BatchWriteItemCommandOutput = await client.send(
+      new BatchWriteItemCommand({ RequestItems: requests }),
+    );
+    requests = written.UnprocessedItems;
+  }
+}
+
+async function* batchesOf(items: Items): AsyncGenerator<Item[]> {
+  let batch: Item[] = [];
+  for await (const item of items) {
+    batch.push(item);
+    if (batch.length === BATCH) {
+      yield batch;
+      batch = [];
+    }
+  }
+  if (batch.length > 0) yield batch;
+}

@@ -2,7 +2,7 @@ import { StateMachine, type StateMachineDefinition } from 'aws-local-stepfunctio
 import * as z from 'zod';
 import { LONGEST_TIMER_SECONDS, waitParameters } from './wait.ts';
 
-/** Of any form here: the validator of the interpreter looks at it. */
+/** Validated by the interpreter, not here. */
 const unchecked = z.unknown().optional();
 const state = {
   Comment: unchecked,
@@ -16,7 +16,7 @@ const stateSchema = z.discriminatedUnion('Type', [
   z.strictObject({
     ...state,
     Type: z.literal('Task'),
-    Resource: z.string().regex(/^arn:[\w-]+:states:::lambda:invoke$/, 'only lambda:invoke is known'),
+    Resource: z.string().regex(/^arn:[\w-]+:states:::lambda:invoke$/, 'only lambda:invoke is supported'),
     Parameters: z.strictObject({ FunctionName: z.string(), Payload: unchecked, 'Payload.$': unchecked }),
     ResultSelector: unchecked,
     ResultPath: unchecked,
@@ -60,14 +60,14 @@ const definitionSchema = z.strictObject({
   Version: unchecked,
 });
 
-/** A definition in the States Language, of which the local cloud knows each state and each of its fields. */
+/** A definition in the Amazon States Language with supported states and fields only. */
 export type Definition = z.output<typeof definitionSchema>;
 type State = z.output<typeof stateSchema>;
 
 /**
- * Reads a definition.
+ * Parses a definition.
  *
- * @throws Error that names the state, when there is something in it that the local cloud does not know, or that is not valid.
+ * @throws Error that names the state, when the definition is invalid or uses an unsupported feature.
  */
 export function parseDefinition(text: string): Definition {
   const parsed = definitionSchema.safeParse(JSON.parse(text));
@@ -78,8 +78,8 @@ export function parseDefinition(text: string): Definition {
 }
 
 /**
- * The interpreter of a definition. To it, a wait is a task like any other, as its own waits cannot be scaled; and a task that
- * says nothing of a time-out has none, as with the service, in place of the interpreter's 60 seconds.
+ * Creates the interpreter of a definition. `Wait` states become tasks, because the interpreter cannot scale its own waits. Tasks
+ * without a timeout have none, as in AWS, instead of the interpreter's 60 seconds.
  */
 export function interpreterOf({ States, ...rest }: Definition): StateMachine {
   const states = Object.entries(States).map(([name, each]) => [name, interpreted(each)]);

@@ -1,23 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { ExecutionError, ExecutionTimeoutError, type StateMachine } from 'aws-local-stepfunctions';
-import type { LambdaFunction } from '../lambda/lambda-function.ts';
+import { InvocationError } from '../lambda/execution-environment.ts';
+import { type LambdaFunction, ThrottledError } from '../lambda/lambda-function.ts';
 import { type Definition, interpreterOf, parseDefinition } from './definition.ts';
-import { Execution, type Outcome } from './execution.ts';
-import { historyEvents } from './history.ts';
-import type { Json } from './json.ts';
-import { lambdaInvoke } from './lambda-invoke.ts';
+import { Execution, historyEvents, type Outcome } from './execution.ts';
 import { StatesError } from './states-error.ts';
-import { wait } from './wait.ts';
+import { type Json, wait } from './wait.ts';
 
 export interface StateMachineSettings {
   arn: string;
   name: string;
   roleArn: string;
-  /** States Language, as the template has it. */
+  /** Amazon States Language, as in the template. */
   definition: string;
-  /** Times this, a `Wait` state lasts. */
+  /** Factor of the duration of `Wait` states. */
   waitScale: number;
-  /** The function that a task names. @throws when there is none. */
+  /** The function of a task. @throws Error when there is none. */
   functionOf(name: string): LambdaFunction;
 }
 
@@ -26,13 +24,13 @@ export type StateMachineStatistics = Record<string, { status: Execution['status'
 
 type Handler = (parameters: Json, signal: AbortSignal) => Promise<Json>;
 
-const THE_CLOUD_STOPS = 'The local cloud stops.';
+const SHUT_DOWN = 'The local cloud stops.';
 
-/** A state machine of the template. Its tasks invoke the functions of the template. */
+/** A state machine of the template. Its tasks invoke functions of the template. */
 export class LocalStateMachine {
   readonly settings: Readonly<StateMachineSettings>;
   readonly createdAt = new Date();
-  /** By ARN, in the order of their start. */
+  /** By ARN, in order of start. */
   readonly executions = new Map<string, Execution>();
   readonly #definition: Definition;
   readonly #interpreter: StateMachine;
@@ -40,7 +38,7 @@ export class LocalStateMachine {
   readonly #running = new Map<Execution, AbortController>();
   #shutDown = false;
 
-  /** @throws Error on a definition that is not valid, or has something in it that the local cloud does not know. */
+  /** @throws Error on a definition that is invalid or uses an unsupported feature. */
   constructor(settings: StateMachineSettings) {
     this.settings = settings;
     this.#definition = parseDefinition(settings.definition);
@@ -56,7 +54,7 @@ export class LocalStateMachine {
   }
 
   /**
-   * Starts an execution. One that runs and has this name and this input already is the answer itself.
+   * Starts an execution. Returns a running one with the same name and input instead, if there is one.
    *
    * @returns undefined when the name is taken.
    * @throws SyntaxError when the input is not JSON.
@@ -68,24 +66,24 @@ export class LocalStateMachine {
     if (existing) return existing.status === 'RUNNING' && existing.input === input ? existing : undefined;
     const execution = new Execution(arn, name, input);
     this.executions.set(arn, execution);
-    if (this.#shutDown) this.stop(execution, undefined, THE_CLOUD_STOPS);
+    if (this.#shutDown) this.stop(execution, undefined, SHUT_DOWN);
     else void this.#run(execution, document);
     return execution;
   }
 
-  /** Ends an execution that runs. The function of a task that is at work goes on, as with the service. */
+  /** Stops a running execution. A running invocation continues, as in AWS. */
   stop(execution: Execution, error?: string, cause?: string): void {
     execution.end({ status: 'ABORTED', error, cause });
     this.#running.get(execution)?.abort();
   }
 
-  /** Ends all executions, and those that are started from now on at once. */
+  /** Stops all executions. Later ones are stopped as soon as they start. */
   shutDown(): void {
     this.#shutDown = true;
-    for (const execution of this.#running.keys()) this.stop(execution, undefined, THE_CLOUD_STOPS);
+    for (const execution of this.#running.keys()) this.stop(execution, undefined, SHUT_DOWN);
   }
 
-  /** Never rejects: whatever fails is how the execution ended. */
+  /** Runs an execution. Never rejects: an error becomes the outcome. */
   async #run(execution: Execution, input: Json): Promise<void> {
     const running = new AbortController();
     this.#running.set(execution, running);
@@ -111,7 +109,7 @@ export class LocalStateMachine {
     this.#running.delete(execution);
   }
 
-  /** The handlers for one execution. Once it has ended, nothing is invoked: the interpreter would still retry. */
+  /** Task handlers of one execution. They refuse to run once it has ended, because the interpreter would still retry. */
   #handlersWithin(signal: AbortSignal): Record<string, (parameters: Json) => Promise<Json>> {
     const handlers = [...this.#handlers].map(([state, handle]) => {
       const handleWhileRunning = async (parameters: Json) => {
@@ -154,3 +152,24 @@ function outcomeOf(settled: PromiseSettledResult<unknown>): Outcome {
     reason instanceof ExecutionError && reason.cause instanceof Error ? reason.cause : Error(String(reason));
   return { status: 'FAILED', error: name, cause: message };
 }
+
+/**
+ * `arn:aws:states:::lambda:invoke`: invokes a function, with the results and errors of the integration. A timeout fails as
+ * `Sandbox.Timedout`, as newer runtimes report it (Step Functions developer guide, "Error names").
+ *
+ * @throws StatesError with the error type of the function's error.
+ */
+async function lambdaInvoke(target: LambdaFunction, payload: unknown): Promise<Json> {
+  try {
+    const returned: unknown = await target.invoke(payload);
+    return { ExecutedVersion: '$LATEST', Payload: toJson(returned), StatusCode: 200 };
+  } catch (error) {
+    if (error instanceof InvocationError)
+      throw new StatesError(error.response.errorType, JSON.stringify(error.response));
+    if (error instanceof ThrottledError)
+      throw new StatesError('Lambda.TooManyRequestsException', error.message);
+    throw error;
+  }
+}
+
+const toJson = (value: unknown): Json => JSON.parse(JSON.stringify(value ?? null));

@@ -1,6 +1,6 @@
-/** An error by the name that `Retry` and `Catch` of a definition know it by; the message is its cause. */
+/** An error with the name that `Retry` and `Catch` of a definition match. The message is its cause. */
 export class StatesError extends Error {
-  /** Neither can mend `States.Runtime`, not even by `States.ALL` (Step Functions developer guide, "Error names"). */
+  /** `States.Runtime` can neither be retried nor caught, not even by `States.ALL` (Step Functions developer guide, "Error names"). */
   readonly isRetryable: boolean;
   readonly isCatchable: boolean;
 

@@ -1,9 +1,8 @@
 import * as z from 'zod';
-import { interruptibleSleep } from '../event-sources/interruptible-sleep.ts';
-import type { Json } from './json.ts';
+import { interruptibleSleep } from '../event-sources/event-source.ts';
 import { StatesError } from './states-error.ts';
 
-/** The longest that a timer of Node lasts, in seconds: a longer one would end at once. */
+/** Longest timer of Node.js, in seconds. A longer one fires at once. */
 export const LONGEST_TIMER_SECONDS = 2_147_483;
 
 const parametersSchema = z.object({
@@ -12,7 +11,7 @@ const parametersSchema = z.object({
   timestamp: z.iso.datetime({ offset: true }).optional(),
 });
 
-/** Parameters of the task that stands for a `Wait` state: see {@link wait}. */
+/** Parameters of the task that replaces a `Wait` state, see {@link wait}. */
 export function waitParameters(state: {
   Seconds?: unknown;
   SecondsPath?: unknown;
@@ -30,9 +29,9 @@ export function waitParameters(state: {
 }
 
 /**
- * What a `Wait` state does: lasts as long as it says, times the scale, and passes its input on.
+ * Runs a `Wait` state: waits for the scaled duration and returns the input.
  *
- * @throws StatesError `States.Runtime` for a time that is not a whole number of seconds or a timestamp.
+ * @throws StatesError `States.Runtime` when the duration is not a whole number of seconds or a timestamp.
  */
 export async function wait(parameters: unknown, scale: number, signal: AbortSignal): Promise<Json> {
   const { success, data, error } = parametersSchema.safeParse(parameters);
@@ -43,3 +42,6 @@ export async function wait(parameters: unknown, scale: number, signal: AbortSign
   await interruptibleSleep(Math.min(duration, LONGEST_TIMER_SECONDS) * 1000, signal);
   return input;
 }
+
+/** Input and output of states. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };

@@ -1,60 +1,125 @@
-import { expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { claims } from '../../../shared/contacts/claims.ts';
+import type { ContactBody } from '../../../shared/infusionsoft/contact-body.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
-import { invocationOf, memoryClaimStore, memoryUserTable } from '../../support/crm-under-test.ts';
+import { ANN } from '../../support/ann.ts';
+import { consumerOf, record } from '../../support/consumer-under-test.ts';
+import { invocationOf, memoryClaimStore, memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
+import { userMessage } from '../../support/user-message.ts';
 
-const BOB = { userId: 'bob', email: 'bob@example.com', crm: { contactId: 5 } };
+describe('claims', () => {
+  const BOB = { userId: 'bob', email: 'bob@example.com', crm: { contactId: 5 } };
 
-function claimsOf(...rows: Parameters<typeof memoryUserTable>) {
-  const store = memoryClaimStore();
-  const write = vi.spyOn(store, 'write');
-  const { table } = memoryUserTable(...rows);
-  return {
-    write,
-    ...claims({ store, users: table, mapping, invocation: () => invocationOf('a'), now: () => 1_000_000 }),
-  };
-}
+  function claimsOf(...rows: Parameters<typeof memoryUserTable>) {
+    const store = memoryClaimStore();
+    const write = vi.spyOn(store, 'write');
+    const { table } = memoryUserTable(...rows);
+    const invocation = () => invocationOf('a');
+    return { write, ...claims({ store, users: table, mapping, invocation, now: () => 1_000_000 }) };
+  }
 
-it('of a contact that nobody had is one write', async () => {
-  const { contact, write } = claimsOf();
-  expect(await contact(5, 'ann')).toBe(false);
-  expect(write).toHaveBeenCalledTimes(1);
+  it('of a new contact take one write', async () => {
+    const { claimContact, write } = claimsOf();
+    expect(await claimContact(5, 'ann')).toBe(false);
+    expect(write).toHaveBeenCalledTimes(1);
+  });
+
+  it('of a contact that a deleted user had take two writes', async () => {
+    const { claimContact, write } = claimsOf();
+    await claimContact(5, 'bob');
+    write.mockClear();
+    await claimContact(5, 'ann');
+    expect(write).toHaveBeenCalledTimes(2);
+  });
+
+  it('of an email are refused while another user has it in the table', async () => {
+    const { claimEmail } = claimsOf(BOB);
+    await claimEmail('bob@example.com', 'bob');
+    await expect(claimEmail('Bob@example.com', 'ann')).rejects.toMatchObject({ otherUserId: 'bob' });
+    await claimEmail('former@example.com', 'bob');
+    await expect(claimEmail('former@example.com', 'ann')).resolves.toBeUndefined();
+  });
+
+  it('can be repeated by the same user, who has inherited nothing', async () => {
+    const { claimContact } = claimsOf();
+    await claimContact(5, 'ann');
+    expect(await claimContact(5, 'ann')).toBe(false);
+  });
+
+  it('of an inherited contact say so, however often they are repeated', async () => {
+    const { claimContact } = claimsOf();
+    await claimContact(5, 'ann');
+    expect(await claimContact(5, 'bob')).toBe(true);
+    expect(await claimContact(5, 'bob')).toBe(true);
+  });
+
+  it('of a contact are refused while another user has it in the table', async () => {
+    const { claimContact } = claimsOf(BOB);
+    await claimContact(5, 'bob');
+    await expect(claimContact(5, 'ann')).rejects.toMatchObject({
+      reason: 'contact-of-another-user',
+      otherUserId: 'bob',
+    });
+  });
 });
 
-it('of a contact that somebody had is two', async () => {
-  const { contact, write } = claimsOf();
-  await contact(5, 'bob');
-  write.mockClear();
-  await contact(5, 'ann');
-  expect(write).toHaveBeenCalledTimes(2);
-});
+describe('two users with one email', () => {
+  const BOB = { userId: 'bob', email: 'bob@example.com', firstName: 'Bob' };
+  let crm: Awaited<ReturnType<typeof startCrm>>;
+  beforeEach(async () => {
+    crm = await startCrm();
+  });
+  afterEach(() => crm.stop());
+  const withEmail = async (email: string) => (await crm.admin.contacts(email))[0];
+  const message = (userId: string) => record(userMessage(userId));
 
-it('of an email that another user has in the table is refused, and else goes to who asks for it', async () => {
-  const { email } = claimsOf(BOB);
-  await email('bob@example.com', 'bob');
-  await expect(email('Bob@example.com', 'ann')).rejects.toMatchObject({ otherUserId: 'bob' });
-  await email('former@example.com', 'bob');
-  await expect(email('former@example.com', 'ann')).resolves.toBeUndefined();
-});
+  it('do not share a contact: the second is rejected and names the first', async () => {
+    const users = memoryUserTable(ANN, { ...BOB, email: 'ANN@example.com' });
+    const { receive, rejected } = consumerOf(crm, users);
+    await receive(message('ann'));
+    const cost = await crm.requestsOf(() => receive(message('bob')));
+    expect(cost).toEqual({});
+    expect(rejected).toMatchObject([{ error: { reason: 'email-of-another-user', otherUserId: 'ann' } }]);
+    expect(users.user('bob').crm?.rejection).toMatchObject({ otherUserId: 'ann' });
+    expect(await withEmail('ann@example.com')).toMatchObject({ values: { given_name: 'Ann' } });
+  });
 
-it('of a contact that is the user’s already tells of no other', async () => {
-  const { contact } = claimsOf();
-  await contact(5, 'ann');
-  expect(await contact(5, 'ann')).toBe(false);
-});
+  it('in different fields: when an upsert finds the contact of the first for the second, the first is synced again', async () => {
+    const users = memoryUserTable(ANN, { ...ANN, userId: 'bob', email: 'bob@example.com', firstName: 'Bob' });
+    await consumerOf(crm, users).receive(record(userMessage('ann')));
+    const contactId = users.user('ann').crm?.contactId ?? 0;
+    // Bob's email was typed by hand into EMAIL2 of Ann's contact, where an upsert of the CRM finds it.
+    const client = {
+      ...crm.client,
+      upsertContact: (body: ContactBody) => crm.client.updateContact(contactId, body),
+    };
+    const second = consumerOf(crm, users, { client });
+    await second.receive(record(userMessage('bob')));
+    expect(second.rejected).toMatchObject([{ error: { reason: 'contact-of-another-user' } }]);
+    expect(second.requeued).toMatchObject([{ userId: 'ann', cause: 'resync' }]);
+    await consumerOf(crm, users).receive(...second.requeued.map((message) => record(message)));
+    expect((await crm.contacts())[0]?.values).toMatchObject({ given_name: ANN.firstName });
+  });
 
-it('of a contact that another left tells of it, again and again', async () => {
-  const { contact } = claimsOf();
-  await contact(5, 'ann');
-  expect(await contact(5, 'bob')).toBe(true);
-  expect(await contact(5, 'bob')).toBe(true);
-});
+  it('get one contact when two environments sync them at the same moment', async () => {
+    const users = memoryUserTable(ANN, { ...BOB, email: 'ann@example.com' });
+    const [one, two] = [consumerOf(crm, users), consumerOf(crm, users)];
+    await crm.catalog.current();
+    await Promise.all([one.receive(message('ann')), two.receive(message('bob'))]);
+    expect([...one.rejected, ...two.rejected]).toHaveLength(1);
+    expect((await crm.admin.stats()).duplicateContacts).toBe(0);
+  });
 
-it('of a contact that is another user’s is refused', async () => {
-  const { contact } = claimsOf(BOB);
-  await contact(5, 'bob');
-  await expect(contact(5, 'ann')).rejects.toMatchObject({
-    reason: 'contact-of-another-user',
-    otherUserId: 'bob',
+  it('no longer conflict once the first has another email', async () => {
+    const users = memoryUserTable(ANN, { ...BOB, email: 'ann@example.com' });
+    const { receive, outcomes } = consumerOf(crm, users);
+    await receive(message('ann'));
+    await receive(message('bob'));
+    users.edit('ann', { email: 'ann@new.example' });
+    await receive(message('ann'));
+    await receive(message('bob'));
+    expect(outcomes).toEqual(['synced', 'rejected', 'synced', 'synced']);
+    expect(users.user('bob').crm).not.toHaveProperty('rejection');
+    expect(users.user('bob').crm?.contactId).not.toBe(users.user('ann').crm?.contactId);
   });
 });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { DeletionPolicy } from '../../../lambdas/sync-contact/settings.ts';
+import type { DeletionPolicy } from '../../../shared/contacts/retire-contact.ts';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';
 import { consumerOf, record } from '../../support/consumer-under-test.ts';
@@ -13,7 +13,7 @@ beforeEach(async () => {
 afterEach(() => crm.stop());
 
 describe('a deleted user', () => {
-  async function deleted(deletionPolicy: DeletionPolicy) {
+  async function deleteAnn(deletionPolicy: DeletionPolicy) {
     await crm.preload({ values: { 'email_addresses.EMAIL1': 'ann@example.com' }, tags: ['VIP'] });
     const users = memoryUserTable(ANN);
     const { receive, outcomes } = consumerOf(crm, users, { deletionPolicy });
@@ -32,8 +32,8 @@ describe('a deleted user', () => {
     ['untag', [['VIP']], 1],
     ['leave', [[...ANN_TAGS, 'VIP'].sort()], 0],
     ['delete', [], 1],
-  ] as const)('is treated as the policy %s says', async (policy, tags, requests) => {
-    const result = await deleted(policy);
+  ] as const)('has the contact retired by the policy %s', async (policy, tags, requests) => {
+    const result = await deleteAnn(policy);
     expect(result.tags).toEqual(tags);
     expect(Object.values(result.cost).reduce((sum, count) => sum + count, 0)).toBe(requests);
   });
@@ -50,7 +50,7 @@ describe('a deleted user', () => {
     expect(outcomes).toEqual(['retired']);
   });
 
-  it('during the first sync leaves no contact behind that looks alive', async () => {
+  it('who is deleted during the first sync leaves a contact that is marked as deleted', async () => {
     const users = memoryUserTable(ANN);
     const applyTags: InfusionsoftClient['applyTags'] = async (...args) => {
       users.rows.delete('ann');
@@ -63,7 +63,7 @@ describe('a deleted user', () => {
     expect(users.rows.size).toBe(0);
   });
 
-  it('who came back before the message was read is a living user', async () => {
+  it('who came back before the message was read is synced as any user', async () => {
     const users = memoryUserTable(ANN);
     const { receive } = consumerOf(crm, users);
     await receive(record(userMessage('ann')));

@@ -14,7 +14,7 @@ const withEmail = async (email: string) => (await crm.admin.contacts(email))[0];
 const message = (userId: string) => record(userMessage(userId));
 
 describe('a user who deletes the account and signs up again', () => {
-  it('keeps the contact and its tags, however late the message of the deletion is', async () => {
+  it('keeps the contact and its tags, however late the message about the deletion is', async () => {
     const users = memoryUserTable(ANN);
     const { receive } = consumerOf(crm, users);
     await receive(message('ann'));
@@ -30,7 +30,7 @@ describe('a user who deletes the account and signs up again', () => {
     expect((await withEmail(ANN.email))?.tags).toEqual(ANN_TAGS);
   });
 
-  it('under the same id keeps them too, when the deletion is worked on a second time after that', async () => {
+  it('under the same id keeps them too when the deletion is handled twice', async () => {
     const users = memoryUserTable(ANN);
     let clock = NOW - 3_600_000;
     const { receive } = consumerOf(crm, users, { now: () => clock });
@@ -50,7 +50,7 @@ describe('a user who deletes the account and signs up again', () => {
     expect((await crm.admin.stats()).requests['DELETE /contacts/{id}/tags']).toBeUndefined();
   });
 
-  it('after the contact was marked gets it back with the right tags', async () => {
+  it('gets a contact that was marked as deleted back with the right tags', async () => {
     const users = memoryUserTable(ANN);
     const { receive } = consumerOf(crm, users);
     await receive(message('ann'));
@@ -65,45 +65,45 @@ describe('a user who deletes the account and signs up again', () => {
 });
 
 describe('a user who deletes the account and signs up again without a phone number', () => {
-  const CALLED = { ...ANN, phone: '+12125550123' };
-  const shown = async () => (await withEmail(ANN.email))?.values['phone_numbers.PHONE1'];
+  const WITH_PHONE = { ...ANN, phone: '+12125550123' };
+  const phone = async () => (await withEmail(ANN.email))?.values['phone_numbers.PHONE1'];
   const deletion = (contactId: number | undefined) =>
     record(
       userMessage('ann', { cause: 'deleted', contactId, changedAt: new Date(NOW + 60_000).toISOString() }),
     );
 
   it.each(['ann', 'ann-2'])('as %s does not keep the old one', async (userId) => {
-    const users = memoryUserTable(CALLED);
+    const users = memoryUserTable(WITH_PHONE);
     const { receive } = consumerOf(crm, users);
     await receive(message('ann'));
-    expect(await shown()).toBe('+12125550123');
+    expect(await phone()).toBe('+12125550123');
     const { contactId } = users.user('ann').crm ?? {};
     users.rows.delete('ann');
     users.rows.set(userId, { ...ANN, userId });
     await receive(deletion(contactId), message(userId));
-    // As somebody else, the user may have to wait until the deletion has been worked on.
+    // Under another id, the user may have to wait until the deletion has been handled.
     await receive(message(userId));
-    expect(await shown()).toBeUndefined();
+    expect(await phone()).toBeUndefined();
     expect((await withEmail(ANN.email))?.tags).toEqual(ANN_TAGS);
   });
 
-  it('does not keep it either when the first try is cut off', async () => {
-    const users = memoryUserTable(CALLED);
+  it('does not keep it when the first sync fails', async () => {
+    const users = memoryUserTable(WITH_PHONE);
     await consumerOf(crm, users).receive(message('ann'));
     const { contactId } = users.user('ann').crm ?? {};
     users.rows.set('ann', { ...ANN });
     const updateContact = async () => {
-      throw new RetryableError('cut off');
+      throw new RetryableError('down');
     };
-    const cutOff = consumerOf(crm, users, { client: { ...crm.client, updateContact } });
-    await cutOff.receive(deletion(contactId), message('ann'));
-    expect(cutOff.outcomes).toContain('postponed');
+    const failing = consumerOf(crm, users, { client: { ...crm.client, updateContact } });
+    await failing.receive(deletion(contactId), message('ann'));
+    expect(failing.outcomes).toContain('postponed');
     await consumerOf(crm, users).receive(message('ann'));
-    expect(await shown()).toBeUndefined();
+    expect(await phone()).toBeUndefined();
   });
 
-  it('while a sync is in flight, does not keep it', async () => {
-    const users = memoryUserTable(CALLED);
+  it('does not keep it when that happens during a sync', async () => {
+    const users = memoryUserTable(WITH_PHONE);
     const updateContact: typeof crm.client.updateContact = async (id, body) => {
       const answer = await crm.client.updateContact(id, body);
       users.rows.set('ann', { ...ANN });
@@ -114,14 +114,14 @@ describe('a user who deletes the account and signs up again without a phone numb
     users.edit('ann', { firstName: 'Anna' });
     await consumerOf(crm, users, { client: { ...crm.client, updateContact } }).receive(message('ann'));
     await receive(message('ann'));
-    expect(await shown()).toBeUndefined();
+    expect(await phone()).toBeUndefined();
   });
 
-  it('keeps what somebody else typed in by hand before the first account', async () => {
+  it('keeps a number that was added by hand before the first sign-up', async () => {
     await crm.preload({
       values: { 'email_addresses.EMAIL1': ANN.email, 'phone_numbers.PHONE1': '+12125550199' },
     });
     await consumerOf(crm, memoryUserTable(ANN)).receive(message('ann'));
-    expect(await shown()).toBe('+12125550199');
+    expect(await phone()).toBe('+12125550199');
   });
 });

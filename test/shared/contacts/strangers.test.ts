@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { catalogSource } from '../../../shared/infusionsoft/catalog/catalog-source.ts';
+import type { ArrayMode } from '../../simulator/account/contact-store.ts';
+import { SEARCH_MODES, type SearchMode } from '../../simulator/account/search.ts';
 import type { PreloadedContact } from '../../simulator/admin-routes.ts';
-import type { ArrayMode } from '../../simulator/contact-store.ts';
-import { SEARCH_MODES, type SearchMode } from '../../simulator/search-mode.ts';
 import { ANN } from '../../support/ann.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { invocationOf, memorySyncTable, memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
@@ -13,7 +13,7 @@ const DAY_MS = 24 * 3_600_000;
 const ARRAYS = ['merge', 'replace'] as const;
 const CASES = SEARCH_MODES.flatMap((search) => ARRAYS.map((arrays) => [search, arrays] as const));
 
-/** People of the account whom the sync does not know; some look much like its users, or like the sync's own probe. */
+/** Contacts that the sync does not know. Some look much like its users, or like the contact of its experiment with arrays. */
 const STRANGERS: PreloadedContact[] = [
   { values: { 'email_addresses.EMAIL1': 'ann@example.com.au', given_name: 'Ann' }, tags: ['VIP'] },
   { values: { 'email_addresses.EMAIL2': 'joann@example.com', 'phone_numbers.PHONE2': '+12125550100' } },
@@ -39,7 +39,7 @@ const message = (userId: string) => record(userMessage(userId));
 describe.each(CASES)('in an account with %s searches where updates %s array items', (search, arrays) => {
   afterEach(() => crm.stop());
 
-  it('the first sync and the weekly refresh of the catalog touch no stranger', async () => {
+  it('the first sync and the weekly refresh of the catalog touch no other contact', async () => {
     const strangers = await start(search, arrays);
     let clock = NOW;
     const { table, client, mapping } = crm;
@@ -53,7 +53,7 @@ describe.each(CASES)('in an account with %s searches where updates %s array item
     expect((await crm.contacts()).length).toBe(strangers.length + 1);
   });
 
-  it('a change of the email leaves the user at the contact that it has', async () => {
+  it('a user whose email changes keeps the contact', async () => {
     const strangers = await start(search, arrays);
     const users = memoryUserTable(ANN);
     const { receive } = consumerOf(crm, users);
@@ -66,7 +66,7 @@ describe.each(CASES)('in an account with %s searches where updates %s array item
     await expectUntouched(strangers);
   });
 
-  it('a deleted user takes its own contact along, and no other', async () => {
+  it('a deletion deletes the contact of the user, and no other', async () => {
     const strangers = await start(search, arrays);
     const users = memoryUserTable(ANN);
     const { receive } = consumerOf(crm, users, { deletionPolicy: 'delete' });
@@ -108,7 +108,7 @@ describe.each(ARRAYS)('any account where updates %s array items', (arrays) => {
     daysLater: fc.constantFrom(0, 8),
   });
 
-  it('keeps every contact that holds no email of the users as it is, however it searches', async () => {
+  it('keeps every contact without an email of a user as it is, whatever its search returns', async () => {
     let run = 0;
     await fc.assert(
       fc.asyncProperty(

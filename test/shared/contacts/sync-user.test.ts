@@ -1,5 +1,7 @@
 import ky from 'ky';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { changesBetween } from '../../../shared/contacts/sync-user.ts';
+import type { CrmState } from '../../../shared/user/user.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
@@ -10,12 +12,14 @@ beforeEach(async () => {
   crm = await startCrm();
 });
 afterEach(() => crm.stop());
+const withEmail = async (email: string) => (await crm.admin.contacts(email))[0];
+const message = (userId: string) => record(userMessage(userId));
 
 describe('a new user', () => {
-  it('becomes a contact with its tags, in two requests, and the table knows it', async () => {
+  it('becomes a contact with tags, in two requests, and its id is stored', async () => {
     const users = memoryUserTable(ANN);
     const { receive, outcomes, changes } = consumerOf(crm, users);
-    const cost = await crm.requestsOf(() => receive(record(userMessage('ann'))));
+    const cost = await crm.requestsOf(() => receive(message('ann')));
     expect(cost).toEqual({ 'PUT /contacts': 1, 'POST /contacts/{id}/tags': 1 });
     expect({ outcomes, changes }).toEqual({ outcomes: ['synced'], changes: ['created', 'tagged'] });
     const [contact] = await crm.contacts();
@@ -31,7 +35,7 @@ describe('a new user', () => {
     expect(users.user('ann').crm?.tagIds).toHaveLength(4);
   });
 
-  it('who signed up for the newsletter before keeps that one contact and all that people put on it', async () => {
+  it('with a newsletter contact keeps it, with everything that was added by hand', async () => {
     await crm.preload({
       values: {
         'email_addresses.EMAIL1': 'ANN@example.com',
@@ -43,7 +47,7 @@ describe('a new user', () => {
     });
     await crm.admin.declareOwnership();
     const users = memoryUserTable(ANN);
-    const cost = await crm.requestsOf(() => consumerOf(crm, users).receive(record(userMessage('ann'))));
+    const cost = await crm.requestsOf(() => consumerOf(crm, users).receive(message('ann')));
     expect(await crm.contacts()).toMatchObject([
       {
         values: { given_name: 'Ann', 'phone_numbers.PHONE2': '+12125550100' },
@@ -60,24 +64,24 @@ describe('a new user', () => {
   });
 });
 
-describe('a known user', () => {
-  async function known(item: Record<string, unknown> = ANN) {
+describe('a user with a contact', () => {
+  async function syncedUser(item: Record<string, unknown> = ANN) {
     const users = memoryUserTable({ ...item, userId: 'ann' });
     const consuming = consumerOf(crm, users);
-    await consuming.receive(record(userMessage('ann')));
+    await consuming.receive(message('ann'));
     return { users, ...consuming };
   }
 
-  it('who is right already costs no request', async () => {
-    const { receive, outcomes } = await known();
-    expect(await crm.requestsOf(() => receive(record(userMessage('ann'))))).toEqual({});
+  it('who is in sync costs no request', async () => {
+    const { receive, outcomes } = await syncedUser();
+    expect(await crm.requestsOf(() => receive(message('ann')))).toEqual({});
     expect(outcomes).toEqual(['synced', 'unchanged']);
   });
 
   it('costs one request for any number of changed fields', async () => {
-    const { users, receive } = await known();
+    const { users, receive } = await syncedUser();
     users.edit('ann', { firstName: 'Anna', phone: '+12125550123' });
-    expect(await crm.requestsOf(() => receive(record(userMessage('ann'))))).toEqual({
+    expect(await crm.requestsOf(() => receive(message('ann')))).toEqual({
       'PATCH /contacts/{id}': 1,
     });
     expect(await crm.contacts()).toMatchObject([
@@ -85,10 +89,10 @@ describe('a known user', () => {
     ]);
   });
 
-  it('whose email changes costs one more: a look whether another contact has it', async () => {
-    const { users, receive } = await known();
+  it('whose email changes costs one more request, to find another contact with that email', async () => {
+    const { users, receive } = await syncedUser();
     users.edit('ann', { firstName: 'Anna', email: 'anna@example.com' });
-    expect(await crm.requestsOf(() => receive(record(userMessage('ann'))))).toEqual({
+    expect(await crm.requestsOf(() => receive(message('ann')))).toEqual({
       'GET /contacts': 1,
       'PATCH /contacts/{id}': 1,
     });
@@ -97,19 +101,19 @@ describe('a known user', () => {
     ]);
   });
 
-  it('whose value is removed loses it in the CRM too', async () => {
-    const { users, receive } = await known({ ...ANN, phone: '+12125550123', lastName: 'Lee' });
+  it('whose values are removed loses them in the CRM too', async () => {
+    const { users, receive } = await syncedUser({ ...ANN, phone: '+12125550123', lastName: 'Lee' });
     users.edit('ann', { phone: undefined, lastName: '', progress: undefined });
-    await receive(record(userMessage('ann')));
+    await receive(message('ann'));
     const [contact] = await crm.contacts();
     expect(Object.keys(contact?.values ?? {}).sort()).toEqual(['email_addresses.EMAIL1', 'given_name']);
     expect(contact?.customFields).toEqual({ 'App User Id': 'ann', 'Subscription Status': 'trial' });
   });
 
-  it('swaps tags with one request for those that go and one for those that come', async () => {
-    const { users, receive } = await known();
+  it('changes tags with one request to remove and one to add', async () => {
+    const { users, receive } = await syncedUser();
     users.edit('ann', { subscription: { status: 'active' }, lastActiveAt: '2026-05-01' });
-    expect(await crm.requestsOf(() => receive(record(userMessage('ann'))))).toEqual({
+    expect(await crm.requestsOf(() => receive(message('ann')))).toEqual({
       'PATCH /contacts/{id}': 1,
       'DELETE /contacts/{id}/tags': 1,
       'POST /contacts/{id}/tags': 1,
@@ -122,15 +126,15 @@ describe('a known user', () => {
     ]);
   });
 
-  it('with ten messages in one batch costs one round', async () => {
-    const { users, receive } = await known();
+  it('with ten messages in a batch is synced once', async () => {
+    const { users, receive } = await syncedUser();
     users.edit('ann', { firstName: 'Anna' });
     const ten = Array.from({ length: 10 }, () => record(userMessage('ann')));
     expect(await crm.requestsOf(() => receive(...ten))).toEqual({ 'PATCH /contacts/{id}': 1 });
   });
 
-  it('whose crm map was removed is found by email again, and not doubled', async () => {
-    const { users, receive } = await known();
+  it('whose crm map was removed is found by email, without a duplicate', async () => {
+    const { users, receive } = await syncedUser();
     const before = users.user('ann').crm;
     users.edit('ann', { crm: undefined });
     expect(await crm.requestsOf(() => receive(record(userMessage('ann', { cause: 'resync' }))))).toEqual({
@@ -140,28 +144,82 @@ describe('a known user', () => {
   });
 
   it('whose contact was deleted in the CRM gets a new one with all tags', async () => {
-    const { users, receive } = await known();
+    const { users, receive } = await syncedUser();
     const gone = users.user('ann').crm?.contactId;
     await ky.delete(`${crm.url}/_simulator/contacts/${gone}`);
     users.edit('ann', { firstName: 'Anna' });
-    expect(await receive(record(userMessage('ann')))).toEqual([]);
+    expect(await receive(message('ann'))).toEqual([]);
     expect(await crm.contacts()).toMatchObject([{ values: { given_name: 'Anna' }, tags: ANN_TAGS }]);
     expect(users.user('ann').crm?.contactId).not.toBe(gone);
   });
 
-  it('whose contact was deleted in the CRM, with only a tag to change, gets a new one too', async () => {
-    const { users, receive } = await known();
+  it('whose contact was deleted in the CRM gets a new one also when only a tag changes', async () => {
+    const { users, receive } = await syncedUser();
     await ky.delete(`${crm.url}/_simulator/contacts/${users.user('ann').crm?.contactId}`);
     users.edit('ann', { lastActiveAt: '2026-05-01' });
-    expect(await receive(record(userMessage('ann')))).toEqual([]);
+    expect(await receive(message('ann'))).toEqual([]);
     expect((await crm.contacts())[0]?.tags).toContain('Inactive 30 days');
   });
 
-  it('whose next tag was deleted in the CRM has it created again', async () => {
-    const { users, receive } = await known();
+  it('whose next tag was deleted in the CRM has the tag created again', async () => {
+    const { users, receive } = await syncedUser();
     await ky.delete(`${crm.url}/_simulator/tags/Week%204`);
     users.edit('ann', { progress: { ...ANN.progress, week: 4 } });
-    expect(await receive(record(userMessage('ann')))).toEqual([]);
+    expect(await receive(message('ann'))).toEqual([]);
     expect((await crm.contacts())[0]?.tags).toContain('Week 4');
+  });
+});
+
+describe('an email that changes', () => {
+  it('to that of another contact moves the user there, without a duplicate', async () => {
+    const users = memoryUserTable(ANN);
+    const { receive } = consumerOf(crm, users);
+    await receive(message('ann'));
+    const old = users.user('ann').crm?.contactId;
+    const [newsletter] = await crm.preload({
+      values: { 'email_addresses.EMAIL1': 'ann@work.example', 'phone_numbers.PHONE2': '+12125550100' },
+      tags: ['VIP'],
+    });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    users.edit('ann', { email: 'ann@work.example' });
+    await receive(message('ann'));
+    expect(users.user('ann').crm?.contactId).toBe(newsletter?.id);
+    expect(await withEmail('ann@work.example')).toMatchObject({
+      values: { given_name: 'Ann', 'phone_numbers.PHONE2': '+12125550100' },
+      tags: [...ANN_TAGS, 'VIP'].sort(),
+    });
+    expect((await crm.contacts()).find(({ id }) => id === old)?.tags).toEqual([]);
+    expect((await crm.admin.stats()).duplicateContacts).toBe(0);
+  });
+});
+
+describe('a contact that was merged away', () => {
+  it('is replaced by the contact that it was merged into, which gets the tags', async () => {
+    const users = memoryUserTable(ANN);
+    const { receive } = consumerOf(crm, users);
+    await receive(message('ann'));
+    const [survivor] = await crm.preload({ values: { 'email_addresses.EMAIL1': 'ann@old.example' } });
+    const from = users.user('ann').crm?.contactId;
+    await ky.post(`${crm.url}/_simulator/merge`, { json: { from, into: survivor?.id } });
+    users.edit('ann', { firstName: 'Anna' });
+    await receive(message('ann'));
+    expect(users.user('ann').crm?.contactId).toBe(survivor?.id);
+    expect((await crm.contacts()).map(({ tags }) => tags)).toEqual([ANN_TAGS]);
+  });
+});
+
+describe('the changes of a sync', () => {
+  const before: CrmState = { contactId: 1, tagIds: [7, 8], fingerprint: { given_name: 'x' }, revision: 3 };
+
+  it.each<[string, CrmState, CrmState, string[]]>([
+    ['a new contact with tags', {}, before, ['created', 'tagged']],
+    ['a new contact without tags', {}, { contactId: 1, fingerprint: {}, tagIds: [] }, ['created']],
+    ['another contact', before, { ...before, contactId: 2 }, ['created']],
+    ['a field', before, { ...before, fingerprint: { given_name: 'y' } }, ['updated']],
+    ['a tag', before, { ...before, tagIds: [7, 9] }, ['tagged']],
+    ['the order of the tags', before, { ...before, tagIds: [8, 7], revision: 4 }, []],
+    ['nothing', before, before, []],
+  ])('%s', (_, from, to, expected) => {
+    expect(changesBetween(from, to)).toEqual(expected);
   });
 });

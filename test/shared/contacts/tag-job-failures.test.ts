@@ -1,13 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
+import { ledgerAt } from '../../../shared/quota/ledger.ts';
 import { INVOCATION_MS, TAG_JOB_LEASING_MS } from '../../../shared/quota/retry-policy.ts';
+import { updateVersioned } from '../../../shared/quota/versioned-store.ts';
 import { RetryableError } from '../../../shared/sync/errors.ts';
-import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
-import { crm, restart, runTagJob, withContacts, wronglyTagged } from '../../support/tagging.ts';
+import { BUDGET, consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
+import {
+  crm,
+  restart,
+  startCrmForEachTest,
+  tagJob,
+  withContacts,
+  wronglyTagged,
+} from '../../support/tagging.ts';
 import { userMessage } from '../../support/user-message.ts';
 
-describe('what goes wrong', () => {
-  it('a lost answer is asked for again, and the tags are right', async () => {
+startCrmForEachTest();
+
+describe('a tag job that fails', () => {
+  it('repeats a request whose answer was lost', async () => {
     const { users, ids } = await withContacts(20);
     let lost = false;
     const client: InfusionsoftClient = {
@@ -19,15 +30,15 @@ describe('what goes wrong', () => {
         throw new RetryableError('lost');
       },
     };
-    const { receive, again } = consumerOf(crm, users, { client });
-    expect(await receive(runTagJob(ids))).toHaveLength(1);
+    const { receive, requeued } = consumerOf(crm, users, { client });
+    expect(await receive(tagJob(ids))).toHaveLength(1);
     for (const userId of ids) expect(users.user(userId).crm).not.toHaveProperty('lease');
-    expect(await receive(runTagJob(ids, 2))).toEqual([]);
-    await receive(...again.map((message) => record(message)));
+    expect(await receive(tagJob(ids, 2))).toEqual([]);
+    await receive(...requeued.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
-  it('an environment that died leaves a lease, and nothing stale when it is over', async () => {
+  it('leaves no stale tag when its environment dies', async () => {
     const { users, receive, ids } = await withContacts(20);
     const { writeCrm } = users.table;
     let writes = 0;
@@ -35,21 +46,21 @@ describe('what goes wrong', () => {
       if (++writes > ids.length) throw new Error('killed');
       return writeCrm(...all);
     };
-    expect(await receive(runTagJob(ids))).toHaveLength(1);
+    expect(await receive(tagJob(ids))).toHaveLength(1);
     users.table.writeCrm = writeCrm;
     users.edit('u5', { progress: { program: 'Strength', week: 12 } });
     const another = consumerOf(crm, users);
     expect(await another.receive(record(userMessage('u5')))).toHaveLength(1);
-    expect(await another.receive(runTagJob(ids, 2))).toHaveLength(1);
+    expect(await another.receive(tagJob(ids, 2))).toHaveLength(1);
     const later = consumerOf(crm, users, { now: () => NOW + INVOCATION_MS + 1 });
-    await later.receive(record(userMessage('u5')), runTagJob(ids, 3));
-    await later.receive(...later.again.map((message) => record(message)));
+    await later.receive(record(userMessage('u5')), tagJob(ids, 3));
+    await later.receive(...later.requeued.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
-  it('requests that do not fit into one invocation are made by the next ones, each of them once', async () => {
+  it('makes each request once, in several invocations if one is too short', async () => {
     const whole = await withContacts(60);
-    const atOnce = await crm.requestsOf(() => whole.receive(runTagJob(whole.ids)));
+    const atOnce = await crm.requestsOf(() => whole.receive(tagJob(whole.ids)));
     await crm.stop();
     await restart();
     const { users, ids } = await withContacts(60);
@@ -58,19 +69,19 @@ describe('what goes wrong', () => {
       if (left-- <= 0) throw new RetryableError('No slot is left before the end', { afterMs: 2000 });
       return crm.client.tagContacts(tagId, contactIds);
     };
-    const { receive, again } = consumerOf(crm, users, { client: { ...crm.client, tagContacts } });
+    const { receive, requeued } = consumerOf(crm, users, { client: { ...crm.client, tagContacts } });
     let deliveries = 0;
     const inParts = await crm.requestsOf(async () => {
       do left = 5;
-      while ((await receive(runTagJob(ids, ++deliveries))).length > 0);
+      while ((await receive(tagJob(ids, ++deliveries))).length > 0);
     });
     expect(deliveries).toBe(Math.ceil((atOnce['POST /tags/{id}/contacts'] ?? 0) / 5));
-    expect(again).toEqual([]);
+    expect(requeued).toEqual([]);
     expect(inParts).toEqual(atOnce);
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
-  it('users for whom there was no time stay with the message, and are tagged by its next delivery', async () => {
+  it('tags the users for whom there was no time with the next delivery', async () => {
     const { users, ids } = await withContacts(40);
     let clock = NOW;
     const { writeCrm } = users.table;
@@ -78,36 +89,36 @@ describe('what goes wrong', () => {
       clock += 500;
       return writeCrm(...all);
     };
-    const { receive, again, outcomes } = consumerOf(crm, users, { now: () => clock });
-    const message = runTagJob(ids);
+    const { receive, requeued, outcomes } = consumerOf(crm, users, { now: () => clock });
+    const message = tagJob(ids);
     expect(await receive(message)).toEqual([message.messageId]);
-    expect(again).toEqual([]);
+    expect(requeued).toEqual([]);
     const tagged = outcomes.filter((outcome) => outcome === 'synced').length;
     expect(tagged).toBeGreaterThanOrEqual(TAG_JOB_LEASING_MS / 500);
     expect(tagged).toBeLessThan(TAG_JOB_LEASING_MS / 500 + 5);
     users.table.writeCrm = writeCrm;
-    expect(await receive(runTagJob(ids, 2))).toEqual([]);
-    await receive(...again.map((each) => record(each)));
+    expect(await receive(tagJob(ids, 2))).toEqual([]);
+    await receive(...requeued.map((each) => record(each)));
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
-  it('an environment does not wait for the leases of its own earlier invocation', async () => {
-    const { users, receive, again, ids } = await withContacts(20);
+  it('does not wait for leases of an earlier invocation of the same environment', async () => {
+    const { users, receive, requeued, ids } = await withContacts(20);
     const { writeCrm } = users.table;
     let writes = 0;
     users.table.writeCrm = async (...all) => {
       if (++writes > ids.length) throw new Error('throttled');
       return writeCrm(...all);
     };
-    expect(await receive(runTagJob(ids))).toHaveLength(1);
+    expect(await receive(tagJob(ids))).toHaveLength(1);
     users.table.writeCrm = writeCrm;
     expect(ids.filter((userId) => users.user(userId).crm?.lease)).toEqual(ids);
-    expect(await receive(runTagJob(ids, 2))).toEqual([]);
-    await receive(...again.map((message) => record(message)));
+    expect(await receive(tagJob(ids, 2))).toEqual([]);
+    await receive(...requeued.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
-  it('an item that cannot be written holds up nobody else', async () => {
+  it('tags the other users when an item cannot be written', async () => {
     const { users, receive, outcomes, ids } = await withContacts(20);
     const { writeCrm } = users.table;
     let isLeased = false;
@@ -117,54 +128,55 @@ describe('what goes wrong', () => {
       return writeCrm(userId, ...rest);
     };
     outcomes.length = 0;
-    expect(await receive(runTagJob(ids))).toHaveLength(1);
+    expect(await receive(tagJob(ids))).toHaveLength(1);
     expect(outcomes.filter((outcome) => outcome === 'synced')).toHaveLength(19);
     expect(ids.filter((userId) => users.user(userId).crm?.lease)).toEqual(['u5']);
     users.table.writeCrm = writeCrm;
     const later = consumerOf(crm, users, { now: () => NOW + INVOCATION_MS + 1 });
-    await later.receive(runTagJob(ids, 2));
-    await later.receive(...later.again.map((message) => record(message)));
+    await later.receive(tagJob(ids, 2));
+    await later.receive(...later.requeued.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
-  it('a request that names too many is halved, and its size is kept in mind', async () => {
+  it('halves a request that names too many contacts, and remembers the size', async () => {
     const { users, ids } = await withContacts(130);
     const { receive } = consumerOf(crm, users, { tagBatch: 130 });
-    // The account takes a hundred: two tags are on more contacts than that, and each is tried once as a whole.
-    const cost = await crm.requestsOf(() => receive(runTagJob(ids)));
+    // The account takes a hundred contacts. Two tags have more than that: each is tried as a whole and then in halves.
+    const cost = await crm.requestsOf(() => receive(tagJob(ids)));
     expect(cost['POST /tags/{id}/contacts']).toBe(2 * 3 + 4 + 12);
     expect(await wronglyTagged(users)).toEqual([]);
     for (const userId of ids) users.edit(userId, { lastActiveAt: '2026-05-25T09:00:00Z' });
-    const next = await crm.requestsOf(() => receive(runTagJob(ids)));
+    const next = await crm.requestsOf(() => receive(tagJob(ids)));
     expect(next).toEqual({ 'DELETE /tags/{id}/contacts': 2, 'POST /tags/{id}/contacts': 2 });
   });
 
-  it('a contact that was deleted by hand is created anew by a message of its own', async () => {
-    const { users, receive, again, ids } = await withContacts(20);
+  it('requeues a user whose contact was deleted by hand', async () => {
+    const { users, receive, requeued, ids } = await withContacts(20);
     await crm.admin.removeContact(users.user('u5').crm?.contactId ?? 0);
-    await receive(runTagJob(ids));
-    expect(again.map(({ userId }) => userId)).toEqual(['u5']);
-    await receive(...again.map((message) => record(message)));
+    await receive(tagJob(ids));
+    expect(requeued.map(({ userId }) => userId)).toEqual(['u5']);
+    await receive(...requeued.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
-  it('a tag that was deleted by hand is made anew', async () => {
+  it('creates a tag again that was deleted by hand', async () => {
     const { users, receive, ids } = await withContacts(20);
     await crm.admin.removeTag('App User');
-    const message = runTagJob(ids);
+    const message = tagJob(ids);
     expect(await receive(message)).toEqual([message.messageId]);
-    expect(await receive(runTagJob(ids, 2))).toEqual([]);
+    expect(await receive(tagJob(ids, 2))).toEqual([]);
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
-  it('a spent quota of backfills makes it wait like any other of their messages', async () => {
+  it('waits while the quota of backfills is spent', async () => {
     const { users, ids } = await withContacts(20);
-    const quota = {
-      open: async () => ({ pause: undefined, backfillPausedUntil: NOW + 60_000 }),
-      close: async () => {},
-    };
-    const { receive, postponed } = consumerOf(crm, users, { quota });
-    expect(await crm.requestsOf(() => receive(runTagJob(ids)))).toEqual({});
-    expect(postponed).toMatchObject([{ error: { afterMs: 60_000 } }]);
+    const used = BUDGET.limits.day * (1 - BUDGET.liveReserve);
+    await updateVersioned(crm.table.ledger, (stored) => {
+      const ledger = ledgerAt(stored, NOW);
+      return { ...ledger, day: { ...ledger.day, used } };
+    });
+    const { receive, retries } = consumerOf(crm, users);
+    expect(await crm.requestsOf(() => receive(tagJob(ids)))).toEqual({});
+    expect(retries).toMatchObject([{ error: { reason: 'backfill' } }]);
   });
 });

@@ -10,29 +10,32 @@ import {
   crm,
   during,
   LATER,
-  runTagJob,
+  startCrmForEachTest,
   type Table,
+  tagJob,
   usersUpTo,
   withContacts,
   wronglyTagged,
 } from '../../support/tagging.ts';
 import { userMessage } from '../../support/user-message.ts';
 
-describe('a live change while tags are put on together', () => {
-  it('waits until that is done, and then wins', async () => {
-    const { users, receive: receiveLive, postponed, ids } = await withContacts(20);
+startCrmForEachTest();
+
+describe('a live change during a tag job', () => {
+  it('waits until the job is done, and then wins', async () => {
+    const { users, receive: receiveLive, retries, ids } = await withContacts(20);
     const live = record(userMessage('u5'));
     const client = during('tagContacts', async () => {
       users.edit('u5', { progress: { program: 'Strength', week: 12 } });
       expect(await receiveLive(live)).toEqual([live.messageId]);
     });
-    await consumerOf(crm, users, { client }).receive(runTagJob(ids));
-    expect(postponed).toMatchObject([{ error: { afterMs: 1000 } }]);
+    await consumerOf(crm, users, { client }).receive(tagJob(ids));
+    expect(retries).toMatchObject([{ error: { afterMs: 1000 } }]);
     await receiveLive(live);
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
-  it('that came first has its way: its user is looked at again', async () => {
+  it('that came first wins: the job requeues its user', async () => {
     const { users, receive, ids } = await withContacts(20);
     const { readMany } = users.table;
     users.table.readMany = async (asked) => {
@@ -43,29 +46,29 @@ describe('a live change while tags are put on together', () => {
       return found;
     };
     const together = consumerOf(crm, users);
-    await together.receive(runTagJob(ids));
-    expect(together.again.map(({ userId }) => userId)).toEqual(['u5']);
-    await receive(...together.again.map((message) => record(message)));
+    await together.receive(tagJob(ids));
+    expect(together.requeued.map(({ userId }) => userId)).toEqual(['u5']);
+    await receive(...together.requeued.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
-  it('that takes the crm map away is looked at again, and leaves no stale tag', async () => {
+  it('that removes the crm map makes the job requeue its user, and leaves no stale tag', async () => {
     const { users, receive, ids } = await withContacts(20);
     const client = during('tagContacts', async () => {
       users.edit('u5', { crm: undefined, progress: { program: 'Strength', week: 12 } });
       await receive(record(userMessage('u5')));
     });
     const together = consumerOf(crm, users, { client });
-    await together.receive(runTagJob(ids));
-    expect(together.again.map(({ userId }) => userId)).toEqual(['u5']);
-    await receive(...together.again.map((message) => record(message)));
+    await together.receive(tagJob(ids));
+    expect(together.requeued.map(({ userId }) => userId)).toEqual(['u5']);
+    await receive(...together.requeued.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
   it.each(['before', 'after'] as const)(
-    'that deletes the user, %s the request has its effect, leaves no tag of its own',
+    'that deletes the user %s the request takes effect leaves only the deleted tag',
     async (when) => {
-      const { users, receive, ids, postponed } = await withContacts(20);
+      const { users, receive, ids, retries } = await withContacts(20);
       let gone: User | undefined;
       const client = during(
         'tagContacts',
@@ -75,13 +78,13 @@ describe('a live change while tags are put on together', () => {
         },
         when,
       );
-      await consumerOf(crm, users, { client }).receive(runTagJob(ids));
+      await consumerOf(crm, users, { client }).receive(tagJob(ids));
       const at = new Date(NOW).toISOString();
       const deletion = changeMessage(mapping, { before: gone, after: undefined, at }, NOW);
       const late = deletion && record(deletion);
-      if (!late) throw new Error('A deletion calls for a message');
+      if (!late) throw new Error('A deletion needs a message');
       expect(await receive(late)).toEqual([late.messageId]);
-      expect(postponed).toMatchObject([{ error: { afterMs: INVOCATION_MS } }]);
+      expect(retries).toMatchObject([{ error: { afterMs: INVOCATION_MS } }]);
       await consumerOf(crm, users, { now: () => NOW + INVOCATION_MS + 1 }).receive(late);
       const contact = (await crm.contacts()).find(({ id }) => id === gone?.crm?.contactId);
       expect(contact?.tags).toEqual(['Account Deleted']);
@@ -89,9 +92,9 @@ describe('a live change while tags are put on together', () => {
   );
 });
 
-it('whatever happens meanwhile, and wherever it stops: the tags end as the table says, and nobody else’s are touched', async () => {
+it('the tags end as the table says, whatever changes during a tag job and wherever the job dies', async () => {
   let run = 0;
-  const happening = fc.record({
+  const change = fc.record({
     user: fc.nat({ max: 11 }),
     week: fc.integer({ min: 1, max: 12 }),
     what: fc.constantFrom('edit', 'delete', 'resync', 'nothing'),
@@ -99,10 +102,10 @@ it('whatever happens meanwhile, and wherever it stops: the tags end as the table
   });
   await fc.assert(
     fc.asyncProperty(
-      fc.array(happening, { maxLength: 6 }),
+      fc.array(change, { maxLength: 6 }),
       fc.nat({ max: 45 }),
       fc.boolean(),
-      async (happenings, diesAt, afterEffect) => {
+      async (liveChanges, diesAt, afterEffect) => {
         run++;
         const users = memoryUserTable(
           ...usersUpTo(12).map((user) => ({
@@ -117,16 +120,20 @@ it('whatever happens meanwhile, and wherever it stops: the tags end as the table
         let calls = 0;
         const tick = () => {
           calls++;
-          for (const { user, week, what, at } of happenings) {
+          for (const { user, week, what, at } of liveChanges) {
             const userId = ids[user] ?? '';
             if (at !== calls || !users.rows.has(userId)) continue;
             touched.add(userId);
             if (what === 'edit') users.edit(userId, { progress: { program: 'Strength', week } });
             if (what === 'resync') users.edit(userId, { crm: undefined });
             if (what !== 'delete') continue;
-            const change = { before: users.user(userId), after: undefined, at: new Date(NOW).toISOString() };
+            const deletion = {
+              before: users.user(userId),
+              after: undefined,
+              at: new Date(NOW).toISOString(),
+            };
             users.rows.delete(userId);
-            const message = changeMessage(mapping, change, NOW);
+            const message = changeMessage(mapping, deletion, NOW);
             if (message) deletions.push(record(message));
           }
           if (calls === diesAt) throw new Error('killed');
@@ -146,15 +153,15 @@ it('whatever happens meanwhile, and wherever it stops: the tags end as the table
         };
         const backfill = consumerOf(crm, dying as Table);
         for (const userId of ids) await backfill.receive(record(userMessage(userId, LATER)));
-        await backfill.receive(runTagJob(ids));
+        await backfill.receive(tagJob(ids));
         calls = Number.POSITIVE_INFINITY;
 
-        // Everything comes back when the lease of the dead is over: late, in any order, more than once.
+        // All messages come back when the lease of the dead environment is over: late, in any order, more than once.
         const later = consumerOf(crm, users, { now: () => NOW + INVOCATION_MS + 1 });
-        await later.receive(runTagJob(ids, 3));
+        await later.receive(tagJob(ids, 3));
         for (const userId of ids) await later.receive(record(userMessage(userId)));
-        await later.receive(runTagJob(ids, 200));
-        await later.receive(...later.again.map((message) => record(message)), ...deletions);
+        await later.receive(tagJob(ids, 200));
+        await later.receive(...later.requeued.map((message) => record(message)), ...deletions);
         expect(await wronglyTagged(users)).toEqual([]);
         const { duplicateContacts, foreignWrites } = await crm.admin.stats();
         expect({ duplicateContacts, foreignWrites }).toEqual({ duplicateContacts: 0, foreignWrites: [] });

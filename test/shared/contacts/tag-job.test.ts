@@ -6,7 +6,8 @@ import { memoryUserTable } from '../../support/crm-under-test.ts';
 import {
   crm,
   LATER,
-  runTagJob,
+  startCrmForEachTest,
+  tagJob,
   userAt,
   usersUpTo,
   withContacts,
@@ -14,16 +15,18 @@ import {
 } from '../../support/tagging.ts';
 import { userMessage } from '../../support/user-message.ts';
 
+startCrmForEachTest();
+
 describe('new users of a backfill', () => {
-  it('cost one request each, and one for each tag of a hundred', async () => {
+  it('cost one request each, and one for each tag of a hundred users', async () => {
     const users = memoryUserTable(...usersUpTo(48));
     const { receive, outcomes, changes } = consumerOf(crm, users);
     const ids = [...users.rows.keys()];
     const cost = await crm.requestsOf(async () => {
       for (const userId of ids) await receive(record(userMessage(userId, LATER)));
-      expect(await receive(runTagJob(ids))).toEqual([]);
+      expect(await receive(tagJob(ids))).toEqual([]);
     });
-    // Everybody is an active app user; four statuses and twelve weeks.
+    // All users share two tags; the others are four statuses and twelve weeks.
     expect(cost).toEqual({ 'PUT /contacts': 48, 'POST /tags/{id}/contacts': 18 });
     expect(await wronglyTagged(users)).toEqual([]);
     expect(outcomes.filter((outcome) => outcome === 'synced')).toHaveLength(96);
@@ -33,16 +36,16 @@ describe('new users of a backfill', () => {
       const { crm: state } = users.user(userId);
       expect(state?.tagIds).toHaveLength(4);
       expect(state).not.toHaveProperty('lease');
-      expect(state).not.toHaveProperty('perhapsTagIds');
+      expect(state).not.toHaveProperty('uncertainTagIds');
     }
     const again = await crm.requestsOf(async () => {
       for (const userId of ids) await receive(record(userMessage(userId)));
-      await receive(runTagJob(ids));
+      await receive(tagJob(ids));
     });
     expect(again).toEqual({});
   });
 
-  it('are read and written a few at a time, so that others of the batch do not miss their turn meanwhile', async () => {
+  it('are read and written a few at a time, so that other users of the batch do not miss their request slots', async () => {
     const { users, receive, ids } = await withContacts(48);
     const { readMany, writeCrm } = users.table;
     let reading = 0;
@@ -59,12 +62,12 @@ describe('new users of a backfill', () => {
       writing--;
       return writeCrm(...write);
     };
-    expect(await receive(runTagJob(ids))).toEqual([]);
+    expect(await receive(tagJob(ids))).toEqual([]);
     expect(await wronglyTagged(users)).toEqual([]);
     expect([reading, mostWriting]).toEqual([4, 8]);
   });
 
-  it('lose managed tags that their contacts held before, and keep those that people put on', async () => {
+  it('lose managed tags that their contacts had before, and keep tags that were added by hand', async () => {
     await crm.preload(
       ...usersUpTo(20).map(({ email = '' }) => ({
         values: { 'email_addresses.EMAIL1': email },
@@ -72,7 +75,7 @@ describe('new users of a backfill', () => {
       })),
     );
     const { users, receive, ids } = await withContacts(20);
-    const cost = await crm.requestsOf(() => receive(runTagJob(ids)));
+    const cost = await crm.requestsOf(() => receive(tagJob(ids)));
     expect(cost['DELETE /tags/{id}/contacts']).toBe(2);
     const contacts = await crm.contacts();
     expect(contacts.every(({ tags }) => tags.includes('VIP'))).toBe(true);
@@ -84,16 +87,16 @@ describe('new users of a backfill', () => {
     }
   });
 
-  it('without a contact hold up nobody: each is left to a message of its own', async () => {
-    const { users, receive, again, ids } = await withContacts(20);
+  it('without a contact get a message of their own', async () => {
+    const { users, receive, requeued, ids } = await withContacts(20);
     users.rows.set('late', { ...userAt(99), userId: 'late' });
-    expect(await receive(runTagJob([...ids, 'late']))).toEqual([]);
-    expect(again).toMatchObject([{ userId: 'late', cause: 'backfill', correlationId: 'run-1' }]);
-    await receive(...again.map((message) => record(message)));
+    expect(await receive(tagJob([...ids, 'late']))).toEqual([]);
+    expect(requeued).toMatchObject([{ userId: 'late', cause: 'backfill', correlationId: 'run-1' }]);
+    await receive(...requeued.map((message) => record(message)));
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
-  it('make so many requests at the same time at most, so that a live change does not wait behind all of them', async () => {
+  it('are tagged with a limited number of requests at the same time, so that live changes can pass', async () => {
     let atWork = 0;
     let most = 0;
     const tagContacts: typeof crm.client.tagContacts = async (tagId, ids) => {
@@ -104,36 +107,36 @@ describe('new users of a backfill', () => {
     };
     const { users, receive, ids } = await withContacts(48, {
       client: { ...crm.client, tagContacts },
-      atOnce: 3,
+      maxConcurrentTagRequests: 3,
     });
-    expect(await receive(runTagJob(ids))).toEqual([]);
+    expect(await receive(tagJob(ids))).toEqual([]);
     expect(most).toBe(3);
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
-  it('who cannot be in the CRM, or have gone, are waited for by nobody', async () => {
+  it('who were deleted or cannot be in the CRM are skipped', async () => {
     const { users, receive, ids } = await withContacts(20);
     users.rows.set('bad', { ...userAt(98), userId: 'bad', email: 'x' });
-    expect(await receive(runTagJob([...ids, 'bad', 'gone']))).toEqual([]);
+    expect(await receive(tagJob([...ids, 'bad', 'gone']))).toEqual([]);
   });
 
-  it('who were rejected before get their tags with the contact: no message about many waits for them', async () => {
+  it('who were rejected before get their tags from their own message', async () => {
     const users = memoryUserTable({ ...userAt(1), email: 'x' });
     const { receive, rejected } = consumerOf(crm, users);
     const letter = record(userMessage('u1', LATER));
     await receive(letter);
     expect(rejected).toHaveLength(1);
-    await receive(runTagJob(['u1']));
+    await receive(tagJob(['u1']));
     users.edit('u1', { email: 'u1@example.com' });
     await receive(letter);
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
-  it('of whom there are few are told one by one, which costs fewer requests', async () => {
-    const { users, receive, again, ids } = await withContacts(3);
+  it('are tagged one by one when that costs fewer requests', async () => {
+    const { users, receive, requeued, ids } = await withContacts(3);
     const cost = await crm.requestsOf(async () => {
-      await receive(runTagJob(ids));
-      await receive(...again.map((message) => record(message)));
+      await receive(tagJob(ids));
+      await receive(...requeued.map((message) => record(message)));
     });
     expect(cost).toEqual({ 'POST /contacts/{id}/tags': 3 });
     expect(await wronglyTagged(users)).toEqual([]);
@@ -141,19 +144,19 @@ describe('new users of a backfill', () => {
 });
 
 describe('users whose tags change with time', () => {
-  it('swap them together: old ones off, new ones on', async () => {
+  it('are changed together: one request removes the old tag, one adds the new one', async () => {
     const { users, receive, ids } = await withContacts(60);
-    await receive(runTagJob(ids));
+    await receive(tagJob(ids));
     for (const userId of ids) users.edit(userId, { lastActiveAt: '2026-05-25T09:00:00Z' });
-    const cost = await crm.requestsOf(() => receive(runTagJob(ids)));
+    const cost = await crm.requestsOf(() => receive(tagJob(ids)));
     expect(cost).toEqual({ 'DELETE /tags/{id}/contacts': 1, 'POST /tags/{id}/contacts': 1 });
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
-  it('keep to themselves whose fields have changed too', async () => {
-    const { users, receive, again, ids } = await withContacts(20);
+  it('get a message of their own when their fields have changed too', async () => {
+    const { users, receive, requeued, ids } = await withContacts(20);
     users.edit('u3', { firstName: 'Edited' });
-    await receive(runTagJob(ids));
-    expect(again.map(({ userId }) => userId)).toEqual(['u3']);
+    await receive(tagJob(ids));
+    expect(requeued.map(({ userId }) => userId)).toEqual(['u3']);
   });
 });

@@ -98,7 +98,7 @@ function bytesOf(value: { S?: string; N?: string; L?: object[] }): number {
 /** Units of a write of the item as `shared/store/versioned-item.ts` stores it. */
 function unitsOf(slots: number): number {
   const values = Array.from({ length: slots }, (_, index) => 1_781_000_000_001 + 41 * index);
-  const item = marshall({ id: 'slots', slots: values, version: 123_456_789 });
+  const item = marshall({ id: 'slots', value: values, version: 123_456_789 });
   const bytes = Object.entries(item).map(([name, value]) => name.length + bytesOf(value));
   return Math.ceil(bytes.reduce((sum, each) => sum + each, 0) / 1024);
 }

@@ -9,7 +9,7 @@ const store = claimStore(new DynamoDBClient({ region: 'eu-west-1' }), 'sync');
 const written = () => dynamodb.commandCalls(PutItemCommand)[0]?.args[0].input;
 
 describe('a claim', () => {
-  it('is written only where there is none, when nothing is told of what may be there', async () => {
+  it('is stored only if there is none, when no expected claim is given', async () => {
     dynamodb.on(PutItemCommand).resolves({});
     expect(await store.write('contact#5', { userId: 'ann', claimedAt: 9 })).toEqual({ stored: true });
     expect(written()).toMatchObject({
@@ -20,7 +20,7 @@ describe('a claim', () => {
     });
   });
 
-  it('is written over one of the same user that is not being treated, and that is old enough', async () => {
+  it('is stored over the expected claim: of one user, not retiring, made before a moment', async () => {
     dynamodb.on(PutItemCommand).resolves({});
     await store.write('contact#5', { userId: 'bob' }, { userId: 'ann', notRetiringAt: 7, claimedBefore: 8 });
     expect(written()).toMatchObject({
@@ -30,7 +30,7 @@ describe('a claim', () => {
     });
   });
 
-  it('is not written when somebody else has it, who is told', async () => {
+  it('is not stored over the claim of another user, which is returned', async () => {
     const Item = { id: { S: 'contact#5' }, userId: { S: 'bob' }, claimedAt: { N: '9' } };
     dynamodb
       .on(PutItemCommand)

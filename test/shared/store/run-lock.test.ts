@@ -32,7 +32,7 @@ describe('the lock of a mode', () => {
     });
   });
 
-  it('is taken where there is none, or over the execution that was read', async () => {
+  it('is taken if there is none, or over the execution that was read', async () => {
     dynamodb.on(PutItemCommand).resolves({});
     expect(await locks.take('contacts', LOCK, undefined)).toBe(true);
     expect(await locks.take('contacts', LOCK, { ...LOCK, executionArn: 'arn:run-0' })).toBe(true);
@@ -47,13 +47,13 @@ describe('the lock of a mode', () => {
     ]);
   });
 
-  it('is not taken when somebody else was quicker', async () => {
+  it('is not taken when another run was faster', async () => {
     dynamodb.on(PutItemCommand).rejects(conditionFailed);
     dynamodb.on(GetItemCommand).resolves({ Item: { ...ITEM, executionArn: { S: 'arn:run-2' } } });
     expect(await locks.take('contacts', LOCK, undefined)).toBe(false);
   });
 
-  it('is given back by its run, and by no other', async () => {
+  it('is released only by its own run', async () => {
     dynamodb.on(DeleteItemCommand).rejects(conditionFailed);
     await locks.release('contacts', 'run-1');
     expect(dynamodb.commandCalls(DeleteItemCommand)[0]?.args[0].input).toMatchObject({

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CustomField, CustomFieldType, CustomValue } from '../../../shared/user/custom-field.ts';
 import { normaliseCustom } from '../../../shared/user/normalise-custom.ts';
-import { problemWithContent } from '../../simulator/custom-field-content.ts';
+import { problemWithContent } from '../../simulator/account/custom-field-content.ts';
 
 const user = { userId: 'u1', locale: 'en-US' };
 const OPTIONS = ['Free', 'Premium', 'Family'];

@@ -85,7 +85,7 @@ describe('the users of a table', () => {
 describe('the figures of a run', () => {
   it('count requests by the log lines about its users alone', () => {
     const line = (userId: string, requests: string[], causes = ['changed']) =>
-      `SyncContact ${JSON.stringify({ message: 'Done', userId, requests, causes })}`;
+      `SyncContact ${JSON.stringify({ message: 'Synced', userId, requests, causes })}`;
     const lines = [
       line('acceptance-r-1', ['PUT', 'POST'], ['created']),
       line('acceptance-r-2', ['PUT', 'POST', 'POST'], ['created']),

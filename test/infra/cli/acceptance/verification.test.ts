@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { verifyDeleted, verifyUser } from '../../../../infra/cli/acceptance/verification.ts';
 import { syncStateOf } from '../../../../infra/cli/acceptance/waiting.ts';
 import { provisionalCatalog } from '../../../../infra/cli/preview/provisional-catalog.ts';
-import type { DeletionPolicy } from '../../../../lambdas/sync-contact/settings.ts';
+import type { DeletionPolicy } from '../../../../shared/contacts/retire-contact.ts';
 import { anonymousBody } from '../../../../shared/infusionsoft/anonymous-body.ts';
 import type { Contact } from '../../../../shared/infusionsoft/schemas.ts';
 import type { Mapping } from '../../../../shared/user/define-mapping.ts';

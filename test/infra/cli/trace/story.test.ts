@@ -21,18 +21,18 @@ const SENT = {
   tagsRemoved: ['Week 3'],
   correlationIds: ['e1'],
 };
-const DONE = {
-  ...{ timestamp: '2026-06-15T12:00:01.200Z', service: 'sync-contact', level: 'INFO', message: 'Done' },
-  ...{ userId: 'ann', outcome: 'synced', causes: ['changed'], correlationIds: ['e1'], contactId: 7 },
+const SYNCED = {
+  ...{ timestamp: '2026-06-15T12:00:01.200Z', service: 'sync-contact', level: 'INFO', message: 'Synced' },
+  ...{ userId: 'ann', causes: ['changed'], correlationIds: ['e1'], contactId: 7 },
   ...{ deliveries: 2, lagMs: 1200, requests: ['PATCH /crm/rest/v1/contacts/7 200 153 ms'] },
 };
 
 describe('a story', () => {
   it('ties a change to its requests and its outcome, oldest first', () => {
-    expect(storyText([DONE, SENT])).toBe(
+    expect(storyText([SYNCED, SENT])).toBe(
       [
         '2026-06-15T12:00:00.000Z  diff-user  Change sent: changed; fields given_name; tags on: Week 4; tags off: Week 3  [e1]',
-        '2026-06-15T12:00:01.200Z  sync-contact  Done: synced; changed; contact 7; 1.2 s after the change; delivery 2  [e1]',
+        '2026-06-15T12:00:01.200Z  sync-contact  Synced: changed; contact 7; 1.2 s after the change; delivery 2  [e1]',
         '    PATCH /crm/rest/v1/contacts/7 200 153 ms',
         '',
       ].join('\n'),
@@ -40,8 +40,8 @@ describe('a story', () => {
   });
 
   it('is made of lines about the user alone', () => {
-    expect(readLogLine(JSON.stringify(DONE), 'ann')).toMatchObject({ message: 'Done' });
-    for (const text of [JSON.stringify(DONE), 'START RequestId', '{"userId":"bob"}', '{ userId'])
+    expect(readLogLine(JSON.stringify(SYNCED), 'ann')).toMatchObject({ message: 'Synced' });
+    for (const text of [JSON.stringify(SYNCED), 'START RequestId', '{"userId":"bob"}', '{ userId'])
       expect(readLogLine(text, 'bob')).toBeUndefined();
   });
 });
@@ -55,7 +55,7 @@ describe('the logs of AWS', () => {
   });
 
   it('are asked for one user in all log groups, until the answer is whole', async () => {
-    const line = JSON.stringify({ ...DONE, userId: 'an"n' });
+    const line = JSON.stringify({ ...SYNCED, userId: 'an"n' });
     logs
       .on(GetQueryResultsCommand, { queryId: 'q' })
       .resolvesOnce({ status: 'Running', results: [] })
@@ -69,7 +69,7 @@ describe('the logs of AWS', () => {
         ],
       });
     expect(await insightsLines(new CloudWatchLogsClient({ region: 'eu-west-1' }), query, 1)).toMatchObject([
-      { message: 'Done', contactId: 7 },
+      { message: 'Synced', contactId: 7 },
     ]);
     expect(logs.commandCalls(StartQueryCommand)[0]?.args[0].input).toMatchObject({
       logGroupNames: ['a', 'b'],

@@ -7,7 +7,7 @@ import {
   toFailure,
 } from '../../../../shared/infusionsoft/http/failures.ts';
 import { RejectedError, RetryableError } from '../../../../shared/sync/errors.ts';
-import { refusal, TEAM_LIMITS } from '../../../simulator/rate-limits.ts';
+import { TEAM_LIMITS, tooManyRequests } from '../../../simulator/traffic/rate-limits.ts';
 
 const NOW = Date.parse('2026-06-15T18:00:00Z');
 const HOUR_MS = 3_600_000;
@@ -53,7 +53,7 @@ describe('a failed request', () => {
     ['day', 'day', 6 * HOUR_MS],
     ['month', 'day', 6 * HOUR_MS],
   ] as const)('past the limit of the %s says when to retry', (period, limit, afterMs) => {
-    const body = refusal(period, TEAM_LIMITS);
+    const body = tooManyRequests(period, TEAM_LIMITS);
     expect(exceededLimit(body)).toBe(limit);
     expect(toFailure(answer(429, body), NOW)).toMatchObject({ afterMs });
   });
@@ -63,7 +63,9 @@ describe('a failed request', () => {
     ['midnight if the reset is over', String(NOW - HOUR_MS), 6 * HOUR_MS],
     ['midnight if the reset is no number', 'soon', 6 * HOUR_MS],
   ])('past the limit of the day is retried at %s', (_, expiry, afterMs) => {
-    const error = answer(429, refusal('day', TEAM_LIMITS), { 'x-keap-product-quota-expiry-time': expiry });
+    const error = answer(429, tooManyRequests('day', TEAM_LIMITS), {
+      'x-keap-product-quota-expiry-time': expiry,
+    });
     expect(toFailure(error, NOW)).toMatchObject({ afterMs });
   });
 

@@ -1,0 +1,85 @@
+import { type Catalog, managedTagIds, tagId } from '../../shared/infusionsoft/catalog/catalog.ts';
+import { resolveFields, usableFields } from '../../shared/infusionsoft/catalog/resolve-fields.ts';
+import { desiredState, isSyncable } from '../../shared/sync/desired-state.ts';
+import { planFields, planTags } from '../../shared/sync/plan.ts';
+import { singleRequests, type TagChange } from '../../shared/sync/tag-cost.ts';
+import { type Mapping, managedFields } from '../../shared/user/define-mapping.ts';
+import type { User } from '../../shared/user/user.ts';
+import type { BackfillInput } from './input.ts';
+
+/**
+ * What a backfill does with a user. `nothing`: the user is up to date, or the mode does not select it; `invalid`: the CRM cannot have it;
+ * `sync`: a message is sent.
+ */
+export type UserPlan =
+  | { kind: 'nothing' }
+  | { kind: 'invalid'; reason: string }
+  | ({ kind: 'sync' } & PlannedSync);
+
+/** What the consumer will do for a user. */
+interface PlannedSync {
+  creates: boolean;
+  updates: boolean;
+  /** Requests for the contact, and for its tags if those are not left to a tag job. */
+  requests: number;
+  /**
+   * The tags that a tag job changes, by id or, before ids are known, by name. Undefined if the message about the user changes its tags.
+   */
+  tags: TagChange<number | string> | undefined;
+}
+
+const NOTHING: UserPlan = { kind: 'nothing' };
+
+export interface SyncContext {
+  mapping: Mapping;
+  /** Ids of tags, or undefined before the very first sync: then every tag counts as missing. */
+  catalog: Catalog | undefined;
+  /** Epoch milliseconds. */
+  now: number;
+}
+
+export interface PlanContext extends SyncContext {
+  mode: BackfillInput['mode'];
+}
+
+/** Plans a user if the mode selects it. Pure. */
+export function planUser(user: User, context: PlanContext): UserPlan {
+  const { mapping, mode, now } = context;
+  const { contactId, tagIds } = user.crm ?? {};
+  const isSelected = {
+    // An earlier run may have ended after it created a contact and before it tagged it.
+    contacts: !contactId || tagIds === undefined,
+    tags: contactId !== undefined && !tagIds?.length,
+    refresh: mapping.isActive(user, now),
+  }[mode];
+  return isSelected ? planSync(user, context) : NOTHING;
+}
+
+/**
+ * Plans the sync of a user, whatever the mode: the same plan that the consumer makes, so a user who is up to date costs no message and no
+ * request. Tags are left to a tag job if nothing else changes, or if the contact is new. Pure.
+ */
+export function planSync(user: User, { mapping, catalog, now }: SyncContext): UserPlan {
+  const { contactId, tagIds, uncertainTagIds, fingerprint = {} } = user.crm ?? {};
+  const wanted = desiredState(mapping, user, now);
+  const desired = catalog ? resolveFields(wanted, catalog, mapping) : wanted;
+  if (!isSyncable(desired)) return { kind: 'invalid', reason: 'no-usable-email' };
+
+  const { remove, add } = catalog
+    ? planTags(
+        desired.tags.map((name) => tagId(catalog, name)),
+        { applied: tagIds ?? [], uncertain: uncertainTagIds },
+        managedTagIds(catalog),
+      )
+    : { remove: [], add: desired.tags };
+  const tags = { remove, add };
+  if (!contactId) return { kind: 'sync', creates: true, updates: false, requests: 1, tags };
+  const managed = catalog ? usableFields(mapping, catalog) : managedFields(mapping);
+  const fields = planFields(desired.fields, fingerprint, managed);
+  if (Object.keys(fields.write).length + fields.clear.length > 0) {
+    const requests = 1 + singleRequests(tags);
+    return { kind: 'sync', creates: false, updates: true, requests, tags: undefined };
+  }
+  if (singleRequests(tags) === 0) return NOTHING;
+  return { kind: 'sync', creates: false, updates: false, requests: 0, tags };
+}

@@ -1,0 +1,233 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
+import { type Claims, claims } from '../../shared/contacts/claims.ts';
+import { type CompanyTable, companies } from '../../shared/contacts/companies.ts';
+import {
+  type DeletionPolicy,
+  eraseContact,
+  type ForgetPolicy,
+  type Retirement,
+  retireContact,
+} from '../../shared/contacts/retire-contact.ts';
+import {
+  type SyncResult,
+  type SyncUserDependencies,
+  type SyncUserOptions,
+  syncUser,
+} from '../../shared/contacts/sync-user.ts';
+import { runTagJob, type TagJobDependencies } from '../../shared/contacts/tag-job.ts';
+import { tagRequests } from '../../shared/contacts/tag-requests.ts';
+import type { Credentials } from '../../shared/infusionsoft/auth/credentials.ts';
+import { type CatalogSource, catalogSource } from '../../shared/infusionsoft/catalog/catalog-source.ts';
+import { type InfusionsoftClient, infusionsoftClient } from '../../shared/infusionsoft/client.ts';
+import { circuitBreaker } from '../../shared/infusionsoft/http/circuit-breaker.ts';
+import { type PacedFetchOptions, pacedFetch } from '../../shared/infusionsoft/http/paced-fetch.ts';
+import { requestGate } from '../../shared/infusionsoft/http/request-gate.ts';
+import { requestJournal } from '../../shared/infusionsoft/http/request-journal.ts';
+import { type Invocation, newEnvironment } from '../../shared/invocation.ts';
+import type { RateLimiter } from '../../shared/quota/rate-limiter.ts';
+import { type Budget, marginOf } from '../../shared/quota/remaining-quota.ts';
+import type { ClaimStore } from '../../shared/store/claim-store.ts';
+import type { ErasureRecordStore } from '../../shared/store/erasure-records.ts';
+import type { PostponedStore } from '../../shared/store/postponed-store.ts';
+import type { SyncTable } from '../../shared/store/sync-table.ts';
+import type { UserTable } from '../../shared/store/user-table.ts';
+import type { Mapping } from '../../shared/user/define-mapping.ts';
+import type { User } from '../../shared/user/user.ts';
+import type { FailureQueue } from './failure-queue.ts';
+import { inspectAccount } from './inspect-account.ts';
+import type { SyncMetrics } from './metrics.ts';
+import { type ProcessBatchDependencies, processBatch } from './process-batch.ts';
+import { type ProcessGroupDependencies, processGroup } from './process-group.ts';
+import { type ProcessUserDependencies, processUser } from './process-user.ts';
+import { progressTracker } from './progress-tracker.ts';
+import { quotaTracker } from './quota-tracker.ts';
+
+/** What the consumer gives to the client that it makes requests with. */
+export type ClientHooks = Pick<PacedFetchOptions, 'gate' | 'deadline' | 'onRequest'>;
+
+/** The outside world of sync-contact. */
+export interface ConsumerPorts {
+  /** Connects to the CRM. In the function, with {@link pacedClient}. */
+  connect: (hooks: ClientHooks) => InfusionsoftClient;
+  users: UserTable;
+  table: SyncTable;
+  claimStore: ClaimStore;
+  erasureRecords: Pick<ErasureRecordStore, 'read' | 'write'>;
+  postponed: Pick<PostponedStore, 'record' | 'clear'>;
+  queue: FailureQueue;
+  metrics: Omit<SyncMetrics, 'recordTokenAge'>;
+  logger: Logger;
+  mapping: Mapping;
+  settings: ConsumerSettings;
+  /** Epoch milliseconds. */
+  now: () => number;
+  /** Left out: read from the CRM and shared through the sync table. */
+  catalog?: CatalogSource;
+}
+
+interface ConsumerSettings {
+  budget: Budget;
+  /** Contacts that a request can tag at most. */
+  tagBatch: number;
+  /** Requests of a tag job that are made at the same time at most. */
+  maxConcurrentTagRequests: number;
+  deletionPolicy: DeletionPolicy;
+  forgetPolicy: ForgetPolicy;
+}
+
+export interface Consumer {
+  /**
+   * Handles a batch of the queue.
+   *
+   * @param endsAt when the invocation ends, in epoch milliseconds.
+   * @returns the messages that stay in the queue.
+   */
+  processBatch(records: readonly SQSRecord[], endsAt: number): Promise<SQSBatchResponse>;
+}
+
+/**
+ * Wires the parts of sync-contact. Create one consumer for each environment and keep it across invocations: it remembers the quota, the
+ * state of the CRM and the catalog.
+ */
+export function createConsumer(ports: ConsumerPorts): Consumer {
+  const { users, table, erasureRecords, postponed, queue, metrics, logger, mapping, settings, now } = ports;
+  let running = newEnvironment();
+  const invocation = () => running;
+  const gate = requestGate(marginOf(settings.budget.limits));
+  const journal = requestJournal();
+  const client = ports.connect({
+    gate,
+    deadline: () => running.endsAt,
+    onRequest(request) {
+      journal.record(request);
+      metrics.recordRequest(request);
+    },
+  });
+  const catalog =
+    ports.catalog ??
+    catalogSource({
+      table,
+      client,
+      mapping,
+      invocation,
+      onRefresh({ problems }) {
+        if (problems.length > 0) logger.error('The mapping does not match the account', { problems });
+      },
+      onLeftover: (problem, contactId) => logger.warn(problem, { contactId }),
+      now,
+    });
+  const { deletionPolicy, forgetPolicy, tagBatch, maxConcurrentTagRequests: maxConcurrent } = settings;
+  const sync = userSync({ ...ports, client, catalog, deletionPolicy, invocation });
+  const tagJobRequests = tagRequests(client, { batch: tagBatch, maxConcurrent });
+  const requeue: FailureQueue['requeue'] = (messages) => queue.requeue(messages);
+  const retire = (retirement: Retirement) =>
+    retireContact(retirement, {
+      client,
+      catalogSource: catalog,
+      claims: sync.claims,
+      erasureRecords,
+      mapping,
+      now,
+    });
+  const userDependencies: ProcessUserDependencies = {
+    users,
+    syncUser: sync.syncUser,
+    retire: (contactId, userId, deletedAt) =>
+      retire({ contactId, userId, deletedAt, policy: deletionPolicy }),
+    requeue,
+    metrics,
+    invocation,
+    now,
+  };
+  const tagJobDependencies: TagJobDependencies = {
+    users,
+    catalogSource: catalog,
+    tagRequests: tagJobRequests,
+    journal,
+    requeue,
+    tagBatch,
+    mapping,
+    invocation,
+    now,
+  };
+  const groupDependencies: ProcessGroupDependencies = {
+    processUser: (messages) => processUser(messages, userDependencies),
+    runTagJob: (message, onTagged) => runTagJob(message, tagJobDependencies, onTagged),
+    eraseContact: (message) => eraseContact(message, { users, erasureRecords, forgetPolicy, retire, now }),
+    inspectAccount: (message) => inspectAccount(message, { client, catalogSource: catalog, table, now }),
+    reject: (record, error) => queue.reject(record, error),
+    journal,
+    metrics,
+    logger,
+    now,
+  };
+  const batchDependencies: ProcessBatchDependencies = {
+    processGroup: (group) => processGroup(group, groupDependencies),
+    quota: quotaTracker({ store: table.ledger, gate, budget: settings.budget, logger, now }),
+    progress: progressTracker({ store: table.progress, logger, now }),
+    queue,
+    postponed,
+    journal,
+    metrics,
+    logger,
+    now,
+  };
+  return {
+    processBatch(records, endsAt) {
+      running = { ...running, number: running.number + 1, endsAt };
+      return processBatch(records, batchDependencies);
+    },
+  };
+}
+
+export interface UserSyncPorts {
+  client: InfusionsoftClient;
+  users: Pick<UserTable, 'read'>;
+  claimStore: ClaimStore;
+  table: CompanyTable;
+  catalog: CatalogSource;
+  mapping: Mapping;
+  deletionPolicy: DeletionPolicy;
+  /** The running invocation. */
+  invocation: () => Invocation;
+  /** Epoch milliseconds. */
+  now: () => number;
+}
+
+export interface UserSync {
+  claims: Claims;
+  syncUser: (user: User, options: SyncUserOptions) => Promise<SyncResult>;
+}
+
+/** Wires the part of the consumer that syncs one user. A preview runs it alone, with ports that change nothing. */
+export function userSync(ports: UserSyncPorts): UserSync {
+  const { client, users, claimStore, table, catalog, mapping, deletionPolicy, invocation, now } = ports;
+  const userClaims = claims({ store: claimStore, users, mapping, invocation, now });
+  const dependencies: SyncUserDependencies = {
+    client,
+    catalogSource: catalog,
+    claims: userClaims,
+    companies: companies({ client, table, invocation, now }),
+    mapping,
+    deletionPolicy,
+    now,
+  };
+  return { claims: userClaims, syncUser: (user, options) => syncUser(user, options, dependencies) };
+}
+
+export interface PacedClientOptions {
+  /** Origin of the API. */
+  url: string;
+  credentials: Credentials;
+  rateLimiter: RateLimiter;
+}
+
+/** A client that waits for a request slot, stops while the quota is spent and backs off while the CRM is down. */
+export const pacedClient =
+  ({ url, credentials, rateLimiter }: PacedClientOptions) =>
+  (hooks: ClientHooks): InfusionsoftClient =>
+    infusionsoftClient({
+      url,
+      fetch: pacedFetch({ ...hooks, rateLimiter, credentials, breaker: circuitBreaker() }),
+    });

@@ -1,0 +1,48 @@
+import type { SQSRecord } from 'aws-lambda';
+import { RejectedError } from '../../shared/sync/errors.ts';
+import { type Message, messageSchema } from '../../shared/sync/message.ts';
+
+interface Delivery {
+  record: SQSRecord;
+  /** The message, or the error of a record that holds none. */
+  message: Message | RejectedError;
+}
+
+/** The messages of one FIFO group in a batch, oldest first. */
+export interface MessageGroup {
+  id: string;
+  deliveries: [Delivery, ...Delivery[]];
+}
+
+/** Splits a batch by FIFO group: a batch of a FIFO queue can mix groups. The order within each group is kept. */
+export function messageGroups(records: readonly SQSRecord[]): MessageGroup[] {
+  const groups = new Map<string, MessageGroup>();
+  for (const record of records) {
+    const id = record.attributes.MessageGroupId ?? record.messageId;
+    const delivery = { record, message: readMessage(record.body) };
+    const group = groups.get(id);
+    if (group) group.deliveries.push(delivery);
+    else groups.set(id, { id, deliveries: [delivery] });
+  }
+  return [...groups.values()];
+}
+
+function readMessage(body: string): Message | RejectedError {
+  try {
+    const result = messageSchema.safeParse(JSON.parse(body));
+    if (result.success) return result.data;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  return new RejectedError('unreadable-message', 'The record holds no message of this system');
+}
+
+/** How often the group was delivered, this delivery included. */
+export const receiveCountOf = ({ deliveries }: MessageGroup): number =>
+  Math.max(...deliveries.map(({ record }) => Number(record.attributes.ApproximateReceiveCount)));
+
+/** Ids of the stream records, or of the backfill, that the messages come from. */
+export const correlationIdsOf = ({ deliveries }: MessageGroup): string[] =>
+  deliveries.flatMap(({ message }) =>
+    'correlationId' in message && message.correlationId ? [message.correlationId] : [],
+  );

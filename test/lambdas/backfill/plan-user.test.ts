@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { planUser } from '../../../lambdas/backfill/plan-user.ts';
+import { mapping } from '../../../shared/user/mapping.ts';
+import type { User } from '../../../shared/user/user.ts';
+import { CATALOG, fresh, NOON, synced } from '../../support/backfill-users.ts';
+
+const HOUR_MS = 3_600_000;
+
+describe('the plan of', () => {
+  const plan = (user: User, mode: 'contacts' | 'tags' | 'refresh', now = NOON) =>
+    planUser(user, { mapping, mode, catalog: CATALOG, now });
+  const untagged = { ...synced(fresh(1)), crm: { ...synced(fresh(1)).crm, tagIds: [] } };
+  const monthLater = NOON + 20 * 24 * HOUR_MS;
+
+  const ids = (...names: string[]) => names.map((name) => CATALOG.tags[name]);
+
+  it.each([
+    [
+      'a user without a contact',
+      fresh(1),
+      'contacts',
+      NOON,
+      {
+        creates: true,
+        requests: 1,
+        tags: { remove: [], add: ids('app user', 'subscription: active', 'active') },
+      },
+    ],
+    ['a user without a contact, whom the mode does not select', fresh(1), 'tags', NOON, { kind: 'nothing' }],
+    [
+      'a user with a contact, whom the mode does not select',
+      synced(fresh(1)),
+      'contacts',
+      NOON,
+      { kind: 'nothing' },
+    ],
+    [
+      'a contact that an earlier run left without tags',
+      { ...synced(fresh(1)), crm: { ...synced(fresh(1)).crm, tagIds: undefined, uncertainTagIds: [1, 7] } },
+      'contacts',
+      NOON,
+      { creates: false, updates: false, requests: 0, tags: { remove: [7] } },
+    ],
+    [
+      'a contact without tags',
+      untagged,
+      'tags',
+      NOON,
+      { creates: false, updates: false, requests: 0, tags: { remove: [] } },
+    ],
+    [
+      'a contact without tags whose fields differ too',
+      { ...untagged, firstName: 'Ann' },
+      'tags',
+      NOON,
+      { updates: true, requests: 2, tags: undefined },
+    ],
+    ['a user who is up to date', synced(fresh(1)), 'refresh', NOON, { kind: 'nothing' }],
+    [
+      'a user of whom only time has changed the tags',
+      synced(fresh(1)),
+      'refresh',
+      monthLater,
+      { updates: false, requests: 0, tags: { remove: ids('active'), add: ids('inactive 14 days') } },
+    ],
+    [
+      'a user who has been inactive for long',
+      { ...fresh(1), subscription: undefined, lastActiveAt: '2025-01-01' },
+      'refresh',
+      NOON,
+      { kind: 'nothing' },
+    ],
+    [
+      'a user without a usable email',
+      { ...fresh(1), email: 'x' },
+      'contacts',
+      NOON,
+      { kind: 'invalid', reason: 'no-usable-email' },
+    ],
+  ] as const)('%s: %#', (_, user, mode, now, expected) => {
+    expect(plan(user as User, mode, now)).toMatchObject(expected);
+  });
+});

@@ -1,2 +1,0 @@
-/** A document that states pass on. */
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };

@@ -1,0 +1,181 @@
+/** Whether an update keeps (`merge`) or removes (`replace`) array items that it does not list. The vendor documents both. */
+export type ArrayMode = 'merge' | 'replace';
+
+/** Array properties of a contact. Each item has its own key. */
+const ARRAYS = [
+  'email_addresses',
+  'phone_numbers',
+  'fax_numbers',
+  'custom_fields',
+  'addresses',
+  'social_accounts',
+] as const;
+type ArrayName = (typeof ARRAYS)[number];
+
+/** New values by path: `given_name`, `email_addresses.EMAIL1`, `custom_fields.17`. An empty value removes the old one. */
+export type Changes = ReadonlyMap<string, string>;
+
+export interface StoredContact {
+  readonly id: number;
+  readonly createdAt: number;
+  updatedAt: number;
+  /** Values by path, never empty. */
+  values: Map<string, string>;
+  tagIds: Set<number>;
+  emailStatus: string;
+}
+
+export interface StoredTag {
+  id: number;
+  name: string;
+  description: string;
+  categoryId: number | undefined;
+}
+
+export interface StoredTagCategory {
+  id: number;
+  name: string;
+  description: string;
+}
+
+export interface StoredCustomField {
+  id: number;
+  label: string;
+  fieldType: string;
+  options: readonly CustomFieldOption[];
+}
+
+interface CustomFieldOption {
+  id: string;
+  label: string;
+}
+
+export const EMAIL_PATHS = ['email_addresses.EMAIL1', 'email_addresses.EMAIL2', 'email_addresses.EMAIL3'];
+
+/** Email statuses that an opt-in reason changes to `SingleOptIn`. All others stay as they are (API v1). */
+const OPT_IN_CHANGES = new Set(['UnengagedMarketable', 'UnengagedNonMarketable', 'NonMarketable', 'Manual']);
+
+/** Contact ids by every email address that the contact has or had. Case-insensitive. */
+class EmailIndex {
+  readonly #ids = new Map<string, Set<number>>();
+
+  add(email: string, id: number): void {
+    const key = email.toLowerCase();
+    this.#ids.set(key, (this.#ids.get(key) ?? new Set()).add(id));
+  }
+
+  /** Oldest contact first. */
+  ids(email: string): number[] {
+    return [...(this.#ids.get(email.toLowerCase()) ?? [])].sort((a, b) => a - b);
+  }
+
+  clear(): void {
+    this.#ids.clear();
+  }
+}
+
+/** Contacts, tags and custom fields of the account, in memory. */
+export class ContactStore {
+  readonly contacts = new Map<number, StoredContact>();
+  readonly tags = new Map<number, StoredTag>();
+  readonly tagCategories = new Map<number, StoredTagCategory>();
+  readonly customFields = new Map<number, StoredCustomField>();
+  readonly arrays: ArrayMode;
+  readonly #byEmail = new EmailIndex();
+  #lastId = 0;
+
+  constructor(arrays: ArrayMode) {
+    this.arrays = arrays;
+  }
+
+  /** Ids increase by two, so that code that mistakes an array index for an id fails. */
+  #nextId(): number {
+    this.#lastId += 2;
+    return this.#lastId;
+  }
+
+  create(changes: Changes, now: number): StoredContact {
+    const contact: StoredContact = {
+      id: this.#nextId(),
+      createdAt: now,
+      updatedAt: now,
+      values: new Map(),
+      tagIds: new Set(),
+      emailStatus: 'NonMarketable',
+    };
+    this.contacts.set(contact.id, contact);
+    this.update(contact, changes, now);
+    return contact;
+  }
+
+  update(contact: StoredContact, changes: Changes, now: number): void {
+    if (this.arrays === 'replace') {
+      const named = new Set([...changes.keys()].map(arrayOf).filter((name) => name !== undefined));
+      for (const path of contact.values.keys()) {
+        const array = arrayOf(path);
+        if (array && named.has(array)) contact.values.delete(path);
+      }
+    }
+    for (const [path, value] of changes) {
+      if (value === '') contact.values.delete(path);
+      else contact.values.set(path, value);
+      if (value && path.startsWith('email_addresses.')) this.#byEmail.add(value, contact.id);
+    }
+    if (changes.get('opt_in_reason') && OPT_IN_CHANGES.has(contact.emailStatus))
+      contact.emailStatus = 'SingleOptIn';
+    contact.updatedAt = now;
+  }
+
+  /** Finds the oldest contact with the address in any of its three email slots. Case-insensitive. */
+  findByEmail(email: string, name?: { given: string; family: string }): StoredContact | undefined {
+    const wanted = email.toLowerCase();
+    return this.#byEmail
+      .ids(email)
+      .map((id) => this.contacts.get(id))
+      .find((contact) => {
+        if (!contact) return false;
+        const { values } = contact;
+        const hasEmail = EMAIL_PATHS.some((path) => values.get(path)?.toLowerCase() === wanted);
+        return (
+          hasEmail &&
+          (!name ||
+            ((values.get('given_name') ?? '') === name.given &&
+              (values.get('family_name') ?? '') === name.family))
+        );
+      });
+  }
+
+  createTag(name: string, description = '', categoryId?: number): StoredTag {
+    const tag = { id: this.#nextId(), name, description, categoryId };
+    this.tags.set(tag.id, tag);
+    return tag;
+  }
+
+  createTagCategory(name: string, description: string): StoredTagCategory {
+    const category = { id: this.#nextId(), name, description };
+    this.tagCategories.set(category.id, category);
+    return category;
+  }
+
+  createCustomField(label: string, fieldType: string, options: readonly string[] = []): StoredCustomField {
+    const id = this.#nextId();
+    const field = {
+      id,
+      label,
+      fieldType,
+      options: options.map((option, index) => ({ id: `${id}-${index + 1}`, label: option })),
+    };
+    this.customFields.set(id, field);
+    return field;
+  }
+
+  /** Deletes everything. Ids are not reused. */
+  clear(): void {
+    for (const collection of [this.contacts, this.tags, this.tagCategories, this.customFields, this.#byEmail])
+      collection.clear();
+  }
+}
+
+function arrayOf(path: string): ArrayName | undefined {
+  return ARRAYS.find((name) => path.startsWith(`${name}.`));
+}
