@@ -1,6 +1,6 @@
 /**
- * Paths and versions of the Infusionsoft (Keap) REST API: no other file knows them. Version 1, since only it has create-or-update by PUT
- * and several tags in one request.
+ * Paths and versions of the Infusionsoft (Keap) REST API: no other file knows them. Writes use version 1, see
+ * docs/decisions/0007-v1-for-writes.md.
  * Source: the vendor's v1 contract, https://developer.infusionsoft.com/docs/rest/
  */
 const V1 = 'crm/rest/v1';
