@@ -27,10 +27,14 @@ export function readUser(item: Record<string, unknown>): { user: User; warnings:
   for (;;) {
     const result = userSchema.safeParse(candidate);
     if (result.success) return { user: result.data, warnings };
+    const removed = new Set<string>();
     for (const { path, message } of result.error.issues) {
       if (path.length === 0 || path[0] === 'userId') throw new InvalidUserError(`userId: ${message}`);
-      candidate = without(candidate, path);
-      warnings.push({ field: path.join('.'), problem: message });
+      const field = path.join('.');
+      warnings.push({ field, problem: message });
+      // One value can break several rules. It is removed once: a second time its map would go too.
+      if (!removed.has(field)) candidate = without(candidate, path);
+      removed.add(field);
     }
   }
 }

@@ -37,6 +37,11 @@ describe('reading a user', () => {
     expect(warnings.map((warning) => warning.field)).toEqual([field]);
   });
 
+  it('leaves out one value that breaks several rules, and keeps the rest of its map', () => {
+    const { user } = readUser({ userId: 'u1', crm: { contactId: -(2 ** 53), revision: 3 } });
+    expect(user.crm).toEqual({ revision: 3 });
+  });
+
   it('leaves out a map without its required attributes', () => {
     const lease = { environment: 'a', invocation: 'first', until: '2026-06-15T12:00:00Z' };
     const { user } = readUser({ userId: 'u1', crm: { contactId: 5, lease, rejection: {} } });
