@@ -173,7 +173,8 @@ export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: 
       const user = randomUser(context);
       const row = (await running.system.app.users()).find(({ userId }) => userId === user?.userId);
       const contactId = row?.crm?.contactId;
-      if (!user || !contactId) return;
+      // The item can still name a contact that an earlier drift has removed.
+      if (!user || !contactId || world.drifted.has(user.userId)) return;
       world.drifted.add(user.userId);
       if (world.random() < 0.5) return running.door.removeContact(contactId);
       const [survivor] = await running.door.addContacts([

@@ -5,7 +5,7 @@ import { runChaos } from '../chaos/chaos.ts';
 const SLOW = ['kill', 'quota'];
 
 it('loses, doubles and touches nothing when faults happen at the same time', async () => {
-  const options = { seed: 3, users: 20, seconds: 10, without: SLOW };
+  const options = { seed: 3, users: 30, seconds: 15, without: SLOW };
   const { problems, ...figures } = await runChaos(options, () => {});
   expect(problems).toEqual([]);
   expect(figures).toMatchObject({
