@@ -10,7 +10,7 @@ import { BACKFILL_WAIT } from '../../shared/quota/retry-policy.ts';
 import { isFull, requestsFor } from '../../shared/sync/tag-estimate.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
 import { requirementsOf } from '../../shared/user/requirements.ts';
-import { type BackfillMessage, groupOf, tagJobMessage, userMessage } from './messages.ts';
+import { type BackfillMessage, backfillMessage, groupOf, tagJobMessage } from './messages.ts';
 import { planUser } from './plan-user.ts';
 import type { BackfillPorts } from './ports.ts';
 import type { Run } from './run.ts';
@@ -156,7 +156,7 @@ async function send(run: Run, call: Call, quotaLeft: number, now: number): Promi
     const userId = run.ready.shift() ?? '';
     stored.ready--;
     run.sent.push({ userId, sentAt: now });
-    messages.push(userMessage(userId, run.runId, now));
+    messages.push(backfillMessage(userId, run.runId, now));
   }
   if (isTagJobDue(run, options.tagBatch, isShort, now)) {
     const { userIds } = run.pendingTags;

@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Entry } from '../../shared/queue/send-batch.ts';
-import { messageGroupOf, type TagUsersMessage, type UserMessage } from '../../shared/sync/message.ts';
+import {
+  messageGroupOf,
+  type TagUsersMessage,
+  type UserMessage,
+  userMessage,
+} from '../../shared/sync/message.ts';
 
 /** The messages that a backfill sends. */
 export type BackfillMessage = UserMessage | TagUsersMessage;
@@ -24,24 +29,15 @@ export function entryOf(message: BackfillMessage, runId: string): Entry {
 }
 
 /** The message about one user of a run. @param now epoch milliseconds. */
-export const userMessage = (userId: string, runId: string, now: number): BackfillMessage => ({
-  ...base(runId, now),
-  kind: 'user',
-  userId,
-  cause: 'backfill',
-  fields: [],
-  tagsAdded: [],
-  tagsRemoved: [],
-  // Only for a new contact: the consumer changes the tags of an existing one at once.
-  tagsLater: true,
-});
+export const backfillMessage = (userId: string, runId: string, now: number): BackfillMessage =>
+  // `tagsLater` is only for a new contact: the consumer changes the tags of an existing one at once.
+  userMessage(userId, { cause: 'backfill', changedAt: now, correlationId: runId, tagsLater: true });
 
 /** The message about the tags of many users: a tag job. @param now epoch milliseconds. */
 export const tagJobMessage = (userIds: string[], runId: string, now: number): BackfillMessage => ({
-  ...base(runId, now),
+  version: 1,
   kind: 'tag-users',
   userIds,
+  changedAt: new Date(now).toISOString(),
+  correlationId: runId,
 });
-
-const base = (runId: string, now: number) =>
-  ({ version: 1, correlationId: runId, changedAt: new Date(now).toISOString() }) as const;

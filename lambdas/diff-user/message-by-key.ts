@@ -1,4 +1,4 @@
-import type { UserMessage } from '../../shared/sync/message.ts';
+import { type UserMessage, userMessage } from '../../shared/sync/message.ts';
 import { utcMoment } from '../../shared/zod-types.ts';
 import type { Image } from './read-change.ts';
 
@@ -20,17 +20,15 @@ export interface KeyedRecord {
 export function messageByKey({ eventName, keys, oldImage, at }: KeyedRecord): UserMessage | undefined {
   const userId = keys?.['userId']?.S;
   if (!userId) return undefined;
-  const base = { version: 1, kind: 'user', userId, changedAt: at } as const;
-  const noDifference = { fields: [], tagsAdded: [], tagsRemoved: [] };
-  if (eventName !== 'REMOVE') return { ...base, ...noDifference, cause: 'changed' };
+  const changedAt = Date.parse(at);
+  if (eventName !== 'REMOVE') return userMessage(userId, { cause: 'changed', changedAt });
   const { contactId, lease } = oldImage?.['crm']?.M ?? {};
   const id = Number(contactId?.N);
   const notBefore = utcMoment.safeParse(lease?.M?.['until']?.S);
-  return {
-    ...base,
-    ...noDifference,
+  return userMessage(userId, {
     cause: 'deleted',
+    changedAt,
     ...(Number.isSafeInteger(id) &&
       id > 0 && { contactId: id, ...(notBefore.success && { notBefore: notBefore.data }) }),
-  };
+  });
 }

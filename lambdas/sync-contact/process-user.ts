@@ -3,7 +3,7 @@ import type { ContactChange, SyncResult, SyncUserOptions } from '../../shared/co
 import type { Invocation } from '../../shared/invocation.ts';
 import type { UserTable } from '../../shared/store/user-table.ts';
 import { RejectedError, RetryableError } from '../../shared/sync/errors.ts';
-import type { UserMessage } from '../../shared/sync/message.ts';
+import { type UserMessage, userMessage } from '../../shared/sync/message.ts';
 import { UNCERTAIN } from '../../shared/sync/plan.ts';
 import { InvalidUserError, type Warning } from '../../shared/user/read-user.ts';
 import type { CrmState, User } from '../../shared/user/user.ts';
@@ -97,7 +97,7 @@ export async function processUser(
     // The upsert wrote this user's values to the contact of the other user, whose values have to be written again.
     const { otherUserId = '' } = failure;
     await markFieldsUncertain(otherUserId, {}, users);
-    await requeue([resyncMessage(otherUserId, now())]);
+    await requeue([userMessage(otherUserId, { cause: 'resync', changedAt: now() })]);
   }
   if (failure) throw failure;
   return {
@@ -131,14 +131,3 @@ async function markFieldsUncertain(
   const uncertain = Object.keys({ ...fingerprint, ...written }).map((key) => [key, UNCERTAIN]);
   await users.writeCrm(userId, { contactId, fingerprint: Object.fromEntries(uncertain) }, revision);
 }
-
-const resyncMessage = (userId: string, now: number): UserMessage => ({
-  version: 1,
-  kind: 'user',
-  userId,
-  cause: 'resync',
-  changedAt: new Date(now).toISOString(),
-  fields: [],
-  tagsAdded: [],
-  tagsRemoved: [],
-});

@@ -5,7 +5,7 @@ import type { RequestJournal } from '../infusionsoft/http/request-journal.ts';
 import { LEASE_RETRY, OUT_OF_TIME_MS, TAG_JOB_LEASING_MS } from '../quota/retry-policy.ts';
 import type { UserTable } from '../store/user-table.ts';
 import { RetryableError } from '../sync/errors.ts';
-import type { TagUsersMessage, UserMessage } from '../sync/message.ts';
+import { type TagUsersMessage, type UserMessage, userMessage } from '../sync/message.ts';
 import type { TagPlan } from '../sync/plan.ts';
 import { countTagChange, isSingleCheaper, singleRequests, type TagCounts } from '../sync/tag-cost.ts';
 import { changeTags, isDone, isRemoved, leaseUser, type PendingTags, releaseUser } from './pending-tags.ts';
@@ -75,8 +75,10 @@ export async function runTagJob(
   const toRequeue = decisions.filter(
     ({ kind, userId }) => kind !== 'in-sync' && !handled.has(userId) && !outOfTime.has(userId),
   );
+  const { correlationId } = message;
+  const changedAt = Date.parse(message.changedAt);
   const requeued = await settleAll(toRequeue.length > 0 ? [toRequeue] : [], (users) =>
-    requeue(users.map(({ userId }) => messageAbout(userId, message))),
+    requeue(users.map(({ userId }) => userMessage(userId, { cause: 'backfill', changedAt, correlationId }))),
   );
   failures.push(...requeued.failures);
 
@@ -128,15 +130,3 @@ async function settleAll<Item, Result>(
   await pMap(items, settle, { concurrency });
   return { results, failures };
 }
-
-const messageAbout = (userId: string, { changedAt, correlationId }: TagUsersMessage): UserMessage => ({
-  version: 1,
-  kind: 'user',
-  userId,
-  cause: 'backfill',
-  changedAt,
-  correlationId,
-  fields: [],
-  tagsAdded: [],
-  tagsRemoved: [],
-});

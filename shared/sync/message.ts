@@ -10,7 +10,7 @@ const userMessageSchema = z.object({
   version: z.literal(1),
   kind: z.literal('user'),
   userId: filledText,
-  /** Why the user is synced. `resync`: somebody has removed the user's `crm` map. */
+  /** Why the user is synced. `resync`: the user's `crm` map was removed, to sync the user again. */
   cause: z.enum(['created', 'changed', 'deleted', 'resync', 'backfill']),
   /** When the change was made, in ISO 8601. */
   changedAt: utcMoment,
@@ -74,6 +74,31 @@ export type ForgetMessage = z.infer<typeof forgetSchema>;
 export type InspectAccountMessage = z.infer<typeof inspectAccountSchema>;
 export type TagUsersMessage = z.infer<typeof tagUsersSchema>;
 export type UserMessage = z.infer<typeof userMessageSchema>;
+
+/**
+ * A message to sync a user, without names of what changed.
+ *
+ * @param changedAt when the change was made, in epoch milliseconds.
+ * @example userMessage('8d7e70bd', { cause: 'resync', changedAt: Date.now() })
+ */
+export function userMessage(
+  userId: string,
+  {
+    changedAt,
+    ...more
+  }: Omit<Partial<UserMessage>, 'changedAt'> & { cause: UserMessage['cause']; changedAt: number },
+): UserMessage {
+  return {
+    version: 1,
+    kind: 'user',
+    userId,
+    changedAt: new Date(changedAt).toISOString(),
+    fields: [],
+    tagsAdded: [],
+    tagsRemoved: [],
+    ...more,
+  };
+}
 
 /** Message group ids that SQS allows: 1 to 128 letters, digits and punctuation characters of ASCII. */
 const GROUP_ID = /^[!-~]{1,128}$/;

@@ -1,8 +1,7 @@
 import type { SFNClient } from '@aws-sdk/client-sfn';
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { startBackfill } from '../../infra/cli/backfill/follow-backfill.ts';
-import type { UserMessage } from '../../shared/sync/message.ts';
-import { messageGroupOf } from '../../shared/sync/message.ts';
+import { messageGroupOf, userMessage } from '../../shared/sync/message.ts';
 import type { SimulatedSystem } from '../demo/simulated-system.ts';
 import { SEARCH_MODES } from '../simulator/account/search.ts';
 import { FAULT_KINDS } from '../simulator/traffic/faults.ts';
@@ -39,16 +38,7 @@ const duplicate: Action = async ({ world, running, sqs, counts }) => {
   const userId = world.pick([...world.users.keys()]);
   if (!userId) return;
   const cause = world.pick(['changed', 'created', 'backfill', 'deleted'] as const) ?? 'changed';
-  const message: UserMessage = {
-    version: 1,
-    kind: 'user',
-    userId,
-    cause,
-    changedAt: new Date(0).toISOString(),
-    fields: [],
-    tagsAdded: [],
-    tagsRemoved: [],
-  };
+  const message = userMessage(userId, { cause, changedAt: 0 });
   counts.duplicates++;
   await sqs.send(
     new SendMessageCommand({

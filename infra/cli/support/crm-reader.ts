@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@aws-lambda-powertools/logger';
+import { pacedClient } from '../../../lambdas/sync-contact/consumer.ts';
 import { quotaTracker } from '../../../lambdas/sync-contact/quota-tracker.ts';
 import { secretCredentials } from '../../../shared/infusionsoft/auth/credentials.ts';
-import { type InfusionsoftClient, infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
-import { circuitBreaker } from '../../../shared/infusionsoft/http/circuit-breaker.ts';
+import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import { NotFoundError } from '../../../shared/infusionsoft/http/failures.ts';
-import { pacedFetch } from '../../../shared/infusionsoft/http/paced-fetch.ts';
 import { requestGate } from '../../../shared/infusionsoft/http/request-gate.ts';
 import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
 import type { RateLimiter } from '../../../shared/quota/rate-limiter.ts';
@@ -47,18 +46,17 @@ export function operatorCrm(outputs: Outputs, store: SyncTable): OperatorCrm {
   });
   let deadline = 0;
   let requests = 0;
-  const client = infusionsoftClient({
+  const connect = pacedClient({
     url: outputs.get('CrmUrl'),
-    fetch: pacedFetch({
-      rateLimiter: ONE_A_SECOND,
-      credentials: secretCredentials(outputs.get('SecretArn')),
-      gate,
-      breaker: circuitBreaker(),
-      deadline: () => deadline,
-      onRequest: () => {
-        requests++;
-      },
-    }),
+    credentials: secretCredentials(outputs.get('SecretArn')),
+    rateLimiter: ONE_A_SECOND,
+  });
+  const client = connect({
+    gate,
+    deadline: () => deadline,
+    onRequest: () => {
+      requests++;
+    },
   });
   return {
     async use(work) {

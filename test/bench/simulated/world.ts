@@ -3,8 +3,7 @@ import type { BackfillInput } from '../../../lambdas/backfill/input.ts';
 import { PRESETS } from '../../../shared/quota/limits.ts';
 import { inFlightFor, type PaceInput, paceFor, requestsPerSecond } from '../../../shared/quota/pace.ts';
 import type { Budget } from '../../../shared/quota/remaining-quota.ts';
-import type { UserMessage } from '../../../shared/sync/message.ts';
-import { messageGroupOf } from '../../../shared/sync/message.ts';
+import { messageGroupOf, userMessage } from '../../../shared/sync/message.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { population } from '../../demo/population.ts';
 import { createSimulator } from '../../simulator/simulator.ts';
@@ -166,16 +165,7 @@ const POLL_MS = 10;
 
 /** Sends the message of a live change. */
 function sendChange(queue: FifoQueue, userId: string): void {
-  const message: UserMessage = {
-    version: 1,
-    kind: 'user',
-    userId,
-    cause: 'changed',
-    changedAt: new Date().toISOString(),
-    fields: [],
-    tagsAdded: [],
-    tagsRemoved: [],
-  };
+  const message = userMessage(userId, { cause: 'changed', changedAt: Date.now() });
   queue.send(messageGroupOf(userId), JSON.stringify(message));
 }
 
