@@ -1,11 +1,11 @@
-import { afterEach, beforeEach } from 'vitest';
 import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
 import { desiredState } from '../../shared/sync/desired-state.ts';
 import type { TagUsersMessage } from '../../shared/sync/message.ts';
 import { mapping } from '../../shared/user/mapping.ts';
 import type { User } from '../../shared/user/user.ts';
 import { type ConsumerOptions, consumerOf, NOW, record } from './consumer-under-test.ts';
-import { memoryUserTable, startCrm } from './crm-under-test.ts';
+import { crm } from './crm-for-each-test.ts';
+import { memoryUserTable } from './crm-under-test.ts';
 import { userMessage } from './user-message.ts';
 
 const STATUSES = ['trial', 'active', 'cancelled', 'expired'] as const;
@@ -20,18 +20,6 @@ export const usersUpTo = (count: number): User[] =>
   Array.from({ length: count }, (_, index) => userAt(index));
 /** As in a backfill's message about a user whose tags are left to a tag job. */
 export const LATER = { cause: 'backfill', tagsLater: true } as const;
-
-/** The CRM of the running test. */
-export let crm: Awaited<ReturnType<typeof startCrm>>;
-export const restart = async () => {
-  crm = await startCrm();
-  await crm.admin.declareOwnership();
-};
-/** Starts a CRM before each test of the calling file, and stops it afterwards. */
-export function startCrmForEachTest(): void {
-  beforeEach(restart);
-  afterEach(() => crm.stop());
-}
 
 let groups = 0;
 /** A message about the tags of many users. */

@@ -1,17 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { INVOCATION_MS } from '../../../shared/quota/retry-policy.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';
-import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
-import { memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
-import { userMessage } from '../../support/user-message.ts';
+import { consumerOf, NOW } from '../../support/consumer-under-test.ts';
+import { changeOf, contactWithEmail, crm, startCrmForEachTest } from '../../support/crm-for-each-test.ts';
+import { memoryUserTable } from '../../support/crm-under-test.ts';
 
-let crm: Awaited<ReturnType<typeof startCrm>>;
-beforeEach(async () => {
-  crm = await startCrm();
-});
-afterEach(() => crm.stop());
-const withEmail = async (email: string) => (await crm.admin.contacts(email))[0];
-const message = (userId: string) => record(userMessage(userId));
+startCrmForEachTest();
 
 describe('two write-backs for one user', () => {
   it('do not undo each other: the second is repeated from the stored state', async () => {
@@ -24,12 +18,12 @@ describe('two write-backs for one user', () => {
       await writeCrm(userId, tagged, over);
       return writeCrm(userId, written, over);
     };
-    const [first] = [message('ann')];
+    const [first] = [changeOf('ann')];
     expect(await receive(first)).toEqual([first.messageId]);
     expect(retries).toMatchObject([{ error: { afterMs: 0 } }]);
     await receive(first);
     expect(outcomes).toEqual(['postponed', 'synced']);
-    expect((await withEmail(ANN.email))?.tags).toEqual(ANN_TAGS);
+    expect((await contactWithEmail(ANN.email))?.tags).toEqual(ANN_TAGS);
     expect(users.user('ann').crm?.tagIds).toHaveLength(ANN_TAGS.length);
   });
 });
@@ -45,16 +39,16 @@ describe('a user whose write-back failed', () => {
       return writeCrm(...all);
     };
     const consumer = consumerOf(crm, users);
-    expect(await consumer.receive(message('ann'))).toHaveLength(1);
+    expect(await consumer.receive(changeOf('ann'))).toHaveLength(1);
     users.table.writeCrm = writeCrm;
     expect(users.user('ann').crm?.lease?.until).toBe(new Date(NOW + INVOCATION_MS).toISOString());
     return { users, consumer };
   };
-  const expectTags = async () => expect((await withEmail(ANN.email))?.tags).toEqual(ANN_TAGS);
+  const expectTags = async () => expect((await contactWithEmail(ANN.email))?.tags).toEqual(ANN_TAGS);
 
   it('is synced at once by the next invocation of the same environment', async () => {
     const { users, consumer } = await leaveLeased();
-    expect(await consumer.receive(message('ann'))).toEqual([]);
+    expect(await consumer.receive(changeOf('ann'))).toEqual([]);
     expect(users.user('ann').crm).not.toHaveProperty('lease');
     await expectTags();
   });
@@ -62,9 +56,9 @@ describe('a user whose write-back failed', () => {
   it('is synced by another environment once the invocation has ended', async () => {
     const { users } = await leaveLeased();
     const soon = consumerOf(crm, users, { now: () => NOW + INVOCATION_MS - 1 });
-    expect(await soon.receive(message('ann'))).toHaveLength(1);
+    expect(await soon.receive(changeOf('ann'))).toHaveLength(1);
     const later = consumerOf(crm, users, { now: () => NOW + INVOCATION_MS });
-    expect(await later.receive(message('ann'))).toEqual([]);
+    expect(await later.receive(changeOf('ann'))).toEqual([]);
     await expectTags();
   });
 });

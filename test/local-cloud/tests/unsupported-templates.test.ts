@@ -105,37 +105,24 @@ describe('createResources', () => {
     await expect(create({ Resources })).rejects.toThrow('A → B → A');
   });
 
-  it('rejects a function timeout longer than the visibility timeout of its queue, like Lambda', async () => {
-    const Mapping = mapping({
-      FunctionName: { Ref: 'Function' },
-      EventSourceArn: { 'Fn::GetAtt': ['Queue', 'Arn'] },
-      ScalingConfig: { MaximumConcurrency: 2 },
-    });
-    const Resources = {
-      Role,
-      Mapping,
-      Queue: queue({ VisibilityTimeout: 30 }),
-      Function: lambda({ Timeout: 60 }),
-    };
-    await expect(create({ Resources })).rejects.toThrow(
-      '30 seconds is less than Function timeout: 60 seconds',
-    );
-  });
-
-  it('rejects it also when the visibility timeout is set for the run', async () => {
-    const Mapping = mapping({
-      FunctionName: { Ref: 'Function' },
-      EventSourceArn: { 'Fn::GetAtt': ['Queue', 'Arn'] },
-      ScalingConfig: { MaximumConcurrency: 2 },
-    });
-    const Resources = {
-      Role,
-      Mapping,
-      Queue: queue({ VisibilityTimeout: 90 }),
-      Function: lambda({ Timeout: 60 }),
-    };
-    await expect(create({ Resources }, new Overrides({}, {}), {}, 20)).rejects.toThrow(
-      '20 seconds is less than Function timeout: 60 seconds',
-    );
-  });
+  it.each<[string, number, number | undefined, string]>([
+    ['of its queue', 30, undefined, '30 seconds is less than Function timeout: 60 seconds'],
+    ['that is set for the run', 90, 20, '20 seconds is less than Function timeout: 60 seconds'],
+  ])(
+    'rejects a function timeout longer than the visibility timeout %s, like Lambda',
+    async (_, visibilityTimeout, timeoutOfRun, message) => {
+      const Mapping = mapping({
+        FunctionName: { Ref: 'Function' },
+        EventSourceArn: { 'Fn::GetAtt': ['Queue', 'Arn'] },
+        ScalingConfig: { MaximumConcurrency: 2 },
+      });
+      const Resources = {
+        Role,
+        Mapping,
+        Queue: queue({ VisibilityTimeout: visibilityTimeout }),
+        Function: lambda({ Timeout: 60 }),
+      };
+      await expect(create({ Resources }, new Overrides({}, {}), {}, timeoutOfRun)).rejects.toThrow(message);
+    },
+  );
 });

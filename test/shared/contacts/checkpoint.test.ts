@@ -1,18 +1,12 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { VISIBILITY_MS } from '../../../shared/quota/retry-policy.ts';
 import { RetryableError } from '../../../shared/sync/errors.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';
-import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
-import { memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
-import { userMessage } from '../../support/user-message.ts';
+import { consumerOf, NOW } from '../../support/consumer-under-test.ts';
+import { changeOf, contactWithEmail, crm, startCrmForEachTest } from '../../support/crm-for-each-test.ts';
+import { memoryUserTable } from '../../support/crm-under-test.ts';
 
-let crm: Awaited<ReturnType<typeof startCrm>>;
-beforeEach(async () => {
-  crm = await startCrm();
-});
-afterEach(() => crm.stop());
-const withEmail = async (email: string) => (await crm.admin.contacts(email))[0];
-const message = (userId: string) => record(userMessage(userId));
+startCrmForEachTest();
 
 describe('a lost answer and an edit before the next try', () => {
   const lost = (name: 'applyTags' | 'removeTags' | 'updateContact') => ({
@@ -24,27 +18,27 @@ describe('a lost answer and an edit before the next try', () => {
   });
   const syncedUser = async () => {
     const users = memoryUserTable(ANN);
-    await consumerOf(crm, users).receive(message('ann'));
+    await consumerOf(crm, users).receive(changeOf('ann'));
     return users;
   };
 
   it.each(['applyTags', 'removeTags'] as const)('leave the right tags: %s', async (name) => {
     const users = await syncedUser();
     users.edit('ann', { subscription: { status: 'active' } });
-    await consumerOf(crm, users, { client: lost(name) }).receive(message('ann'));
+    await consumerOf(crm, users, { client: lost(name) }).receive(changeOf('ann'));
     users.edit('ann', { subscription: { status: 'trial' } });
-    await consumerOf(crm, users).receive(message('ann'));
-    expect((await withEmail(ANN.email))?.tags).toEqual(ANN_TAGS);
+    await consumerOf(crm, users).receive(changeOf('ann'));
+    expect((await contactWithEmail(ANN.email))?.tags).toEqual(ANN_TAGS);
     expect(users.user('ann').crm).not.toHaveProperty('uncertainTagIds');
   });
 
   it('leave no stale value', async () => {
     const users = await syncedUser();
     users.edit('ann', { firstName: 'Anna', phone: '+12125550123' });
-    await consumerOf(crm, users, { client: lost('updateContact') }).receive(message('ann'));
+    await consumerOf(crm, users, { client: lost('updateContact') }).receive(changeOf('ann'));
     users.edit('ann', { firstName: 'Ann', phone: undefined });
-    await consumerOf(crm, users).receive(message('ann'));
-    expect((await withEmail(ANN.email))?.values).toEqual({
+    await consumerOf(crm, users).receive(changeOf('ann'));
+    expect((await contactWithEmail(ANN.email))?.values).toEqual({
       'email_addresses.EMAIL1': ANN.email,
       given_name: 'Ann',
     });
@@ -59,11 +53,11 @@ describe('a lost answer and an edit before the next try', () => {
       if (++writes > 1) throw new Error('killed');
       return writeCrm(...all);
     };
-    await consumerOf(crm, users).receive(message('ann'));
+    await consumerOf(crm, users).receive(changeOf('ann'));
     users.table.writeCrm = writeCrm;
     users.edit('ann', { subscription: { status: 'trial' } });
     // The messages of a dead environment come back after the end of its invocation.
-    await consumerOf(crm, users, { now: () => NOW + VISIBILITY_MS }).receive(message('ann'));
-    expect((await withEmail(ANN.email))?.tags).toEqual(ANN_TAGS);
+    await consumerOf(crm, users, { now: () => NOW + VISIBILITY_MS }).receive(changeOf('ann'));
+    expect((await contactWithEmail(ANN.email))?.tags).toEqual(ANN_TAGS);
   });
 });

@@ -1,10 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { claims } from '../../../shared/contacts/claims.ts';
 import type { ContactBody } from '../../../shared/infusionsoft/contact-body.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import { ANN } from '../../support/ann.ts';
 import { consumerOf, record } from '../../support/consumer-under-test.ts';
-import { invocationOf, memoryClaimStore, memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
+import { changeOf, contactWithEmail, crm, startCrmForEachTest } from '../../support/crm-for-each-test.ts';
+import { invocationOf, memoryClaimStore, memoryUserTable } from '../../support/crm-under-test.ts';
 import { userMessage } from '../../support/user-message.ts';
 
 describe('claims', () => {
@@ -65,23 +66,17 @@ describe('claims', () => {
 
 describe('two users with one email', () => {
   const BOB = { userId: 'bob', email: 'bob@example.com', firstName: 'Bob' };
-  let crm: Awaited<ReturnType<typeof startCrm>>;
-  beforeEach(async () => {
-    crm = await startCrm();
-  });
-  afterEach(() => crm.stop());
-  const withEmail = async (email: string) => (await crm.admin.contacts(email))[0];
-  const message = (userId: string) => record(userMessage(userId));
+  startCrmForEachTest();
 
   it('do not share a contact: the second is rejected and names the first', async () => {
     const users = memoryUserTable(ANN, { ...BOB, email: 'ANN@example.com' });
     const { receive, rejected } = consumerOf(crm, users);
-    await receive(message('ann'));
-    const cost = await crm.requestsOf(() => receive(message('bob')));
+    await receive(changeOf('ann'));
+    const cost = await crm.requestsOf(() => receive(changeOf('bob')));
     expect(cost).toEqual({});
     expect(rejected).toMatchObject([{ error: { reason: 'email-of-another-user', otherUserId: 'ann' } }]);
     expect(users.user('bob').crm?.rejection).toMatchObject({ otherUserId: 'ann' });
-    expect(await withEmail('ann@example.com')).toMatchObject({ values: { given_name: 'Ann' } });
+    expect(await contactWithEmail('ann@example.com')).toMatchObject({ values: { given_name: 'Ann' } });
   });
 
   it('in different fields: when an upsert finds the contact of the first for the second, the first is synced again', async () => {
@@ -105,7 +100,7 @@ describe('two users with one email', () => {
     const users = memoryUserTable(ANN, { ...BOB, email: 'ann@example.com' });
     const [one, two] = [consumerOf(crm, users), consumerOf(crm, users)];
     await crm.catalog.current();
-    await Promise.all([one.receive(message('ann')), two.receive(message('bob'))]);
+    await Promise.all([one.receive(changeOf('ann')), two.receive(changeOf('bob'))]);
     expect([...one.rejected, ...two.rejected]).toHaveLength(1);
     expect((await crm.admin.stats()).duplicateContacts).toBe(0);
   });
@@ -113,11 +108,11 @@ describe('two users with one email', () => {
   it('no longer conflict once the first has another email', async () => {
     const users = memoryUserTable(ANN, { ...BOB, email: 'ann@example.com' });
     const { receive, outcomes } = consumerOf(crm, users);
-    await receive(message('ann'));
-    await receive(message('bob'));
+    await receive(changeOf('ann'));
+    await receive(changeOf('bob'));
     users.edit('ann', { email: 'ann@new.example' });
-    await receive(message('ann'));
-    await receive(message('bob'));
+    await receive(changeOf('ann'));
+    await receive(changeOf('bob'));
     expect(outcomes).toEqual(['synced', 'rejected', 'synced', 'synced']);
     expect(users.user('bob').crm).not.toHaveProperty('rejection');
     expect(users.user('bob').crm?.contactId).not.toBe(users.user('ann').crm?.contactId);

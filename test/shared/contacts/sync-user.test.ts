@@ -1,25 +1,20 @@
 import ky from 'ky';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { changesBetween } from '../../../shared/contacts/sync-user.ts';
 import type { CrmState } from '../../../shared/user/user.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
-import { memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
+import { changeOf, contactWithEmail, crm, startCrmForEachTest } from '../../support/crm-for-each-test.ts';
+import { memoryUserTable } from '../../support/crm-under-test.ts';
 import { userMessage } from '../../support/user-message.ts';
 
-let crm: Awaited<ReturnType<typeof startCrm>>;
-beforeEach(async () => {
-  crm = await startCrm();
-});
-afterEach(() => crm.stop());
-const withEmail = async (email: string) => (await crm.admin.contacts(email))[0];
-const message = (userId: string) => record(userMessage(userId));
+startCrmForEachTest();
 
 describe('a new user', () => {
   it('becomes a contact with tags, in two requests, and its id is stored', async () => {
     const users = memoryUserTable(ANN);
     const { receive, outcomes, changes } = consumerOf(crm, users);
-    const cost = await crm.requestsOf(() => receive(message('ann')));
+    const cost = await crm.requestsOf(() => receive(changeOf('ann')));
     expect(cost).toEqual({ 'PUT /contacts': 1, 'POST /contacts/{id}/tags': 1 });
     expect({ outcomes, changes }).toEqual({ outcomes: ['synced'], changes: ['created', 'tagged'] });
     const [contact] = await crm.contacts();
@@ -47,7 +42,7 @@ describe('a new user', () => {
     });
     await crm.admin.declareOwnership();
     const users = memoryUserTable(ANN);
-    const cost = await crm.requestsOf(() => consumerOf(crm, users).receive(message('ann')));
+    const cost = await crm.requestsOf(() => consumerOf(crm, users).receive(changeOf('ann')));
     expect(await crm.contacts()).toMatchObject([
       {
         values: { given_name: 'Ann', 'phone_numbers.PHONE2': '+12125550100' },
@@ -68,20 +63,20 @@ describe('a user with a contact', () => {
   async function syncedUser(item: Record<string, unknown> = ANN) {
     const users = memoryUserTable({ ...item, userId: 'ann' });
     const consuming = consumerOf(crm, users);
-    await consuming.receive(message('ann'));
+    await consuming.receive(changeOf('ann'));
     return { users, ...consuming };
   }
 
   it('who is in sync costs no request', async () => {
     const { receive, outcomes } = await syncedUser();
-    expect(await crm.requestsOf(() => receive(message('ann')))).toEqual({});
+    expect(await crm.requestsOf(() => receive(changeOf('ann')))).toEqual({});
     expect(outcomes).toEqual(['synced', 'unchanged']);
   });
 
   it('costs one request for any number of changed fields', async () => {
     const { users, receive } = await syncedUser();
     users.edit('ann', { firstName: 'Anna', phone: '+12125550123' });
-    expect(await crm.requestsOf(() => receive(message('ann')))).toEqual({
+    expect(await crm.requestsOf(() => receive(changeOf('ann')))).toEqual({
       'PATCH /contacts/{id}': 1,
     });
     expect(await crm.contacts()).toMatchObject([
@@ -92,7 +87,7 @@ describe('a user with a contact', () => {
   it('whose email changes costs one more request, to find another contact with that email', async () => {
     const { users, receive } = await syncedUser();
     users.edit('ann', { firstName: 'Anna', email: 'anna@example.com' });
-    expect(await crm.requestsOf(() => receive(message('ann')))).toEqual({
+    expect(await crm.requestsOf(() => receive(changeOf('ann')))).toEqual({
       'GET /contacts': 1,
       'PATCH /contacts/{id}': 1,
     });
@@ -104,7 +99,7 @@ describe('a user with a contact', () => {
   it('whose values are removed loses them in the CRM too', async () => {
     const { users, receive } = await syncedUser({ ...ANN, phone: '+12125550123', lastName: 'Lee' });
     users.edit('ann', { phone: undefined, lastName: '', progress: undefined });
-    await receive(message('ann'));
+    await receive(changeOf('ann'));
     const [contact] = await crm.contacts();
     expect(Object.keys(contact?.values ?? {}).sort()).toEqual(['email_addresses.EMAIL1', 'given_name']);
     expect(contact?.customFields).toEqual({ 'App User Id': 'ann', 'Subscription Status': 'trial' });
@@ -113,7 +108,7 @@ describe('a user with a contact', () => {
   it('changes tags with one request to remove and one to add', async () => {
     const { users, receive } = await syncedUser();
     users.edit('ann', { subscription: { status: 'active' }, lastActiveAt: '2026-05-01' });
-    expect(await crm.requestsOf(() => receive(message('ann')))).toEqual({
+    expect(await crm.requestsOf(() => receive(changeOf('ann')))).toEqual({
       'PATCH /contacts/{id}': 1,
       'DELETE /contacts/{id}/tags': 1,
       'POST /contacts/{id}/tags': 1,
@@ -148,7 +143,7 @@ describe('a user with a contact', () => {
     const gone = users.user('ann').crm?.contactId;
     await ky.delete(`${crm.url}/_simulator/contacts/${gone}`);
     users.edit('ann', { firstName: 'Anna' });
-    expect(await receive(message('ann'))).toEqual([]);
+    expect(await receive(changeOf('ann'))).toEqual([]);
     expect(await crm.contacts()).toMatchObject([{ values: { given_name: 'Anna' }, tags: ANN_TAGS }]);
     expect(users.user('ann').crm?.contactId).not.toBe(gone);
   });
@@ -157,7 +152,7 @@ describe('a user with a contact', () => {
     const { users, receive } = await syncedUser();
     await ky.delete(`${crm.url}/_simulator/contacts/${users.user('ann').crm?.contactId}`);
     users.edit('ann', { lastActiveAt: '2026-05-01' });
-    expect(await receive(message('ann'))).toEqual([]);
+    expect(await receive(changeOf('ann'))).toEqual([]);
     expect((await crm.contacts())[0]?.tags).toContain('Inactive 30 days');
   });
 
@@ -165,7 +160,7 @@ describe('a user with a contact', () => {
     const { users, receive } = await syncedUser();
     await ky.delete(`${crm.url}/_simulator/tags/Week%204`);
     users.edit('ann', { progress: { ...ANN.progress, week: 4 } });
-    expect(await receive(message('ann'))).toEqual([]);
+    expect(await receive(changeOf('ann'))).toEqual([]);
     expect((await crm.contacts())[0]?.tags).toContain('Week 4');
   });
 });
@@ -174,7 +169,7 @@ describe('an email that changes', () => {
   it('to that of another contact moves the user there, without a duplicate', async () => {
     const users = memoryUserTable(ANN);
     const { receive } = consumerOf(crm, users);
-    await receive(message('ann'));
+    await receive(changeOf('ann'));
     const old = users.user('ann').crm?.contactId;
     const [newsletter] = await crm.preload({
       values: { 'email_addresses.EMAIL1': 'ann@work.example', 'phone_numbers.PHONE2': '+12125550100' },
@@ -182,9 +177,9 @@ describe('an email that changes', () => {
     });
     await new Promise((resolve) => setTimeout(resolve, 5));
     users.edit('ann', { email: 'ann@work.example' });
-    await receive(message('ann'));
+    await receive(changeOf('ann'));
     expect(users.user('ann').crm?.contactId).toBe(newsletter?.id);
-    expect(await withEmail('ann@work.example')).toMatchObject({
+    expect(await contactWithEmail('ann@work.example')).toMatchObject({
       values: { given_name: 'Ann', 'phone_numbers.PHONE2': '+12125550100' },
       tags: [...ANN_TAGS, 'VIP'].sort(),
     });
@@ -197,12 +192,12 @@ describe('a contact that was merged away', () => {
   it('is replaced by the contact that it was merged into, which gets the tags', async () => {
     const users = memoryUserTable(ANN);
     const { receive } = consumerOf(crm, users);
-    await receive(message('ann'));
+    await receive(changeOf('ann'));
     const [survivor] = await crm.preload({ values: { 'email_addresses.EMAIL1': 'ann@old.example' } });
     const from = users.user('ann').crm?.contactId;
     await ky.post(`${crm.url}/_simulator/merge`, { json: { from, into: survivor?.id } });
     users.edit('ann', { firstName: 'Anna' });
-    await receive(message('ann'));
+    await receive(changeOf('ann'));
     expect(users.user('ann').crm?.contactId).toBe(survivor?.id);
     expect((await crm.contacts()).map(({ tags }) => tags)).toEqual([ANN_TAGS]);
   });

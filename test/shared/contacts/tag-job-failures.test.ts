@@ -5,14 +5,8 @@ import { INVOCATION_MS, TAG_JOB_LEASING_MS } from '../../../shared/quota/retry-p
 import { updateVersioned } from '../../../shared/quota/versioned-store.ts';
 import { RetryableError } from '../../../shared/sync/errors.ts';
 import { BUDGET, consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
-import {
-  crm,
-  restart,
-  startCrmForEachTest,
-  tagJob,
-  withContacts,
-  wronglyTagged,
-} from '../../support/tagging.ts';
+import { crm, restartCrm, startCrmForEachTest } from '../../support/crm-for-each-test.ts';
+import { tagJob, withContacts, wronglyTagged } from '../../support/tagging.ts';
 import { userMessage } from '../../support/user-message.ts';
 
 startCrmForEachTest();
@@ -62,7 +56,7 @@ describe('a tag job that fails', () => {
     const whole = await withContacts(60);
     const atOnce = await crm.requestsOf(() => whole.receive(tagJob(whole.ids)));
     await crm.stop();
-    await restart();
+    await restartCrm();
     const { users, ids } = await withContacts(60);
     let left = 0;
     const tagContacts: typeof crm.client.tagContacts = async (tagId, contactIds) => {

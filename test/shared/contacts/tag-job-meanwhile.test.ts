@@ -5,12 +5,11 @@ import { INVOCATION_MS } from '../../../shared/quota/retry-policy.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
+import { crm, startCrmForEachTest } from '../../support/crm-for-each-test.ts';
 import { memoryUserTable } from '../../support/crm-under-test.ts';
 import {
-  crm,
   during,
   LATER,
-  startCrmForEachTest,
   type Table,
   tagJob,
   usersUpTo,

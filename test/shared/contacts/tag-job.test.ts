@@ -2,17 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { desiredState } from '../../../shared/sync/desired-state.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
+import { crm, startCrmForEachTest } from '../../support/crm-for-each-test.ts';
 import { memoryUserTable } from '../../support/crm-under-test.ts';
-import {
-  crm,
-  LATER,
-  startCrmForEachTest,
-  tagJob,
-  userAt,
-  usersUpTo,
-  withContacts,
-  wronglyTagged,
-} from '../../support/tagging.ts';
+import { LATER, tagJob, userAt, usersUpTo, withContacts, wronglyTagged } from '../../support/tagging.ts';
 import { userMessage } from '../../support/user-message.ts';
 
 startCrmForEachTest();

@@ -1,25 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cleanUp } from '../../../../infra/cli/acceptance/clean-up.ts';
-import {
-  type RunRecord,
-  type RunRecordStore,
-  takeRecord,
-} from '../../../../infra/cli/acceptance/run-record.ts';
+import { type RunRecord, takeRecord } from '../../../../infra/cli/acceptance/run-record.ts';
 import type { Contact } from '../../../../shared/infusionsoft/schemas.ts';
 import { RetryableError } from '../../../../shared/sync/errors.ts';
 import type { User } from '../../../../shared/user/user.ts';
 import { memorySystem } from '../../../support/acceptance-memory-system.ts';
-import { memoryStore } from '../../../support/memory-store.ts';
+import { RUN, runRecords } from '../../../support/acceptance-run.ts';
 
-const RUN = {
-  runId: 'r',
-  domain: 'example.com',
-  users: 4,
-  startedAt: '2027-01-01T00:00:00Z',
-  contacts: [],
-  retired: false,
-};
 const email = (number: number) => `acceptance+r-${number}@example.com`;
 const user = (number: number, crm?: User['crm']): User => ({
   userId: `acceptance-r-${number}`,
@@ -33,12 +21,9 @@ const contact = (id: number, address: string): Contact => ({
 
 async function start(run: Partial<RunRecord> = {}) {
   let removed = false;
-  const store: RunRecordStore = {
-    ...memoryStore<RunRecord>(),
-    remove: async () => {
-      removed = true;
-    },
-  };
+  const store = runRecords(() => {
+    removed = true;
+  });
   const recorder = await takeRecord(store, { ...RUN, ...run }, undefined);
   return { recorder, isRemoved: () => removed };
 }

@@ -3,30 +3,16 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { describe, expect, it } from 'vitest';
 import { isOk, latencyOf } from '../../../../infra/cli/acceptance/report.ts';
 import { countRequests } from '../../../../infra/cli/acceptance/requests-made.ts';
-import {
-  OtherRunError,
-  type RunRecord,
-  type RunRecordStore,
-  takeRecord,
-} from '../../../../infra/cli/acceptance/run-record.ts';
+import { OtherRunError, takeRecord } from '../../../../infra/cli/acceptance/run-record.ts';
 import { findLeftBehind } from '../../../../infra/cli/acceptance/session.ts';
 import { countUsers } from '../../../../infra/cli/acceptance/system.ts';
-import { memoryStore } from '../../../support/memory-store.ts';
+import { RUN, runRecords } from '../../../support/acceptance-run.ts';
 
-const RUN = {
-  runId: 'r',
-  domain: 'example.com',
-  users: 4,
-  startedAt: '2027-01-01T00:00:00Z',
-  contacts: [],
-  retired: false,
-};
-const records = (): RunRecordStore => ({ ...memoryStore<RunRecord>(), remove: async () => {} });
 const LONG_AGO = () => Date.now() - 3_600_000;
 
 describe('the record of a run', () => {
   it('belongs to one process at a time', async () => {
-    const store = records();
+    const store = runRecords();
     const first = await takeRecord(store, RUN, undefined);
     await expect(takeRecord(store, RUN, undefined)).rejects.toThrow(OtherRunError);
     await first.update({ contacts: [{ userId: 'u', contactId: 1 }] });
@@ -34,28 +20,28 @@ describe('the record of a run', () => {
   });
 
   it('stops a process whose run another has taken over', async () => {
-    const store = records();
+    const store = runRecords();
     const first = await takeRecord(store, RUN, undefined);
     await takeRecord(store, RUN, 1);
     await expect(first.update({})).rejects.toThrow(OtherRunError);
   });
 
   it('stores simultaneous changes one after another', async () => {
-    const store = records();
+    const store = runRecords();
     const recorder = await takeRecord(store, RUN, undefined);
     await Promise.all([recorder.update({}), recorder.update({ retired: true }), recorder.update({})]);
     expect(await store.read()).toMatchObject({ version: 4, value: { retired: true } });
   });
 
   it('counts as left behind once its process no longer extends it', async () => {
-    const store = records();
+    const store = runRecords();
     expect(await findLeftBehind(store)).toBeUndefined();
     await takeRecord(store, RUN, undefined, LONG_AGO);
     expect(await findLeftBehind(store)).toMatchObject({ version: 1, run: { runId: 'r' } });
   });
 
   it('is not taken from a process that is alive', async () => {
-    const store = records();
+    const store = runRecords();
     const recorder = await takeRecord(store, RUN, undefined, () => Date.now() - 29_000);
     const looking = findLeftBehind(store);
     await recorder.update({});
