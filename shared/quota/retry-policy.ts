@@ -2,8 +2,8 @@ import { CloudError, CrmDownError, type RetryableError } from '../sync/errors.ts
 
 /*
  * The retry policy: every delay, backoff, attempt count, lease wait and time-out that decides when something is tried again. From the inside
- * out: a request, an environment, an invocation, AWS services, a message, the backfill, other functions. `retryTable` at the end shows the
- * policy by failure, and docs/retries.md is made from it (`npm run docs`).
+ * out: a request, an environment, an invocation, AWS services, a message, the backfill, other functions. docs/retries.md shows it by failure:
+ * `test/docs/retry-table.ts` makes the page from these values (`npm run docs`).
  *
  * Names end in the unit, for example `Ms`. Values that follow from others are derived, so a change is one edit.
  */
@@ -154,10 +154,10 @@ export const MAX_RECEIVE_COUNT = 1000;
 export const VISIBILITY_MS = 6 * INVOCATION_MS;
 
 /** The backoff after failures of our own cloud: short for the first deliveries, about an hour, since most pass by then. */
-const CLOUD_BACKOFF = { maxMs: MINUTE_MS, deliveries: 50 } as const;
+export const CLOUD_BACKOFF = { maxMs: MINUTE_MS, deliveries: 50 } as const;
 
 /** The backoff of a message whose failure does not say when to retry. */
-const MESSAGE_BACKOFF = {
+export const MESSAGE_BACKOFF = {
   /** After the first delivery. It doubles with each, and jitter adds up to half of it. */
   firstMs: 2 * SECOND_MS,
   /** 22 minutes: the deliveries after those of {@link CLOUD_BACKOFF} have to last for the retention. */
@@ -166,7 +166,7 @@ const MESSAGE_BACKOFF = {
 } as const;
 
 /** Longest time that a message is hidden at once, also during a longer pause: an operator may end it. In 14 days, this makes 336 deliveries. */
-const MAX_HIDDEN_MS = HOUR_MS;
+export const MAX_HIDDEN_MS = HOUR_MS;
 
 /** Longest jitter of messages that wait for the same moment. */
 const MAX_SPREAD_MS = 30 * SECOND_MS;
@@ -266,185 +266,3 @@ export const STORE_TOKENS_ATTEMPTS = 12;
 
 /** Retries by EventBridge Scheduler. The next health check is due sooner than a retry would help; the refresh is daily. */
 export const SCHEDULE_RETRIES = { dailyRefresh: 3, healthCheck: 0 } as const;
-
-// The policy by failure
-
-/** How a kind of failure is retried, in words. */
-export interface RetryRow {
-  failure: string;
-  /** Statuses of the CRM's answer. */
-  statuses?: readonly number[];
-  /** Name of the error in logs. */
-  error?: string;
-  /** Retries in the same invocation. */
-  inInvocation: string;
-  /** When the message, step or record is retried. */
-  later: string;
-}
-
-/** The policy as a table for people: the rows of docs/retries.md. */
-export function retryTable(): { consumer: RetryRow[]; others: RetryRow[] } {
-  const { limit, firstDelayMs, maxDelayMs } = REQUEST_RETRY;
-  const retries = `${limit} retries after up to ${span(firstDelayMs)}, doubling`;
-  const backoff = `after ${span(MESSAGE_BACKOFF.firstMs)}, doubling up to ${span(MESSAGE_BACKOFF.maxMs)}`;
-  const { failures, firstRestMs, maxRestMs } = CIRCUIT_BREAKER;
-  const untilReset = `at the reset, or after ${span(MAX_HIDDEN_MS)} if that is sooner`;
-  return {
-    consumer: [
-      {
-        failure: 'The CRM fails',
-        statuses: [408, 500, 502, 503, 504],
-        error: 'UncertainError',
-        inInvocation: `${retries}; a 503 after its \`Retry-After\`, up to ${span(maxDelayMs)}`,
-        later: backoff,
-      },
-      {
-        failure: 'No answer, or an unusable one',
-        error: 'UncertainError',
-        inInvocation: `${retries} if the connection failed; otherwise no retry`,
-        later: backoff,
-      },
-      {
-        failure: 'Both, for a create-or-update of a contact',
-        error: 'UncertainError',
-        inInvocation: 'no retry: it may still be running, and two at once can create two contacts',
-        later: after(UNCERTAIN_CREATE_MS),
-      },
-      {
-        failure: `The CRM is down: ${failures} failures in a row in one environment`,
-        error: 'CrmDownError',
-        inInvocation: `the environment makes no requests for ${span(firstRestMs)}, doubling up to ${span(maxRestMs)}, then one probe`,
-        later: `when the environment may make requests again, but at least ${backoff}`,
-      },
-      {
-        failure: 'Spike arrest: the limit of the second is exceeded',
-        statuses: [429],
-        error: 'RetryableError',
-        inInvocation: `${retries}, or after \`Retry-After\`, up to ${span(maxDelayMs)}. After two within ${span(SPIKE_BACKOFF.withinMs)}, the environment makes no requests for ${span(SPIKE_BACKOFF.restMs)} to ${span(2 * SPIKE_BACKOFF.restMs)}`,
-        later: after(SPIKE_ARREST_MS),
-      },
-      {
-        failure: 'The quota of the minute, day or month is spent, or an operator has paused all requests',
-        statuses: [429],
-        error: 'RetryableError, PausedError',
-        inInvocation: 'no retry: no environment makes requests until the reset',
-        later: untilReset,
-      },
-      {
-        failure: 'The CRM refuses the credentials',
-        statuses: [401],
-        error: 'RetryableError',
-        inInvocation: `the secret is read again, and the request is repeated if the credentials have changed. Refused ones are not used for ${span(CREDENTIALS_RETRY.firstRefusalMs)}, doubling up to ${span(CREDENTIALS_RETRY.maxRefusalMs)}`,
-        later: backoff,
-      },
-      {
-        failure: 'The account does not allow the request',
-        statuses: [403],
-        error: 'ForbiddenError',
-        inInvocation: 'no retry',
-        later: backoff,
-      },
-      {
-        failure: 'The contact or tag does not exist',
-        statuses: [404],
-        error: 'NotFoundError',
-        inInvocation: 'the sync finds or creates it again',
-        later: '–',
-      },
-      {
-        failure: 'The CRM refuses the request',
-        statuses: [400, 409, 422],
-        error: 'RejectedError',
-        inInvocation: 'no retry',
-        later: 'never: the message becomes a dead letter at once',
-      },
-      {
-        failure: 'No request slot before the end of the invocation',
-        error: 'RetryableError',
-        inInvocation: 'no retry',
-        later: after(NO_SLOT_MS),
-      },
-      {
-        failure: 'Too little time for another request',
-        error: 'RetryableError',
-        inInvocation: 'no retry',
-        later: after(OUT_OF_TIME_MS),
-      },
-      {
-        failure: 'DynamoDB, SQS or Secrets Manager fails or throttles',
-        error: 'CloudError',
-        inInvocation: `attempts of the SDK with a time-out of ${span(AWS_REQUEST_TIMEOUT_MS)}; up to ${VERSIONED_WRITE.attempts} conditional writes of a shared item`,
-        later: `after ${span(MESSAGE_BACKOFF.firstMs)}, doubling up to ${span(CLOUD_BACKOFF.maxMs)}; up to ${span(MESSAGE_BACKOFF.maxMs)} after ${CLOUD_BACKOFF.deliveries} deliveries`,
-      },
-      {
-        failure: 'Another invocation works on the user, the company, the users of a tag job, or the claim',
-        error: 'RetryableError',
-        inInvocation: 'no retry',
-        later: `after ${[LEASE_RETRY.userMs, LEASE_RETRY.companyMs, LEASE_RETRY.tagJobMs, LEASE_RETRY.claimMs].map(span).join(', ')}, respectively`,
-      },
-      {
-        failure: 'Another environment reads the catalog',
-        error: 'RetryableError',
-        inInvocation: `waits up to ${span(LEASE_RETRY.catalogWaitMs)}`,
-        later: after(LEASE_RETRY.catalogMs),
-      },
-      {
-        failure: 'The invocation dies or times out',
-        inInvocation: '–',
-        later: `after ${span(VISIBILITY_MS)}, the visibility time-out`,
-      },
-      {
-        failure: 'Any of these, repeatedly',
-        inInvocation: `after ${POSTPONED_AFTER} deliveries, the user is recorded as postponed, and a backfill no longer waits for it`,
-        later: `until the message is ${span(MESSAGE_RETENTION_MS)} old. The limit of ${MAX_RECEIVE_COUNT.toLocaleString('en')} deliveries is not reached before`,
-      },
-    ],
-    others: [
-      {
-        failure: 'The array mode of the account cannot be detected (sync-contact)',
-        inInvocation: 'no retry: users are synced without it',
-        later: after(ARRAY_MODE_RETRY_MS),
-      },
-      {
-        failure: 'diff-user cannot send a change of the user table',
-        inInvocation: 'attempts of the SDK',
-        later: `by the event source, for the ${span(STREAM_RETENTION_MS)} that the stream keeps it; then its position becomes a dead letter (\`replay\`)`,
-      },
-      {
-        failure: 'A step of the backfill fails',
-        inInvocation: 'attempts of the SDK',
-        later: `after ${span(BACKFILL_WAIT.afterFailureMs)} if its progress is known, otherwise up to ${BACKFILL_STEP_RETRY.maxAttempts} retries by Step Functions after up to ${span(BACKFILL_STEP_RETRY.intervalMs)}, doubling up to ${span(BACKFILL_STEP_RETRY.maxDelayMs)}`,
-      },
-      {
-        failure: 'The quota of a backfill is spent',
-        inInvocation: 'no retry',
-        later: `at the reset, or after ${span(BACKFILL_WAIT.maxQuotaMs)} if that is sooner`,
-      },
-      {
-        failure: 'rotate-token cannot renew the tokens',
-        inInvocation: `${TOKEN_REQUEST.retries} retries of a request that the CRM did not handle (${TOKEN_REQUEST.statusCodes.join(', ')}, no connection), up to ${span(TOKEN_REQUEST.maxDelayMs)} apart; ${STORE_TOKENS_ATTEMPTS} attempts to store a new pair`,
-        later: 'by Secrets Manager, which repeats the rotation',
-      },
-      {
-        failure: 'The daily refresh does not start',
-        inInvocation: '–',
-        later: `${SCHEDULE_RETRIES.dailyRefresh} retries by EventBridge Scheduler`,
-      },
-      {
-        failure: 'A health check fails',
-        inInvocation: 'attempts of the SDK',
-        later: `${SCHEDULE_RETRIES.healthCheck} retries by EventBridge Scheduler: the next check follows soon, and an alarm reports missing ones`,
-      },
-    ],
-  };
-}
-
-const after = (ms: number): string => (ms === 0 ? 'at once' : `after ${span(ms)}`);
-
-/** @example span(300) // → '0.3 s'; span(1_320_000) // → '22 min' */
-function span(ms: number): string {
-  if (ms >= DAY_MS && ms % DAY_MS === 0 && ms > DAY_MS) return `${ms / DAY_MS} days`;
-  if (ms >= HOUR_MS) return `${ms / HOUR_MS} h`;
-  if (ms >= 3 * MINUTE_MS || (ms >= MINUTE_MS && ms % MINUTE_MS === 0)) return `${ms / MINUTE_MS} min`;
-  return `${ms / SECOND_MS} s`;
-}
