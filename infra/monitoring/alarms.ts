@@ -26,7 +26,7 @@ interface AlarmDefinition {
 /**
  * Treatment of missing data, by the kind of metric (CloudWatch user guide, "Configuring how CloudWatch alarms treat missing data"):
  *
- * - Health: whether changes reach the CRM. check-health always measures it, so missing data means that nobody knows, which is an alarm.
+ * - Health: whether changes reach the CRM. check-health always measures it, so missing data means that the state is unknown, which raises the alarm.
  * - Condition: lasts until a measurement shows that it has ended, so the alarm keeps its state. Failure queues belong here too, because SQS
  *   sends no metrics of a queue without activity for six hours, even if it has messages (SQS developer guide, "Available CloudWatch metrics").
  * - Event, such as an error: missing data means that none happened.

@@ -48,7 +48,7 @@ interface Call {
   /** Most users in flight. */
   inFlight: number;
   startedAt: number;
-  /** Users to be sent who were in the state that the execution has stored. Users whom this call scans are sent by the next call. */
+  /** Users to be sent that were in the state that the execution has stored. Users that this call scans are sent by the next call. */
   stored: { ready: number; readyForTags: number };
   /** Polls that succeeded. */
   polls: number;

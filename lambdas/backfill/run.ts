@@ -13,17 +13,17 @@ interface Findings {
   invalid: Record<string, number>;
 }
 
-/** What became of the users about whom messages were sent. */
+/** Results of the users that were sent to the queue. */
 interface Outcomes {
   /** Users who are up to date now, or were deleted in the meantime. */
   done: number;
-  /** Users whom the CRM refused for good, by reason. */
+  /** Users that the CRM rejected, by reason. */
   rejected: Record<string, number>;
-  /** Users for whom the run no longer waits. Their messages stay in the queue. Only the first are named. */
+  /** Users that the run no longer waits for. Their messages stay in the queue. Only the first are named. */
   unfinished: { total: number; users: { userId: string; reason: string }[] };
 }
 
-/** A user about whom a message was sent. Times in epoch milliseconds. */
+/** A user that was sent to the queue. Times in epoch milliseconds. */
 export interface SentUser {
   userId: string;
   sentAt: number;
@@ -59,7 +59,7 @@ export interface Run extends Outcomes {
   scanned: number;
   /** Users who need a sync: messages about them are sent, or will be. */
   enqueued: number;
-  /** Users who are up to date, or whom the mode does not select. */
+  /** Users that are up to date, or that the mode does not select. */
   skipped: number;
   /** Users who cannot be in the CRM. */
   invalid: number;
@@ -83,7 +83,7 @@ export interface Run extends Outcomes {
   tagEstimate: TagEstimate;
   /** Users to be sent, each by a message of its own. */
   ready: string[];
-  /** Users to be sent of whom only the tags change. */
+  /** Users to be sent whose tags alone change. */
   readyForTags: string[];
   /** Users in flight, oldest first. */
   sent: SentUser[];

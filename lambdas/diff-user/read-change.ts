@@ -10,8 +10,8 @@ export type Image = Readonly<Record<string, AttributeValue>>;
 const ATTRIBUTES = Object.keys(userSchema.shape) as (keyof User)[];
 
 /**
- * Parses a user before and after a change. Unknown attributes are ignored, and attributes that are equal in both images are parsed once:
- * most changes concern one attribute, or none that the sync uses.
+ * Parses a user before and after a change. Unknown attributes are ignored, and attributes that are equal in both images are parsed once,
+ * because most changes affect only one attribute.
  *
  * @returns neither image if the change cannot affect the CRM, such as the sync's own write-back.
  * @throws InvalidUserError when an image has no `userId`.

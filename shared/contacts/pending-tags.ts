@@ -84,7 +84,7 @@ export async function releaseUser(
       : { syncedAt: new Date(now()).toISOString() }),
   };
   const written = await users.writeCrm(userId, state, crm.revision);
-  // A user who was deleted meanwhile needs nothing here: the message of the deletion waits for the end of the lease and then cleans up.
+  // A user that was deleted in the meantime needs nothing here: the deletion's message waits for the end of the lease and then cleans up.
   if (written === 'conflict') {
     pending.needsRequeue = true;
     await markTagsUncertain(userId, [...plan.remove, ...plan.add], users);

@@ -8,7 +8,7 @@ import type { CrmState, User } from '../user/user.ts';
 import { checkpointOf } from './checkpoint.ts';
 import { isLeased } from './lease.ts';
 
-/** A user of whom only the tags have to change. */
+/** A user whose tags alone have to change. */
 export interface PlannedTagChange {
   kind: 'planned';
   userId: string;
@@ -23,7 +23,7 @@ export interface PlannedTagChange {
 }
 
 /**
- * What a tag job does with a user: nothing for a user who is `in-sync` (or whom the CRM cannot take), a planned change, or a message of its
+ * What a tag job does with a user: nothing for a user who is `in-sync` (or that the CRM cannot accept), a planned change, or a message of its
  * own for the others. `leased`: another invocation is working on the user. `fields-differ`: not only the tags have to change.
  */
 export type TagDecision =

@@ -32,8 +32,8 @@ const ADDRESS_PARTS = [
 export const anonymousEmail = (contactId: number): string => `forgotten-${contactId}@example.invalid`;
 
 /**
- * The request body that removes all personal data from a contact: names, addresses, numbers, accounts and custom fields, whoever wrote
- * them. The email becomes {@link anonymousEmail}. Tags are not changed.
+ * The request body that removes all personal data from a contact: names, addresses, numbers, accounts and custom fields, including
+ * values that the sync did not write. The email becomes {@link anonymousEmail}. Tags are not changed.
  */
 export function anonymousBody(contact: Contact): ContactBody {
   const present = TEXTS.filter(

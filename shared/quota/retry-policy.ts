@@ -236,7 +236,7 @@ export const BACKFILL_WAIT = {
   tagsMs: 10 * MINUTE_MS,
   /** How long the last tags of a run wait for users in flight. */
   lastTagsMs: 30 * SECOND_MS,
-  /** A tag job that fails, and of which no user was done for this long, is not waited for. */
+  /** The run does not wait for a failing tag job when none of its users was done for this long. */
   tagJobMs: MINUTE_MS,
   /** The run no longer waits for users when none was done for this long. */
   idleMs: 15 * MINUTE_MS,

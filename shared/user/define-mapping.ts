@@ -85,7 +85,7 @@ type ContactMapping = Readonly<
   >
 >;
 
-/** Tags of which a contact has at most one. */
+/** Tags that exclude each other: a contact has at most one of them. */
 export interface TagGroup {
   /** The tags of the group with their descriptions, which the sync also writes to the CRM. */
   tags: Readonly<Record<string, string>>;

@@ -20,7 +20,7 @@ export interface Emulators {
   stop(): Promise<void>;
 }
 
-/** Part of the short polls that return nothing, as any short poll of SQS may: code that concludes an empty queue from one must fail here. */
+/** Share of short polls that return nothing, as in SQS, so that code that takes one for an empty queue fails here. */
 const EMPTY_SHORT_POLLS = 0.3;
 
 /**

@@ -120,7 +120,7 @@ export function alarmWorld(crm: Awaited<ReturnType<typeof startCrm>>, seed = 1) 
     },
   });
 
-  /** One batch: messages that are due, of groups without a hidden one. @returns whether there was any. */
+  /** Processes one batch of visible messages whose group has no hidden message. @returns whether there was one. */
   async function receive(): Promise<boolean> {
     const blocked = new Set(queue.filter(({ dueAt }) => dueAt > now).map(({ body }) => body.userId));
     const due = queue.filter(({ body }) => !blocked.has(body.userId)).slice(0, BATCH_SIZE);

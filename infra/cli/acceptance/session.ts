@@ -121,7 +121,7 @@ export async function acceptance(
   return { ...report, ok: isOk(report) };
 }
 
-/** Runs work, and extends the record meanwhile. */
+/** Renews the record while work is running. */
 async function whileAlive<Result>(
   recorder: Recorder,
   onLost: (error: unknown) => void,

@@ -63,7 +63,7 @@ describe('a deleted user', () => {
     expect(users.rows.size).toBe(0);
   });
 
-  it('who came back before the message was read is synced as any user', async () => {
+  it('is synced like any user after signing up again before the message was read', async () => {
     const users = memoryUserTable(ANN);
     const { receive } = consumerOf(crm, users);
     await receive(record(userMessage('ann')));
