@@ -44,8 +44,12 @@ export async function synthesizedAssembly(settings: ConfigInput): Promise<string
     const CDK_CONTEXT_JSON = JSON.stringify({ userSync: settings });
     const env = { ...process.env, CDK_OUTDIR: outdir, CDK_CONTEXT_JSON };
     await run(process.execPath, [join(ROOT, 'infra/app.ts')], { env });
-    // Another process may have been faster: its assembly is the same.
-    if (!existsSync(directory)) renameSync(outdir, directory);
+    try {
+      renameSync(outdir, directory);
+    } catch (error) {
+      // Another process may have been faster. Its assembly is the same.
+      if (!existsSync(directory)) throw error;
+    }
   } finally {
     rmSync(outdir, { recursive: true, force: true });
   }
