@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { runChaos } from '../chaos/chaos.ts';
-import { expectNothingWrong } from '../support/chaos-report.ts';
+import { expectNothingWrong } from '../chaos/expect-nothing-wrong.ts';
 
 /** Each keeps a run waiting: for the messages of a killed environment, and for a quota that is spent. test/long has all actions. */
 const SLOW = ['kill', 'quota'];

@@ -1,6 +1,6 @@
 import { describe, it } from 'vitest';
 import { runChaos } from '../chaos/chaos.ts';
-import { expectNothingWrong } from '../support/chaos-report.ts';
+import { expectNothingWrong } from '../chaos/expect-nothing-wrong.ts';
 
 const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 /** More than the sum of the run's own time limits, whose errors say more. */

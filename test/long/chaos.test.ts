@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { runChaos } from '../chaos/chaos.ts';
-import { expectNothingWrong } from '../support/chaos-report.ts';
+import { expectNothingWrong } from '../chaos/expect-nothing-wrong.ts';
 
 it.each([3, 4, 9])(
   'loses, doubles and touches nothing when everything goes wrong at once (seed %i)',

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { ChaosReport } from '../chaos/chaos.ts';
+import type { ChaosReport } from './chaos.ts';
 
 /** Expects that a chaos run lost, doubled and touched nothing, and explained every dead letter. */
 export function expectNothingWrong(report: ChaosReport): void {
