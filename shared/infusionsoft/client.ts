@@ -1,6 +1,6 @@
 import ky, { type HTTPError, isHTTPError, type KyInstance } from 'ky';
 import type * as z from 'zod/mini';
-import { REQUEST_RETRY, UNCERTAIN_CREATE_MS } from '../quota/retry-policy.ts';
+import { REQUEST_RETRY, UNCERTAIN_CREATE_MS, UNCERTAIN_UPDATE_MS } from '../quota/retry-policy.ts';
 import { RetryableError } from '../sync/errors.ts';
 import type { ContactBody } from './contact-body.ts';
 import { type Endpoint, endpoints, MAX_PAGE_SIZE } from './endpoints.ts';
@@ -54,6 +54,11 @@ export interface InfusionsoftClient {
    * update by id can give the same email to two contacts.
    */
   findContactsByEmail(email: string): Promise<Contact[]>;
+  /**
+   * Contacts that were changed since a moment (epoch milliseconds), with their custom fields. The search may miss a new contact.
+   * Whether tagging or an opt-out counts as a change is not known (v1).
+   */
+  findContactsUpdatedSince(since: number): Promise<Contact[]>;
   /** Changes the given values of a contact. Accounts differ in what happens to items of arrays that are not given: see `catalog/detect-array-mode.ts`. */
   updateContact(contactId: number, body: ContactBody): Promise<Contact>;
   deleteContact(contactId: number): Promise<void>;
@@ -178,11 +183,26 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
       );
       return contacts.filter((contact) => hasEmail(contact, email));
     },
-    updateContact: (contactId, body) => send('patch', endpoints.contact(contactId), body, contactSchema),
+    findContactsUpdatedSince: (since) =>
+      allPages(async (offset) => {
+        const searchParams = {
+          since: new Date(since).toISOString(),
+          optional_properties: 'custom_fields',
+          limit: MAX_PAGE_SIZE,
+          offset,
+        };
+        const page = await call((http) =>
+          http.get(endpoints.contacts.path, { searchParams }).json(contactPageSchema),
+        );
+        return page.contacts;
+      }),
+    updateContact: (contactId, body) =>
+      settling(() => send('patch', endpoints.contact(contactId), body, contactSchema)),
     deleteContact: (contactId) => remove(endpoints.contact(contactId)),
     applyTags: (contactId, tagIds) =>
-      send('post', endpoints.contactTags(contactId), { tagIds }, tagResultsSchema),
-    removeTags: (contactId, tagIds) => remove(endpoints.contactTags(contactId), { ids: tagIds.join(',') }),
+      settling(() => send('post', endpoints.contactTags(contactId), { tagIds }, tagResultsSchema)),
+    removeTags: (contactId, tagIds) =>
+      settling(() => remove(endpoints.contactTags(contactId), { ids: tagIds.join(',') })),
     tagContacts: (tagId, ids) => send('post', endpoints.tagged(tagId), { ids }, tagResultsSchema),
     untagContacts: (tagId, ids) => remove(endpoints.tagged(tagId), { ids: ids.join(',') }),
     listTags: () =>
@@ -251,6 +271,16 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
     },
     createCompany: (name) => send('post', endpoints.companies, { company_name: name }, companySchema, once),
   };
+}
+
+/** Adds to a failure without an answer how long the update may still be running. */
+async function settling<Result>(update: () => Promise<Result>): Promise<Result> {
+  try {
+    return await update();
+  } catch (error) {
+    if (!(error instanceof UncertainError) || error.isAnswered) throw error;
+    throw new UncertainError(error.message, { cause: error.cause, afterMs: UNCERTAIN_UPDATE_MS });
+  }
 }
 
 /** Reads pages until one is empty or has been seen before. A short page is not always the last. */

@@ -88,14 +88,20 @@ describe('an erasure request', () => {
     expect([...rejected, ...retries]).toEqual([]);
   });
 
-  it('can name the contact, where no erasure record does', async () => {
-    const { id = 0 } = (await crm.preload({ values: { 'email_addresses.EMAIL1': ANN.email } }))[0] ?? {};
+  it('can name the contact, where no erasure record does, if the contact shows the user id', async () => {
+    const values = { 'email_addresses.EMAIL1': ANN.email };
+    const [stranger, own] = await crm.preload(
+      { values, customFields: { 'App User Id': 'another' } },
+      { values, customFields: { 'App User Id': 'ann' } },
+    );
     const { receive, erasureRecords } = consumerOf(crm, memoryUserTable(), { now: Date.now });
     await receive(forget());
     expect(await erasureRecords.read('ann')).toMatchObject({ done: 'no-contact' });
-    await receive(forget(id, 'r2'));
-    expect(await erasureRecords.read('ann')).toMatchObject({ done: 'delete', contactId: id });
-    expect(await crm.contacts()).toEqual([]);
+    await receive(forget(stranger?.id, 'r2'));
+    expect(await erasureRecords.read('ann')).toMatchObject({ done: 'not-proven' });
+    await receive(forget(own?.id, 'r3'));
+    expect(await erasureRecords.read('ann')).toMatchObject({ done: 'delete', contactId: own?.id });
+    expect(await crm.contacts()).toMatchObject([{ id: stranger?.id }]);
   });
 
   it('changes nothing while the user is in the app, since the next change would create the contact again', async () => {
@@ -114,7 +120,7 @@ describe('an erasure request', () => {
     await receive(record(userMessage('ann-2')));
     expect(users.user('ann-2').crm?.contactId).toBe(contactId);
     await receive(forget());
-    expect(await erasureRecords.read('ann')).toMatchObject({ done: 'kept' });
+    expect(await erasureRecords.read('ann')).toMatchObject({ done: 'mark', answer: 'kept', requestId: 'r1' });
     expect((await contact(contactId))?.values).toMatchObject({ given_name: 'Ann' });
   });
 });
