@@ -71,9 +71,10 @@ export function simulatorClient(url: string) {
     removeTag: async (name: string) => {
       await http.delete(`tags/${encodeURIComponent(name)}`);
     },
-    /** Merges a contact into another, like a person who keeps the values of one of them. */
+    /** Merges a contact into another, like a person who keeps the values of one of them. @returns false if one of them is gone. */
     merge: async (from: number, into: number, values: 'into' | 'from' = 'into') => {
-      await http.post('merge', { json: { from, into, values } });
+      const json = { from, into, values };
+      return (await http.post('merge', { json, throwHttpErrors: (status) => status !== 404 })).ok;
     },
     addContacts: (json: readonly PreloadedContact[]) =>
       http.post('contacts', { json }).json<{ id: number }[]>(),
