@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { followBackfill, startBackfill } from '../../infra/cli/backfill/follow-backfill.ts';
 import type { Report } from '../../lambdas/backfill/run.ts';
 import { PROBE_NAME } from '../../shared/infusionsoft/catalog/detect-array-mode.ts';
-import { type ErasureRecord, erasureRecordStore } from '../../shared/store/erasure-records.ts';
 import { desiredState, isSyncable } from '../../shared/sync/desired-state.ts';
 import { mapping } from '../../shared/user/mapping.ts';
 import { signUpAll } from '../demo/scenario.ts';
@@ -20,7 +18,7 @@ import { explainDeadLetters, readDeadLetters } from './dead-letters.ts';
 import { stopFaults } from './fault-actions.ts';
 import { faultProxy } from './fault-proxy.ts';
 import { pairFindings } from './pair-findings.ts';
-import { requestErasure } from './user-actions.ts';
+import { repeatErasures, unansweredErasures } from './repeat-erasures.ts';
 import { World } from './world.ts';
 
 export interface ChaosOptions {
@@ -141,7 +139,9 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
     for (const userId of [...world.drifted, ...world.merged])
       await changeUser(context, userId, { firstName: 'Foundling' });
     await untilIdle(running);
-    const erasureProblems = await repeatErasures(context);
+    const erasures = await repeatErasures(context);
+    await untilIdle(running);
+    const erasureProblems = await unansweredErasures(context, erasures);
     const settleMs = Date.now() - settlingSince - 3 * QUIET_MS;
 
     log('Verifying every user against the CRM');
@@ -232,39 +232,6 @@ async function runActions(
     await context.world.runDue(Date.now());
   }
   await context.world.runDue(Number.POSITIVE_INFINITY);
-}
-
-/** What the sync can do for a person who wants to be forgotten. `kept`: the contact belongs to another user. */
-const CARRIED_OUT: ReadonlySet<ErasureRecord['done'] | undefined> = new Set(['delete', 'anonymise', 'kept']);
-
-/**
- * Repeats each erasure request that was not carried out, once, as `user-sync forget` asks for: it can come before the deletion of the user.
- *
- * @returns requests that have no answer even then.
- */
-async function repeatErasures(context: ChaosContext): Promise<string[]> {
-  const { world, running } = context;
-  const { cloud } = running.system;
-  const records = erasureRecordStore(
-    new DynamoDBClient(cloud.sdk('DYNAMODB')),
-    cloud.outputs['SyncTableName'] ?? '',
-  );
-  const gone = [...world.forgotten].filter((userId) => !world.users.has(userId));
-  const answered = async (userId: string) => {
-    const record = await records.read(userId);
-    return record?.requestId !== undefined && CARRIED_OUT.has(record.done) ? record.requestId : undefined;
-  };
-  const repeated = new Map<string, string>();
-  for (const userId of gone) {
-    if ((await answered(userId)) === undefined) repeated.set(userId, await requestErasure(context, userId));
-  }
-  await untilIdle(running);
-  const unanswered: string[] = [];
-  for (const [userId, requestId] of repeated) {
-    if ((await records.read(userId))?.requestId !== requestId)
-      unanswered.push(`${userId}: the erasure request has no record`);
-  }
-  return unanswered;
 }
 
 /** Verifies that a refresh ends although the CRM rejects some users for good. @returns the users who were not in sync at its end. */
