@@ -1,0 +1,145 @@
+import { desiredState } from '../../shared/sync/desired-state.ts';
+import { managedTags } from '../../shared/user/define-mapping.ts';
+import { mapping } from '../../shared/user/mapping.ts';
+import { readUser } from '../../shared/user/read-user.ts';
+import type { StoredContact } from '../simulator/account/contact-store.ts';
+import type { Script } from './actions.ts';
+import { USER_ID_FIELD } from './crm.ts';
+import type { Item, World } from './world.ts';
+
+const DELETED = mapping.deletedTag.name;
+const MANAGED = new Set(managedTags(mapping));
+/** Written and never returned by the CRM. */
+const NOT_COMPARED: ReadonlySet<string> = new Set(['opt_in_reason']);
+
+/** Everything that is wrong after a history, once all changes are processed. */
+export async function findProblems(script: Script): Promise<string[]> {
+  const { world } = script;
+  return [
+    ...world.bugs.map((bug) => `unexpected error: ${bug instanceof Error ? bug.stack : String(bug)}`),
+    ...world.crm.simulator.foreign.found.map(
+      ({ contactId, what }) => `contact ${contactId}: the sync wrote to ${what}`,
+    ),
+    ...deadLetterProblems(script),
+    ...userProblems(script),
+    ...contactProblems(script),
+    ...typedProblems(script),
+    ...(await erasureProblems(script)),
+  ];
+}
+
+/** Reasons of a user whose conflict with another user stands. */
+const CONFLICTS: ReadonlySet<string> = new Set(['contact-of-another-user', 'email-of-another-user']);
+
+function deadLetterProblems({ world, merges }: Script): string[] {
+  const unexplained = world.deadLetters.filter(({ reason, group, conflict }) => {
+    if (reason === 'refused-by-crm') return world.crm.refusals === 0;
+    return !CONFLICTS.has(reason) || !(conflict || (merges.get(group) ?? 0) > 1);
+  });
+  return unexplained.map(({ reason, group }) => `dead letter of ${group}: ${reason}`);
+}
+
+/** Whether a user may be without a right contact: it was rejected, and its conflict with another user stands. */
+function isExcused({ world, merges }: Script, { userId, crm }: Item): boolean {
+  const isRejected =
+    CONFLICTS.has(crm?.rejection?.reason ?? '') ||
+    world.undelivered.some(({ group, reason }) => group === userId && CONFLICTS.has(reason));
+  return isRejected && ((merges.get(userId) ?? 0) > 1 || world.rivalsOf(userId).length > 0);
+}
+
+function userProblems(script: Script): string[] {
+  const { world } = script;
+  const users = world.livingUsers();
+  const excused = users.filter((user) => isExcused(script, user));
+  const lost = excused.filter(
+    ({ userId }) =>
+      (script.merges.get(userId) ?? 0) < 2 &&
+      world.rivalsOf(userId).every((rival) => excused.some((each) => each.userId === rival)),
+  );
+  return [
+    ...lost.map(({ userId }) => `${userId}: rejected, like everybody with the same email`),
+    ...users.filter((user) => !excused.includes(user)).flatMap((user) => wrongContact(world, user)),
+  ];
+}
+
+function wrongContact(world: World, item: Item): string[] {
+  const { userId } = item;
+  const contact = world.contactOf(userId);
+  const state = `(crm ${JSON.stringify(item.crm ?? null)})`;
+  if (!contact) return [`${userId}: no contact ${state}`];
+  const desired = desiredState(mapping, readUser(structuredClone(item)).user, world.now);
+  const keys = [
+    ...Object.keys(mapping.contact),
+    ...Object.keys(mapping.customFields).map((label) => `custom_fields.${label}`),
+  ];
+  const fields = keys
+    .filter((key) => !NOT_COMPARED.has(key))
+    .flatMap((key) => {
+      const [actual, wanted] = [world.crm.valueOf(contact, key), desired.fields[key as 'EMAIL1']];
+      return actual === wanted
+        ? []
+        : [`${userId}: contact ${contact.id} has ${key} ${actual}, not ${wanted}`];
+    });
+  const tags = managedTagsOf(world, contact).join(', ');
+  const wantedTags = [...desired.tags].sort().join(', ');
+  return [
+    ...fields,
+    ...(tags === wantedTags
+      ? []
+      : [`${userId}: contact ${contact.id} has the tags ${tags}, not ${wantedTags}`]),
+  ];
+}
+
+const managedTagsOf = (world: World, contact: StoredContact) =>
+  world.crm.tagsOf(contact).filter((name) => MANAGED.has(name));
+
+/** Whose contact each contact is, and whether one that is nobody's looks as if it were somebody's. */
+function contactProblems({ world }: Script): string[] {
+  return world.contacts().flatMap((contact) => {
+    const owners = world.livingUsers().filter(({ crm }) => crm?.contactId === contact.id);
+    const named = world.crm.userIdOf(contact);
+    const tags = managedTagsOf(world, contact);
+    const isLiving = named !== undefined && world.item(named) !== undefined;
+    const problems: string[] = [];
+    if (owners.length > 1) problems.push(`shared by ${owners.map(({ userId }) => userId).join(' and ')}`);
+    if (owners.length === 0 && tags.some((tag) => tag !== DELETED))
+      problems.push(`nobody's, has the tags ${tags.join(', ')}`);
+    // A contact of a deleted user keeps its values. The user can come back with another email, and another contact.
+    const isRetired = owners.length === 0 && tags.includes(DELETED);
+    if (isLiving && !isRetired && !owners.some(({ userId }) => userId === named))
+      problems.push(`${owners[0]?.userId ?? 'nobody'}'s, its ${USER_ID_FIELD} is ${named}`);
+    return problems.map((problem) => `contact ${contact.id}: ${problem}`);
+  });
+}
+
+function typedProblems({ world, everForgotten }: Script): string[] {
+  const { typed, deletedBySync } = world.crm;
+  const forbidden = deletedBySync.filter(({ userId }) => userId === undefined || !everForgotten.has(userId));
+  const { contacts } = world.crm.simulator.store;
+  const lost = [...typed].flatMap(([contactId, values]) => {
+    const contact = contacts.get(contactId);
+    if (!contact) return [];
+    return [...values].flatMap(([path, value]) =>
+      contact.values.get(path) === value ? [] : [`contact ${contactId}: lost ${path} ${value}`],
+    );
+  });
+  return [
+    ...forbidden.map(({ contactId, userId }) => `contact ${contactId} of ${userId}: deleted by the sync`),
+    ...lost,
+  ];
+}
+
+async function erasureProblems({ world, forgotten }: Script): Promise<string[]> {
+  const checks = [...forgotten].map(async ([userId, { contactIds }]) => {
+    const alive = world.contacts().filter((contact) => world.crm.userIdOf(contact) === userId);
+    const record = await world.erasureRecords.read(userId);
+    const isOfOther = ({ crm }: Item) => crm?.contactId !== undefined && contactIds.includes(crm.contactId);
+    const isKept = record?.done === 'kept' && world.livingUsers().some(isOfOther);
+    const isProven = record?.done === 'delete' || isKept || (record !== undefined && contactIds.length === 0);
+    return [
+      ...alive.map(({ id }) => `${userId}: forgotten, but contact ${id} is there`),
+      ...(isProven ? [] : [`${userId}: forgotten, but the erasure record says ${record?.done}`]),
+    ];
+  });
+  return (await Promise.all(checks)).flat();
+}
