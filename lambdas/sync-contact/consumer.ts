@@ -12,7 +12,7 @@ import {
   type Retirement,
   retireContact,
 } from '../../shared/contacts/retire-contact.ts';
-import { retireUser } from '../../shared/contacts/retire-user.ts';
+import { retireOrConfirmGone, retireUser } from '../../shared/contacts/retire-user.ts';
 import {
   type SyncResult,
   type SyncUserDependencies,
@@ -42,7 +42,7 @@ import type { FailureQueue } from './failure-queue.ts';
 import { inspectAccount } from './inspect-account.ts';
 import type { SyncMetrics } from './metrics.ts';
 import { type ProcessBatchDependencies, processBatch } from './process-batch.ts';
-import { type ProcessGroupDependencies, processGroup } from './process-group.ts';
+import { type ProcessTaskDependencies, processTask } from './process-task.ts';
 import { type ProcessUserDependencies, processUser } from './process-user.ts';
 import { progressTracker } from './progress-tracker.ts';
 import { quotaTracker } from './quota-tracker.ts';
@@ -145,21 +145,24 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
   });
   const tagJobRequests = tagRequests(client, { batch: tagBatch, maxConcurrent });
   const requeue: FailureQueue['requeue'] = (messages) => queue.requeue(messages);
+  const retireDependencies = {
+    client,
+    catalogSource: catalog,
+    claims: sync.claims,
+    erasureRecords,
+    mapping,
+    now,
+  };
   const retire = (retirement: Retirement) =>
-    retireContact(retirement, {
-      client,
-      catalogSource: catalog,
-      claims: sync.claims,
-      erasureRecords,
-      mapping,
+    retireOrConfirmGone(retirement, {
+      table,
+      retire: (each) => retireContact(each, retireDependencies),
       now,
     });
-  const retireWith = (policy: DeletionPolicy) => (contactId: number, userId: string, deletedAt: number) =>
-    retire({ contactId, userId, deletedAt, policy });
   const retireUserWith = (policy: DeletionPolicy): ProcessUserDependencies['retireUser'] => {
     const dependencies = { table, client, catalogSource: catalog, erasureRecords, mapping, now };
     return (userId, departure, living) =>
-      retireUser(userId, departure, living, { ...dependencies, retire: retireWith(policy) });
+      retireUser(userId, departure, living, { ...dependencies, policy, forgetPolicy, retire });
   };
   const userDependencies: ProcessUserDependencies = {
     users,
@@ -182,7 +185,7 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
     invocation,
     now,
   };
-  const groupDependencies: ProcessGroupDependencies = {
+  const taskDependencies: ProcessTaskDependencies = {
     processUser: (messages) => processUser(messages, userDependencies),
     runTagJob: (message, onTagged) => runTagJob(message, tagJobDependencies, onTagged),
     eraseContact: (message) =>
@@ -197,14 +200,13 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
         now,
       }),
     inspectAccount: (message) => inspectAccount(message, { client, catalogSource: catalog, table, now }),
-    reject: (record, error) => queue.reject(record, error),
     journal,
     metrics,
     logger,
     now,
   };
   const batchDependencies: ProcessBatchDependencies = {
-    processGroup: (group) => processGroup(group, groupDependencies),
+    processTask: (task) => processTask(task, taskDependencies),
     quota: quotaTracker({ store: table.ledger, gate, budget: settings.budget, logger, now }),
     progress: progressTracker({ store: table.progress, logger, now }),
     queue,

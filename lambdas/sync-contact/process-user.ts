@@ -1,5 +1,5 @@
 import { assertNotLeased, withLease } from '../../shared/contacts/lease.ts';
-import type { Departure } from '../../shared/contacts/retire-user.ts';
+import type { Departure, RetiredContact } from '../../shared/contacts/retire-user.ts';
 import type { ContactChange, SyncResult, SyncUserOptions } from '../../shared/contacts/sync-user.ts';
 import type { Invocation } from '../../shared/invocation.ts';
 import type { UserTable } from '../../shared/store/user-table.ts';
@@ -17,7 +17,7 @@ export interface ProcessUserDependencies {
     userId: string,
     departure: Departure | undefined,
     living: CrmState | undefined,
-  ) => Promise<number[]>;
+  ) => Promise<RetiredContact[]>;
   requeue: FailureQueue['requeue'];
   metrics: { countChange(change: ContactChange): void };
   /** The running invocation. */
@@ -27,8 +27,11 @@ export interface ProcessUserDependencies {
 }
 
 export interface UserOutcome {
-  /** `retired`: the user is no longer in the table, and the deletion policy was applied to the contact. */
-  outcome: 'synced' | 'unchanged' | 'retired';
+  /**
+   * `retired`: the user is no longer in the table, and the deletion policy was applied to the contact. `stillRejected`: a backfill found the
+   * user rejected for the same reason as before, which has its dead letter.
+   */
+  outcome: 'synced' | 'unchanged' | 'retired' | 'stillRejected';
   contactId: number | undefined;
   warnings: readonly Warning[];
 }
@@ -61,11 +64,11 @@ export async function processUser(
   const found = await users.read(userId).catch((error: unknown) => {
     throw error instanceof InvalidUserError ? new RejectedError('not-a-user', error.message) : error;
   });
-  const departure = departureOf(messages);
+  const departure = departureOf(messages, found !== undefined, now());
   // A user can be deleted and come back with another contact before the messages are read.
   if (!found || departure) {
     const retired = await retireUser(userId, departure, found?.user.crm);
-    if (!found) return { outcome: 'retired', contactId: retired.at(-1), warnings: [] };
+    if (!found) return { outcome: 'retired', contactId: retired.at(-1)?.contactId, warnings: [] };
   }
 
   assertNotLeased(found.user.crm ?? {}, invocation(), now());
@@ -77,11 +80,12 @@ export async function processUser(
     return { ...crm, revision };
   };
   const user = withHints(found.user, messages);
-  const { crm, unchanged, changes, desired, affected, failure } = await syncUser(user, {
+  const { unchanged, changes, desired, affected, failure, ...synced } = await syncUser(user, {
     save,
     tagsLater: messages.every((message) => message.tagsLater === true),
-    changedAt: lastChangeOf(messages),
   });
+  const isStillRejected = failure instanceof RejectedError && isKnownRejection(failure, found.user, messages);
+  const crm = isStillRejected ? withErrorId(synced.crm, found.user) : synced.crm;
   const { contactId } = crm;
   const written =
     failure instanceof WriteBackFailedError
@@ -97,19 +101,37 @@ export async function processUser(
   if (written === 'gone') {
     // The user was deleted during the sync. The message of the deletion may name no contact.
     const retired = await retireUser(userId, departureFrom(crm, now()), undefined);
-    return { outcome: 'retired', contactId: contactId ?? retired.at(-1), warnings: [] };
+    return { outcome: 'retired', contactId: contactId ?? retired.at(-1)?.contactId, warnings: [] };
   }
   if (written === 'conflict') {
     await markUntrusted(userId, crm, users);
     throw new RetryableError('Another writer has changed the state of this user', { afterMs: 0 });
   }
+  const warnings = [...found.warnings, ...desired.warnings];
+  if (isStillRejected) return { outcome: 'stillRejected', contactId, warnings };
   if (failure) throw failure;
   return {
     outcome: unchanged ? 'unchanged' : 'synced',
     contactId,
-    warnings: [...found.warnings, ...desired.warnings],
+    warnings,
   };
 }
+
+/** The dead letter of the first rejection has the id. */
+const withErrorId = (crm: CrmState, { crm: stored }: User): CrmState => ({
+  ...crm,
+  ...(crm.rejection &&
+    stored?.rejection && { rejection: { ...crm.rejection, errorId: stored.rejection.errorId } }),
+});
+
+const isKnownRejection = (
+  { reason, otherUserId }: RejectedError,
+  { crm }: User,
+  messages: readonly UserMessage[],
+): boolean =>
+  messages.every(({ cause }) => cause === 'backfill') &&
+  crm?.rejection?.reason === reason &&
+  crm.rejection.otherUserId === otherUserId;
 
 /** @throws RetryableError until the invocation that was working on a deleted user has ended. */
 function assertDue(messages: readonly UserMessage[], now: number): void {
@@ -120,14 +142,23 @@ function assertDue(messages: readonly UserMessage[], now: number): void {
     });
 }
 
-/** What the messages say about the contacts of a user who was deleted. */
-function departureOf(messages: readonly UserMessage[]): Departure | undefined {
-  const deletions = messages.filter(({ cause }) => cause === 'deleted');
-  const contactIds = deletions.flatMap(contactIdsOf);
-  const attempts = deletions.flatMap(({ attemptedAt }) => attemptedAt ?? []).sort();
-  const deletedAt = deletions.at(-1)?.changedAt;
-  if (deletedAt === undefined || contactIds.length + attempts.length === 0) return undefined;
-  return { contactIds, ...(attempts[0] && { attemptedAt: attempts[0] }), deletedAt };
+/** What the messages say about the contacts of a user who was deleted, and may have come back. */
+function departureOf(
+  messages: readonly UserMessage[],
+  isLiving: boolean,
+  now: number,
+): Departure | undefined {
+  // The app may have removed the `crm` map before it deleted the user, so that the message of the deletion names no contact.
+  const naming = isLiving ? messages.filter(({ cause }) => cause === 'deleted') : messages;
+  const contactIds = naming.flatMap(contactIdsOf);
+  const attempts = naming.flatMap(({ attemptedAt }) => attemptedAt ?? []).sort();
+  if (contactIds.length + attempts.length === 0) return undefined;
+  const deletedAt = messages.findLast(({ cause }) => cause === 'deleted')?.changedAt;
+  return {
+    contactIds,
+    ...(attempts[0] && { attemptedAt: attempts[0] }),
+    deletedAt: deletedAt ?? new Date(now).toISOString(),
+  };
 }
 
 const departureFrom = (crm: CrmState, now: number): Departure => ({
@@ -143,13 +174,6 @@ const contactIdsOf = ({
   ...(contactId === undefined ? [] : [contactId]),
   ...formerContactIds,
 ];
-
-/** When the user itself was last changed, in epoch milliseconds: a backfill is no change. */
-const lastChangeOf = (messages: readonly UserMessage[]): number =>
-  Math.max(
-    0,
-    ...messages.filter(({ cause }) => cause !== 'backfill').map(({ changedAt }) => Date.parse(changedAt)),
-  );
 
 /**
  * Adds to the state what it was before the app removed or replaced it: the contacts, and an unanswered create. Nothing else in it is certain

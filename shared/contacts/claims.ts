@@ -28,6 +28,8 @@ export type ContactHolder =
 export interface Claims {
   /** @throws RetryableError when another user claims it at the same moment. */
   claimEmail(email: string, userId: string): Promise<EmailClaim>;
+  /** Gives the claim on an email to another user, if the user has it. */
+  yieldEmail(email: string, userId: string, otherUserId: string): Promise<void>;
   /** Who has a contact, without claiming it. */
   holderOf(contactId: number, userId: string): Promise<ContactHolder>;
   /**
@@ -113,6 +115,10 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
       if (other && emailOfOther?.toLowerCase() === email.toLowerCase()) return { kind: 'contested', other };
       if (!(await store.write(key, mine, { userId: found.userId })).stored) throw concurrent();
       return other ? { kind: 'moved', other } : { kind: 'new' };
+    },
+    async yieldEmail(email, userId, otherUserId) {
+      const claim = { userId: otherUserId, claimedAt: now() };
+      await store.write(SYNC_TABLE_ITEMS.emailClaim.key(email), claim, { userId });
     },
     holderOf: async (contactId, userId) =>
       holder(await store.read(SYNC_TABLE_ITEMS.contactClaim.key(contactId)), contactId, userId),

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { CONFLICT } from '../quota/retry-policy.ts';
 import { RejectedError, RetryableError } from '../sync/errors.ts';
 import type { CrmState, User } from '../user/user.ts';
@@ -25,32 +26,44 @@ export interface ConflictOutcome {
 }
 
 /**
- * Waits for the other user, whose next change may be in the queue, and rejects the user when nothing has changed for a quarter of an hour.
+ * Waits for the other user, whose next change may be in the queue, and rejects the user when neither has changed for a quarter of an hour.
  *
- * @param crm the state of the user.
- * @param changedAt the last change of the user, in epoch milliseconds.
  * @param now epoch milliseconds.
  */
-export function waitOrReject(
-  { conflict: known }: CrmState,
-  error: ConflictError,
-  changedAt: number,
-  now: number,
-): ConflictOutcome {
-  const { userId: otherUserId, crm: { syncedAt: otherSyncedAt } = {} } = error.other;
-  const isSame = known?.otherUserId === otherUserId && known.otherSyncedAt === otherSyncedAt;
-  const sinceMs = isSame ? Math.max(Date.parse(known.since), Math.min(changedAt, now)) : now;
-  const conflict = {
-    otherUserId,
-    ...(otherSyncedAt !== undefined && { otherSyncedAt }),
-    since: new Date(sinceMs).toISOString(),
-  };
-  const waited = now - sinceMs;
+export function waitOrReject(user: User, error: ConflictError, now: number): ConflictOutcome {
+  const { other, message } = error;
+  const since = standsSince(user, other, now);
+  const waited = now - since;
   const failure =
     waited >= CONFLICT.limitMs
-      ? new RejectedError('contact-of-another-user', error.message, { otherUserId })
-      : new RetryableError(`${error.message}: waiting for a change`, {
+      ? new RejectedError('contact-of-another-user', message, { otherUserId: other.userId })
+      : new RetryableError(`${message}: waiting for a change`, {
           afterMs: Math.min(CONFLICT.maxMs, Math.max(CONFLICT.firstMs, waited)),
         });
-  return { conflict, failure, isNew: known?.otherUserId !== otherUserId };
+  return {
+    conflict: {
+      otherUserId: other.userId,
+      states: statesOf(user, other),
+      since: new Date(since).toISOString(),
+    },
+    failure,
+    isNew: user.crm?.conflict?.otherUserId !== other.userId,
+  };
+}
+
+/** Whether a conflict has stood for as long as a user waits. @param now epoch milliseconds. */
+export const hasWaited = (user: User, other: User, now: number): boolean =>
+  now - standsSince(user, other, now) >= CONFLICT.limitMs;
+
+/** When either user was last changed, or else when the conflict was first seen, in epoch milliseconds. */
+function standsSince(user: User, other: User, now: number): number {
+  const { conflict } = user.crm ?? {};
+  const isSame = conflict?.otherUserId === other.userId && conflict.states === statesOf(user, other);
+  return isSame ? Date.parse(conflict.since) : now;
+}
+
+/** A hash of both users without the progress of their sync. */
+function statesOf({ crm: _, ...user }: User, { crm, ...other }: User): string {
+  const text = JSON.stringify([user, other, crm?.contactId]);
+  return createHash('sha256').update(text).digest('base64url').slice(0, 11);
 }

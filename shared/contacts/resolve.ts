@@ -9,7 +9,7 @@ import { fingerprintOf } from '../sync/plan.ts';
 import type { Mapping } from '../user/define-mapping.ts';
 import type { CrmState, User } from '../user/user.ts';
 import type { Claims } from './claims.ts';
-import { ConflictError } from './conflict.ts';
+import { ConflictError, hasWaited } from './conflict.ts';
 
 /**
  * The contact to write. `update`: by its id; `isClaimed` says whether the claim confirms it already. `upsert`: by the email, since nobody has
@@ -35,7 +35,7 @@ export interface AffectedUser {
 
 export interface ResolveDependencies {
   client: Pick<InfusionsoftClient, 'findContactsByEmail' | 'findContactsUpdatedSince' | 'readContact'>;
-  claims: Pick<Claims, 'claimEmail' | 'holderOf' | 'findUser'>;
+  claims: Pick<Claims, 'claimEmail' | 'yieldEmail' | 'holderOf' | 'findUser'>;
   mapping: Mapping;
   /** Whether the claims of all users are recorded. */
   areClaimsComplete: () => boolean;
@@ -63,12 +63,13 @@ type Owner = { kind: 'own' } | { kind: 'free' } | { kind: 'other'; user: User };
  * @throws ConflictError when another living user has the email or the contact; RetryableError and RejectedError as the client does.
  */
 export async function resolve(
-  { userId, crm = {} }: User,
+  user: User,
   email: string,
   catalog: Catalog,
   { isGone, alwaysLookUp }: ResolveOptions,
   dependencies: ResolveDependencies,
 ): Promise<Resolution> {
+  const { userId, crm = {} } = user;
   const { client, claims, mapping, now } = dependencies;
   const { own, lostTo } = isGone ? {} : await ownContact(userId, crm, claims);
   // Until now, this user may have written to the contact that another user has.
@@ -98,14 +99,18 @@ export async function resolve(
 
   const other = owners.flatMap((each) => (each.owner.kind === 'other' ? [each.owner.user] : []))[0];
   const emailOfOther = other && desiredState(mapping, other, now()).fields.EMAIL1;
-  if (other && emailOfOther?.toLowerCase() === email.toLowerCase())
+  if (other && emailOfOther?.toLowerCase() === email.toLowerCase()) {
+    // The other has the contact. With the claim on the email it would wait for this user, and this user for it.
+    await claims.yieldEmail(email, userId, other.userId);
     throw new ConflictError(other, 'has the same email');
+  }
   if (other && own) affected.push({ userId: other.userId, cause: 'changed' });
   if (own) return update(own.contactId);
   if (!other) return resolved({ kind: 'upsert' });
-  // Two contacts were merged by hand: each user gets a contact of its own, once.
+  // Two contacts were merged, or the email was typed into the other's, by hand: each user gets a contact of its own, once.
   const isSeparating = crm.separated === true && crm.attempt !== undefined;
-  if (isSeparating || ((isGone || isLost) && !crm.separated)) {
+  const isDue = isGone || isLost || hasWaited(user, other, now());
+  if (isSeparating || (isDue && !crm.separated)) {
     affected.push({ userId: other.userId, cause: 'resync' });
     return resolved({ kind: 'create' });
   }

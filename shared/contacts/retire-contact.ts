@@ -12,6 +12,7 @@ import type { CustomKey, Mapping } from '../user/define-mapping.ts';
 import { applyTags } from './apply-tags.ts';
 import type { Claims } from './claims.ts';
 import { type Target, userIdIn } from './resolve.ts';
+import type { RetiredContact } from './retire-user.ts';
 import { type WriteContactDependencies, writeContact } from './write-contact.ts';
 
 /**
@@ -32,6 +33,10 @@ export interface Retirement {
   /** When the user was deleted, in epoch milliseconds. */
   deletedAt: number;
   policy: DeletionPolicy;
+  /** The erasure request that it answers, if it does. */
+  requestId?: string;
+  /** The CRM has not known the contact for a while: nothing is left to do in it. */
+  isGone?: boolean;
 }
 
 interface ApplyPolicyDependencies {
@@ -54,22 +59,24 @@ export interface RetireContactDependencies extends ApplyPolicyDependencies {
 const STREAM_TIME_MS = 60_000;
 
 /**
- * Applies a deletion policy to the contact of a deleted user and writes an erasure record. A contact that is gone already is no error. A
- * contact that another user has claimed, or the same user who has come back, is kept. Safe to repeat.
+ * Applies a deletion policy to the contact of a deleted user and writes an erasure record. A contact that another user has claimed, or the
+ * same user who has come back, is kept. Safe to repeat.
  *
  * @returns what was done.
- * @throws RejectedError or RetryableError, as the client does.
+ * @throws NotFoundError when the CRM does not know the contact; RejectedError or RetryableError, as the client does.
  */
 export async function retireContact(
-  { contactId, userId, deletedAt, policy }: Retirement,
+  { contactId, userId, deletedAt, policy, requestId, isGone = false }: Retirement,
   { claims, erasureRecords, now, ...dependencies }: RetireContactDependencies,
 ): Promise<DeletionPolicy | 'kept'> {
-  const isRetired = await claims.retire(contactId, userId, deletedAt + STREAM_TIME_MS, () =>
-    unlessGone(() => applyPolicy(contactId, policy, dependencies)),
-  );
-  if (!isRetired) return 'kept';
-  await erasureRecords.write({ userId, contactId, done: policy, doneAt: new Date(now()).toISOString() });
-  return policy;
+  const isRetired = await claims.retire(contactId, userId, deletedAt + STREAM_TIME_MS, async () => {
+    if (!isGone) await applyPolicy(contactId, policy, dependencies);
+  });
+  const done = isRetired ? policy : 'kept';
+  const doneAt = new Date(now()).toISOString();
+  if (isRetired || requestId !== undefined)
+    await erasureRecords.write({ userId, contactId, done, doneAt, ...(requestId && { requestId }) });
+  return done;
 }
 
 async function applyPolicy(
@@ -89,14 +96,6 @@ async function applyPolicy(
   await applyTags(contact, policy === 'untag' ? [] : [deletedTag], catalog, { client, catalogSource });
 }
 
-async function unlessGone(work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (!(error instanceof NotFoundError)) throw error;
-  }
-}
-
 export interface LeaveContactDependencies extends WriteContactDependencies {
   client: WriteContactDependencies['client'] & Pick<InfusionsoftClient, 'removeTags'>;
   claims: Pick<Claims, 'retire'>;
@@ -108,7 +107,7 @@ export interface LeaveContactDependencies extends WriteContactDependencies {
  * Removes what is the app's from a contact that a living user no longer has: the managed tags and custom fields. Names, addresses and numbers
  * are the person's and stay. With the deletion policy `leave`, everything stays. A contact that another user has claimed is kept.
  *
- * @throws RejectedError or RetryableError, as the client does.
+ * @throws NotFoundError when the CRM does not know the contact; RejectedError or RetryableError, as the client does.
  */
 export async function leaveContact(
   contactId: number,
@@ -117,15 +116,13 @@ export async function leaveContact(
   { claims, deletionPolicy, mapping, now, ...dependencies }: LeaveContactDependencies,
 ): Promise<void> {
   const clear = [...usableFields(mapping, catalog)].filter(isCustomField);
-  await claims.retire(contactId, userId, now() + 1, () =>
-    unlessGone(async () => {
-      if (deletionPolicy === 'leave') return;
-      await dependencies.client.removeTags(contactId, [...managedTagIds(catalog)]);
-      if (clear.length === 0) return;
-      const target: Target = { kind: 'update', contactId, isClaimed: true };
-      await writeContact(target, { write: {}, clear }, catalog, { ...dependencies, now });
-    }),
-  );
+  await claims.retire(contactId, userId, now() + 1, async () => {
+    if (deletionPolicy === 'leave') return;
+    await dependencies.client.removeTags(contactId, [...managedTagIds(catalog)]);
+    if (clear.length === 0) return;
+    const target: Target = { kind: 'update', contactId, isClaimed: true };
+    await writeContact(target, { write: {}, clear }, catalog, { ...dependencies, now });
+  });
 }
 
 const isCustomField = (key: string): key is CustomKey => key.startsWith('custom_fields.');
@@ -135,7 +132,7 @@ export interface EraseContactDependencies {
   erasureRecords: Pick<ErasureRecordStore, 'read' | 'write'>;
   forgetPolicy: ForgetPolicy;
   /** Finishes what an earlier deletion could not finish. */
-  retirePending: (userId: string) => Promise<unknown>;
+  retirePending: (userId: string) => Promise<RetiredContact[]>;
   /** Whether a claim or the contact itself says whose it is. */
   isProven: (contactId: number, userId: string) => Promise<boolean>;
   retire: (retirement: Retirement) => Promise<DeletionPolicy | 'kept'>;
@@ -156,13 +153,15 @@ export async function eraseContact(
 ): Promise<ErasureRecord['done']> {
   const { users, erasureRecords, forgetPolicy: policy, isProven, retire, now } = dependencies;
   const isInApp = (await users.read(userId)) !== undefined;
-  if (!isInApp) await dependencies.retirePending(userId);
+  const retired = isInApp ? [] : await dependencies.retirePending(userId);
   const contactId = requested ?? (await erasureRecords.read(userId))?.contactId;
   const erase = async (): Promise<ErasureRecord['done']> => {
     if (isInApp) return 'not-deleted';
     if (contactId === undefined) return 'no-contact';
+    const known = retired.find((each) => each.contactId === contactId);
+    if (known) return known.done;
     if (contactId === requested && !(await isProven(contactId, userId))) return 'not-proven';
-    return retire({ contactId, userId, deletedAt: now(), policy });
+    return retire({ contactId, userId, deletedAt: now(), policy, requestId });
   };
   const done = await erase();
   await erasureRecords.write({ userId, contactId, done, doneAt: new Date(now()).toISOString(), requestId });

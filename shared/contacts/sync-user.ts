@@ -22,8 +22,6 @@ export interface SyncUserOptions {
   save: (crm: CrmState) => Promise<CrmState>;
   /** Whether the tags of a new contact are left to a tag job. */
   tagsLater: boolean;
-  /** When the user was last changed, in epoch milliseconds. */
-  changedAt: number;
 }
 
 export interface SyncUserDependencies extends ResolveDependencies, WriteContactDependencies {
@@ -72,6 +70,7 @@ export async function syncUser(
   const affected: AffectedUser[] = [];
   let failure: unknown;
   const record: Recorder = {
+    missing: () => noteMissing(),
     state: (next) => {
       crm = next;
     },
@@ -80,6 +79,9 @@ export async function syncUser(
       const left = crm.formerContactIds?.filter((id) => id !== contactId) ?? [];
       crm = left.length > 0 ? { ...crm, formerContactIds: left } : omit(crm, 'formerContactIds');
     },
+  };
+  const noteMissing = () => {
+    crm = { ...crm, missingSince: crm.missingSince ?? new Date(now()).toISOString() };
   };
   const attempt = async (isGone: boolean): Promise<void> => {
     const catalog = await catalogSource.current();
@@ -94,7 +96,7 @@ export async function syncUser(
       await attempt(false);
     } catch (error) {
       if (!(error instanceof NotFoundError)) throw error;
-      crm = { ...crm, missingSince: crm.missingSince ?? new Date(now()).toISOString() };
+      noteMissing();
       const remainingMs = Date.parse(crm.missingSince ?? '') + GONE_AFTER_MS - now();
       if (!isEmailCertain && remainingMs > 0)
         throw new RetryableError('The CRM does not know the contact', { cause: error, afterMs: remainingMs });
@@ -108,7 +110,7 @@ export async function syncUser(
         ? new RetryableError('The contact vanished twice', { cause: error })
         : error;
     if (error instanceof ConflictError) {
-      const outcome = waitOrReject(crm, error, options.changedAt, now());
+      const outcome = waitOrReject({ ...user, crm }, error, now());
       // A create that reached the contact of the other user has had its answer.
       crm = { ...(error.hasWritten ? omit(crm, 'attempt') : crm), conflict: outcome.conflict };
       failure = outcome.failure;
@@ -152,6 +154,8 @@ interface Recorder {
   affected(users: readonly AffectedUser[]): void;
   /** A former contact has lost what the sync wrote to it. */
   left(contactId: number): void;
+  /** The CRM does not know a contact, perhaps for a while only. */
+  missing(): void;
 }
 
 /** Makes one attempt. A step that fails throws, and the last recorded state holds. */
@@ -220,8 +224,29 @@ async function makeMatch(
   }
 
   for (const former of written.formerContactIds ?? []) {
-    await dependencies.leaveContact(former, userId, catalog);
+    await leaveOrConfirmGone(() => dependencies.leaveContact(former, userId, catalog), stored, record, now());
     record.left(former);
+  }
+}
+
+/** Leaves a former contact. One that the CRM does not know counts as gone when it still does not know it half a minute later. */
+async function leaveOrConfirmGone(
+  leave: () => Promise<void>,
+  { missingSince }: CrmState,
+  record: Recorder,
+  now: number,
+): Promise<void> {
+  try {
+    await leave();
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    const remainingMs = (missingSince ? Date.parse(missingSince) : now) + GONE_AFTER_MS - now;
+    if (remainingMs <= 0) return;
+    record.missing();
+    throw new RetryableError('The CRM does not know a former contact', {
+      cause: error,
+      afterMs: remainingMs,
+    });
   }
 }
 

@@ -98,6 +98,8 @@ const retirementSchema = z.object({
   contactIds: z.array(positiveInt),
   /** When a contact was created whose id is not known, in ISO 8601. */
   attemptedAt: z.optional(utcMoment),
+  /** Since when the CRM does not know one of them, in ISO 8601. */
+  missingSince: z.optional(utcMoment),
   /** When the user was deleted, in ISO 8601. */
   deletedAt: utcMoment,
 });

@@ -25,7 +25,12 @@ const crmStateSchema = z.object({
   separated: z.optional(z.boolean()),
   /** Another user has the email or the contact. The user waits for that user's next change, from a moment on (ISO 8601). */
   conflict: z.optional(
-    z.object({ otherUserId: z.string(), otherSyncedAt: z.optional(utcMoment), since: utcMoment }),
+    z.object({
+      otherUserId: z.string(),
+      /** A hash of both users, to notice a change. */
+      states: z.string(),
+      since: utcMoment,
+    }),
   ),
   /** A hash of each field's value as it was last written. */
   fingerprint: z.optional(z.record(z.string(), z.string())),

@@ -205,13 +205,8 @@ export class Crm {
 
   /** Staff merge two contacts by hand. @param takesValues whether the survivor gets the values of the other where both have one. */
   merge(from: StoredContact, into: StoredContact, takesValues: boolean): void {
-    const { store } = this.simulator;
-    if (takesValues) {
-      const own = new Map(into.values);
-      store.update(into, new Map(from.values), this.#simulation.now);
-      from.values = own;
-    }
-    mergeContacts(store, from.id, into.id, this.#simulation.now);
+    const values = takesValues ? 'from' : 'into';
+    mergeContacts(this.simulator.store, { fromId: from.id, intoId: into.id, values }, this.#simulation.now);
     const paths = [from, into].flatMap(({ id }) => [...(this.typed.get(id)?.keys() ?? [])]);
     this.typed.delete(from.id);
     this.typed.set(

@@ -16,6 +16,11 @@ export interface SharedPorts {
   claimStore: ConsumerPorts['claimStore'];
   erasureRecords: ConsumerPorts['erasureRecords'];
   queue: FailureQueue;
+  /** Claims that are recorded, and retirements that are not finished. */
+  table: Pick<
+    ConsumerPorts['table'],
+    'readClaimIndex' | 'writeClaimIndex' | 'readRetirement' | 'writeRetirement' | 'deleteRetirement'
+  >;
 }
 
 export interface EnvironmentOptions {
@@ -43,9 +48,10 @@ export class Environment {
   constructor({ simulation, crm, ports, breakRule, onBug }: EnvironmentOptions) {
     this.#simulation = simulation;
     const { life } = this;
-    const { users, claimStore, erasureRecords, queue } = ports;
+    const { users, claimStore, erasureRecords, queue, table } = ports;
     const overNetwork = <Port extends object>(port: Port): Port =>
       withPauses(port, () => simulation.wait(CLOUD_MS * (0.5 + simulation.random()), life));
+    const shared = overNetwork(table);
     const consumerPorts: ConsumerPorts = {
       connect: () =>
         infusionsoftClient({
@@ -58,7 +64,14 @@ export class Environment {
       erasureRecords: overNetwork(erasureRecords),
       queue: overNetwork(queue),
       // Quota, progress and postponed groups have no part in a history, so each environment has its own.
-      table: memorySyncTable(),
+      table: {
+        ...memorySyncTable(),
+        readClaimIndex: shared.readClaimIndex,
+        writeClaimIndex: shared.writeClaimIndex,
+        readRetirement: shared.readRetirement,
+        writeRetirement: shared.writeRetirement,
+        deleteRetirement: shared.deleteRetirement,
+      },
       postponed: memoryPostponedStore(),
       catalog: crm.catalog,
       metrics: { countOutcome() {}, countChange() {}, recordLag() {}, recordRequest() {} },

@@ -13,7 +13,12 @@ import { messageGroupOf } from '../../shared/sync/message.ts';
 import { mapping } from '../../shared/user/mapping.ts';
 import type { CrmState } from '../../shared/user/user.ts';
 import type { StoredContact } from '../simulator/account/contact-store.ts';
-import { memoryClaimStore, memoryErasureRecordStore, memoryUserTable } from '../support/crm-under-test.ts';
+import {
+  memoryClaimStore,
+  memoryErasureRecordStore,
+  memorySyncTable,
+  memoryUserTable,
+} from '../support/crm-under-test.ts';
 import { type Account, Crm } from './crm.ts';
 import { Environment, type SharedPorts } from './environment.ts';
 import { FifoQueue } from './fifo-queue.ts';
@@ -87,6 +92,7 @@ export class World {
       claimStore: memoryClaimStore(),
       erasureRecords: this.erasureRecords,
       queue: this.#failureQueue(),
+      table: memorySyncTable(),
     };
     this.#environments = Array.from({ length: options.environments }, () => this.#newEnvironment());
   }
