@@ -1,3 +1,4 @@
+import { userMessage } from '../../shared/sync/message.ts';
 import type { StoredContact } from '../simulator/account/contact-store.ts';
 import { FAULT_KINDS, type FaultKind } from './crm.ts';
 import { type Item, USERS, type World } from './world.ts';
@@ -23,12 +24,14 @@ export class Script {
   readonly world: World;
   /** Users whose contact was deleted or merged by hand, which the sync does not notice by itself. */
   readonly touched = new Set<string>();
-  /** How often the contact of a user was merged with that of another user. */
-  readonly merges = new Map<string, number>();
+  /** How often a user lost its contact in a merge with that of another user. */
+  readonly losses = new Map<string, number>();
   /** Erasure requests of users who are not in the app, with the contacts that named them at that time. */
   readonly forgotten = new Map<string, { requestId: string; contactIds: readonly number[] }>();
   /** Users who have ever asked for erasure. */
   readonly everForgotten = new Set<string>();
+  /** Users who have ever had no email. */
+  readonly withoutEmail = new Set<string>();
   /** Items that the app has read, by user. */
   readonly read = new Map<string, Item>();
   #last = 0;
@@ -100,14 +103,15 @@ function forget(script: Script, userId: string): void {
 }
 
 function merge(script: Script, from: string, into: string, keeps: string): void {
-  const { world, merges, touched } = script;
+  const { world, losses, touched } = script;
   const contacts = [from, into].map((userId) => world.contactOf(userId)) as StoredContact[];
   const [source, survivor] = contacts;
   if (!source || !survivor || source === survivor) return;
   world.crm.merge(source, survivor, keeps === VALUES.keeps[1]);
+  const keeper = world.crm.userIdOf(survivor);
   for (const userId of [from, into]) {
     touched.add(userId);
-    merges.set(userId, (merges.get(userId) ?? 0) + 1);
+    if (userId !== keeper) losses.set(userId, (losses.get(userId) ?? 0) + 1);
   }
 }
 
@@ -141,6 +145,14 @@ export const ACTIONS: readonly Action[] = [
     text: '<user> changes the email to <email>',
     weight: 6,
     run: ({ world }, { user, email }) => world.edit(user, { email }),
+  },
+  {
+    text: '<user> removes the email',
+    weight: 1,
+    run({ world, withoutEmail }, { user }) {
+      world.edit(user, { email: undefined });
+      withoutEmail.add(user);
+    },
   },
   {
     text: '<user> hands the email over to <other> and moves to <email>',
@@ -204,7 +216,34 @@ export const ACTIONS: readonly Action[] = [
     weight: 2,
     run({ world, read }, { user }) {
       const item = read.get(user);
-      if (item && world.item(user)) world.put({ ...item });
+      if (item && world.item(user)) world.put(item);
+    },
+  },
+  {
+    text: 'the app brings <user> back with the item that it has read',
+    weight: 2,
+    run({ world, read, forgotten }, { user }) {
+      const item = read.get(user);
+      if (!item || world.item(user)) return;
+      forgotten.delete(user);
+      world.put(item);
+    },
+  },
+  {
+    text: 'a refresh looks at everybody',
+    weight: 2,
+    run({ world }) {
+      for (const { userId } of world.livingUsers())
+        world.send(userMessage(userId, { cause: 'backfill', changedAt: world.now }));
+    },
+  },
+  {
+    text: 'the sync table is lost',
+    weight: 1,
+    run({ world, forgotten }) {
+      world.replaceSyncTable();
+      // With the records, the proofs are lost.
+      forgotten.clear();
     },
   },
   {

@@ -65,7 +65,7 @@ export async function run({ steps, options }: History, { breakRule }: RunOptions
 }
 
 /** Leaves out every step and option without which the history still fails. */
-export async function shorten(
+async function shorten(
   failing: History,
   fails: (candidate: History) => Promise<boolean>,
 ): Promise<History> {
