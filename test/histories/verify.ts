@@ -110,22 +110,34 @@ const managedTagsOf = (world: World, contact: StoredContact) =>
   world.crm.tagsOf(contact).filter((name) => MANAGED.has(name));
 
 /** Whose contact each contact is, and whether one that is nobody's looks as if it were somebody's. */
-function contactProblems({ world }: Script): string[] {
+function contactProblems(script: Script): string[] {
+  const { world } = script;
+  const isAlive = (contact: StoredContact) => !managedTagsOf(world, contact).includes(DELETED);
   return world.contacts().flatMap((contact) => {
     const owners = world.livingUsers().filter(({ crm }) => crm?.contactId === contact.id);
-    const named = world.crm.userIdOf(contact);
-    const tags = managedTagsOf(world, contact);
-    const isLiving = named !== undefined && world.item(named) !== undefined;
-    const problems: string[] = [];
-    if (owners.length > 1) problems.push(`shared by ${owners.map(({ userId }) => userId).join(' and ')}`);
-    if (owners.length === 0 && tags.some((tag) => tag !== DELETED))
-      problems.push(`nobody's, has the tags ${tags.join(', ')}`);
+    if (owners.length > 1)
+      return [`contact ${contact.id}: shared by ${owners.map(({ userId }) => userId).join(' and ')}`];
+    const [owner] = owners;
+    const named = world.item(world.crm.userIdOf(contact) ?? '');
     // A contact of a deleted user keeps its values. The user can come back with another email, and another contact.
-    const isRetired = owners.length === 0 && tags.includes(DELETED);
-    if (isLiving && !isRetired && !owners.some(({ userId }) => userId === named))
-      problems.push(`${owners[0]?.userId ?? 'nobody'}'s, its ${USER_ID_FIELD} is ${named}`);
-    return problems.map((problem) => `contact ${contact.id}: ${problem}`);
+    if (named && named !== owner && (owner || isAlive(contact)) && !mayNotKnow(script, named, contact))
+      return [
+        `contact ${contact.id}: ${owner?.userId ?? 'nobody'}'s, its ${USER_ID_FIELD} is ${named.userId}`,
+      ];
+    const tags = managedTagsOf(world, contact).filter((tag) => tag !== DELETED);
+    const isNobodys = !owner && !(named && mayNotKnow(script, named, contact));
+    return isNobodys && tags.length > 0
+      ? [`contact ${contact.id}: nobody's, has the tags ${tags.join(', ')}`]
+      : [];
   });
+}
+
+/** Whether a user is not synced, so that the item does not name the one contact that names the user. */
+function mayNotKnow(script: Script, user: Item, contact: StoredContact): boolean {
+  const { world } = script;
+  const names = (each: StoredContact) => world.crm.userIdOf(each) === user.userId;
+  const isOnlyOne = world.contacts().every((each) => each === contact || !names(each));
+  return isOnlyOne && (user['email'] === undefined || isExcused(script, user));
 }
 
 function typedProblems({ world, everForgotten }: Script): string[] {
@@ -146,7 +158,7 @@ function typedProblems({ world, everForgotten }: Script): string[] {
 }
 
 async function erasureProblems({ world, forgotten }: Script): Promise<string[]> {
-  const checks = [...forgotten].map(async ([userId, { contactIds }]) => {
+  const checks = [...forgotten].map(async ([userId, contactIds]) => {
     const alive = world.contacts().filter((contact) => world.crm.userIdOf(contact) === userId);
     const record = await world.erasureRecords.read(userId);
     const isOfOther = ({ crm }: Item) => crm?.contactId !== undefined && contactIds.includes(crm.contactId);

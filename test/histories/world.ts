@@ -2,7 +2,6 @@ import { marshall } from '@aws-sdk/util-dynamodb';
 import type { SQSRecord } from 'aws-lambda';
 import { changeMessage } from '../../lambdas/diff-user/change-message.ts';
 import { readChange } from '../../lambdas/diff-user/read-change.ts';
-import type { ConsumerPorts } from '../../lambdas/sync-contact/consumer.ts';
 import type { FailureQueue } from '../../lambdas/sync-contact/failure-queue.ts';
 import { BATCH_SIZE } from '../../shared/quota/pace.ts';
 import { backoffMs, INVOCATION_MS, VISIBILITY_MS } from '../../shared/quota/retry-policy.ts';
@@ -37,7 +36,6 @@ export interface WorldOptions {
   environments: 1 | 2;
   /** Varies times and batches. */
   seed: number;
-  breakRule?: ((ports: ConsumerPorts) => ConsumerPorts) | undefined;
 }
 
 const START = Date.parse('2026-06-15T12:00:00Z');
@@ -63,7 +61,6 @@ export class World {
   readonly bugs: unknown[] = [];
   /** All `crm` maps that the items of each user have had since they were created, oldest first. */
   readonly crmMaps = new Map<string, CrmState[]>();
-  readonly #options: WorldOptions;
   readonly #environments: Environment[];
   #ports: SharedPorts;
   /** When the last change of each user arrives in the queue, in epoch milliseconds. */
@@ -74,7 +71,6 @@ export class World {
   readonly #emailsSince = new Map<string, number>();
 
   constructor(options: WorldOptions) {
-    this.#options = options;
     this.simulation = new Simulation(START, options.seed);
     this.crm = new Crm(this.simulation, options.account);
     this.users = memoryUserTable();
@@ -237,7 +233,6 @@ export class World {
       simulation: this.simulation,
       crm: this.crm,
       ports: this.#ports,
-      breakRule: this.#options.breakRule,
       onBug: (error) => this.bugs.push(error),
     });
   }
