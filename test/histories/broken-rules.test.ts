@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { anyHistory, type History, run } from './history.ts';
+import { type History, run } from './history.ts';
+import { anyHistory } from './random-histories.ts';
 
 /** Exports of a module that are functions which make objects. */
 type Exports = Record<string, (...args: unknown[]) => object>;

@@ -69,6 +69,8 @@ export class World {
   #changesInStream = 0;
   /** When each user got the email that it has. */
   readonly #emailsSince = new Map<string, number>();
+  /** When the conflict of each user ended: an invocation that has read it may reject the user a little later. */
+  readonly #conflictsUntil = new Map<string, number>();
 
   constructor(options: WorldOptions) {
     this.simulation = new Simulation(START, options.seed);
@@ -120,7 +122,7 @@ export class World {
       .map((other) => other.userId);
   }
 
-  #hasStandingConflict(userId: string): boolean {
+  #isInConflict(userId: string): boolean {
     const age = (each: string) => this.now - (this.#emailsSince.get(each) ?? 0);
     return this.rivalsOf(userId).some((rival) => Math.min(age(userId), age(rival)) >= CONFLICT_MS);
   }
@@ -259,7 +261,8 @@ export class World {
       },
       reject: async ({ body, attributes }, { reason }) => {
         const group = attributes.MessageGroupId ?? '';
-        const letter = { body, group, reason, conflict: this.#hasStandingConflict(group) };
+        const justNow = this.now - INVOCATION_MS <= (this.#conflictsUntil.get(group) ?? 0);
+        const letter = { body, group, reason, conflict: justNow || this.#isInConflict(group) };
         this.deadLetters.push(letter);
         this.undelivered.push(letter);
       },
@@ -270,6 +273,7 @@ export class World {
   }
 
   #changeNow(userId: string, change: () => void): void {
+    for (const each of USERS) if (this.#isInConflict(each)) this.#conflictsUntil.set(each, this.now);
     const before = this.item(userId);
     change();
     this.#record(userId, before);
