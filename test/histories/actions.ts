@@ -1,3 +1,4 @@
+import { userMessage } from '../../shared/sync/message.ts';
 import type { StoredContact } from '../simulator/account/contact-store.ts';
 import { FAULT_KINDS, type FaultKind } from './crm.ts';
 import { type Item, USERS, type World } from './world.ts';
@@ -6,7 +7,7 @@ import { type Item, USERS, type World } from './world.ts';
 const VALUES = {
   user: USERS,
   other: USERS,
-  email: ['one@example.com', 'two@example.com', 'three@example.com', 'four@example.com'],
+  email: ['one@example.com', 'two@example.com', 'three@example.com', 'four@example.com', 'five@example.com'],
   attribute: ['name', 'phone', 'week', 'subscription'],
   item: ['an older crm map', 'its first crm map', 'no crm map'],
   keeps: ['its own values', 'the values of the other'],
@@ -14,6 +15,7 @@ const VALUES = {
   request: ['request', 'write'],
   fault: FAULT_KINDS,
   calls: ['1', '2', '3', '5', '8', '13', '21', '34'],
+  spell: ['5 s', '70 s', '200 s'],
   time: ['1 s', '5 s', '20 s', '70 s', '200 s', '1200 s'],
 } as const;
 type Placeholder = keyof typeof VALUES;
@@ -23,12 +25,16 @@ export class Script {
   readonly world: World;
   /** Users whose contact was deleted or merged by hand, which the sync does not notice by itself. */
   readonly touched = new Set<string>();
-  /** How often the contact of a user was merged with that of another user. */
-  readonly merges = new Map<string, number>();
-  /** Erasure requests of users who are not in the app, with the contacts that named them at that time. */
-  readonly forgotten = new Map<string, { requestId: string; contactIds: readonly number[] }>();
+  /** How often a user lost its contact in a merge with that of another user. */
+  readonly losses = new Map<string, number>();
+  /** Users who have left the app and asked for erasure, with the contacts that named them at that time. */
+  readonly forgotten = new Map<string, readonly number[]>();
   /** Users who have ever asked for erasure. */
   readonly everForgotten = new Set<string>();
+  /** Contacts of deleted users that the sync has lost with its table: an operator has to name them. */
+  readonly withoutRecord = new Set<number>();
+  /** Users who have ever had no email. */
+  readonly withoutEmail = new Set<string>();
   /** Items that the app has read, by user. */
   readonly read = new Map<string, Item>();
   #last = 0;
@@ -90,24 +96,29 @@ export function editHarmlessly(script: Script, userId: string): void {
 }
 
 function forget(script: Script, userId: string): void {
-  const { world, forgotten, everForgotten } = script;
+  const { world, forgotten, everForgotten, withoutRecord } = script;
   if (world.item(userId)) return;
   const requestId = `request-${script.number()}`;
   const named = world.contacts().filter((contact) => world.crm.userIdOf(contact) === userId);
-  forgotten.set(userId, { requestId, contactIds: named.map(({ id }) => id) });
+  const contactIds = named.map(({ id }) => id);
+  forgotten.set(userId, contactIds);
   everForgotten.add(userId);
-  world.send({ version: 1, kind: 'forget', userId, requestId });
+  const lost = contactIds.filter((id) => withoutRecord.has(id));
+  const request = { version: 1, kind: 'forget', userId } as const;
+  for (const contactId of lost) world.send({ ...request, requestId: `${requestId}-${contactId}`, contactId });
+  if (lost.length === 0) world.send({ ...request, requestId });
 }
 
 function merge(script: Script, from: string, into: string, keeps: string): void {
-  const { world, merges, touched } = script;
+  const { world, losses, touched } = script;
   const contacts = [from, into].map((userId) => world.contactOf(userId)) as StoredContact[];
   const [source, survivor] = contacts;
   if (!source || !survivor || source === survivor) return;
   world.crm.merge(source, survivor, keeps === VALUES.keeps[1]);
+  const keeper = world.crm.userIdOf(survivor);
   for (const userId of [from, into]) {
     touched.add(userId);
-    merges.set(userId, (merges.get(userId) ?? 0) + 1);
+    if (userId !== keeper) losses.set(userId, (losses.get(userId) ?? 0) + 1);
   }
 }
 
@@ -121,12 +132,12 @@ function putWholeItem({ world }: Script, userId: string, which: string): void {
   world.put(which === 'no crm map' || !older ? attributes : { ...attributes, crm: older });
 }
 
-const secondsOf = (time: string) => Number(time.split(' ')[0]) * 1000;
+const millisecondsOf = (time: string) => Number(time.split(' ')[0]) * 1000;
 
 /** All that can happen in a history. */
 export const ACTIONS: readonly Action[] = [
   { text: '<calls> calls pass', weight: 16, run: ({ world }, { calls }) => world.passCalls(Number(calls)) },
-  { text: '<time> pass', weight: 16, run: ({ world }, { time }) => world.pass(secondsOf(time)) },
+  { text: '<time> pass', weight: 16, run: ({ world }, { time }) => world.pass(millisecondsOf(time)) },
   {
     text: '<user> signs up with <email>',
     weight: 10,
@@ -141,6 +152,14 @@ export const ACTIONS: readonly Action[] = [
     text: '<user> changes the email to <email>',
     weight: 6,
     run: ({ world }, { user, email }) => world.edit(user, { email }),
+  },
+  {
+    text: '<user> removes the email',
+    weight: 1,
+    run({ world, withoutEmail }, { user }) {
+      world.edit(user, { email: undefined });
+      withoutEmail.add(user);
+    },
   },
   {
     text: '<user> hands the email over to <other> and moves to <email>',
@@ -204,15 +223,51 @@ export const ACTIONS: readonly Action[] = [
     weight: 2,
     run({ world, read }, { user }) {
       const item = read.get(user);
-      if (item && world.item(user)) world.put({ ...item });
+      if (item && world.item(user)) world.put(item);
+    },
+  },
+  {
+    text: 'the app brings <user> back with the item that it has read',
+    weight: 2,
+    run({ world, read, forgotten }, { user }) {
+      const item = read.get(user);
+      if (!item || world.item(user)) return;
+      forgotten.delete(user);
+      world.put(item);
+    },
+  },
+  {
+    text: 'a refresh looks at everybody',
+    weight: 2,
+    run({ world }) {
+      for (const { userId } of world.livingUsers())
+        world.send(userMessage(userId, { cause: 'backfill', changedAt: world.now }));
+    },
+  },
+  {
+    text: 'the sync table is lost',
+    weight: 1,
+    run({ world, forgotten, withoutRecord }) {
+      world.replaceSyncTable();
+      // With the records, the proofs are lost.
+      forgotten.clear();
+      for (const contact of world.contacts())
+        if (!world.item(world.crm.userIdOf(contact) ?? '')) withoutRecord.add(contact.id);
     },
   },
   {
     text: 'the changes of <user> arrive <time> late',
     weight: 2,
-    run: ({ world }, { user, time }) => world.delayStream(user, secondsOf(time)),
+    run: ({ world }, { user, time }) => world.delayStream(user, millisecondsOf(time)),
   },
-  { text: 'the environments die', weight: 6, run: ({ world }) => world.killEnvironments() },
+  {
+    text: 'the environments die after <calls> calls',
+    weight: 8,
+    async run({ world }, { calls }) {
+      await world.passCalls(Number(calls));
+      world.killEnvironments();
+    },
+  },
   { text: 'dead letters are redriven', weight: 2, run: ({ world }) => world.redrive() },
   {
     text: 'a web form adds a contact with <email>',
@@ -239,7 +294,7 @@ export const ACTIONS: readonly Action[] = [
   },
   {
     text: 'staff merge the contact of <user> into that of <other>, which keeps <keeps>',
-    weight: 4,
+    weight: 8,
     run: (script, { user, other, keeps }) => merge(script, user, other, keeps),
   },
   {
@@ -251,9 +306,9 @@ export const ACTIONS: readonly Action[] = [
     },
   },
   {
-    text: 'the CRM answers 404 for <time>',
+    text: 'the CRM answers 404 for <spell>',
     weight: 2,
-    run: ({ world }, { time }) => world.crm.hideContacts(secondsOf(time)),
+    run: ({ world }, { spell }) => world.crm.hideContacts(millisecondsOf(spell)),
   },
 ];
 

@@ -1,6 +1,5 @@
 import { catalogOf } from '../../shared/infusionsoft/catalog/catalog.ts';
 import type { CatalogSource } from '../../shared/infusionsoft/catalog/catalog-source.ts';
-import { UncertainError } from '../../shared/infusionsoft/http/failures.ts';
 import { ANSWER_TIME, OUT_OF_TIME_MS, WRITE_BACK_MS } from '../../shared/quota/retry-policy.ts';
 import { RetryableError } from '../../shared/sync/errors.ts';
 import { managedFields, managedTags } from '../../shared/user/define-mapping.ts';
@@ -27,7 +26,7 @@ export interface Account {
 export const PLAIN_ACCOUNT: Account = { arrays: 'merge', search: 'exact', searchDelay: 0, tagIds: 'listed' };
 
 export const FAULT_KINDS = [
-  /** The connection breaks before the request takes effect. */
+  /** The connection breaks before the request takes effect, and so do those of its repetitions. */
   'is lost',
   /** The connection breaks after the request took effect. */
   'loses its answer',
@@ -146,18 +145,17 @@ export class Crm {
         this.refusals++;
         return Response.json({ message: 'Refused' }, { status: 400 });
       }
-      if (fault === 'is lost') throw new UncertainError('The connection broke');
+      if (fault === 'is lost') throw noAnswer();
       if (fault === 'loses its answer' || fault === 'is answered by half a body') {
         await this.#answer(request);
         await pause(MS_UNTIL_ANSWER);
-        if (fault === 'loses its answer') throw new UncertainError('The connection broke');
+        if (fault === 'loses its answer') throw noAnswer();
         return new Response('{"id": 12, "given_na', { headers: { 'content-type': 'application/json' } });
       }
       const [seconds] = /\d+/.exec(fault) ?? [];
       if (seconds) simulation.schedule(Number(seconds) * 1000, () => this.#answer(request));
       await simulation.wait(cutOffAt - simulation.now, life);
-      // A request that may be repeated is repeated, and there is no time left for that.
-      throw request.method === 'PUT' ? new UncertainError('No answer (TimeoutError)') : outOfTime();
+      throw noAnswer();
     };
   }
 
@@ -272,6 +270,9 @@ const ARRAY_ITEMS: Readonly<Record<string, string>> = {
   EMAIL1: 'email_addresses.EMAIL1',
   PHONE1: 'phone_numbers.PHONE1',
 };
+
+/** As from an expired `AbortSignal.timeout`. The client does not repeat such a request. */
+const noAnswer = () => new DOMException('No answer', 'TimeoutError');
 
 const outOfTime = () =>
   new RetryableError('The invocation ends too soon for another request', { afterMs: OUT_OF_TIME_MS });

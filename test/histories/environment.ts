@@ -27,8 +27,6 @@ export interface EnvironmentOptions {
   simulation: Simulation;
   crm: Crm;
   ports: SharedPorts;
-  /** Changes the ports of the consumer, to break a rule. */
-  breakRule: ((ports: ConsumerPorts) => ConsumerPorts) | undefined;
   /** Called with each error that no rejection and no retry explains. */
   onBug: (error: unknown) => void;
 }
@@ -45,14 +43,14 @@ export class Environment {
   readonly #simulation: Simulation;
   readonly #consumer: Consumer;
 
-  constructor({ simulation, crm, ports, breakRule, onBug }: EnvironmentOptions) {
+  constructor({ simulation, crm, ports, onBug }: EnvironmentOptions) {
     this.#simulation = simulation;
     const { life } = this;
     const { users, claimStore, erasureRecords, queue, table } = ports;
     const overNetwork = <Port extends object>(port: Port): Port =>
       withPauses(port, () => simulation.wait(CLOUD_MS * (0.5 + simulation.random()), life));
     const shared = overNetwork(table);
-    const consumerPorts: ConsumerPorts = {
+    this.#consumer = createConsumer({
       connect: () =>
         infusionsoftClient({
           url: CRM_URL,
@@ -85,8 +83,7 @@ export class Environment {
         forgetPolicy: 'delete',
       },
       now: () => simulation.now,
-    };
-    this.#consumer = createConsumer(breakRule ? breakRule(consumerPorts) : consumerPorts);
+    });
   }
 
   /** Runs one invocation. @returns ids of the messages that stay in the queue; never, if the environment dies. */

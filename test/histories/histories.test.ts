@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { checkHistories, history, print, run } from './history.ts';
+import { history, print, run } from './history.ts';
+import { checkHistories } from './random-histories.ts';
 
 /** Each seed has 100 histories. */
 const SEEDS = [1, 2, 3];

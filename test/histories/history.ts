@@ -1,12 +1,9 @@
-import fc from 'fast-check';
-import type { ConsumerPorts } from '../../lambdas/sync-contact/consumer.ts';
-import { SEARCH_MODES } from '../simulator/account/search.ts';
-import { ACTIONS, editHarmlessly, perform, placeholdersOf, Script, stepText } from './actions.ts';
+import { editHarmlessly, perform, Script } from './actions.ts';
 import { type Account, PLAIN_ACCOUNT } from './crm.ts';
 import { findProblems } from './verify.ts';
 import { World } from './world.ts';
 
-export interface HistoryOptions extends Partial<Account> {
+interface HistoryOptions extends Partial<Account> {
   /** Invocations that run side by side. The default is 1. */
   environments?: 1 | 2;
   /** Varies times and batches. The default, 0, has no variation. */
@@ -40,20 +37,15 @@ const HOUR_MS = 3_600_000;
 /** Retries of a message are at most an hour apart. */
 const SETTLE_MS = 12 * HOUR_MS;
 
-export interface RunOptions {
-  /** Changes the ports of the consumer, to break a rule. */
-  breakRule?: (ports: ConsumerPorts) => ConsumerPorts;
-}
-
 /**
  * Runs a history, ends all faults, and waits until every change is processed. An operator then redrives the dead letters, and each user
  * whose contact was deleted or merged by hand is changed, since the sync notices that only with the next change.
  *
  * @returns everything that is wrong then.
  */
-export async function run({ steps, options }: History, { breakRule }: RunOptions = {}): Promise<string[]> {
+export async function run({ steps, options }: History): Promise<string[]> {
   const { environments = 1, seed = 0, ...account } = options;
-  const world = new World({ account: { ...PLAIN_ACCOUNT, ...account }, environments, seed, breakRule });
+  const world = new World({ account: { ...PLAIN_ACCOUNT, ...account }, environments, seed });
   const script = new Script(world);
   for (const step of steps) await perform(script, step);
   world.crm.endFaults();
@@ -62,83 +54,4 @@ export async function run({ steps, options }: History, { breakRule }: RunOptions
   for (const userId of script.touched) editHarmlessly(script, userId);
   if (!(await world.settle(SETTLE_MS))) return ['the queue does not run empty after a redrive'];
   return findProblems(script);
-}
-
-/** Leaves out every step and option without which the history still fails. */
-export async function shorten(
-  failing: History,
-  fails: (candidate: History) => Promise<boolean>,
-): Promise<History> {
-  for (const index of failing.steps.keys()) {
-    const candidate = { ...failing, steps: failing.steps.toSpliced(index, 1) };
-    if (await fails(candidate)) return shorten(candidate, fails);
-  }
-  for (const name of Object.keys(failing.options) as (keyof HistoryOptions)[]) {
-    const { [name]: _, ...options } = failing.options;
-    if (await fails({ ...failing, options })) return shorten({ ...failing, options }, fails);
-  }
-  return failing;
-}
-
-const step = fc.oneof(
-  ...ACTIONS.map(({ text, weight }) => ({
-    weight,
-    arbitrary: fc
-      .tuple(...placeholdersOf(text).map((values) => fc.constantFrom(...values)))
-      // Nobody swaps emails with themselves.
-      .filter(([one, other]) => one !== other || one === undefined)
-      .map((values) => stepText(text, values)),
-  })),
-);
-
-/** Any history. Most begin with three users in sync. */
-export const anyHistory: fc.Arbitrary<History> = fc.record({
-  steps: fc
-    .tuple(
-      fc.constantFrom(
-        [],
-        ['ann signs up with one@example.com', '5 s pass'],
-        [
-          'ann signs up with one@example.com',
-          'bob signs up with two@example.com',
-          'cem signs up with three@example.com',
-          '5 s pass',
-        ],
-      ),
-      fc.array(step, { minLength: 1, maxLength: 20, size: 'max' }),
-    )
-    .map((parts) => parts.flat()),
-  options: fc.record({
-    environments: fc.constantFrom(1 as const, 2 as const),
-    seed: fc.nat({ max: 9999 }),
-    arrays: fc.constantFrom('merge' as const, 'replace' as const),
-    search: fc.oneof(
-      { weight: 4, arbitrary: fc.constant('exact' as const) },
-      fc.constantFrom(...SEARCH_MODES),
-    ),
-    searchDelay: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.constantFrom(1, 10)),
-    tagIds: fc.oneof(
-      { weight: 4, arbitrary: fc.constant('listed' as const) },
-      fc.constant('left out' as const),
-    ),
-  }),
-});
-
-/**
- * Runs random histories.
- *
- * @throws Error that shows the shortest failing history that was found, and what is wrong after it.
- */
-export async function checkHistories(
-  { seed, runs }: { seed: number; runs: number },
-  options: RunOptions = {},
-): Promise<void> {
-  const succeeds = async (each: History) => (await run(each, options)).length === 0;
-  const result = await fc.check(fc.asyncProperty(anyHistory, succeeds), { seed, numRuns: runs });
-  if (!result.failed || !result.counterexample) return;
-  const shortest = await shorten(result.counterexample[0], async (each) => !(await succeeds(each)));
-  const problems = await run(shortest, options);
-  throw new Error(
-    `History ${result.numRuns} of seed ${seed} fails; shortened:\n${print(shortest)}\n${problems.join('\n')}`,
-  );
 }

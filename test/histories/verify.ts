@@ -5,7 +5,7 @@ import { readUser } from '../../shared/user/read-user.ts';
 import type { StoredContact } from '../simulator/account/contact-store.ts';
 import type { Script } from './actions.ts';
 import { USER_ID_FIELD } from './crm.ts';
-import type { Item, World } from './world.ts';
+import type { DeadLetter, Item, World } from './world.ts';
 
 const DELETED = mapping.deletedTag.name;
 const MANAGED = new Set(managedTags(mapping));
@@ -31,34 +31,50 @@ export async function findProblems(script: Script): Promise<string[]> {
 /** Reasons of a user whose conflict with another user stands. */
 const CONFLICTS: ReadonlySet<string> = new Set(['contact-of-another-user', 'email-of-another-user']);
 
-function deadLetterProblems({ world, merges }: Script): string[] {
-  const unexplained = world.deadLetters.filter(({ reason, group, conflict }) => {
-    if (reason === 'refused-by-crm') return world.crm.refusals === 0;
-    return !CONFLICTS.has(reason) || !(conflict || (merges.get(group) ?? 0) > 1);
-  });
+/** The only reasons of a dead letter, and when they are right. */
+function isExplained(
+  { world, losses, withoutEmail }: Script,
+  { reason, group, conflict }: DeadLetter,
+): boolean {
+  switch (reason) {
+    case 'refused-by-crm':
+      return world.crm.refusals > 0;
+    case 'no-usable-email':
+      return withoutEmail.has(group);
+    default:
+      return CONFLICTS.has(reason) && (conflict || (losses.get(group) ?? 0) > 1);
+  }
+}
+
+function deadLetterProblems(script: Script): string[] {
+  const unexplained = script.world.deadLetters.filter((letter) => !isExplained(script, letter));
   return unexplained.map(({ reason, group }) => `dead letter of ${group}: ${reason}`);
 }
 
 /** Whether a user may be without a right contact: it was rejected, and its conflict with another user stands. */
-function isExcused({ world, merges }: Script, { userId, crm }: Item): boolean {
+function isExcused({ world, losses }: Script, { userId, crm }: Item): boolean {
   const isRejected =
     CONFLICTS.has(crm?.rejection?.reason ?? '') ||
     world.undelivered.some(({ group, reason }) => group === userId && CONFLICTS.has(reason));
-  return isRejected && ((merges.get(userId) ?? 0) > 1 || world.rivalsOf(userId).length > 0);
+  return isRejected && ((losses.get(userId) ?? 0) > 1 || world.rivalsOf(userId).length > 0);
 }
 
 function userProblems(script: Script): string[] {
   const { world } = script;
   const users = world.livingUsers();
   const excused = users.filter((user) => isExcused(script, user));
-  const lost = excused.filter(
-    ({ userId }) =>
-      (script.merges.get(userId) ?? 0) < 2 &&
-      world.rivalsOf(userId).every((rival) => excused.some((each) => each.userId === rival)),
-  );
+  const isAbandoned = ({ userId, email }: Item) => {
+    const sameEmail = users.filter((other) => other['email'] === email);
+    const isMerged = (script.losses.get(userId) ?? 0) > 1;
+    return sameEmail.length > 1 && !isMerged && sameEmail.every((other) => excused.includes(other));
+  };
   return [
-    ...lost.map(({ userId }) => `${userId}: rejected, like everybody with the same email`),
-    ...users.filter((user) => !excused.includes(user)).flatMap((user) => wrongContact(world, user)),
+    ...excused
+      .filter(isAbandoned)
+      .map(({ userId }) => `${userId}: rejected, like everybody with the same email`),
+    ...users
+      .filter((user) => user['email'] !== undefined && !excused.includes(user))
+      .flatMap((user) => wrongContact(world, user)),
   ];
 }
 
@@ -94,22 +110,34 @@ const managedTagsOf = (world: World, contact: StoredContact) =>
   world.crm.tagsOf(contact).filter((name) => MANAGED.has(name));
 
 /** Whose contact each contact is, and whether one that is nobody's looks as if it were somebody's. */
-function contactProblems({ world }: Script): string[] {
+function contactProblems(script: Script): string[] {
+  const { world } = script;
+  const isAlive = (contact: StoredContact) => !managedTagsOf(world, contact).includes(DELETED);
   return world.contacts().flatMap((contact) => {
     const owners = world.livingUsers().filter(({ crm }) => crm?.contactId === contact.id);
-    const named = world.crm.userIdOf(contact);
-    const tags = managedTagsOf(world, contact);
-    const isLiving = named !== undefined && world.item(named) !== undefined;
-    const problems: string[] = [];
-    if (owners.length > 1) problems.push(`shared by ${owners.map(({ userId }) => userId).join(' and ')}`);
-    if (owners.length === 0 && tags.some((tag) => tag !== DELETED))
-      problems.push(`nobody's, has the tags ${tags.join(', ')}`);
+    if (owners.length > 1)
+      return [`contact ${contact.id}: shared by ${owners.map(({ userId }) => userId).join(' and ')}`];
+    const [owner] = owners;
+    const named = world.item(world.crm.userIdOf(contact) ?? '');
     // A contact of a deleted user keeps its values. The user can come back with another email, and another contact.
-    const isRetired = owners.length === 0 && tags.includes(DELETED);
-    if (isLiving && !isRetired && !owners.some(({ userId }) => userId === named))
-      problems.push(`${owners[0]?.userId ?? 'nobody'}'s, its ${USER_ID_FIELD} is ${named}`);
-    return problems.map((problem) => `contact ${contact.id}: ${problem}`);
+    if (named && named !== owner && (owner || isAlive(contact)) && !mayNotKnow(script, named, contact))
+      return [
+        `contact ${contact.id}: ${owner?.userId ?? 'nobody'}'s, its ${USER_ID_FIELD} is ${named.userId}`,
+      ];
+    const tags = managedTagsOf(world, contact).filter((tag) => tag !== DELETED);
+    const isNobodys = !owner && !(named && mayNotKnow(script, named, contact));
+    return isNobodys && tags.length > 0
+      ? [`contact ${contact.id}: nobody's, has the tags ${tags.join(', ')}`]
+      : [];
   });
+}
+
+/** Whether a user is not synced, so that the item does not name the one contact that names the user. */
+function mayNotKnow(script: Script, user: Item, contact: StoredContact): boolean {
+  const { world } = script;
+  const names = (each: StoredContact) => world.crm.userIdOf(each) === user.userId;
+  const isOnlyOne = world.contacts().every((each) => each === contact || !names(each));
+  return isOnlyOne && (user['email'] === undefined || isExcused(script, user));
 }
 
 function typedProblems({ world, everForgotten }: Script): string[] {
@@ -130,7 +158,7 @@ function typedProblems({ world, everForgotten }: Script): string[] {
 }
 
 async function erasureProblems({ world, forgotten }: Script): Promise<string[]> {
-  const checks = [...forgotten].map(async ([userId, { contactIds }]) => {
+  const checks = [...forgotten].map(async ([userId, contactIds]) => {
     const alive = world.contacts().filter((contact) => world.crm.userIdOf(contact) === userId);
     const record = await world.erasureRecords.read(userId);
     const isOfOther = ({ crm }: Item) => crm?.contactId !== undefined && contactIds.includes(crm.contactId);

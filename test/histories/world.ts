@@ -1,9 +1,7 @@
-import { isDeepStrictEqual } from 'node:util';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import type { SQSRecord } from 'aws-lambda';
 import { changeMessage } from '../../lambdas/diff-user/change-message.ts';
 import { readChange } from '../../lambdas/diff-user/read-change.ts';
-import type { ConsumerPorts } from '../../lambdas/sync-contact/consumer.ts';
 import type { FailureQueue } from '../../lambdas/sync-contact/failure-queue.ts';
 import { BATCH_SIZE } from '../../shared/quota/pace.ts';
 import { backoffMs, INVOCATION_MS, VISIBILITY_MS } from '../../shared/quota/retry-policy.ts';
@@ -12,7 +10,7 @@ import type { Message } from '../../shared/sync/message.ts';
 import { messageGroupOf } from '../../shared/sync/message.ts';
 import { mapping } from '../../shared/user/mapping.ts';
 import type { CrmState } from '../../shared/user/user.ts';
-import type { StoredContact } from '../simulator/account/contact-store.ts';
+import { EMAIL_PATHS, type StoredContact } from '../simulator/account/contact-store.ts';
 import {
   memoryClaimStore,
   memoryErasureRecordStore,
@@ -25,7 +23,6 @@ import { FifoQueue } from './fifo-queue.ts';
 import { Simulation } from './simulation.ts';
 
 export const USERS = ['ann', 'bob', 'cem'] as const;
-export type UserId = (typeof USERS)[number];
 
 /** An item of the user table. */
 export type Item = Record<string, unknown> & { userId: string; crm?: CrmState | undefined };
@@ -34,7 +31,7 @@ export interface DeadLetter {
   body: string;
   group: string;
   reason: string;
-  /** Whether another user had the same email, and neither had changed for as long as a conflict is waited for. */
+  /** Whether another user stood in the way, and neither had changed its email for as long as a conflict is waited for. */
   conflict: boolean;
 }
 
@@ -44,12 +41,13 @@ export interface WorldOptions {
   environments: 1 | 2;
   /** Varies times and batches. */
   seed: number;
-  breakRule?: ((ports: ConsumerPorts) => ConsumerPorts) | undefined;
 }
 
-export const START = Date.parse('2026-06-15T12:00:00Z');
-/** How long a conflict of two users has to stand after the last change of either. */
-const CONFLICT_MS = Number(process.env['CONFLICT_MS'] ?? 15 * 60_000);
+const START = Date.parse('2026-06-15T12:00:00Z');
+/** How long a conflict of two users has to stand. The times of changes are rounded down to the second. */
+const CONFLICT_MS = Number(process.env['CONFLICT_MS'] ?? 15 * 60_000 - 1000);
+/** More than any history needs that comes to rest. */
+const MAX_EVENTS = 20_000;
 const INVOKE_MS = 15;
 /** Time from a change to its message, in milliseconds. */
 const STREAM_MS = 400;
@@ -60,7 +58,7 @@ export class World {
   readonly crm: Crm;
   readonly users: ReturnType<typeof memoryUserTable>;
   readonly queue = new FifoQueue();
-  readonly erasureRecords: ErasureRecordStore = memoryErasureRecordStore();
+  erasureRecords: ErasureRecordStore = memoryErasureRecordStore();
   /** All that were ever sent. */
   readonly deadLetters: DeadLetter[] = [];
   /** Dead letters that were not redriven. */
@@ -68,32 +66,22 @@ export class World {
   readonly bugs: unknown[] = [];
   /** All `crm` maps that the items of each user have had since they were created, oldest first. */
   readonly crmMaps = new Map<string, CrmState[]>();
-  readonly #options: WorldOptions;
   readonly #environments: Environment[];
-  readonly #ports: SharedPorts;
+  #ports: SharedPorts;
   /** When the last change of each user arrives in the queue, in epoch milliseconds. */
   readonly #arrivals = new Map<string, number>();
   readonly #extraDelays = new Map<string, number>();
   #changesInStream = 0;
-  /** When the app last changed each user. */
-  readonly #lastChanges = new Map<string, number>();
+  /** When each user got the email that it has. */
+  readonly #emailsSince = new Map<string, number>();
+  /** When the conflict of each user ended: an invocation that has read it may reject the user a little later. */
+  readonly #conflictsUntil = new Map<string, number>();
 
   constructor(options: WorldOptions) {
-    this.#options = options;
     this.simulation = new Simulation(START, options.seed);
     this.crm = new Crm(this.simulation, options.account);
     this.users = memoryUserTable();
-    const { table } = this.users;
-    this.#ports = {
-      users: {
-        ...table,
-        writeCrm: (userId, crm, over) => this.#change(userId, () => table.writeCrm(userId, crm, over)),
-      },
-      claimStore: memoryClaimStore(),
-      erasureRecords: this.erasureRecords,
-      queue: this.#failureQueue(),
-      table: memorySyncTable(),
-    };
+    this.#ports = this.#newPorts();
     this.#environments = Array.from({ length: options.environments }, () => this.#newEnvironment());
   }
 
@@ -118,16 +106,30 @@ export class World {
     return this.crm.simulator.store.contacts.get(this.item(userId)?.crm?.contactId ?? 0);
   }
 
-  /** Other living users with the same email. */
-  rivalsOf(userId: string): string[] {
+  /**
+   * Other living users who stand in a user's way: they have the same email, or their contact still has it, since they are in conflict with
+   * a third user or have no email.
+   */
+  rivalsOf(userId: string, known: readonly string[] = []): string[] {
     const email = this.item(userId)?.['email'];
-    const others = this.livingUsers().filter((other) => other.userId !== userId && other['email'] === email);
-    return email === undefined ? [] : others.map((other) => other.userId);
+    if (email === undefined) return [];
+    const isInTheWay = (other: Item): boolean => {
+      if (other['email'] === email) return true;
+      const contact = this.contactOf(other.userId);
+      if (!contact || !EMAIL_PATHS.some((path) => contact.values.get(path) === email)) return false;
+      return (
+        other['email'] === undefined ||
+        this.rivalsOf(other.userId, [...known, userId, other.userId]).length > 0
+      );
+    };
+    return this.livingUsers()
+      .filter((other) => other.userId !== userId && !known.includes(other.userId) && isInTheWay(other))
+      .map((other) => other.userId);
   }
 
-  #hasStandingConflict(userId: string): boolean {
-    const quietFor = (each: string) => this.now - (this.#lastChanges.get(each) ?? 0);
-    return this.rivalsOf(userId).some((rival) => Math.min(quietFor(userId), quietFor(rival)) >= CONFLICT_MS);
+  #isInConflict(userId: string): boolean {
+    const age = (each: string) => this.now - (this.#emailsSince.get(each) ?? 0);
+    return this.rivalsOf(userId).some((rival) => Math.min(age(userId), age(rival)) >= CONFLICT_MS);
   }
 
   /** The app stores an item (`PutItem`). */
@@ -164,6 +166,13 @@ export class World {
     for (const environment of this.#environments) if (environment.running) this.#kill(environment);
   }
 
+  /** Starts a new stack on the same user table and CRM: the queue goes on, and the sync table is empty. */
+  replaceSyncTable(): void {
+    this.erasureRecords = memoryErasureRecordStore();
+    this.#ports = this.#newPorts();
+    for (const environment of this.#environments) this.#kill(environment);
+  }
+
   /** Lets time pass. */
   async pass(ms: number): Promise<void> {
     const end = this.now + ms;
@@ -183,7 +192,7 @@ export class World {
   async settle(maxMs: number): Promise<boolean> {
     const latest = this.now + maxMs;
     this.#dispatch();
-    while (this.#nextAt() <= latest) await this.#step();
+    for (let events = 0; this.#nextAt() <= latest && events < MAX_EVENTS; events++) await this.#step();
     return this.queue.size === 0 && this.#changesInStream === 0;
   }
 
@@ -231,9 +240,22 @@ export class World {
       simulation: this.simulation,
       crm: this.crm,
       ports: this.#ports,
-      breakRule: this.#options.breakRule,
       onBug: (error) => this.bugs.push(error),
     });
+  }
+
+  #newPorts(): SharedPorts {
+    const { table } = this.users;
+    return {
+      users: {
+        ...table,
+        writeCrm: (userId, crm, over) => this.#change(userId, () => table.writeCrm(userId, crm, over)),
+      },
+      claimStore: memoryClaimStore(),
+      erasureRecords: this.erasureRecords,
+      queue: this.#failureQueue(),
+      table: memorySyncTable(),
+    };
   }
 
   #failureQueue(): FailureQueue {
@@ -245,7 +267,8 @@ export class World {
       },
       reject: async ({ body, attributes }, { reason }) => {
         const group = attributes.MessageGroupId ?? '';
-        const letter = { body, group, reason, conflict: this.#hasStandingConflict(group) };
+        const justNow = this.now - INVOCATION_MS <= (this.#conflictsUntil.get(group) ?? 0);
+        const letter = { body, group, reason, conflict: justNow || this.#isInConflict(group) };
         this.deadLetters.push(letter);
         this.undelivered.push(letter);
       },
@@ -256,6 +279,7 @@ export class World {
   }
 
   #changeNow(userId: string, change: () => void): void {
+    for (const each of USERS) if (this.#isInConflict(each)) this.#conflictsUntil.set(each, this.now);
     const before = this.item(userId);
     change();
     this.#record(userId, before);
@@ -272,9 +296,7 @@ export class World {
     if (!before || !after) this.crmMaps.delete(userId);
     if (after?.crm && after.crm !== before?.crm)
       this.crmMaps.set(userId, [...(this.crmMaps.get(userId) ?? []), after.crm]);
-    const { crm: _, ...attributesBefore } = before ?? {};
-    const { crm: __, ...attributesAfter } = after ?? {};
-    if (!isDeepStrictEqual(attributesBefore, attributesAfter)) this.#lastChanges.set(userId, this.now);
+    if (before?.['email'] !== after?.['email']) this.#emailsSince.set(userId, this.now);
   }
 
   /** Adds a change to the stream, which diff-user reads. */

@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest';
-import { checkHistories } from '../histories/history.ts';
+import { checkHistories } from '../histories/random-histories.ts';
 
 /** Each seed has 1000 histories. */
 const SEEDS = [11, 12, 13, 14, 15, 16, 17, 18, 19, 20];
