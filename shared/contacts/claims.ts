@@ -157,7 +157,7 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
     async retire(contactId, userId, before, retire) {
       const key = SYNC_TABLE_ITEMS.contactClaim.key(contactId);
       const retiring = { userId, retiringUntil: invocation().endsAt, inherited: true };
-      const over = { userId, claimedBefore: before };
+      const over = { userId, claimedBefore: before, orRetired: true };
       if (!(await store.write(key, retiring, over)).stored) return false;
       await retire();
       // From now on, another user can claim the contact as inherited.

@@ -26,6 +26,8 @@ export interface Resolution {
   /** Another living user has the stored contact now. */
   isLost: boolean;
   affected: readonly AffectedUser[];
+  /** Contacts that are the user's too. */
+  duplicates: readonly number[];
 }
 
 /** Another user who has to be synced: because of a change that may be pending, or with all values, since its contact may be wrong. */
@@ -85,7 +87,8 @@ export async function resolve(
   // Until now, this user may have written to the contact that another user has.
   const affected: AffectedUser[] = lostTo ? [{ userId: lostTo.userId, cause: 'resync' }] : [];
   const isLost = lostTo !== undefined;
-  const resolved = (target: Target): Resolution => ({ target, isLost, affected });
+  const duplicates: number[] = [];
+  const resolved = (target: Target): Resolution => ({ target, isLost, affected, duplicates });
   const update = (contactId: number, isForeign = false): Resolution =>
     resolved({
       kind: 'update',
@@ -120,12 +123,16 @@ export async function resolve(
     await claims.giveContact(ownFound.id, userId, named);
     affected.push({ userId: named, cause: 'resync', contactId: ownFound.id });
     if (crm.separated && !crm.attempt) throw new ConflictError(rightful, 'has the contact after a merge', { isLost: true });
-    return { target: { kind: 'create' }, isLost: true, affected };
+    return { target: { kind: 'create' }, isLost: true, affected, duplicates };
   }
   const owners = await Promise.all(found.map(owner));
   const available =
     owners.find((each) => each.owner.kind === 'own') ?? owners.find((each) => each.owner.kind === 'free');
-  if (available) return update(available.contact.id, available.isWritten);
+  if (available) {
+    const others = owners.filter((each) => each !== available && each.owner.kind === 'own');
+    duplicates.push(...others.map(({ contact }) => contact.id));
+    return update(available.contact.id, available.isWritten);
+  }
 
   const other = owners.flatMap((each) => (each.owner.kind === 'other' ? [each.owner.user] : []))[0];
   const emailOfOther = other && desiredState(mapping, other, now()).fields.EMAIL1;
@@ -185,7 +192,7 @@ const hasHistory = ({ contactId, formerContactIds, attempt, rejection, conflict 
   conflict !== undefined ||
   (rejection !== undefined && rejection.reason !== 'no-usable-email');
 
-/** Contacts that may be the user's, oldest first: those with the email and, after a create without an answer, those with the user id. */
+/** Contacts that may be the user's: those with the email, oldest first, and, after a create without an answer, those with the user id. */
 async function findContacts(
   userId: string,
   email: string,
@@ -194,10 +201,10 @@ async function findContacts(
   { client, mapping, now }: Pick<ResolveDependencies, 'client' | 'mapping' | 'now'>,
 ): Promise<Contact[]> {
   const byEmail = await client.findContactsByEmail(email);
-  const oldestFirst = (contacts: readonly Contact[]) => [...contacts].sort((a, b) => a.id - b.id);
-  if (!attempt) return oldestFirst(byEmail);
+  byEmail.sort((a, b) => a.id - b.id);
+  if (!attempt) return byEmail;
   const byUserId = await findContactsOfUser(userId, attempt.at, catalog, { client, mapping, now });
-  return oldestFirst([...byEmail.filter(({ id }) => !byUserId.some((each) => each.id === id)), ...byUserId]);
+  return [...byEmail, ...byUserId.filter(({ id }) => !byEmail.some((each) => each.id === id))];
 }
 
 /**

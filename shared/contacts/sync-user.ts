@@ -183,7 +183,7 @@ async function makeMatch(
 
   const email = desired.fields.EMAIL1 ?? '';
   const alwaysLookUp = !mergesArrays(catalog, now());
-  const { target, affected, isLost } = await resolve(
+  const { target, affected, isLost, duplicates } = await resolve(
     user,
     email,
     catalog,
@@ -201,7 +201,12 @@ async function makeMatch(
     record.affected([{ userId: holder.other.userId, cause: 'resync' }]);
   }
   const isUncertain = target.kind === 'update' && isUncertainBefore(target, stored, holder);
-  const start = startingState(isGone || isLost ? withoutContact(stored) : stored, target, email, now());
+  const start = startingState(
+    withFormer(isGone || isLost ? withoutContact(stored) : stored, duplicates),
+    target,
+    email,
+    now(),
+  );
   // A backfill does not wait for a user who was rejected before, so its tag job can come too early.
   const tagsLater = options.tagsLater && stored.contactId === undefined && !stored.rejection;
   // If the user has been deleted in the meantime, the contact has to be retired.
@@ -292,6 +297,11 @@ function isInSync(crm: CrmState, desired: DesiredState, catalog: Catalog, mappin
 function withoutContact(crm: CrmState): CrmState {
   const kept = omit(crm, 'contactId', 'tagIds', 'uncertainTagIds', 'missingSince', 'untrusted');
   return { ...kept, fingerprint: uncertain(crm.fingerprint) };
+}
+
+function withFormer(crm: CrmState, contactIds: readonly number[]): CrmState {
+  const formerContactIds = [...new Set([...(crm.formerContactIds ?? []), ...contactIds])];
+  return formerContactIds.length > 0 ? { ...crm, formerContactIds } : crm;
 }
 
 /** The state before the contact is written. */

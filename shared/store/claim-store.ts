@@ -17,6 +17,8 @@ export interface ExpectedClaim {
   notRetiringAt?: number;
   /** It was made before this moment. */
   claimedBefore?: number;
+  /** Or it is the claim on a retired contact, whoever had it. */
+  orRetired?: boolean;
 }
 
 /** Claims of emails and contacts, by the key of their item (`emailClaim` and `contactClaim` in `sync-table-items.ts`). */
@@ -55,9 +57,9 @@ export function claimStore(client: DynamoDBClient, TableName: string): ClaimStor
 
 const NONE = 'attribute_not_exists(id)';
 
-function noneOr({ userId, notRetiringAt, claimedBefore }: ExpectedClaim): PutCondition {
+function noneOr({ userId, notRetiringAt, claimedBefore, orRetired }: ExpectedClaim): PutCondition {
   const conditions = [
-    'userId = :userId',
+    orRetired ? '(userId = :userId OR attribute_not_exists(claimedAt))' : 'userId = :userId',
     notRetiringAt !== undefined && '(attribute_not_exists(retiringUntil) OR retiringUntil < :now)',
     claimedBefore !== undefined && '(attribute_not_exists(claimedAt) OR claimedAt < :before)',
   ].filter((condition) => condition !== false);

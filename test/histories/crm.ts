@@ -80,6 +80,11 @@ export class Crm {
   #missingUntil = 0;
   #formsFilledIn = 0;
 
+  /** Whether answers leave out tags. */
+  get hidesTags(): boolean {
+    return this.#account.tagIds === 'left out';
+  }
+
   /** Whether an update drops array items that it does not list, and a search shows a change only later. */
   get hidesNewContacts(): boolean {
     return this.#account.arrays === 'replace' && this.#account.searchDelay > 0;

@@ -163,9 +163,9 @@ export function memoryClaimStore(): ClaimStore {
 
 const isExpected = (
   held: Claim,
-  { userId, notRetiringAt = 0, claimedBefore = Number.POSITIVE_INFINITY }: ExpectedClaim,
+  { userId, notRetiringAt = 0, claimedBefore = Number.POSITIVE_INFINITY, orRetired }: ExpectedClaim,
 ): boolean =>
-  held.userId === userId &&
+  (held.userId === userId || (orRetired === true && held.claimedAt === undefined)) &&
   (held.retiringUntil === undefined || notRetiringAt === 0 || held.retiringUntil < notRetiringAt) &&
   (held.claimedAt ?? 0) < claimedBefore;
 
