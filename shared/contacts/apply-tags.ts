@@ -1,4 +1,4 @@
-import { type Catalog, managedTagIds, tagId } from '../infusionsoft/catalog/catalog.ts';
+import { type Catalog, managedTagIds, tagIds } from '../infusionsoft/catalog/catalog.ts';
 import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
 import { NotFoundError } from '../infusionsoft/http/failures.ts';
@@ -49,7 +49,7 @@ async function removeAndAdd(
 ): Promise<number[]> {
   const contactId = progress.crm.contactId;
   if (!contactId) throw new Error('A contact is created before it is tagged');
-  const desired = tags.map((name) => tagId(catalog, name));
+  const desired = tagIds(catalog, tags);
   const { crm, observedTags: observed } = progress;
   const { tagIds: applied = [], uncertainTagIds } = crm;
   const { remove, add } = planTags(

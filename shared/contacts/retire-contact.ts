@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { anonymousBody } from '../infusionsoft/anonymous-body.ts';
-import { managedTagIds, tagId } from '../infusionsoft/catalog/catalog.ts';
+import { managedTagIds, tagIds } from '../infusionsoft/catalog/catalog.ts';
 import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
 import { NotFoundError } from '../infusionsoft/http/failures.ts';
@@ -82,8 +82,9 @@ async function applyPolicy(
   const catalog = await catalogSource.current();
   const deletedTag = mapping.deletedTag.name;
   // All managed tags, not only the stored ones: it is one request either way, and no tag is left behind.
-  const tagIds = [...managedTagIds(catalog)].filter((id) => id !== tagId(catalog, deletedTag));
-  const progress = { crm: { contactId, tagIds }, observedTags: undefined };
+  const kept = tagIds(catalog, [deletedTag]);
+  const removed = [...managedTagIds(catalog)].filter((id) => !kept.includes(id));
+  const progress = { crm: { contactId, tagIds: removed }, observedTags: undefined };
   await applyTags(progress, policy === 'untag' ? [] : [deletedTag], catalog, { client, catalogSource });
 }
 
