@@ -34,8 +34,8 @@ export function hashRequirements(requirements: Requirements): string {
 }
 
 /**
- * The catalog of an account in which everything that was missing was created. What has no id and is not in the catalog was refused by the
- * account.
+ * The catalog of an account in which everything that was missing has been created. What still has no id was refused by the account: it is
+ * left out.
  *
  * @param now epoch milliseconds.
  */
