@@ -61,6 +61,22 @@ describe('a company', () => {
     expect(await other.idOf('Lee Ltd')).toBe(await one.idOf('Lee Ltd'));
   });
 
+  it('is read from the sync table once by an environment', async () => {
+    const reads: string[] = [];
+    const readId: typeof crm.table.readId = async (key) => {
+      reads.push(key);
+      return crm.table.readId(key);
+    };
+    const one = companies({
+      client: crm.client,
+      table: { ...crm.table, readId },
+      invocation: () => invocationOf('one'),
+      now: Date.now,
+    });
+    for (let time = 0; time < 3; time++) await one.idOf('Lee Ltd');
+    expect(reads).toHaveLength(1);
+  });
+
   it('is the oldest of several with the same name', async () => {
     const findCompanies = async () => [9, 4, 7].map((id) => ({ id, company_name: 'Lee Ltd' }));
     expect(await environment('one', { findCompanies }).idOf('Lee Ltd')).toBe(4);

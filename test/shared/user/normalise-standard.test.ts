@@ -140,6 +140,31 @@ describe('normalised values', () => {
   });
 
   it.each([
+    ['de-DE', '+493012345678'],
+    ['de_DE', '+493012345678'],
+    ['de-Latn-DE', '+493012345678'],
+    ['de', undefined],
+    ['xx-DEU', undefined],
+    ['de-XX', undefined],
+    [undefined, undefined],
+  ])('a phone number without a country code is one of the country of the locale %s', (locale, value) => {
+    const expected = value === undefined ? { dropped: 'not a possible phone number' } : { value };
+    expect(normaliseStandard('PHONE1', '030 12345678', { userId: 'u1', locale })).toEqual(expected);
+  });
+
+  it.each([
+    [{ line1: 'x', region: 'CA', country_code: 'US' }, 'the country is not a three-letter code'],
+    [{ line1: 'x', country_code: 'USAX' }, 'the country is not a three-letter code'],
+    [{ line1: 'x', country_code: '1USA' }, 'the country is not a three-letter code'],
+    [{ line1: 'x', region: 'CA' }, 'a region without a country'],
+  ])('the address %j is corrected: %s', (raw, changed) => {
+    expect(normaliseStandard('BILLING', raw, user)).toEqual({
+      value: '{"line1":"x"}',
+      changed: expect.stringContaining(changed),
+    });
+  });
+
+  it.each([
     ['BILLING', 'Main St'],
     ['BILLING', { region: 'CA' }],
     ['given_name', { line1: 'x' }],

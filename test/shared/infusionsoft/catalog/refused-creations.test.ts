@@ -243,6 +243,8 @@ describe('a report on an account that has refused a creation', () => {
     await consumer(memoryUserTable(ANN)).receive(record(userMessage('ann')));
     await crm.admin.removeTag('Week 3');
     expect(await inspect()).toEqual([]);
+    expect((await crm.table.readCatalog())?.tags).toHaveProperty('week 3');
+    expect(await inspect()).toEqual([]);
   });
 
   it('tries again if asked to create, and the sync uses the result', async () => {
