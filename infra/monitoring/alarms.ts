@@ -173,7 +173,7 @@ function definitions(system: MonitoredSystem): AlarmDefinition[] {
     {
       article: 'CatalogProblems',
       meaning:
-        'The account lacks fields that the mapping writes, or has them with another type. They are not synced.',
+        'The account lacks fields or tags of the mapping, or has fields with another type. They are not synced.',
       metric: ownMetric(config, 'CatalogProblems', 'Maximum'),
       threshold: 1,
       whenMissing: CONDITION,

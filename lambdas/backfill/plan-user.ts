@@ -1,6 +1,6 @@
 import { type Catalog, managedTagIds, tagId } from '../../shared/infusionsoft/catalog/catalog.ts';
 import { resolveFields, usableFields } from '../../shared/infusionsoft/catalog/resolve-fields.ts';
-import { desiredState, isSyncable } from '../../shared/sync/desired-state.ts';
+import { desiredState, hasNoEmailYet, isSyncable } from '../../shared/sync/desired-state.ts';
 import { planFields, planTags } from '../../shared/sync/plan.ts';
 import { singleRequests, type TagChange } from '../../shared/sync/tag-cost.ts';
 import { type Mapping, managedFields } from '../../shared/user/define-mapping.ts';
@@ -8,8 +8,8 @@ import type { User } from '../../shared/user/user.ts';
 import type { BackfillInput } from './input.ts';
 
 /**
- * What a backfill does with a user. `nothing`: the user is up to date, or the mode does not select it; `invalid`: the CRM cannot have it;
- * `sync`: a message is sent.
+ * What a backfill does with a user. `nothing`: the user is up to date, has no email yet, or is not selected by the mode; `invalid`: the CRM
+ * cannot have it; `sync`: a message is sent.
  */
 export type UserPlan =
   | { kind: 'nothing' }
@@ -63,6 +63,7 @@ export function planSync(user: User, { mapping, catalog, now }: SyncContext): Us
   const { contactId, tagIds, uncertainTagIds, fingerprint = {} } = user.crm ?? {};
   const wanted = desiredState(mapping, user, now);
   const desired = catalog ? resolveFields(wanted, catalog, mapping) : wanted;
+  if (hasNoEmailYet(desired)) return NOTHING;
   if (!isSyncable(desired)) return { kind: 'invalid', reason: 'no-usable-email' };
 
   const { remove, add } = catalog

@@ -29,8 +29,8 @@ export async function inspectAccount(
   { client, catalogSource, table, now }: InspectAccountDependencies,
 ): Promise<number> {
   const read = () => resolveRequirements(client, requirements, { create });
-  const account = create ? await catalogSource.exclusively(read) : await read();
-  await catalogSource.adopt(account, requirements);
+  const found = create ? await catalogSource.exclusively(read) : await read();
+  const account = await catalogSource.adopt(found, requirements);
   const previous = count ? await table.readInspection() : undefined;
   const countedTags = previous?.inspectionId === inspectionId ? previous.account.tags : [];
   const counts = new Map(countedTags.map(({ id, contacts }) => [id, contacts]));

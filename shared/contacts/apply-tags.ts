@@ -1,4 +1,4 @@
-import { type Catalog, managedTagIds, tagId } from '../infusionsoft/catalog/catalog.ts';
+import { type Catalog, managedTagIds, tagIds } from '../infusionsoft/catalog/catalog.ts';
 import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
 import { NotFoundError } from '../infusionsoft/http/failures.ts';
@@ -55,7 +55,7 @@ async function removeAndAdd(
   client: ApplyTagsDependencies['client'],
   onProgress: (crm: CrmState) => void,
 ): Promise<{ crm: CrmState; unknown: number[] }> {
-  const desired = tags.map((name) => tagId(catalog, name));
+  const desired = tagIds(catalog, tags);
   const { tagIds: applied = [], uncertainTagIds: uncertain } = crm;
   const { remove, add } = planTags(desired, { applied, observed, uncertain }, managedTagIds(catalog));
   const unchanged = desired.filter((id) => !add.includes(id));

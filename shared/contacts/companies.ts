@@ -10,9 +10,11 @@ export interface Companies {
   /**
    * Finds the company with a name, ignoring case: in memory, in the sync table, or in the CRM, where it is created if there is none.
    *
+   * @param refused an id of this company that the CRM did not accept, because the company may be gone: it is looked up again. The result is
+   *   the same id if the CRM still has the company, so that something else was refused.
    * @throws RetryableError while another environment looks up the same company, and as the client does.
    */
-  idOf(name: string): Promise<number>;
+  idOf(name: string, refused?: number): Promise<number>;
 }
 
 /** Where the ids of companies are stored, and leased while they are looked up. */
@@ -29,12 +31,13 @@ export interface CompaniesOptions {
 
 /** Each name is looked up under a lease: two environments at once would create two companies. */
 export function companies({ client, table, invocation, now }: CompaniesOptions): Companies {
-  const known = new Map<string, Promise<number>>();
+  const ids = new Map<string, number>();
+  const pending = new Map<string, Promise<number>>();
 
-  const findOrCreate = async (name: string): Promise<number> => {
+  const findOrCreate = async (name: string, refused: number | undefined): Promise<number> => {
     const key = SYNC_TABLE_ITEMS.company.key(name);
     const stored = await table.readId(key);
-    if (stored !== undefined) return stored;
+    if (stored !== undefined && stored !== refused) return stored;
     const holder = invocation();
     if (!(await table.acquireLease(key, holder, now())))
       throw new RetryableError('Another environment is looking up the same company', {
@@ -51,16 +54,15 @@ export function companies({ client, table, invocation, now }: CompaniesOptions):
   };
 
   return {
-    async idOf(name) {
+    async idOf(name, refused) {
       const key = SYNC_TABLE_ITEMS.company.key(name);
-      const pending = known.get(key) ?? findOrCreate(name);
-      known.set(key, pending);
-      try {
-        return await pending;
-      } catch (error) {
-        known.delete(key);
-        throw error;
-      }
+      const known = ids.get(key);
+      if (known !== undefined && known !== refused) return known;
+      const lookup = pending.get(key) ?? findOrCreate(name, refused).finally(() => pending.delete(key));
+      pending.set(key, lookup);
+      const id = await lookup;
+      ids.set(key, id);
+      return id;
     },
   };
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { anonymousBody } from '../infusionsoft/anonymous-body.ts';
-import { type Catalog, managedTagIds, tagId } from '../infusionsoft/catalog/catalog.ts';
+import { type Catalog, managedTagIds, tagIds } from '../infusionsoft/catalog/catalog.ts';
 import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
 import { usableFields } from '../infusionsoft/catalog/resolve-fields.ts';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
@@ -114,8 +114,9 @@ async function applyPolicy(
   const catalog = await catalogSource.current();
   const deletedTag = mapping.deletedTag.name;
   // All managed tags, not only the stored ones: it is one request either way, and no tag is left behind.
-  const tagIds = [...managedTagIds(catalog)].filter((id) => id !== tagId(catalog, deletedTag));
-  const contact = { contactId, crm: { contactId, tagIds }, observed: undefined };
+  const kept = tagIds(catalog, [deletedTag]);
+  const removed = [...managedTagIds(catalog)].filter((id) => !kept.includes(id));
+  const contact = { contactId, crm: { contactId, tagIds: removed }, observed: undefined };
   await applyTags(contact, policy === 'untag' ? [] : [deletedTag], catalog, { client, catalogSource });
 }
 

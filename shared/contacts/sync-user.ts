@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Catalog, managedTagIds, mergesArrays, tagId } from '../infusionsoft/catalog/catalog.ts';
+import { type Catalog, managedTagIds, mergesArrays, tagIds as tagIdsOf } from '../infusionsoft/catalog/catalog.ts';
 import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
 import { resolveFields, usableFields } from '../infusionsoft/catalog/resolve-fields.ts';
 import { NotFoundError } from '../infusionsoft/http/failures.ts';
 import type { Contact } from '../infusionsoft/schemas.ts';
 import { GONE_AFTER_MS } from '../quota/retry-policy.ts';
-import { type ContactFields, type DesiredState, desiredState, isSyncable } from '../sync/desired-state.ts';
+import { type ContactFields, type DesiredState, desiredState, hasNoEmailYet, isSyncable } from '../sync/desired-state.ts';
 import { RejectedError, RetryableError } from '../sync/errors.ts';
 import { type FieldPlan, fingerprintOf, planFields, planTags, UNCERTAIN } from '../sync/plan.ts';
 import type { Mapping } from '../user/define-mapping.ts';
@@ -91,11 +91,8 @@ export async function syncUser(
       makeMatch({ user: { ...user, crm }, desired, catalog, isGone, options }, dependencies, record);
     if ((await attemptOnce()) === 'repeat') await attemptOnce();
   };
-  try {
-    if (!isSyncable(desired)) {
-      if (await isLost(user, dependencies)) crm = withoutContact(crm);
-      throw new RejectedError('no-usable-email', 'The user has no email that the CRM accepts');
-    }
+  /** A contact that the CRM does not know for a while was deleted or merged. */
+  const attemptTwice = async (): Promise<void> => {
     try {
       await attempt(false);
     } catch (error) {
@@ -104,8 +101,15 @@ export async function syncUser(
       const remainingMs = Date.parse(crm.missingSince ?? '') + GONE_AFTER_MS - now();
       if (remainingMs > 0)
         throw new RetryableError('The CRM does not know the contact', { cause: error, afterMs: remainingMs });
-      // The contact was deleted or merged.
       await attempt(true);
+    }
+  };
+  try {
+    if (isSyncable(desired)) await attemptTwice();
+    else {
+      if (await isLost(user, dependencies)) crm = withoutContact(crm);
+      if (!hasNoEmailYet(desired))
+        throw new RejectedError('no-usable-email', 'The user has no email that the CRM accepts');
     }
     crm = omit(crm, 'rejection', 'conflict', 'missingSince');
   } catch (error) {
@@ -287,7 +291,7 @@ function isInSync(crm: CrmState, desired: DesiredState, catalog: Catalog, mappin
   const { contactId, tagIds, uncertainTagIds, fingerprint = {} } = crm;
   const isOpen = crm.untrusted || crm.conflict || crm.missingSince || crm.formerContactIds;
   if (contactId === undefined || tagIds === undefined || uncertainTagIds?.length || isOpen) return false;
-  const desiredTagIds = desired.tags.map((name) => tagId(catalog, name));
+  const desiredTagIds = tagIdsOf(catalog, desired.tags);
   const { remove, add } = planTags(desiredTagIds, { applied: tagIds }, managedTagIds(catalog));
   const fields = planFields(desired.fields, fingerprint, usableFields(mapping, catalog));
   return remove.length + add.length === 0 && isEmpty(fields);
@@ -389,7 +393,7 @@ async function writeFields(
   if (holder.kind === 'other')
     throw new ConflictError(holder.other, 'has the contact with this email', { hasWritten: true });
   // The deleted tag shows it where claims were lost.
-  const wasRetired = result.observed?.includes(tagId(catalog, dependencies.mapping.deletedTag.name));
+  const wasRetired = tagIdsOf(catalog, [dependencies.mapping.deletedTag.name]).some((id) => result.observed?.includes(id));
   const isInherited =
     wasRetired || holder.kind === 'former' || (holder.kind === 'own' && (holder.isInherited || !isRepeated));
   if (!isInherited) return result;

@@ -3,6 +3,7 @@ import { preserveUnlisted } from '../infusionsoft/catalog/preserve-unlisted.ts';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
 import { type ContactBody, contactBody, type NamedIds } from '../infusionsoft/contact-body.ts';
 import type { Contact } from '../infusionsoft/schemas.ts';
+import { RejectedError } from '../sync/errors.ts';
 import type { FieldPlan } from '../sync/plan.ts';
 import type { Companies } from './companies.ts';
 import type { Target } from './resolve.ts';
@@ -25,10 +26,30 @@ export async function writeContact(
   target: Target,
   plan: FieldPlan,
   catalog: Catalog,
-  { client, companies, now }: WriteContactDependencies,
+  dependencies: WriteContactDependencies,
 ): Promise<Contact> {
+  const { companies } = dependencies;
   const { company } = plan.write;
-  const companyId = company === undefined ? undefined : await companies.idOf(company);
+  if (company === undefined) return write(target, plan, catalog, undefined, dependencies);
+  const companyId = await companies.idOf(company);
+  try {
+    return await write(target, plan, catalog, companyId, dependencies);
+  } catch (error) {
+    if (!(error instanceof RejectedError)) throw error;
+    // Somebody may have deleted the company.
+    const current = await companies.idOf(company, companyId);
+    if (current === companyId) throw error;
+    return write(target, plan, catalog, current, dependencies);
+  }
+}
+
+async function write(
+  target: Target,
+  plan: FieldPlan,
+  catalog: Catalog,
+  companyId: number | undefined,
+  { client, now }: WriteContactDependencies,
+): Promise<Contact> {
   const body = contactBody(plan, namedIds(catalog, companyId));
   const isMerging = mergesArrays(catalog, now());
   const update = async (contactId: number, changes: ContactBody): Promise<Contact> =>

@@ -75,6 +75,14 @@ function hasValue<Raw>(raw: Raw | undefined): raw is Raw {
 }
 
 /** Whether a user can be in the CRM at all: the sync finds contacts by email, so an email is needed. */
-export function isSyncable(desired: DesiredState): boolean {
-  return desired.fields.EMAIL1 !== undefined;
+export function isSyncable({ fields }: DesiredState): boolean {
+  return fields.EMAIL1 !== undefined;
+}
+
+/**
+ * Whether a user has no email yet, or only an empty one. That is no failure: the change that adds an email starts a sync. A user who is
+ * neither syncable nor without an email has one that no CRM could take, and is rejected (`no-usable-email`).
+ */
+export function hasNoEmailYet(desired: DesiredState): boolean {
+  return !isSyncable(desired) && !desired.warnings.some(({ field }) => field === 'EMAIL1');
 }

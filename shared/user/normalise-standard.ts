@@ -1,5 +1,5 @@
+import { domainToASCII } from 'node:url';
 import { isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/min';
-import * as z from 'zod/mini';
 import { ADDRESS_FIELDS, type Address, type StandardField } from './define-mapping.ts';
 import { memoize } from './memoize.ts';
 import {
@@ -15,7 +15,12 @@ import type { User } from './user.ts';
 const EMAIL_MAX = 75;
 const NAME_MAX = 40;
 
-const emailSchema = z.email().check(z.maxLength(EMAIL_MAX));
+/**
+ * An email address as HTML defines it for forms, with a domain of at least two labels, the last of which is no number. It is the widest
+ * definition in common use: the CRM decides about the rest. Source: https://html.spec.whatwg.org/#valid-e-mail-address
+ */
+const EMAIL =
+  /^[\w.!#$%&'*+/=?^`{|}~-]+@(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?\.)+[a-z][a-z\d-]{0,61}[a-z\d]$/i;
 
 /** Normalises a standard field's value to the CRM's form. Never throws. */
 export function normaliseStandard(field: StandardField, raw: string | Address, user: User): Normalised {
@@ -51,12 +56,21 @@ export function normaliseStandard(field: StandardField, raw: string | Address, u
 
 const isAddress = (field: StandardField): boolean => (ADDRESS_FIELDS as readonly string[]).includes(field);
 
-/** An email address that the CRM accepts. */
+/** An email address that the CRM may accept. An internationalized domain is converted to its ASCII form. */
 export function normaliseEmail(raw: string): Normalised {
-  const email = emailSchema.safeParse(raw.trim());
-  return email.success
-    ? { value: email.data }
+  const text = raw.trim();
+  const domainAt = text.lastIndexOf('@') + 1;
+  const email = text.slice(0, domainAt) + asciiDomain(text.slice(domainAt));
+  return email.length <= EMAIL_MAX && EMAIL.test(email)
+    ? { value: email }
     : { dropped: `not an email address of up to ${EMAIL_MAX} characters` };
+}
+
+/** A domain in its ASCII form (UTS #46), or the text as it is if it is no internationalized domain. */
+function asciiDomain(text: string): string {
+  // The conversion reads a host of a URL: it would cut the text at a slash, and decode or drop other characters.
+  const isInternationalized = /\P{ASCII}/u.test(text) && /^(?:[A-Za-z\d.-]|\P{ASCII})+$/u.test(text);
+  return isInternationalized ? domainToASCII(text) : text;
 }
 
 /** A phone number in E.164. Without a country code, it is read as a number of the country in the user's locale. */

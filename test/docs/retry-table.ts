@@ -168,6 +168,12 @@ export function retryTable(): { consumer: RetryRow[]; others: RetryRow[] } {
         later: after(ARRAY_MODE_RETRY_MS),
       },
       {
+        failure: 'The account refuses to create a field, tag or lead source (400, 403, 404; sync-contact)',
+        inInvocation: 'no retry: users are synced without it',
+        later:
+          'at the next refresh of the catalog: weekly, for a new mapping, for a tag that is gone, or with `catalog --create`',
+      },
+      {
         failure: 'diff-user cannot send a change of the user table',
         inInvocation: 'attempts of the SDK',
         later: `by the event source, for the ${span(STREAM_RETENTION_MS)} that the stream keeps it; then its position becomes a dead letter (\`replay\`)`,

@@ -130,7 +130,7 @@ export class Crm {
       current: async () => catalog,
       newerThan: async () => read(),
       exclusively: (work) => work(),
-      adopt: async () => {},
+      adopt: async (account) => account,
     };
   }
 

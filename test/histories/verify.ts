@@ -84,7 +84,7 @@ function userProblems(script: Script): string[] {
   ];
 }
 
-function wrongContact({ world, merges }: Script, item: Item): string[] {
+function wrongContact({ world, losses }: Script, item: Item): string[] {
   const { userId } = item;
   const contact = world.contactOf(userId);
   const state = `(crm ${JSON.stringify(item.crm ?? null)})`;
@@ -107,7 +107,7 @@ function wrongContact({ world, merges }: Script, item: Item): string[] {
   return [
     ...fields,
     // Without tags in an answer, the tags that a merge has added are not seen.
-    ...(tags === wantedTags || (world.crm.hidesTags && merges.has(userId))
+    ...(tags === wantedTags || (world.crm.hidesTags && losses.size > 0)
       ? []
       : [`${userId}: contact ${contact.id} has the tags ${tags}, not ${wantedTags}`]),
   ];
@@ -167,7 +167,7 @@ function typedProblems({ world, everForgotten }: Script): string[] {
   ];
 }
 
-async function erasureProblems({ world, forgotten, merges }: Script): Promise<string[]> {
+async function erasureProblems({ world, forgotten, losses }: Script): Promise<string[]> {
   const checks = [...forgotten].map(async ([userId, contactIds]) => {
     const alive = world.contacts().filter((contact) => world.crm.userIdOf(contact) === userId);
     const record = await world.erasureRecords.read(userId);
@@ -176,7 +176,7 @@ async function erasureProblems({ world, forgotten, merges }: Script): Promise<st
     const isProven = record?.done === 'delete' || isKept || (record !== undefined && contactIds.length === 0);
     return [
       // Nothing leads from a contact that was merged away to the one that has its values.
-      ...alive.filter(() => !merges.has(userId)).map(({ id }) => `${userId}: forgotten, but contact ${id} is there`),
+      ...alive.filter(() => !losses.has(userId)).map(({ id }) => `${userId}: forgotten, but contact ${id} is there`),
       ...(isProven ? [] : [`${userId}: forgotten, but the erasure record says ${record?.done}`]),
     ];
   });

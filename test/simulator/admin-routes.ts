@@ -37,6 +37,8 @@ const directorySchema = z.strictObject({
   leadSources: z.array(z.string()).default([]),
   contactTypes: z.array(z.string()).optional(),
   allowsLeadSources: z.boolean().optional(),
+  /** Names of tags and custom fields that cannot be created from now on. */
+  refusedCreations: z.array(z.string()).optional(),
 });
 const limitsSchema = z.strictObject({
   second: z.int().positive().optional(),
@@ -170,13 +172,14 @@ export function adminRoutes({
     return context.body(null, 204);
   });
   routes.post('/directory', async (context) => {
-    const { staff, leadSources, contactTypes, allowsLeadSources } = directorySchema.parse(
+    const { staff, leadSources, contactTypes, allowsLeadSources, refusedCreations } = directorySchema.parse(
       await context.req.json(),
     );
     for (const email of staff) directory.addStaff(email);
     for (const name of leadSources) directory.createLeadSource(name);
     directory.contactTypes = contactTypes ?? directory.contactTypes;
     directory.allowsLeadSources = allowsLeadSources ?? directory.allowsLeadSources;
+    directory.refusedCreations = refusedCreations ?? directory.refusedCreations;
     return context.body(null, 204);
   });
   routes.get('/directory', (context) =>

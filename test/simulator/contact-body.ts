@@ -78,7 +78,10 @@ const contactBodySchema = z.strictObject({
     .array(
       z.object({
         field: z.enum(['EMAIL1', 'EMAIL2', 'EMAIL3']),
-        email: z.preprocess((value) => (value === '' ? null : value), z.email().max(EMAIL_MAX).nullish()),
+        email: z.preprocess(
+          (value) => (value === '' ? null : value),
+          z.email({ pattern: z.regexes.html5Email }).max(EMAIL_MAX).nullish(),
+        ),
       }),
     )
     .nullish(),

@@ -35,7 +35,7 @@ const customFieldSchema = z.object({
 });
 
 /** `/contacts/model`: the account's custom fields. As in the real CRM, labels are not unique. */
-export function customFieldRoutes({ store, foreign }: Simulator): Hono<SimulatorEnv> {
+export function customFieldRoutes({ store, directory, foreign }: Simulator): Hono<SimulatorEnv> {
   const routes = new Hono<SimulatorEnv>();
   routes.get('/', (context) =>
     context.json({
@@ -47,6 +47,8 @@ export function customFieldRoutes({ store, foreign }: Simulator): Hono<Simulator
     const body = customFieldSchema.safeParse(await context.req.json());
     if (!body.success) return context.json({ message: z.prettifyError(body.error) }, 400);
     const { label, field_type, options } = body.data;
+    if (directory.refusedCreations.includes(label))
+      return context.json({ message: 'The maximum number of custom fields is reached' }, 400);
     const field = store.createCustomField(
       label,
       field_type,

@@ -19,7 +19,7 @@ const categorySchema = z.object({ name: z.string().min(1), description: z.string
 
 /** `/tags`, `/tags/{id}/contacts` and `/contacts/{id}/tags`. */
 export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
-  const { store, statistics, foreign, search, tagResults } = simulator;
+  const { store, directory, statistics, foreign, search, tagResults } = simulator;
   const routes = new Hono<SimulatorEnv>();
   const idsOf = (context: Context) =>
     idsSchema.safeParse((context.req.query('ids') ?? '').split(',').map(Number)).data;
@@ -61,6 +61,8 @@ export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
     const tag = tagSchema.safeParse(await context.req.json());
     if (!tag.success) return context.json({ message: z.prettifyError(tag.error) }, 400);
     const { name, description, category } = tag.data;
+    if (directory.refusedCreations.includes(name))
+      return context.json({ message: 'The maximum number of tags is reached' }, 400);
     if (category && !store.tagCategories.has(category.id)) {
       return context.json({ message: `Tag category ${category.id} does not exist` }, 400);
     }

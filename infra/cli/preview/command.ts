@@ -83,6 +83,7 @@ async function summariseAll(
   return estimate(await summarise(users, context, tagBatch), {
     total,
     created,
+    problems: context.catalog.problems,
     requestsPerSecond: rateOf(limits),
     requestsPerDay: limits.day,
   });

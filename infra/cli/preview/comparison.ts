@@ -1,4 +1,4 @@
-import { tagId } from '../../../shared/infusionsoft/catalog/catalog.ts';
+import { tagIds } from '../../../shared/infusionsoft/catalog/catalog.ts';
 import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
 import { managedFields, managedTags } from '../../../shared/user/define-mapping.ts';
 import type { Warning } from '../../../shared/user/read-user.ts';
@@ -49,7 +49,7 @@ export function compare(
     tags: managedTags(mapping)
       .map((tag) => ({
         tag,
-        current: currentTags.has(tagId(catalog, tag)),
+        current: tagIds(catalog, [tag]).some((id) => currentTags.has(id)),
         desired: state.tags.includes(tag),
       }))
       .filter(({ current, desired }) => current || desired),

@@ -57,7 +57,7 @@ export async function previewUser(
       current: async () => catalog,
       newerThan: async () => catalog,
       exclusively: (work) => work(),
-      adopt: async () => {},
+      adopt: async (account) => account,
     },
     mapping,
     deletionPolicy,

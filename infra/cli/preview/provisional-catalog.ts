@@ -9,8 +9,9 @@ export interface ProvisionalCatalog {
 }
 
 /**
- * Builds the catalog for a mapping that may not be deployed yet: missing names get ids that no account has. While the array mode
- * is unknown, it assumes that an update keeps unlisted items.
+ * Builds the catalog for a mapping that may not be deployed yet: missing names get ids that no account has. If the stored catalog is of
+ * this mapping, the account has refused to create what it lacks, and the sync leaves that out. While the array mode is unknown, it assumes
+ * that an update keeps unlisted items.
  *
  * @param now epoch milliseconds.
  */
@@ -21,15 +22,17 @@ export function provisionalCatalog(
 ): ProvisionalCatalog {
   const created: string[] = [];
   let lastId = Number.MAX_SAFE_INTEGER;
+  const isCurrent = stored?.requirementsHash === hashRequirements(requirements);
   const idsOf = (kind: string, names: readonly string[], known: Readonly<Record<string, number>> = {}) =>
     Object.fromEntries(
-      names.map((name) => {
+      names.flatMap((name) => {
         const id = known[catalogKey(name)];
-        if (id === undefined) created.push(`${kind} "${name}"`);
-        return [catalogKey(name), id ?? lastId--];
+        if (id !== undefined) return [[catalogKey(name), id]];
+        if (isCurrent) return [];
+        created.push(`${kind} "${name}"`);
+        return [[catalogKey(name), lastId--]];
       }),
     );
-  const isCurrent = stored?.requirementsHash === hashRequirements(requirements);
   const learnedAt = new Date(now).toISOString();
   const catalog: Catalog = {
     tags: idsOf(

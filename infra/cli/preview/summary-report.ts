@@ -7,6 +7,8 @@ export interface SummaryFrame {
   total: number;
   /** What the sync would create in the account first. */
   created: readonly string[];
+  /** What of the mapping the account does not accept, so that the sync leaves it out. */
+  problems: readonly string[];
   requestsPerSecond: number;
   requestsPerDay: number;
 }
@@ -15,6 +17,7 @@ export interface SummaryFrame {
 export interface EstimatedSummary extends Summary {
   total: number;
   created: readonly string[];
+  problems: readonly string[];
   /** Extrapolated from the sample. */
   estimate: {
     changed: number;
@@ -28,7 +31,7 @@ export interface EstimatedSummary extends Summary {
 /** Extrapolates a sample to all users. */
 export function estimate(
   summary: Summary,
-  { total, created, requestsPerSecond, requestsPerDay }: SummaryFrame,
+  { total, created, problems, requestsPerSecond, requestsPerDay }: SummaryFrame,
 ): EstimatedSummary {
   const factor = summary.users === 0 ? 0 : Math.max(1, total / summary.users);
   const all = (count: number) => Math.round(count * factor);
@@ -37,6 +40,7 @@ export function estimate(
     ...summary,
     total: Math.max(total, summary.users),
     created,
+    problems,
     estimate: {
       changed: all(summary.changed),
       requests,
@@ -49,7 +53,7 @@ export function estimate(
 
 /** Formats the summary for a terminal. */
 export function summaryText(summary: EstimatedSummary): string {
-  const { users, total, changed, refreshed, contactsCreated, contactsUpdated, created } = summary;
+  const { users, total, changed, refreshed, contactsCreated, contactsUpdated, created, problems } = summary;
   const { estimate: all } = summary;
   const number = (count: number) => count.toLocaleString('en');
   const table = (title: string, counts: Readonly<Record<string, number>>) => {
@@ -71,6 +75,7 @@ export function summaryText(summary: EstimatedSummary): string {
     table('Tags removed', summary.tagsRemoved),
     table('Rejected', summary.rejected),
     created.length > 0 ? `The sync first creates ${created.join(', ')}.\n` : '',
+    ...problems.map((problem) => `Left out: ${problem}.\n`),
     `For all users: about ${number(all.requests)} requests, ${all.minutesAtPace} minutes at the rate limit, ${(all.shareOfDay * 100).toFixed(1)} % of the daily quota.\n`,
     `The daily refresh (isActive) includes ${number(refreshed)} of the ${number(changed)}, with about ${number(all.refreshRequests)} requests; the others are synced with their next change.\n`,
   ].join('');

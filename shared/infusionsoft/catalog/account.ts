@@ -7,6 +7,10 @@ export type Account = z.infer<typeof SYNC_TABLE_ITEMS.inspection.schema>['accoun
 export type AccountTag = Account['tags'][number];
 export type AccountField = Account['customFields'][number];
 
+/** Problem of something that is missing, and that the account has refused to create: a person has to act. */
+export const CREATION_REFUSED =
+  'is missing, and the account does not allow the sync to create it, for example because it has reached a maximum: create it in the CRM, make room for it, or remove it from the mapping';
+
 /** Messages about everything that the mapping cannot use as it is. */
 export function problemsOf({ tags, customFields, leadSources, contactTypes }: Account): string[] {
   const of = (kind: string, items: readonly { name: string; problem?: string | undefined }[]) =>

@@ -6,20 +6,27 @@ import type { Mapping } from '../../user/define-mapping.ts';
 import { type Requirements, requirementsOf } from '../../user/requirements.ts';
 import type { InfusionsoftClient } from '../client.ts';
 import { type Account, missingFrom } from './account.ts';
-import { type Catalog, catalogOf, hashRequirements, isArrayModeKnown } from './catalog.ts';
+import { type Catalog, catalogOf, hashRequirements, isArrayModeKnown, withRefusals } from './catalog.ts';
 import type { ProbeRecords } from './detect-array-mode.ts';
 import { refreshCatalog } from './refresh-catalog.ts';
 
 /** Provides the catalog to the consumer. */
 export interface CatalogSource {
-  /** A catalog with all names of the mapping: from memory, from the sync's table or from the CRM, in this order. */
+  /**
+   * A catalog with all names of the mapping but those that the account refuses to create: from memory, from the sync's table or from the
+   * CRM, in this order.
+   */
   current(): Promise<Catalog>;
   /** A catalog that was read from the CRM after `since` (epoch milliseconds). */
   newerThan(since: number): Promise<Catalog>;
   /** Runs work that creates things in the account, in one environment at a time. */
   exclusively<Result>(work: () => Promise<Result>): Promise<Result>;
-  /** Makes an account that was just read the catalog of all environments, if it was read for this mapping. */
-  adopt(account: Account, requirements: Requirements): Promise<void>;
+  /**
+   * Makes an account that was just read the catalog of all environments, if it was read for this mapping.
+   *
+   * @returns the account, with a problem for everything that it refused to create at the last refresh.
+   */
+  adopt(account: Account, requirements: Requirements): Promise<Account>;
 }
 
 /** What the catalog needs of the sync's table. */
@@ -128,14 +135,17 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
     return cached;
   };
 
-  const adopt = async (account: Account, accountRequirements: Requirements): Promise<void> => {
+  const adopt = async (found: Account, accountRequirements: Requirements): Promise<Account> => {
     const previous = await table.readCatalog();
-    const isComplete = hashRequirements(accountRequirements) === hash && missingFrom(account).length === 0;
-    if (!isComplete || !previous || !isArrayModeKnown(previous, now())) return;
+    const accountHash = hashRequirements(accountRequirements);
+    const account = previous?.requirementsHash === accountHash ? withRefusals(found, previous) : found;
+    const isComplete = accountHash === hash && missingFrom(account).length === 0;
+    if (!isComplete || !previous || !isArrayModeKnown(previous, now())) return account;
     const catalog = { ...catalogOf(account, requirements, now()), arrays: previous.arrays };
     await table.writeCatalog(catalog);
     cachedUntil = 0;
     onRefresh?.(catalog);
+    return account;
   };
   return { newerThan, current: () => newerThan(0), exclusively, adopt };
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type * as z from 'zod/mini';
 import type { SYNC_TABLE_ITEMS } from '../../store/sync-table-items.ts';
 import type { Requirements } from '../../user/requirements.ts';
-import { type Account, problemsOf } from './account.ts';
+import { type Account, CREATION_REFUSED, problemsOf } from './account.ts';
 
 /** Ids of the account's tags, custom fields and the like that the mapping requires, by lower-case name. */
 export type Catalog = z.infer<typeof SYNC_TABLE_ITEMS.catalog.schema>;
@@ -33,7 +33,12 @@ export function hashRequirements(requirements: Requirements): string {
   return createHash('sha256').update(JSON.stringify(requirements)).digest('base64url').slice(0, 22);
 }
 
-/** The catalog of an account. @param now epoch milliseconds. */
+/**
+ * The catalog of an account in which everything that was missing has been created. What still has no id was refused by the account: it is
+ * left out.
+ *
+ * @param now epoch milliseconds.
+ */
 export function catalogOf(account: Account, requirements: Requirements, now: number): Catalog {
   const ids = (items: readonly { name: string; id?: number | undefined }[]) =>
     Object.fromEntries(items.flatMap(({ name, id }) => (id === undefined ? [] : [[catalogKey(name), id]])));
@@ -54,11 +59,40 @@ export function catalogOf(account: Account, requirements: Requirements, now: num
 }
 
 /**
- * Id of a tag.
- * @throws Error for an unknown tag: catalogs are complete before they are used.
+ * An account that was read without creating anything, with a problem for everything that the account has refused to create. Without the
+ * problem, it would count as missing: something that the next sync creates.
+ *
+ * @param catalog the catalog of the same requirements.
+ */
+export function withRefusals(account: Account, catalog: Catalog): Account {
+  const mark = <Item extends { name: string; id?: number | undefined; problem?: string | undefined }>(
+    items: readonly Item[],
+    ids: Readonly<Record<string, number>> = {},
+  ): Item[] =>
+    items.map((item) =>
+      item.id === undefined && ids[catalogKey(item.name)] === undefined
+        ? { ...item, problem: item.problem ?? CREATION_REFUSED }
+        : item,
+    );
+  return {
+    ...account,
+    tags: mark(account.tags, catalog.tags),
+    customFields: mark(account.customFields, catalog.customFields),
+    leadSources: mark(account.leadSources, catalog.leadSources),
+  };
+}
+
+/**
+ * Id of a tag of a desired state that was resolved against the same catalog.
+ * @throws Error for another tag that the account does not have.
  */
 export function tagId(catalog: Catalog, name: string): number {
   return idOf(catalog.tags, name, 'tag');
+}
+
+/** Ids of the tags, without those that the account has refused to create. */
+export function tagIds(catalog: Catalog, names: readonly string[]): number[] {
+  return names.flatMap((name) => catalog.tags[catalogKey(name)] ?? []);
 }
 
 /** Ids of all tags that the sync manages. */
@@ -67,8 +101,8 @@ export function managedTagIds(catalog: Catalog): ReadonlySet<number> {
 }
 
 /**
- * Id of a custom field.
- * @throws Error for an unknown field: catalogs are complete before they are used.
+ * Id of a custom field of a desired state that was resolved against the same catalog.
+ * @throws Error for another field that the account does not have.
  */
 export function customFieldId(catalog: Catalog, label: string): number {
   return idOf(catalog.customFields, label, 'custom field');

@@ -4,8 +4,8 @@ import type { Warning } from '../../user/read-user.ts';
 import { type Catalog, catalogKey } from './catalog.ts';
 
 /**
- * Resolves the names in a desired state against the account: emails of members of staff become ids, and values that the account does not
- * accept are left out, with a warning.
+ * Resolves the names in a desired state against the account: emails of members of staff become ids, and values and tags that the account
+ * does not accept are left out, with a warning.
  */
 export function resolveFields(desired: DesiredState, catalog: Catalog, mapping: Mapping): DesiredState {
   const { staff = {}, leadSources = {}, unusable } = catalog;
@@ -18,7 +18,7 @@ export function resolveFields(desired: DesiredState, catalog: Catalog, mapping: 
   };
   const leaveOutStaff = (field: string) =>
     leaveOut(field, 'no member of staff has this email', 'unknown-staff');
-  for (const key of unusable) leaveOut(key, 'the field of the CRM does not fit the mapping');
+  for (const key of unusable) leaveOut(key, 'the account lacks the field, or it does not fit the mapping');
   const { contact_type, lead_source, owner } = fields;
   if (contact_type && unusable.includes(`contact_type.${contact_type}`))
     leaveOut('contact_type', 'no contact type of the account');
@@ -33,7 +33,11 @@ export function resolveFields(desired: DesiredState, catalog: Catalog, mapping: 
     if (ids.length > 0) fields[key] = ids.join(',');
     else leaveOutStaff(key);
   }
-  return { ...desired, fields, warnings };
+  const tags = desired.tags.filter((name) => catalog.tags[catalogKey(name)] !== undefined);
+  for (const name of desired.tags)
+    if (!tags.includes(name))
+      warnings.push({ field: `tags.${name}`, problem: 'left out: the account lacks the tag' });
+  return { ...desired, fields, tags, warnings };
 }
 
 /** Keys of the managed fields that the account accepts. The others are left as they are. */

@@ -2,8 +2,13 @@ import { RejectedError } from '../../sync/errors.ts';
 import type { Requirements } from '../../user/requirements.ts';
 import type { InfusionsoftClient } from '../client.ts';
 import { ForbiddenError, NotFoundError } from '../http/failures.ts';
-import type { Tag } from '../schemas.ts';
-import { type Account, type AccountField, type AccountTag, fieldMismatch } from './account.ts';
+import {
+  type Account,
+  type AccountField,
+  type AccountTag,
+  CREATION_REFUSED,
+  fieldMismatch,
+} from './account.ts';
 import { catalogKey } from './catalog.ts';
 
 /**
@@ -11,7 +16,7 @@ import { catalogKey } from './catalog.ts';
  * since the CRM may be slow and an invocation is short. Only one caller at a time may create, since two would create everything twice: see
  * `catalog-source.ts`.
  *
- * @param create whether missing tags, custom fields and lead sources are created.
+ * @param create whether missing tags, custom fields and lead sources are created. One that the account refuses to create has a problem.
  * @throws RejectedError or RetryableError, as the client does. The next call finds what was created before the error.
  */
 export async function resolveRequirements(
@@ -60,10 +65,15 @@ async function findTags(
 ): Promise<AccountTag[]> {
   const known = byName(await client.listTags(), ({ name }) => name);
   const find = async ({ name, description }: Requirements['tags'][number]): Promise<AccountTag> => {
-    const found: Tag | undefined =
-      known.get(catalogKey(name)) ?? (create ? await client.createTag(name, description) : undefined);
-    const category = found?.category?.name;
-    return { name, description, ...(found && { id: found.id }), ...(category && { category }) };
+    const found = known.get(catalogKey(name));
+    if (!found)
+      return {
+        name,
+        description,
+        ...(create && (await createUnlessRefused(() => client.createTag(name, description)))),
+      };
+    const category = found.category?.name;
+    return { name, description, id: found.id, ...(category && { category }) };
   };
   return allSettled(requirements.tags.map(find));
 }
@@ -94,8 +104,12 @@ async function findFields(
         ...(problem && { problem }),
       };
     }
-    const created = create ? await client.createCustomField(label, type, options) : undefined;
-    return { name: label, type, options, ...(created && { id: created.id }) };
+    return {
+      name: label,
+      type,
+      options,
+      ...(create && (await createUnlessRefused(() => client.createCustomField(label, type, options)))),
+    };
   };
   return allSettled(requirements.customFields.map(find));
 }
@@ -110,26 +124,26 @@ async function findLeadSources(
   return allSettled(
     leadSources.map(async (name) => {
       const found = known.get(catalogKey(name));
-      return found ? { name, id: found.id } : create ? createLeadSource(client, name) : { name };
+      if (found) return { name, id: found.id };
+      return { name, ...(create && (await createUnlessRefused(() => client.createLeadSource(name)))) };
     }),
   );
 }
 
-/** Creates a lead source. If the account does not allow it, the result has a problem: a person has to create it. */
-async function createLeadSource(
-  client: InfusionsoftClient,
-  name: string,
-): Promise<Account['leadSources'][number]> {
+/**
+ * Creates something that the account lacks. A refusal, such as at the maximum of an account, costs only what was refused: everything else is
+ * used without it, and the next refresh of the catalog tries again.
+ */
+async function createUnlessRefused(
+  create: () => Promise<{ id: number }>,
+): Promise<{ id: number } | { problem: string }> {
   try {
-    return { name, id: (await client.createLeadSource(name)).id };
+    return { id: (await create()).id };
   } catch (error) {
     const refused =
       error instanceof RejectedError || error instanceof NotFoundError || error instanceof ForbiddenError;
     if (!refused) throw error;
-    return {
-      name,
-      problem: 'is missing, and the account does not allow the sync to create it: create it in the CRM',
-    };
+    return { problem: CREATION_REFUSED };
   }
 }
 

@@ -77,7 +77,22 @@ describe('the plan of', () => {
       NOON,
       { kind: 'invalid', reason: 'no-usable-email' },
     ],
+    ['a user who has no email yet', { ...fresh(1), email: '' }, 'contacts', NOON, { kind: 'nothing' }],
   ] as const)('%s: %#', (_, user, mode, now, expected) => {
     expect(plan(user as User, mode, now)).toMatchObject(expected);
+  });
+
+  it('a contact that lacks only a tag that the account refuses to create', () => {
+    const { active: _, ...tags } = CATALOG.tags;
+    const user = {
+      ...synced(fresh(1)),
+      crm: { ...synced(fresh(1)).crm, tagIds: ids('app user', 'subscription: active') },
+    };
+    expect(plan(user as User, 'refresh')).toMatchObject({ tags: { add: ids('active') } });
+    expect(
+      planUser(user as User, { mapping, mode: 'refresh', catalog: { ...CATALOG, tags }, now: NOON }),
+    ).toEqual({
+      kind: 'nothing',
+    });
   });
 });

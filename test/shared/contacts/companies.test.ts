@@ -1,17 +1,41 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { companies } from '../../../shared/contacts/companies.ts';
+import { ForbiddenError } from '../../../shared/infusionsoft/http/failures.ts';
+import { RetryableError } from '../../../shared/sync/errors.ts';
 import { consumerOf, record } from '../../support/consumer-under-test.ts';
-import { memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
+import { invocationOf, memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
 import { richMapping } from '../../support/rich-mapping.ts';
 import { userMessage } from '../../support/user-message.ts';
 
 const ANN = { userId: 'ann', email: 'ann@example.com', firstName: 'Ann', lastName: 'Lee' };
+/** An id that no company of the account has. */
+const GONE = 99_999;
 
 let crm: Awaited<ReturnType<typeof startCrm>>;
+beforeEach(async () => {
+  crm = await startCrm({}, richMapping);
+});
 afterEach(() => crm.stop());
+
+/** The companies as one environment knows them. */
+const environment = (name: string, client: Partial<typeof crm.client> = {}) =>
+  companies({
+    client: { ...crm.client, ...client },
+    table: crm.table,
+    invocation: () => invocationOf(name),
+    now: Date.now,
+  });
+/** What some work costs, by route. */
+const costOf = async (work: () => Promise<unknown>): Promise<Record<string, number>> => {
+  await crm.admin.countAnew();
+  await work();
+  return (await crm.admin.stats()).requests;
+};
+const named = async (name: string) =>
+  (await crm.admin.directory()).companies.filter((company) => company.name === name).map(({ id }) => id);
 
 describe('a company', () => {
   it('is created once, however many users and environments name it', async () => {
-    crm = await startCrm({}, richMapping);
     const users = memoryUserTable(
       ...[1, 2, 3, 4].map((index) => ({ ...ANN, userId: `u${index}`, email: `u${index}@example.com` })),
     );
@@ -23,5 +47,123 @@ describe('a company', () => {
       ]);
     }
     expect((await crm.admin.directory()).companies.map(({ name }) => name)).toEqual(['Lee Ltd']);
+  });
+
+  it('is looked up once for all users of an environment, ignoring case, and never by another one', async () => {
+    const one = environment('one');
+    const cost = await costOf(() =>
+      Promise.all([one.idOf('Lee Ltd'), one.idOf('LEE LTD'), one.idOf(' lee ltd ')]),
+    );
+    expect(cost).toEqual({ 'GET /companies': 1, 'POST /companies': 1 });
+    expect(await costOf(() => one.idOf('lee ltd'))).toEqual({});
+    const other = environment('other');
+    expect(await costOf(() => other.idOf('Lee Ltd'))).toEqual({});
+    expect(await other.idOf('Lee Ltd')).toBe(await one.idOf('Lee Ltd'));
+  });
+
+  it('is read from the sync table once by an environment', async () => {
+    const reads: string[] = [];
+    const readId: typeof crm.table.readId = async (key) => {
+      reads.push(key);
+      return crm.table.readId(key);
+    };
+    const one = companies({
+      client: crm.client,
+      table: { ...crm.table, readId },
+      invocation: () => invocationOf('one'),
+      now: Date.now,
+    });
+    for (let time = 0; time < 3; time++) await one.idOf('Lee Ltd');
+    expect(reads).toHaveLength(1);
+  });
+
+  it('is the oldest of several with the same name', async () => {
+    const findCompanies = async () => [9, 4, 7].map((id) => ({ id, company_name: 'Lee Ltd' }));
+    expect(await environment('one', { findCompanies }).idOf('Lee Ltd')).toBe(4);
+  });
+
+  it('is looked up again after a failure, which leaves no lease behind', async () => {
+    let fails = true;
+    const findCompanies: typeof crm.client.findCompanies = async (name) => {
+      if (fails) throw new ForbiddenError('no');
+      return crm.client.findCompanies(name);
+    };
+    const one = environment('one', { findCompanies });
+    await expect(one.idOf('Lee Ltd')).rejects.toThrow(ForbiddenError);
+    fails = false;
+    const id = await environment('other').idOf('Lee Ltd');
+    expect(await one.idOf('Lee Ltd')).toBe(id);
+  });
+
+  it('that another environment is looking up is retried two seconds later', async () => {
+    const answer = Promise.withResolvers<void>();
+    const findCompanies: typeof crm.client.findCompanies = async (name) => {
+      await answer.promise;
+      return crm.client.findCompanies(name);
+    };
+    const first = environment('one', { findCompanies }).idOf('Lee Ltd');
+    const other = environment('other');
+    const failure = await other.idOf('Lee Ltd').catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(RetryableError);
+    expect(failure).toMatchObject({ afterMs: 2000 });
+    answer.resolve();
+    const id = await first;
+    expect(await other.idOf('Lee Ltd')).toBe(id);
+  });
+});
+
+describe('a company whose id the CRM refuses', () => {
+  const NAME = 'Lee Ltd';
+  let isGone = false;
+  beforeEach(() => {
+    isGone = false;
+  });
+  /** An environment that found the company before it was deleted. */
+  const remembering = async (name: string) => {
+    const known = environment(name, {
+      findCompanies: async (company) =>
+        isGone ? crm.client.findCompanies(company) : [{ id: GONE, company_name: NAME }],
+    });
+    await known.idOf(NAME);
+    return known;
+  };
+
+  it('is looked up again by its name, once for all environments', async () => {
+    const [one, other] = [await remembering('one'), await remembering('other')];
+    isGone = true;
+    const { id } = await crm.client.createCompany(NAME);
+    const cost = await costOf(async () => {
+      const found = await Promise.all([one.idOf(NAME, GONE), one.idOf(NAME, GONE)]);
+      expect(found).toEqual([id, id]);
+      expect(await other.idOf(NAME, GONE)).toBe(id);
+      expect(await environment('new').idOf(NAME)).toBe(id);
+      expect(await one.idOf(NAME)).toBe(id);
+    });
+    expect(cost).toEqual({ 'GET /companies': 1 });
+  });
+
+  it('is created again if the account has none of the name', async () => {
+    const one = await remembering('one');
+    isGone = true;
+    const id = await one.idOf(NAME, GONE);
+    expect([id]).toEqual(await named(NAME));
+    expect(id).not.toBe(GONE);
+  });
+
+  it('keeps its id if the CRM still has it: something else was refused', async () => {
+    const { id } = await crm.client.createCompany(NAME);
+    const one = environment('one');
+    await one.idOf(NAME);
+    expect(await costOf(async () => expect(await one.idOf(NAME, id)).toBe(id))).toEqual({
+      'GET /companies': 1,
+    });
+    expect(await costOf(() => one.idOf(NAME))).toEqual({});
+  });
+
+  it('is not looked up by those who have another id', async () => {
+    const { id } = await crm.client.createCompany(NAME);
+    const one = environment('one');
+    await one.idOf(NAME);
+    expect(await costOf(async () => expect(await one.idOf(NAME, GONE)).toBe(id))).toEqual({});
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { desiredState, isSyncable } from '../../../shared/sync/desired-state.ts';
+import { desiredState, hasNoEmailYet, isSyncable } from '../../../shared/sync/desired-state.ts';
 import { managedTags } from '../../../shared/user/define-mapping.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import { readUser } from '../../../shared/user/read-user.ts';
@@ -54,11 +54,23 @@ describe('the contact of a user', () => {
   });
 
   it.each([
-    [{}, false],
-    [{ email: 'nobody' }, false],
-    [{ email: 'ann@example.com' }, true],
-  ])('can be synced with %j: %s', (attributes, expected) => {
-    expect(isSyncable(desired(attributes))).toBe(expected);
+    [{}, 'none yet'],
+    [{ email: '' }, 'none yet'],
+    [{ email: ' \t\n' }, 'none yet'],
+    [{ email: null }, 'none yet'],
+    [{ phone: 'call me' }, 'none yet'],
+    [{ email: 'nobody' }, 'unusable'],
+    [{ email: 'ann@' }, 'unusable'],
+    [{ email: `${'a'.repeat(75)}@example.com` }, 'unusable'],
+    [{ email: 'ann@example.com' }, 'syncable'],
+    [{ email: 'ann@example.com', phone: 'call me' }, 'syncable'],
+    [{ email: 'ann@münchen.de' }, 'syncable'],
+  ])('has an email of the user %j: %s', (attributes, expected) => {
+    const state = desired(attributes);
+    expect([isSyncable(state), hasNoEmailYet(state)]).toEqual([
+      expected === 'syncable',
+      expected === 'none yet',
+    ]);
   });
 });
 

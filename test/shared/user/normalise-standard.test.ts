@@ -20,8 +20,6 @@ describe('normalised values', () => {
   });
 
   it.each([
-    ['EMAIL1', 'ann@'],
-    ['EMAIL1', `${'a'.repeat(70)}@example.com`],
     ['PHONE1', 'call me'],
     ['PHONE1', '12'],
     ['time_zone', 'Mars/Olympus'],
@@ -30,6 +28,92 @@ describe('normalised values', () => {
     ['family_name', '\u0000\u0001'],
   ] as const)('%s: %j is left out', (field, raw) => {
     expect(normaliseStandard(field, raw, user)).toHaveProperty('dropped');
+  });
+
+  it.each([
+    ['an xn-- domain', 'ann@xn--mnchen-3ya.xn--p1ai'],
+    ['special characters', "a!#$%&'*+/=?^_`{|}~-n@example.com"],
+    ['dots anywhere', '.ann..lee.@docomo.example'],
+    ['upper case', 'Ann.Lee@Example.COM'],
+    ['digits only', '17@163.com'],
+    ['a long domain label', `ann@${'a'.repeat(63)}.de`],
+    ['75 characters', `${'a'.repeat(63)}@example.com`],
+  ])('an email with %s is kept as it is: %s', (_, email) => {
+    for (const field of ['EMAIL1', 'owner'] as const)
+      expect(normaliseStandard(field, ` ${email}\n`, user)).toEqual({ value: email });
+  });
+
+  it.each([
+    ['ann@münchen.de', 'ann@xn--mnchen-3ya.de'],
+    ['Ann@MÜNCHEN.de', 'Ann@xn--mnchen-3ya.de'],
+    ['ann@例え。テスト', 'ann@xn--r8jz45g.xn--zckzah'],
+    ['ann@mail.example.рф', 'ann@mail.example.xn--p1ai'],
+    ['ann@ｅxample.com', 'ann@example.com'],
+  ])('the domain of %s is written in its ASCII form', (raw, value) => {
+    expect(normaliseStandard('EMAIL1', raw, user)).toEqual({ value });
+  });
+
+  it.each([
+    ['no domain', 'ann@'],
+    ['no local part', '@example.com'],
+    ['no @', 'nobody at nowhere'],
+    ['two @', 'ann@lee@example.com'],
+    ['a domain of one label', 'ann@localhost'],
+    ['an empty label', 'ann@example..com'],
+    ['a dot at the end', 'ann@example.com.'],
+    ['an IP address', 'ann@127.0.0.1'],
+    ['an IP address in wide digits', 'ann@１２７.1'],
+    ['a top-level domain of one letter', 'ann@example.c'],
+    ['a top-level domain of digits', 'ann@example.17'],
+    ['a top-level domain that ends with a hyphen', 'ann@example.co-'],
+    ['a hyphen at the start of a label', 'ann@-example.com'],
+    ['a hyphen at the end of a label', 'ann@example-.com'],
+    ['a label of 64 characters', `ann@${'a'.repeat(64)}.de`],
+    ['a space', 'ann lee@example.com'],
+    ['a quoted local part', '"ann"@example.com'],
+    ['a list', 'ann@example.com,bob@example.com'],
+    ['a name', 'Ann <ann@example.com>'],
+    ['letters beyond ASCII in the local part', 'josé@example.com'],
+    ['76 characters', `${'a'.repeat(64)}@example.com`],
+    ['more than 75 characters in its ASCII form', `${'a'.repeat(60)}@münchen.de`],
+    ['a path behind an IDN', 'ann@münchen.de/x'],
+    ['an escape in an IDN', 'ann@münch%65n.de'],
+    ['a tab in an IDN', 'ann@mün\tchen.de'],
+    ['a port behind an IDN', 'ann@münchen.de:25'],
+    ['a space in an IDN', 'ann@mün chen.de'],
+    ['letters that no domain may have', 'ann@a℀b.com'],
+  ])('an email with %s is left out: %j', (_, raw) => {
+    expect(normaliseStandard('EMAIL1', raw, user)).toEqual({
+      dropped: 'not an email address of up to 75 characters',
+    });
+  });
+
+  it('an email has only ASCII characters, at most 75, and normalises to itself', () => {
+    const domains = fc
+      .array(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 9 }), { minLength: 2, maxLength: 4 })
+      .map((labels) => labels.join('.'));
+    const emails = fc.tuple(fc.emailAddress(), fc.domain(), domains).chain(([email, domain, idn]) => {
+      const local = email.slice(0, email.lastIndexOf('@'));
+      return fc.constantFrom(email, `${local}@${domain}`, `${local}@${idn}`, `${local}@ü.${domain}`);
+    });
+    fc.assert(
+      fc.property(emails, (raw) => {
+        const once = normaliseStandard('EMAIL1', raw, user);
+        if ('dropped' in once) return;
+        expect(once.value).toMatch(/^[!-~]{1,75}$/);
+        expect(once.value.split('@')).toHaveLength(2);
+        expect(normaliseStandard('EMAIL1', once.value, user)).toEqual(once);
+      }),
+    );
+  });
+
+  it('every common email of up to 75 characters is kept as it is', () => {
+    fc.assert(
+      fc.property(fc.emailAddress(), (email) => {
+        fc.pre(email.length <= 75);
+        expect(normaliseStandard('EMAIL1', email, user)).toEqual({ value: email });
+      }),
+    );
   });
 
   it.each([
@@ -53,6 +137,31 @@ describe('normalised values', () => {
   ])('the address %j becomes %j: a region only with a country', (raw, parts) => {
     const normalised = normaliseStandard('BILLING', raw, user);
     expect(JSON.parse('value' in normalised ? normalised.value : '')).toEqual(parts);
+  });
+
+  it.each([
+    ['de-DE', '+493012345678'],
+    ['de_DE', '+493012345678'],
+    ['de-Latn-DE', '+493012345678'],
+    ['de', undefined],
+    ['xx-DEU', undefined],
+    ['de-XX', undefined],
+    [undefined, undefined],
+  ])('a phone number without a country code is one of the country of the locale %s', (locale, value) => {
+    const expected = value === undefined ? { dropped: 'not a possible phone number' } : { value };
+    expect(normaliseStandard('PHONE1', '030 12345678', { userId: 'u1', locale })).toEqual(expected);
+  });
+
+  it.each([
+    [{ line1: 'x', region: 'CA', country_code: 'US' }, 'the country is not a three-letter code'],
+    [{ line1: 'x', country_code: 'USAX' }, 'the country is not a three-letter code'],
+    [{ line1: 'x', country_code: '1USA' }, 'the country is not a three-letter code'],
+    [{ line1: 'x', region: 'CA' }, 'a region without a country'],
+  ])('the address %j is corrected: %s', (raw, changed) => {
+    expect(normaliseStandard('BILLING', raw, user)).toEqual({
+      value: '{"line1":"x"}',
+      changed: expect.stringContaining(changed),
+    });
   });
 
   it.each([

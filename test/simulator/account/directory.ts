@@ -11,6 +11,8 @@ export class Directory {
   contactTypes: readonly string[] = ['Prospect', 'Customer', 'Partner', 'Personal Contact', 'Vendor'];
   /** Whether API clients may create lead sources. */
   allowsLeadSources = true;
+  /** Names of tags and custom fields that the account refuses to create, as an account at its maximum does. */
+  refusedCreations: readonly string[] = [];
   #lastId = 1000;
 
   addStaff(email: string): { id: number; email: string } {

@@ -190,6 +190,24 @@ describe('a created tag or custom field', () => {
     expect(duplicateCustomFields).toBe(1);
   });
 
+  it('is refused while the account does not allow it', async () => {
+    const { api, admin, stats } = await start();
+    await admin.post('ownership', { json: { fields: [], customFields: [], tags: [] } });
+    const create = async () => [
+      (await api.post('tags', { json: { name: 'Week 1' } })).status,
+      (await api.post('contacts/model/customFields', { json: { label: 'Program', field_type: 'Text' } }))
+        .status,
+    ];
+    await admin.post('directory', { json: { refusedCreations: ['Week 1', 'Program'] } });
+    expect(await create()).toEqual([400, 400]);
+    await admin.post('directory', { json: { staff: ['sam@example.com'] } });
+    expect(await create()).toEqual([400, 400]);
+    expect(await stats()).toMatchObject({ tags: 0, foreignWrites: [] });
+    expect(await api.get('contacts/model').json()).toMatchObject({ custom_fields: [] });
+    await admin.post('directory', { json: { refusedCreations: [] } });
+    expect(await create()).toEqual([200, 201]);
+  });
+
   it('has its options and category', async () => {
     const { api } = await start();
     const category = await api.post('tags/categories', { json: { name: 'App' } }).json<{ id: number }>();

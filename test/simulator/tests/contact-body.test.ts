@@ -15,6 +15,15 @@ describe('a new contact', () => {
     expect(await contacts()).toEqual([]);
   });
 
+  it.each(["o'neill&sons!@example.com", 'ann@xn--mnchen-3ya.xn--p1ai'])(
+    'may have the email %s',
+    async (address) => {
+      const { api, contacts } = await start();
+      expect((await upsert(api, email(address))).ok).toBe(true);
+      expect((await contacts())[0]?.values).toEqual({ 'email_addresses.EMAIL1': address });
+    },
+  );
+
   it('requires a country if an address has a region', async () => {
     const { api } = await start();
     const body = (address: object) => ({

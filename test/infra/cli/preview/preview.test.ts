@@ -151,10 +151,17 @@ describe('a preview of all users', () => {
       fields: { 'custom_fields.Zone': 12 },
       byRoute: { 'PATCH /contacts/{id}': 12 },
     });
-    const frame = { total: 1200, created, requestsPerSecond: 25, requestsPerDay: 125_000 };
+    const frame = {
+      total: 1200,
+      created,
+      problems: ['tag "VIP": is missing'],
+      requestsPerSecond: 25,
+      requestsPerDay: 125_000,
+    };
     const estimated = estimate(summary, frame);
     expect(estimated.estimate).toMatchObject({ requests: 1200, minutesAtPace: 0.8, shareOfDay: 0.0096 });
     expect(summaryText(estimated)).toMatch(/a sample of 12 of about 1,200 users/);
+    expect(summaryText(estimated)).toContain('Left out: tag "VIP": is missing.\n');
   });
 
   it('counts tag requests as a backfill makes them: for many users together, or one by one where that is cheaper', async () => {
