@@ -49,7 +49,7 @@ export function simulatorClient(url: string) {
     },
     /** Configures the simulator, see `admin-routes.ts`. */
     set: async (
-      what: 'faults' | 'forbidden' | 'limits' | 'oauth' | 'directory' | 'search' | 'reset',
+      what: 'faults' | 'forbidden' | 'bulk-refusals' | 'limits' | 'oauth' | 'directory' | 'search' | 'reset',
       json: Record<string, unknown>,
     ) => {
       await http.post(what, { json });

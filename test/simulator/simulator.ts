@@ -55,6 +55,8 @@ export interface Simulator {
   tokens: ReadonlySet<string>;
   /** Emails, in lower case, of contacts that the client may not access. */
   forbidden: Set<string>;
+  /** Emails, in lower case, of contacts because of which a request about one tag of many contacts is refused. */
+  refusesBulkTags: Set<string>;
   oauth: OAuth;
   tagResults: 'object' | 'entries';
   limitHeaders: boolean;
@@ -85,6 +87,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
     statistics: new StatisticsKeeper(),
     foreign: new ForeignWrites(),
     forbidden: new Set(),
+    refusesBulkTags: new Set(),
     tokens: new Set(options.tokens ?? [DEFAULT_TOKEN]),
     oauth: new OAuth(options.oauth ?? {}, options.now ?? Date.now),
     tagResults: options.tagResults ?? 'object',
