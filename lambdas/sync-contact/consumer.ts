@@ -25,6 +25,7 @@ import { type PacedFetchOptions, pacedFetch } from '../../shared/infusionsoft/ht
 import { requestGate } from '../../shared/infusionsoft/http/request-gate.ts';
 import { requestJournal } from '../../shared/infusionsoft/http/request-journal.ts';
 import { type Invocation, newEnvironment } from '../../shared/invocation.ts';
+import { BATCH_SIZE } from '../../shared/quota/pace.ts';
 import type { RateLimiter } from '../../shared/quota/rate-limiter.ts';
 import { type Budget, marginOf } from '../../shared/quota/remaining-quota.ts';
 import type { ClaimStore } from '../../shared/store/claim-store.ts';
@@ -41,10 +42,11 @@ import { type ProcessBatchDependencies, processBatch } from './process-batch.ts'
 import { type ProcessGroupDependencies, processGroup } from './process-group.ts';
 import { type ProcessUserDependencies, processUser } from './process-user.ts';
 import { progressTracker } from './progress-tracker.ts';
-import { quotaTracker } from './quota-tracker.ts';
+import { type QuotaTracker, quotaTracker } from './quota-tracker.ts';
 
 /** What the consumer provides to its CRM client. */
-export type ClientHooks = Pick<PacedFetchOptions, 'gate' | 'deadline' | 'onRequest'>;
+export type ClientHooks = Pick<PacedFetchOptions, 'gate' | 'deadline' | 'onRequest'> &
+  Pick<QuotaTracker, 'limit'>;
 
 /** The outside world of sync-contact. */
 export interface ConsumerPorts {
@@ -95,9 +97,18 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
   let running = newEnvironment();
   const invocation = () => running;
   const gate = requestGate(marginOf(settings.budget.limits));
+  const quota = quotaTracker({
+    store: table.ledger,
+    gate,
+    budget: settings.budget,
+    block: BATCH_SIZE,
+    logger,
+    now,
+  });
   const journal = requestJournal();
   const client = ports.connect({
     gate,
+    limit: quota.limit,
     deadline: () => running.endsAt,
     onRequest(request) {
       journal.record(request);
@@ -164,7 +175,7 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
   };
   const batchDependencies: ProcessBatchDependencies = {
     processGroup: (group) => processGroup(group, groupDependencies),
-    quota: quotaTracker({ store: table.ledger, gate, budget: settings.budget, logger, now }),
+    quota,
     progress: progressTracker({ store: table.progress, logger, now }),
     queue,
     postponed,
@@ -229,5 +240,10 @@ export const pacedClient =
   (hooks: ClientHooks): InfusionsoftClient =>
     infusionsoftClient({
       url,
-      fetch: pacedFetch({ ...hooks, rateLimiter, credentials, breaker: circuitBreaker() }),
+      fetch: pacedFetch({
+        ...hooks,
+        rateLimiter: hooks.limit(rateLimiter),
+        credentials,
+        breaker: circuitBreaker(),
+      }),
     });
