@@ -68,7 +68,7 @@ export function tagRequests(
     const others = ids.filter((id) => !refused.has(id));
     const isKnown = others.length < ids.length;
     const whole = isKnown && others.length > 0 ? await tryRequest(others, request) : undefined;
-    if (whole || others.length === 0) return whole ?? new Map();
+    if (whole) return whole;
     const outcomes = new Map<number, TagOutcome>();
     const open = others.length > 1 ? [others] : [];
     let requests = 0;

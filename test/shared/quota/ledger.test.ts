@@ -105,8 +105,27 @@ describe('the usage that the CRM reports', () => {
 
   it('of an earlier end corrects a wrong one, and keeps the count', () => {
     const wrong = recorded(5, reported(400, { dayResetsAt: NOON + 31 * DAY }));
-    const corrected = recorded(5, reported(405, { startedAt: NOON + SECOND }), wrong, NOON + SECOND);
-    expect(corrected.day).toMatchObject({ used: 405, resetsAt: MIDNIGHT });
+    const late = reported(399, { startedAt: NOON + SECOND });
+    const corrected = recorded(5, late, wrong, NOON + SECOND);
+    expect(corrected.day).toMatchObject({ used: 405, since: wrong.day.since, resetsAt: MIDNIGHT });
+  });
+
+  it.each([
+    ['an end later than midnight', undefined],
+    ['an end after a report without one', reported(1, { dayResetsAt: undefined })],
+  ])('of %s keeps the count: midnight was only an assumption', (_, first) => {
+    const later = reported(400, { dayResetsAt: MIDNIGHT + HOUR });
+    expect(recorded(0, later, recorded(500, first)).day).toMatchObject({
+      used: 500,
+      resetsAt: MIDNIGHT + HOUR,
+    });
+  });
+
+  it('of another day starts a new count after an end at another time than midnight, too', () => {
+    const first = recorded(0, reported(400, { dayResetsAt: NOON + HOUR }));
+    expect(first.day.named).toBe(true);
+    const next = reported(3, { startedAt: NOON + SECOND, dayResetsAt: NOON + DAY });
+    expect(recorded(0, next, first, NOON + SECOND).day.used).toBe(3);
   });
 
   it('from before a new day is ignored', () => {
@@ -149,6 +168,10 @@ describe('a reset', () => {
     const paused = record(undefined, { pause }, LIMITS, NOON);
     expect(paused.pause).toEqual(pause);
     expect(record(paused, { pause: { ...pause, until: NOON + HOUR } }, LIMITS, NOON).pause).toEqual(pause);
+    const longer = { ...pause, until: MIDNIGHT + HOUR };
+    expect(record(paused, { pause: longer }, LIMITS, NOON).pause).toEqual(longer);
+    const over = { ...pause, until: NOON };
+    expect(record(undefined, { pause: over }, LIMITS, NOON).pause).toBeNull();
     expect(ledgerAt(paused, MIDNIGHT - 1).pause).toEqual(pause);
     expect(ledgerAt(paused, MIDNIGHT).pause).toBeNull();
   });
