@@ -145,8 +145,29 @@ describe('environments that share a ledger', () => {
     const { tracker, make } = environment(table, clock, { rateLimiter });
     await tracker.refresh();
     await make(1);
-    expect((await table.read())?.value.own.day.used).toBe(BLOCK);
+    expect((await table.read())?.value.own.day).toMatchObject({ used: BLOCK, since: MIDNIGHT });
   });
+
+  it.each([
+    ['midnight', MIDNIGHT],
+    ['the end of the CRM’s day', NOON + 3_600_000],
+  ])(
+    'make none of the requests that are left over from before %s, and waste no slot on them',
+    async (_, end) => {
+      const clock = { now: NOON };
+      const table = memoryStore<Ledger>();
+      const acquireSlot = vi.fn(async () => {});
+      const { gate, make, batch } = environment(table, clock, { rateLimiter: { acquireSlot } });
+      await make(1);
+      gate.answered({ headers: report({ used: 1, limit: 1000, 'expiry-time': end }), startedAt: NOON }, NOON);
+      await batch(1);
+      clock.now = end;
+      acquireSlot.mockClear();
+      await make(1);
+      expect(acquireSlot).toHaveBeenCalledTimes(1);
+      expect((await table.read())?.value.day).toMatchObject({ used: BLOCK, since: end });
+    },
+  );
 
   it('pause when one of them is refused, and go on after the reset', async () => {
     const clock = { now: NOON };
@@ -223,13 +244,14 @@ describe('the writes of an environment', () => {
   it('are one for a batch, which also counts the first requests of the next', async () => {
     const table = memoryStore<Ledger>();
     const write = counting(table);
-    const { batch } = environment(table, { now: NOON });
+    const { batch, warn } = environment(table, { now: NOON });
     await batch(3);
     expect(write).toHaveBeenCalledTimes(2);
     expect(await table.read()).toMatchObject({ value: { day: { used: 3 + BLOCK } } });
     for (let time = 0; time < 5; time++) await batch(7);
     expect(write).toHaveBeenCalledTimes(7);
     expect(await table.read()).toMatchObject({ value: { day: { used: 38 + BLOCK } } });
+    expect(warn).not.toHaveBeenCalled();
   });
 
   it('are none for a batch without a request', async () => {
@@ -291,7 +313,9 @@ describe('a table that fails', () => {
     const { store, broken } = failing();
     const { limited, make } = environment(store, { now: NOON });
     broken.write = true;
-    await expect(limited.acquireSlot(NOON)).rejects.toThrow(CloudError);
+    const failure = limited.acquireSlot(NOON);
+    await expect(failure).rejects.toThrow(CloudError);
+    await expect(failure).rejects.toMatchObject({ cause: expect.any(RangeError) });
     broken.write = false;
     expect(await make(1)).toBe(1);
   });
