@@ -80,6 +80,8 @@ const REFUSALS: Readonly<Partial<Record<ErasureRecord['done'], (userId: string) 
     `User ${userId} is still in the table, and the next change would create the contact again. Delete the user in the app first.`,
   'no-contact': (userId) =>
     `No record knows a contact of user ${userId}. If the CRM has one, name it with --contact ID; otherwise nothing needs to be erased.`,
+  'not-proven': (userId) =>
+    `Nothing shows that the contact is that of user ${userId}: no record names it, and its user id field has another value. It was not changed. Check the id.`,
   kept: (userId) =>
     `The contact that user ${userId} had belongs to another user now, or the user has come back. It was not changed.`,
 };
@@ -108,7 +110,7 @@ async function requestErasure(
   while (Date.now() < deadline) {
     const record = await erasureRecords.read(userId);
     if (record?.requestId === requestId) {
-      const refusal = REFUSALS[record.done];
+      const refusal = REFUSALS[record.answer ?? record.done];
       if (refusal) throw new CommandError(refusal(userId));
       return record;
     }

@@ -66,9 +66,18 @@ export class ContactSync extends Construct {
       config,
       encryption,
     });
-    this.syncContact.allow(['dynamodb:BatchGetItem', 'dynamodb:UpdateItem'], userTable.tableArn);
     this.syncContact.allow(
-      ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'],
+      ['dynamodb:BatchGetItem', 'dynamodb:Scan', 'dynamodb:UpdateItem'],
+      userTable.tableArn,
+    );
+    this.syncContact.allow(
+      [
+        'dynamodb:GetItem',
+        'dynamodb:BatchGetItem',
+        'dynamodb:PutItem',
+        'dynamodb:UpdateItem',
+        'dynamodb:DeleteItem',
+      ],
       syncTable.tableArn,
     );
     this.syncContact.allow(

@@ -1,8 +1,9 @@
+import equal from 'fast-deep-equal';
 import { desiredState, desiredTags } from '../../shared/sync/desired-state.ts';
 import { diff, isEmpty } from '../../shared/sync/diff.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
-import type { User } from '../../shared/user/user.ts';
+import type { CrmState, User } from '../../shared/user/user.ts';
 
 /** A change of one item of the user table. At least one of the two images is defined. */
 export interface UserChange {
@@ -30,23 +31,48 @@ export function changeMessage(
     return { fields: Object.keys(fields), tagsAdded: [...tags], tagsRemoved: [] };
   };
 
-  if (!after) {
-    const { contactId, lease } = before?.crm ?? {};
-    const tagsRemoved = desiredTags(mapping, user, now);
+  if (!after)
     return {
       ...base,
       fields: [],
       tagsAdded: [mapping.deletedTag.name],
-      tagsRemoved,
+      tagsRemoved: desiredTags(mapping, user, now),
       cause: 'deleted',
-      ...(contactId && { contactId }),
-      ...(contactId && lease && { notBefore: lease.until }),
+      ...knownContacts(before?.crm),
+      ...endOfLease(before?.crm),
     };
-  }
-  if (!before) return { ...base, ...allFieldsAndTags(), cause: 'created' };
-  // Someone removed the `crm` map or its contact id, to force a full sync. The user may have no contact yet, for example after a rejection.
-  const isReset = before.crm && (!after.crm || (before.crm.contactId && !after.crm.contactId));
-  if (isReset) return { ...base, ...allFieldsAndTags(), cause: 'resync' };
+  // An item that comes with a `crm` map is a copy of one that was deleted.
+  if (!before) return { ...base, ...allFieldsAndTags(), cause: after.crm ? 'resync' : 'created' };
+  if (isStateReplaced(before.crm, after.crm))
+    return { ...base, ...allFieldsAndTags(), cause: 'resync', ...knownContacts(before.crm) };
   const difference = diff(mapping, before, after, now);
   return isEmpty(difference) ? undefined : { ...base, ...difference, cause: 'changed' };
 }
+
+/**
+ * Whether something other than the sync has written the `crm` map: it was removed, to sync the user again, or the app has written the whole
+ * item with an older map. Each write of the sync increases the revision.
+ */
+export function isStateReplaced(before: CrmState | undefined, after: CrmState | undefined): boolean {
+  if (!before) return false;
+  if (!after) return true;
+  const [from, to] = [before.revision ?? 0, after.revision ?? 0];
+  return to < from || (to === from && !equal(knownContacts(before), knownContacts(after)));
+}
+
+/** What the `crm` map said about the contact, for a consumer that can no longer read it. */
+export function knownContacts({
+  contactId,
+  formerContactIds,
+  attempt,
+}: CrmState = {}): Pick<UserMessage, 'contactId' | 'formerContactIds' | 'attemptedAt'> {
+  return {
+    ...(contactId && { contactId }),
+    ...(formerContactIds && { formerContactIds }),
+    ...(attempt && { attemptedAt: attempt.at }),
+  };
+}
+
+/** Until its lease ends, another invocation may still write to the contact. */
+export const endOfLease = ({ contactId, attempt, lease }: CrmState = {}): Pick<UserMessage, 'notBefore'> =>
+  lease && (contactId || attempt) ? { notBefore: lease.until } : {};

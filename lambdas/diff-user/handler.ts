@@ -68,7 +68,7 @@ function messageOf(
   try {
     return changeMessage(mapping, { ...readChange(before, after), at }, now);
   } catch (error) {
-    const message = messageByKey({ eventName, keys, oldImage: before, at });
+    const message = messageByKey({ eventName, keys, oldImage: before, newImage: after, at });
     logger.error(
       message
         ? 'Change not comparable, sent a message without differences'

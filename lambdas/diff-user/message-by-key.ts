@@ -1,12 +1,13 @@
 import { type UserMessage, userMessage } from '../../shared/sync/message.ts';
-import { utcMoment } from '../../shared/zod-types.ts';
-import type { Image } from './read-change.ts';
+import { endOfLease, isStateReplaced, knownContacts } from './change-message.ts';
+import { type Image, readState } from './read-change.ts';
 
 /** The parts of a stream record that can be read even if the user's data is invalid. */
 export interface KeyedRecord {
   eventName: string | undefined;
   keys: Image | undefined;
   oldImage: Image | undefined;
+  newImage: Image | undefined;
   /** When the change was made, in ISO 8601. */
   at: string;
 }
@@ -17,18 +18,25 @@ export interface KeyedRecord {
  *
  * @returns undefined if the key has no `userId`.
  */
-export function messageByKey({ eventName, keys, oldImage, at }: KeyedRecord): UserMessage | undefined {
+export function messageByKey({
+  eventName,
+  keys,
+  oldImage,
+  newImage,
+  at,
+}: KeyedRecord): UserMessage | undefined {
   const userId = keys?.['userId']?.S;
   if (!userId) return undefined;
   const changedAt = Date.parse(at);
-  if (eventName !== 'REMOVE') return userMessage(userId, { cause: 'changed', changedAt });
-  const { contactId, lease } = oldImage?.['crm']?.M ?? {};
-  const id = Number(contactId?.N);
-  const notBefore = utcMoment.safeParse(lease?.M?.['until']?.S);
-  return userMessage(userId, {
-    cause: 'deleted',
-    changedAt,
-    ...(Number.isSafeInteger(id) &&
-      id > 0 && { contactId: id, ...(notBefore.success && { notBefore: notBefore.data }) }),
-  });
+  const before = readState(userId, oldImage);
+  if (eventName === 'REMOVE')
+    return userMessage(userId, {
+      cause: 'deleted',
+      changedAt,
+      ...knownContacts(before),
+      ...endOfLease(before),
+    });
+  return isStateReplaced(before, readState(userId, newImage))
+    ? userMessage(userId, { cause: 'resync', changedAt, ...knownContacts(before) })
+    : userMessage(userId, { cause: 'changed', changedAt });
 }

@@ -2,7 +2,7 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import equal from 'fast-deep-equal';
 import { unmarshallItem } from '../../shared/store/unmarshall-item.ts';
 import { readUser } from '../../shared/user/read-user.ts';
-import { type User, userSchema } from '../../shared/user/user.ts';
+import { type CrmState, type User, userSchema } from '../../shared/user/user.ts';
 
 /** An item in a stream record, before or after a change. */
 export type Image = Readonly<Record<string, AttributeValue>>;
@@ -23,7 +23,8 @@ export function readChange(
   if (!before || !after)
     return { before: before && read(before, ATTRIBUTES), after: after && read(after, ATTRIBUTES) };
   const changed = ATTRIBUTES.filter((name) => !equal(before[name], after[name]));
-  const isRelevant = changed.some((name) => name !== 'crm') || !equal(contactOf(before), contactOf(after));
+  const isRelevant =
+    changed.some((name) => name !== 'crm') || (changed.includes('crm') && !isNewer(before, after));
   if (!isRelevant && before['userId']) return { before: undefined, after: undefined };
   const userBefore = read(before, ATTRIBUTES);
   const same = ATTRIBUTES.filter((name) => !changed.includes(name));
@@ -33,21 +34,28 @@ export function readChange(
   };
 }
 
-/** The parts of the `crm` map whose change needs a message: whether there is a map, and its contact. */
-function contactOf(image: Image): { isMapped: boolean; contactId: AttributeValue | undefined } {
-  const map = image['crm']?.M;
-  return { isMapped: map !== undefined, contactId: map?.['contactId'] };
+/** Whether the sync itself has written the `crm` map: it increases the revision. */
+function isNewer(before: Image, after: Image): boolean {
+  const [from, to] = [before, after].map((image) => Number(image['crm']?.M?.['revision']?.N ?? 0));
+  return (to ?? 0) > (from ?? 0);
 }
+
+/** The parts of the `crm` map of an image whose other attributes may not be readable. */
+export const readState = (userId: string, image: Image | undefined): CrmState | undefined =>
+  readUser({ ...unmarshallItem(withSmallCrm(pick(image ?? {}, ['crm']))), userId }).user.crm;
 
 const read = (image: Image, names: readonly (keyof User)[]): User =>
   readUser(unmarshallItem(withSmallCrm(pick(image, names)))).user;
 
-/** Reduces the `crm` map, which is the largest attribute, to what a message can contain: the contact, and the lease on the user. */
+/** Parts of the `crm` map that a message is made from. The whole map is the largest attribute. */
+const CRM_PARTS = ['contactId', 'formerContactIds', 'attempt', 'lease', 'revision'] as const;
+
+/** Reduces the `crm` map to {@link CRM_PARTS}. */
 function withSmallCrm(image: Image): Image {
   const map = image['crm']?.M;
   if (!map) return image;
-  const { contactId, lease } = map;
-  return { ...image, crm: { M: { ...(contactId && { contactId }), ...(lease && { lease }) } } };
+  const parts = CRM_PARTS.flatMap((name) => (map[name] ? [[name, map[name]] as const] : []));
+  return { ...image, crm: { M: Object.fromEntries(parts) } };
 }
 
 function pick<From extends object>(from: From, names: readonly (keyof User)[]): From {

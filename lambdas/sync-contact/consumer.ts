@@ -1,14 +1,18 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
+import { claimIndex } from '../../shared/contacts/claim-index.ts';
 import { type Claims, claims } from '../../shared/contacts/claims.ts';
 import { type CompanyTable, companies } from '../../shared/contacts/companies.ts';
 import {
   type DeletionPolicy,
   eraseContact,
   type ForgetPolicy,
+  isProven,
+  leaveContact,
   type Retirement,
   retireContact,
 } from '../../shared/contacts/retire-contact.ts';
+import { retireOrConfirmGone, retireUser } from '../../shared/contacts/retire-user.ts';
 import {
   type SyncResult,
   type SyncUserDependencies,
@@ -39,7 +43,7 @@ import type { FailureQueue } from './failure-queue.ts';
 import { inspectAccount } from './inspect-account.ts';
 import type { SyncMetrics } from './metrics.ts';
 import { type ProcessBatchDependencies, processBatch } from './process-batch.ts';
-import { type ProcessGroupDependencies, processGroup } from './process-group.ts';
+import { type ProcessTaskDependencies, processTask } from './process-task.ts';
 import { type ProcessUserDependencies, processUser } from './process-user.ts';
 import { progressTracker } from './progress-tracker.ts';
 import { type QuotaTracker, quotaTracker } from './quota-tracker.ts';
@@ -93,7 +97,19 @@ export interface Consumer {
  * state of the CRM and the catalog.
  */
 export function createConsumer(ports: ConsumerPorts): Consumer {
-  const { users, table, erasureRecords, postponed, queue, metrics, logger, mapping, settings, now } = ports;
+  const {
+    users,
+    table,
+    claimStore,
+    erasureRecords,
+    postponed,
+    queue,
+    metrics,
+    logger,
+    mapping,
+    settings,
+    now,
+  } = ports;
   let running = newEnvironment();
   const invocation = () => running;
   const gate = requestGate(marginOf(settings.budget.limits));
@@ -129,23 +145,40 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
       now,
     });
   const { deletionPolicy, forgetPolicy, tagBatch, maxConcurrentTagRequests: maxConcurrent } = settings;
-  const sync = userSync({ ...ports, client, catalog, deletionPolicy, invocation });
+  const index = claimIndex({ table, store: claimStore, users, mapping, invocation, now });
+  const sync = userSync({
+    ...ports,
+    client,
+    catalog,
+    deletionPolicy,
+    areClaimsComplete: index.isComplete,
+    invocation,
+  });
   const tagJobRequests = tagRequests(client, { batch: tagBatch, maxConcurrent });
   const requeue: FailureQueue['requeue'] = (messages) => queue.requeue(messages);
+  const retireDependencies = {
+    client,
+    catalogSource: catalog,
+    claims: sync.claims,
+    erasureRecords,
+    mapping,
+    now,
+  };
   const retire = (retirement: Retirement) =>
-    retireContact(retirement, {
-      client,
-      catalogSource: catalog,
-      claims: sync.claims,
-      erasureRecords,
-      mapping,
+    retireOrConfirmGone(retirement, {
+      table,
+      retire: (each) => retireContact(each, retireDependencies),
       now,
     });
+  const retireUserWith = (policy: DeletionPolicy): ProcessUserDependencies['retireUser'] => {
+    const dependencies = { table, client, catalogSource: catalog, erasureRecords, mapping, now };
+    return (userId, departure, living) =>
+      retireUser(userId, departure, living, { ...dependencies, policy, forgetPolicy, retire });
+  };
   const userDependencies: ProcessUserDependencies = {
     users,
     syncUser: sync.syncUser,
-    retire: (contactId, userId, deletedAt) =>
-      retire({ contactId, userId, deletedAt, policy: deletionPolicy }),
+    retireUser: retireUserWith(deletionPolicy),
     requeue,
     metrics,
     invocation,
@@ -153,6 +186,7 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
   };
   const tagJobDependencies: TagJobDependencies = {
     users,
+    claims: sync.claims,
     catalogSource: catalog,
     tagRequests: tagJobRequests,
     journal,
@@ -162,19 +196,28 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
     invocation,
     now,
   };
-  const groupDependencies: ProcessGroupDependencies = {
+  const taskDependencies: ProcessTaskDependencies = {
     processUser: (messages) => processUser(messages, userDependencies),
     runTagJob: (message, onTagged) => runTagJob(message, tagJobDependencies, onTagged),
-    eraseContact: (message) => eraseContact(message, { users, erasureRecords, forgetPolicy, retire, now }),
+    eraseContact: (message) =>
+      eraseContact(message, {
+        users,
+        erasureRecords,
+        forgetPolicy,
+        retirePending: (userId) => retireUserWith(forgetPolicy)(userId, undefined, undefined),
+        isProven: (contactId, userId) =>
+          isProven(contactId, userId, { claims: sync.claims, client, catalogSource: catalog, mapping }),
+        retire,
+        now,
+      }),
     inspectAccount: (message) => inspectAccount(message, { client, catalogSource: catalog, table, now }),
-    reject: (record, error) => queue.reject(record, error),
     journal,
     metrics,
     logger,
     now,
   };
   const batchDependencies: ProcessBatchDependencies = {
-    processGroup: (group) => processGroup(group, groupDependencies),
+    processTask: (task) => processTask(task, taskDependencies),
     quota,
     progress: progressTracker({ store: table.progress, logger, now }),
     queue,
@@ -185,8 +228,14 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
     now,
   };
   return {
-    processBatch(records, endsAt) {
+    async processBatch(records, endsAt) {
       running = { ...running, number: running.number + 1, endsAt };
+      await index.refresh().catch((error: unknown) => {
+        // Without the index, contacts are looked up before they are created.
+        logger.warn('Could not record claims, retrying with the next batch', {
+          error: error instanceof Error ? error.name : typeof error,
+        });
+      });
       return processBatch(records, batchDependencies);
     },
   };
@@ -200,6 +249,8 @@ export interface UserSyncPorts {
   catalog: CatalogSource;
   mapping: Mapping;
   deletionPolicy: DeletionPolicy;
+  /** Whether the claims of all users are recorded. */
+  areClaimsComplete: () => boolean;
   /** The running invocation. */
   invocation: () => Invocation;
   /** Epoch milliseconds. */
@@ -215,13 +266,23 @@ export interface UserSync {
 export function userSync(ports: UserSyncPorts): UserSync {
   const { client, users, claimStore, table, catalog, mapping, deletionPolicy, invocation, now } = ports;
   const userClaims = claims({ store: claimStore, users, mapping, invocation, now });
+  const knownCompanies = companies({ client, table, invocation, now });
   const dependencies: SyncUserDependencies = {
     client,
     catalogSource: catalog,
     claims: userClaims,
-    companies: companies({ client, table, invocation, now }),
+    companies: knownCompanies,
+    leaveContact: (contactId, userId, current) =>
+      leaveContact(contactId, userId, current, {
+        client,
+        companies: knownCompanies,
+        claims: userClaims,
+        deletionPolicy,
+        mapping,
+        now,
+      }),
+    areClaimsComplete: ports.areClaimsComplete,
     mapping,
-    deletionPolicy,
     now,
   };
   return { claims: userClaims, syncUser: (user, options) => syncUser(user, options, dependencies) };

@@ -1,6 +1,6 @@
 import type { SQSRecord } from 'aws-lambda';
 import { RejectedError } from '../../shared/sync/errors.ts';
-import { type Message, messageSchema } from '../../shared/sync/message.ts';
+import { type Message, messageSchema, type UserMessage } from '../../shared/sync/message.ts';
 
 interface Delivery {
   record: SQSRecord;
@@ -36,6 +36,32 @@ function readMessage(body: string): Message | RejectedError {
   }
   return new RejectedError('unreadable-message', 'The record is not a message of this system');
 }
+
+/** Messages of a group that are handled together: messages about one user, or one other message. */
+export type Task = MessageGroup;
+
+/**
+ * Splits a group into tasks, in order. Messages about one user that follow each other are one task. A deletion ends a task, so that one that
+ * the CRM refuses does not take the sign-up after it with it.
+ */
+export function tasksOf({ id, deliveries }: MessageGroup): Task[] {
+  const tasks: Task[] = [];
+  for (const delivery of deliveries) {
+    const last = tasks.at(-1);
+    if (last && continues(last.deliveries[0], delivery)) last.deliveries.push(delivery);
+    else tasks.push({ id, deliveries: [delivery] });
+  }
+  return tasks;
+}
+
+const continues = ({ message: first }: Delivery, { message: next }: Delivery): boolean =>
+  isAboutUser(first) &&
+  isAboutUser(next) &&
+  first.userId === next.userId &&
+  (first.cause === 'deleted') === (next.cause === 'deleted');
+
+const isAboutUser = (message: Delivery['message']): message is UserMessage =>
+  !(message instanceof RejectedError) && message.kind === 'user';
 
 /** How often the group was delivered, this delivery included. */
 export const receiveCountOf = ({ deliveries }: MessageGroup): number =>

@@ -7,7 +7,14 @@ import { POSTPONED_AFTER } from '../../shared/quota/retry-policy.ts';
 import type { PostponedStore } from '../../shared/store/postponed-store.ts';
 import { CloudError, RejectedError, RetryableError } from '../../shared/sync/errors.ts';
 import type { FailureQueue } from './failure-queue.ts';
-import { correlationIdsOf, type MessageGroup, messageGroups, receiveCountOf } from './message-groups.ts';
+import {
+  correlationIdsOf,
+  type MessageGroup,
+  messageGroups,
+  receiveCountOf,
+  type Task,
+  tasksOf,
+} from './message-groups.ts';
 import type { SyncMetrics } from './metrics.ts';
 import type { ProgressTracker } from './progress-tracker.ts';
 import type { Allowance, QuotaTracker } from './quota-tracker.ts';
@@ -25,15 +32,16 @@ interface HandleFailureDependencies {
 
 export interface ProcessBatchDependencies extends HandleFailureDependencies {
   /** @returns whether a request was made to the CRM. */
-  processGroup: (group: MessageGroup) => Promise<boolean>;
+  processTask: (task: Task) => Promise<boolean>;
   quota: QuotaTracker;
   progress: ProgressTracker;
   journal: Pick<RequestJournal, 'during' | 'lines'>;
 }
 
 /**
- * Handles a batch of the queue: users side by side, and the messages of each user together and in order. A user that fails does not hold
- * up the others. Messages that can succeed later stay in the queue; messages that cannot go to the dead-letter queue at once.
+ * Handles a batch of the queue: users side by side, and the messages of each FIFO group in order, task by task. A group that fails does not
+ * hold up the others. Messages that can succeed later stay in the queue with all that follow them in their group; a task that cannot succeed
+ * becomes one dead letter at once, and the next task goes on.
  *
  * @returns the messages that stay in the queue.
  */
@@ -41,24 +49,45 @@ export async function processBatch(
   records: readonly SQSRecord[],
   dependencies: ProcessBatchDependencies,
 ): Promise<SQSBatchResponse> {
-  const { quota, progress, journal, postponed, logger, now } = dependencies;
+  const { quota, progress, journal } = dependencies;
   const allowance = await quota.refresh();
-  const process = async (group: MessageGroup): Promise<SQSRecord[]> => {
-    try {
-      assertAllowed(group, allowance, now());
-      const requested = await dependencies.processGroup(group);
-      progress.succeeded(group, requested);
-      if (receiveCountOf(group) > POSTPONED_AFTER) await postponed.clear(group.id);
-      return [];
-    } catch (error) {
-      const failure = toFailure(error, logger);
-      progress.failed(group, failure);
-      return handleFailure(group, failure, dependencies);
-    }
-  };
-  const kept = await Promise.all(messageGroups(records).map((group) => journal.during(() => process(group))));
+  const kept = await Promise.all(
+    messageGroups(records).map((group) => journal.during(() => handleGroup(group, allowance, dependencies))),
+  );
   await Promise.all([quota.recordUsage(), progress.flush()]);
   return { batchItemFailures: kept.flat().map(({ messageId }) => ({ itemIdentifier: messageId })) };
+}
+
+/** @returns the messages that stay in the queue. */
+async function handleGroup(
+  group: MessageGroup,
+  allowance: Allowance,
+  dependencies: ProcessBatchDependencies,
+): Promise<SQSRecord[]> {
+  const { progress, postponed, logger, now } = dependencies;
+  const tasks = tasksOf(group);
+  let requested = false;
+  let rejection: RejectedError | undefined;
+  for (const [index, task] of tasks.entries()) {
+    try {
+      assertAllowed(task, allowance, now());
+      if (await dependencies.processTask(task)) requested = true;
+    } catch (error) {
+      const failure = toFailure(error, logger);
+      if (failure instanceof RejectedError && (await reject(task, failure, dependencies)))
+        rejection = failure;
+      else {
+        progress.failed(group, failure);
+        const left = tasks.slice(index).flatMap(({ deliveries }) => deliveries.map(({ record }) => record));
+        await postpone(task, left, failure, dependencies);
+        return left;
+      }
+    }
+  }
+  if (rejection) progress.failed(group, rejection);
+  else progress.succeeded(group, requested);
+  if (receiveCountOf(group) > POSTPONED_AFTER) await postponed.clear(group.id);
+  return [];
 }
 
 /** An error of another kind may be a bug, so it is logged whole. */
@@ -68,10 +97,10 @@ function toFailure(error: unknown, logger: Pick<Logger, 'error'>): RejectedError
   return new CloudError('Unexpected error', { cause: error });
 }
 
-/** @throws PausedError while the quota is spent, or while a backfill's part of it is and the group belongs to a backfill. */
-function assertAllowed(group: MessageGroup, { pause, backfillPausedUntil }: Allowance, now: number): void {
+/** @throws PausedError while the quota is spent, or while a backfill's part of it is and the task belongs to a backfill. */
+function assertAllowed(task: Task, { pause, backfillPausedUntil }: Allowance, now: number): void {
   if (pause) throw pausedFor(pause, now);
-  const isBackfill = group.deliveries.every(
+  const isBackfill = task.deliveries.every(
     ({ message }) =>
       !(message instanceof RejectedError) &&
       (message.kind === 'tag-users' || (message.kind === 'user' && message.cause === 'backfill')),
@@ -80,45 +109,60 @@ function assertAllowed(group: MessageGroup, { pause, backfillPausedUntil }: Allo
     throw new PausedError('backfill', "The backfill's part of the quota is spent", backfillPausedUntil - now);
 }
 
-/** @returns the messages that stay in the queue: none of a group that was rejected. */
-async function handleFailure(
-  group: MessageGroup,
-  error: RejectedError | RetryableError,
-  { queue, postponed, journal, metrics, logger, now }: HandleFailureDependencies,
-): Promise<SQSRecord[]> {
-  const { deliveries } = group;
-  const records = deliveries.map(({ record }) => record);
-  const { message, record } = deliveries.at(-1) ?? deliveries[0];
-  const context = {
+const contextOf = ({ deliveries, ...task }: Task, journal: Pick<RequestJournal, 'lines'>) => {
+  const { message, record } = deliveries[0];
+  return {
     userId: 'userId' in message ? message.userId : undefined,
-    correlationIds: correlationIdsOf(group),
-    deliveries: receiveCountOf(group),
+    messageId: record.messageId,
+    correlationIds: correlationIdsOf({ ...task, deliveries }),
+    deliveries: receiveCountOf({ ...task, deliveries }),
     requests: journal.lines(),
   };
+};
+
+/** Sends the last message of a task to the dead-letter queue. @returns whether SQS accepted it. */
+async function reject(
+  task: Task,
+  error: RejectedError,
+  { queue, journal, metrics, logger }: HandleFailureDependencies,
+): Promise<boolean> {
+  const context = contextOf(task, journal);
   try {
-    if (error instanceof RejectedError) {
-      if (receiveCountOf(group) > POSTPONED_AFTER) await postponed.clear(group.id);
-      await queue.reject(record, error);
-      const { reason, status, errorId, otherUserId } = error;
-      logger.error('Rejected', { ...context, reason, status, errorId, otherUserId, problem: error.message });
-      metrics.countOutcome('rejected');
-      return [];
-    }
+    await queue.reject((task.deliveries.at(-1) ?? task.deliveries[0]).record, error);
+  } catch (queueError) {
+    logger.error('Could not send a dead letter', { ...context, error: queueError });
+    return false;
+  }
+  const { reason, status, errorId, otherUserId } = error;
+  logger.error('Rejected', { ...context, reason, status, errorId, otherUserId, problem: error.message });
+  metrics.countOutcome('rejected');
+  return true;
+}
+
+/** Hides the messages that stay in the queue until a retry makes sense. */
+async function postpone(
+  task: Task,
+  records: readonly SQSRecord[],
+  error: RejectedError | RetryableError,
+  { queue, postponed, journal, metrics, logger, now }: HandleFailureDependencies,
+): Promise<void> {
+  const context = { ...contextOf(task, journal), messages: records.length };
+  // The messages of a task whose dead letter was not accepted come back after the visibility timeout of the queue.
+  if (error instanceof RejectedError) return;
+  try {
     // The cause can hold an answer of the CRM with personal data, so only its name is logged.
     const cause = error.cause instanceof Error ? error.cause.name : undefined;
-    const messages = records.length;
-    logger.warn('Retry scheduled', { ...context, messages, problem: error.message, cause });
+    logger.warn('Retry scheduled', { ...context, problem: error.message, cause });
     metrics.countOutcome('postponed');
     await queue.scheduleRetry(records, error);
     // A failure with a known end, such as a lease or a pause, is only a wait. A request without an answer can fail again and again.
     if (
       (error.afterMs === undefined || error instanceof UncertainError) &&
-      receiveCountOf(group) >= POSTPONED_AFTER
+      receiveCountOf(task) >= POSTPONED_AFTER
     )
-      await postponed.record(group.id, { reason: error.message, at: new Date(now()).toISOString() });
+      await postponed.record(task.id, { reason: error.message, at: new Date(now()).toISOString() });
   } catch (queueError) {
     // The messages come back after the visibility timeout of the queue.
-    logger.error('Could not update the queue', { ...context, messages: records.length, error: queueError });
+    logger.error('Could not update the queue', { ...context, error: queueError });
   }
-  return records;
 }

@@ -1,10 +1,10 @@
 import { assertNotLeased, withLease } from '../../shared/contacts/lease.ts';
+import type { Departure, RetiredContact } from '../../shared/contacts/retire-user.ts';
 import type { ContactChange, SyncResult, SyncUserOptions } from '../../shared/contacts/sync-user.ts';
 import type { Invocation } from '../../shared/invocation.ts';
 import type { UserTable } from '../../shared/store/user-table.ts';
 import { RejectedError, RetryableError } from '../../shared/sync/errors.ts';
 import { type UserMessage, userMessage } from '../../shared/sync/message.ts';
-import { UNCERTAIN } from '../../shared/sync/plan.ts';
 import { InvalidUserError, type Warning } from '../../shared/user/read-user.ts';
 import type { CrmState, User } from '../../shared/user/user.ts';
 import type { FailureQueue } from './failure-queue.ts';
@@ -12,8 +12,12 @@ import type { FailureQueue } from './failure-queue.ts';
 export interface ProcessUserDependencies {
   users: Pick<UserTable, 'read' | 'writeCrm'>;
   syncUser: (user: User, options: SyncUserOptions) => Promise<SyncResult>;
-  /** Applies the deletion policy to the contact of a user who was deleted at a moment (epoch milliseconds). */
-  retire: (contactId: number, userId: string, deletedAt: number) => Promise<unknown>;
+  /** Retires the contacts of a deleted user: see `retireUser`. */
+  retireUser: (
+    userId: string,
+    departure: Departure | undefined,
+    living: CrmState | undefined,
+  ) => Promise<RetiredContact[]>;
   requeue: FailureQueue['requeue'];
   metrics: { countChange(change: ContactChange): void };
   /** The running invocation. */
@@ -23,13 +27,16 @@ export interface ProcessUserDependencies {
 }
 
 export interface UserOutcome {
-  /** `retired`: the user is no longer in the table, and the deletion policy was applied to the contact. */
-  outcome: 'synced' | 'unchanged' | 'retired';
+  /**
+   * `retired`: the user is no longer in the table, and the deletion policy was applied to the contact. `stillRejected`: a backfill found the
+   * user rejected for the same reason as before, which has its dead letter.
+   */
+  outcome: 'synced' | 'unchanged' | 'retired' | 'stillRejected';
   contactId: number | undefined;
   warnings: readonly Warning[];
 }
 
-/** The user was deleted, or another invocation has written the item, while the sync was running. */
+/** The user was deleted, or another writer has changed the `crm` map, while the sync was running. */
 class WriteBackFailedError extends Error {
   override name = 'WriteBackFailedError';
   readonly outcome: 'gone' | 'conflict';
@@ -51,20 +58,18 @@ export async function processUser(
   messages: readonly [UserMessage, ...UserMessage[]],
   dependencies: ProcessUserDependencies,
 ): Promise<UserOutcome> {
-  const { users, syncUser, retire, requeue, metrics, invocation, now } = dependencies;
+  const { users, syncUser, retireUser, requeue, metrics, invocation, now } = dependencies;
   const { userId } = messages[0];
   assertDue(messages, now());
   const found = await users.read(userId).catch((error: unknown) => {
     throw error instanceof InvalidUserError ? new RejectedError('not-a-user', error.message) : error;
   });
+  const departure = departureOf(messages, found !== undefined, now());
   // A user can be deleted and come back with another contact before the messages are read.
-  const abandoned = new Map(
-    messages.map(({ contactId, changedAt }) => [contactId, Date.parse(changedAt)] as const),
-  );
-  abandoned.delete(undefined);
-  abandoned.delete(found?.user.crm?.contactId);
-  for (const [contactId = 0, deletedAt] of abandoned) await retire(contactId, userId, deletedAt);
-  if (!found) return { outcome: 'retired', contactId: [...abandoned.keys()].at(-1), warnings: [] };
+  if (!found || departure) {
+    const retired = await retireUser(userId, departure, found?.user.crm);
+    if (!found) return { outcome: 'retired', contactId: retired.at(-1)?.contactId, warnings: [] };
+  }
 
   assertNotLeased(found.user.crm ?? {}, invocation(), now());
   let { revision } = found.user.crm ?? {};
@@ -74,38 +79,59 @@ export async function processUser(
     revision = (revision ?? 0) + 1;
     return { ...crm, revision };
   };
-  const tagsLater = messages.every((message) => message.tagsLater === true);
-  const { crm, unchanged, changes, desired, failure } = await syncUser(found.user, { save, tagsLater });
+  const user = withHints(found.user, messages);
+  const { unchanged, changes, desired, affected, failure, ...synced } = await syncUser(user, {
+    save,
+    tagsLater: messages.every((message) => message.tagsLater === true),
+  });
+  const isStillRejected = failure instanceof RejectedError && isKnownRejection(failure, found.user, messages);
+  const crm = isStillRejected ? withErrorId(synced.crm, found.user) : synced.crm;
   const { contactId } = crm;
   const written =
     failure instanceof WriteBackFailedError
       ? failure.outcome
-      : unchanged
+      : unchanged && user === found.user
         ? 'stored'
         : await users.writeCrm(userId, crm, revision);
   for (const change of changes) metrics.countChange(change);
+  if (affected.length > 0)
+    await requeue(
+      affected.map(({ userId: other, cause }) => userMessage(other, { cause, changedAt: now() })),
+    );
   if (written === 'gone') {
-    // The user was deleted during the sync. The message of the deletion names no contact, so the contact is retired here.
-    if (contactId) await retire(contactId, userId, now());
-    return { outcome: 'retired', contactId, warnings: [] };
+    // The user was deleted during the sync. The message of the deletion may name no contact.
+    const retired = await retireUser(userId, departureFrom(crm, now()), undefined);
+    return { outcome: 'retired', contactId: contactId ?? retired.at(-1)?.contactId, warnings: [] };
   }
   if (written === 'conflict') {
-    await markFieldsUncertain(userId, crm, users);
-    throw new RetryableError('Another invocation has synced this user at the same time', { afterMs: 0 });
+    await markUntrusted(userId, crm, users);
+    throw new RetryableError('Another writer has changed the state of this user', { afterMs: 0 });
   }
-  if (failure instanceof RejectedError && failure.reason === 'contact-of-another-user') {
-    // The upsert wrote this user's values to the contact of the other user, whose values have to be written again.
-    const { otherUserId = '' } = failure;
-    await markFieldsUncertain(otherUserId, {}, users);
-    await requeue([userMessage(otherUserId, { cause: 'resync', changedAt: now() })]);
-  }
+  const warnings = [...found.warnings, ...desired.warnings];
+  if (isStillRejected) return { outcome: 'stillRejected', contactId, warnings };
   if (failure) throw failure;
   return {
     outcome: unchanged ? 'unchanged' : 'synced',
     contactId,
-    warnings: [...found.warnings, ...desired.warnings],
+    warnings,
   };
 }
+
+/** The dead letter of the first rejection has the id. */
+const withErrorId = (crm: CrmState, { crm: stored }: User): CrmState => ({
+  ...crm,
+  ...(crm.rejection &&
+    stored?.rejection && { rejection: { ...crm.rejection, errorId: stored.rejection.errorId } }),
+});
+
+const isKnownRejection = (
+  { reason, otherUserId }: RejectedError,
+  { crm }: User,
+  messages: readonly UserMessage[],
+): boolean =>
+  messages.every(({ cause }) => cause === 'backfill') &&
+  crm?.rejection?.reason === reason &&
+  crm.rejection.otherUserId === otherUserId;
 
 /** @throws RetryableError until the invocation that was working on a deleted user has ended. */
 function assertDue(messages: readonly UserMessage[], now: number): void {
@@ -116,18 +142,81 @@ function assertDue(messages: readonly UserMessage[], now: number): void {
     });
 }
 
+/** What the messages say about the contacts of a user who was deleted, and may have come back. */
+function departureOf(
+  messages: readonly UserMessage[],
+  isLiving: boolean,
+  now: number,
+): Departure | undefined {
+  // The app may have removed the `crm` map before it deleted the user, so that the message of the deletion names no contact.
+  const naming = isLiving ? messages.filter(({ cause }) => cause === 'deleted') : messages;
+  const contactIds = naming.flatMap(contactIdsOf);
+  const attempts = naming.flatMap(({ attemptedAt }) => attemptedAt ?? []).sort();
+  if (contactIds.length + attempts.length === 0) return undefined;
+  const deletedAt = messages.findLast(({ cause }) => cause === 'deleted')?.changedAt;
+  return {
+    contactIds,
+    ...(attempts[0] && { attemptedAt: attempts[0] }),
+    deletedAt: deletedAt ?? new Date(now).toISOString(),
+  };
+}
+
+const departureFrom = (crm: CrmState, now: number): Departure => ({
+  contactIds: contactIdsOf(crm),
+  ...(crm.attempt && { attemptedAt: crm.attempt.at }),
+  deletedAt: new Date(now).toISOString(),
+});
+
+const contactIdsOf = ({
+  contactId,
+  formerContactIds = [],
+}: Pick<UserMessage, 'contactId' | 'formerContactIds'>): number[] => [
+  ...(contactId === undefined ? [] : [contactId]),
+  ...formerContactIds,
+];
+
 /**
- * Marks all written fields of a contact as uncertain, after two writers have worked on it at the same time. The next sync writes or clears
- * all of them, and reads the tags from the CRM's answer.
+ * Adds to the state what it was before the app removed or replaced it: the contacts, and an unanswered create. Nothing else in it is certain
+ * then.
  */
-async function markFieldsUncertain(
+function withHints(user: User, messages: readonly UserMessage[]): User {
+  const hints = messages.filter(({ cause }) => cause === 'resync');
+  if (hints.length === 0) return user;
+  const { crm = {} } = user;
+  const attemptedAt = hints.flatMap(({ attemptedAt: at }) => at ?? []).sort()[0];
+  const known = [...new Set([...contactIdsOf(crm), ...hints.flatMap(contactIdsOf)])];
+  const [contactId, ...formerContactIds] = known;
+  return {
+    ...user,
+    crm: {
+      ...crm,
+      ...(contactId !== undefined && { contactId, untrusted: true }),
+      ...(formerContactIds.length > 0 && { formerContactIds }),
+      ...(contactId === undefined &&
+        attemptedAt !== undefined && { attempt: { at: attemptedAt, email: '' } }),
+    },
+  };
+}
+
+/**
+ * After two writers have worked on a user at the same time, nothing in the state is certain but its contacts: the next sync writes or clears
+ * all fields, and leaves contacts that are not the user's.
+ */
+async function markUntrusted(
   userId: string,
-  { contactId: ours, fingerprint: written = {} }: CrmState,
+  ours: CrmState,
   users: ProcessUserDependencies['users'],
 ): Promise<void> {
   const found = await users.read(userId);
-  const { contactId = ours, fingerprint = {}, revision } = found?.user.crm ?? {};
-  if (!contactId) return;
-  const uncertain = Object.keys({ ...fingerprint, ...written }).map((key) => [key, UNCERTAIN]);
-  await users.writeCrm(userId, { contactId, fingerprint: Object.fromEntries(uncertain) }, revision);
+  if (!found) return;
+  const { crm = {} } = found.user;
+  const [contactId, ...formerContactIds] = [...new Set([...contactIdsOf(crm), ...contactIdsOf(ours)])];
+  const attempt = crm.attempt ?? ours.attempt;
+  const state: CrmState = {
+    ...crm,
+    ...(contactId !== undefined && { contactId, untrusted: true }),
+    ...(formerContactIds.length > 0 && { formerContactIds }),
+    ...(contactId === undefined && attempt && { attempt }),
+  };
+  await users.writeCrm(userId, state, crm.revision);
 }

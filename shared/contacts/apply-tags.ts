@@ -7,11 +7,11 @@ import { RejectedError, RetryableError } from '../sync/errors.ts';
 import { planTags } from '../sync/plan.ts';
 import type { CrmState } from '../user/user.ts';
 
-/** A contact while it is synced. `crm` is updated after every request that succeeded, so that nothing is done twice. */
-export interface Progress {
+/** A contact with its state, and the tags in the CRM's last answer if it listed them. */
+export interface TaggedContact {
+  contactId: number;
   crm: CrmState;
-  /** Tags in the CRM's last answer, if it had any. */
-  observedTags: readonly number[] | undefined;
+  observed: readonly number[] | undefined;
 }
 
 export interface ApplyTagsDependencies {
@@ -24,58 +24,56 @@ export interface ApplyTagsDependencies {
  * was deleted in the CRM is created again.
  *
  * @param tags names of the managed tags that the contact should have.
+ * @param onProgress receives the state after each request that succeeded, so that nothing is done twice.
+ * @returns the state with all tags certain.
  * @throws NotFoundError when the contact is gone; RejectedError when the account may not apply a tag; RetryableError otherwise.
  */
 export async function applyTags(
-  progress: Progress,
+  contact: TaggedContact,
   tags: readonly string[],
   catalog: Catalog,
   { client, catalogSource }: ApplyTagsDependencies,
-): Promise<void> {
-  const unknown = await removeAndAdd(progress, tags, catalog, client);
-  if (unknown.length === 0) return;
+  onProgress: (crm: CrmState) => void = () => {},
+): Promise<CrmState> {
+  const first = await removeAndAdd(contact, tags, catalog, client, onProgress);
+  if (first.unknown.length === 0) return first.crm;
   const refreshed = await catalogSource.newerThan(Date.parse(catalog.refreshedAt));
-  const stillUnknown = await removeAndAdd(progress, tags, refreshed, client);
-  if (stillUnknown.length > 0)
-    throw new RetryableError(`The CRM does not know the tags ${stillUnknown.join(', ')} that it just listed`);
+  const again = { ...contact, crm: first.crm, observed: undefined };
+  const second = await removeAndAdd(again, tags, refreshed, client, onProgress);
+  if (second.unknown.length > 0)
+    throw new RetryableError(
+      `The CRM does not know the tags ${second.unknown.join(', ')} that it just listed`,
+    );
+  return second.crm;
 }
 
-/** @returns ids that the CRM does not know. */
+/** @returns the state, and ids that the CRM does not know. */
 async function removeAndAdd(
-  progress: Progress,
+  { contactId, crm, observed }: TaggedContact,
   tags: readonly string[],
   catalog: Catalog,
   client: ApplyTagsDependencies['client'],
-): Promise<number[]> {
-  const contactId = progress.crm.contactId;
-  if (!contactId) throw new Error('A contact is created before it is tagged');
+  onProgress: (crm: CrmState) => void,
+): Promise<{ crm: CrmState; unknown: number[] }> {
   const desired = tags.map((name) => tagId(catalog, name));
-  const { crm, observedTags: observed } = progress;
-  const { tagIds: applied = [], uncertainTagIds } = crm;
-  const { remove, add } = planTags(
-    desired,
-    { applied, observed, uncertain: uncertainTagIds },
-    managedTagIds(catalog),
-  );
-
-  const setTags = (certain: Iterable<number>, uncertain: readonly number[]) => {
-    const { uncertainTagIds: _, ...rest } = progress.crm;
-    progress.crm = {
-      ...rest,
-      tagIds: [...certain].sort((a, b) => a - b),
-      ...(uncertain.length > 0 && { uncertainTagIds: [...uncertain] }),
-    };
-    progress.observedTags = undefined;
-  };
+  const { tagIds: applied = [], uncertainTagIds: uncertain } = crm;
+  const { remove, add } = planTags(desired, { applied, observed, uncertain }, managedTagIds(catalog));
   const unchanged = desired.filter((id) => !add.includes(id));
-  setTags(unchanged, [...remove, ...add]);
-  if (remove.length > 0) await client.removeTags(contactId, remove);
-  setTags(unchanged, add);
-  if (add.length === 0) return [];
-
+  const stateWith = (certain: Iterable<number>, uncertain: readonly number[]): CrmState => {
+    const { uncertainTagIds: _, ...rest } = crm;
+    const tagIds = [...certain].sort((a, b) => a - b);
+    return { ...rest, tagIds, ...(uncertain.length > 0 && { uncertainTagIds: [...uncertain] }) };
+  };
+  if (remove.length > 0) {
+    onProgress(stateWith(unchanged, [...remove, ...add]));
+    await client.removeTags(contactId, remove);
+  }
+  if (add.length === 0) return { crm: stateWith(unchanged, []), unknown: [] };
+  onProgress(stateWith(unchanged, add));
   const results = await client.applyTags(contactId, add);
-  setTags([...unchanged, ...add.filter((id) => isApplied(results.get(id)))], []);
-  return checkResults(add, results);
+  const after = stateWith([...unchanged, ...add.filter((id) => isApplied(results.get(id)))], []);
+  onProgress(after);
+  return { crm: after, unknown: checkResults(add, results) };
 }
 
 const isApplied = (result: TagResult | undefined): boolean => result === 'SUCCESS' || result === 'DUPLICATE';

@@ -4,33 +4,54 @@ import type { Claim, ClaimStore } from '../store/claim-store.ts';
 import { SYNC_TABLE_ITEMS } from '../store/sync-table-items.ts';
 import type { UserTable } from '../store/user-table.ts';
 import { desiredState } from '../sync/desired-state.ts';
-import { RejectedError, RetryableError } from '../sync/errors.ts';
+import { RetryableError } from '../sync/errors.ts';
 import type { Mapping } from '../user/define-mapping.ts';
 import { InvalidUserError } from '../user/read-user.ts';
-import type { User } from '../user/user.ts';
+import type { CrmState, User } from '../user/user.ts';
 
-/** Gives each email and each contact to one user. Two users who shared one would overwrite each other again and again. */
+/**
+ * The result of a claim on an email. `new`: nobody had it. `again`: the user had it already. `moved`: it was the email of another living
+ * user, who has a different one now. `contested`: another living user has it, so it was not claimed.
+ */
+export type EmailClaim = { kind: 'new' | 'again' } | { kind: 'moved' | 'contested'; other: User };
+
+/**
+ * Who has a contact by the claims. `new`: nobody. `own`: the user, who may have inherited it. `former`: a user who no longer has it, so the
+ * sync wrote its managed fields. `other`: another living user.
+ */
+export type ContactHolder =
+  | { kind: 'new' | 'former' }
+  | { kind: 'own'; isInherited: boolean }
+  | { kind: 'other'; other: User };
+
+/** Records which user has an email and which user has a contact. Two users who shared a contact would overwrite each other. */
 export interface Claims {
-  /** @throws RejectedError that names the user who has the email; RetryableError when another user claims it at the same moment. */
-  claimEmail(email: string, userId: string): Promise<void>;
+  /** @throws RetryableError when another user claims it at the same moment. */
+  claimEmail(email: string, userId: string): Promise<EmailClaim>;
+  /** Gives the claim on an email to another user, if the user has it. */
+  yieldEmail(email: string, userId: string, otherUserId: string): Promise<void>;
+  /** Who has a contact, without claiming it. */
+  holderOf(contactId: number, userId: string): Promise<ContactHolder>;
   /**
-   * @returns whether the contact is inherited from a deleted user, so that the sync wrote its managed fields.
-   * @throws RejectedError that names the user who has the contact; RetryableError while the contact of a deleted user is being retired.
-   */
-  claimContact(contactId: number, userId: string): Promise<boolean>;
-  /**
-   * Retires the contact of a deleted user, unless another user has claimed it since, or the same user has come back.
+   * Claims a contact, unless another living user has it.
    *
-   * @param deletedAt epoch milliseconds.
-   * @param applyPolicy runs while nobody can claim the contact.
+   * @param force claims it also from another living user.
+   * @returns who had it before.
+   * @throws RetryableError while the contact is being retired, or when another user claims it at the same moment.
+   */
+  claimContact(contactId: number, userId: string, force?: boolean): Promise<ContactHolder>;
+  /** The users of a list of contacts whose claims say so. Costs one read for each hundred. */
+  confirm(contacts: readonly { contactId: number; userId: string }[]): Promise<ReadonlySet<string>>;
+  /** A living user; undefined if the item is missing or is not a user. */
+  findUser(userId: string): Promise<User | undefined>;
+  /**
+   * Retires a contact that the user no longer has, unless another user has claimed it since, or the same user has claimed it again.
+   *
+   * @param before claims that were made later are kept, in epoch milliseconds.
+   * @param retire runs while nobody can claim the contact.
    * @returns whether the contact was retired.
    */
-  retire(
-    contactId: number,
-    userId: string,
-    deletedAt: number,
-    applyPolicy: () => Promise<void>,
-  ): Promise<boolean>;
+  retire(contactId: number, userId: string, before: number, retire: () => Promise<void>): Promise<boolean>;
 }
 
 export interface ClaimsOptions {
@@ -43,8 +64,14 @@ export interface ClaimsOptions {
   now: () => number;
 }
 
-/** Times in a stream (`ApproximateCreationDateTime`) are rounded down: to the second on AWS, to the minute in the local cloud. */
-const STREAM_TIME_MS = 60_000;
+/** Whether an item confirms a claim on a contact. A user whose contact id is not stored yet may be about to store this one. */
+export const confirmsContact = (
+  { contactId, formerContactIds = [], attempt }: CrmState,
+  claimed: number,
+): boolean =>
+  contactId === claimed ||
+  formerContactIds.includes(claimed) ||
+  (contactId === undefined && attempt !== undefined);
 
 /** Claims in the sync table. They need no cleaning up: a claim is valid only while the user table confirms it. */
 export function claims({ store, users, mapping, invocation, now }: ClaimsOptions): Claims {
@@ -56,61 +83,79 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
       throw error;
     }
   };
-  /** Replaces a claim that is no longer valid. @returns the user who holds a valid one, or undefined once it is ours. */
-  const takeOver = async (
-    key: string,
-    mine: Claim,
-    found: Claim | undefined,
-    confirms: (holder: User) => boolean,
-  ): Promise<string | undefined> => {
-    if (found && (found.retiringUntil ?? 0) > now())
-      throw new RetryableError('The contact of a deleted user is being retired', {
-        afterMs: LEASE_RETRY.claimMs,
-      });
-    const holder = found && found.userId !== mine.userId && (await findUser(found.userId));
-    if (holder && confirms(holder)) return holder.userId;
-    const { userId } = found ?? mine;
-    if ((await store.write(key, mine, { userId, notRetiringAt: now() })).stored) return undefined;
-    throw new RetryableError('Another user made the same claim at the same moment', {
+  const holder = async (
+    claim: Claim | undefined,
+    contactId: number,
+    userId: string,
+  ): Promise<ContactHolder> => {
+    if (!claim) return { kind: 'new' };
+    // The claim on a retired contact has no time.
+    if (claim.claimedAt === undefined) return { kind: 'former' };
+    if (claim.userId === userId) return { kind: 'own', isInherited: claim.inherited === true };
+    const other = await findUser(claim.userId);
+    return other && confirmsContact(other.crm ?? {}, contactId)
+      ? { kind: 'other', other }
+      : { kind: 'former' };
+  };
+  const concurrent = () =>
+    new RetryableError('Another user made the same claim at the same moment', {
       afterMs: LEASE_RETRY.claimMs,
     });
-  };
+
   return {
+    findUser,
     async claimEmail(email, userId) {
-      const hasEmail = (holder: User) =>
-        desiredState(mapping, holder, now()).fields.EMAIL1?.toLowerCase() === email.toLowerCase();
       const [key, mine] = [SYNC_TABLE_ITEMS.emailClaim.key(email), { userId, claimedAt: now() }];
-      const written = await store.write(key, mine, { userId });
-      if (written.stored) return;
-      const otherUserId = await takeOver(key, mine, written.found, hasEmail);
-      if (otherUserId === undefined) return;
-      throw new RejectedError('email-of-another-user', `User ${otherUserId} has the same email`, {
-        otherUserId,
-      });
+      const written = await store.write(key, mine);
+      if (written.stored) return { kind: 'new' };
+      const { found } = written;
+      if (!found || found.userId === userId) return { kind: 'again' };
+      const other = await findUser(found.userId);
+      const emailOfOther = other && desiredState(mapping, other, now()).fields.EMAIL1;
+      if (other && emailOfOther?.toLowerCase() === email.toLowerCase()) return { kind: 'contested', other };
+      if (!(await store.write(key, mine, { userId: found.userId })).stored) throw concurrent();
+      return other ? { kind: 'moved', other } : { kind: 'new' };
     },
-    async claimContact(contactId, userId) {
+    async yieldEmail(email, userId, otherUserId) {
+      const claim = { userId: otherUserId, claimedAt: now() };
+      await store.write(SYNC_TABLE_ITEMS.emailClaim.key(email), claim, { userId });
+    },
+    holderOf: async (contactId, userId) =>
+      holder(await store.read(SYNC_TABLE_ITEMS.contactClaim.key(contactId)), contactId, userId),
+    async claimContact(contactId, userId, force = false) {
       const [key, mine] = [SYNC_TABLE_ITEMS.contactClaim.key(contactId), { userId, claimedAt: now() }];
       const written = await store.write(key, mine);
-      if (written.stored) return false;
+      if (written.stored) return { kind: 'new' };
       const { found } = written;
-      const inherited = found !== undefined && (found.inherited === true || found.userId !== userId);
-      const hasContact = (holder: User) => holder.crm?.contactId === contactId;
-      const otherUserId = await takeOver(key, { ...mine, inherited }, found, hasContact);
-      if (otherUserId === undefined) return inherited;
-      throw new RejectedError(
-        'contact-of-another-user',
-        `Contact ${contactId} belongs to user ${otherUserId}`,
-        { otherUserId },
+      if (found && (found.retiringUntil ?? 0) > now())
+        throw new RetryableError('The contact of a deleted user is being retired', {
+          afterMs: LEASE_RETRY.claimMs,
+        });
+      const before = await holder(found, contactId, userId);
+      if (before.kind === 'other' && !force) return before;
+      // A new time, also for the user who has it: an earlier deletion of the same user must not retire it.
+      const isInherited = before.kind === 'own' ? before.isInherited : true;
+      const over = { userId: found?.userId ?? userId, notRetiringAt: now() };
+      if (!(await store.write(key, { ...mine, inherited: isInherited }, over)).stored) throw concurrent();
+      return before;
+    },
+    async confirm(contacts) {
+      const keyOf = ({ contactId }: { contactId: number }) => SYNC_TABLE_ITEMS.contactClaim.key(contactId);
+      const found = await store.readMany(contacts.map(keyOf));
+      return new Set(
+        contacts
+          .filter((contact) => found.get(keyOf(contact))?.userId === contact.userId)
+          .map(({ userId }) => userId),
       );
     },
-    async retire(contactId, userId, deletedAt, applyPolicy) {
+    async retire(contactId, userId, before, retire) {
       const key = SYNC_TABLE_ITEMS.contactClaim.key(contactId);
       const retiring = { userId, retiringUntil: invocation().endsAt, inherited: true };
-      const claimedBefore = deletedAt + STREAM_TIME_MS;
-      if (!(await store.write(key, retiring, { userId, claimedBefore })).stored) return false;
-      await applyPolicy();
+      const over = { userId, claimedBefore: before };
+      if (!(await store.write(key, retiring, over)).stored) return false;
+      await retire();
       // From now on, another user can claim the contact as inherited.
-      await store.write(key, { userId, inherited: true }, { userId, claimedBefore });
+      await store.write(key, { userId, inherited: true }, over);
       return true;
     },
   };

@@ -25,10 +25,14 @@ export interface PlannedTagChange {
 /**
  * What a tag job does with a user: nothing for a user who is `in-sync` (or that the CRM cannot accept), a planned change, or a message of its
  * own for the others. `leased`: another invocation is working on the user. `fields-differ`: not only the tags have to change.
+ * `contact-unconfirmed`: no claim says that the contact is the user's.
  */
 export type TagDecision =
   | PlannedTagChange
-  | { kind: 'in-sync' | 'leased' | 'no-contact' | 'fields-differ'; userId: string };
+  | {
+      kind: 'in-sync' | 'leased' | 'no-contact' | 'fields-differ' | 'contact-unconfirmed';
+      userId: string;
+    };
 
 export interface PlanTagChangeDependencies {
   mapping: Mapping;
@@ -50,6 +54,8 @@ export function planTagChange(
   // A user whom the CRM cannot accept is rejected when the message about the user's change is processed.
   if (!isSyncable(unresolved)) return { kind: 'in-sync', userId };
   if (isLeased(crm, invocation(), now())) return { kind: 'leased', userId };
+  if (crm.untrusted || crm.formerContactIds || crm.conflict || crm.missingSince)
+    return { kind: 'contact-unconfirmed', userId };
   if (!contactId) return { kind: rejection ? 'in-sync' : 'no-contact', userId };
 
   const resolved = resolveFields(unresolved, catalog, mapping);
@@ -64,6 +70,6 @@ export function planTagChange(
   );
   const isRight = plan.remove.length + plan.add.length === 0;
   if (isRight && tagIds !== undefined && uncertainTagIds.length === 0) return { kind: 'in-sync', userId };
-  const checkpoint = checkpointOf(crm, resolved, catalog, mapping) ?? crm;
+  const checkpoint = checkpointOf(crm, resolved, catalog, mapping);
   return { kind: 'planned', userId, contactId, revision, checkpoint, desired, plan };
 }

@@ -1,15 +1,19 @@
 import * as z from 'zod/mini';
 import { anonymousBody } from '../infusionsoft/anonymous-body.ts';
-import { managedTagIds, tagId } from '../infusionsoft/catalog/catalog.ts';
+import { type Catalog, managedTagIds, tagId } from '../infusionsoft/catalog/catalog.ts';
 import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
+import { usableFields } from '../infusionsoft/catalog/resolve-fields.ts';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
 import { NotFoundError } from '../infusionsoft/http/failures.ts';
 import type { ErasureRecord, ErasureRecordStore } from '../store/erasure-records.ts';
 import type { UserTable } from '../store/user-table.ts';
 import type { ForgetMessage } from '../sync/message.ts';
-import type { Mapping } from '../user/define-mapping.ts';
+import type { CustomKey, Mapping } from '../user/define-mapping.ts';
 import { applyTags } from './apply-tags.ts';
 import type { Claims } from './claims.ts';
+import { type Target, userIdIn } from './resolve.ts';
+import type { RetiredContact } from './retire-user.ts';
+import { type WriteContactDependencies, writeContact } from './write-contact.ts';
 
 /**
  * What happens to the contact of a deleted user: `mark` removes the managed tags and adds the deleted tag, `untag` removes the managed
@@ -29,6 +33,10 @@ export interface Retirement {
   /** When the user was deleted, in epoch milliseconds. */
   deletedAt: number;
   policy: DeletionPolicy;
+  /** The erasure request that it answers, if it does. */
+  requestId?: string;
+  /** The CRM has not known the contact for a while: nothing is left to do in it. */
+  isGone?: boolean;
 }
 
 interface ApplyPolicyDependencies {
@@ -47,27 +55,28 @@ export interface RetireContactDependencies extends ApplyPolicyDependencies {
   now: () => number;
 }
 
+/** Times in a stream (`ApproximateCreationDateTime`) are rounded down: to the second on AWS, to the minute in the local cloud. */
+const STREAM_TIME_MS = 60_000;
+
 /**
- * Applies a deletion policy to the contact of a deleted user and writes an erasure record. A contact that is gone already is no error. A
- * contact that another user has claimed, or the same user who has come back, is kept. Safe to repeat.
+ * Applies a deletion policy to the contact of a deleted user and writes an erasure record. A contact that another user has claimed, or the
+ * same user who has come back, is kept. Safe to repeat.
  *
  * @returns what was done.
- * @throws RejectedError or RetryableError, as the client does.
+ * @throws NotFoundError when the CRM does not know the contact; RejectedError or RetryableError, as the client does.
  */
 export async function retireContact(
-  { contactId, userId, deletedAt, policy }: Retirement,
+  { contactId, userId, deletedAt, policy, requestId, isGone = false }: Retirement,
   { claims, erasureRecords, now, ...dependencies }: RetireContactDependencies,
 ): Promise<DeletionPolicy | 'kept'> {
-  const isRetired = await claims.retire(contactId, userId, deletedAt, async () => {
-    try {
-      await applyPolicy(contactId, policy, dependencies);
-    } catch (error) {
-      if (!(error instanceof NotFoundError)) throw error;
-    }
+  const isRetired = await claims.retire(contactId, userId, deletedAt + STREAM_TIME_MS, async () => {
+    if (!isGone) await applyPolicy(contactId, policy, dependencies);
   });
-  if (!isRetired) return 'kept';
-  await erasureRecords.write({ userId, contactId, done: policy, doneAt: new Date(now()).toISOString() });
-  return policy;
+  const done = isRetired ? policy : 'kept';
+  const doneAt = new Date(now()).toISOString();
+  if (isRetired || requestId !== undefined)
+    await erasureRecords.write({ userId, contactId, done, doneAt, ...(requestId && { requestId }) });
+  return done;
 }
 
 async function applyPolicy(
@@ -83,14 +92,49 @@ async function applyPolicy(
   const deletedTag = mapping.deletedTag.name;
   // All managed tags, not only the stored ones: it is one request either way, and no tag is left behind.
   const tagIds = [...managedTagIds(catalog)].filter((id) => id !== tagId(catalog, deletedTag));
-  const progress = { crm: { contactId, tagIds }, observedTags: undefined };
-  await applyTags(progress, policy === 'untag' ? [] : [deletedTag], catalog, { client, catalogSource });
+  const contact = { contactId, crm: { contactId, tagIds }, observed: undefined };
+  await applyTags(contact, policy === 'untag' ? [] : [deletedTag], catalog, { client, catalogSource });
 }
+
+export interface LeaveContactDependencies extends WriteContactDependencies {
+  client: WriteContactDependencies['client'] & Pick<InfusionsoftClient, 'removeTags'>;
+  claims: Pick<Claims, 'retire'>;
+  mapping: Mapping;
+  deletionPolicy: DeletionPolicy;
+}
+
+/**
+ * Removes what is the app's from a contact that a living user no longer has: the managed tags and custom fields. Names, addresses and numbers
+ * are the person's and stay. With the deletion policy `leave`, everything stays. A contact that another user has claimed is kept.
+ *
+ * @throws NotFoundError when the CRM does not know the contact; RejectedError or RetryableError, as the client does.
+ */
+export async function leaveContact(
+  contactId: number,
+  userId: string,
+  catalog: Catalog,
+  { claims, deletionPolicy, mapping, now, ...dependencies }: LeaveContactDependencies,
+): Promise<void> {
+  const clear = [...usableFields(mapping, catalog)].filter(isCustomField);
+  await claims.retire(contactId, userId, now() + 1, async () => {
+    if (deletionPolicy === 'leave') return;
+    await dependencies.client.removeTags(contactId, [...managedTagIds(catalog)]);
+    if (clear.length === 0) return;
+    const target: Target = { kind: 'update', contactId, isClaimed: true };
+    await writeContact(target, { write: {}, clear }, catalog, { ...dependencies, now });
+  });
+}
+
+const isCustomField = (key: string): key is CustomKey => key.startsWith('custom_fields.');
 
 export interface EraseContactDependencies {
   users: Pick<UserTable, 'read'>;
   erasureRecords: Pick<ErasureRecordStore, 'read' | 'write'>;
   forgetPolicy: ForgetPolicy;
+  /** Finishes what an earlier deletion could not finish. */
+  retirePending: (userId: string) => Promise<RetiredContact[]>;
+  /** Whether a claim or the contact itself says whose it is. */
+  isProven: (contactId: number, userId: string) => Promise<boolean>;
   retire: (retirement: Retirement) => Promise<DeletionPolicy | 'kept'>;
   /** Epoch milliseconds. */
   now: () => number;
@@ -105,16 +149,47 @@ export interface EraseContactDependencies {
  */
 export async function eraseContact(
   { userId, contactId: requested, requestId }: ForgetMessage,
-  { users, erasureRecords, forgetPolicy: policy, retire, now }: EraseContactDependencies,
+  dependencies: EraseContactDependencies,
 ): Promise<ErasureRecord['done']> {
+  const { users, erasureRecords, forgetPolicy: policy, isProven, retire, now } = dependencies;
   const isInApp = (await users.read(userId)) !== undefined;
+  const retired = isInApp ? [] : await dependencies.retirePending(userId);
   const contactId = requested ?? (await erasureRecords.read(userId))?.contactId;
   const erase = async (): Promise<ErasureRecord['done']> => {
     if (isInApp) return 'not-deleted';
     if (contactId === undefined) return 'no-contact';
-    return retire({ contactId, userId, deletedAt: now(), policy });
+    const known = retired.find((each) => each.contactId === contactId);
+    if (known) return known.done;
+    if (contactId === requested && !(await isProven(contactId, userId))) return 'not-proven';
+    return retire({ contactId, userId, deletedAt: now(), policy, requestId });
   };
   const done = await erase();
   await erasureRecords.write({ userId, contactId, done, doneAt: new Date(now()).toISOString(), requestId });
   return done;
+}
+
+/** Whether a contact may be retired for a user: a claim decides about it or, without one, the contact shows the user id. */
+export async function isProven(
+  contactId: number,
+  userId: string,
+  {
+    claims,
+    client,
+    catalogSource,
+    mapping,
+  }: {
+    claims: Pick<Claims, 'holderOf'>;
+    client: Pick<InfusionsoftClient, 'readContact'>;
+    catalogSource: Pick<CatalogSource, 'current'>;
+    mapping: Mapping;
+  },
+): Promise<boolean> {
+  if ((await claims.holderOf(contactId, userId)).kind !== 'new') return true;
+  try {
+    const contact = await client.readContact(contactId);
+    return userIdIn(contact, await catalogSource.current(), mapping) === userId;
+  } catch (error) {
+    if (error instanceof NotFoundError) return false;
+    throw error;
+  }
 }

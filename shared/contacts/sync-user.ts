@@ -1,41 +1,37 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Catalog, managedTagIds } from '../infusionsoft/catalog/catalog.ts';
+import { type Catalog, managedTagIds, mergesArrays, tagId } from '../infusionsoft/catalog/catalog.ts';
 import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
 import { resolveFields, usableFields } from '../infusionsoft/catalog/resolve-fields.ts';
 import { NotFoundError } from '../infusionsoft/http/failures.ts';
-import type { Contact } from '../infusionsoft/schemas.ts';
+import { GONE_AFTER_MS } from '../quota/retry-policy.ts';
 import { type DesiredState, desiredState, isSyncable } from '../sync/desired-state.ts';
 import { RejectedError, RetryableError } from '../sync/errors.ts';
-import { type FieldPlan, fingerprintOf, planFields, UNCERTAIN } from '../sync/plan.ts';
+import { type FieldPlan, fingerprintOf, planFields, planTags, UNCERTAIN } from '../sync/plan.ts';
 import type { Mapping } from '../user/define-mapping.ts';
 import type { CrmState, User } from '../user/user.ts';
-import { type ApplyTagsDependencies, applyTags, type Progress } from './apply-tags.ts';
-import { checkpointOf, trustedFingerprint } from './checkpoint.ts';
+import { type ApplyTagsDependencies, applyTags } from './apply-tags.ts';
+import { checkpointOf, uncertainState } from './checkpoint.ts';
 import type { Claims } from './claims.ts';
+import { ConflictError, waitOrReject } from './conflict.ts';
 import { withoutLease } from './lease.ts';
-import type { DeletionPolicy } from './retire-contact.ts';
+import { type AffectedUser, emailHash, type ResolveDependencies, resolve, type Target } from './resolve.ts';
 import { type WriteContactDependencies, writeContact } from './write-contact.ts';
 
 export interface SyncUserOptions {
-  /** Stores a checkpoint before the first request. @returns the state with its new revision. */
+  /** Stores a checkpoint before the first request that changes the CRM. @returns the state with its new revision. */
   save: (crm: CrmState) => Promise<CrmState>;
   /** Whether the tags of a new contact are left to a tag job. */
   tagsLater: boolean;
 }
 
-interface WriteFieldsDependencies extends WriteContactDependencies {
-  client: WriteContactDependencies['client'] & ApplyTagsDependencies['client'];
-  claims: Pick<Claims, 'claimEmail' | 'claimContact'>;
-  mapping: Mapping;
-  deletionPolicy: DeletionPolicy;
-}
-
-export interface SyncUserDependencies extends WriteFieldsDependencies {
+export interface SyncUserDependencies extends ResolveDependencies, WriteContactDependencies {
+  client: ResolveDependencies['client'] &
+    WriteContactDependencies['client'] &
+    ApplyTagsDependencies['client'];
   catalogSource: Pick<CatalogSource, 'current' | 'newerThan'>;
-}
-
-interface UserProgress extends Progress {
-  userId: string;
+  claims: ResolveDependencies['claims'] & Pick<Claims, 'claimContact'>;
+  /** Removes what the sync wrote to a contact that the user no longer has. */
+  leaveContact: (contactId: number, userId: string, catalog: Catalog) => Promise<void>;
 }
 
 /** What a sync did to the contact. `created`: the user had no contact before, or another one. */
@@ -48,6 +44,8 @@ export interface SyncResult {
   unchanged: boolean;
   changes: ContactChange[];
   desired: DesiredState;
+  /** Other users who have to be synced. */
+  affected: readonly AffectedUser[];
   /** Why the sync stopped early, if it did. */
   failure?: unknown;
 }
@@ -55,6 +53,8 @@ export interface SyncResult {
 /**
  * Makes a user's contact match, with as few requests as possible: none for a user who is in sync, one for the fields, one for the tags to
  * remove and one for the tags to add.
+ *
+ * In order: resolve (whose contact is it?), plan and checkpoint, write, tag, leave former contacts. The state is recorded by the caller.
  *
  * Never throws: the result holds what was done before a failure, so that it can be stored and is not done twice.
  */
@@ -65,55 +65,69 @@ export async function syncUser(
 ): Promise<SyncResult> {
   const { catalogSource, mapping, now } = dependencies;
   const stored = user.crm ?? {};
-  // A backfill does not wait for a user who was rejected before, so its tag job can come too early.
-  const tagsLater = options.tagsLater && !stored.contactId && !stored.rejection;
   let desired = desiredState(mapping, user, now());
-  const progress: UserProgress = { userId: user.userId, crm: stored, observedTags: undefined };
+  let crm = stored;
+  const affected: AffectedUser[] = [];
   let failure: unknown;
+  const record: Recorder = {
+    missing: () => noteMissing(),
+    state: (next) => {
+      crm = next;
+    },
+    affected: (users) => void affected.push(...users),
+    left: (contactId) => {
+      const left = crm.formerContactIds?.filter((id) => id !== contactId) ?? [];
+      crm = left.length > 0 ? { ...crm, formerContactIds: left } : omit(crm, 'formerContactIds');
+    },
+  };
+  const noteMissing = () => {
+    crm = { ...crm, missingSince: crm.missingSince ?? new Date(now()).toISOString() };
+  };
+  const attempt = async (isGone: boolean): Promise<void> => {
+    const catalog = await catalogSource.current();
+    desired = resolveFields(desiredState(mapping, user, now()), catalog, mapping);
+    await makeMatch({ user: { ...user, crm }, desired, catalog, isGone, options }, dependencies, record);
+  };
   try {
     if (!isSyncable(desired))
       throw new RejectedError('no-usable-email', 'The user has no email that the CRM accepts');
-    const catalog = await catalogSource.current();
-    const resolved = resolveFields(desired, catalog, mapping);
-    desired = resolved;
-    const checkpoint = checkpointOf(
-      stored,
-      tagsLater ? { ...resolved, tags: [] } : resolved,
-      catalog,
-      mapping,
-    );
-    if (checkpoint) progress.crm = await options.save(checkpoint);
-    const writeAndTag = async (): Promise<void> => {
-      await writeFields(progress, resolved, catalog, dependencies);
-      if (tagsLater) noteUncertainTags(progress, catalog);
-      else await applyTags(progress, resolved.tags, catalog, dependencies);
-    };
-    await writeAndTag().catch(async (error: unknown) => {
+    const isEmailCertain = stored.fingerprint?.['EMAIL1'] === emailHash(desired.fields.EMAIL1 ?? '');
+    try {
+      await attempt(false);
+    } catch (error) {
       if (!(error instanceof NotFoundError)) throw error;
-      // The contact was deleted or merged: it is found or created by its email, as for a new user.
-      const { revision, fingerprint } = progress.crm;
-      progress.crm = { revision, ...(fingerprint && { fingerprint }) };
-      progress.observedTags = undefined;
-      await writeAndTag();
-    });
-    const { rejection: _, ...accepted } = progress.crm;
-    progress.crm = accepted;
+      noteMissing();
+      const remainingMs = Date.parse(crm.missingSince ?? '') + GONE_AFTER_MS - now();
+      if (!isEmailCertain && remainingMs > 0)
+        throw new RetryableError('The CRM does not know the contact', { cause: error, afterMs: remainingMs });
+      // The contact was deleted or merged.
+      await attempt(true);
+    }
+    crm = omit(crm, 'rejection', 'conflict', 'missingSince');
   } catch (error) {
     failure =
       error instanceof NotFoundError
         ? new RetryableError('The contact vanished twice', { cause: error })
         : error;
+    if (error instanceof ConflictError) {
+      const outcome = waitOrReject({ ...user, crm }, error, now());
+      // A create that reached the contact of the other user has had its answer.
+      crm = { ...(error.hasWritten ? omit(crm, 'attempt') : crm), conflict: outcome.conflict };
+      failure = outcome.failure;
+      if (error.hasWritten) affected.push({ userId: error.other.userId, cause: 'resync' });
+      else if (outcome.isNew) affected.push({ userId: error.other.userId, cause: 'changed' });
+    }
     if (failure instanceof RejectedError) {
       const { reason, errorId, otherUserId } = failure;
       const rejection = { reason, errorId, at: new Date(now()).toISOString(), otherUserId };
-      progress.crm = { ...progress.crm, rejection };
+      crm = { ...crm, rejection };
     }
   }
-  const unchanged = isDeepStrictEqual(progress.crm, stored);
-  if (!unchanged && !failure) progress.crm = { ...progress.crm, syncedAt: new Date(now()).toISOString() };
-  const crm = withoutLease(progress.crm);
+  const unchanged = isDeepStrictEqual(crm, stored);
+  if (!unchanged && !failure) crm = { ...crm, syncedAt: new Date(now()).toISOString() };
+  crm = withoutLease(crm);
   const changes = changesBetween(stored, crm);
-  return { crm, unchanged, changes, desired, ...(failure !== undefined && { failure }) };
+  return { crm, unchanged, changes, desired, affected, ...(failure !== undefined && { failure }) };
 }
 
 /** Compares the states that are stored with a user before and after a sync. */
@@ -125,80 +139,225 @@ export function changesBetween(before: CrmState, after: CrmState): ContactChange
   return changes;
 }
 
-/** Records the managed tags that the contact may have, for the tag job that completes them. */
-function noteUncertainTags(progress: Progress, catalog: Catalog): void {
-  const managed = managedTagIds(catalog);
-  const { tagIds = [], uncertainTagIds = [], ...rest } = progress.crm;
-  const possible = [...tagIds, ...uncertainTagIds, ...(progress.observedTags ?? [])].filter((id) =>
-    managed.has(id),
-  );
-  progress.crm = { ...rest, ...(possible.length > 0 && { uncertainTagIds: [...new Set(possible)] }) };
+interface UserSync {
+  user: User;
+  desired: DesiredState;
+  catalog: Catalog;
+  /** The CRM does not know the stored contact. */
+  isGone: boolean;
+  options: SyncUserOptions;
 }
 
-async function writeFields(
-  progress: UserProgress,
-  desired: DesiredState,
-  catalog: Catalog,
-  dependencies: WriteFieldsDependencies,
+/** Receives what is done: the state after each step, and other users who have to be synced. */
+interface Recorder {
+  state(crm: CrmState): void;
+  affected(users: readonly AffectedUser[]): void;
+  /** A former contact has lost what the sync wrote to it. */
+  left(contactId: number): void;
+  /** The CRM does not know a contact, perhaps for a while only. */
+  missing(): void;
+}
+
+/** Makes one attempt. A step that fails throws, and the last recorded state holds. */
+async function makeMatch(
+  { user, desired, catalog, isGone, options }: UserSync,
+  dependencies: SyncUserDependencies,
+  record: Recorder,
 ): Promise<void> {
-  const { mapping, claims } = dependencies;
-  const planWrite = () =>
-    planFields(desired.fields, trustedFingerprint(progress.crm), usableFields(mapping, catalog));
-  let plan = planWrite();
-  if (plan.write.EMAIL1 !== undefined) {
-    await claims.claimEmail(plan.write.EMAIL1, progress.userId);
-    if (await leaveForContactOf(plan.write.EMAIL1, progress, catalog, dependencies)) plan = planWrite();
-  }
-  const { contactId } = progress.crm;
-  const email = desired.fields.EMAIL1 ?? '';
-  let contact =
-    contactId && isEmpty(plan)
-      ? undefined
-      : await writeContact({ contactId, email }, plan, catalog, dependencies);
-  if (contact && contact.id !== contactId && (await claims.claimContact(contact.id, progress.userId)))
-    contact = await clearInherited(contact, desired, catalog, dependencies);
+  const { mapping, claims, now } = dependencies;
+  const { userId, crm: stored = {} } = user;
+  if (!isGone && isInSync(stored, desired, catalog, mapping)) return;
 
-  progress.observedTags = contact?.tag_ids ?? undefined;
-  const written = { ...progress.crm, fingerprint: fingerprintOf(desired.fields) };
-  progress.crm = contact ? { ...written, contactId: contact.id } : written;
+  const email = desired.fields.EMAIL1 ?? '';
+  const alwaysLookUp = !mergesArrays(catalog, now());
+  const { target, affected, isLost } = await resolve(
+    user,
+    email,
+    catalog,
+    { isGone, alwaysLookUp },
+    dependencies,
+  );
+  record.affected(affected);
+
+  const holder =
+    target.kind === 'update' && !target.isClaimed
+      ? await claims.claimContact(target.contactId, userId, isGone)
+      : undefined;
+  if (holder?.kind === 'other') {
+    if (!isGone) throw new ConflictError(holder.other, 'has the contact');
+    record.affected([{ userId: holder.other.userId, cause: 'resync' }]);
+  }
+  // A state without a claim, or of another contact, may be that of an earlier life.
+  const isAdopted = target.kind === 'update' && target.contactId !== stored.contactId;
+  const isUncertain =
+    target.kind === 'update' &&
+    (isAdopted || holder ? holder?.kind !== 'new' || (!isAdopted && stored.untrusted) : stored.untrusted);
+  const start = startingState(isGone || isLost ? withoutContact(stored) : stored, target, email, now());
+  // A backfill does not wait for a user who was rejected before, so its tag job can come too early.
+  const tagsLater = options.tagsLater && stored.contactId === undefined && !stored.rejection;
+  const planned = checkpointOf(
+    isUncertain ? uncertainState(start, catalog, mapping) : start,
+    tagsLater ? { ...desired, tags: [] } : desired,
+    catalog,
+    mapping,
+  );
+  const saved = await options.save(planned);
+  record.state(saved);
+
+  const isRepeated = stored.attempt !== undefined;
+  const { contactId, observed, isInherited } = await writeFields(
+    { userId, crm: saved, desired, catalog, target, isRepeated },
+    dependencies,
+  );
+  const isNewToUser = contactId !== stored.contactId;
+  const written = tagsAfterWrite(
+    { ...omit(saved, 'attempt'), contactId, fingerprint: fingerprintOf(desired.fields) },
+    observed,
+    { isUncertain: isUncertain || isInherited, isNewToUser },
+    catalog,
+  );
+  record.state(tagsLater ? withTagsLater(written, observed, catalog) : written);
+
+  if (!tagsLater) {
+    const contact = { contactId, crm: written, observed };
+    record.state(await applyTags(contact, desired.tags, catalog, dependencies, record.state));
+  }
+
+  for (const former of written.formerContactIds ?? []) {
+    await leaveOrConfirmGone(() => dependencies.leaveContact(former, userId, catalog), stored, record, now());
+    record.left(former);
+  }
 }
 
-/**
- * Clears what the sync wrote to a contact for a deleted user, where the new user has no value. Otherwise a person who signs up again
- * without a phone number would keep the old one.
- */
-async function clearInherited(
-  contact: Contact,
-  { fields }: DesiredState,
-  catalog: Catalog,
-  dependencies: WriteFieldsDependencies,
-): Promise<Contact> {
+/** Leaves a former contact. One that the CRM does not know counts as gone when it still does not know it half a minute later. */
+async function leaveOrConfirmGone(
+  leave: () => Promise<void>,
+  { missingSince }: CrmState,
+  record: Recorder,
+  now: number,
+): Promise<void> {
+  try {
+    await leave();
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    const remainingMs = (missingSince ? Date.parse(missingSince) : now) + GONE_AFTER_MS - now;
+    if (remainingMs <= 0) return;
+    record.missing();
+    throw new RetryableError('The CRM does not know a former contact', {
+      cause: error,
+      afterMs: remainingMs,
+    });
+  }
+}
+
+/** Whether no request is needed. */
+function isInSync(crm: CrmState, desired: DesiredState, catalog: Catalog, mapping: Mapping): boolean {
+  const { contactId, tagIds, uncertainTagIds, fingerprint = {} } = crm;
+  const isOpen = crm.untrusted || crm.conflict || crm.missingSince || crm.formerContactIds;
+  if (contactId === undefined || tagIds === undefined || uncertainTagIds?.length || isOpen) return false;
+  const desiredTagIds = desired.tags.map((name) => tagId(catalog, name));
+  const { remove, add } = planTags(desiredTagIds, { applied: tagIds }, managedTagIds(catalog));
+  const fields = planFields(desired.fields, fingerprint, usableFields(mapping, catalog));
+  return remove.length + add.length === 0 && isEmpty(fields);
+}
+
+/** The state of a user whose contact is gone, or belongs to another user. The keys of the fingerprint name fields that may have been written. */
+function withoutContact(crm: CrmState): CrmState {
+  const kept = omit(crm, 'contactId', 'tagIds', 'uncertainTagIds', 'missingSince', 'untrusted');
+  return { ...kept, fingerprint: uncertain(crm.fingerprint) };
+}
+
+/** The state before the contact is written. */
+function startingState(crm: CrmState, target: Target, email: string, now: number): CrmState {
+  const { contactId, formerContactIds = [], attempt, fingerprint } = crm;
+  if (target.kind === 'update') {
+    if (target.contactId === contactId) return crm;
+    const former = [...formerContactIds, ...(contactId === undefined ? [] : [contactId])].filter(
+      (id) => id !== target.contactId,
+    );
+    return {
+      ...omit(crm, 'tagIds', 'uncertainTagIds', 'untrusted', 'formerContactIds', 'attempt'),
+      contactId: target.contactId,
+      fingerprint: contactId === undefined ? uncertain(fingerprint) : {},
+      ...(former.length > 0 && { formerContactIds: former }),
+    };
+  }
+  return {
+    ...omit(crm, 'untrusted'),
+    fingerprint: uncertain(fingerprint),
+    attempt: { at: attempt?.at ?? new Date(now).toISOString(), email: emailHash(email) },
+    ...(target.kind === 'create' && { separated: true }),
+  };
+}
+
+const uncertain = (fingerprint: CrmState['fingerprint'] = {}): Record<string, string> =>
+  Object.fromEntries(Object.keys(fingerprint).map((key) => [key, UNCERTAIN]));
+
+interface FieldWrite {
+  userId: string;
+  crm: CrmState;
+  desired: DesiredState;
+  catalog: Catalog;
+  target: Target;
+  /** The same contact may have been created before. */
+  isRepeated: boolean;
+}
+
+/** Writes the fields, unless all are right. A contact that was found or created by the email is claimed afterwards. */
+async function writeFields(
+  { userId, crm, desired, catalog, target, isRepeated }: FieldWrite,
+  dependencies: SyncUserDependencies,
+): Promise<{ contactId: number; observed: readonly number[] | undefined; isInherited: boolean }> {
   const managed = usableFields(dependencies.mapping, catalog);
-  const uncertain = Object.fromEntries([...managed].map((key) => [key, UNCERTAIN]));
-  const plan = planFields(fields, { ...uncertain, ...fingerprintOf(fields) }, managed);
-  if (isEmpty(plan)) return contact;
-  return writeContact({ contactId: contact.id, email: '' }, plan, catalog, dependencies);
+  const plan = planFields(desired.fields, crm.fingerprint ?? {}, managed);
+  if (target.kind === 'update' && isEmpty(plan))
+    return { contactId: target.contactId, observed: undefined, isInherited: false };
+
+  const contact = await writeContact(target, plan, catalog, dependencies);
+  const result = { contactId: contact.id, observed: contact.tag_ids ?? undefined, isInherited: false };
+  if (target.kind === 'update') return result;
+  const holder = await dependencies.claims.claimContact(contact.id, userId);
+  if (holder.kind === 'other')
+    throw new ConflictError(holder.other, 'has the contact with this email', { hasWritten: true });
+  const isInherited =
+    holder.kind === 'former' || (holder.kind === 'own' && (holder.isInherited || !isRepeated));
+  if (!isInherited) return result;
+  // Clears what the sync wrote for a deleted user, where the new user has no value.
+  const all = Object.fromEntries([...managed].map((key) => [key, UNCERTAIN]));
+  const clearing = planFields(desired.fields, { ...all, ...fingerprintOf(desired.fields) }, managed);
+  if (isEmpty(clearing)) return { ...result, isInherited };
+  const update: Target = { kind: 'update', contactId: contact.id, isClaimed: true };
+  const cleared = await writeContact(update, clearing, catalog, dependencies);
+  return { contactId: contact.id, observed: cleared.tag_ids ?? result.observed, isInherited };
 }
 
 const isEmpty = ({ write, clear }: FieldPlan): boolean => Object.keys(write).length + clear.length === 0;
 
 /**
- * Leaves the user's contact when another contact, of a newsletter sign-up for example, has the user's new email: a second contact with
- * that email would be a duplicate. The old contact loses the managed tags and keeps everything else.
- *
- * @returns whether the user has left its contact.
+ * The uncertain tags after a write. Tags in the answer are newer than all requests of which nothing is known. Without them, a contact that is
+ * new to the user may have any tag.
  */
-async function leaveForContactOf(
-  email: string,
-  progress: Progress,
+function tagsAfterWrite(
+  crm: CrmState,
+  observed: readonly number[] | undefined,
+  { isUncertain, isNewToUser }: { isUncertain: boolean; isNewToUser: boolean },
   catalog: Catalog,
-  { client, deletionPolicy }: Pick<WriteFieldsDependencies, 'client' | 'deletionPolicy'>,
-): Promise<boolean> {
-  const { contactId, revision } = progress.crm;
-  if (!contactId) return false;
-  const others = (await client.findContactsByEmail(email)).filter(({ id }) => id !== contactId);
-  if (others.length === 0) return false;
-  if (deletionPolicy !== 'leave') await client.removeTags(contactId, [...managedTagIds(catalog)]);
-  progress.crm = { revision };
-  return true;
+): CrmState {
+  if (observed) return isUncertain ? omit(crm, 'uncertainTagIds') : crm;
+  return isNewToUser ? { ...crm, uncertainTagIds: [...managedTagIds(catalog)] } : crm;
+}
+
+/** Records the managed tags that the contact may have, for the tag job that completes them. */
+function withTagsLater(crm: CrmState, observed: readonly number[] = [], catalog: Catalog): CrmState {
+  const managed = managedTagIds(catalog);
+  const { tagIds = [], uncertainTagIds = [] } = crm;
+  const possible = new Set([...tagIds, ...uncertainTagIds, ...observed].filter((id) => managed.has(id)));
+  const rest = omit(crm, 'tagIds', 'uncertainTagIds');
+  return possible.size > 0 ? { ...rest, uncertainTagIds: [...possible] } : rest;
+}
+
+function omit<Key extends keyof CrmState>(crm: CrmState, ...keys: Key[]): Omit<CrmState, Key> {
+  const rest = { ...crm };
+  for (const key of keys) delete rest[key];
+  return rest;
 }

@@ -8,12 +8,19 @@ import { RetryableError } from '../sync/errors.ts';
 import { type TagUsersMessage, type UserMessage, userMessage } from '../sync/message.ts';
 import type { TagPlan } from '../sync/plan.ts';
 import { countTagChange, isSingleCheaper, singleRequests, type TagCounts } from '../sync/tag-cost.ts';
+import type { Claims } from './claims.ts';
 import { changeTags, isDone, isRemoved, leaseUser, type PendingTags, releaseUser } from './pending-tags.ts';
-import { type PlanTagChangeDependencies, planTagChange, type TagDecision } from './plan-tag-change.ts';
+import {
+  type PlannedTagChange,
+  type PlanTagChangeDependencies,
+  planTagChange,
+  type TagDecision,
+} from './plan-tag-change.ts';
 import type { TagRequests } from './tag-requests.ts';
 
 export interface TagJobDependencies extends PlanTagChangeDependencies {
   users: Pick<UserTable, 'read' | 'readMany' | 'writeCrm'>;
+  claims: Pick<Claims, 'confirm'>;
   catalogSource: Pick<CatalogSource, 'current' | 'newerThan'>;
   tagRequests: TagRequests;
   journal: Pick<RequestJournal, 'during' | 'lines'>;
@@ -95,14 +102,24 @@ export async function runTagJob(
 async function planAll(
   userIds: readonly string[],
   catalog: Catalog,
-  dependencies: PlanTagChangeDependencies & { users: Pick<UserTable, 'readMany'> },
+  dependencies: PlanTagChangeDependencies & {
+    users: Pick<UserTable, 'readMany'>;
+    claims: Pick<Claims, 'confirm'>;
+  },
 ): Promise<TagDecision[]> {
   const decisions: TagDecision[] = [];
   for (let from = 0; from < userIds.length; from += AT_A_TIME) {
     const users = await dependencies.users.readMany(userIds.slice(from, from + AT_A_TIME));
     decisions.push(...users.map((user) => planTagChange(user, catalog, dependencies)));
   }
-  return decisions;
+  const confirmed = await dependencies.claims.confirm(
+    decisions.filter(({ kind }) => kind === 'planned') as PlannedTagChange[],
+  );
+  return decisions.map((decision) =>
+    decision.kind === 'planned' && !confirmed.has(decision.userId)
+      ? { kind: 'contact-unconfirmed', userId: decision.userId }
+      : decision,
+  );
 }
 
 function isCheaperOneByOne(planned: readonly { plan: TagPlan }[], batch: number): boolean {

@@ -1,32 +1,28 @@
 import { type Catalog, catalogKey, customFieldId, mergesArrays } from '../infusionsoft/catalog/catalog.ts';
 import { preserveUnlisted } from '../infusionsoft/catalog/preserve-unlisted.ts';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
-import { contactBody, type NamedIds } from '../infusionsoft/contact-body.ts';
+import { type ContactBody, contactBody, type NamedIds } from '../infusionsoft/contact-body.ts';
 import type { Contact } from '../infusionsoft/schemas.ts';
 import type { FieldPlan } from '../sync/plan.ts';
 import type { Companies } from './companies.ts';
-
-/** The contact to write to: by its id or, without one, by its email. */
-export interface ContactAddress {
-  contactId: number | undefined;
-  email: string;
-}
+import type { Target } from './resolve.ts';
 
 export interface WriteContactDependencies {
-  client: Pick<InfusionsoftClient, 'updateContact' | 'upsertContact' | 'readContact' | 'findContactsByEmail'>;
+  client: Pick<InfusionsoftClient, 'updateContact' | 'upsertContact' | 'createContact' | 'readContact'>;
   companies: Companies;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
 /**
- * Creates or updates a contact, in one request. In an account where an update drops the array items that it does not list, another
- * request reads them first.
+ * Creates or updates a contact, in one request. In an account where an update drops the array items that it does not list, another request
+ * reads them first.
  *
+ * @returns the contact as the CRM answered.
  * @throws NotFoundError, RejectedError or RetryableError, as the client does.
  */
 export async function writeContact(
-  { contactId, email }: ContactAddress,
+  target: Target,
   plan: FieldPlan,
   catalog: Catalog,
   { client, companies, now }: WriteContactDependencies,
@@ -34,14 +30,29 @@ export async function writeContact(
   const { company } = plan.write;
   const companyId = company === undefined ? undefined : await companies.idOf(company);
   const body = contactBody(plan, namedIds(catalog, companyId));
-  if (mergesArrays(catalog, now()))
-    return contactId ? client.updateContact(contactId, body) : client.upsertContact(body);
-  const existing = contactId
-    ? await client.readContact(contactId)
-    : (await client.findContactsByEmail(email)).sort((a, b) => a.id - b.id)[0];
-  return existing
-    ? client.updateContact(existing.id, preserveUnlisted(body, existing))
-    : client.upsertContact(body);
+  const isMerging = mergesArrays(catalog, now());
+  const update = async (contactId: number, changes: ContactBody): Promise<Contact> =>
+    client.updateContact(
+      contactId,
+      isMerging ? changes : preserveUnlisted(changes, await client.readContact(contactId)),
+    );
+  if (target.kind === 'update') return update(target.contactId, body);
+  if (target.kind === 'create') return client.createContact(body);
+  if (isMerging) return client.upsertContact(body);
+  // A web form may have created the contact a moment ago, too late for a search. The items that it has are only known afterwards.
+  const { first, rest } = withoutArrays(body);
+  const contact = await client.upsertContact(first);
+  return Object.keys(rest).length > 0 ? update(contact.id, rest) : contact;
+}
+
+/** Splits a body: the email and all values that are no arrays, and the other arrays. */
+function withoutArrays(body: ContactBody): { first: ContactBody; rest: ContactBody } {
+  const isLater = ([key, value]: [string, unknown]) => Array.isArray(value) && key !== 'email_addresses';
+  const entries = Object.entries(body);
+  return {
+    first: Object.fromEntries(entries.filter((entry) => !isLater(entry))),
+    rest: Object.fromEntries(entries.filter(isLater)),
+  };
 }
 
 function namedIds(catalog: Catalog, companyId: number | undefined): NamedIds {

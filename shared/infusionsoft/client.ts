@@ -1,6 +1,6 @@
 import ky, { type HTTPError, isHTTPError, type KyInstance } from 'ky';
 import type * as z from 'zod/mini';
-import { REQUEST_RETRY, UNCERTAIN_CREATE_MS } from '../quota/retry-policy.ts';
+import { REQUEST_RETRY, UNCERTAIN_CREATE_MS, UNCERTAIN_UPDATE_MS } from '../quota/retry-policy.ts';
 import { RetryableError } from '../sync/errors.ts';
 import type { ContactBody } from './contact-body.ts';
 import { type Endpoint, endpoints, MAX_PAGE_SIZE } from './endpoints.ts';
@@ -54,6 +54,11 @@ export interface InfusionsoftClient {
    * update by id can give the same email to two contacts.
    */
   findContactsByEmail(email: string): Promise<Contact[]>;
+  /**
+   * Contacts that were changed since a moment (epoch milliseconds), with their custom fields. The search may miss a new contact.
+   * Whether tagging or an opt-out counts as a change is not known (v1).
+   */
+  findContactsUpdatedSince(since: number): Promise<Contact[]>;
   /** Changes the given values of a contact. Accounts differ in what happens to items of arrays that are not given: see `catalog/detect-array-mode.ts`. */
   updateContact(contactId: number, body: ContactBody): Promise<Contact>;
   deleteContact(contactId: number): Promise<void>;
@@ -185,20 +190,41 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
       );
       return contacts.filter((contact) => hasEmail(contact, email));
     },
-    updateContact: (contactId, body) => send('patch', endpoints.contact(contactId), body, contactSchema),
+    findContactsUpdatedSince: (since) =>
+      allPages(async (offset) => {
+        const searchParams = {
+          since: new Date(since).toISOString(),
+          optional_properties: 'custom_fields',
+          limit: MAX_PAGE_SIZE,
+          offset,
+        };
+        const page = await call((http) =>
+          http.get(endpoints.contacts.path, { searchParams }).json(contactPageSchema),
+        );
+        return page.contacts;
+      }),
+    updateContact: (contactId, body) =>
+      settling(() => send('patch', endpoints.contact(contactId), body, contactSchema)),
     deleteContact: (contactId) => remove(endpoints.contact(contactId)),
-    applyTags: async (contactId, tagIds) => {
-      const results = new Map<number, TagResult>();
-      for (const ids of inParts(tagIds)) {
-        const part = await send('post', endpoints.contactTags(contactId), { tagIds: ids }, tagResultsSchema);
-        for (const [id, result] of part) results.set(id, result);
-      }
-      return results;
-    },
-    removeTags: async (contactId, tagIds) => {
-      for (const ids of inParts(tagIds))
-        await remove(endpoints.contactTags(contactId), { ids: ids.join(',') });
-    },
+    applyTags: (contactId, tagIds) =>
+      settling(async () => {
+        const results = new Map<number, TagResult>();
+        for (const ids of inParts(tagIds)) {
+          const part = await send(
+            'post',
+            endpoints.contactTags(contactId),
+            { tagIds: ids },
+            tagResultsSchema,
+          );
+          for (const [id, result] of part) results.set(id, result);
+        }
+        return results;
+      }),
+    removeTags: (contactId, tagIds) =>
+      settling(async () => {
+        for (const ids of inParts(tagIds))
+          await remove(endpoints.contactTags(contactId), { ids: ids.join(',') });
+      }),
     tagContacts: (tagId, ids) => send('post', endpoints.tagged(tagId), { ids }, tagResultsSchema),
     untagContacts: (tagId, ids) => remove(endpoints.tagged(tagId), { ids: ids.join(',') }),
     listTags: () =>
@@ -274,6 +300,16 @@ const inParts = (ids: readonly number[]): number[][] =>
   Array.from({ length: Math.ceil(ids.length / MAX_IDS) }, (_, index) =>
     ids.slice(index * MAX_IDS, (index + 1) * MAX_IDS),
   );
+
+/** Adds to a failure without an answer how long the update may still be running. */
+async function settling<Result>(update: () => Promise<Result>): Promise<Result> {
+  try {
+    return await update();
+  } catch (error) {
+    if (!(error instanceof UncertainError) || error.isAnswered) throw error;
+    throw new UncertainError(error.message, { cause: error.cause, afterMs: UNCERTAIN_UPDATE_MS });
+  }
+}
 
 /** Reads pages until one is empty or has been seen before. A short page is not always the last. */
 async function allPages<Item extends { id: number }>(

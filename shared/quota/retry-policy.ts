@@ -41,6 +41,24 @@ export const ANSWER_TIME = { minMs: 3 * SECOND_MS, maxMs: 10 * SECOND_MS } as co
 /** How long a create-or-update without a usable answer may still be running at the CRM. A second one at that time can create a second contact. */
 export const UNCERTAIN_CREATE_MS = MINUTE_MS;
 
+/** How long an update without an answer may still be running at the CRM. A later update at that time can be overwritten by the earlier one. */
+export const UNCERTAIN_UPDATE_MS = 30 * SECOND_MS;
+
+/**
+ * How long until a contact that the CRM does not know (404) counts as gone, if the user's email has changed: the answer may be wrong for a
+ * while, and a search for the new email does not find the contact.
+ */
+export const GONE_AFTER_MS = 30 * SECOND_MS;
+
+/** How long after a create without an answer the CRM's search may not show the contact yet. */
+export const SEARCH_DELAY_MS = MINUTE_MS;
+
+/**
+ * Two users who want one email or one contact: the second waits for a change of the first. It tries again after as long as it has waited, at
+ * least `firstMs` and at most `maxMs`, and is rejected after `limitMs` without a change of either.
+ */
+export const CONFLICT = { firstMs: 15 * SECOND_MS, maxMs: 5 * MINUTE_MS, limitMs: 15 * MINUTE_MS } as const;
+
 /** How soon a message returns after a 429 for the limit of the second. */
 export const SPIKE_ARREST_MS = 2 * SECOND_MS;
 

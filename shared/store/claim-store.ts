@@ -1,8 +1,10 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type * as z from 'zod/mini';
 import type { Written } from '../quota/versioned-store.ts';
+import { batchGet } from './batch-get.ts';
 import { conditionalPut, type PutCondition } from './conditional-write.ts';
 import { SYNC_TABLE_ITEMS } from './sync-table-items.ts';
+import { unmarshallItem } from './unmarshall-item.ts';
 
 const { schema } = SYNC_TABLE_ITEMS.contactClaim;
 /** Which user has an email or a contact. */
@@ -21,11 +23,25 @@ export interface ExpectedClaim {
 export interface ClaimStore {
   /** Stores a claim if the key has none, or if its claim matches `over`. */
   write(key: string, claim: Claim, over?: ExpectedClaim): Promise<Written<Claim>>;
+  /** Reads a claim, consistently. */
+  read(key: string): Promise<Claim | undefined>;
+  /** Reads claims, consistently, with one request for each hundred. Keys without a claim are missing in the result. */
+  readMany(keys: readonly string[]): Promise<ReadonlyMap<string, Claim>>;
 }
 
 /** The claims in the sync table. */
 export function claimStore(client: DynamoDBClient, TableName: string): ClaimStore {
+  const readMany: ClaimStore['readMany'] = async (keys) => {
+    const items = await batchGet(
+      client,
+      TableName,
+      keys.map((id) => ({ id: { S: id } })),
+    );
+    return new Map(items.map((item) => [item['id']?.S ?? '', schema.parse(unmarshallItem(item))]));
+  };
   return {
+    readMany,
+    read: async (key) => (await readMany([key])).get(key),
     write: (key, claim, over) =>
       conditionalPut(
         client,

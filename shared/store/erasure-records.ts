@@ -1,7 +1,13 @@
-import { type DynamoDBClient, GetItemCommand, PutItemCommand, paginateScan } from '@aws-sdk/client-dynamodb';
+import {
+  type DynamoDBClient,
+  GetItemCommand,
+  paginateScan,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import type * as z from 'zod/mini';
-import { SYNC_TABLE_ITEMS } from './sync-table-items.ts';
+import { conditionalPut } from './conditional-write.ts';
+import { ERASURE_OUTCOMES, SYNC_TABLE_ITEMS } from './sync-table-items.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 
 const { key, schema } = SYNC_TABLE_ITEMS.erasureRecord;
@@ -11,6 +17,10 @@ export type ErasureRecord = z.infer<typeof schema>;
 /** The records of deleted users. */
 export interface ErasureRecordStore {
   read(userId: string): Promise<ErasureRecord | undefined>;
+  /**
+   * Stores a record, unless there is one of the same contact that says more, or this one knows no contact. A request is then answered in the
+   * stronger record.
+   */
   write(erasureRecord: ErasureRecord): Promise<void>;
   /** All records, in no order. Scans the whole sync table. */
   list(): Promise<ErasureRecord[]>;
@@ -26,11 +36,31 @@ export function erasureRecordStore(client: DynamoDBClient, TableName: string): E
       return Item && schema.parse(unmarshallItem(Item));
     },
     async write(erasureRecord) {
-      const Item = marshall(
-        { ...erasureRecord, id: key(erasureRecord.userId) },
-        { removeUndefinedValues: true },
+      const { userId, contactId, done, requestId } = erasureRecord;
+      const weaker = ERASURE_OUTCOMES.slice(0, ERASURE_OUTCOMES.indexOf(done) + 1);
+      const values = Object.fromEntries(weaker.map((each, index) => [`:${index}`, each]));
+      const isWeaker = `done IN (${Object.keys(values).join(', ')})`;
+      const { stored } = await conditionalPut(
+        client,
+        TableName,
+        { ...erasureRecord, id: key(userId) },
+        {
+          ConditionExpression: `attribute_not_exists(id) OR ${isWeaker}${
+            contactId === undefined ? '' : ' OR contactId <> :contactId'
+          }`,
+          values: { ...values, ...(contactId !== undefined && { ':contactId': contactId }) },
+        },
+        () => undefined,
       );
-      await client.send(new PutItemCommand({ TableName, Item }));
+      if (stored || requestId === undefined) return;
+      await client.send(
+        new UpdateItemCommand({
+          TableName,
+          Key: { id: { S: key(userId) } },
+          UpdateExpression: 'SET requestId = :requestId, answer = :answer',
+          ExpressionAttributeValues: marshall({ ':requestId': requestId, ':answer': done }),
+        }),
+      );
     },
     async list() {
       const erasureRecords: ErasureRecord[] = [];

@@ -88,6 +88,22 @@ const claimSchema = z.object({
   inherited: z.optional(z.boolean()),
 });
 
+const claimIndexSchema = z.object({
+  /** Id of the last user whose claims are recorded, or null before the first. */
+  cursor: z.nullable(z.string()),
+  complete: z.boolean(),
+});
+
+const retirementSchema = z.object({
+  contactIds: z.array(positiveInt),
+  /** When a contact was created whose id is not known, in ISO 8601. */
+  attemptedAt: z.optional(utcMoment),
+  /** Since when the CRM does not know one of them, in ISO 8601. */
+  missingSince: z.optional(utcMoment),
+  /** When the user was deleted, in ISO 8601. */
+  deletedAt: utcMoment,
+});
+
 const leaseSchema = z.object({
   environment: z.string(),
   invocation: z.int(),
@@ -95,19 +111,36 @@ const leaseSchema = z.object({
   until: epochMs,
 });
 
+/** The outcomes of a retirement, each stronger than those before it. */
+export const ERASURE_OUTCOMES = [
+  'not-deleted',
+  'no-contact',
+  'not-proven',
+  'kept',
+  'leave',
+  'untag',
+  'mark',
+  'anonymise',
+  'delete',
+] as const;
+const outcome = z.enum(ERASURE_OUTCOMES);
+
 const erasureRecordSchema = z.object({
   userId: z.string(),
   /** The user's contact; undefined if none was known. */
   contactId: z.optional(positiveInt),
   /**
-   * What was done with the contact, or why nothing was done: another user has it by now (`kept`), none is known (`no-contact`), or the user
-   * is still in the user table, so the next change would create it again (`not-deleted`).
+   * What was done with the contact, or why nothing was done: another user has it by now (`kept`), none is known (`no-contact`), nothing shows
+   * that the requested contact is the user's (`not-proven`), or the user is still in the user table, so the next change would create it again
+   * (`not-deleted`).
    */
-  done: z.enum(['mark', 'untag', 'leave', 'delete', 'anonymise', 'kept', 'no-contact', 'not-deleted']),
+  done: outcome,
   /** ISO 8601. */
   doneAt: utcMoment,
-  /** The erasure request that it answers; undefined if the app deleted the user. */
+  /** The last erasure request; undefined if the app deleted the user. */
   requestId: z.optional(z.string()),
+  /** The answer to that request, if an earlier one had done more. */
+  answer: z.optional(outcome),
 });
 
 const postponementSchema = z.object({
@@ -242,6 +275,24 @@ export const SYNC_TABLE_ITEMS = {
     writers: 'sync-contact',
     readers: 'sync-contact',
     removed: 'never; valid only while the user table confirms it, so another user can take it over',
+  },
+  claimIndex: {
+    pattern: 'claims',
+    key: () => 'claims',
+    schema: claimIndexSchema,
+    contains: 'how far the claims of all users in the user table are recorded',
+    writers: 'sync-contact',
+    readers: 'sync-contact',
+    removed: 'never',
+  },
+  retirement: {
+    pattern: 'retirement#<user id>',
+    key: (userId: string) => `retirement#${userId}`,
+    schema: retirementSchema,
+    contains: 'the contacts of a deleted user that are not retired yet',
+    writers: 'sync-contact',
+    readers: 'sync-contact',
+    removed: 'when they are retired',
   },
   company: {
     pattern: 'company#<hash of the name>',

@@ -16,6 +16,10 @@ import { unmarshallItem } from './unmarshall-item.ts';
 import { versionedItem } from './versioned-item.ts';
 
 type Catalog = z.infer<typeof SYNC_TABLE_ITEMS.catalog.schema>;
+/** How far the claims of all users are recorded. */
+export type ClaimIndex = z.infer<typeof SYNC_TABLE_ITEMS.claimIndex.schema>;
+/** Contacts of a deleted user that are not retired yet. */
+export type PendingRetirement = z.infer<typeof SYNC_TABLE_ITEMS.retirement.schema>;
 /** A report on the CRM's account. */
 export type Inspection = z.infer<typeof SYNC_TABLE_ITEMS.inspection.schema>;
 
@@ -31,6 +35,11 @@ export interface SyncTable {
   readId(key: string): Promise<number | undefined>;
   writeId(key: string, crmId: number): Promise<void>;
   deleteId(key: string): Promise<void>;
+  readClaimIndex(): Promise<ClaimIndex | undefined>;
+  writeClaimIndex(index: ClaimIndex): Promise<void>;
+  readRetirement(userId: string): Promise<PendingRetirement | undefined>;
+  writeRetirement(userId: string, retirement: PendingRetirement): Promise<void>;
+  deleteRetirement(userId: string): Promise<void>;
   /** Requests made so far, and the pause. */
   ledger: VersionedStore<Ledger>;
   /** When the consumer last succeeded, and which message groups wait. */
@@ -53,7 +62,8 @@ const keyOf = (id: string) => ({ id: { S: id } });
 
 /** The sync table in DynamoDB. */
 export function syncTable(client: DynamoDBClient, TableName: string): SyncTable {
-  const { catalog, inspection, company, ledger, progress, slots, lease } = SYNC_TABLE_ITEMS;
+  const { catalog, inspection, claimIndex, retirement, company, ledger, progress, slots, lease } =
+    SYNC_TABLE_ITEMS;
   const read = async (id: string): Promise<Record<string, unknown> | undefined> => {
     const { Item } = await client.send(
       new GetItemCommand({ TableName, Key: keyOf(id), ConsistentRead: true }),
@@ -63,6 +73,9 @@ export function syncTable(client: DynamoDBClient, TableName: string): SyncTable 
   const write = async (id: string, attributes: object): Promise<void> => {
     const Item = marshall({ id, ...attributes }, { removeUndefinedValues: true });
     await client.send(new PutItemCommand({ TableName, Item }));
+  };
+  const remove = async (id: string): Promise<void> => {
+    await client.send(new DeleteItemCommand({ TableName, Key: keyOf(id) }));
   };
   return {
     readCatalog: async () => catalog.schema.safeParse(await read(catalog.key())).data,
@@ -74,9 +87,18 @@ export function syncTable(client: DynamoDBClient, TableName: string): SyncTable 
       return item && company.schema.parse(item).crmId;
     },
     writeId: (key, crmId) => write(key, { crmId }),
-    async deleteId(key) {
-      await client.send(new DeleteItemCommand({ TableName, Key: keyOf(key) }));
+    deleteId: remove,
+    async readClaimIndex() {
+      const item = await read(claimIndex.key());
+      return item && claimIndex.schema.parse(item);
     },
+    writeClaimIndex: (index) => write(claimIndex.key(), index),
+    async readRetirement(userId) {
+      const item = await read(retirement.key(userId));
+      return item && retirement.schema.parse(item);
+    },
+    writeRetirement: (userId, pending) => write(retirement.key(userId), pending),
+    deleteRetirement: (userId) => remove(retirement.key(userId)),
     ledger: versionedItem(client, TableName, ledger),
     progress: versionedItem(client, TableName, progress),
     slots: versionedItem(client, TableName, slots),

@@ -1,15 +1,14 @@
 import { setImmediate as endOfTurn } from 'node:timers/promises';
 import {
   type AttributeValue,
-  BatchGetItemCommand,
   type DynamoDBClient,
   ScanCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import { CloudError } from '../sync/errors.ts';
 import { readUser, userOf, type Warning } from '../user/read-user.ts';
 import type { CrmState, User } from '../user/user.ts';
+import { batchGet } from './batch-get.ts';
 import { conditionalWrite, RETURN_FOUND } from './conditional-write.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 
@@ -32,10 +31,9 @@ export interface UserTable {
    * @returns `gone` when the user was deleted (an update must not create it again), `conflict` when another writer was faster.
    */
   writeCrm(userId: string, crm: CrmState, over: number | undefined): Promise<'stored' | 'gone' | 'conflict'>;
+  /** Scans one page, see {@link scanUsers}. */
+  scan(cursor: string | null, limit: number): Promise<UserPage>;
 }
-
-/** Most keys of one BatchGetItem (Amazon DynamoDB quotas). */
-const MAX_KEYS = 100;
 
 type Item = Record<string, AttributeValue>;
 
@@ -43,20 +41,8 @@ type Item = Record<string, AttributeValue>;
 export function userTable(client: DynamoDBClient, tableName: string): UserTable {
   const key = (userId: string) => ({ userId: { S: userId } });
   const readItems = async (userIds: readonly string[]): Promise<Map<string, Item>> => {
-    const items = new Map<string, Item>();
-    let keys: Item[] = [...new Set(userIds)].map(key);
-    while (keys.length > 0) {
-      const request = { [tableName]: { Keys: keys.slice(0, MAX_KEYS), ConsistentRead: true } };
-      const { Responses, UnprocessedKeys } = await client.send(
-        new BatchGetItemCommand({ RequestItems: request }),
-      );
-      for (const item of Responses?.[tableName] ?? []) items.set(item['userId']?.S ?? '', item);
-      const unprocessed = UnprocessedKeys?.[tableName]?.Keys ?? [];
-      if (unprocessed.length === Math.min(keys.length, MAX_KEYS))
-        throw new CloudError('The user table is throttled');
-      keys = [...unprocessed, ...keys.slice(MAX_KEYS)];
-    }
-    return items;
+    const items = await batchGet(client, tableName, [...new Set(userIds)].map(key));
+    return new Map(items.map((item) => [item['userId']?.S ?? '', item]));
   };
   let requestedIds: string[] = [];
   let response: Promise<Map<string, Item>> | undefined;
@@ -105,6 +91,7 @@ export function userTable(client: DynamoDBClient, tableName: string): UserTable 
       if (written.stored) return 'stored';
       return written.found ? 'conflict' : 'gone';
     },
+    scan: (cursor, limit) => scanUsers(client, tableName, cursor, limit),
   };
 }
 
@@ -113,6 +100,8 @@ export interface UserPage {
   users: User[];
   /** Whether it is the last page. */
   finished: boolean;
+  /** The cursor of the next page, or null after the last. */
+  next: string | null;
 }
 
 /**
@@ -137,5 +126,6 @@ export async function scanUsers(
   return {
     users: Items.flatMap((item) => userOf(unmarshallItem(item))),
     finished: LastEvaluatedKey === undefined,
+    next: LastEvaluatedKey?.['userId']?.S ?? null,
   };
 }

@@ -27,7 +27,6 @@ export type RejectionReason =
   | 'no-usable-email'
   | 'refused-by-crm'
   | 'tag-not-permitted'
-  | 'email-of-another-user'
   | 'contact-of-another-user'
   | 'not-a-user'
   | 'unreadable-message';
@@ -40,7 +39,7 @@ export class RejectedError extends Error {
   readonly errorId: string = randomUUID();
   /** Status of the CRM's answer, if the CRM refused. */
   readonly status: number | undefined;
-  /** The other user who has the email or the contact. */
+  /** The other user, for `contact-of-another-user`. */
   readonly otherUserId: string | undefined;
 
   constructor(

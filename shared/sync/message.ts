@@ -10,7 +10,7 @@ const userMessageSchema = z.object({
   version: z.literal(1),
   kind: z.literal('user'),
   userId: filledText,
-  /** Why the user is synced. `resync`: the user's `crm` map was removed, to sync the user again. */
+  /** Why the user is synced. `resync`: the user's `crm` map was removed or replaced, or what it says may be wrong. */
   cause: z.enum(['created', 'changed', 'deleted', 'resync', 'backfill']),
   /** When the change was made, in ISO 8601. */
   changedAt: utcMoment,
@@ -20,8 +20,11 @@ const userMessageSchema = z.object({
   fields: names,
   tagsAdded: names,
   tagsRemoved: names,
-  /** The contact of a deleted user, whose item is gone. */
+  /** What the `crm` map said before the user was deleted, or before the map was removed or replaced. */
   contactId: z.optional(positiveInt),
+  formerContactIds: z.optional(z.array(positiveInt)),
+  /** When a contact was created whose id is not known, in ISO 8601. */
+  attemptedAt: z.optional(utcMoment),
   /** When the last lease on a deleted user expires, in ISO 8601. Until then, its contact may still change. */
   notBefore: z.optional(utcMoment),
   /** The tags of a new contact are left to a `tag-users` message. */

@@ -96,6 +96,11 @@ export interface TagGroup {
 export interface Mapping {
   contact: ContactMapping;
   customFields: Readonly<Record<string, CustomField>>;
+  /**
+   * Label of the custom field that holds the user id. By this field, the sync recognizes whose contact it is after contacts were merged by
+   * hand, and finds a contact whose creation was not confirmed. Without it, it knows only the contacts in its own records.
+   */
+  userIdField?: string;
   tagGroups: readonly TagGroup[];
   /** Whether the tags of a user may change by time alone: the daily refresh checks these users (`now` in epoch milliseconds). */
   isActive(user: User, now: number): boolean;

@@ -103,6 +103,7 @@ export const mapping: Mapping = {
     'Program Week': { type: 'WholeNumber', value: (user) => user.progress?.week },
     'Workouts Completed': { type: 'WholeNumber', value: (user) => user.progress?.workoutsCompleted },
   },
+  userIdField: 'App User Id',
   tagGroups: [appUser, subscription, program, activity],
   // The activity tags stop changing after 30 days; two weeks more are room for refreshes that did not run.
   isActive: ({ lastActiveAt, subscription }, now) =>

@@ -5,7 +5,7 @@ const SUBSCRIPTION_STATUSES = ['trial', 'active', 'cancelled', 'expired'] as con
 
 const instant = z.union([z.iso.datetime({ offset: true }), z.iso.date()]);
 
-/** The sync's state of a user. The application never writes it, but may remove it to force a full sync. */
+/** The sync's state of a user. The application never writes it, but may remove it to force a full sync (docs/architecture.md). */
 const crmStateSchema = z.object({
   /** Id of the user's contact in the CRM. */
   contactId: z.optional(positiveInt),
@@ -13,6 +13,25 @@ const crmStateSchema = z.object({
   tagIds: z.optional(z.array(positiveInt)),
   /** Ids of tags that the contact may or may not have: the result of a request is unknown. */
   uncertainTagIds: z.optional(z.array(positiveInt)),
+  /** Nothing else in the map is certain: all fields and tags of the contact are written again. */
+  untrusted: z.optional(z.boolean()),
+  /** Contacts that the user had before `contactId`. They lose the managed tags and custom fields once that contact is right. */
+  formerContactIds: z.optional(z.array(positiveInt)),
+  /** A request that creates the contact, whose outcome is not known: when it was made (ISO 8601), and a hash of its email. */
+  attempt: z.optional(z.object({ at: utcMoment, email: z.string() })),
+  /** Since when the CRM no longer knows `contactId` (404), in ISO 8601. */
+  missingSince: z.optional(utcMoment),
+  /** The contact was created beside another user's, into which the user's former contact had been merged. */
+  separated: z.optional(z.boolean()),
+  /** Another user has the email or the contact. The user waits for that user's next change, from a moment on (ISO 8601). */
+  conflict: z.optional(
+    z.object({
+      otherUserId: z.string(),
+      /** A hash of both users, to notice a change. */
+      states: z.string(),
+      since: utcMoment,
+    }),
+  ),
   /** A hash of each field's value as it was last written. */
   fingerprint: z.optional(z.record(z.string(), z.string())),
   /** When the user was last synced, in ISO 8601. */

@@ -1,24 +1,62 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { receiveAll } from '../../infra/cli/support/receive-all.ts';
-import type { World } from './world.ts';
+import type { RejectionReason } from '../../shared/sync/errors.ts';
 
-/** Reads all dead letters. One is explained if the user had no usable email. */
-export async function explainDeadLetters(
+/** A message that failed for good. */
+export interface DeadLetter {
+  queue: string;
+  userId: string;
+  reason: string | undefined;
+}
+
+/** How many dead letters of one reason a user has to have, and may have. */
+export interface ExpectedCount {
+  least: number;
+  most: number;
+}
+
+/** Expected dead letters by reason and user id. None is expected of other reasons and users. */
+export type ExpectedDeadLetters = Readonly<
+  Partial<Record<RejectionReason, ReadonlyMap<string, ExpectedCount>>>
+>;
+
+/** Compares dead letters with the expected ones. */
+export function explainDeadLetters(
+  letters: readonly DeadLetter[],
+  expected: ExpectedDeadLetters,
+): { explained: number; unexplained: string[] } {
+  const left = new Map<string, ExpectedCount>();
+  const keyOf = (reason: string | undefined, userId: string) => `${userId} ${reason ?? 'no reason'}`;
+  for (const [reason, users] of Object.entries(expected)) {
+    for (const [userId, count] of users) left.set(keyOf(reason, userId), { ...count });
+  }
+  const unexplained: string[] = [];
+  for (const { queue, userId, reason } of letters) {
+    const count = left.get(keyOf(reason, userId));
+    if (count) {
+      count.least--;
+      count.most--;
+    }
+    if (!count || count.most < 0) unexplained.push(`${queue}: ${keyOf(reason, userId)}`);
+  }
+  const explained = letters.length - unexplained.length;
+  const missing = [...left].filter(([, { least }]) => least > 0).map(([key]) => `no dead letter: ${key}`);
+  return { explained, unexplained: [...unexplained, ...missing] };
+}
+
+/** Reads all dead letters of both queues, and hides them. @param outputs outputs of the stack. */
+export async function readDeadLetters(
   sqs: SQSClient,
   outputs: Readonly<Record<string, string>>,
-  world: World,
-): Promise<{ explained: number; unexplained: string[] }> {
-  let explained = 0;
-  const unexplained: string[] = [];
-  for (const name of ['DeadLetterQueueUrl', 'StreamFailureQueueUrl']) {
-    for await (const messages of receiveAll(sqs, outputs[name] ?? '', { MessageAttributeNames: ['All'] })) {
+): Promise<DeadLetter[]> {
+  const letters: DeadLetter[] = [];
+  for (const queue of ['DeadLetterQueueUrl', 'StreamFailureQueueUrl']) {
+    for await (const messages of receiveAll(sqs, outputs[queue] ?? '', { MessageAttributeNames: ['All'] })) {
       for (const { Body = '', MessageAttributes } of messages) {
         const reason = MessageAttributes?.['reason']?.StringValue;
-        const userId = /"userId":"([^"]+)"/.exec(Body)?.[1] ?? '';
-        if (reason === 'no-usable-email' && world.withoutEmail.has(userId)) explained++;
-        else unexplained.push(`${name}: ${userId} ${reason ?? 'no reason'}`);
+        letters.push({ queue, userId: /"userId":"([^"]+)"/.exec(Body)?.[1] ?? '', reason });
       }
     }
   }
-  return { explained, unexplained };
+  return letters;
 }

@@ -49,7 +49,17 @@ export function simulatorClient(url: string) {
     },
     /** Configures the simulator, see `admin-routes.ts`. */
     set: async (
-      what: 'faults' | 'forbidden' | 'bulk-refusals' | 'limits' | 'oauth' | 'directory' | 'search' | 'reset',
+      what:
+        | 'answers'
+        | 'bulk-refusals'
+        | 'directory'
+        | 'faults'
+        | 'forbidden'
+        | 'hidden'
+        | 'limits'
+        | 'oauth'
+        | 'reset'
+        | 'search',
       json: Record<string, unknown>,
     ) => {
       await http.post(what, { json });
@@ -62,9 +72,10 @@ export function simulatorClient(url: string) {
     removeTag: async (name: string) => {
       await http.delete(`tags/${encodeURIComponent(name)}`);
     },
-    /** Merges a contact into another, like a person. */
-    merge: async (from: number, into: number) => {
-      await http.post('merge', { json: { from, into } });
+    /** Merges a contact into another, like a person who keeps the values of one of them. @returns false if one of them is gone. */
+    merge: async (from: number, into: number, values: 'into' | 'from' = 'into') => {
+      const json = { from, into, values };
+      return (await http.post('merge', { json, throwHttpErrors: (status) => status !== 404 })).ok;
     },
     addContacts: (json: readonly PreloadedContact[]) =>
       http.post('contacts', { json }).json<{ id: number }[]>(),

@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
 import { html } from 'hono/html';
 import * as z from 'zod';
-import type { ContactStore, StoredContact } from './account/contact-store.ts';
+import { type ContactStore, MAX_SEARCH_DELAY_MS, type StoredContact } from './account/contact-store.ts';
 import { mergeContacts } from './account/merge-contacts.ts';
 import { SEARCH_MODES } from './account/search.ts';
 import type { Simulator, SimulatorEnv } from './simulator.ts';
@@ -19,6 +19,8 @@ const preloadSchema = z.array(
     emailStatus: z.string().optional(),
     /** Whether the contact belongs to somebody else: each change and its deletion is a foreign write. */
     stranger: z.boolean().default(false),
+    /** Whether the contact is created now, and not long ago. */
+    isNew: z.boolean().default(false),
   }),
 );
 export type PreloadedContact = z.input<typeof preloadSchema>[number];
@@ -52,7 +54,24 @@ const limitsSchema = z.strictObject({
     .strictObject({ answers: z.int().positive(), headers: z.record(z.string(), z.string()) })
     .optional(),
 });
-const searchSchema = z.strictObject({ mode: z.enum(SEARCH_MODES) });
+const searchSchema = z.strictObject({
+  mode: z.enum(SEARCH_MODES).optional(),
+  /** Time until searches find a new contact, and see an update, in milliseconds. */
+  delayMs: z.number().min(0).max(MAX_SEARCH_DELAY_MS).optional(),
+});
+const answersSchema = z.strictObject({
+  /** Whether a contact shows the ids of its tags. */
+  tagIds: z.boolean().optional(),
+  /** Whether a contact in a list shows its custom fields when the request names them. */
+  listedCustomFields: z.boolean().optional(),
+});
+const hiddenSchema = z.strictObject({
+  contactIds: z.array(z.int()).default([]),
+  /** Share of all contacts, from 0 to 1. */
+  share: z.number().min(0).max(1).default(0),
+  /** How long requests by id answer 404, in milliseconds. */
+  forMs: z.number().min(0),
+});
 const oauthSchema = z.strictObject({
   /** Lifetime of new access tokens, in seconds. */
   tokenSeconds: z.number().positive().optional(),
@@ -68,7 +87,12 @@ const resetSchema = z.strictObject({
   data: z.boolean().default(false),
 });
 const forbiddenSchema = z.strictObject({ emails: z.array(z.string()) });
-const mergeSchema = z.strictObject({ from: z.int(), into: z.int() });
+const mergeSchema = z.strictObject({
+  from: z.int(),
+  into: z.int(),
+  /** Whose values the surviving contact has. */
+  values: z.enum(['into', 'from']).default('into'),
+});
 
 /** Staff, lead sources and companies of the account. */
 export interface DirectoryReport {
@@ -98,6 +122,8 @@ export function adminRoutes({
   limits,
   oauth,
   search,
+  answers,
+  hidden,
   now,
 }: Simulator): Hono<SimulatorEnv> {
   const routes = new Hono<SimulatorEnv>();
@@ -114,7 +140,7 @@ export function adminRoutes({
     const contacts = preloadSchema.parse(await context.req.json());
     return context.json(
       contacts.map((contact) => {
-        const { id } = preload(store, contact);
+        const { id } = preload(store, contact, now());
         if (contact.stranger) foreign.protect(id);
         return { id };
       }),
@@ -125,8 +151,8 @@ export function adminRoutes({
     context.json({ deleted: store.contacts.delete(Number(context.req.param('id'))) }),
   );
   routes.post('/merge', async (context) => {
-    const { from, into } = mergeSchema.parse(await context.req.json());
-    if (mergeContacts(store, from, into, now())) return context.body(null, 204);
+    const { from, into, values } = mergeSchema.parse(await context.req.json());
+    if (mergeContacts(store, { fromId: from, intoId: into, values }, now())) return context.body(null, 204);
     return context.json({ message: 'Two different contacts are required' }, 404);
   });
   routes.post('/reset', async (context) => {
@@ -170,7 +196,15 @@ export function adminRoutes({
     return context.body(null, 204);
   });
   routes.post('/search', async (context) => {
-    search.mode = searchSchema.parse(await context.req.json()).mode;
+    Object.assign(search, given(searchSchema.parse(await context.req.json())));
+    return context.body(null, 204);
+  });
+  routes.post('/answers', async (context) => {
+    Object.assign(answers, given(answersSchema.parse(await context.req.json())));
+    return context.body(null, 204);
+  });
+  routes.post('/hidden', async (context) => {
+    hidden.hide(hiddenSchema.parse(await context.req.json()), now());
     return context.body(null, 204);
   });
   routes.post('/forbidden', async (context) => {
@@ -189,8 +223,7 @@ export function adminRoutes({
     const { usedByOthers, resetUsed, dayEndsInMs, wrongHeaders, ...changed } = limitsSchema.parse(
       await context.req.json(),
     );
-    const set = Object.entries(changed).filter(([, value]) => value !== undefined);
-    limits.limits = { ...limits.limits, ...Object.fromEntries(set) };
+    limits.limits = { ...limits.limits, ...given(changed) };
     if (resetUsed) limits.resetUsage();
     limits.use(usedByOthers, now());
     if (wrongHeaders) limits.wrongHeaders = wrongHeaders;
@@ -218,12 +251,23 @@ function statsPage(statistics: Statistics) {
     <h1>CRM simulator</h1><p><a href="/_simulator/contacts">Contacts</a></p><table>${rows}</table>`;
 }
 
-function preload(store: ContactStore, contact: z.output<typeof preloadSchema>[number]): { id: number } {
+/** The settings that a request names. */
+const given = (settings: object): object =>
+  Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+
+function preload(
+  store: ContactStore,
+  contact: z.output<typeof preloadSchema>[number],
+  now: number,
+): { id: number } {
   const customFields = Object.entries(contact.customFields).map(([label, value]): [string, string] => {
     const existing = [...store.customFields.values()].find((field) => field.label === label);
     return [`custom_fields.${(existing ?? store.createCustomField(label, 'Text')).id}`, value];
   });
-  const stored = store.create(new Map([...Object.entries(contact.values), ...customFields]), 0);
+  const stored = store.create(
+    new Map([...Object.entries(contact.values), ...customFields]),
+    contact.isNew ? now : 0,
+  );
   for (const name of contact.tags) {
     const existing = [...store.tags.values()].find((tag) => tag.name === name);
     stored.tagIds.add((existing ?? store.createTag(name)).id);

@@ -22,11 +22,20 @@ const NULLABLE = [
   'owner_id',
 ];
 
+/** What the answers about contacts contain. The vendor promises none of it. */
+export interface AnswerOptions {
+  /** Whether a contact shows the ids of its tags. */
+  tagIds: boolean;
+  /** Whether a contact in a list shows its custom fields when the request names them. */
+  listedCustomFields: boolean;
+}
+
 /** A contact as the API returns it. */
 export function formatContact(
   contact: StoredContact,
   optional: ReadonlySet<string>,
   { companies }: Directory,
+  answers: AnswerOptions,
 ): Record<string, unknown> {
   const { values, tagIds, emailStatus } = contact;
   const items = (array: string, key: string, value: string) =>
@@ -54,13 +63,29 @@ export function formatContact(
     fax_numbers: items('fax_numbers', 'field', 'number'),
     social_accounts: items('social_accounts', 'type', 'name'),
     addresses: addressesOf(contact),
-    tag_ids: [...tagIds],
+    ...(answers.tagIds && { tag_ids: [...tagIds] }),
     email_status: emailStatus,
     email_opted_in: ['SingleOptIn', 'DoubleOptin', 'Confirmed', 'UnengagedMarketable'].includes(emailStatus),
-    date_created: new Date(contact.createdAt).toISOString(),
-    last_updated: new Date(contact.updatedAt).toISOString(),
+    date_created: formatDate(contact.createdAt),
+    last_updated: formatDate(contact.updatedAt),
+    last_updated_utc_millis: contact.updatedAt,
   };
 }
+
+/** A contact in a list: without tags (API v1, `RestPartialContact`). */
+export function formatListed(
+  contact: StoredContact,
+  optional: ReadonlySet<string>,
+  directory: Directory,
+  { listedCustomFields }: AnswerOptions,
+): Record<string, unknown> {
+  const shown = new Set(optional);
+  if (!listedCustomFields) shown.delete('custom_fields');
+  return formatContact(contact, shown, directory, { tagIds: false, listedCustomFields });
+}
+
+/** The vendor's API ends times in `+0000`, which is not the form of ISO 8601 that JavaScript writes. */
+const formatDate = (at: number): string => new Date(at).toISOString().replace('Z', '+0000');
 
 function addressesOf({ values }: StoredContact): Record<string, string>[] {
   const parts = [...values]

@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono';
 import type { Changes, StoredContact } from './account/contact-store.ts';
 import { searchContacts } from './account/search.ts';
 import { readContactRequest } from './contact-body.ts';
-import { formatContact } from './contact-format.ts';
+import { formatContact, formatListed } from './contact-format.ts';
 import { pageOf } from './paging.ts';
 import type { Simulator, SimulatorEnv } from './simulator.ts';
 
@@ -10,7 +10,7 @@ const DEFAULT_LIMIT = 1000;
 
 /** `/contacts`: upsert, create, update, read, search and delete contacts. */
 export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
-  const { store, directory, statistics, foreign, search, now } = simulator;
+  const { store, directory, statistics, foreign, search, answers, now } = simulator;
   const routes = new Hono<SimulatorEnv>();
 
   const create = (changes: Changes): StoredContact => {
@@ -24,7 +24,7 @@ export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
     statistics.count('contactsUpdated');
   };
   const respond = (context: Context, contact: StoredContact, status: 200 | 201 = 200) =>
-    context.json(formatContact(contact, optionalProperties(context), directory), status);
+    context.json(formatContact(contact, optionalProperties(context), directory, answers), status);
 
   routes.put('/', async (context) => {
     const { changes, duplicateOption } = readContactRequest(await context.req.json(), store, directory);
@@ -49,25 +49,23 @@ export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
   });
 
   routes.get('/', (context) => {
-    const found = searchContacts(store, context.req.query(), search.mode, now() - simulator.searchDelayMs);
+    const found = searchContacts(store, context.req.query(), search.mode, now() - search.delayMs);
     const { items, ...page } = pageOf(found, context, DEFAULT_LIMIT);
     return context.json({
-      contacts: items.map((contact) => {
-        // Lists contain partial contacts without tags (API v1, `RestPartialContact`).
-        const { tag_ids: _, ...partial } = formatContact(contact, optionalProperties(context), directory);
-        return partial;
-      }),
+      contacts: items.map((contact) =>
+        formatListed(contact, optionalProperties(context), directory, answers),
+      ),
       ...page,
     });
   });
 
   routes.get('/:id{[0-9]+}', (context) => {
-    const contact = store.contacts.get(Number(context.req.param('id')));
+    const contact = contactOf(simulator, context);
     return contact ? respond(context, contact) : notFound(context);
   });
 
   routes.patch('/:id{[0-9]+}', async (context) => {
-    const contact = store.contacts.get(Number(context.req.param('id')));
+    const contact = contactOf(simulator, context);
     if (!contact) return notFound(context);
     const { changes } = readContactRequest(await context.req.json(), store, directory);
     const mask = context.req.queries('update_mask')?.flatMap((names) => names.split(','));
@@ -77,7 +75,7 @@ export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
   });
 
   routes.delete('/:id{[0-9]+}', (context) => {
-    const contact = store.contacts.get(Number(context.req.param('id')));
+    const contact = contactOf(simulator, context);
     if (!contact) return notFound(context);
     store.contacts.delete(contact.id);
     foreign.contactDeleted(contact.id);
@@ -86,6 +84,14 @@ export function contactRoutes(simulator: Simulator): Hono<SimulatorEnv> {
   });
   return routes;
 }
+
+/** The contact whose id is in the path of the request, unless it is hidden. */
+export const contactOf = (simulator: Simulator, context: Context): StoredContact | undefined =>
+  findContact(simulator, Number(context.req.param('id')));
+
+/** @returns undefined if the contact does not exist or is hidden. */
+export const findContact = ({ store, hidden, now }: Simulator, id: number): StoredContact | undefined =>
+  hidden.isHidden(id, now()) ? undefined : store.contacts.get(id);
 
 export function notFound(context: Context) {
   return context.json({ message: 'Unable to find this Contact' }, 404);

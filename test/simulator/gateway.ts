@@ -12,9 +12,14 @@ const INVALID_TOKEN = {
   },
 };
 
+/** Writes that can take effect late. Requests that create or delete something else never do: the vendor names none that were. */
+const LATE_WRITES =
+  /^(PUT|PATCH) .*\/contacts(\/\d+)?$|^(POST|DELETE) .*\/(contacts\/\d+\/tags|tags\/\d+\/contacts)$/;
+
 /** Middleware in front of the API: authenticates, enforces the rate limits, adds latency, injects faults, and counts. */
 export function gateway(simulator: Simulator, base: string): MiddlewareHandler<SimulatorEnv> {
-  const { tokens, limits, statistics, faults, drawLatencyMs, drawDelayMs, now, limitHeaders } = simulator;
+  const { tokens, limits, statistics, faults, lateWrites, drawLatencyMs, drawDelayMs, now, limitHeaders } =
+    simulator;
   return async (context, next) => {
     const delayMs = drawDelayMs();
     if (delayMs > 0) await sleep(delayMs);
@@ -46,6 +51,11 @@ export function gateway(simulator: Simulator, base: string): MiddlewareHandler<S
     context.set('wait', wait);
     const fault = faults.next();
     if (fault) statistics.count('faults');
+    if (fault?.kind === 'late' && LATE_WRITES.test(`${context.req.method} ${context.req.path}`)) {
+      // Keeps the body, which cannot be read after the connection broke.
+      await context.req.text();
+      lateWrites.add(arrivedAt + faults.plan.lateMs, next);
+    }
     if (!fault || fault.afterEffect || fault.kind === 'slow') await next();
     await wait();
     if (fault?.kind === 'slow') await sleepUnref(faults.plan.slowMs);
@@ -91,6 +101,7 @@ async function fail(
     case 'unauthorized':
       return Response.json(INVALID_TOKEN, { status: 401 });
     case 'hang':
+    case 'late':
       await sleepUnref(faults.plan.hangMs);
       return breakConnection(context);
     case 'reset':

@@ -43,6 +43,7 @@ const program = new Command('npm run simulator --')
       .default('object'),
   )
   .addOption(new Option('--search <mode>', 'how searches match text').choices(SEARCH_MODES).default('exact'))
+  .option('--search-delay <ms>', 'time until searches see a new or changed contact', number, 1000)
   .option('--no-limit-headers', 'send no headers with limits and usage')
   .option('--speed <n>', 'multiply limits per second and minute by n, divide latency by n', number, 1)
   .option('--seed <n>', 'seed of latencies and faults', number, 1)
@@ -62,6 +63,7 @@ const simulator = await startSimulator({
   arrays: options.arrays,
   tagResults: options.tagResults,
   search: options.search,
+  searchDelayMs: options.searchDelay,
   limitHeaders: options.limitHeaders,
   speed: options.speed,
   seed: options.seed,

@@ -23,6 +23,10 @@ export function simulatorApp(simulator: Simulator): Hono<SimulatorEnv> {
     if (error instanceof z.ZodError) return context.json({ message: z.prettifyError(error) }, 400);
     throw error;
   });
+  app.use(async (_, next) => {
+    await simulator.lateWrites.applyDue(simulator.now());
+    await next();
+  });
   app.use(`${BASE}/*`, gateway(simulator, BASE), rejectForbidden(simulator));
   app.route(`${BASE}/contacts/model`, customFieldRoutes(simulator));
   app.route(`${BASE}/contacts`, contactRoutes(simulator));

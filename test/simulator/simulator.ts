@@ -2,9 +2,12 @@ import type { HttpBindings } from '@hono/node-server';
 import { type ArrayMode, ContactStore } from './account/contact-store.ts';
 import { Directory } from './account/directory.ts';
 import { ForeignWrites } from './account/foreign-writes.ts';
+import { HiddenContacts } from './account/hidden-contacts.ts';
 import type { SearchMode } from './account/search.ts';
+import type { AnswerOptions } from './contact-format.ts';
 import { OAuth, type OAuthOptions } from './oauth.ts';
 import { type FaultPlan, FaultSource, faultPlanSchema } from './traffic/faults.ts';
+import { LateWrites } from './traffic/late-writes.ts';
 import { type Latency, latencySource } from './traffic/latency.ts';
 import { seededRandom, uniformSource } from './traffic/random.ts';
 import { type Limits, RateLimits, TEAM_LIMITS } from './traffic/rate-limits.ts';
@@ -30,7 +33,7 @@ export interface SimulatorOptions {
   racyCreates?: boolean;
   /** How searches match text. */
   search?: SearchMode;
-  /** Time until searches find a new contact, in milliseconds. */
+  /** Time until searches find a new contact, and see an update, in milliseconds. */
   searchDelayMs?: number;
   /** Factor by which the limits per second and minute are multiplied, and latencies divided. */
   speed?: number;
@@ -50,6 +53,7 @@ export interface Simulator {
   directory: Directory;
   limits: RateLimits;
   faults: FaultSource;
+  lateWrites: LateWrites;
   statistics: StatisticsKeeper;
   foreign: ForeignWrites;
   tokens: ReadonlySet<string>;
@@ -57,12 +61,14 @@ export interface Simulator {
   forbidden: Set<string>;
   /** Emails, in lower case, of contacts because of which a request about one tag of many contacts is refused. */
   refusesBulkTags: Set<string>;
+  /** Contacts that answer 404 for a while. */
+  hidden: HiddenContacts;
   oauth: OAuth;
   tagResults: 'object' | 'entries';
   limitHeaders: boolean;
   racyCreates: boolean;
-  search: { mode: SearchMode };
-  searchDelayMs: number;
+  search: { mode: SearchMode; delayMs: number };
+  answers: AnswerOptions;
   drawLatencyMs: () => number;
   /** Draws how long a request travels, in milliseconds. */
   drawDelayMs: () => number;
@@ -88,13 +94,15 @@ export function createSimulator(options: SimulatorOptions): Simulator {
     foreign: new ForeignWrites(),
     forbidden: new Set(),
     refusesBulkTags: new Set(),
+    hidden: new HiddenContacts(),
+    lateWrites: new LateWrites(),
     tokens: new Set(options.tokens ?? [DEFAULT_TOKEN]),
     oauth: new OAuth(options.oauth ?? {}, options.now ?? Date.now),
     tagResults: options.tagResults ?? 'object',
     limitHeaders: options.limitHeaders ?? true,
     racyCreates: options.racyCreates ?? true,
-    search: { mode: options.search ?? 'exact' },
-    searchDelayMs: options.searchDelayMs ?? 1000,
+    search: { mode: options.search ?? 'exact', delayMs: options.searchDelayMs ?? 1000 },
+    answers: { tagIds: true, listedCustomFields: true },
     drawLatencyMs: latencySource(
       { medianMs: latency.medianMs / speed, p95Ms: latency.p95Ms / speed },
       seededRandom(seed),

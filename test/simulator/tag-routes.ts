@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono';
 import * as z from 'zod';
 import type { StoredContact, StoredTag } from './account/contact-store.ts';
 import { matches } from './account/search.ts';
-import { notFound } from './contact-routes.ts';
+import { contactOf, findContact, notFound } from './contact-routes.ts';
 import { isForbidden } from './forbidden-contacts.ts';
 import { pageOf } from './paging.ts';
 import type { Simulator, SimulatorEnv } from './simulator.ts';
@@ -31,7 +31,6 @@ export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
     if (!emails.some((email) => refusesBulkTags.has(email.toLowerCase()))) return undefined;
     return context.json({ message: 'A contact cannot be changed' }, 400);
   };
-  const contactOf = (context: Context) => store.contacts.get(Number(context.req.param('id')));
 
   const apply = (contact: StoredContact | undefined, tagId: number): string => {
     if (!contact) return 'CONTACT_NOT_FOUND';
@@ -81,7 +80,7 @@ export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
   });
 
   routes.get('/contacts/:id{[0-9]+}/tags', (context) => {
-    const contact = contactOf(context);
+    const contact = contactOf(simulator, context);
     if (!contact) return notFound(context);
     const { items, ...page } = pageOf([...contact.tagIds], context, 1000);
     const tags = items.map((id) => ({ tag: { id, name: store.tags.get(id)?.name } }));
@@ -90,12 +89,12 @@ export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
   routes.post('/contacts/:id{[0-9]+}/tags', async (context) => {
     const body = z.object({ tagIds: idsSchema }).safeParse(await context.req.json());
     if (!body.success) return badIds(context);
-    const contact = contactOf(context);
+    const contact = contactOf(simulator, context);
     return context.json(results(body.data.tagIds.map((id) => [id, apply(contact, id)])));
   });
   routes.delete('/contacts/:id{[0-9]+}/tags', (context) => {
     const ids = idsOf(context);
-    const contact = contactOf(context);
+    const contact = contactOf(simulator, context);
     if (!ids) return badIds(context);
     if (!contact) return notFound(context);
     for (const id of ids) remove(contact, id);
@@ -114,14 +113,14 @@ export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
     const refusal = refuseBulk(context, body.data.ids);
     if (refusal) return refusal;
     const tagId = Number(context.req.param('id'));
-    return context.json(results(body.data.ids.map((id) => [id, apply(store.contacts.get(id), tagId)])));
+    return context.json(results(body.data.ids.map((id) => [id, apply(findContact(simulator, id), tagId)])));
   });
   routes.delete('/tags/:id{[0-9]+}/contacts', (context) => {
     const ids = idsOf(context);
     if (!ids) return badIds(context);
     const refusal = refuseBulk(context, ids);
     if (refusal) return refusal;
-    for (const id of ids) remove(store.contacts.get(id), Number(context.req.param('id')));
+    for (const id of ids) remove(findContact(simulator, id), Number(context.req.param('id')));
     return context.body(null, 204);
   });
   return routes;

@@ -6,7 +6,8 @@ import { INVOCATION_MS } from '../../shared/quota/retry-policy.ts';
 import type { Claim, ClaimStore, ExpectedClaim } from '../../shared/store/claim-store.ts';
 import type { ErasureRecord, ErasureRecordStore } from '../../shared/store/erasure-records.ts';
 import type { PostponedStore, Postponement } from '../../shared/store/postponed-store.ts';
-import type { Inspection, SyncTable } from '../../shared/store/sync-table.ts';
+import type { Inspection, PendingRetirement, SyncTable } from '../../shared/store/sync-table.ts';
+import { ERASURE_OUTCOMES } from '../../shared/store/sync-table-items.ts';
 import type { UserTable } from '../../shared/store/user-table.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
 import { mapping as defaultMapping } from '../../shared/user/mapping.ts';
@@ -73,6 +74,8 @@ export async function startCrm(options: SimulatorOptions = {}, mapping: Mapping 
 export function memorySyncTable(): SyncTable {
   let catalog: Awaited<ReturnType<SyncTable['readCatalog']>>;
   let inspection: Inspection | undefined;
+  let claimIndex: Awaited<ReturnType<SyncTable['readClaimIndex']>>;
+  const retirements = new Map<string, PendingRetirement>();
   const ids = new Map<string, number>();
   const leases = new Map<string, Invocation>();
   return {
@@ -87,6 +90,13 @@ export function memorySyncTable(): SyncTable {
     readId: async (key) => ids.get(key),
     writeId: async (key, crmId) => void ids.set(key, crmId),
     deleteId: async (key) => void ids.delete(key),
+    readClaimIndex: async () => structuredClone(claimIndex),
+    writeClaimIndex: async (written) => {
+      claimIndex = structuredClone(written);
+    },
+    readRetirement: async (userId) => structuredClone(retirements.get(userId)),
+    writeRetirement: async (userId, pending) => void retirements.set(userId, structuredClone(pending)),
+    deleteRetirement: async (userId) => void retirements.delete(userId),
     ledger: memoryStore(),
     progress: memoryStore(),
     slots: memoryStore(),
@@ -122,6 +132,11 @@ export function memoryUserTable(...items: (Record<string, unknown> & { userId: s
       rows.set(userId, { ...item, crm: structuredClone({ ...crm, revision: (over ?? 0) + 1 }) });
       return 'stored';
     },
+    scan: async () => ({
+      users: [...rows.values()].flatMap((item) => userOf(structuredClone(item))),
+      finished: true,
+      next: null,
+    }),
   };
   const user = (userId: string): User => readUser(rows.get(userId) ?? {}).user;
   const edit = (userId: string, changes: Record<string, unknown>) =>
@@ -139,6 +154,11 @@ export function memoryClaimStore(): ClaimStore {
       items.set(key, claim);
       return { stored: true };
     },
+    read: async (key) => structuredClone(items.get(key)),
+    readMany: async (keys) =>
+      new Map(
+        keys.flatMap((key) => (items.has(key) ? [[key, structuredClone(items.get(key) as Claim)]] : [])),
+      ),
   };
 }
 
@@ -155,7 +175,14 @@ export function memoryErasureRecordStore(): ErasureRecordStore {
   const erasureRecords = new Map<string, ErasureRecord>();
   return {
     read: async (userId) => erasureRecords.get(userId),
-    write: async (erasureRecord) => void erasureRecords.set(erasureRecord.userId, erasureRecord),
+    write: async (erasureRecord) => {
+      const { userId, contactId, done, requestId } = erasureRecord;
+      const held = erasureRecords.get(userId);
+      const isStronger = held && ERASURE_OUTCOMES.indexOf(held.done) > ERASURE_OUTCOMES.indexOf(done);
+      if (!isStronger || (contactId !== undefined && held.contactId !== contactId))
+        erasureRecords.set(userId, erasureRecord);
+      else if (requestId !== undefined) erasureRecords.set(userId, { ...held, requestId, answer: done });
+    },
     list: async () => [...erasureRecords.values()],
   };
 }

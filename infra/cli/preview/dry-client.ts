@@ -54,6 +54,14 @@ export function dryClient({ contact }: KnownCrm, requests: PlannedRequest[]): In
       requests.push({ method: 'GET', route: '/contacts' });
       return contact ? [contact] : [];
     },
+    async findContactsUpdatedSince() {
+      requests.push({ method: 'GET', route: '/contacts' });
+      return [];
+    },
+    async createContact(body) {
+      requests.push({ method: 'POST', route: '/contacts', body });
+      return { id: NEW_CONTACT };
+    },
     async applyTags(contactId, tagIds) {
       requests.push({ method: 'POST', route: '/contacts/{id}/tags', body: { tagIds } });
       existing(contactId);
@@ -73,7 +81,6 @@ export function dryClient({ contact }: KnownCrm, requests: PlannedRequest[]): In
     },
     tagContacts: unused,
     untagContacts: unused,
-    createContact: unused,
     deleteContact: unused,
     listTags: unused,
     createTag: unused,

@@ -41,7 +41,11 @@ export async function previewUser(
     client: dryClient({ contact }, requests),
     users: { read: async () => undefined },
     // Every claim succeeds: a preview does not know of other users.
-    claimStore: { write: async () => ({ stored: true }) },
+    claimStore: {
+      write: async () => ({ stored: true }),
+      read: async () => undefined,
+      readMany: async () => new Map(),
+    },
     // Every company is known, as nearly all are after the first users.
     table: {
       readId: async () => 1,
@@ -57,10 +61,14 @@ export async function previewUser(
     },
     mapping,
     deletionPolicy,
+    areClaimsComplete: () => true,
     invocation: () => environment,
     now: () => now,
   });
-  const { desired, failure } = await syncUser(user, { save: async (crm) => crm, tagsLater: false });
+  const { desired, failure } = await syncUser(user, {
+    save: async (crm) => crm,
+    tagsLater: false,
+  });
   if (failure instanceof RejectedError) return { desired, requests, rejected: failure.reason };
   if (failure) throw failure;
   return { desired, requests };

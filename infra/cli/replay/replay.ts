@@ -143,9 +143,10 @@ async function recordsAt(
 
 /** The message for the record's user; none when the item is not a user. */
 function outgoingOf({ eventID = '', eventName, dynamodb = {} }: StreamRecord): Outgoing[] {
-  const { Keys: keys, OldImage: oldImage, ApproximateCreationDateTime, SequenceNumber = '' } = dynamodb;
+  const { Keys: keys, OldImage: oldImage, NewImage: newImage } = dynamodb;
+  const { ApproximateCreationDateTime, SequenceNumber = '' } = dynamodb;
   const at = (ApproximateCreationDateTime ?? new Date(0)).toISOString();
-  const message = messageByKey({ eventName, keys, oldImage, at });
+  const message = messageByKey({ eventName, keys, oldImage, newImage, at });
   return message
     ? [{ eventId: `replay-${eventID}`.slice(0, 128), sequenceNumber: SequenceNumber, message }]
     : [];

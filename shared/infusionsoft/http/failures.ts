@@ -16,6 +16,19 @@ export class ForbiddenError extends RetryableError {
 /** No usable answer: the request may or may not have taken effect, and may still be running. */
 export class UncertainError extends RetryableError {
   override name = 'UncertainError';
+  /** Whether the CRM answered, with a failure of its own. Without an answer, the request may take effect later. */
+  readonly isAnswered: boolean;
+
+  constructor(
+    message: string,
+    {
+      isAnswered = false,
+      ...options
+    }: ConstructorParameters<typeof RetryableError>[1] & { isAnswered?: boolean } = {},
+  ) {
+    super(message, options);
+    this.isAnswered = isAnswered;
+  }
 }
 
 /**
@@ -46,7 +59,10 @@ export function toFailure(error: unknown, now: number): Error {
   if (status === 401) return new RetryableError('The CRM refuses the credentials (401)');
   if (status === 403) return new ForbiddenError('The account may not do this (403)');
   if (status === 429) return tooManyRequests(exceededLimit(error.data), headers, now);
-  if (status === 408 || status >= 500) return new UncertainError(`The CRM failed (${status})`);
+  if (status === 408 || status >= 500)
+    return new UncertainError(`The CRM failed (${status})`, {
+      isAnswered: ![408, 502, 504].includes(status),
+    });
   return new RejectedError('refused-by-crm', `The CRM refused the request (${status})`, {
     status,
     cause: error,

@@ -37,7 +37,7 @@ describe('a consumer', () => {
     expect(requests).toHaveLength((await crm.admin.stats()).totalRequests);
     expect(new Set(requests)).toEqual(new Set([200, 201, 204]));
 
-    await receive(record(userMessage('ann', { cause: 'resync' })));
+    await receive(record(userMessage('ann', { cause: 'changed' })));
     const [synced, unchanged] = log.info.mock.calls;
     const request = (line: string) => expect.stringMatching(new RegExp(`^${line} \\d+ ms$`));
     expect(synced).toEqual([

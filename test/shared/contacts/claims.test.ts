@@ -3,7 +3,7 @@ import { claims } from '../../../shared/contacts/claims.ts';
 import type { ContactBody } from '../../../shared/infusionsoft/contact-body.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import { ANN } from '../../support/ann.ts';
-import { consumerOf, record } from '../../support/consumer-under-test.ts';
+import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { changeOf, contactWithEmail, crm, startCrmForEachTest } from '../../support/crm-for-each-test.ts';
 import { invocationOf, memoryClaimStore, memoryUserTable } from '../../support/crm-under-test.ts';
 import { userMessage } from '../../support/user-message.ts';
@@ -21,46 +21,68 @@ describe('claims', () => {
 
   it('of a new contact take one write', async () => {
     const { claimContact, write } = claimsOf();
-    expect(await claimContact(5, 'ann')).toBe(false);
+    expect(await claimContact(5, 'ann')).toEqual({ kind: 'new' });
     expect(write).toHaveBeenCalledTimes(1);
   });
 
-  it('of a contact that a deleted user had take two writes', async () => {
-    const { claimContact, write } = claimsOf();
-    await claimContact(5, 'bob');
-    write.mockClear();
-    await claimContact(5, 'ann');
-    expect(write).toHaveBeenCalledTimes(2);
-  });
-
-  it('of an email are refused while another user has it in the table', async () => {
+  it('of an email tell who else has or had it', async () => {
     const { claimEmail } = claimsOf(BOB);
-    await claimEmail('bob@example.com', 'bob');
-    await expect(claimEmail('Bob@example.com', 'ann')).rejects.toMatchObject({ otherUserId: 'bob' });
+    expect(await claimEmail('bob@example.com', 'bob')).toEqual({ kind: 'new' });
+    expect(await claimEmail('Bob@example.com', 'bob')).toEqual({ kind: 'again' });
+    expect(await claimEmail('Bob@example.com', 'ann')).toMatchObject({
+      kind: 'contested',
+      other: { userId: 'bob' },
+    });
     await claimEmail('former@example.com', 'bob');
-    await expect(claimEmail('former@example.com', 'ann')).resolves.toBeUndefined();
+    expect(await claimEmail('former@example.com', 'ann')).toMatchObject({
+      kind: 'moved',
+      other: { userId: 'bob' },
+    });
+    await claimEmail('gone@example.com', 'deleted');
+    expect(await claimEmail('gone@example.com', 'ann')).toEqual({ kind: 'new' });
   });
 
   it('can be repeated by the same user, who has inherited nothing', async () => {
     const { claimContact } = claimsOf();
     await claimContact(5, 'ann');
-    expect(await claimContact(5, 'ann')).toBe(false);
+    expect(await claimContact(5, 'ann')).toEqual({ kind: 'own', isInherited: false });
   });
 
-  it('of an inherited contact say so, however often they are repeated', async () => {
+  it('of the contact of a deleted user are inherited, however often they are repeated', async () => {
     const { claimContact } = claimsOf();
     await claimContact(5, 'ann');
-    expect(await claimContact(5, 'bob')).toBe(true);
-    expect(await claimContact(5, 'bob')).toBe(true);
+    expect(await claimContact(5, 'bob')).toEqual({ kind: 'former' });
+    expect(await claimContact(5, 'bob')).toEqual({ kind: 'own', isInherited: true });
   });
 
-  it('of a contact are refused while another user has it in the table', async () => {
-    const { claimContact } = claimsOf(BOB);
+  it.each([
+    ['names it', { contactId: 5 }],
+    ['names it as a former contact', { contactId: 6, formerContactIds: [5] }],
+    ['is about to name it', { attempt: { at: '2026-06-15T12:00:00Z', email: 'x' } }],
+  ])('of a contact are refused while the item of another user %s', async (_, crm) => {
+    const { claimContact, holderOf } = claimsOf({ ...BOB, crm });
     await claimContact(5, 'bob');
-    await expect(claimContact(5, 'ann')).rejects.toMatchObject({
-      reason: 'contact-of-another-user',
-      otherUserId: 'bob',
-    });
+    expect(await claimContact(5, 'ann')).toMatchObject({ kind: 'other', other: { userId: 'bob' } });
+    expect(await holderOf(5, 'bob')).toEqual({ kind: 'own', isInherited: false });
+  });
+
+  it('of a contact can be forced, after a merge', async () => {
+    const { claimContact, holderOf } = claimsOf(BOB);
+    await claimContact(5, 'bob');
+    expect(await claimContact(5, 'ann', true)).toMatchObject({ kind: 'other' });
+    expect(await holderOf(5, 'ann')).toEqual({ kind: 'own', isInherited: true });
+  });
+
+  it('of many contacts are confirmed together', async () => {
+    const { claimContact, confirm } = claimsOf();
+    await claimContact(5, 'ann');
+    await claimContact(6, 'bob');
+    const asked = [
+      { contactId: 5, userId: 'ann' },
+      { contactId: 6, userId: 'eve' },
+      { contactId: 7, userId: 'dan' },
+    ];
+    expect(await confirm(asked)).toEqual(new Set(['ann']));
   });
 });
 
@@ -68,19 +90,61 @@ describe('two users with one email', () => {
   const BOB = { userId: 'bob', email: 'bob@example.com', firstName: 'Bob' };
   startCrmForEachTest();
 
-  it('do not share a contact: the second is rejected and names the first', async () => {
+  const LIMIT_MS = 15 * 60_000;
+
+  it('do not share a contact: the second waits a quarter of an hour, and is then rejected and names the first', async () => {
+    let clock = NOW;
     const users = memoryUserTable(ANN, { ...BOB, email: 'ANN@example.com' });
-    const { receive, rejected } = consumerOf(crm, users);
+    const { receive, rejected, retries, requeued } = consumerOf(crm, users, { now: () => clock });
     await receive(changeOf('ann'));
-    const cost = await crm.requestsOf(() => receive(changeOf('bob')));
+    const cost = await crm.requestsOf(async () => {
+      await receive(changeOf('bob'));
+      clock += LIMIT_MS - 1;
+      await receive(changeOf('bob'));
+      expect(rejected).toEqual([]);
+      clock += 1;
+      await receive(changeOf('bob'));
+    });
     expect(cost).toEqual({});
-    expect(rejected).toMatchObject([{ error: { reason: 'email-of-another-user', otherUserId: 'ann' } }]);
+    expect(retries.map(({ error }) => error.afterMs)).toEqual([15_000, 300_000]);
+    expect(requeued).toMatchObject([{ userId: 'ann', cause: 'changed' }]);
+    expect(rejected).toMatchObject([{ error: { reason: 'contact-of-another-user', otherUserId: 'ann' } }]);
     expect(users.user('bob').crm?.rejection).toMatchObject({ otherUserId: 'ann' });
     expect(await contactWithEmail('ann@example.com')).toMatchObject({ values: { given_name: 'Ann' } });
   });
 
-  it('in different fields: when an upsert finds the contact of the first for the second, the first is synced again', async () => {
-    const users = memoryUserTable(ANN, { ...ANN, userId: 'bob', email: 'bob@example.com', firstName: 'Bob' });
+  it('wait again after a change of either', async () => {
+    let clock = NOW;
+    const users = memoryUserTable(ANN, { ...BOB, email: ANN.email });
+    const { receive, rejected } = consumerOf(crm, users, { now: () => clock });
+    await receive(changeOf('ann'));
+    await receive(changeOf('bob'));
+    clock += LIMIT_MS - 1;
+    users.edit('ann', { firstName: 'Anna' });
+    await receive(changeOf('ann'));
+    clock += 1;
+    await receive(changeOf('bob'));
+    clock += LIMIT_MS - 1;
+    users.edit('bob', { firstName: 'Robert' });
+    await receive(changeOf('bob'));
+    clock += LIMIT_MS - 1;
+    await receive(changeOf('bob'));
+    expect(rejected).toEqual([]);
+    clock += 1;
+    await receive(changeOf('bob'));
+    expect(rejected).toHaveLength(1);
+  });
+
+  it('in different fields: when an upsert finds the contact of the first for the second, the first gets all its values back, and the second a contact of its own', async () => {
+    let clock = NOW;
+    const phone = '+12125550123';
+    const users = memoryUserTable(ANN, {
+      ...ANN,
+      userId: 'bob',
+      email: 'bob@example.com',
+      firstName: 'Bob',
+      phone,
+    });
     await consumerOf(crm, users).receive(record(userMessage('ann')));
     const contactId = users.user('ann').crm?.contactId ?? 0;
     // Bob's email was typed by hand into EMAIL2 of Ann's contact, where an upsert of the CRM finds it.
@@ -88,12 +152,31 @@ describe('two users with one email', () => {
       ...crm.client,
       upsertContact: (body: ContactBody) => crm.client.updateContact(contactId, body),
     };
-    const second = consumerOf(crm, users, { client });
-    await second.receive(record(userMessage('bob')));
-    expect(second.rejected).toMatchObject([{ error: { reason: 'contact-of-another-user' } }]);
+    const second = consumerOf(crm, users, { client, now: () => clock });
+    await second.receive(changeOf('bob'));
     expect(second.requeued).toMatchObject([{ userId: 'ann', cause: 'resync' }]);
     await consumerOf(crm, users).receive(...second.requeued.map((message) => record(message)));
-    expect((await crm.contacts())[0]?.values).toMatchObject({ given_name: ANN.firstName });
+    expect(await crm.contacts()).toMatchObject([
+      { values: { given_name: ANN.firstName }, customFields: { 'App User Id': 'ann' } },
+    ]);
+    expect((await crm.contacts())[0]?.values).not.toHaveProperty(['phone_numbers.PHONE1']);
+    clock += 1000;
+    await crm.client.updateContact(contactId, {
+      email_addresses: [
+        { field: 'EMAIL1', email: ANN.email },
+        { field: 'EMAIL2', email: 'bob@example.com' },
+      ],
+    });
+    await crm.admin.set('search', { mode: 'exact', delayMs: 0 });
+    clock += LIMIT_MS - 2000;
+    await second.receive(changeOf('bob'));
+    expect(await crm.contacts()).toHaveLength(1);
+    clock += 1000;
+    await second.receive(changeOf('bob'));
+    expect(second.rejected).toEqual([]);
+    const own = (await crm.contacts()).find(({ id }) => id === users.user('bob').crm?.contactId);
+    expect(own).toMatchObject({ values: { given_name: 'Bob' }, customFields: { 'App User Id': 'bob' } });
+    expect(await crm.contacts()).toHaveLength(2);
   });
 
   it('get one contact when two environments sync them at the same moment', async () => {
@@ -101,7 +184,7 @@ describe('two users with one email', () => {
     const [one, two] = [consumerOf(crm, users), consumerOf(crm, users)];
     await crm.catalog.current();
     await Promise.all([one.receive(changeOf('ann')), two.receive(changeOf('bob'))]);
-    expect([...one.rejected, ...two.rejected]).toHaveLength(1);
+    expect([...one.retries, ...two.retries]).toHaveLength(1);
     expect((await crm.admin.stats()).duplicateContacts).toBe(0);
   });
 
@@ -113,8 +196,8 @@ describe('two users with one email', () => {
     users.edit('ann', { email: 'ann@new.example' });
     await receive(changeOf('ann'));
     await receive(changeOf('bob'));
-    expect(outcomes).toEqual(['synced', 'rejected', 'synced', 'synced']);
-    expect(users.user('bob').crm).not.toHaveProperty('rejection');
+    expect(outcomes).toEqual(['synced', 'postponed', 'synced', 'synced']);
+    expect(users.user('bob').crm).not.toHaveProperty('conflict');
     expect(users.user('bob').crm?.contactId).not.toBe(users.user('ann').crm?.contactId);
   });
 });

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DeletionPolicy } from '../../../shared/contacts/retire-contact.ts';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
+import { NotFoundError } from '../../../shared/infusionsoft/http/failures.ts';
+import { GONE_AFTER_MS } from '../../../shared/quota/retry-policy.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';
-import { consumerOf, record } from '../../support/consumer-under-test.ts';
+import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
 import { userMessage } from '../../support/user-message.ts';
 
@@ -44,10 +46,38 @@ describe('a deleted user', () => {
     expect(outcomes).toEqual(['retired']);
   });
 
-  it('whose contact is gone already is no error', async () => {
-    const { receive, outcomes } = consumerOf(crm, memoryUserTable());
-    expect(await receive(record(userMessage('ann', { cause: 'deleted', contactId: 999 })))).toEqual([]);
-    expect(outcomes).toEqual(['retired']);
+  it('whose contact is gone is no error, once the CRM says so for half a minute', async () => {
+    let clock = NOW;
+    const { receive, outcomes, retries } = consumerOf(crm, memoryUserTable(), { now: () => clock });
+    const deletion = record(userMessage('ann', { cause: 'deleted', contactId: 999 }));
+    expect(await receive(deletion)).toEqual([deletion.messageId]);
+    expect(retries).toMatchObject([{ error: { afterMs: GONE_AFTER_MS } }]);
+    clock += GONE_AFTER_MS;
+    expect(await receive(deletion)).toEqual([]);
+    expect(outcomes).toEqual(['postponed', 'retired']);
+  });
+
+  it('whose contact the CRM does not know for a moment has it retired afterwards', async () => {
+    let isKnown = true;
+    let clock = NOW;
+    const removeTags: InfusionsoftClient['removeTags'] = async (...all) => {
+      if (!isKnown) throw new NotFoundError('not found');
+      return crm.client.removeTags(...all);
+    };
+    const users = memoryUserTable(ANN);
+    const client = { ...crm.client, removeTags };
+    const { receive } = consumerOf(crm, users, { client, now: () => clock });
+    await receive(record(userMessage('ann')));
+    const deletion = record(
+      userMessage('ann', { cause: 'deleted', contactId: users.user('ann').crm?.contactId }),
+    );
+    users.rows.delete('ann');
+    isKnown = false;
+    await receive(deletion);
+    isKnown = true;
+    clock += GONE_AFTER_MS;
+    await receive(deletion);
+    expect((await crm.contacts()).map(({ tags }) => tags)).toEqual([['Account Deleted']]);
   });
 
   it('who is deleted during the first sync leaves a contact that is marked as deleted', async () => {

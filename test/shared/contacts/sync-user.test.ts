@@ -128,12 +128,14 @@ describe('a user with a contact', () => {
     expect(await crm.requestsOf(() => receive(...ten))).toEqual({ 'PATCH /contacts/{id}': 1 });
   });
 
-  it('whose crm map was removed is found by email, without a duplicate', async () => {
+  it('whose crm map was removed keeps the contact, and all its values are written again', async () => {
     const { users, receive } = await syncedUser();
     const before = users.user('ann').crm;
     users.edit('ann', { crm: undefined });
-    expect(await crm.requestsOf(() => receive(record(userMessage('ann', { cause: 'resync' }))))).toEqual({
-      'PUT /contacts': 1,
+    const resync = record(userMessage('ann', { cause: 'resync', contactId: before?.contactId }));
+    expect(await crm.requestsOf(() => receive(resync))).toEqual({
+      'GET /contacts': 1,
+      'PATCH /contacts/{id}': 1,
     });
     expect(users.user('ann').crm).toEqual(before);
   });

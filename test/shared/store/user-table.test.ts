@@ -106,10 +106,12 @@ describe('a page of the user table', () => {
     expect(await scanUsers(client, 'users', null, 2)).toEqual({
       users: [{ userId: 'ann' }],
       finished: false,
+      next: 'ann',
     });
     expect(await scanUsers(client, 'users', 'ann', 2)).toEqual({
       users: [{ userId: 'bob' }],
       finished: true,
+      next: null,
     });
     expect(dynamodb.commandCalls(ScanCommand).map(({ args }) => args[0].input)).toEqual([
       { TableName: 'users', Limit: 2 },

@@ -23,7 +23,18 @@ export interface StoredContact {
   values: Map<string, string>;
   tagIds: Set<number>;
   emailStatus: string;
+  /** Earlier versions that a delayed search may still show, newest first. */
+  earlier: readonly ContactVersion[];
 }
+
+/** The values of a contact between two updates. */
+interface ContactVersion {
+  updatedAt: number;
+  values: Map<string, string>;
+}
+
+/** Longest delay of the search index, in milliseconds. */
+export const MAX_SEARCH_DELAY_MS = 60_000;
 
 export interface StoredTag {
   id: number;
@@ -102,13 +113,23 @@ export class ContactStore {
       values: new Map(),
       tagIds: new Set(),
       emailStatus: 'NonMarketable',
+      earlier: [],
     };
     this.contacts.set(contact.id, contact);
-    this.update(contact, changes, now);
+    this.#write(contact, changes, now);
     return contact;
   }
 
   update(contact: StoredContact, changes: Changes, now: number): void {
+    const { updatedAt, values, earlier } = contact;
+    // The newest version that is older than every index can see replaces all before it.
+    const last = earlier.findIndex((version) => version.updatedAt <= now - MAX_SEARCH_DELAY_MS);
+    contact.earlier = [{ updatedAt, values }, ...(last < 0 ? earlier : earlier.slice(0, last + 1))];
+    contact.values = new Map(values);
+    this.#write(contact, changes, now);
+  }
+
+  #write(contact: StoredContact, changes: Changes, now: number): void {
     if (this.arrays === 'replace') {
       const named = new Set([...changes.keys()].map(arrayOf).filter((name) => name !== undefined));
       for (const path of contact.values.keys()) {

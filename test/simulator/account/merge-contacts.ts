@@ -1,30 +1,40 @@
 import { type ContactStore, EMAIL_PATHS } from './contact-store.ts';
 
+/** Which contact keeps its id, and whose values it has afterwards. */
+export interface Merge {
+  fromId: number;
+  /** The surviving contact. */
+  intoId: number;
+  /** `into`: the survivor keeps its values. `from`: it gets the other's, and keeps its own only where the other has none. */
+  values: 'into' | 'from';
+}
+
 /**
- * Merges one contact into another, as a person does in the CRM's web interface. The surviving contact gets the tags, and the emails that
- * fit its free slots. The other contact is deleted and its id leads nowhere.
+ * Merges one contact into another, as a person does in the CRM's web interface. The surviving contact gets the tags of both, and the emails
+ * of the other that fit free slots. The other contact is deleted and its id leads nowhere.
  *
  * @param now epoch milliseconds.
  * @returns false if a contact does not exist or both are the same.
  */
-export function mergeContacts(store: ContactStore, fromId: number, intoId: number, now: number): boolean {
+export function mergeContacts(store: ContactStore, { fromId, intoId, values }: Merge, now: number): boolean {
   const [from, into] = [store.contacts.get(fromId), store.contacts.get(intoId)];
   if (!from || !into || from === into) return false;
-  for (const tagId of from.tagIds) into.tagIds.add(tagId);
-  const emails = new Map<string, string>();
-  for (const { values } of [into, from]) {
-    for (const email of EMAIL_PATHS.map((path) => values.get(path) ?? '')) {
-      if (email && !emails.has(email.toLowerCase())) emails.set(email.toLowerCase(), email);
-    }
-  }
-  const moving = [...emails.values()].filter(
-    (email) => !EMAIL_PATHS.some((path) => into.values.get(path) === email),
+  const [winner, other] = values === 'into' ? [into, from] : [from, into];
+  const emails = EMAIL_PATHS.map((path) => winner.values.get(path));
+  const known = new Set(emails.map((email) => email?.toLowerCase()));
+  const moving = EMAIL_PATHS.map((path) => other.values.get(path)).filter(
+    (email) => email !== undefined && !known.has(email.toLowerCase()),
   );
-  const changes = EMAIL_PATHS.map((path): [string, string] => [
+  const merged = EMAIL_PATHS.map((path, slot): [string, string] => [
     path,
-    into.values.get(path) ?? moving.shift() ?? '',
+    emails[slot] ?? moving.shift() ?? '',
   ]);
-  store.update(into, new Map(changes), now);
+  // Consent belongs to the first email address.
+  const { emailStatus } = winner;
+  // All values of the survivor, because an account can drop array items that an update does not list.
+  store.update(into, new Map([...into.values, ...winner.values, ...merged]), now);
+  into.emailStatus = emailStatus;
+  for (const tagId of from.tagIds) into.tagIds.add(tagId);
   store.contacts.delete(fromId);
   return true;
 }

@@ -42,8 +42,13 @@ const searchSchema = z.object({
   family_name: z.string().optional(),
   since: timestamp,
   until: timestamp,
-  order: z.enum(['id', 'date_created', 'name', 'firstName', 'email']).default('id'),
-  order_direction: z.enum(['ascending', 'descending']).default('ascending'),
+  order: z.enum(['id', 'date_created', 'last_updated', 'name', 'firstName', 'email']).default('id'),
+  // In lower case in the contract of 2022, in upper case since.
+  order_direction: z
+    .string()
+    .transform((direction) => direction.toLowerCase())
+    .pipe(z.enum(['ascending', 'descending']))
+    .default('ascending'),
 });
 
 /**
@@ -51,7 +56,8 @@ const searchSchema = z.object({
  *
  * @param query query parameters of the request.
  * @param mode how emails and names are matched.
- * @param indexedUntil epoch milliseconds: contacts created later are not in the search index yet.
+ * @param indexedUntil epoch milliseconds: contacts created later are not in the search index yet, and updates made later neither.
+ * @returns the contacts as the index has them.
  * @throws ZodError if the CRM rejects a parameter.
  */
 export function searchContacts(
@@ -61,9 +67,11 @@ export function searchContacts(
   indexedUntil: number,
 ): StoredContact[] {
   const { email, given_name, family_name, since, until, order, order_direction } = searchSchema.parse(query);
-  const found = [...store.contacts.values()].filter(
+  const indexed = [...store.contacts.values()]
+    .filter(({ createdAt }) => createdAt <= indexedUntil)
+    .map((contact) => asIndexed(contact, indexedUntil));
+  const found = indexed.filter(
     (contact) =>
-      contact.createdAt <= indexedUntil &&
       hasEmail(contact, email, mode) &&
       matches(mode, given_name, contact.values.get('given_name')) &&
       matches(mode, family_name, contact.values.get('family_name')) &&
@@ -74,12 +82,24 @@ export function searchContacts(
   return found.sort((a, b) => sign * (compare(keyOf(a, order), keyOf(b, order)) || a.id - b.id));
 }
 
-function keyOf({ id, createdAt, values }: StoredContact, order: z.output<typeof searchSchema>['order']) {
+/** The newest version that is not newer than the index. */
+function asIndexed(contact: StoredContact, indexedUntil: number): StoredContact {
+  if (contact.updatedAt <= indexedUntil) return contact;
+  const version = contact.earlier.find(({ updatedAt }) => updatedAt <= indexedUntil);
+  return version ? { ...contact, ...version } : contact;
+}
+
+function keyOf(
+  { id, createdAt, updatedAt, values }: StoredContact,
+  order: z.output<typeof searchSchema>['order'],
+) {
   switch (order) {
     case 'id':
       return id;
     case 'date_created':
       return createdAt;
+    case 'last_updated':
+      return updatedAt;
     case 'name':
       return values.get('family_name') ?? '';
     case 'firstName':

@@ -27,6 +27,67 @@ describe('/_simulator', () => {
     expect((await admin.post('merge', { json: { from: into?.id, into: into?.id } })).status).toBe(404);
   });
 
+  it.each(['merge', 'replace'] as const)(
+    'merges contacts with the values of the one that is gone, in an account with the array mode %s',
+    async (arrays) => {
+      const { api, admin, preload, contacts } = await start({ arrays });
+      const [from, into] = await preload([
+        {
+          values: {
+            'email_addresses.EMAIL1': 'bob@example.com',
+            'email_addresses.EMAIL3': 'bob@work.example',
+            given_name: 'Bob',
+          },
+          customFields: { 'App User Id': 'bob' },
+          tags: ['Week 2'],
+          emailStatus: 'ListUnsubscribe',
+        },
+        {
+          values: {
+            'email_addresses.EMAIL1': 'ann@example.com',
+            'email_addresses.EMAIL2': 'Bob@example.com',
+            given_name: 'Ann',
+            'phone_numbers.PHONE2': '+12125550123',
+            opt_in_reason: 'asked',
+          },
+          customFields: { 'App User Id': 'ann', Shoe: '41' },
+          tags: ['Week 1'],
+          emailStatus: 'SingleOptIn',
+        },
+      ]);
+      await admin.post('merge', { json: { from: from?.id, into: into?.id, values: 'from' } });
+      expect(await contacts()).toEqual([
+        {
+          id: into?.id,
+          values: {
+            'email_addresses.EMAIL1': 'bob@example.com',
+            'email_addresses.EMAIL2': 'ann@example.com',
+            'email_addresses.EMAIL3': 'bob@work.example',
+            given_name: 'Bob',
+            'phone_numbers.PHONE2': '+12125550123',
+            opt_in_reason: 'asked',
+          },
+          customFields: { 'App User Id': 'bob', Shoe: '41' },
+          tags: ['Week 1', 'Week 2'],
+          emailStatus: 'ListUnsubscribe',
+        },
+      ]);
+      expect((await api.get(`contacts/${from?.id}`)).status).toBe(404);
+      expect(await upsert(api, email('ann@example.com')).json()).toMatchObject({ id: into?.id });
+    },
+  );
+
+  it('drops the email of a merged contact when no slot is free', async () => {
+    const { admin, preload, contacts } = await start();
+    const slots = (name: string, ...numbers: number[]) =>
+      Object.fromEntries(
+        numbers.map((number) => [`email_addresses.EMAIL${number}`, `${name}${number}@example.com`]),
+      );
+    const [from, into] = await preload([{ values: slots('bob', 1) }, { values: slots('ann', 1, 2, 3) }]);
+    await admin.post('merge', { json: { from: from?.id, into: into?.id } });
+    expect((await contacts())[0]?.values).toEqual(slots('ann', 1, 2, 3));
+  });
+
   it('resets statistics and foreign writes, and data on request', async () => {
     const { api, admin, stats } = await start();
     await admin.post('ownership', { json: { fields: [], customFields: [], tags: [] } });
@@ -115,6 +176,9 @@ describe('/_simulator', () => {
     const { admin } = await start();
     expect((await admin.post('faults', { json: { rate: 2 } })).status).toBe(400);
     expect((await admin.post('limits', { json: { hour: 1 } })).status).toBe(400);
+    expect((await admin.post('faults', { json: { lateMs: 31_000 } })).status).toBe(400);
+    expect((await admin.post('search', { json: { delayMs: 61_000 } })).status).toBe(400);
+    expect((await admin.post('hidden', { json: { share: 2, forMs: 1 } })).status).toBe(400);
   });
 });
 

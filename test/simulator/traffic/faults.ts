@@ -15,6 +15,8 @@ export const FAULT_KINDS = [
   'empty',
   /** No response; the connection breaks after `hangMs`. */
   'hang',
+  /** Like `hang`, but an update, an upsert or a tag request takes effect `lateMs` after it arrived: possibly after later requests. */
+  'late',
   /** The connection breaks at once. */
   'reset',
   /** 429 as if the limit per second were reached. */
@@ -38,8 +40,10 @@ export const faultPlanSchema = z.strictObject({
     .default([...FAULT_KINDS]),
   /** Share of the faults that happen after the request took effect, as when a response is lost. */
   afterEffect: z.number().min(0).max(1).default(0.3),
-  /** Time until the connection of a `hang` breaks, in milliseconds. */
+  /** Time until the connection of a `hang` or `late` breaks, in milliseconds. */
   hangMs: z.number().min(0).default(40_000),
+  /** Time until a `late` write takes effect, in milliseconds. */
+  lateMs: z.number().min(0).max(30_000).default(10_000),
   /** Extra delay of a `slow` response, in milliseconds. */
   slowMs: z.number().min(0).default(10_000),
 });
@@ -51,8 +55,8 @@ export interface Fault {
   afterEffect: boolean;
 }
 
-/** Faults that the gateway answers by itself, so the request never takes effect. */
-const GATEWAY_FAULTS: ReadonlySet<FaultKind> = new Set(['spike', 'quota', 'unauthorized']);
+/** Faults that the gateway answers by itself, so the request never takes effect, and those of requests that do so later. */
+const BEFORE_EFFECT: ReadonlySet<FaultKind> = new Set(['spike', 'quota', 'unauthorized', 'late']);
 
 /** Draws faults. The same seed and order of requests give the same faults. */
 export class FaultSource {
@@ -68,6 +72,6 @@ export class FaultSource {
     const { rate, kinds, afterEffect } = this.plan;
     if (this.#random() >= rate) return undefined;
     const kind = kinds[Math.floor(this.#random() * kinds.length)];
-    return kind && { kind, afterEffect: this.#random() < afterEffect && !GATEWAY_FAULTS.has(kind) };
+    return kind && { kind, afterEffect: this.#random() < afterEffect && !BEFORE_EFFECT.has(kind) };
   }
 }

@@ -10,94 +10,105 @@ import type {
   TagUsersMessage,
   UserMessage,
 } from '../../shared/sync/message.ts';
-import type { FailureQueue } from './failure-queue.ts';
-import { correlationIdsOf, type MessageGroup, receiveCountOf } from './message-groups.ts';
+import { correlationIdsOf, receiveCountOf, type Task } from './message-groups.ts';
 import type { SyncMetrics } from './metrics.ts';
 import type { UserOutcome } from './process-user.ts';
 
-export interface ProcessGroupDependencies {
+export interface ProcessTaskDependencies {
   processUser: (messages: readonly [UserMessage, ...UserMessage[]]) => Promise<UserOutcome>;
   runTagJob: (message: TagUsersMessage, onTagged: (tagged: PendingTags) => void) => Promise<void>;
   eraseContact: (message: ForgetMessage) => Promise<ErasureRecord['done']>;
   /** @returns the number of problems. */
   inspectAccount: (message: InspectAccountMessage) => Promise<number>;
-  reject: FailureQueue['reject'];
   journal: Pick<RequestJournal, 'lines'>;
   metrics: Pick<SyncMetrics, 'countOutcome' | 'countChange' | 'recordLag'>;
-  logger: Pick<Logger, 'info' | 'error'>;
+  logger: Pick<Logger, 'info'>;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
-const LOG_LINES = { synced: 'Synced', unchanged: 'Unchanged', retired: 'Retired' } as const;
+const LOG_LINES = {
+  synced: 'Synced',
+  unchanged: 'Unchanged',
+  retired: 'Retired',
+  stillRejected: 'Still rejected',
+} as const;
 
 /**
- * Handles the messages of one FIFO group, which are about one user, a tag job, the account, or unreadable. Writes a log line for each outcome.
+ * Handles one task. Writes a log line for each outcome.
  *
  * @returns whether a request was made to the CRM.
  * @throws RejectedError or RetryableError; an error of another kind is a bug.
  */
-export async function processGroup(
-  group: MessageGroup,
-  dependencies: ProcessGroupDependencies,
-): Promise<boolean> {
-  const { processUser, eraseContact, inspectAccount, reject, journal, metrics, logger, now } = dependencies;
-  const trace = () => ({
-    correlationIds: correlationIdsOf(group),
-    deliveries: receiveCountOf(group),
-    requests: journal.lines(),
-  });
-  const aboutUser: UserMessage[] = [];
-  let tagged = false;
-  for (const { record, message } of group.deliveries) {
-    if (message instanceof RejectedError) {
-      await reject(record, message);
-      const { reason, errorId } = message;
-      logger.error('Rejected', { reason, errorId, messageId: record.messageId });
-      metrics.countOutcome('rejected');
-    } else if (message.kind === 'inspect-account') {
-      const { inspectionId } = message;
-      logger.info('Account inspected', { inspectionId, problems: await inspectAccount(message) });
-    } else if (message.kind === 'tag-users') {
-      tagged = await processTags(message, group, dependencies);
-    } else if (message.kind === 'forget') {
+export async function processTask(task: Task, dependencies: ProcessTaskDependencies): Promise<boolean> {
+  const { eraseContact, inspectAccount, journal, metrics, logger } = dependencies;
+  const { message } = task.deliveries[0];
+  if (message instanceof RejectedError) throw message;
+  switch (message.kind) {
+    case 'user':
+      await syncOneUser(task, dependencies);
+      break;
+    case 'tag-users':
+      return runOneTagJob(message, task, dependencies);
+    case 'forget': {
       const { userId, requestId } = message;
       const done = await eraseContact(message);
-      logger.info('Erasure request handled', { userId, requestId, done, ...trace() });
+      logger.info('Erasure request handled', { userId, requestId, done, ...trace(task, journal) });
       metrics.countOutcome('retired');
-    } else {
-      aboutUser.push(isTooLateForTags(message, group, now()) ? { ...message, tagsLater: false } : message);
+      break;
+    }
+    case 'inspect-account': {
+      const { inspectionId } = message;
+      logger.info('Account inspected', { inspectionId, problems: await inspectAccount(message) });
+      break;
     }
   }
-  const [first, ...rest] = aboutUser;
-  if (!first) return tagged || journal.lines().length > 0;
+  return journal.lines().length > 0;
+}
+
+const trace = (task: Task, journal: Pick<RequestJournal, 'lines'>) => ({
+  correlationIds: correlationIdsOf(task),
+  deliveries: receiveCountOf(task),
+  requests: journal.lines(),
+});
+
+async function syncOneUser(
+  task: Task,
+  { processUser, journal, metrics, logger, now }: ProcessTaskDependencies,
+): Promise<void> {
+  const messages = task.deliveries.flatMap(({ message }) =>
+    message instanceof RejectedError || message.kind !== 'user'
+      ? []
+      : [isTooLateForTags(message, task, now()) ? { ...message, tagsLater: false } : message],
+  );
+  const [first, ...rest] = messages;
+  if (!first) return;
   const startedAt = now();
   const { outcome, contactId, warnings } = await processUser([first, ...rest]);
   const lagMs = now() - Date.parse(first.changedAt);
   logger.info(LOG_LINES[outcome], {
     userId: first.userId,
     contactId,
-    causes: aboutUser.map(({ cause }) => cause),
-    ...trace(),
+    causes: messages.map(({ cause }) => cause),
+    ...trace(task, journal),
     lagMs,
     durationMs: now() - startedAt,
     ...(warnings.length > 0 && { warnings }),
   });
   metrics.countOutcome(outcome);
-  metrics.recordLag(lagMs);
+  if (outcome !== 'stillRejected') metrics.recordLag(lagMs);
   if (warnings.some(({ reason }) => reason === 'unknown-staff')) metrics.countOutcome('withoutOwner');
-  return journal.lines().length > 0;
 }
 
 /** Whether the backfill may have stopped waiting for the user, so that its tag job leaves the user out. */
-const isTooLateForTags = ({ changedAt }: UserMessage, group: MessageGroup, now: number): boolean =>
-  receiveCountOf(group) >= POSTPONED_AFTER || now - Date.parse(changedAt) > BACKFILL_WAIT.tagsMs;
+const isTooLateForTags = ({ changedAt }: UserMessage, task: Task, now: number): boolean =>
+  receiveCountOf(task) >= POSTPONED_AFTER || now - Date.parse(changedAt) > BACKFILL_WAIT.tagsMs;
 
 /** Runs a tag job and writes a log line for each of its users. @returns whether a request was made to the CRM. */
-async function processTags(
+async function runOneTagJob(
   message: TagUsersMessage,
-  group: MessageGroup,
-  { runTagJob, metrics, logger, now }: ProcessGroupDependencies,
+  task: Task,
+  { runTagJob, metrics, logger, now }: ProcessTaskDependencies,
 ): Promise<boolean> {
   let requested = false;
   await runTagJob(message, ({ userId, contactId, plan, requests }) => {
@@ -106,8 +117,8 @@ async function processTags(
       userId,
       contactId,
       causes: ['backfill'],
-      correlationIds: correlationIdsOf(group),
-      deliveries: receiveCountOf(group),
+      correlationIds: correlationIdsOf(task),
+      deliveries: receiveCountOf(task),
       requests,
       lagMs,
     });

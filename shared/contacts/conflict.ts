@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import { CONFLICT } from '../quota/retry-policy.ts';
+import { RejectedError, RetryableError } from '../sync/errors.ts';
+import type { CrmState, User } from '../user/user.ts';
+
+/** Another living user has the email or the contact. */
+export class ConflictError extends Error {
+  override name = 'ConflictError';
+  readonly other: User;
+  /** Whether the sync may have written to the other user's contact. */
+  readonly hasWritten: boolean;
+
+  constructor(other: User, problem: string, { hasWritten = false } = {}) {
+    super(`User ${other.userId} ${problem}`);
+    this.other = other;
+    this.hasWritten = hasWritten;
+  }
+}
+
+/** What follows from a conflict. */
+export interface ConflictOutcome {
+  conflict: NonNullable<CrmState['conflict']>;
+  failure: RetryableError | RejectedError;
+  /** Whether the conflict is new: the other user is synced, since its next change may be what resolves it. */
+  isNew: boolean;
+}
+
+/**
+ * Waits for the other user, whose next change may be in the queue, and rejects the user when neither has changed for a quarter of an hour.
+ *
+ * @param now epoch milliseconds.
+ */
+export function waitOrReject(user: User, error: ConflictError, now: number): ConflictOutcome {
+  const { other, message } = error;
+  const since = standsSince(user, other, now);
+  const waited = now - since;
+  const failure =
+    waited >= CONFLICT.limitMs
+      ? new RejectedError('contact-of-another-user', message, { otherUserId: other.userId })
+      : new RetryableError(`${message}: waiting for a change`, {
+          afterMs: Math.min(CONFLICT.maxMs, Math.max(CONFLICT.firstMs, waited)),
+        });
+  return {
+    conflict: {
+      otherUserId: other.userId,
+      states: statesOf(user, other),
+      since: new Date(since).toISOString(),
+    },
+    failure,
+    isNew: user.crm?.conflict?.otherUserId !== other.userId,
+  };
+}
+
+/** Whether a conflict has stood for as long as a user waits. @param now epoch milliseconds. */
+export const hasWaited = (user: User, other: User, now: number): boolean =>
+  now - standsSince(user, other, now) >= CONFLICT.limitMs;
+
+/** When either user was last changed, or else when the conflict was first seen, in epoch milliseconds. */
+function standsSince(user: User, other: User, now: number): number {
+  const { conflict } = user.crm ?? {};
+  const isSame = conflict?.otherUserId === other.userId && conflict.states === statesOf(user, other);
+  return isSame ? Date.parse(conflict.since) : now;
+}
+
+/** A hash of both users without the progress of their sync. */
+function statesOf({ crm: _, ...user }: User, { crm, ...other }: User): string {
+  const text = JSON.stringify([user, other, crm?.contactId]);
+  return createHash('sha256').update(text).digest('base64url').slice(0, 11);
+}

@@ -1,0 +1,254 @@
+import { type Catalog, catalogKey } from '../infusionsoft/catalog/catalog.ts';
+import type { InfusionsoftClient } from '../infusionsoft/client.ts';
+import { NotFoundError } from '../infusionsoft/http/failures.ts';
+import type { Contact } from '../infusionsoft/schemas.ts';
+import { SEARCH_DELAY_MS } from '../quota/retry-policy.ts';
+import { desiredState } from '../sync/desired-state.ts';
+import { RetryableError } from '../sync/errors.ts';
+import { fingerprintOf } from '../sync/plan.ts';
+import type { Mapping } from '../user/define-mapping.ts';
+import type { CrmState, User } from '../user/user.ts';
+import type { Claims } from './claims.ts';
+import { ConflictError, hasWaited } from './conflict.ts';
+
+/**
+ * The contact to write. `update`: by its id; `isClaimed` says whether the claim confirms it already. `upsert`: by the email, since nobody has
+ * it. `create`: a new contact even though another user's contact shows the email.
+ */
+export type Target =
+  | { kind: 'update'; contactId: number; isClaimed: boolean }
+  | { kind: 'upsert' }
+  | { kind: 'create' };
+
+export interface Resolution {
+  target: Target;
+  /** Another living user has the stored contact now. */
+  isLost: boolean;
+  affected: readonly AffectedUser[];
+}
+
+/** Another user who has to be synced: because of a change that may be pending, or with all values, since its contact may be wrong. */
+export interface AffectedUser {
+  userId: string;
+  cause: 'changed' | 'resync';
+}
+
+export interface ResolveDependencies {
+  client: Pick<InfusionsoftClient, 'findContactsByEmail' | 'findContactsUpdatedSince' | 'readContact'>;
+  claims: Pick<Claims, 'claimEmail' | 'yieldEmail' | 'holderOf' | 'findUser'>;
+  mapping: Mapping;
+  /** Whether the claims of all users are recorded. */
+  areClaimsComplete: () => boolean;
+  /** Epoch milliseconds. */
+  now: () => number;
+}
+
+export interface ResolveOptions {
+  /** The CRM does not know the stored contact: it was deleted or merged. */
+  isGone: boolean;
+  /** Look the contact up in any case. */
+  alwaysLookUp: boolean;
+}
+
+/** Who has a contact, by the claims and by the user id in the contact. */
+type Owner = { kind: 'own' } | { kind: 'free' } | { kind: 'other'; user: User };
+
+/**
+ * Finds the contact of a user. A contact is the user's when the item names it and the claim confirms it, or when a search that was compared
+ * with the question shows it and no other living user has it. docs/decisions has the reasons.
+ *
+ * Costs no request for a user who keeps the contact and the email, and for one who never had a contact. It is one search after a change of
+ * the email, a 404, a rejection or a conflict, and while the claims are not complete.
+ *
+ * @throws ConflictError when another living user has the email or the contact; RetryableError and RejectedError as the client does.
+ */
+export async function resolve(
+  user: User,
+  email: string,
+  catalog: Catalog,
+  { isGone, alwaysLookUp }: ResolveOptions,
+  dependencies: ResolveDependencies,
+): Promise<Resolution> {
+  const { userId, crm = {} } = user;
+  const { client, claims, mapping, now } = dependencies;
+  const { own, lostTo } = isGone ? {} : await ownContact(userId, crm, claims);
+  // Until now, this user may have written to the contact that another user has.
+  const affected: AffectedUser[] = lostTo ? [{ userId: lostTo.userId, cause: 'resync' }] : [];
+  const isLost = lostTo !== undefined;
+  const resolved = (target: Target): Resolution => ({ target, isLost, affected });
+  const update = (contactId: number): Resolution =>
+    resolved({ kind: 'update', contactId, isClaimed: contactId === own?.contactId && own.isClaimed });
+  const hash = emailHash(email);
+  if (own && own.contactId === crm.contactId && crm.fingerprint?.['EMAIL1'] === hash && !crm.conflict)
+    return update(own.contactId);
+
+  const claim = await claims.claimEmail(email, userId);
+  if (claim.kind === 'contested') throw new ConflictError(claim.other, 'has the same email');
+  const isRepeated = crm.attempt?.email === hash && !crm.separated;
+  const isFirst = !hasHistory(crm) && claim.kind === 'new' && dependencies.areClaimsComplete();
+  if (!own && !isGone && !isLost && !alwaysLookUp && (isFirst || isRepeated))
+    return resolved({ kind: 'upsert' });
+
+  const owner = ownerOf(userId, catalog, isGone, dependencies);
+  const found = await findContacts(userId, email, own ? {} : crm, catalog, { client, mapping, now });
+  if (own && found.some(({ id }) => id === own.contactId)) return update(own.contactId);
+  const owners = await Promise.all(found.map(async (contact) => ({ contact, owner: await owner(contact) })));
+  const available =
+    owners.find((each) => each.owner.kind === 'own') ?? owners.find((each) => each.owner.kind === 'free');
+  if (available) return update(available.contact.id);
+
+  const other = owners.flatMap((each) => (each.owner.kind === 'other' ? [each.owner.user] : []))[0];
+  const emailOfOther = other && desiredState(mapping, other, now()).fields.EMAIL1;
+  if (other && emailOfOther?.toLowerCase() === email.toLowerCase()) {
+    // The other has the contact. With the claim on the email it would wait for this user, and this user for it.
+    await claims.yieldEmail(email, userId, other.userId);
+    throw new ConflictError(other, 'has the same email');
+  }
+  if (other && own) affected.push({ userId: other.userId, cause: 'changed' });
+  if (own) return update(own.contactId);
+  if (!other) return resolved({ kind: 'upsert' });
+  // Two contacts were merged, or the email was typed into the other's, by hand: each user gets a contact of its own, once.
+  const isSeparating = crm.separated === true && crm.attempt !== undefined;
+  const isDue = isGone || isLost || hasWaited(user, other, now());
+  if (isSeparating || (isDue && !crm.separated)) {
+    affected.push({ userId: other.userId, cause: 'resync' });
+    return resolved({ kind: 'create' });
+  }
+  throw new ConflictError(other, 'has the contact with this email');
+}
+
+interface OwnContact {
+  own?: { contactId: number; isClaimed: boolean };
+  /** The user who has the stored contact now. */
+  lostTo?: User;
+}
+
+/** The contact that the item names and that no other user has. A stored contact without any claim is the user's: claims can be lost. */
+async function ownContact(
+  userId: string,
+  { contactId, formerContactIds = [] }: CrmState,
+  claims: Pick<Claims, 'holderOf'>,
+): Promise<OwnContact> {
+  if (contactId === undefined) return {};
+  const holder = await claims.holderOf(contactId, userId);
+  if (holder.kind === 'own' || holder.kind === 'new')
+    return { own: { contactId, isClaimed: holder.kind === 'own' } };
+  if (holder.kind === 'other') return { lostTo: holder.other };
+  // An app that wrote an older item restored an older contact id.
+  for (const former of formerContactIds)
+    if ((await claims.holderOf(former, userId)).kind === 'own')
+      return { own: { contactId: former, isClaimed: true } };
+  return {};
+}
+
+/** A hash of an email, as the fingerprint has it. */
+export const emailHash = (email: string): string => fingerprintOf({ EMAIL1: email })['EMAIL1'] ?? '';
+
+/** Whether the user has had a contact, or an attempt to get one. */
+const hasHistory = ({ contactId, formerContactIds, attempt, rejection, conflict }: CrmState): boolean =>
+  contactId !== undefined ||
+  formerContactIds !== undefined ||
+  attempt !== undefined ||
+  conflict !== undefined ||
+  (rejection !== undefined && rejection.reason !== 'no-usable-email');
+
+/** Contacts that may be the user's, oldest first: those with the email and, after a create without an answer, those with the user id. */
+async function findContacts(
+  userId: string,
+  email: string,
+  { attempt }: CrmState,
+  catalog: Catalog,
+  { client, mapping, now }: Pick<ResolveDependencies, 'client' | 'mapping' | 'now'>,
+): Promise<Contact[]> {
+  const byEmail = await client.findContactsByEmail(email);
+  const oldestFirst = (contacts: readonly Contact[]) => [...contacts].sort((a, b) => a.id - b.id);
+  if (!attempt) return oldestFirst(byEmail);
+  const byUserId = await findContactsOfUser(userId, attempt.at, catalog, { client, mapping, now });
+  return oldestFirst([...byEmail.filter(({ id }) => !byUserId.some((each) => each.id === id)), ...byUserId]);
+}
+
+/**
+ * Finds the contacts that the sync created for a user without getting an answer: they were updated since, and show the user id.
+ *
+ * @param since when the first request was made, in ISO 8601.
+ * @throws RetryableError while the CRM's search may not show the contact yet.
+ */
+export async function findContactsOfUser(
+  userId: string,
+  since: string,
+  catalog: Catalog,
+  {
+    client,
+    mapping,
+    now,
+  }: { client: Pick<InfusionsoftClient, 'findContactsUpdatedSince'>; mapping: Mapping; now: () => number },
+): Promise<Contact[]> {
+  if (userIdFieldOf(catalog, mapping) === undefined) return [];
+  const updated = await client.findContactsUpdatedSince(Date.parse(since) - CLOCK_DIFFERENCE_MS);
+  const found = updated.filter((contact) => userIdIn(contact, catalog, mapping) === userId);
+  const waitMs = Date.parse(since) + SEARCH_DELAY_MS - now();
+  if (found.length === 0 && waitMs > 0)
+    throw new RetryableError('The search may not show the created contact yet', { afterMs: waitMs });
+  return found;
+}
+
+/** The clock of the CRM may be late. */
+const CLOCK_DIFFERENCE_MS = 60_000;
+
+const userIdFieldOf = (catalog: Catalog, { userIdField }: Mapping): number | undefined =>
+  userIdField === undefined ? undefined : catalog.customFields[catalogKey(userIdField)];
+
+/** The user id in a contact, if the answer shows it. */
+export function userIdIn(contact: Contact, catalog: Catalog, mapping: Mapping): string | undefined {
+  const field = userIdFieldOf(catalog, mapping);
+  const content = contact.custom_fields?.find(({ id }) => id === field)?.content;
+  return field === undefined || content === null || content === undefined || content === ''
+    ? undefined
+    : String(content);
+}
+
+/**
+ * The owner of a contact: the user whom the claim names, if the item confirms it. The user id in a contact counts where no claim does. It
+ * counts over a claim only for a user whose own contact is gone: the contacts were merged, and the person who merged them has chosen.
+ */
+function ownerOf(
+  userId: string,
+  catalog: Catalog,
+  isGone: boolean,
+  { client, claims, mapping }: ResolveDependencies,
+): (contact: Contact) => Promise<Owner> {
+  return async (contact) => {
+    const holder = await claims.holderOf(contact.id, userId);
+    const shown = contact.custom_fields ? contact : await readOrMissing(client, contact.id);
+    const named = shown && userIdIn(shown, catalog, mapping);
+    if (named === userId && (isGone || holder.kind !== 'other')) return { kind: 'own' };
+    if (named !== undefined && named !== userId) {
+      const user = await claims.findUser(named);
+      if (user && (await isContactOf(user, contact.id, client))) return { kind: 'other', user };
+    }
+    if (holder.kind === 'other') return { kind: 'other', user: holder.other };
+    return holder.kind === 'own' ? { kind: 'own' } : { kind: 'free' };
+  };
+}
+
+/** Whether a contact that shows a user's id is this user's: the user has no other contact in the CRM. */
+async function isContactOf(
+  { crm = {} }: User,
+  contactId: number,
+  client: Pick<InfusionsoftClient, 'readContact'>,
+): Promise<boolean> {
+  if (crm.contactId === undefined || crm.contactId === contactId) return true;
+  return (await readOrMissing(client, crm.contactId)) === undefined;
+}
+
+async function readOrMissing(
+  client: Pick<InfusionsoftClient, 'readContact'>,
+  contactId: number,
+): Promise<Contact | undefined> {
+  try {
+    return await client.readContact(contactId);
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,57 @@
+import type { SFNClient } from '@aws-sdk/client-sfn';
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import type { User } from '../../shared/user/user.ts';
+import type { SimulatedSystem } from '../demo/simulated-system.ts';
+import type { FaultProxy } from './fault-proxy.ts';
+import type { World } from './world.ts';
+
+/** What actions work with. */
+export interface ChaosContext {
+  world: World;
+  running: SimulatedSystem;
+  proxy: FaultProxy;
+  sqs: SQSClient;
+  sfn: SFNClient;
+  counts: { killed: number; duplicates: number; backfills: number };
+}
+
+export type Action = (context: ChaosContext) => Promise<void>;
+
+/** Any user of the app. */
+export const randomUser = ({ world }: ChaosContext): User | undefined =>
+  world.pick([...world.users.values()]);
+
+/** The user edits attributes in the app. Nothing happens if the user was deleted. */
+export async function changeUser(
+  { world, running }: ChaosContext,
+  userId: string,
+  changes: Partial<User>,
+): Promise<void> {
+  const user = world.users.get(userId);
+  if (!user) return;
+  world.change(user, changes);
+  await running.system.app.edit(userId, changes);
+}
+
+/** The app writes the whole item of a user, who may be new. */
+export async function putUser({ world, running }: ChaosContext, user: User): Promise<void> {
+  const { crm: _, ...attributes } = user;
+  world.change(attributes);
+  await running.system.app.signUp(user);
+}
+
+/** The app deletes a user, unless that has happened. */
+export async function removeUser({ world, running }: ChaosContext, userId: string): Promise<void> {
+  if (!world.users.has(userId)) return;
+  world.remove(userId);
+  await running.system.app.remove(userId);
+}
+
+/** The users of the table, with their `crm` maps, some of which the app remembers. */
+export async function readRows({ world, running }: ChaosContext): Promise<User[]> {
+  const rows = await running.system.app.users();
+  for (const { userId, crm } of rows) {
+    if (crm && (!world.readStates.has(userId) || world.random() < 0.2)) world.readStates.set(userId, crm);
+  }
+  return rows;
+}

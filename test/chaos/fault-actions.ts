@@ -1,0 +1,94 @@
+import { SEARCH_MODES } from '../simulator/account/search.ts';
+import { FAULT_KINDS } from '../simulator/traffic/faults.ts';
+import { functionFolder } from '../support/function-folder.ts';
+import { type Action, type ChaosContext, randomUser } from './chaos-context.ts';
+
+/** Maximum number of forbidden users. */
+const MAX_FORBIDDEN = 5;
+/** All faults except an exceeded quota, which is a separate action. */
+const KINDS = FAULT_KINDS.filter((kind) => kind !== 'quota');
+/** Longest that a write takes effect late, in milliseconds. */
+const LATE_MS = 10_000;
+/** Longest that a search lags, in milliseconds. */
+const SEARCH_DELAY_MS = 5000;
+/** Longest that contacts answer 404, in milliseconds. */
+const HIDDEN_MS = 4000;
+
+/** Kills an execution environment while it works. */
+export const kill: Action = async ({ running, counts, world }) => {
+  const { cloud } = running.system;
+  const folder = world.pick([...Array(4).fill('sync-contact'), 'diff-user', 'backfill'] as string[]);
+  const name = Object.keys(cloud.statistics().functions).find((each) => functionFolder(each) === folder);
+  if (name === undefined) throw new Error(`The stack has no function ${folder}`);
+  if (cloud.killEnvironment(name)) counts.killed++;
+};
+
+/** The CRM rejects every request about a user with 403 until the end of the actions. */
+export const forbid: Action = async (context) => {
+  const { world, running } = context;
+  const user = randomUser(context);
+  if (!user?.email || world.forbidden.size === MAX_FORBIDDEN) return;
+  if (!world.sociable().includes(user)) return;
+  world.forbidden.set(user.userId, user.email);
+  await running.door.set('forbidden', { emails: [...world.forbidden.values()] });
+};
+
+/** Requests to the CRM fail, or none does. */
+export const faults: Action = async ({ world, running }) => {
+  const kinds = KINDS.filter(() => world.random() < 0.4);
+  const rate = world.random() < 0.4 ? 0 : world.random() * 0.6;
+  await running.door.set('faults', {
+    rate: kinds.length > 0 ? rate : 0,
+    kinds: kinds.length > 0 ? kinds : [...KINDS],
+    hangMs: 1500,
+    slowMs: 700,
+    lateMs: Math.round(world.random() * LATE_MS),
+  });
+};
+
+/** The quota of the CRM is exceeded. */
+export const quota: Action = ({ running }) => running.door.set('faults', { rate: 0.2, kinds: ['quota'] });
+
+/** Searches match differently. */
+export const search: Action = ({ world, running }) =>
+  running.door.set('search', { mode: world.pick(SEARCH_MODES) });
+
+/** Searches see new and changed contacts late, or at once. */
+export const searchDelay: Action = ({ world, running }) =>
+  running.door.set('search', {
+    delayMs: world.random() < 0.4 ? 0 : Math.round(world.random() * SEARCH_DELAY_MS),
+  });
+
+/** Answers of the CRM leave out tags or custom fields, or are complete. */
+export const partialAnswers: Action = ({ world, running }) =>
+  running.door.set('answers', {
+    tagIds: world.random() < 0.5,
+    listedCustomFields: world.random() < 0.5,
+  });
+
+/** Some contacts answer 404 for a while. */
+export const hideContacts: Action = ({ world, running }) =>
+  running.door.set('hidden', {
+    share: world.random() * 0.3,
+    forMs: Math.round(world.random() * HIDDEN_MS),
+  });
+
+/** Calls of AWS services are throttled, or none is. */
+export const throttle: Action = async ({ world, proxy }) => {
+  proxy.throttleRate = world.random() < 0.5 ? 0 : world.random() * 0.5;
+};
+
+/** Answers of AWS services are cut off, or none is. */
+export const cutOff: Action = async ({ world, proxy }) => {
+  proxy.cutOffRate = world.random() < 0.5 ? 0 : world.random() * 0.3;
+};
+
+/** Ends all faults except for forbidden users and the search mode. Late writes still take effect. */
+export async function stopFaults({ running: { door }, proxy }: ChaosContext): Promise<void> {
+  proxy.throttleRate = 0;
+  proxy.cutOffRate = 0;
+  await door.set('faults', { rate: 0 });
+  await door.set('search', { delayMs: 0 });
+  await door.set('answers', { tagIds: true, listedCustomFields: true });
+  await door.set('hidden', { forMs: 0 });
+}

@@ -1,0 +1,111 @@
+import { type Action, type ChaosContext, changeUser, putUser, readRows } from './chaos-context.ts';
+import type { World } from './world.ts';
+
+/** Longest time between the two changes of users who meet, in milliseconds. */
+const APART_MS = 4000;
+
+/** Makes two changes in any order, at once or seconds apart. */
+async function inAnyOrder(
+  { world }: ChaosContext,
+  userIds: readonly string[],
+  changes: readonly [() => Promise<void>, () => Promise<void>],
+): Promise<void> {
+  const [first, second] = world.random() < 0.5 ? changes : [changes[1], changes[0]];
+  await first();
+  if (world.random() < 0.5) await second();
+  else world.later(Date.now(), world.random() * APART_MS, userIds, second);
+}
+
+/** One user moves to a new email, and another one, who may be new, takes the old one. */
+export const handOver: Action = async (context) => {
+  const { world } = context;
+  const giver = world.pick(world.sociable());
+  const newcomer = world.random() < 0.3 ? world.nextUser() : undefined;
+  const taker = newcomer ?? world.pick(world.sociable().filter(({ userId }) => userId !== giver?.userId));
+  if (!giver || !taker) return;
+  const { email } = giver;
+  const give = async () => {
+    if (world.users.get(giver.userId)?.email === email)
+      await changeUser(context, giver.userId, { email: world.newEmail(giver) });
+  };
+  const take = () =>
+    newcomer ? putUser(context, { ...newcomer, email }) : changeUser(context, taker.userId, { email });
+  await inAnyOrder(context, [giver.userId, taker.userId], [give, take]);
+};
+
+/** Two users swap their emails. */
+export const swap: Action = async (context) => {
+  const { world } = context;
+  const ann = world.pick(world.sociable());
+  const bob = world.pick(world.sociable().filter(({ userId }) => userId !== ann?.userId));
+  if (!ann || !bob) return;
+  const take = (taker: typeof ann, giver: typeof ann) => async () => {
+    // The taker may have moved elsewhere in between.
+    if (world.users.get(taker.userId)?.email === taker.email)
+      await changeUser(context, taker.userId, { email: giver.email });
+  };
+  await inAnyOrder(context, [ann.userId, bob.userId], [take(ann, bob), take(bob, ann)]);
+};
+
+/** Users whose own contact exists, with its id. */
+async function usersWithContact(context: ChaosContext): Promise<{ userId: string; contactId: number }[]> {
+  const { world, running } = context;
+  const rows = new Map((await readRows(context)).map(({ userId, crm }) => [userId, crm?.contactId]));
+  const contacts = await running.door.contacts();
+  const ownerOf = new Map(contacts.map(({ id, customFields }) => [id, customFields['App User Id']]));
+  return world.sociable().flatMap(({ userId }) => {
+    const contactId = rows.get(userId);
+    return contactId && ownerOf.get(contactId) === userId ? [{ userId, contactId }] : [];
+  });
+}
+
+const isUntouched = (world: World, userId: string) => !world.merged.has(userId) && !world.drifted.has(userId);
+
+/** A person takes the contacts of two users for the same, and merges them. */
+export const mergeUsers: Action = async (context) => {
+  const { world, running } = context;
+  const candidates = (await usersWithContact(context)).filter(({ userId }) => isUntouched(world, userId));
+  const from = world.pick(candidates);
+  const into = world.pick(candidates.filter(({ contactId }) => contactId !== from?.contactId));
+  if (!from || !into) return;
+  const values = world.pick(['into', 'from'] as const);
+  if (!(await running.door.merge(from.contactId, into.contactId, values))) return;
+  for (const { userId } of [from, into]) world.merged.add(userId);
+};
+
+/** A person deletes the contact of a user, or merges it into one that is nobody's. */
+export const drift: Action = async (context) => {
+  const { world, running } = context;
+  const candidates = (await usersWithContact(context)).filter(({ userId }) => isUntouched(world, userId));
+  const chosen = world.pick(candidates);
+  if (!chosen) return;
+  const { userId, contactId } = chosen;
+  world.drifted.add(userId);
+  if (world.random() < 0.5) return running.door.removeContact(contactId);
+  const [survivor] = await running.door.addContacts([
+    { values: { 'email_addresses.EMAIL1': `old.${world.users.get(userId)?.email}` } },
+  ]);
+  if (survivor) await running.door.merge(contactId, survivor.id);
+};
+
+/** A person fills in a web form of the CRM, and signs up right after. What the app does not manage was typed by hand. */
+export const webForm: Action = async (context) => {
+  const { world, running } = context;
+  const user = world.nextUser();
+  if (!user) return;
+  const { userId, email = '', firstName = '' } = user;
+  await running.door.addContacts([
+    {
+      values: {
+        'email_addresses.EMAIL1': world.random() < 0.3 ? email.toUpperCase() : email,
+        'email_addresses.EMAIL2': `home.${email}`,
+        'phone_numbers.PHONE2': `+1212555${1000 + Math.floor(world.random() * 9000)}`,
+        given_name: firstName,
+      },
+      customFields: { 'Shoe Size': String(36 + Math.floor(world.random() * 12)) },
+      tags: ['Newsletter'],
+      isNew: true,
+    },
+  ]);
+  world.later(Date.now(), world.random() * 500, [userId], () => putUser(context, user));
+};

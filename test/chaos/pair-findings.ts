@@ -1,0 +1,86 @@
+import { desiredState, isSyncable } from '../../shared/sync/desired-state.ts';
+import { type Mapping, managedTags } from '../../shared/user/define-mapping.ts';
+import type { User } from '../../shared/user/user.ts';
+import type { ShownContact } from '../demo/crm-account.ts';
+import { pathsOf } from '../demo/shown-path.ts';
+
+/**
+ * What is wrong with a contact in view of all users. `shared`: two users have it, or it has the data of two users. `orphan`: it looks like
+ * the contact of a user, and no user has it.
+ */
+export interface PairFinding {
+  kind: 'shared' | 'orphan';
+  contactId: number;
+  text: string;
+}
+
+export interface PairFindingsInput {
+  /** Users of the table. */
+  users: readonly User[];
+  contacts: readonly ShownContact[];
+  /** Ids of users for whom an erasure was requested. */
+  forgotten: ReadonlySet<string>;
+  mapping: Mapping;
+  /** Epoch milliseconds. */
+  now: number;
+}
+
+/** The custom field that names the user of a contact. */
+const OWNER_PATH = 'custom_fields.App User Id';
+/** Fields whose value belongs to one person. Values of other fields are the same for many. */
+const PERSONAL_FIELDS = ['EMAIL1', 'PHONE1'] as const;
+
+/**
+ * Asks for every pair of users whether they share a contact, and for every contact without a user whether it should have one. A contact is
+ * connected with a user who names it, whom it names, or whose email or phone number it has.
+ *
+ * The other emails of a contact do not count: the sync does not manage them, and people merge contacts by hand.
+ */
+export function pairFindings({ users, contacts, forgotten, mapping, now }: PairFindingsInput): PairFinding[] {
+  const desired = new Map(users.map((user) => [user.userId, desiredState(mapping, user, now)]));
+  const holders = Map.groupBy(users, ({ crm }) => crm?.contactId);
+  const byValue = PERSONAL_FIELDS.map((field) => ({
+    field,
+    users: Map.groupBy(users, ({ userId }) => desired.get(userId)?.fields[field]?.toLowerCase()),
+  }));
+  const managed = managedTags(mapping);
+
+  const connections = ({ id, values }: ShownContact): Map<string, string[]> => {
+    const found = new Map<string, string[]>();
+    const connect = (userId: string, how: string) => found.set(userId, [...(found.get(userId) ?? []), how]);
+    for (const { userId } of holders.get(id) ?? []) connect(userId, 'is its user');
+    const named = values.get(OWNER_PATH);
+    if (named !== undefined && desired.has(named)) connect(named, 'is named by it');
+    for (const { field, users: byText } of byValue) {
+      const value = values.get(pathsOf(field)[0] ?? field)?.toLowerCase();
+      const withValue = value === undefined ? [] : (byText.get(value) ?? []);
+      // Two users can have the same value. Whoever is connected anyway explains it.
+      if (withValue.some(({ userId }) => found.has(userId))) continue;
+      for (const { userId } of withValue) connect(userId, `has its ${field}`);
+    }
+    return found;
+  };
+
+  const whyOrphan = ({ values, tags }: ShownContact): string | undefined => {
+    const named = values.get(OWNER_PATH);
+    const held = managed.filter((tag) => tags.has(tag));
+    const isMarked = held.length === 1 && held[0] === mapping.deletedTag.name;
+    if (named === undefined) {
+      return held.length === 0 || isMarked ? undefined : `has the tags ${held.join(', ')} and no user`;
+    }
+    if (forgotten.has(named) && !desired.has(named)) return `names the forgotten user ${named}`;
+    const user = desired.get(named);
+    if (!user) return isMarked ? undefined : `names the deleted user ${named} and is not marked as deleted`;
+    // A user without a usable email cannot be synced and keeps what there is.
+    return isSyncable(user) ? `names user ${named}, who has another contact or none` : undefined;
+  };
+
+  return contacts.flatMap((contact): PairFinding[] => {
+    const contactId = contact.id;
+    const connected = connections(contact);
+    const text = [...connected].map(([userId, how]) => `user ${userId} ${how.join(' and ')}`).join('; ');
+    const findings: PairFinding[] = connected.size > 1 ? [{ kind: 'shared', contactId, text }] : [];
+    const why = holders.has(contactId) ? undefined : whyOrphan(contact);
+    return why === undefined ? findings : [...findings, { kind: 'orphan', contactId, text: why }];
+  });
+}

@@ -1,0 +1,139 @@
+import { randomUUID } from 'node:crypto';
+import { SendMessageCommand } from '@aws-sdk/client-sqs';
+import { type ForgetMessage, messageGroupOf, userMessage } from '../../shared/sync/message.ts';
+import {
+  type Action,
+  type ChaosContext,
+  changeUser,
+  putUser,
+  randomUser,
+  readRows,
+  removeUser,
+} from './chaos-context.ts';
+
+/** Most time between two parts of an action that "happen within a second". */
+const SECOND_MS = 1000;
+
+/** A random edit of a random user. */
+export const edit: Action = async (context) => {
+  const user = randomUser(context);
+  if (user) await changeUser(context, user.userId, context.world.edit(user));
+};
+
+export const create: Action = async (context) => {
+  const user = context.world.nextUser();
+  if (user) await putUser(context, user);
+};
+
+/** Users who can leave: without a contact of their own, nothing says which contact has to be cleaned up. */
+const canLeave = ({ world }: ChaosContext) =>
+  [...world.users.values()].filter(({ userId }) => !world.drifted.has(userId));
+
+export const remove: Action = async (context) => {
+  const user = context.world.pick(canLeave(context));
+  if (user) await removeUser(context, user.userId);
+};
+
+/** A user leaves and signs up again, with the same id. */
+export const recreate: Action = async (context) => {
+  const user = randomUser(context);
+  if (!user) return;
+  await removeUser(context, user.userId);
+  await putUser(context, { ...user, firstName: `${user.firstName} Again` });
+};
+
+/** A user signs up and leaves within a second. */
+export const deleteInFlight: Action = async (context) => {
+  const { world } = context;
+  const user = world.nextUser();
+  if (!user) return;
+  await putUser(context, user);
+  world.later(Date.now(), world.random() * SECOND_MS, [user.userId], () => removeUser(context, user.userId));
+};
+
+/** A user signs up with a mistyped email, and corrects it within a second. */
+export const correctEmail: Action = async (context) => {
+  const { world } = context;
+  const user = world.nextUser();
+  if (!user) return;
+  const { userId, email } = user;
+  await putUser(context, { ...user, email: `mistyped.${email}` });
+  world.later(Date.now(), world.random() * SECOND_MS, [userId], () => changeUser(context, userId, { email }));
+};
+
+/** The app writes the whole item with a change, and with a `crm` map that it read earlier. */
+export const putOlder: Action = async (context) => {
+  const { world } = context;
+  const current = new Map((await readRows(context)).map(({ userId, crm }) => [userId, crm?.revision]));
+  const older = [...world.readStates].filter(([userId, { revision }]) => revision !== current.get(userId));
+  const [userId = '', crm] = world.pick(older) ?? [];
+  const user = world.users.get(userId);
+  if (user && crm) await putUser(context, { ...user, ...world.edit(user), crm });
+};
+
+/** The app writes the whole item with a change, and without the `crm` map. */
+export const putWithout: Action = async (context) => {
+  const user = randomUser(context);
+  if (user) await putUser(context, { ...user, ...context.world.edit(user) });
+};
+
+/** A person removes the `crm` map, to sync the user again. */
+export const resync: Action = async (context) => {
+  const user = randomUser(context);
+  if (!user) return;
+  context.world.change(user);
+  await context.running.system.app.edit(user.userId, { crm: undefined });
+};
+
+/** Sends an old message again, possibly that of a deletion. */
+export const duplicate: Action = async ({ world, running, sqs, counts }) => {
+  const user = world.pick([...world.users.values()]);
+  if (!user) return;
+  const { userId } = user;
+  const cause = world.pick(['changed', 'created', 'backfill', 'deleted'] as const) ?? 'changed';
+  const message = userMessage(userId, { cause, changedAt: 0 });
+  world.expectMessage(user);
+  counts.duplicates++;
+  await sqs.send(
+    new SendMessageCommand({
+      QueueUrl: running.system.cloud.outputs['QueueUrl'] ?? '',
+      MessageBody: JSON.stringify(message),
+      MessageGroupId: messageGroupOf(userId),
+      MessageDeduplicationId: `chaos-${counts.duplicates}`,
+    }),
+  );
+};
+
+/** Sends the message of `user-sync forget --user ID`. @returns the id of the request. */
+export async function requestErasure({ running, sqs }: ChaosContext, userId: string): Promise<string> {
+  const requestId = randomUUID();
+  const message: ForgetMessage = { version: 1, kind: 'forget', userId, requestId };
+  await sqs.send(
+    new SendMessageCommand({
+      QueueUrl: running.system.cloud.outputs['QueueUrl'] ?? '',
+      MessageBody: JSON.stringify(message),
+      MessageGroupId: messageGroupOf(userId),
+      MessageDeduplicationId: requestId,
+    }),
+  );
+  return requestId;
+}
+
+/** A user leaves and asks for erasure: before, at the same time or after. */
+export const forget: Action = async (context) => {
+  const { world } = context;
+  const user = world.pick(canLeave(context).filter(({ userId }) => !world.forbidden.has(userId)));
+  if (!user) return;
+  const { userId } = user;
+  const leave = () => removeUser(context, userId);
+  const request = async () => void (await requestErasure(context, userId));
+  world.forgotten.add(userId);
+  const kind = world.pick(['before', 'at once', 'after'] as const);
+  const [first, second] = kind === 'before' ? [request, leave] : [leave, request];
+  if (kind === 'at once') {
+    await Promise.all([first(), second()]);
+    return;
+  }
+  await first();
+  world.later(Date.now(), world.random() * 2 * SECOND_MS, [userId], second);
+};

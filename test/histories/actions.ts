@@ -1,0 +1,343 @@
+import { userMessage } from '../../shared/sync/message.ts';
+import type { StoredContact } from '../simulator/account/contact-store.ts';
+import { FAULT_KINDS, type FaultKind } from './crm.ts';
+import { type Item, USERS, type World } from './world.ts';
+
+/** What the placeholders of an action stand for. The first value of each is the simplest. */
+const VALUES = {
+  user: USERS,
+  other: USERS,
+  email: ['one@example.com', 'two@example.com', 'three@example.com', 'four@example.com', 'five@example.com'],
+  attribute: ['name', 'phone', 'week', 'subscription'],
+  item: ['an older crm map', 'its first crm map', 'no crm map'],
+  keeps: ['its own values', 'the values of the other'],
+  ordinal: ['next', 'second', 'third', 'fourth', 'fifth', 'sixth'],
+  request: ['request', 'write'],
+  fault: FAULT_KINDS,
+  calls: ['1', '2', '3', '5', '8', '13', '21', '34'],
+  spell: ['5 s', '70 s', '200 s'],
+  time: ['1 s', '5 s', '20 s', '70 s', '200 s', '1200 s'],
+} as const;
+type Placeholder = keyof typeof VALUES;
+
+/** What a history has to remember, beside its world. */
+export class Script {
+  readonly world: World;
+  /** Users whose contact was deleted or merged by hand, which the sync does not notice by itself. */
+  readonly touched = new Set<string>();
+  /** How often a user lost its contact in a merge with that of another user. */
+  readonly losses = new Map<string, number>();
+  /** Users who have left the app and asked for erasure, with the contacts that named them at that time. */
+  readonly forgotten = new Map<string, readonly number[]>();
+  /** Users who have ever asked for erasure. */
+  readonly everForgotten = new Set<string>();
+  /** Contacts of deleted users that the sync has lost with its table: an operator has to name them. */
+  readonly withoutRecord = new Set<number>();
+  /** Users who have ever had no email. */
+  readonly withoutEmail = new Set<string>();
+  /** Items that the app has read, by user. */
+  readonly read = new Map<string, Item>();
+  #last = 0;
+
+  constructor(world: World) {
+    this.world = world;
+  }
+
+  /** A number that no other edit has. */
+  number(): number {
+    return ++this.#last;
+  }
+}
+
+interface Action {
+  /** The text of its steps, with placeholders. */
+  text: string;
+  /** How often it is drawn. */
+  weight: number;
+  /** Does nothing where it makes no sense, for example to a user who does not exist. */
+  run(script: Script, values: Readonly<Record<Placeholder, string>>): unknown;
+}
+
+const STATUSES = ['trial', 'active', 'cancelled', 'expired'] as const;
+const nameOf = (userId: string, number: number) => `${userId} the ${number}th`;
+const phoneOf = (number: number) => `+1212555${1000 + number}`;
+
+function signUp(script: Script, userId: string, email: string): void {
+  if (script.world.item(userId)) return;
+  const number = script.number();
+  script.forgotten.delete(userId);
+  script.world.put({
+    userId,
+    email,
+    firstName: nameOf(userId, number),
+    phone: phoneOf(number),
+    subscription: { status: 'trial' },
+    progress: { program: 'Strength', week: 1, workoutsCompleted: 0 },
+  });
+}
+
+function edit(script: Script, userId: string, attribute: string): void {
+  const { world } = script;
+  const item = world.item(userId);
+  const number = script.number();
+  const changes: Record<string, Partial<Item>> = {
+    name: { firstName: nameOf(userId, number) },
+    phone: { phone: item?.['phone'] === undefined ? phoneOf(number) : undefined },
+    week: { progress: { program: 'Strength', week: 1 + (number % 12) } },
+    subscription: { subscription: { status: STATUSES[number % STATUSES.length] } },
+  };
+  world.edit(userId, changes[attribute] ?? {});
+}
+
+/** A change that only makes the sync look at a user. */
+export function editHarmlessly(script: Script, userId: string): void {
+  const progress = script.world.item(userId)?.['progress'] as object | undefined;
+  script.world.edit(userId, { progress: { ...progress, workoutsCompleted: script.number() } });
+}
+
+function forget(script: Script, userId: string): void {
+  const { world, forgotten, everForgotten, withoutRecord } = script;
+  if (world.item(userId)) return;
+  const requestId = `request-${script.number()}`;
+  const named = world.contacts().filter((contact) => world.crm.userIdOf(contact) === userId);
+  const contactIds = named.map(({ id }) => id);
+  forgotten.set(userId, contactIds);
+  everForgotten.add(userId);
+  const lost = contactIds.filter((id) => withoutRecord.has(id));
+  const request = { version: 1, kind: 'forget', userId } as const;
+  for (const contactId of lost) world.send({ ...request, requestId: `${requestId}-${contactId}`, contactId });
+  if (lost.length === 0) world.send({ ...request, requestId });
+}
+
+function merge(script: Script, from: string, into: string, keeps: string): void {
+  const { world, losses, touched } = script;
+  const contacts = [from, into].map((userId) => world.contactOf(userId)) as StoredContact[];
+  const [source, survivor] = contacts;
+  if (!source || !survivor || source === survivor) return;
+  world.crm.merge(source, survivor, keeps === VALUES.keeps[1]);
+  const keeper = world.crm.userIdOf(survivor);
+  for (const userId of [from, into]) {
+    touched.add(userId);
+    if (userId !== keeper) losses.set(userId, (losses.get(userId) ?? 0) + 1);
+  }
+}
+
+/** The app writes a whole item (`PutItem`) with an older `crm` map, or none. */
+function putWholeItem({ world }: Script, userId: string, which: string): void {
+  const item = world.item(userId);
+  if (!item) return;
+  const { crm: _, ...attributes } = item;
+  const maps = world.crmMaps.get(userId) ?? [];
+  const older = which === 'its first crm map' ? maps[0] : maps.at(-2);
+  world.put(which === 'no crm map' || !older ? attributes : { ...attributes, crm: older });
+}
+
+const millisecondsOf = (time: string) => Number(time.split(' ')[0]) * 1000;
+
+/** All that can happen in a history. */
+export const ACTIONS: readonly Action[] = [
+  { text: '<calls> calls pass', weight: 16, run: ({ world }, { calls }) => world.passCalls(Number(calls)) },
+  { text: '<time> pass', weight: 16, run: ({ world }, { time }) => world.pass(millisecondsOf(time)) },
+  {
+    text: '<user> signs up with <email>',
+    weight: 10,
+    run: (script, { user, email }) => signUp(script, user, email),
+  },
+  {
+    text: '<user> changes the <attribute>',
+    weight: 8,
+    run: (script, { user, attribute }) => edit(script, user, attribute),
+  },
+  {
+    text: '<user> changes the email to <email>',
+    weight: 6,
+    run: ({ world }, { user, email }) => world.edit(user, { email }),
+  },
+  {
+    text: '<user> removes the email',
+    weight: 1,
+    run({ world, withoutEmail }, { user }) {
+      world.edit(user, { email: undefined });
+      withoutEmail.add(user);
+    },
+  },
+  {
+    text: '<user> hands the email over to <other> and moves to <email>',
+    weight: 4,
+    run({ world }, { user, other, email }) {
+      const handedOver = world.item(user)?.['email'];
+      if (user === other || !handedOver || !world.item(other)) return;
+      world.edit(user, { email });
+      world.edit(other, { email: handedOver });
+    },
+  },
+  {
+    text: '<user> and <other> swap emails',
+    weight: 4,
+    run({ world }, { user, other }) {
+      const [mine, theirs] = [user, other].map((userId) => world.item(userId)?.['email']);
+      if (!mine || !theirs) return;
+      world.edit(user, { email: theirs });
+      world.edit(other, { email: mine });
+    },
+  },
+  { text: '<user> is deleted', weight: 4, run: ({ world }, { user }) => world.delete(user) },
+  {
+    text: '<user> is deleted and signs up again with <email>',
+    weight: 4,
+    run(script, { user, email }) {
+      if (!script.world.item(user)) return;
+      script.world.delete(user);
+      signUp(script, user, email);
+    },
+  },
+  { text: '<user> asks to be forgotten', weight: 2, run: (script, { user }) => forget(script, user) },
+  {
+    text: '<user> is deleted and asks to be forgotten',
+    weight: 3,
+    run(script, { user }) {
+      script.world.delete(user);
+      forget(script, user);
+    },
+  },
+  {
+    text: 'the app writes the whole item of <user> with <item>',
+    weight: 4,
+    run: (script, { user, item }) => putWholeItem(script, user, item),
+  },
+  {
+    text: 'the app removes the crm map of <user>',
+    weight: 2,
+    run: ({ world }, { user }) => world.edit(user, { crm: undefined }),
+  },
+  {
+    text: 'the app reads the item of <user>',
+    weight: 2,
+    run({ world, read }, { user }) {
+      const item = world.item(user);
+      if (item) read.set(user, item);
+    },
+  },
+  {
+    text: 'the app writes back the item of <user> that it has read',
+    weight: 2,
+    run({ world, read }, { user }) {
+      const item = read.get(user);
+      if (item && world.item(user)) world.put(item);
+    },
+  },
+  {
+    text: 'the app brings <user> back with the item that it has read',
+    weight: 2,
+    run({ world, read, forgotten }, { user }) {
+      const item = read.get(user);
+      if (!item || world.item(user)) return;
+      forgotten.delete(user);
+      world.put(item);
+    },
+  },
+  {
+    text: 'a refresh looks at everybody',
+    weight: 2,
+    run({ world }) {
+      for (const { userId } of world.livingUsers())
+        world.send(userMessage(userId, { cause: 'backfill', changedAt: world.now }));
+    },
+  },
+  {
+    text: 'the sync table is lost',
+    weight: 1,
+    run({ world, forgotten, withoutRecord }) {
+      world.replaceSyncTable();
+      // With the records, the proofs are lost.
+      forgotten.clear();
+      for (const contact of world.contacts())
+        if (!world.item(world.crm.userIdOf(contact) ?? '')) withoutRecord.add(contact.id);
+    },
+  },
+  {
+    text: 'the changes of <user> arrive <time> late',
+    weight: 2,
+    run: ({ world }, { user, time }) => world.delayStream(user, millisecondsOf(time)),
+  },
+  {
+    text: 'the environments die after <calls> calls',
+    weight: 8,
+    async run({ world }, { calls }) {
+      await world.passCalls(Number(calls));
+      world.killEnvironments();
+    },
+  },
+  { text: 'dead letters are redriven', weight: 2, run: ({ world }) => world.redrive() },
+  {
+    text: 'a web form adds a contact with <email>',
+    weight: 3,
+    run: ({ world }, { email }) => world.crm.fillInForm(email),
+  },
+  {
+    text: 'staff add notes to the contact of <user>',
+    weight: 2,
+    run({ world }, { user }) {
+      const contact = world.contactOf(user);
+      if (contact) world.crm.typeInto(contact);
+    },
+  },
+  {
+    text: 'staff delete the contact of <user>',
+    weight: 2,
+    run({ world, touched }, { user }) {
+      const contact = world.contactOf(user);
+      if (!contact) return;
+      world.crm.deleteContact(contact);
+      touched.add(user);
+    },
+  },
+  {
+    text: 'staff merge the contact of <user> into that of <other>, which keeps <keeps>',
+    weight: 8,
+    run: (script, { user, other, keeps }) => merge(script, user, other, keeps),
+  },
+  {
+    text: 'the <ordinal> CRM <request> <fault>',
+    weight: 8,
+    run({ world }, { ordinal, request, fault }) {
+      const after = VALUES.ordinal.indexOf(ordinal as (typeof VALUES.ordinal)[number]);
+      world.crm.armFault(fault as FaultKind, after, request === 'write');
+    },
+  },
+  {
+    text: 'the CRM answers 404 for <spell>',
+    weight: 2,
+    run: ({ world }, { spell }) => world.crm.hideContacts(millisecondsOf(spell)),
+  },
+];
+
+const PLACEHOLDER = /<(\w+)>/g;
+
+/** The placeholders of an action's text, in their order, with their values. */
+export const placeholdersOf = (text: string): (readonly string[])[] =>
+  [...text.matchAll(PLACEHOLDER)].map(([, name]) => VALUES[name as Placeholder]);
+
+/** Writes values in place of the placeholders. */
+export function stepText(text: string, values: readonly string[]): string {
+  let index = 0;
+  return text.replace(PLACEHOLDER, () => values[index++] ?? '');
+}
+
+const PARSERS = ACTIONS.map(({ text, run }) => ({
+  run,
+  pattern: new RegExp(
+    `^${text.replace(PLACEHOLDER, (_, name: Placeholder) => `(?<${name}>${VALUES[name].join('|')})`)}$`,
+  ),
+}));
+
+/** Does what a step says. @throws Error if no action has this text. */
+export async function perform(script: Script, step: string): Promise<void> {
+  for (const { pattern, run } of PARSERS) {
+    const match = pattern.exec(step);
+    if (!match) continue;
+    await run(script, { ...match.groups } as Record<Placeholder, string>);
+    return;
+  }
+  throw new Error(`No action reads: ${step}`);
+}

@@ -1,0 +1,16 @@
+import { describe, it } from 'vitest';
+import { checkHistories } from '../histories/random-histories.ts';
+
+/** Each seed has 1000 histories. */
+const SEEDS = [11, 12, 13, 14, 15, 16, 17, 18, 19, 20];
+const TIMEOUT_MS = 10 * 60_000;
+
+describe('10,000 histories of three users', () => {
+  it.each(SEEDS)(
+    'seed %d: every user has one right contact, and nobody another',
+    async (seed) => {
+      await checkHistories({ seed, runs: 1000 });
+    },
+    TIMEOUT_MS,
+  );
+});
