@@ -1,5 +1,5 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { ledgerAt } from '../../shared/quota/ledger.ts';
+import { ledgerAt, resume } from '../../shared/quota/ledger.ts';
 import { updateVersioned } from '../../shared/quota/versioned-store.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { createCommand } from './create-command.ts';
@@ -25,7 +25,10 @@ export default createCommand({
       description: 'make no requests for this long; messages wait in the queue',
       parse: positiveNumber,
     },
-    resume: { description: 'lift a pause; postponed users are retried within the hour' },
+    resume: {
+      description:
+        'lift a pause and forget what the CRM reported; postponed users are retried within the hour',
+    },
   },
   async handler({ options, print }) {
     if (options.pause !== undefined && options.resume)
@@ -38,7 +41,7 @@ export default createCommand({
       const pause = { reason: 'operator', since: now, until: now + options.pause * 60_000 } as const;
       await updateVersioned(table.ledger, (ledger) => ({ ...ledgerAt(ledger, now), pause }));
     } else if (options.resume) {
-      await updateVersioned(table.ledger, (ledger) => ({ ...ledgerAt(ledger, now), pause: null }));
+      await updateVersioned(table.ledger, (ledger) => resume(ledger, now));
     }
     const quota = describeQuota((await table.ledger.read())?.value, budget, now);
     print(quota, () => quotaTable(quota, now));

@@ -29,6 +29,7 @@ import { type PacedFetchOptions, pacedFetch } from '../../shared/infusionsoft/ht
 import { requestGate } from '../../shared/infusionsoft/http/request-gate.ts';
 import { requestJournal } from '../../shared/infusionsoft/http/request-journal.ts';
 import { type Invocation, newEnvironment } from '../../shared/invocation.ts';
+import { BATCH_SIZE } from '../../shared/quota/pace.ts';
 import type { RateLimiter } from '../../shared/quota/rate-limiter.ts';
 import { type Budget, marginOf } from '../../shared/quota/remaining-quota.ts';
 import type { ClaimStore } from '../../shared/store/claim-store.ts';
@@ -45,10 +46,11 @@ import { type ProcessBatchDependencies, processBatch } from './process-batch.ts'
 import { type ProcessTaskDependencies, processTask } from './process-task.ts';
 import { type ProcessUserDependencies, processUser } from './process-user.ts';
 import { progressTracker } from './progress-tracker.ts';
-import { quotaTracker } from './quota-tracker.ts';
+import { type QuotaTracker, quotaTracker } from './quota-tracker.ts';
 
 /** What the consumer provides to its CRM client. */
-export type ClientHooks = Pick<PacedFetchOptions, 'gate' | 'deadline' | 'onRequest'>;
+export type ClientHooks = Pick<PacedFetchOptions, 'gate' | 'deadline' | 'onRequest'> &
+  Pick<QuotaTracker, 'limit'>;
 
 /** The outside world of sync-contact. */
 export interface ConsumerPorts {
@@ -111,9 +113,18 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
   let running = newEnvironment();
   const invocation = () => running;
   const gate = requestGate(marginOf(settings.budget.limits));
+  const quota = quotaTracker({
+    store: table.ledger,
+    gate,
+    budget: settings.budget,
+    block: BATCH_SIZE,
+    logger,
+    now,
+  });
   const journal = requestJournal();
   const client = ports.connect({
     gate,
+    limit: quota.limit,
     deadline: () => running.endsAt,
     onRequest(request) {
       journal.record(request);
@@ -207,7 +218,7 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
   };
   const batchDependencies: ProcessBatchDependencies = {
     processTask: (task) => processTask(task, taskDependencies),
-    quota: quotaTracker({ store: table.ledger, gate, budget: settings.budget, logger, now }),
+    quota,
     progress: progressTracker({ store: table.progress, logger, now }),
     queue,
     postponed,
@@ -290,5 +301,10 @@ export const pacedClient =
   (hooks: ClientHooks): InfusionsoftClient =>
     infusionsoftClient({
       url,
-      fetch: pacedFetch({ ...hooks, rateLimiter, credentials, breaker: circuitBreaker() }),
+      fetch: pacedFetch({
+        ...hooks,
+        rateLimiter: hooks.limit(rateLimiter),
+        credentials,
+        breaker: circuitBreaker(),
+      }),
     });

@@ -1,8 +1,15 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
-import type { RequestGate } from '../../shared/infusionsoft/http/request-gate.ts';
-import { type Ledger, ledgerAt, type Pause, record } from '../../shared/quota/ledger.ts';
-import { type Budget, backfillPausedUntil, pauseOf } from '../../shared/quota/remaining-quota.ts';
+import { pausedFor, type RequestGate } from '../../shared/infusionsoft/http/request-gate.ts';
+import { type Ledger, ledgerAt, type Pause, record, reserve, type Usage } from '../../shared/quota/ledger.ts';
+import type { RateLimiter } from '../../shared/quota/rate-limiter.ts';
+import {
+  type Budget,
+  backfillPausedUntil,
+  pauseOf,
+  requestsLeft,
+} from '../../shared/quota/remaining-quota.ts';
 import { updateVersioned, type Versioned, type VersionedStore } from '../../shared/quota/versioned-store.ts';
+import { CloudError } from '../../shared/sync/errors.ts';
 
 /** Which requests a batch may make. */
 export interface Allowance {
@@ -16,7 +23,13 @@ export interface Allowance {
 export interface QuotaTracker {
   /** Reads the ledger before a batch, and pauses or opens the gate. */
   refresh(): Promise<Allowance>;
-  /** Records the requests of a batch by one conditional write, or none where there were no requests. */
+  /**
+   * A rate limiter whose requests are counted in the ledger before they start, so that together the environments never make one more than
+   * the limits of the day and the month. Its `acquireSlot` also throws a PausedError when the quota is spent, and a CloudError when the
+   * ledger cannot be written.
+   */
+  limit(rateLimiter: RateLimiter): RateLimiter;
+  /** Records what the CRM reported during a batch by one conditional write, or none where there were no requests. */
   recordUsage(): Promise<void>;
 }
 
@@ -24,17 +37,69 @@ export interface QuotaTrackerOptions {
   store: VersionedStore<Ledger>;
   gate: RequestGate;
   budget: Budget;
+  /**
+   * Requests that are counted by one write. An environment keeps the ones that it does not need for its next batch; those of an environment
+   * that has ended stay unused.
+   */
+  block: number;
   logger: Pick<Logger, 'warn'>;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
-/**
- * Goes on without the ledger when DynamoDB fails, since the CRM counts requests too: the last ledger that was read is used, and usage that
- * could not be recorded is recorded with the next batch.
- */
-export function quotaTracker({ store, gate, budget, logger, now }: QuotaTrackerOptions): QuotaTracker {
+/** When DynamoDB fails, reports are recorded with the next batch. */
+export function quotaTracker({ store, gate, budget, block, logger, now }: QuotaTrackerOptions): QuotaTracker {
   let known: Versioned<Ledger> | undefined;
+  /** Requests that are counted and not made yet, and until when they are valid: the end of the day in which they are counted. */
+  let counted = 0;
+  let countedUntil = 0;
+  let counting: Promise<void> | undefined;
+
+  const countedLeft = () => (now() < countedUntil ? counted : 0);
+  /** Records a report, and counts requests in advance. @returns the ledger as stored. */
+  const write = async (usage: Pick<Usage, 'observed' | 'pause'>): Promise<Ledger> => {
+    const missing = block - countedLeft();
+    let more = 0;
+    known = await updateVersioned(
+      store,
+      (before) => {
+        const at = now();
+        const ledger = record(before, usage, budget.limits, at);
+        more = Math.max(0, Math.min(missing, requestsLeft(ledger, budget, at)));
+        return reserve(ledger, more);
+      },
+      known,
+    );
+    const { value } = known;
+    counted = countedLeft() + more;
+    countedUntil = Math.min(value.day.resetsAt, value.own.day.resetsAt);
+    return value;
+  };
+  const count = async (): Promise<void> => {
+    let ledger: Ledger;
+    try {
+      ledger = await write({});
+    } catch (error) {
+      throw new CloudError('Could not count a request: DynamoDB write failed', { cause: error });
+    }
+    const at = now();
+    const pause = countedLeft() === 0 ? pauseOf(ledgerAt(ledger, at), budget, at) : undefined;
+    if (!pause) return;
+    gate.set(pause);
+    throw pausedFor(pause, at);
+  };
+  /** Takes one of the counted requests. @returns until when it may be made, in epoch milliseconds. */
+  const take = async (): Promise<number> => {
+    while (countedLeft() === 0) {
+      counting ??= count().finally(() => {
+        counting = undefined;
+      });
+      await counting;
+    }
+    counted--;
+    return countedUntil;
+  };
+
   return {
     async refresh() {
       try {
@@ -48,15 +113,23 @@ export function quotaTracker({ store, gate, budget, logger, now }: QuotaTrackerO
       gate.set(pause);
       return { pause, backfillPausedUntil: backfillPausedUntil(ledger, budget) };
     },
+    limit: (rateLimiter) => ({
+      async acquireSlot(deadline) {
+        let until: number;
+        do {
+          until = await take();
+          await rateLimiter.acquireSlot(deadline);
+        } while (now() >= until);
+      },
+    }),
     async recordUsage() {
-      const usage = gate.take();
-      if (usage.starts.length === 0 && !usage.pause) return;
+      const { starts, observed, pause } = gate.take();
+      if (starts.length === 0 && !pause) return;
       try {
-        const { value } = await updateVersioned(store, (before) => record(before, usage, now()), known);
-        if (usage.pause)
-          logger.warn('Requests paused', { reason: usage.pause.reason, until: value.pause?.until });
+        const ledger = await write({ observed, pause });
+        if (pause) logger.warn('Requests paused', { reason: pause.reason, until: ledger.pause?.until });
       } catch (error) {
-        gate.putBack(usage);
+        gate.putBack({ starts, observed, pause });
         logger.warn('Could not record requests, retrying with the next batch', { error: nameOf(error) });
       }
     },

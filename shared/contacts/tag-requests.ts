@@ -22,50 +22,88 @@ export interface TagRequestsOptions {
   maxConcurrent: number;
 }
 
-/** How often a refused request is halved: after 15 requests at most, its users get messages of their own. */
-const HALVINGS = 3;
+type TagRequest = (ids: readonly number[]) => Promise<ReadonlyMap<number, TagOutcome>>;
 
 /**
- * Names as many contacts in one request as the account allows. A request that is refused may be too large: it is halved, and later requests
- * are no larger than what the account took.
+ * Most requests to find the contacts because of which one request was refused: 28 find two among a hundred. If the first 14 are all refused,
+ * it may be the tag. The users who are left get messages of their own.
+ */
+const SEARCH = { requests: 28, withoutSuccess: 14 } as const;
+
+/**
+ * Names as many contacts in one request as `batch` says. A request can be refused because of one contact, or because it names too many. It is
+ * halved until the contact is found. From then on, the user of that contact gets messages of its own, and costs the others nothing.
  */
 export function tagRequests(
   client: Pick<InfusionsoftClient, 'tagContacts' | 'untagContacts'>,
   { batch, maxConcurrent }: TagRequestsOptions,
 ): TagRequests {
-  let size = batch;
+  /** Contacts whose requests were refused while those of other contacts were accepted. */
+  const refused = new Set<number>();
   const limited = limiter(maxConcurrent);
+  // The requests of a job name the same contacts for several tags: the first search finds the contact for all of them.
+  const oneSearch = limiter(1);
 
-  const outcomesOf = async (
+  /** @returns undefined if the CRM refused the request. */
+  const tryRequest = async (
     ids: readonly number[],
-    request: (ids: readonly number[]) => Promise<ReadonlyMap<number, TagOutcome>>,
-    halvings: number,
-  ): Promise<[number, TagOutcome][]> => {
-    const forAll = (outcome: TagOutcome) => ids.map((id): [number, TagOutcome] => [id, outcome]);
+    request: TagRequest,
+  ): Promise<ReadonlyMap<number, TagOutcome> | undefined> => {
+    const forAll = (outcome: TagOutcome) => new Map(ids.map((id) => [id, outcome]));
     try {
-      const outcomes = await limited(() => request(ids));
-      if (halvings < HALVINGS) size = Math.min(size, ids.length);
-      return ids.map((id) => [id, outcomes.get(id) ?? 'requeue']);
+      return await limited(() => request(ids));
     } catch (error) {
       if (error instanceof RetryableError) return forAll(error);
       if (error instanceof NotFoundError) return forAll('requeue');
-      if (!(error instanceof RejectedError)) throw error;
-      if (ids.length === 1 || halvings === 0) return forAll('requeue');
-      const half = Math.ceil(ids.length / 2);
-      const halves = [ids.slice(0, half), ids.slice(half)];
-      return (await Promise.all(halves.map((each) => outcomesOf(each, request, halvings - 1)))).flat();
+      if (error instanceof RejectedError) return undefined;
+      throw error;
     }
   };
 
-  const inBatches = async (
+  /** Makes a refused request in parts. @returns the outcomes of the contacts whose part was accepted. */
+  const inParts = async (
     ids: readonly number[],
-    request: (ids: readonly number[]) => Promise<ReadonlyMap<number, TagOutcome>>,
+    request: TagRequest,
+  ): Promise<ReadonlyMap<number, TagOutcome>> => {
+    const others = ids.filter((id) => !refused.has(id));
+    const isKnown = others.length < ids.length;
+    const whole = isKnown && others.length > 0 ? await tryRequest(others, request) : undefined;
+    if (whole) return whole;
+    const outcomes = new Map<number, TagOutcome>();
+    const open = others.length > 1 ? [others] : [];
+    let requests = 0;
+    const isOpen = () => requests < (outcomes.size > 0 ? SEARCH.requests : SEARCH.withoutSuccess);
+    for (let part = open.shift(); part && isOpen(); part = open.shift()) {
+      const halves = halve(part);
+      requests += halves.length;
+      const answers = await Promise.all(halves.map((half) => tryRequest(half, request)));
+      for (const answer of answers) for (const [id, outcome] of answer ?? []) outcomes.set(id, outcome);
+      const refusedHalves = halves.filter((_, index) => answers[index] === undefined);
+      for (const [contactId, ...rest] of refusedHalves) {
+        if (contactId === undefined) continue;
+        if (rest.length > 0) open.push([contactId, ...rest]);
+        // Where both halves are refused, it may be the tag.
+        else if (refusedHalves.length === 1) refused.add(contactId);
+      }
+    }
+    return outcomes;
+  };
+
+  const outcomesOf = async (ids: readonly number[], request: TagRequest): Promise<[number, TagOutcome][]> => {
+    const outcomes = (await tryRequest(ids, request)) ?? (await oneSearch(() => inParts(ids, request)));
+    return ids.map((id) => [id, outcomes.get(id) ?? 'requeue']);
+  };
+
+  const inBatches = async (
+    contactIds: readonly number[],
+    request: TagRequest,
   ): Promise<Map<number, TagOutcome>> => {
-    const length = size;
-    const batches = Array.from({ length: Math.ceil(ids.length / length) }, (_, index) =>
-      ids.slice(index * length, (index + 1) * length),
+    const ids = contactIds.filter((id) => !refused.has(id));
+    const batches = Array.from({ length: Math.ceil(ids.length / batch) }, (_, index) =>
+      ids.slice(index * batch, (index + 1) * batch),
     );
-    return new Map((await Promise.all(batches.map((each) => outcomesOf(each, request, HALVINGS)))).flat());
+    const outcomes = (await Promise.all(batches.map((each) => outcomesOf(each, request)))).flat();
+    return new Map([...contactIds.map((id): [number, TagOutcome] => [id, 'requeue']), ...outcomes]);
   };
 
   return {
@@ -80,6 +118,11 @@ export function tagRequests(
         return new Map([...results].map(([id, result]) => [id, OUTCOMES[result]]));
       }),
   };
+}
+
+function halve(ids: readonly number[]): [readonly number[], readonly number[]] {
+  const middle = Math.ceil(ids.length / 2);
+  return [ids.slice(0, middle), ids.slice(middle)];
 }
 
 /** Limits how many calls run at the same time. The others wait in the order of the calls. */

@@ -32,7 +32,7 @@ type Labelled = z.infer<typeof customFieldSchema>;
 
 /**
  * The part of the CRM's API that the sync uses. A method makes one request, and retries (`quota/retry-policy.ts`); the `list…` methods that
- * read pages make one for each.
+ * read pages make one for each, and so do changes of more than a hundred tags.
  *
  * @throws NotFoundError, RejectedError, ForbiddenError, UncertainError or another RetryableError, see `http/failures.ts`.
  */
@@ -62,9 +62,13 @@ export interface InfusionsoftClient {
   /** Changes the given values of a contact. Accounts differ in what happens to items of arrays that are not given: see `catalog/detect-array-mode.ts`. */
   updateContact(contactId: number, body: ContactBody): Promise<Contact>;
   deleteContact(contactId: number): Promise<void>;
-  /** Adds tags to a contact. @returns the result of each tag: a tag can fail although the status is 200. */
+  /**
+   * Adds tags to a contact, a hundred with each request. If a later request fails, the tags of the earlier ones are applied.
+   *
+   * @returns the result of each tag: a tag can fail although the status is 200.
+   */
   applyTags(contactId: number, tagIds: readonly number[]): Promise<ReadonlyMap<number, TagResult>>;
-  /** Removes tags from a contact. Tags that the contact does not have are ignored. */
+  /** Removes tags from a contact, a hundred with each request. Tags that the contact does not have are ignored. */
   removeTags(contactId: number, tagIds: readonly number[]): Promise<void>;
   /** Adds a tag to many contacts. @returns the result of each contact: a contact can fail although the status is 200. */
   tagContacts(tagId: number, contactIds: readonly number[]): Promise<ReadonlyMap<number, TagResult>>;
@@ -99,6 +103,9 @@ export interface ClientOptions {
   /** Epoch milliseconds. */
   now?: () => number;
 }
+
+/** Most ids that one request about tags can name (the vendor's PHP SDK enforces it; the vendor's staff says that it is the same for removals). */
+const MAX_IDS = 100;
 
 /** Most pages of a list, because a faulty list may never end: the CRM (v1) has returned endless links. 100 pages have 100,000 tags. */
 const MAX_PAGES = 100;
@@ -200,9 +207,24 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
       settling(() => send('patch', endpoints.contact(contactId), body, contactSchema)),
     deleteContact: (contactId) => remove(endpoints.contact(contactId)),
     applyTags: (contactId, tagIds) =>
-      settling(() => send('post', endpoints.contactTags(contactId), { tagIds }, tagResultsSchema)),
+      settling(async () => {
+        const results = new Map<number, TagResult>();
+        for (const ids of inParts(tagIds)) {
+          const part = await send(
+            'post',
+            endpoints.contactTags(contactId),
+            { tagIds: ids },
+            tagResultsSchema,
+          );
+          for (const [id, result] of part) results.set(id, result);
+        }
+        return results;
+      }),
     removeTags: (contactId, tagIds) =>
-      settling(() => remove(endpoints.contactTags(contactId), { ids: tagIds.join(',') })),
+      settling(async () => {
+        for (const ids of inParts(tagIds))
+          await remove(endpoints.contactTags(contactId), { ids: ids.join(',') });
+      }),
     tagContacts: (tagId, ids) => send('post', endpoints.tagged(tagId), { ids }, tagResultsSchema),
     untagContacts: (tagId, ids) => remove(endpoints.tagged(tagId), { ids: ids.join(',') }),
     listTags: () =>
@@ -272,6 +294,12 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
     createCompany: (name) => send('post', endpoints.companies, { company_name: name }, companySchema, once),
   };
 }
+
+/** Parts that one request can name. */
+const inParts = (ids: readonly number[]): number[][] =>
+  Array.from({ length: Math.ceil(ids.length / MAX_IDS) }, (_, index) =>
+    ids.slice(index * MAX_IDS, (index + 1) * MAX_IDS),
+  );
 
 /** Adds to a failure without an answer how long the update may still be running. */
 async function settling<Result>(update: () => Promise<Result>): Promise<Result> {

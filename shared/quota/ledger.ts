@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import type { Limits } from './limits.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
@@ -31,7 +32,13 @@ export const ledgerSchema = z.object({
   /** `named`: the CRM has reported when it ends. `limit`: the limit that the CRM last reported. */
   day: z.extend(windowSchema, { named: z.boolean(), limit: z.nullable(z.number()) }),
   month: windowSchema,
+  /** Requests of this system alone, by day and month in UTC. No report of the CRM changes them. */
+  own: z.object({ day: windowSchema, month: windowSchema }),
+  /** Limits of the deployment that wrote last; null before its first write. */
+  limits: z.nullable(z.object({ day: z.number(), month: z.nullable(z.number()) })),
   pause: z.nullable(pauseSchema),
+  /** When an operator last resumed requests, in epoch milliseconds. Reports and pauses from before are ignored. */
+  resumedAt: epochMs,
 });
 export type Ledger = z.infer<typeof ledgerSchema>;
 type DayWindow = Ledger['day'];
@@ -47,9 +54,9 @@ export interface Observation {
   minuteUsed?: number | undefined;
 }
 
-/** What an environment has to record in the ledger since the last time. */
+/** What an environment has learned since it last wrote to the ledger. */
 export interface Usage {
-  /** When each request was started, in epoch milliseconds. */
+  /** When each request was started, in epoch milliseconds. They are in the ledger already, see {@link reserve}. */
   starts: readonly number[];
   /** From the newest answer that reported the quota. */
   observed?: Observation | undefined;
@@ -64,81 +71,130 @@ const SAME_RESET_MS = 60_000;
 export function emptyLedger(now: number): Ledger {
   return {
     minute: { used: 0, since: minuteStart(now), resetsAt: nextMinute(now) },
-    day: { used: 0, since: dayStart(now), resetsAt: nextDay(now), named: false, limit: null },
-    month: { used: 0, since: monthStart(now), resetsAt: nextMonth(now) },
+    day: { ...freshDay(now), named: false, limit: null },
+    month: freshMonth(now),
+    own: { day: freshDay(now), month: freshMonth(now) },
+    limits: null,
     pause: null,
+    resumedAt: 0,
   };
 }
+
+const freshDay = (now: number) => ({ used: 0, since: dayStart(now), resetsAt: nextDay(now) });
+const freshMonth = (now: number) => ({ used: 0, since: monthStart(now), resetsAt: nextMonth(now) });
 
 /** The ledger at a moment: windows that have ended are replaced by new ones, and a pause that is over is removed. */
 export function ledgerAt(ledger: Ledger | undefined, now: number): Ledger {
   const fresh = emptyLedger(now);
   if (!ledger) return fresh;
-  const day =
-    now < ledger.day.resetsAt
-      ? ledger.day
-      : // The CRM's day may not end at midnight: the next begins where the last ended.
-        { ...fresh.day, since: Math.max(fresh.day.since, ledger.day.resetsAt), limit: ledger.day.limit };
+  const { minute, day, month, own, pause } = ledger;
+  const current = <Window extends Ledger['minute']>(window: Window, next: Window): Window =>
+    now < window.resetsAt ? window : next;
   return {
-    minute: now < ledger.minute.resetsAt ? ledger.minute : fresh.minute,
-    day,
-    month: now < ledger.month.resetsAt ? ledger.month : fresh.month,
-    pause: ledger.pause && ledger.pause.until > now ? ledger.pause : null,
+    ...ledger,
+    minute: current(minute, fresh.minute),
+    // The CRM's day may not end at midnight: the next begins where the last ended. Its limit is unknown until the CRM reports it.
+    day: current(day, { ...fresh.day, since: Math.max(fresh.day.since, day.resetsAt) }),
+    month: current(month, fresh.month),
+    own: { day: current(own.day, fresh.own.day), month: current(own.month, fresh.own.month) },
+    pause: pause && pause.until > now ? pause : null,
   };
 }
 
 /**
- * Adds the usage of an environment to the ledger. Its requests are always counted. A higher number that the CRM reports replaces the count,
- * since other programs share the quota. Reports that are missing, late or of another window are ignored.
- *
- * @param now epoch milliseconds.
+ * The ledger for a deployment. If its limits are higher than those of the deployment that wrote last, the contract was raised: the limit that
+ * the CRM reported and the pause for a spent quota are dropped. If the CRM still refuses, its next answer brings them back.
  */
-export function record(ledger: Ledger | undefined, usage: Usage, now: number): Ledger {
-  const before = ledgerAt(ledger, now);
-  const startedSince = (since: number) => usage.starts.filter((start) => start >= since).length;
-  const day = recordDay(before.day, usage.observed, startedSince, now);
-  const ownOfMonth = startedSince(before.month.since);
-  const beforeToday = ownOfMonth - Math.min(ownOfMonth, startedSince(before.day.since));
-  const grownToday = day.since === before.day.since ? day.used - before.day.used : day.used;
+export function underLimits(ledger: Ledger, { day, month }: Pick<Limits, 'day' | 'month'>): Ledger {
+  const { limits, pause } = ledger;
+  const isRaised = limits && (day > limits.day || (month ?? Infinity) > (limits.month ?? Infinity));
+  if (!isRaised) return ledger;
   return {
-    minute: recordMinute(before.minute, usage.observed, startedSince),
-    day,
-    month: { ...before.month, used: before.month.used + Math.max(ownOfMonth, beforeToday + grownToday) },
-    pause: laterOf(before.pause, usage.pause, now),
+    ...ledger,
+    day: { ...ledger.day, limit: null },
+    pause: pause?.reason === 'operator' ? pause : null,
   };
 }
 
-function recordMinute(
-  window: Ledger['minute'],
-  observed: Observation | undefined,
-  startedSince: (since: number) => number,
-): Ledger['minute'] {
-  const reported = observed && observed.startedAt >= window.since ? (observed.minuteUsed ?? 0) : 0;
-  return { ...window, used: Math.max(window.used + startedSince(window.since), reported) };
+/** Counts requests before they are made. */
+export function reserve(ledger: Ledger, requests: number): Ledger {
+  const more = <Window extends Ledger['minute']>(window: Window): Window => ({
+    ...window,
+    used: window.used + requests,
+  });
+  const { minute, day, month, own } = ledger;
+  return {
+    ...ledger,
+    minute: more(minute),
+    day: more(day),
+    month: more(month),
+    own: { day: more(own.day), month: more(own.month) },
+  };
 }
 
-function recordDay(
-  window: DayWindow,
-  observed: Observation | undefined,
-  startedSince: (since: number) => number,
+/**
+ * Adds what an environment has learned to the ledger. A higher number than the count that the CRM reports replaces it, since other programs
+ * share the quota. Reports that are missing, late or of another window are ignored.
+ *
+ * @param limits those of the deployment.
+ * @param now epoch milliseconds.
+ */
+export function record(
+  ledger: Ledger | undefined,
+  usage: Pick<Usage, 'observed' | 'pause'>,
+  { day: dayLimit, month: monthLimit }: Pick<Limits, 'day' | 'month'>,
   now: number,
-): DayWindow {
-  const counted = { ...window, used: window.used + startedSince(window.since) };
-  if (observed?.dayUsed === undefined) return counted;
-  const limit = observed.dayLimit ?? counted.limit;
-  const resetsAt = observed.dayResetsAt ?? window.resetsAt;
-  const used = Math.max(counted.used, observed.dayUsed);
-  if (observed.dayResetsAt === undefined || Math.abs(resetsAt - window.resetsAt) < SAME_RESET_MS) {
-    if (observed.startedAt < window.since) return counted;
-    return { ...counted, used, limit, named: window.named || observed.dayResetsAt !== undefined };
+): Ledger {
+  const limits = { day: dayLimit, month: monthLimit };
+  const before = underLimits(ledgerAt(ledger, now), limits);
+  const observed =
+    usage.observed && usage.observed.startedAt >= before.resumedAt ? usage.observed : undefined;
+  const pause = usage.pause && usage.pause.since >= before.resumedAt ? usage.pause : undefined;
+  const day = recordDay(before.day, observed, now);
+  const ofOthers = day.since === before.day.since ? day.used - before.day.used : day.used;
+  return {
+    ...before,
+    minute: recordMinute(before.minute, observed),
+    day,
+    month: { ...before.month, used: before.month.used + ofOthers },
+    limits,
+    pause: laterOf(before.pause, pause, now),
+  };
+}
+
+function recordMinute(window: Ledger['minute'], observed: Observation | undefined): Ledger['minute'] {
+  const reported = observed && observed.startedAt >= window.since ? (observed.minuteUsed ?? 0) : 0;
+  return { ...window, used: Math.max(window.used, reported) };
+}
+
+function recordDay(window: DayWindow, observed: Observation | undefined, now: number): DayWindow {
+  if (observed?.dayUsed === undefined) return window;
+  const { startedAt, dayUsed, dayResetsAt } = observed;
+  const limit = observed.dayLimit ?? window.limit;
+  const resetsAt = dayResetsAt ?? window.resetsAt;
+  const used = Math.max(window.used, dayUsed);
+  if (dayResetsAt === undefined || Math.abs(resetsAt - window.resetsAt) < SAME_RESET_MS) {
+    if (startedAt < window.since) return window;
+    return { ...window, used, limit, named: window.named || dayResetsAt !== undefined };
   }
-  if (resetsAt <= now) return counted;
+  if (resetsAt <= now) return window;
   // Until now, midnight was only an assumption.
-  if (!window.named) return { ...counted, used, limit, resetsAt, named: true };
-  if (resetsAt < window.resetsAt) return counted;
+  if (!window.named) return { ...window, used, limit, resetsAt, named: true };
+  if (startedAt < window.since) return window;
+  // The end that was reported before is wrong, or this one is. The next reports decide.
+  if (resetsAt < window.resetsAt) return { ...window, used, limit, resetsAt };
   // The CRM has started a new day before the end that it had reported.
-  const since = observed.startedAt;
-  return { used: Math.max(startedSince(since), observed.dayUsed), since, resetsAt, named: true, limit };
+  return { used: dayUsed, since: startedAt, resetsAt, named: true, limit };
+}
+
+/**
+ * Resumes requests: removes the pause and forgets what the CRM has reported, which may be wrong. What remains is the count of own requests,
+ * so a limit of one's own is still kept. The next answer of the CRM reports again.
+ */
+export function resume(ledger: Ledger | undefined, now: number): Ledger {
+  const current = ledgerAt(ledger, now);
+  const { day, month } = current.own;
+  return { ...current, day: { ...day, named: false, limit: null }, month, pause: null, resumedAt: now };
 }
 
 /** The longer of two pauses; null if both are over. */

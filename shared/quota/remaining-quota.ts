@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { jsonText } from '../zod-types.ts';
-import type { Ledger, Pause } from './ledger.ts';
+import { type Ledger, type Pause, underLimits } from './ledger.ts';
 import { type Limits, limitsSchema, rateOf } from './limits.ts';
 
 /** The contract's limits, and the part of them that is reserved for live changes. */
@@ -41,37 +41,49 @@ export interface RemainingQuota {
 
 /** What is left of the day and, if the contract limits it, of the month. */
 export function remainingQuota(ledger: Ledger, { limits, liveReserve }: Budget): RemainingQuota[] {
-  const left = (window: RemainingQuota['window'], limit: number): RemainingQuota => {
-    const { used, resetsAt } = ledger[window];
-    return {
-      window,
-      limit,
-      used,
-      left: Math.max(0, limit - used),
-      leftForBackfill: Math.max(0, Math.floor(limit * (1 - liveReserve)) - used),
-      resetsAt,
-    };
-  };
+  const { day, month, own } = underLimits(ledger, limits);
+  const left = (
+    window: RemainingQuota['window'],
+    { used, resetsAt }: Ledger['month'],
+    limit: number,
+  ): RemainingQuota => ({
+    window,
+    limit,
+    used,
+    left: Math.max(0, limit - used),
+    leftForBackfill: Math.max(0, Math.floor(limit * (1 - liveReserve)) - used),
+    resetsAt,
+  });
+  const ofAll = left('day', day, Math.min(limits.day, day.limit ?? limits.day));
+  // The CRM may say that a new day has begun. A limit of one's own still counts all requests since midnight.
+  const ofOwn = left('day', own.day, limits.day);
   return [
-    left('day', Math.min(limits.day, ledger.day.limit ?? limits.day)),
-    ...(limits.month === null ? [] : [left('month', limits.month)]),
+    ofOwn.left < ofAll.left ? ofOwn : ofAll,
+    ...(limits.month === null ? [] : [left('month', month, limits.month)]),
   ];
 }
 
 /**
- * Requests that stay unused at the end of a day or month: those of one second. So many may be under way in other environments when the
- * first one learns that the quota is spent.
+ * Requests that stay unused at the end of a day or month: those of one second. So many may be under way when a day ends, and are counted in
+ * the next one by the CRM.
  */
 export const marginOf = (limits: Limits): number => rateOf(limits);
 
 /** The current pause: the one that is recorded, or one that follows from a spent day or month. */
 export function pauseOf(ledger: Ledger, budget: Budget, now: number): Pause | undefined {
-  if (ledger.pause) return ledger.pause;
+  const { pause } = underLimits(ledger, budget.limits);
+  if (pause) return pause;
   return longest(
     remainingQuota(ledger, budget)
       .filter(({ left }) => left <= marginOf(budget.limits))
       .map(({ window, resetsAt }) => ({ reason: window, since: now, until: resetsAt })),
   );
+}
+
+/** Requests that may be made before the next look at the ledger: none during a pause. */
+export function requestsLeft(ledger: Ledger, budget: Budget, now: number): number {
+  if (pauseOf(ledger, budget, now)) return 0;
+  return Math.min(...remainingQuota(ledger, budget).map(({ left }) => left - marginOf(budget.limits)));
 }
 
 /** Until when a backfill has to wait, in epoch milliseconds; undefined while its part of the quota is not spent. */

@@ -51,6 +51,7 @@ export function simulatorClient(url: string) {
     set: async (
       what:
         | 'answers'
+        | 'bulk-refusals'
         | 'directory'
         | 'faults'
         | 'forbidden'

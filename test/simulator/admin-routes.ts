@@ -51,6 +51,10 @@ const limitsSchema = z.strictObject({
   resetUsed: z.boolean().default(false),
   /** When the current day ends, instead of at midnight, in milliseconds from now. */
   dayEndsInMs: z.number().positive().optional(),
+  /** Headers with wrong values, by name, for a number of answers. */
+  wrongHeaders: z
+    .strictObject({ answers: z.int().positive(), headers: z.record(z.string(), z.string()) })
+    .optional(),
 });
 const searchSchema = z.strictObject({
   mode: z.enum(SEARCH_MODES).optional(),
@@ -116,6 +120,7 @@ export function adminRoutes({
   foreign,
   faults,
   forbidden,
+  refusesBulkTags,
   limits,
   oauth,
   search,
@@ -211,11 +216,20 @@ export function adminRoutes({
       forbidden.add(email.toLowerCase());
     return context.body(null, 204);
   });
+  routes.post('/bulk-refusals', async (context) => {
+    refusesBulkTags.clear();
+    for (const email of forbiddenSchema.parse(await context.req.json()).emails)
+      refusesBulkTags.add(email.toLowerCase());
+    return context.body(null, 204);
+  });
   routes.post('/limits', async (context) => {
-    const { usedByOthers, resetUsed, dayEndsInMs, ...changed } = limitsSchema.parse(await context.req.json());
+    const { usedByOthers, resetUsed, dayEndsInMs, wrongHeaders, ...changed } = limitsSchema.parse(
+      await context.req.json(),
+    );
     limits.limits = { ...limits.limits, ...given(changed) };
     if (resetUsed) limits.resetUsage();
     limits.use(usedByOthers, now());
+    if (wrongHeaders) limits.wrongHeaders = wrongHeaders;
     if (dayEndsInMs !== undefined) limits.endDay(now() + dayEndsInMs);
     return context.body(null, 204);
   });

@@ -59,6 +59,8 @@ export interface Simulator {
   tokens: ReadonlySet<string>;
   /** Emails, in lower case, of contacts that the client may not access. */
   forbidden: Set<string>;
+  /** Emails, in lower case, of contacts because of which a request about one tag of many contacts is refused. */
+  refusesBulkTags: Set<string>;
   /** Contacts that answer 404 for a while. */
   hidden: HiddenContacts;
   oauth: OAuth;
@@ -91,6 +93,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
     statistics: new StatisticsKeeper(),
     foreign: new ForeignWrites(),
     forbidden: new Set(),
+    refusesBulkTags: new Set(),
     hidden: new HiddenContacts(),
     lateWrites: new LateWrites(),
     tokens: new Set(options.tokens ?? [DEFAULT_TOKEN]),

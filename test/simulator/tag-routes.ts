@@ -19,12 +19,18 @@ const categorySchema = z.object({ name: z.string().min(1), description: z.string
 
 /** `/tags`, `/tags/{id}/contacts` and `/contacts/{id}/tags`. */
 export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
-  const { store, directory, statistics, foreign, search, tagResults } = simulator;
+  const { store, directory, statistics, foreign, search, tagResults, refusesBulkTags } = simulator;
   const routes = new Hono<SimulatorEnv>();
   const idsOf = (context: Context) =>
     idsSchema.safeParse((context.req.query('ids') ?? '').split(',').map(Number)).data;
   const badIds = (context: Context) =>
     context.json({ message: `Between 1 and ${MAX_IDS} ids are required` }, 400);
+  /** Answers 400 to a request about one tag of many contacts, because of one of them. It has no effect on the others. */
+  const refuseBulk = (context: Context, ids: readonly number[]) => {
+    const emails = ids.map((id) => store.contacts.get(id)?.values.get('email_addresses.EMAIL1') ?? '');
+    if (!emails.some((email) => refusesBulkTags.has(email.toLowerCase()))) return undefined;
+    return context.json({ message: 'A contact cannot be changed' }, 400);
+  };
 
   const apply = (contact: StoredContact | undefined, tagId: number): string => {
     if (!contact) return 'CONTACT_NOT_FOUND';
@@ -106,12 +112,16 @@ export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
   routes.post('/tags/:id{[0-9]+}/contacts', async (context) => {
     const body = z.object({ ids: idsSchema }).safeParse(await context.req.json());
     if (!body.success) return badIds(context);
+    const refusal = refuseBulk(context, body.data.ids);
+    if (refusal) return refusal;
     const tagId = Number(context.req.param('id'));
     return context.json(results(body.data.ids.map((id) => [id, apply(findContact(simulator, id), tagId)])));
   });
   routes.delete('/tags/:id{[0-9]+}/contacts', (context) => {
     const ids = idsOf(context);
     if (!ids) return badIds(context);
+    const refusal = refuseBulk(context, ids);
+    if (refusal) return refusal;
     for (const id of ids) remove(findContact(simulator, id), Number(context.req.param('id')));
     return context.body(null, 204);
   });

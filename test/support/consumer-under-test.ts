@@ -55,6 +55,7 @@ export interface ConsumerOptions {
   forgetPolicy?: ForgetPolicy;
   /** Epoch milliseconds. */
   now?: () => number;
+  budget?: Budget;
   tagBatch?: number;
   maxConcurrentTagRequests?: number;
   postponed?: ConsumerPorts['postponed'];
@@ -80,6 +81,7 @@ export function consumerOf(
     deletionPolicy = 'mark',
     forgetPolicy = 'delete',
     now = () => NOW,
+    budget = BUDGET,
     tagBatch = 100,
     maxConcurrentTagRequests = 25,
     postponed = memoryPostponedStore(),
@@ -117,7 +119,7 @@ export function consumerOf(
     },
     logger,
     mapping: crm.mapping,
-    settings: { budget: BUDGET, tagBatch, maxConcurrentTagRequests, deletionPolicy, forgetPolicy },
+    settings: { budget, tagBatch, maxConcurrentTagRequests, deletionPolicy, forgetPolicy },
     now,
     ...(crm.catalog && { catalog: crm.catalog }),
   });

@@ -41,6 +41,7 @@ export function operatorCrm(outputs: Outputs, store: SyncTable): OperatorCrm {
     store: store.ledger,
     gate,
     budget,
+    block: 1,
     logger: new Logger({ logLevel: 'SILENT' }),
     now: Date.now,
   });
@@ -53,6 +54,7 @@ export function operatorCrm(outputs: Outputs, store: SyncTable): OperatorCrm {
   });
   const client = connect({
     gate,
+    limit: quota.limit,
     deadline: () => deadline,
     onRequest: () => {
       requests++;

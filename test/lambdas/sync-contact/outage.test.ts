@@ -40,7 +40,12 @@ const environment = () =>
       schedule: { requestsPerWindow: 25, windowMs: 1050, burst: 13 },
       store: slots,
     }),
-  })({ gate: requestGate(25), deadline: () => Date.now() + 120_000, onRequest: () => {} });
+  })({
+    gate: requestGate(25),
+    limit: (limiter) => limiter,
+    deadline: () => Date.now() + 120_000,
+    onRequest: () => {},
+  });
 
 describe('an outage of the CRM of six hours', () => {
   it('makes no dead letter, costs few requests, and ends by itself', async () => {

@@ -132,16 +132,32 @@ describe('a tag job that fails', () => {
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
-  it('halves a request that names too many contacts, and remembers the size', async () => {
+  it('halves a request that names too many contacts', async () => {
     const { users, ids } = await withContacts(130);
     const { receive } = consumerOf(crm, users, { tagBatch: 130 });
     // The account takes a hundred contacts. Two tags have more than that: each is tried as a whole and then in halves.
     const cost = await crm.requestsOf(() => receive(tagJob(ids)));
     expect(cost['POST /tags/{id}/contacts']).toBe(2 * 3 + 4 + 12);
     expect(await wronglyTagged(users)).toEqual([]);
-    for (const userId of ids) users.edit(userId, { lastActiveAt: '2026-05-25T09:00:00Z' });
+  });
+
+  it('gives a contact that the CRM refuses a message of its own, and tags the others as before', async () => {
+    const { users, ids } = await withContacts(130);
+    const { receive, requeued } = consumerOf(crm, users);
+    const deactivate = () => {
+      for (const userId of ids) users.edit(userId, { lastActiveAt: '2026-05-25T09:00:00Z' });
+    };
+    await receive(tagJob(ids));
+    await crm.admin.set('bulk-refusals', { emails: ['u5@example.com'] });
+    deactivate();
+    expect(await receive(tagJob(ids))).toEqual([]);
+    expect(requeued.map(({ userId }) => userId)).toEqual(['u5']);
+    expect(await wronglyTagged(users)).toEqual(['u5']);
+    for (const userId of ids) users.edit(userId, { lastActiveAt: '2026-06-15T09:00:00Z' });
     const next = await crm.requestsOf(() => receive(tagJob(ids)));
     expect(next).toEqual({ 'DELETE /tags/{id}/contacts': 2, 'POST /tags/{id}/contacts': 2 });
+    await receive(record(userMessage('u5')));
+    expect(await wronglyTagged(users)).toEqual([]);
   });
 
   it('requeues a user whose contact was deleted by hand', async () => {

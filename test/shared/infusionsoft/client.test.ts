@@ -55,6 +55,25 @@ describe('the client', () => {
     },
   );
 
+  it('applies and removes more tags than one request can name in parts', async () => {
+    const { client, contacts, requestsOf } = await start();
+    const { id } = await client.upsertContact(ANN);
+    const tagIds: number[] = [];
+    for (let index = 0; index < 201; index++) tagIds.push((await client.createTag(`Tag ${index}`, '')).id);
+    const applying = await requestsOf(async () => {
+      const results = await client.applyTags(id, tagIds);
+      expect([...results]).toEqual(tagIds.map((tagId) => [tagId, 'SUCCESS']));
+    });
+    expect(applying).toEqual({ 'POST /contacts/{id}/tags': 3 });
+    expect((await contacts())[0]?.tags).toHaveLength(201);
+    expect(await requestsOf(() => client.removeTags(id, tagIds))).toEqual({
+      'DELETE /contacts/{id}/tags': 3,
+    });
+    expect((await contacts())[0]?.tags).toEqual([]);
+    const hundred = await requestsOf(() => client.removeTags(id, tagIds.slice(0, 100)));
+    expect(hundred).toEqual({ 'DELETE /contacts/{id}/tags': 1 });
+  });
+
   it('finds contacts by an email in any of their email fields, and only those that show it', async () => {
     const holding = (id: number, ...emails: [field: string, email: unknown][]) => ({
       id,

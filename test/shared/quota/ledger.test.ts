@@ -5,7 +5,11 @@ import {
   type Ledger,
   ledgerAt,
   type Observation,
+  type Pause,
   record,
+  reserve,
+  resume,
+  underLimits,
 } from '../../../shared/quota/ledger.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
@@ -14,7 +18,7 @@ const SECOND = 1000;
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
-const requests = (count: number, at: number) => Array.from({ length: count }, () => at);
+const LIMITS = { day: 125_000, month: 3_750_000 };
 const reported = (dayUsed: number, more: Partial<Observation> = {}): Observation => ({
   startedAt: NOON,
   dayUsed,
@@ -23,24 +27,28 @@ const reported = (dayUsed: number, more: Partial<Observation> = {}): Observation
   ...more,
 });
 const used = ({ minute, day, month }: Ledger) => [minute.used, day.used, month.used];
+/** A ledger after requests, and after what the CRM reported with their answers. */
 const recorded = (count: number, observed?: Observation, before?: Ledger, now = NOON) =>
-  record(before, { starts: requests(count, now), observed }, now);
+  record(reserve(ledgerAt(before, now), count), { observed }, LIMITS, now);
 
 describe('own requests', () => {
   it('are counted in the minute, the day and the month, without any header', () => {
     expect(used(recorded(10, undefined, recorded(20)))).toEqual([30, 30, 30]);
   });
 
-  it('are counted in the windows in which they started: a batch around midnight at the end of a month', () => {
+  it('are counted in their windows: before and after midnight at the end of a month', () => {
     const newYear = Date.parse('2027-01-01T00:00:00Z');
-    const before = record(undefined, { starts: requests(100, newYear - HOUR) }, newYear - HOUR);
-    const starts = [...requests(7, newYear - SECOND), ...requests(3, newYear + SECOND)];
-    expect(used(record(before, { starts }, newYear + 2 * SECOND))).toEqual([3, 3, 3]);
+    const before = recorded(7, undefined, undefined, newYear - SECOND);
+    expect(used(before)).toEqual([7, 7, 7]);
+    const after = recorded(3, undefined, before, newYear + SECOND);
+    expect(used(after)).toEqual([3, 3, 3]);
+    expect([after.own.day.used, after.own.month.used]).toEqual([3, 3]);
   });
 
   it('of yesterday stay in the count of the month', () => {
-    const starts = [...requests(7, MIDNIGHT - SECOND), ...requests(3, MIDNIGHT + SECOND)];
-    expect(used(record(recorded(100), { starts }, MIDNIGHT + 2 * SECOND))).toEqual([3, 3, 110]);
+    const after = recorded(3, undefined, recorded(107), MIDNIGHT + SECOND);
+    expect(used(after)).toEqual([3, 3, 110]);
+    expect([after.own.day.used, after.own.month.used]).toEqual([3, 110]);
   });
 });
 
@@ -79,13 +87,64 @@ describe('the usage that the CRM reports', () => {
   it('resets the count for a new day before the old one has ended, but not the count of the month', () => {
     const before = recorded(0, reported(90_000));
     const reset = reported(12, { startedAt: NOON + HOUR, dayResetsAt: NOON + HOUR + DAY });
-    const ledger = record(before, { starts: requests(12, NOON + HOUR), observed: reset }, NOON + HOUR);
+    const ledger = recorded(0, reset, before, NOON + HOUR);
     expect(used(ledger).slice(1)).toEqual([12, 90_012]);
+    expect(ledger.day.since).toBe(NOON + HOUR);
     expect(ledger.day.resetsAt).toBe(NOON + HOUR + DAY);
   });
 
   it('sets the limit until the next report', () => {
     expect(recorded(1, undefined, recorded(1, reported(1, { dayLimit: 90_000 }))).day.limit).toBe(90_000);
+  });
+
+  it('sets the limit for one day: a wrong one does not stop the next', () => {
+    const wrong = recorded(1, reported(1, { dayLimit: 10 }));
+    expect(wrong.day.limit).toBe(10);
+    expect(ledgerAt(wrong, MIDNIGHT).day.limit).toBeNull();
+  });
+
+  it('of an earlier end corrects a wrong one, and keeps the count', () => {
+    const wrong = recorded(5, reported(400, { dayResetsAt: NOON + 31 * DAY }));
+    const late = reported(399, { startedAt: NOON + SECOND });
+    const corrected = recorded(5, late, wrong, NOON + SECOND);
+    expect(corrected.day).toMatchObject({ used: 405, since: wrong.day.since, resetsAt: MIDNIGHT });
+  });
+
+  it.each([
+    ['an end later than midnight', undefined],
+    ['an end after a report without one', reported(1, { dayResetsAt: undefined })],
+  ])('of %s keeps the count: midnight was only an assumption', (_, first) => {
+    const later = reported(400, { dayResetsAt: MIDNIGHT + HOUR });
+    expect(recorded(0, later, recorded(500, first)).day).toMatchObject({
+      used: 500,
+      resetsAt: MIDNIGHT + HOUR,
+    });
+  });
+
+  it('of another day starts a new count after an end at another time than midnight, too', () => {
+    const first = recorded(0, reported(400, { dayResetsAt: NOON + HOUR }));
+    expect(first.day.named).toBe(true);
+    const next = reported(3, { startedAt: NOON + SECOND, dayResetsAt: NOON + DAY });
+    expect(recorded(0, next, first, NOON + SECOND).day.used).toBe(3);
+  });
+
+  it('from before a new day is ignored', () => {
+    const reset = reported(12, { startedAt: NOON + HOUR, dayResetsAt: NOON + HOUR + DAY });
+    const newDay = recorded(0, reset, recorded(0, reported(90_000)), NOON + HOUR);
+    const late = reported(90_001, { startedAt: NOON + HOUR - 1 });
+    expect(recorded(0, late, newDay, NOON + HOUR).day).toEqual(newDay.day);
+  });
+
+  it('of the minute replaces the count if it is higher and of this minute', () => {
+    expect(recorded(10, { startedAt: NOON, minuteUsed: 700 }).minute.used).toBe(700);
+    expect(recorded(10, { startedAt: NOON, minuteUsed: 7 }).minute.used).toBe(10);
+    expect(recorded(10, { startedAt: NOON - 1, minuteUsed: 700 }).minute.used).toBe(10);
+  });
+
+  it('never changes the count of own requests', () => {
+    const reset = reported(12, { startedAt: NOON + HOUR, dayResetsAt: NOON + HOUR + DAY });
+    const ledger = recorded(3, reset, recorded(40, reported(90_000)), NOON + HOUR);
+    expect([ledger.own.day.used, ledger.own.month.used]).toEqual([43, 43]);
   });
 });
 
@@ -106,12 +165,97 @@ describe('a reset', () => {
 
   it('ends a pause', () => {
     const pause = { reason: 'day', since: NOON, until: MIDNIGHT } as const;
-    const paused = record(undefined, { starts: [], pause }, NOON);
+    const paused = record(undefined, { pause }, LIMITS, NOON);
     expect(paused.pause).toEqual(pause);
-    expect(record(paused, { starts: [], pause: { ...pause, until: NOON + HOUR } }, NOON).pause).toEqual(
-      pause,
-    );
+    expect(record(paused, { pause: { ...pause, until: NOON + HOUR } }, LIMITS, NOON).pause).toEqual(pause);
+    const longer = { ...pause, until: MIDNIGHT + HOUR };
+    expect(record(paused, { pause: longer }, LIMITS, NOON).pause).toEqual(longer);
+    const over = { ...pause, until: NOON };
+    expect(record(undefined, { pause: over }, LIMITS, NOON).pause).toBeNull();
+    expect(ledgerAt(paused, MIDNIGHT - 1).pause).toEqual(pause);
     expect(ledgerAt(paused, MIDNIGHT).pause).toBeNull();
+  });
+});
+
+describe('higher limits of a later deployment', () => {
+  const paused = (reason: Pause['reason'], limits: Parameters<typeof record>[2] = LIMITS) =>
+    record(
+      undefined,
+      { observed: reported(124_990), pause: { reason, since: NOON, until: MIDNIGHT } },
+      limits,
+      NOON,
+    );
+
+  it.each([
+    ['of the day', { ...LIMITS, day: 150_000 }],
+    ['of the month', { ...LIMITS, month: 4_000_000 }],
+    ['without one for the month', { ...LIMITS, month: null }],
+  ])('%s end a pause for a spent quota, and the limit that the CRM reported', (_, limits) => {
+    const raised = underLimits(paused('day'), limits);
+    expect(raised).toMatchObject({ pause: null, day: { limit: null, used: 124_990 } });
+    expect(record(paused('day'), {}, limits, NOON)).toMatchObject({ pause: null, limits });
+  });
+
+  it.each([
+    ['the same limits', LIMITS],
+    ['lower limits', { day: 100_000, month: 3_000_000 }],
+  ])('are not %s', (_, limits) => {
+    expect(underLimits(paused('day'), limits)).toEqual(paused('day'));
+  });
+
+  it('are none if there was no limit before', () => {
+    const before = paused('day', { day: 150_000, month: null });
+    expect(underLimits(before, { day: 150_000, month: null })).toBe(before);
+    expect(underLimits(before, { day: 150_000, month: 9_000_000 })).toBe(before);
+  });
+
+  it('do not end a pause of an operator', () => {
+    expect(underLimits(paused('operator'), { ...LIMITS, day: 150_000 }).pause?.reason).toBe('operator');
+  });
+
+  it('are unknown before the first write', () => {
+    const ledger = { ...paused('day'), limits: null };
+    expect(underLimits(ledger, { ...LIMITS, day: 150_000 })).toBe(ledger);
+  });
+});
+
+describe('a resumption', () => {
+  const pause = { reason: 'day', since: NOON, until: NOON + 31 * DAY } as const;
+  const wrong = { startedAt: NOON, dayUsed: 1e12, dayLimit: 10, dayResetsAt: NOON + 31 * DAY };
+  const paused = record(reserve(emptyLedger(NOON), 7), { observed: wrong, pause }, LIMITS, NOON);
+
+  it('removes the pause, and all that the CRM reported: only own requests count', () => {
+    const resumed = resume(paused, NOON + SECOND);
+    expect(resumed.pause).toBeNull();
+    expect(resumed.day).toEqual({
+      used: 7,
+      since: NOON - 12 * HOUR,
+      resetsAt: MIDNIGHT,
+      named: false,
+      limit: null,
+    });
+    expect(resumed.month.used).toBe(7);
+    expect(resumed.own).toEqual(paused.own);
+  });
+
+  it('is not undone by what an environment records late', () => {
+    const resumed = resume(paused, NOON + SECOND);
+    const late = record(resumed, { observed: wrong, pause }, LIMITS, NOON + 2 * SECOND);
+    expect(late).toMatchObject({ pause: null, day: { used: 7, limit: null } });
+  });
+
+  it('is undone by the next refusal', () => {
+    const resumed = resume(paused, NOON + SECOND);
+    const observed = reported(125_000, { startedAt: NOON + SECOND });
+    const next = { ...pause, since: NOON + SECOND };
+    expect(record(resumed, { observed, pause: next }, LIMITS, NOON + 2 * SECOND)).toMatchObject({
+      pause: next,
+      day: { used: 125_000, limit: 125_000 },
+    });
+  });
+
+  it('of a ledger without requests', () => {
+    expect(resume(undefined, NOON)).toEqual({ ...emptyLedger(NOON), resumedAt: NOON });
   });
 });
 
@@ -148,8 +292,9 @@ describe('any reports in any order', () => {
                   ...(headers === 'all' && { dayResetsAt: truth.until }),
                 };
           isReported = observed !== undefined;
-          ledger = record(ledger, { starts: requests(count, now), observed }, now);
+          ledger = recorded(count, observed, ledger, now);
           expect(ledger.day.used).toBeGreaterThanOrEqual(own);
+          expect(ledger.own.day.used).toBe(own);
           expect(ledger.day.used).toBeLessThanOrEqual(truth.day);
           if (isReported) expect(ledger.day.used).toBe(truth.day);
           expect(ledger.month.used).toBeGreaterThanOrEqual(ledger.day.used);

@@ -6,6 +6,7 @@ import {
   marginOf,
   pauseOf,
   remainingQuota,
+  requestsLeft,
 } from '../../../shared/quota/remaining-quota.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
@@ -36,6 +37,26 @@ describe('the remaining quota', () => {
     expect(remainingQuota(ledger(10, 10, 500_000), BUDGET)[0]).toMatchObject({ limit: 125_000 });
   });
 
+  it('counts own requests since midnight, although the CRM reports a new day', () => {
+    const empty = ledger(30, 90_000);
+    const own = { ...empty.own, day: { ...empty.own.day, used: 90_000 } };
+    const day = { ...empty.day, resetsAt: NOON + 3_600_000 };
+    expect(remainingQuota({ ...empty, day, own }, BUDGET)[0]).toEqual({
+      window: 'day',
+      limit: 125_000,
+      used: 90_000,
+      left: 35_000,
+      leftForBackfill: 10_000,
+      resetsAt: MIDNIGHT,
+    });
+    expect(remainingQuota({ ...empty, day, own: empty.own }, BUDGET)[0]?.resetsAt).toBe(day.resetsAt);
+  });
+
+  it('ignores the limit that the CRM reported under lower limits of the contract', () => {
+    const before = { ...ledger(10, 10, 1000), limits: { ...PRESETS.team, day: 1000 } };
+    expect(remainingQuota(before, BUDGET)[0]).toMatchObject({ limit: 125_000 });
+  });
+
   it('has no month if the contract has none', () => {
     expect(remainingQuota(ledger(0), { ...BUDGET, limits: PRESETS.oauth })).toHaveLength(1);
   });
@@ -64,5 +85,26 @@ describe('a pause', () => {
   it('that is recorded counts although nothing is spent', () => {
     const pause = { reason: 'operator', since: NOON, until: NOON + 1 } as const;
     expect(pauseOf({ ...ledger(0), pause }, BUDGET, NOON)).toEqual(pause);
+  });
+
+  it('for a spent quota ends with a deployment of higher limits', () => {
+    const pause = { reason: 'day', since: NOON, until: MIDNIGHT } as const;
+    const limits = { ...PRESETS.team, day: 1000 };
+    expect(pauseOf({ ...ledger(0), pause, limits }, BUDGET, NOON)).toBeUndefined();
+    expect(pauseOf({ ...ledger(0), pause, limits }, { ...BUDGET, limits }, NOON)).toEqual(pause);
+  });
+});
+
+describe('the requests that are left', () => {
+  const margin = marginOf(PRESETS.team);
+  it('are those of the shorter window without the margin', () => {
+    expect(requestsLeft(ledger(100), BUDGET, NOON)).toBe(124_900 - margin);
+    expect(requestsLeft(ledger(100, 3_750_000 - margin - 3), BUDGET, NOON)).toBe(3);
+  });
+
+  it('are none when the quota is spent, and during a pause', () => {
+    expect(requestsLeft(ledger(130_000), BUDGET, NOON)).toBe(0);
+    const pause = { reason: 'operator', since: NOON, until: NOON + 1 } as const;
+    expect(requestsLeft({ ...ledger(0), pause }, BUDGET, NOON)).toBe(0);
   });
 });

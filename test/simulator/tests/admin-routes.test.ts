@@ -113,6 +113,39 @@ describe('/_simulator', () => {
     expect(await stats()).toMatchObject({ contactsCreated: 1, contactsUpdated: 0 });
   });
 
+  it('sends wrong headers with a number of answers', async () => {
+    const { api, admin } = await start();
+    const headers = { 'x-keap-product-quota-used': '99999999', 'x-keap-product-quota-limit': '10' };
+    await admin.post('limits', { json: { wrongHeaders: { answers: 2, headers } } });
+    const used = async () => (await api.get('tags')).headers.get('x-keap-product-quota-used');
+    expect([await used(), await used(), await used(), await used()]).toEqual([
+      '99999999',
+      '99999999',
+      '3',
+      '4',
+    ]);
+  });
+
+  it('refuses requests about one tag of many contacts because of one of them', async () => {
+    const { api, admin, preload, contacts } = await start();
+    const [ann, bob] = await preload([
+      { values: { 'email_addresses.EMAIL1': 'Ann@example.com' }, tags: ['A'] },
+      { values: { 'email_addresses.EMAIL1': 'bob@example.com' } },
+    ]);
+    const { tags } = await api.get('tags').json<{ tags: { id: number }[] }>();
+    const [tagId, ids] = [tags[0]?.id, [ann?.id, bob?.id]];
+    const statuses = async () => [
+      (await api.post(`tags/${tagId}/contacts`, { json: { ids } })).status,
+      (await api.delete(`tags/${tagId}/contacts?ids=${ids.join()}`)).status,
+    ];
+    await admin.post('bulk-refusals', { json: { emails: ['ann@example.com'] } });
+    expect(await statuses()).toEqual([400, 400]);
+    expect((await contacts()).map(({ tags }) => tags)).toEqual([['A'], []]);
+    expect((await api.delete(`contacts/${ann?.id}/tags?ids=${tagId}`)).status).toBe(204);
+    await admin.post('bulk-refusals', { json: { emails: [] } });
+    expect(await statuses()).toEqual([200, 204]);
+  });
+
   it('resets the used requests of the day', async () => {
     const { api, admin } = await start({ limits: { day: 1 } });
     expect((await api.get('tags')).status).toBe(200);

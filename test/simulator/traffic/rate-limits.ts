@@ -19,6 +19,8 @@ const ACCOUNT_LIMITS = [10_000, 250_000] as const;
 /** Counts requests and rejects those over a limit. A rejected request does not count towards any limit. */
 export class RateLimits {
   limits: Limits;
+  /** Headers with wrong values, and how many answers still get them. */
+  wrongHeaders: { answers: number; headers: Readonly<Record<string, string>> } = { answers: 0, headers: {} };
   readonly #second = new SlidingWindow(1000);
   readonly #minute = new SlidingWindow(60_000);
   #used = { day: 0, month: 0 };
@@ -64,6 +66,7 @@ export class RateLimits {
     this.#rollOver(now);
     const { day, minute, second } = this.limits;
     const minuteUsed = this.#minute.count(now);
+    const wrong = this.wrongHeaders.answers-- > 0 ? this.wrongHeaders.headers : {};
     return {
       'x-keap-product-quota-limit': String(day),
       'x-keap-product-quota-used': String(this.#used.day),
@@ -86,6 +89,7 @@ export class RateLimits {
       ].join('|'),
       'x-keap-tenant-throttle-interval': '1|1',
       'x-keap-tenant-throttle-time-unit': 'minute|day',
+      ...wrong,
     };
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { describeQuota, quotaSettingsFrom, quotaTable } from '../../../../infra/cli/support/quota-report.ts';
-import { record } from '../../../../shared/quota/ledger.ts';
+import { emptyLedger, record, reserve } from '../../../../shared/quota/ledger.ts';
 import { PRESETS } from '../../../../shared/quota/limits.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
@@ -9,7 +9,7 @@ const observed = { startedAt: NOON, dayUsed: 42_310, dayResetsAt: Date.parse('20
 
 describe('the quota report', () => {
   it('shows what is used, left and reserved, and when it resets', () => {
-    const ledger = record(undefined, { starts: [NOON], observed }, NOON);
+    const ledger = record(reserve(emptyLedger(NOON), 1), { observed }, PRESETS.team, NOON);
     expect(describeQuota(ledger, budget, NOON)).toEqual({
       requestsPerSecond: 25,
       windows: [
@@ -44,7 +44,7 @@ describe('the quota report', () => {
 
   it('fits a terminal', () => {
     const pause = { reason: 'operator', since: NOON, until: NOON + 3_600_000 } as const;
-    const ledger = record(undefined, { starts: [NOON], observed, pause }, NOON);
+    const ledger = record(undefined, { observed, pause }, PRESETS.team, NOON);
     const text = quotaTable(describeQuota(ledger, budget, NOON), NOON);
     expect(text).toMatch(/day +42,310 +125,000 +82,690 +25,000 +2026-06-16 00:00 UTC \(in 12 h\)/);
     expect(text).toMatch(/month .* \(in 16 days\)/);
