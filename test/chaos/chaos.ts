@@ -127,7 +127,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
       `${existing.length} users exist, ${all.length - existing.length} sign up; running actions and faults for ${options.seconds} s`,
     );
     await signUpAll(system.app, all.slice(existing.length));
-    await runActions(context, options);
+    log(`Ran ${listOf(await runActions(context, options))}`);
 
     log('Stopping all faults except for forbidden users');
     await stopFaults(context);
@@ -161,7 +161,14 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
     const stats = await door.stats();
     const probes = probesIn(contacts);
     const foreignWrites = stats.foreignWrites.filter(({ contactId }) => !probes.has(contactId));
-    const pairs = pairFindings({ users: rows, contacts: shown, forgotten: world.forgotten, mapping, now });
+    const pairs = pairFindings({
+      users: rows,
+      contacts: shown,
+      forgotten: world.forgotten,
+      untraceable: world.untraceable,
+      mapping,
+      now,
+    });
     const shared = pairs.filter(({ kind }) => kind === 'shared');
     const orphans = pairs.filter(({ kind }) => kind === 'orphan');
     const deadLetters = explainDeadLetters(await readDeadLetters(sqs, system.cloud.outputs), {
@@ -214,12 +221,15 @@ function probesIn(contacts: readonly ReadableContact[]): ReadonlySet<number | nu
   return new Set(contacts.filter(isProbe).map(({ id }) => id));
 }
 
+/** Runs random actions. @returns how often each one ran. */
 async function runActions(
   context: ChaosContext,
   { seconds, without, only = Object.keys(ACTIONS) }: ChaosOptions,
-): Promise<void> {
+): Promise<ReadonlyMap<string, number>> {
   const actions = Object.entries(ACTIONS).filter(([name]) => only.includes(name) && !without.includes(name));
+  if (actions.length === 0) throw new Error('No action is left to run');
   const total = actions.reduce((sum, [, [weight]]) => sum + weight, 0);
+  const ran = new Map<string, number>();
   const end = Date.now() + seconds * 1000;
   while (Date.now() < end) {
     let left = context.world.random() * total;
@@ -227,12 +237,19 @@ async function runActions(
       left -= weight;
       return left < 0;
     });
-    await chosen?.[1][1](context);
+    if (!chosen) continue;
+    const [name, [, run]] = chosen;
+    ran.set(name, (ran.get(name) ?? 0) + 1);
+    await run(context);
     await sleep(context.world.random() * 2 * ACTION_EVERY_MS);
     await context.world.runDue(Date.now());
   }
   await context.world.runDue(Number.POSITIVE_INFINITY);
+  return ran;
 }
+
+const listOf = (counts: ReadonlyMap<string, number>): string =>
+  [...counts].map(([name, count]) => `${name} ${count}`).join(', ');
 
 /** Verifies that a refresh ends although the CRM rejects some users for good. @returns the users who were not in sync at its end. */
 async function refreshWithForbidden(context: ChaosContext): Promise<Report['unfinished']['users']> {
