@@ -46,7 +46,7 @@ export interface ChaosReport {
   forbidden: number;
   /** Users who were not in sync when the refresh with forbidden users ended. */
   leftOut: number;
-  /** Users who are not in the table or not in sync, except for wrong tags. */
+  /** Users who are not in the table or not in sync, except for wrong tags, and erasure requests without an answer. */
   lost: number;
   doubledContacts: number;
   /** Contacts that two users have, or that have the data of two users. */
@@ -163,7 +163,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
     const foreignWrites = stats.foreignWrites.filter(({ contactId }) => !probes.has(contactId));
     const pairs = pairFindings({
       users: rows,
-      contacts: shown,
+      contacts: shown.filter(({ id }) => !probes.has(id)),
       forgotten: world.forgotten,
       untraceable: world.untraceable,
       mapping,
