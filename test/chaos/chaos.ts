@@ -24,7 +24,7 @@ import { World } from './world.ts';
 export interface ChaosOptions {
   seed: number;
   users: number;
-  /** How long actions run, in seconds. */
+  /** How long actions run after the first contacts exist, in seconds. */
   seconds: number;
   /** Names of actions to leave out. */
   without: readonly string[];
@@ -88,6 +88,10 @@ const BACKFILLS_MS = 6 * 60_000;
 /** Time limit for a refresh with forbidden users: messages of killed environments are invisible for up to a minute. */
 const REFRESH_MS = 2 * 60_000;
 const QUIET_MS = 2000;
+/** Contacts that exist before the time of the actions begins: without any, users cannot meet, and a busy machine creates the first ones late. */
+const FIRST_CONTACTS = 5;
+/** Longest wait for the first contacts. */
+const FIRST_CONTACTS_MS = 60_000;
 /** Backfills after the actions. */
 const FINAL_BACKFILLS = 2;
 const ACTION_EVERY_MS = 120;
@@ -200,7 +204,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
       problems: [
         ...problems,
         ...missing.map((userId) => `${userId}: not in the table`),
-        ...foreignWrites.map(({ what }) => `foreign write: ${what}`),
+        ...foreignWrites.map(({ contactId, what }) => `contact ${contactId}: foreign write of ${what}`),
         ...erasureProblems,
         ...pairs.map(({ contactId, text }) => `contact ${contactId}: ${text}`),
         ...deadLetters.unexplained,
@@ -221,7 +225,7 @@ function probesIn(contacts: readonly ReadableContact[]): ReadonlySet<number | nu
   return new Set(contacts.filter(isProbe).map(({ id }) => id));
 }
 
-/** Runs random actions. @returns how often each one ran. */
+/** Runs random actions, from before the first contact exists. @returns how often each one ran. */
 async function runActions(
   context: ChaosContext,
   { seconds, without, only = Object.keys(ACTIONS) }: ChaosOptions,
@@ -230,8 +234,13 @@ async function runActions(
   if (actions.length === 0) throw new Error('No action is left to run');
   const total = actions.reduce((sum, [, [weight]]) => sum + weight, 0);
   const ran = new Map<string, number>();
-  const end = Date.now() + seconds * 1000;
+  let end = Date.now() + FIRST_CONTACTS_MS + seconds * 1000;
+  let hasContacts = false;
   while (Date.now() < end) {
+    if (!hasContacts && (await context.running.door.stats()).contactsCreated >= FIRST_CONTACTS) {
+      hasContacts = true;
+      end = Date.now() + seconds * 1000;
+    }
     let left = context.world.random() * total;
     const chosen = actions.find(([, [weight]]) => {
       left -= weight;
