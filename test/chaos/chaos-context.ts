@@ -47,11 +47,12 @@ export async function removeUser({ world, running }: ChaosContext, userId: strin
   await running.system.app.remove(userId);
 }
 
-/** The users of the table, with their `crm` maps, some of which the app remembers. */
+/** The users of the table, with their `crm` maps. The app remembers some of them. */
 export async function readRows({ world, running }: ChaosContext): Promise<User[]> {
   const rows = await running.system.app.users();
-  for (const { userId, crm } of rows) {
-    if (crm && (!world.readStates.has(userId) || world.random() < 0.2)) world.readStates.set(userId, crm);
+  for (const row of rows) {
+    if (row.crm && (!world.readItems.has(row.userId) || world.random() < 0.2))
+      world.readItems.set(row.userId, row);
   }
   return rows;
 }

@@ -24,7 +24,7 @@ import { World } from './world.ts';
 export interface ChaosOptions {
   seed: number;
   users: number;
-  /** How long actions run, in seconds. */
+  /** How long actions run after the first contacts exist, in seconds. */
   seconds: number;
   /** Names of actions to leave out. */
   without: readonly string[];
@@ -46,7 +46,7 @@ export interface ChaosReport {
   forbidden: number;
   /** Users who were not in sync when the refresh with forbidden users ended. */
   leftOut: number;
-  /** Users who are not in the table or not in sync, except for wrong tags. */
+  /** Users who are not in the table or not in sync, except for wrong tags, and erasure requests without an answer. */
   lost: number;
   doubledContacts: number;
   /** Contacts that two users have, or that have the data of two users. */
@@ -88,6 +88,10 @@ const BACKFILLS_MS = 6 * 60_000;
 /** Time limit for a refresh with forbidden users: messages of killed environments are invisible for up to a minute. */
 const REFRESH_MS = 2 * 60_000;
 const QUIET_MS = 2000;
+/** Contacts that exist before the time of the actions begins: without any, users cannot meet, and a busy machine creates the first ones late. */
+const FIRST_CONTACTS = 5;
+/** Longest wait for the first contacts. */
+const FIRST_CONTACTS_MS = 60_000;
 /** Backfills after the actions. */
 const FINAL_BACKFILLS = 2;
 const ACTION_EVERY_MS = 120;
@@ -127,7 +131,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
       `${existing.length} users exist, ${all.length - existing.length} sign up; running actions and faults for ${options.seconds} s`,
     );
     await signUpAll(system.app, all.slice(existing.length));
-    await runActions(context, options);
+    log(`Ran ${listOf(await runActions(context, options))}`);
 
     log('Stopping all faults except for forbidden users');
     await stopFaults(context);
@@ -161,7 +165,14 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
     const stats = await door.stats();
     const probes = probesIn(contacts);
     const foreignWrites = stats.foreignWrites.filter(({ contactId }) => !probes.has(contactId));
-    const pairs = pairFindings({ users: rows, contacts: shown, forgotten: world.forgotten, mapping, now });
+    const pairs = pairFindings({
+      users: rows,
+      contacts: shown.filter(({ id }) => !probes.has(id)),
+      forgotten: world.forgotten,
+      untraceable: world.untraceable,
+      mapping,
+      now,
+    });
     const shared = pairs.filter(({ kind }) => kind === 'shared');
     const orphans = pairs.filter(({ kind }) => kind === 'orphan');
     const deadLetters = explainDeadLetters(await readDeadLetters(sqs, system.cloud.outputs), {
@@ -193,7 +204,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
       problems: [
         ...problems,
         ...missing.map((userId) => `${userId}: not in the table`),
-        ...foreignWrites.map(({ what }) => `foreign write: ${what}`),
+        ...foreignWrites.map(({ contactId, what }) => `contact ${contactId}: foreign write of ${what}`),
         ...erasureProblems,
         ...pairs.map(({ contactId, text }) => `contact ${contactId}: ${text}`),
         ...deadLetters.unexplained,
@@ -214,25 +225,40 @@ function probesIn(contacts: readonly ReadableContact[]): ReadonlySet<number | nu
   return new Set(contacts.filter(isProbe).map(({ id }) => id));
 }
 
+/** Runs random actions, from before the first contact exists. @returns how often each one ran. */
 async function runActions(
   context: ChaosContext,
   { seconds, without, only = Object.keys(ACTIONS) }: ChaosOptions,
-): Promise<void> {
+): Promise<ReadonlyMap<string, number>> {
   const actions = Object.entries(ACTIONS).filter(([name]) => only.includes(name) && !without.includes(name));
+  if (actions.length === 0) throw new Error('No action is left to run');
   const total = actions.reduce((sum, [, [weight]]) => sum + weight, 0);
-  const end = Date.now() + seconds * 1000;
+  const ran = new Map<string, number>();
+  let end = Date.now() + FIRST_CONTACTS_MS + seconds * 1000;
+  let hasContacts = false;
   while (Date.now() < end) {
+    if (!hasContacts && (await context.running.door.stats()).contactsCreated >= FIRST_CONTACTS) {
+      hasContacts = true;
+      end = Date.now() + seconds * 1000;
+    }
     let left = context.world.random() * total;
     const chosen = actions.find(([, [weight]]) => {
       left -= weight;
       return left < 0;
     });
-    await chosen?.[1][1](context);
+    if (!chosen) continue;
+    const [name, [, run]] = chosen;
+    ran.set(name, (ran.get(name) ?? 0) + 1);
+    await run(context);
     await sleep(context.world.random() * 2 * ACTION_EVERY_MS);
     await context.world.runDue(Date.now());
   }
   await context.world.runDue(Number.POSITIVE_INFINITY);
+  return ran;
 }
+
+const listOf = (counts: ReadonlyMap<string, number>): string =>
+  [...counts].map(([name, count]) => `${name} ${count}`).join(', ');
 
 /** Verifies that a refresh ends although the CRM rejects some users for good. @returns the users who were not in sync at its end. */
 async function refreshWithForbidden(context: ChaosContext): Promise<Report['unfinished']['users']> {

@@ -1,7 +1,7 @@
 import { SEARCH_MODES } from '../simulator/account/search.ts';
 import { FAULT_KINDS } from '../simulator/traffic/faults.ts';
 import { functionFolder } from '../support/function-folder.ts';
-import { type Action, type ChaosContext, randomUser } from './chaos-context.ts';
+import type { Action, ChaosContext } from './chaos-context.ts';
 
 /** Maximum number of forbidden users. */
 const MAX_FORBIDDEN = 5;
@@ -26,9 +26,9 @@ export const kill: Action = async ({ running, counts, world }) => {
 /** The CRM rejects every request about a user with 403 until the end of the actions. */
 export const forbid: Action = async (context) => {
   const { world, running } = context;
-  const user = randomUser(context);
+  // A user who shares a contact with this one would wait for the end of the actions too.
+  const user = world.pick(world.sociable().filter(({ userId }) => !world.merged.has(userId)));
   if (!user?.email || world.forbidden.size === MAX_FORBIDDEN) return;
-  if (!world.sociable().includes(user)) return;
   world.forbidden.set(user.userId, user.email);
   await running.door.set('forbidden', { emails: [...world.forbidden.values()] });
 };

@@ -85,7 +85,9 @@ export const drift: Action = async (context) => {
   const [survivor] = await running.door.addContacts([
     { values: { 'email_addresses.EMAIL1': `old.${world.users.get(userId)?.email}` } },
   ]);
-  if (survivor) await running.door.merge(contactId, survivor.id);
+  const values = world.pick(['into', 'from'] as const);
+  if (survivor && (await running.door.merge(contactId, survivor.id, values)) && values === 'into')
+    world.untraceable.add(survivor.id);
 };
 
 /** A person fills in a web form of the CRM, and signs up right after. What the app does not manage was typed by hand. */

@@ -20,6 +20,8 @@ export interface PairFindingsInput {
   contacts: readonly ShownContact[];
   /** Ids of users for whom an erasure was requested. */
   forgotten: ReadonlySet<string>;
+  /** Ids of contacts whose tags do not count: a person merged a user's contact into them, and kept nothing that names the user. */
+  untraceable: ReadonlySet<number>;
   mapping: Mapping;
   /** Epoch milliseconds. */
   now: number;
@@ -36,7 +38,14 @@ const PERSONAL_FIELDS = ['EMAIL1', 'PHONE1'] as const;
  *
  * The other emails of a contact do not count: the sync does not manage them, and people merge contacts by hand.
  */
-export function pairFindings({ users, contacts, forgotten, mapping, now }: PairFindingsInput): PairFinding[] {
+export function pairFindings({
+  users,
+  contacts,
+  forgotten,
+  untraceable,
+  mapping,
+  now,
+}: PairFindingsInput): PairFinding[] {
   const desired = new Map(users.map((user) => [user.userId, desiredState(mapping, user, now)]));
   const holders = Map.groupBy(users, ({ crm }) => crm?.contactId);
   const byValue = PERSONAL_FIELDS.map((field) => ({
@@ -61,12 +70,13 @@ export function pairFindings({ users, contacts, forgotten, mapping, now }: PairF
     return found;
   };
 
-  const whyOrphan = ({ values, tags }: ShownContact): string | undefined => {
+  const whyOrphan = ({ id, values, tags }: ShownContact): string | undefined => {
     const named = values.get(OWNER_PATH);
     const held = managed.filter((tag) => tags.has(tag));
     const isMarked = held.length === 1 && held[0] === mapping.deletedTag.name;
     if (named === undefined) {
-      return held.length === 0 || isMarked ? undefined : `has the tags ${held.join(', ')} and no user`;
+      const mayHave = held.length === 0 || isMarked || untraceable.has(id);
+      return mayHave ? undefined : `has the tags ${held.join(', ')} and no user`;
     }
     if (forgotten.has(named) && !desired.has(named)) return `names the forgotten user ${named}`;
     const user = desired.get(named);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { type ForgetMessage, messageGroupOf, userMessage } from '../../shared/sync/message.ts';
+import type { User } from '../../shared/user/user.ts';
 import {
   type Action,
   type ChaosContext,
@@ -61,28 +62,38 @@ export const correctEmail: Action = async (context) => {
   world.later(Date.now(), world.random() * SECOND_MS, [userId], () => changeUser(context, userId, { email }));
 };
 
-/** The app writes the whole item with a change, and with a `crm` map that it read earlier. */
+/** The app writes the whole item with a change and with a `crm` map that it read earlier; attributes but the email can be as old. */
 export const putOlder: Action = async (context) => {
   const { world } = context;
   const current = new Map((await readRows(context)).map(({ userId, crm }) => [userId, crm?.revision]));
-  const older = [...world.readStates].filter(([userId, { revision }]) => revision !== current.get(userId));
-  const [userId = '', crm] = world.pick(older) ?? [];
-  const user = world.users.get(userId);
-  if (user && crm) await putUser(context, { ...user, ...world.edit(user), crm });
+  const older = [...world.readItems.values()].filter(
+    ({ userId, crm }) => crm?.revision !== current.get(userId),
+  );
+  const item = world.pick(older);
+  const user = item && world.users.get(item.userId);
+  if (!user) return;
+  const attributes = world.random() < 0.5 ? user : item;
+  await putUser(context, { ...attributes, email: user.email, ...world.edit(user), crm: item.crm });
 };
+
+/** A random change that is more often a new email, by which the contact cannot be found. */
+const editOrMove = ({ world }: ChaosContext, user: User): Partial<User> =>
+  world.random() < 0.4 ? { email: world.newEmail(user) } : world.edit(user);
 
 /** The app writes the whole item with a change, and without the `crm` map. */
 export const putWithout: Action = async (context) => {
   const user = randomUser(context);
-  if (user) await putUser(context, { ...user, ...context.world.edit(user) });
+  if (user) await putUser(context, { ...user, ...editOrMove(context, user) });
 };
 
-/** A person removes the `crm` map, to sync the user again. */
+/** A person removes the `crm` map, to sync the user again. The user may make a change at the same time. */
 export const resync: Action = async (context) => {
+  const { world, running } = context;
   const user = randomUser(context);
   if (!user) return;
-  context.world.change(user);
-  await context.running.system.app.edit(user.userId, { crm: undefined });
+  world.change(user);
+  await running.system.app.edit(user.userId, { crm: undefined });
+  if (world.random() < 0.5) await changeUser(context, user.userId, editOrMove(context, user));
 };
 
 /** Sends an old message again, possibly that of a deletion. */

@@ -1,5 +1,5 @@
 import { PROBE_NAME } from '../../shared/infusionsoft/catalog/detect-array-mode.ts';
-import type { CrmState, User } from '../../shared/user/user.ts';
+import type { User } from '../../shared/user/user.ts';
 import { population } from '../demo/population.ts';
 import type { PreloadedContact } from '../simulator/admin-routes.ts';
 import { type Random, seededRandom } from '../simulator/traffic/random.ts';
@@ -28,14 +28,16 @@ export class World {
   readonly #withoutEmail = new Map<string, ExpectedCount>();
   /** Ids of users whose contact was deleted by hand, or merged into one that is nobody's. The sync does not notice before their next change. */
   readonly drifted = new Set<string>();
+  /** Ids of contacts that got the tags of a user by hand, but nothing that says whose they are: nobody can find them again. */
+  readonly untraceable = new Set<number>();
   /** Ids of users whose contact was merged with that of another user by hand. Only once: the second time, the sync may give up. */
   readonly merged = new Set<string>();
   /** Ids of users for whom an erasure was requested. */
   readonly forgotten = new Set<string>();
   /** Emails, by user id, of users whom the CRM rejects with 403. */
   readonly forbidden = new Map<string, string>();
-  /** `crm` maps that the app has read, by user id. */
-  readonly readStates = new Map<string, CrmState>();
+  /** Items that the app has read, with their `crm` maps, by user id. */
+  readonly readItems = new Map<string, User>();
   changes = 0;
   readonly #futureUsers: User[];
   #later: Step[] = [];
@@ -97,7 +99,7 @@ export class World {
   /** Records that a user is deleted. */
   remove(userId: string): void {
     this.users.delete(userId);
-    this.readStates.delete(userId);
+    this.readItems.delete(userId);
     this.changes++;
     const expected = this.#withoutEmail.get(userId);
     if (expected) this.#withoutEmail.set(userId, { ...expected, least: 0 });

@@ -17,6 +17,8 @@ const BOB: User = {
   phone: '+12125550102',
   crm: { contactId: 2 },
 };
+/** A contact that a person merged a user's contact into. */
+const UNTRACEABLE = 77;
 /** Has no contact yet. */
 const CY: User = { userId: 'cy', email: 'cy@example.com' };
 
@@ -44,7 +46,14 @@ const contact = (id: number, values: Record<string, string>, tags: string[] = []
 });
 
 const findings = (users: User[], contacts: ShownContact[], forgotten: string[] = []) =>
-  pairFindings({ users, contacts, forgotten: new Set(forgotten), mapping, now: NOW });
+  pairFindings({
+    users,
+    contacts,
+    forgotten: new Set(forgotten),
+    untraceable: new Set([UNTRACEABLE]),
+    mapping,
+    now: NOW,
+  });
 
 describe('nothing is found', () => {
   it.each<[string, User[], ShownContact[]]>([
@@ -74,6 +83,11 @@ describe('nothing is found', () => {
       'with an anonymous contact that is marked as deleted',
       [ANN],
       [contactOf(ANN), contact(2, {}, ['Account Deleted'])],
+    ],
+    [
+      'with a contact that has tags by hand and names nobody',
+      [ANN],
+      [contactOf(ANN), contact(UNTRACEABLE, {}, ['Week 1'])],
     ],
     [
       'with the contact of a user who has no usable email any more',
@@ -173,6 +187,13 @@ describe('an orphan', () => {
       [contactOf(ANN), contact(9, {}, ['Week 1', 'VIP'])],
       [],
       'has the tags Week 1 and no user',
+    ],
+    [
+      'has tags by hand and names a user who has another contact',
+      [ANN],
+      [contactOf(ANN), contactOf(ANN, {}, ['App User'], UNTRACEABLE)],
+      [],
+      'names user ann, who has another contact or none',
     ],
     [
       'is the contact of a forgotten user, even if it is marked as deleted',
