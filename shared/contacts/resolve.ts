@@ -122,7 +122,8 @@ export async function resolve(
     // Contacts were merged by hand, and the person has chosen the values of the other user.
     await claims.giveContact(ownFound.id, userId, named);
     affected.push({ userId: named, cause: 'resync', contactId: ownFound.id });
-    if (crm.separated && !crm.attempt) throw new ConflictError(rightful, 'has the contact after a merge', { isLost: true });
+    if (crm.separated && !crm.attempt)
+      throw new ConflictError(rightful, 'has the contact after a merge', { isLost: true });
     return { target: { kind: 'create' }, isLost: true, affected, duplicates };
   }
   const owners = await Promise.all(found.map(owner));

@@ -103,7 +103,9 @@ export async function retireUser(
 /** The erasure request that was answered after the user was deleted, but before this contact was known. It is carried out now. */
 function requestAfter(deletedAt: string, record: ErasureRecord | undefined): string | undefined {
   const { requestId, answeredAt, done, answer = done } = record ?? {};
-  return answeredAt !== undefined && answeredAt >= deletedAt && answer !== 'not-deleted' ? requestId : undefined;
+  return answeredAt !== undefined && answeredAt >= deletedAt && answer !== 'not-deleted'
+    ? requestId
+    : undefined;
 }
 
 function merge(earlier: Departure | undefined, departure: Departure | undefined): Departure | undefined {

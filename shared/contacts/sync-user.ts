@@ -1,11 +1,22 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Catalog, managedTagIds, mergesArrays, tagIds as tagIdsOf } from '../infusionsoft/catalog/catalog.ts';
+import {
+  type Catalog,
+  managedTagIds,
+  mergesArrays,
+  tagIds as tagIdsOf,
+} from '../infusionsoft/catalog/catalog.ts';
 import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
 import { resolveFields, usableFields } from '../infusionsoft/catalog/resolve-fields.ts';
 import { NotFoundError } from '../infusionsoft/http/failures.ts';
 import type { Contact } from '../infusionsoft/schemas.ts';
 import { GONE_AFTER_MS } from '../quota/retry-policy.ts';
-import { type ContactFields, type DesiredState, desiredState, hasNoEmailYet, isSyncable } from '../sync/desired-state.ts';
+import {
+  type ContactFields,
+  type DesiredState,
+  desiredState,
+  hasNoEmailYet,
+  isSyncable,
+} from '../sync/desired-state.ts';
 import { RejectedError, RetryableError } from '../sync/errors.ts';
 import { type FieldPlan, fingerprintOf, planFields, planTags, UNCERTAIN } from '../sync/plan.ts';
 import type { Mapping } from '../user/define-mapping.ts';
@@ -393,7 +404,9 @@ async function writeFields(
   if (holder.kind === 'other')
     throw new ConflictError(holder.other, 'has the contact with this email', { hasWritten: true });
   // The deleted tag shows it where claims were lost.
-  const wasRetired = tagIdsOf(catalog, [dependencies.mapping.deletedTag.name]).some((id) => result.observed?.includes(id));
+  const wasRetired = tagIdsOf(catalog, [dependencies.mapping.deletedTag.name]).some((id) =>
+    result.observed?.includes(id),
+  );
   const isInherited =
     wasRetired || holder.kind === 'former' || (holder.kind === 'own' && (holder.isInherited || !isRepeated));
   if (!isInherited) return result;

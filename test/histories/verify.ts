@@ -176,7 +176,9 @@ async function erasureProblems({ world, forgotten, losses }: Script): Promise<st
     const isProven = record?.done === 'delete' || isKept || (record !== undefined && contactIds.length === 0);
     return [
       // Nothing leads from a contact that was merged away to the one that has its values.
-      ...alive.filter(() => !losses.has(userId)).map(({ id }) => `${userId}: forgotten, but contact ${id} is there`),
+      ...alive
+        .filter(() => !losses.has(userId))
+        .map(({ id }) => `${userId}: forgotten, but contact ${id} is there`),
       ...(isProven ? [] : [`${userId}: forgotten, but the erasure record says ${record?.done}`]),
     ];
   });

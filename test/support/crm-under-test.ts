@@ -4,7 +4,11 @@ import { infusionsoftClient } from '../../shared/infusionsoft/client.ts';
 import type { Invocation } from '../../shared/invocation.ts';
 import { INVOCATION_MS } from '../../shared/quota/retry-policy.ts';
 import type { Claim, ClaimStore, ExpectedClaim } from '../../shared/store/claim-store.ts';
-import { type ErasureRecord, type ErasureRecordStore, strongest } from '../../shared/store/erasure-records.ts';
+import {
+  type ErasureRecord,
+  type ErasureRecordStore,
+  strongest,
+} from '../../shared/store/erasure-records.ts';
 import type { PostponedStore, Postponement } from '../../shared/store/postponed-store.ts';
 import type { Inspection, PendingRetirement, SyncTable } from '../../shared/store/sync-table.ts';
 import type { UserTable } from '../../shared/store/user-table.ts';
