@@ -141,8 +141,11 @@ function mayNotKnow(script: Script, user: Item, contact: StoredContact): boolean
 }
 
 function typedProblems({ world, everForgotten }: Script): string[] {
-  const { typed, deletedBySync } = world.crm;
-  const forbidden = deletedBySync.filter(({ userId }) => userId === undefined || !everForgotten.has(userId));
+  const { typed, deletedBySync, createdBySync } = world.crm;
+  // A create can be cut off before the contact names its user.
+  const forbidden = deletedBySync.filter(({ userId, contactId }) =>
+    userId === undefined ? !createdBySync.has(contactId) : !everForgotten.has(userId),
+  );
   const { contacts } = world.crm.simulator.store;
   const lost = [...typed].flatMap(([contactId, values]) => {
     const contact = contacts.get(contactId);
@@ -161,8 +164,8 @@ async function erasureProblems({ world, forgotten }: Script): Promise<string[]> 
   const checks = [...forgotten].map(async ([userId, contactIds]) => {
     const alive = world.contacts().filter((contact) => world.crm.userIdOf(contact) === userId);
     const record = await world.erasureRecords.read(userId);
-    const isOfOther = ({ crm }: Item) => crm?.contactId !== undefined && contactIds.includes(crm.contactId);
-    const isKept = record?.done === 'kept' && world.livingUsers().some(isOfOther);
+    const named = [...world.crm.seen].filter(([other]) => other !== userId);
+    const isKept = record?.done === 'kept' && named.some(([, ids]) => contactIds.some((id) => ids.has(id)));
     const isProven = record?.done === 'delete' || isKept || (record !== undefined && contactIds.length === 0);
     return [
       ...alive.map(({ id }) => `${userId}: forgotten, but contact ${id} is there`),
