@@ -165,8 +165,10 @@ async function erasureProblems({ world, forgotten }: Script): Promise<string[]> 
     const alive = world.contacts().filter((contact) => world.crm.userIdOf(contact) === userId);
     const record = await world.erasureRecords.read(userId);
     const named = [...world.crm.seen].filter(([other]) => other !== userId);
-    const isKept = record?.done === 'kept' && named.some(([, ids]) => contactIds.some((id) => ids.has(id)));
-    const isProven = record?.done === 'delete' || isKept || (record !== undefined && contactIds.length === 0);
+    // A contact that another user has taken stays.
+    const isTaken = named.some(([, ids]) => contactIds.some((id) => ids.has(id)));
+    const isProven =
+      record?.done === 'delete' || (record !== undefined && (isTaken || contactIds.length === 0));
     return [
       ...alive.map(({ id }) => `${userId}: forgotten, but contact ${id} is there`),
       ...(isProven ? [] : [`${userId}: forgotten, but the erasure record says ${record?.done}`]),
