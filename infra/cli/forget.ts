@@ -15,7 +15,8 @@ import { connect } from './support/connect.ts';
 import { integer } from './support/option-parsers.ts';
 import { textTable } from './support/text-table.ts';
 
-const TIMEOUT_MS = 60_000;
+/** A contact that the CRM does not know is tried again after two minutes. */
+const TIMEOUT_MS = 180_000;
 const POLL_MS = 500;
 
 export default createCommand({

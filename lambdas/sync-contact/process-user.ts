@@ -64,7 +64,7 @@ export async function processUser(
   const found = await users.read(userId).catch((error: unknown) => {
     throw error instanceof InvalidUserError ? new RejectedError('not-a-user', error.message) : error;
   });
-  const departure = departureOf(messages, found !== undefined, now());
+  const departure = departureOf(messages, found !== undefined);
   // A user can be deleted and come back with another contact before the messages are read.
   if (!found || departure) {
     const retired = await retireUser(userId, departure, found?.user.crm);
@@ -96,7 +96,7 @@ export async function processUser(
   for (const change of changes) metrics.countChange(change);
   if (affected.length > 0)
     await requeue(
-      affected.map(({ userId: other, cause }) => userMessage(other, { cause, changedAt: now() })),
+      affected.map(({ userId: other, ...why }) => userMessage(other, { ...why, changedAt: now() })),
     );
   if (written === 'gone') {
     // The user was deleted during the sync. The message of the deletion may name no contact.
@@ -144,20 +144,19 @@ function assertDue(messages: readonly UserMessage[], now: number): void {
 
 /** What the messages say about the contacts of a user who was deleted, and may have come back. */
 function departureOf(
-  messages: readonly UserMessage[],
+  messages: readonly [UserMessage, ...UserMessage[]],
   isLiving: boolean,
-  now: number,
 ): Departure | undefined {
   // The app may have removed the `crm` map before it deleted the user, so that the message of the deletion names no contact.
   const naming = isLiving ? messages.filter(({ cause }) => cause === 'deleted') : messages;
   const contactIds = naming.flatMap(contactIdsOf);
   const attempts = naming.flatMap(({ attemptedAt }) => attemptedAt ?? []).sort();
   if (contactIds.length + attempts.length === 0) return undefined;
-  const deletedAt = messages.findLast(({ cause }) => cause === 'deleted')?.changedAt;
+  const { changedAt: deletedAt } = naming.at(-1) ?? messages[0];
   return {
     contactIds,
     ...(attempts[0] && { attemptedAt: attempts[0] }),
-    deletedAt: deletedAt ?? new Date(now).toISOString(),
+    deletedAt,
   };
 }
 

@@ -40,6 +40,8 @@ export interface Claims {
    * @throws RetryableError while the contact is being retired, or when another user claims it at the same moment.
    */
   claimContact(contactId: number, userId: string, force?: boolean): Promise<ContactHolder>;
+  /** Gives the claim on a contact to another user, if the user has it. */
+  giveContact(contactId: number, userId: string, otherUserId: string): Promise<void>;
   /** The users of a list of contacts whose claims say so. Costs one read for each hundred. */
   confirm(contacts: readonly { contactId: number; userId: string }[]): Promise<ReadonlySet<string>>;
   /** A living user; undefined if the item is missing or is not a user. */
@@ -138,6 +140,10 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
       const over = { userId: found?.userId ?? userId, notRetiringAt: now() };
       if (!(await store.write(key, { ...mine, inherited: isInherited }, over)).stored) throw concurrent();
       return before;
+    },
+    async giveContact(contactId, userId, otherUserId) {
+      const claim = { userId: otherUserId, claimedAt: now(), inherited: true };
+      await store.write(SYNC_TABLE_ITEMS.contactClaim.key(contactId), claim, { userId });
     },
     async confirm(contacts) {
       const keyOf = ({ contactId }: { contactId: number }) => SYNC_TABLE_ITEMS.contactClaim.key(contactId);

@@ -9,11 +9,14 @@ export class ConflictError extends Error {
   readonly other: User;
   /** Whether the sync may have written to the other user's contact. */
   readonly hasWritten: boolean;
+  /** Whether the stored contact is another user's now. */
+  readonly isLost: boolean;
 
-  constructor(other: User, problem: string, { hasWritten = false } = {}) {
+  constructor(other: User, problem: string, { hasWritten = false, isLost = false } = {}) {
     super(`User ${other.userId} ${problem}`);
     this.other = other;
     this.hasWritten = hasWritten;
+    this.isLost = isLost;
   }
 }
 

@@ -3,7 +3,7 @@ import type { InfusionsoftClient } from '../infusionsoft/client.ts';
 import { NotFoundError } from '../infusionsoft/http/failures.ts';
 import type { Contact } from '../infusionsoft/schemas.ts';
 import { SEARCH_DELAY_MS } from '../quota/retry-policy.ts';
-import { desiredState } from '../sync/desired-state.ts';
+import { desiredState, isSyncable } from '../sync/desired-state.ts';
 import { RetryableError } from '../sync/errors.ts';
 import { fingerprintOf } from '../sync/plan.ts';
 import type { Mapping } from '../user/define-mapping.ts';
@@ -12,11 +12,12 @@ import type { Claims } from './claims.ts';
 import { ConflictError, hasWaited } from './conflict.ts';
 
 /**
- * The contact to write. `update`: by its id; `isClaimed` says whether the claim confirms it already. `upsert`: by the email, since nobody has
+ * The contact to write. `update`: by its id; `isClaimed` says whether the claim confirms it already, `isForeign` whether it shows the id of
+ * another user or an earlier account, so that its values may be anybody's. `upsert`: by the email, since nobody has
  * it. `create`: a new contact even though another user's contact shows the email.
  */
 export type Target =
-  | { kind: 'update'; contactId: number; isClaimed: boolean }
+  | { kind: 'update'; contactId: number; isClaimed: boolean; isForeign?: boolean }
   | { kind: 'upsert' }
   | { kind: 'create' };
 
@@ -31,11 +32,13 @@ export interface Resolution {
 export interface AffectedUser {
   userId: string;
   cause: 'changed' | 'resync';
+  /** A contact that the user may not know. */
+  contactId?: number;
 }
 
 export interface ResolveDependencies {
   client: Pick<InfusionsoftClient, 'findContactsByEmail' | 'findContactsUpdatedSince' | 'readContact'>;
-  claims: Pick<Claims, 'claimEmail' | 'yieldEmail' | 'holderOf' | 'findUser'>;
+  claims: Pick<Claims, 'claimEmail' | 'yieldEmail' | 'giveContact' | 'holderOf' | 'findUser'>;
   mapping: Mapping;
   /** Whether the claims of all users are recorded. */
   areClaimsComplete: () => boolean;
@@ -51,7 +54,14 @@ export interface ResolveOptions {
 }
 
 /** Who has a contact, by the claims and by the user id in the contact. */
-type Owner = { kind: 'own' } | { kind: 'free' } | { kind: 'other'; user: User };
+type Owner = { kind: 'own' | 'free' } | { kind: 'other'; user: User };
+
+interface OwnedContact {
+  contact: Contact;
+  owner: Owner;
+  /** Whether the sync has written it for some user: it shows a user id. */
+  isWritten: boolean;
+}
 
 /**
  * Finds the contact of a user. A contact is the user's when the item names it and the claim confirms it, or when a search that was compared
@@ -71,19 +81,24 @@ export async function resolve(
 ): Promise<Resolution> {
   const { userId, crm = {} } = user;
   const { client, claims, mapping, now } = dependencies;
-  const { own, lostTo } = isGone ? {} : await ownContact(userId, crm, claims);
+  const { own, lostTo } = await ownContact(userId, crm, isGone, claims);
   // Until now, this user may have written to the contact that another user has.
   const affected: AffectedUser[] = lostTo ? [{ userId: lostTo.userId, cause: 'resync' }] : [];
   const isLost = lostTo !== undefined;
   const resolved = (target: Target): Resolution => ({ target, isLost, affected });
-  const update = (contactId: number): Resolution =>
-    resolved({ kind: 'update', contactId, isClaimed: contactId === own?.contactId && own.isClaimed });
+  const update = (contactId: number, isForeign = false): Resolution =>
+    resolved({
+      kind: 'update',
+      contactId,
+      isClaimed: contactId === own?.contactId && own.isClaimed,
+      isForeign,
+    });
   const hash = emailHash(email);
   if (own && own.contactId === crm.contactId && crm.fingerprint?.['EMAIL1'] === hash && !crm.conflict)
     return update(own.contactId);
 
   const claim = await claims.claimEmail(email, userId);
-  if (claim.kind === 'contested') throw new ConflictError(claim.other, 'has the same email');
+  if (claim.kind === 'contested') throw new ConflictError(claim.other, 'has the same email', { isLost });
   const isRepeated = crm.attempt?.email === hash && !crm.separated;
   const isFirst = !hasHistory(crm) && claim.kind === 'new' && dependencies.areClaimsComplete();
   if (!own && !isGone && !isLost && !alwaysLookUp && (isFirst || isRepeated))
@@ -91,18 +106,33 @@ export async function resolve(
 
   const owner = ownerOf(userId, catalog, isGone, dependencies);
   const found = await findContacts(userId, email, own ? {} : crm, catalog, { client, mapping, now });
-  if (own && found.some(({ id }) => id === own.contactId)) return update(own.contactId);
-  const owners = await Promise.all(found.map(async (contact) => ({ contact, owner: await owner(contact) })));
+  const ownFound = own && found.find(({ id }) => id === own.contactId);
+  if (ownFound) {
+    const named = userIdIn(ownFound, catalog, mapping);
+    if (named === undefined || named === userId) return update(ownFound.id);
+    const rightful = await claims.findUser(named);
+    const isRightful =
+      rightful !== undefined &&
+      isSyncable(desiredState(mapping, rightful, now())) &&
+      (await isContactOf(rightful, ownFound.id, client));
+    if (!isRightful) return update(ownFound.id, true);
+    // Contacts were merged by hand, and the person has chosen the values of the other user.
+    await claims.giveContact(ownFound.id, userId, named);
+    affected.push({ userId: named, cause: 'resync', contactId: ownFound.id });
+    if (crm.separated && !crm.attempt) throw new ConflictError(rightful, 'has the contact after a merge', { isLost: true });
+    return { target: { kind: 'create' }, isLost: true, affected };
+  }
+  const owners = await Promise.all(found.map(owner));
   const available =
     owners.find((each) => each.owner.kind === 'own') ?? owners.find((each) => each.owner.kind === 'free');
-  if (available) return update(available.contact.id);
+  if (available) return update(available.contact.id, available.isWritten);
 
   const other = owners.flatMap((each) => (each.owner.kind === 'other' ? [each.owner.user] : []))[0];
   const emailOfOther = other && desiredState(mapping, other, now()).fields.EMAIL1;
   if (other && emailOfOther?.toLowerCase() === email.toLowerCase()) {
     // The other has the contact. With the claim on the email it would wait for this user, and this user for it.
     await claims.yieldEmail(email, userId, other.userId);
-    throw new ConflictError(other, 'has the same email');
+    throw new ConflictError(other, 'has the same email', { isLost });
   }
   if (other && own) affected.push({ userId: other.userId, cause: 'changed' });
   if (own) return update(own.contactId);
@@ -114,7 +144,7 @@ export async function resolve(
     affected.push({ userId: other.userId, cause: 'resync' });
     return resolved({ kind: 'create' });
   }
-  throw new ConflictError(other, 'has the contact with this email');
+  throw new ConflictError(other, 'has the contact with this email', { isLost });
 }
 
 interface OwnContact {
@@ -127,14 +157,17 @@ interface OwnContact {
 async function ownContact(
   userId: string,
   { contactId, formerContactIds = [] }: CrmState,
+  isGone: boolean,
   claims: Pick<Claims, 'holderOf'>,
 ): Promise<OwnContact> {
   if (contactId === undefined) return {};
-  const holder = await claims.holderOf(contactId, userId);
-  if (holder.kind === 'own' || holder.kind === 'new')
-    return { own: { contactId, isClaimed: holder.kind === 'own' } };
-  if (holder.kind === 'other') return { lostTo: holder.other };
-  // An app that wrote an older item restored an older contact id.
+  if (!isGone) {
+    const holder = await claims.holderOf(contactId, userId);
+    if (holder.kind === 'own' || holder.kind === 'new')
+      return { own: { contactId, isClaimed: holder.kind === 'own' } };
+    if (holder.kind === 'other') return { lostTo: holder.other };
+  }
+  // An app that wrote an older item restored an older contact id, or a merge gave the user the contact of another.
   for (const former of formerContactIds)
     if ((await claims.holderOf(former, userId)).kind === 'own')
       return { own: { contactId: former, isClaimed: true } };
@@ -216,23 +249,24 @@ function ownerOf(
   catalog: Catalog,
   isGone: boolean,
   { client, claims, mapping }: ResolveDependencies,
-): (contact: Contact) => Promise<Owner> {
+): (contact: Contact) => Promise<OwnedContact> {
   return async (contact) => {
     const holder = await claims.holderOf(contact.id, userId);
     const shown = contact.custom_fields ? contact : await readOrMissing(client, contact.id);
     const named = shown && userIdIn(shown, catalog, mapping);
-    if (named === userId && (isGone || holder.kind !== 'other')) return { kind: 'own' };
+    const owned = (owner: Owner): OwnedContact => ({ contact, owner, isWritten: named !== undefined });
+    if (named === userId && (isGone || holder.kind !== 'other')) return owned({ kind: 'own' });
     if (named !== undefined && named !== userId) {
       const user = await claims.findUser(named);
-      if (user && (await isContactOf(user, contact.id, client))) return { kind: 'other', user };
+      if (user && (await isContactOf(user, contact.id, client))) return owned({ kind: 'other', user });
     }
-    if (holder.kind === 'other') return { kind: 'other', user: holder.other };
-    return holder.kind === 'own' ? { kind: 'own' } : { kind: 'free' };
+    if (holder.kind === 'other') return owned({ kind: 'other', user: holder.other });
+    return owned({ kind: holder.kind === 'own' ? 'own' : 'free' });
   };
 }
 
 /** Whether a contact that shows a user's id is this user's: the user has no other contact in the CRM. */
-async function isContactOf(
+export async function isContactOf(
   { crm = {} }: User,
   contactId: number,
   client: Pick<InfusionsoftClient, 'readContact'>,

@@ -11,7 +11,7 @@ import type { ForgetMessage } from '../sync/message.ts';
 import type { CustomKey, Mapping } from '../user/define-mapping.ts';
 import { applyTags } from './apply-tags.ts';
 import type { Claims } from './claims.ts';
-import { type Target, userIdIn } from './resolve.ts';
+import { isContactOf, type Target, userIdIn } from './resolve.ts';
 import type { RetiredContact } from './retire-user.ts';
 import { type WriteContactDependencies, writeContact } from './write-contact.ts';
 
@@ -49,7 +49,7 @@ interface ApplyPolicyDependencies {
 }
 
 export interface RetireContactDependencies extends ApplyPolicyDependencies {
-  claims: Pick<Claims, 'retire'>;
+  claims: Pick<Claims, 'retire' | 'findUser'>;
   erasureRecords: Pick<ErasureRecordStore, 'write'>;
   /** Epoch milliseconds. */
   now: () => number;
@@ -69,14 +69,37 @@ export async function retireContact(
   { contactId, userId, deletedAt, policy, requestId, isGone = false }: Retirement,
   { claims, erasureRecords, now, ...dependencies }: RetireContactDependencies,
 ): Promise<DeletionPolicy | 'kept'> {
-  const isRetired = await claims.retire(contactId, userId, deletedAt + STREAM_TIME_MS, async () => {
-    if (!isGone) await applyPolicy(contactId, policy, dependencies);
-  });
+  const isRetired =
+    (isGone || !(await isOfLivingUser(contactId, userId, policy, { claims, ...dependencies }))) &&
+    (await claims.retire(contactId, userId, deletedAt + STREAM_TIME_MS, async () => {
+      if (!isGone) await applyPolicy(contactId, policy, dependencies);
+    }));
   const done = isRetired ? policy : 'kept';
   const doneAt = new Date(now()).toISOString();
   if (isRetired || requestId !== undefined)
     await erasureRecords.write({ userId, contactId, done, doneAt, ...(requestId && { requestId }) });
   return done;
+}
+
+/** Whether a contact that is about to lose its values shows the id of a living user: it was merged by hand into the deleted user's. */
+async function isOfLivingUser(
+  contactId: number,
+  userId: string,
+  policy: DeletionPolicy,
+  {
+    client,
+    catalogSource,
+    mapping,
+    claims,
+  }: Pick<ApplyPolicyDependencies, 'client' | 'catalogSource' | 'mapping'> & {
+    claims: Pick<Claims, 'findUser'>;
+  },
+): Promise<boolean> {
+  if (policy !== 'delete' && policy !== 'anonymise') return false;
+  const contact = await client.readContact(contactId);
+  const named = userIdIn(contact, await catalogSource.current(), mapping);
+  const other = named === undefined || named === userId ? undefined : await claims.findUser(named);
+  return other !== undefined && (await isContactOf(other, contactId, client));
 }
 
 async function applyPolicy(
@@ -120,7 +143,7 @@ export async function leaveContact(
     if (deletionPolicy === 'leave') return;
     await dependencies.client.removeTags(contactId, [...managedTagIds(catalog)]);
     if (clear.length === 0) return;
-    const target: Target = { kind: 'update', contactId, isClaimed: true };
+    const target: Target = { kind: 'update', contactId, isClaimed: true, isForeign: false };
     await writeContact(target, { write: {}, clear }, catalog, { ...dependencies, now });
   });
 }
@@ -154,16 +177,17 @@ export async function eraseContact(
   const { users, erasureRecords, forgetPolicy: policy, isProven, retire, now } = dependencies;
   const isInApp = (await users.read(userId)) !== undefined;
   const retired = isInApp ? [] : await dependencies.retirePending(userId);
-  const contactId = requested ?? (await erasureRecords.read(userId))?.contactId;
-  const erase = async (): Promise<ErasureRecord['done']> => {
-    if (isInApp) return 'not-deleted';
-    if (contactId === undefined) return 'no-contact';
-    const known = retired.find((each) => each.contactId === contactId);
+  const record = await erasureRecords.read(userId);
+  const contactId = requested ?? record?.contactId;
+  const erase = async (id: number): Promise<ErasureRecord['done']> => {
+    const known = retired.find((each) => each.contactId === id);
     if (known) return known.done;
-    if (contactId === requested && !(await isProven(contactId, userId))) return 'not-proven';
-    return retire({ contactId, userId, deletedAt: now(), policy, requestId });
+    if (id === requested && !(await isProven(id, userId))) return 'not-proven';
+    return retire({ contactId: id, userId, deletedAt: now(), policy, requestId });
   };
-  const done = await erase();
+  // Contacts of earlier accounts first: the record is about the last one.
+  if (!isInApp) for (const earlier of record?.earlierContactIds ?? []) await erase(earlier);
+  const done = isInApp ? 'not-deleted' : contactId === undefined ? 'no-contact' : await erase(contactId);
   await erasureRecords.write({ userId, contactId, done, doneAt: new Date(now()).toISOString(), requestId });
   return done;
 }

@@ -24,7 +24,7 @@ export interface RetireUserDependencies {
 }
 
 /**
- * Retires a contact. One that the CRM does not know counts as gone when it still does not know it half a minute later: the answer can be wrong
+ * Retires a contact. One that the CRM does not know counts as gone when it still does not know it two minutes later: the answer can be wrong
  * for a while.
  *
  * @throws RetryableError until then.
@@ -88,8 +88,7 @@ export async function retireUser(
   if (departure) await table.writeRetirement(userId, pending);
   const record = await erasureRecords.read(userId);
   const found = await findCreated(userId, pending, record, dependencies);
-  // A request that came before the deletion's message found no contact. It is carried out now.
-  const requestId = record?.done === 'no-contact' ? record.requestId : undefined;
+  const requestId = requestAfter(pending.deletedAt, record);
   const how = requestId === undefined ? { policy } : { policy: forgetPolicy, requestId };
   const kept = [living?.contactId, ...(living?.formerContactIds ?? [])];
   const contactIds = [...new Set([...pending.contactIds, ...found])].filter((id) => !kept.includes(id));
@@ -99,6 +98,12 @@ export async function retireUser(
     retired.push({ contactId, done: await retire({ contactId, userId, deletedAt, ...how }) });
   await table.deleteRetirement(userId);
   return retired;
+}
+
+/** The erasure request that was answered after the user was deleted, but before this contact was known. It is carried out now. */
+function requestAfter(deletedAt: string, record: ErasureRecord | undefined): string | undefined {
+  const { requestId, answeredAt, done, answer = done } = record ?? {};
+  return answeredAt !== undefined && answeredAt >= deletedAt && answer !== 'not-deleted' ? requestId : undefined;
 }
 
 function merge(earlier: Departure | undefined, departure: Departure | undefined): Departure | undefined {

@@ -3,15 +3,16 @@ import { type Catalog, managedTagIds, mergesArrays, tagId } from '../infusionsof
 import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
 import { resolveFields, usableFields } from '../infusionsoft/catalog/resolve-fields.ts';
 import { NotFoundError } from '../infusionsoft/http/failures.ts';
+import type { Contact } from '../infusionsoft/schemas.ts';
 import { GONE_AFTER_MS } from '../quota/retry-policy.ts';
-import { type DesiredState, desiredState, isSyncable } from '../sync/desired-state.ts';
+import { type ContactFields, type DesiredState, desiredState, isSyncable } from '../sync/desired-state.ts';
 import { RejectedError, RetryableError } from '../sync/errors.ts';
 import { type FieldPlan, fingerprintOf, planFields, planTags, UNCERTAIN } from '../sync/plan.ts';
 import type { Mapping } from '../user/define-mapping.ts';
 import type { CrmState, User } from '../user/user.ts';
 import { type ApplyTagsDependencies, applyTags } from './apply-tags.ts';
 import { checkpointOf, uncertainState } from './checkpoint.ts';
-import type { Claims } from './claims.ts';
+import type { Claims, ContactHolder } from './claims.ts';
 import { ConflictError, waitOrReject } from './conflict.ts';
 import { withoutLease } from './lease.ts';
 import { type AffectedUser, emailHash, type ResolveDependencies, resolve, type Target } from './resolve.ts';
@@ -86,19 +87,22 @@ export async function syncUser(
   const attempt = async (isGone: boolean): Promise<void> => {
     const catalog = await catalogSource.current();
     desired = resolveFields(desiredState(mapping, user, now()), catalog, mapping);
-    await makeMatch({ user: { ...user, crm }, desired, catalog, isGone, options }, dependencies, record);
+    const attemptOnce = () =>
+      makeMatch({ user: { ...user, crm }, desired, catalog, isGone, options }, dependencies, record);
+    if ((await attemptOnce()) === 'repeat') await attemptOnce();
   };
   try {
-    if (!isSyncable(desired))
+    if (!isSyncable(desired)) {
+      if (await isLost(user, dependencies)) crm = withoutContact(crm);
       throw new RejectedError('no-usable-email', 'The user has no email that the CRM accepts');
-    const isEmailCertain = stored.fingerprint?.['EMAIL1'] === emailHash(desired.fields.EMAIL1 ?? '');
+    }
     try {
       await attempt(false);
     } catch (error) {
       if (!(error instanceof NotFoundError)) throw error;
       noteMissing();
       const remainingMs = Date.parse(crm.missingSince ?? '') + GONE_AFTER_MS - now();
-      if (!isEmailCertain && remainingMs > 0)
+      if (remainingMs > 0)
         throw new RetryableError('The CRM does not know the contact', { cause: error, afterMs: remainingMs });
       // The contact was deleted or merged.
       await attempt(true);
@@ -111,6 +115,7 @@ export async function syncUser(
         : error;
     if (error instanceof ConflictError) {
       const outcome = waitOrReject({ ...user, crm }, error, now());
+      if (error.isLost) crm = withoutContact(crm);
       // A create that reached the contact of the other user has had its answer.
       crm = { ...(error.hasWritten ? omit(crm, 'attempt') : crm), conflict: outcome.conflict };
       failure = outcome.failure;
@@ -129,6 +134,10 @@ export async function syncUser(
   const changes = changesBetween(stored, crm);
   return { crm, unchanged, changes, desired, affected, ...(failure !== undefined && { failure }) };
 }
+
+/** Whether another user has the stored contact now. */
+const isLost = async ({ userId, crm }: User, { claims }: SyncUserDependencies): Promise<boolean> =>
+  crm?.contactId !== undefined && (await claims.holderOf(crm.contactId, userId)).kind === 'other';
 
 /** Compares the states that are stored with a user before and after a sync. */
 export function changesBetween(before: CrmState, after: CrmState): ContactChange[] {
@@ -158,15 +167,19 @@ interface Recorder {
   missing(): void;
 }
 
-/** Makes one attempt. A step that fails throws, and the last recorded state holds. */
+/**
+ * Makes one attempt. A step that fails throws, and the last recorded state holds.
+ *
+ * @returns `repeat` when the CRM's answer shows that somebody else has changed the contact.
+ */
 async function makeMatch(
   { user, desired, catalog, isGone, options }: UserSync,
   dependencies: SyncUserDependencies,
   record: Recorder,
-): Promise<void> {
+): Promise<'done' | 'repeat'> {
   const { mapping, claims, now } = dependencies;
   const { userId, crm: stored = {} } = user;
-  if (!isGone && isInSync(stored, desired, catalog, mapping)) return;
+  if (!isGone && isInSync(stored, desired, catalog, mapping)) return 'done';
 
   const email = desired.fields.EMAIL1 ?? '';
   const alwaysLookUp = !mergesArrays(catalog, now());
@@ -187,14 +200,12 @@ async function makeMatch(
     if (!isGone) throw new ConflictError(holder.other, 'has the contact');
     record.affected([{ userId: holder.other.userId, cause: 'resync' }]);
   }
-  // A state without a claim, or of another contact, may be that of an earlier life.
-  const isAdopted = target.kind === 'update' && target.contactId !== stored.contactId;
-  const isUncertain =
-    target.kind === 'update' &&
-    (isAdopted || holder ? holder?.kind !== 'new' || (!isAdopted && stored.untrusted) : stored.untrusted);
+  const isUncertain = target.kind === 'update' && isUncertainBefore(target, stored, holder);
   const start = startingState(isGone || isLost ? withoutContact(stored) : stored, target, email, now());
   // A backfill does not wait for a user who was rejected before, so its tag job can come too early.
   const tagsLater = options.tagsLater && stored.contactId === undefined && !stored.rejection;
+  // If the user has been deleted in the meantime, the contact has to be retired.
+  if (holder && holder.kind !== 'new') record.state(start);
   const planned = checkpointOf(
     isUncertain ? uncertainState(start, catalog, mapping) : start,
     tagsLater ? { ...desired, tags: [] } : desired,
@@ -205,7 +216,7 @@ async function makeMatch(
   record.state(saved);
 
   const isRepeated = stored.attempt !== undefined;
-  const { contactId, observed, isInherited } = await writeFields(
+  const { contactId, observed, isInherited, isChanged } = await writeFields(
     { userId, crm: saved, desired, catalog, target, isRepeated },
     dependencies,
   );
@@ -217,6 +228,10 @@ async function makeMatch(
     catalog,
   );
   record.state(tagsLater ? withTagsLater(written, observed, catalog) : written);
+  if (isChanged) {
+    record.state({ ...written, untrusted: true });
+    return 'repeat';
+  }
 
   if (!tagsLater) {
     const contact = { contactId, crm: written, observed };
@@ -227,9 +242,21 @@ async function makeMatch(
     await leaveOrConfirmGone(() => dependencies.leaveContact(former, userId, catalog), stored, record, now());
     record.left(former);
   }
+  return 'done';
 }
 
-/** Leaves a former contact. One that the CRM does not know counts as gone when it still does not know it half a minute later. */
+/** Whether nothing is known about the values of the contact: the state may be that of another contact, or of an earlier life of this one. */
+function isUncertainBefore(
+  { contactId, isForeign }: Extract<Target, { kind: 'update' }>,
+  { contactId: storedId, untrusted }: CrmState,
+  holder: ContactHolder | undefined,
+): boolean {
+  if (isForeign) return true;
+  const wasClaimed = holder !== undefined && holder.kind !== 'new';
+  return wasClaimed || (contactId === storedId && untrusted === true);
+}
+
+/** Leaves a former contact. One that the CRM does not know counts as gone when it still does not know it two minutes later. */
 async function leaveOrConfirmGone(
   leave: () => Promise<void>,
   { missingSince }: CrmState,
@@ -303,32 +330,66 @@ interface FieldWrite {
   isRepeated: boolean;
 }
 
+interface WrittenContact {
+  contactId: number;
+  /** Tags in the CRM's answer. */
+  observed: readonly number[] | undefined;
+  /** The sync had written the contact for a user who no longer has it. */
+  isInherited: boolean;
+  /** Somebody else has changed the contact: a merge by hand, most likely. */
+  isChanged: boolean;
+}
+
+/**
+ * Whether an answer shows another person than earlier writes left there: another email, or none of the names. Values that were just written
+ * say nothing.
+ */
+function showsAnotherPerson(contact: Contact, desired: ContactFields, written: ContactFields): boolean {
+  const email = contact.email_addresses?.find(({ field }) => field === 'EMAIL1')?.email;
+  const names = NAMES.filter((key) => desired[key] !== undefined && written[key] === undefined);
+  const isOther = (shown: unknown, wanted = '') =>
+    typeof shown === 'string' && shown.trim().toLowerCase() !== wanted.trim().toLowerCase();
+  return (
+    (written.EMAIL1 === undefined && isOther(email, desired.EMAIL1)) ||
+    (names.length > 0 && names.every((key) => isOther(contact[key], desired[key])))
+  );
+}
+
+const NAMES = ['given_name', 'family_name'] as const;
+
 /** Writes the fields, unless all are right. A contact that was found or created by the email is claimed afterwards. */
 async function writeFields(
   { userId, crm, desired, catalog, target, isRepeated }: FieldWrite,
   dependencies: SyncUserDependencies,
-): Promise<{ contactId: number; observed: readonly number[] | undefined; isInherited: boolean }> {
+): Promise<WrittenContact> {
   const managed = usableFields(dependencies.mapping, catalog);
   const plan = planFields(desired.fields, crm.fingerprint ?? {}, managed);
   if (target.kind === 'update' && isEmpty(plan))
-    return { contactId: target.contactId, observed: undefined, isInherited: false };
+    return { contactId: target.contactId, observed: undefined, isInherited: false, isChanged: false };
 
   const contact = await writeContact(target, plan, catalog, dependencies);
-  const result = { contactId: contact.id, observed: contact.tag_ids ?? undefined, isInherited: false };
+  const result = {
+    contactId: contact.id,
+    observed: contact.tag_ids ?? undefined,
+    isInherited: false,
+    isChanged: showsAnotherPerson(contact, desired.fields, plan.write),
+  };
   if (target.kind === 'update') return result;
   const holder = await dependencies.claims.claimContact(contact.id, userId);
   if (holder.kind === 'other')
     throw new ConflictError(holder.other, 'has the contact with this email', { hasWritten: true });
+  // The deleted tag shows it where claims were lost.
+  const wasRetired = result.observed?.includes(tagId(catalog, dependencies.mapping.deletedTag.name));
   const isInherited =
-    holder.kind === 'former' || (holder.kind === 'own' && (holder.isInherited || !isRepeated));
+    wasRetired || holder.kind === 'former' || (holder.kind === 'own' && (holder.isInherited || !isRepeated));
   if (!isInherited) return result;
   // Clears what the sync wrote for a deleted user, where the new user has no value.
   const all = Object.fromEntries([...managed].map((key) => [key, UNCERTAIN]));
   const clearing = planFields(desired.fields, { ...all, ...fingerprintOf(desired.fields) }, managed);
   if (isEmpty(clearing)) return { ...result, isInherited };
-  const update: Target = { kind: 'update', contactId: contact.id, isClaimed: true };
+  const update: Target = { kind: 'update', contactId: contact.id, isClaimed: true, isForeign: false };
   const cleared = await writeContact(update, clearing, catalog, dependencies);
-  return { contactId: contact.id, observed: cleared.tag_ids ?? result.observed, isInherited };
+  return { ...result, observed: cleared.tag_ids ?? result.observed, isInherited };
 }
 
 const isEmpty = ({ write, clear }: FieldPlan): boolean => Object.keys(write).length + clear.length === 0;

@@ -45,10 +45,10 @@ export const UNCERTAIN_CREATE_MS = MINUTE_MS;
 export const UNCERTAIN_UPDATE_MS = 30 * SECOND_MS;
 
 /**
- * How long until a contact that the CRM does not know (404) counts as gone, if the user's email has changed: the answer may be wrong for a
- * while, and a search for the new email does not find the contact.
+ * How long until a contact that the CRM does not know (404) counts as gone: the answer may be wrong for a while, and after a merge the CRM's
+ * search may not show the other contact yet.
  */
-export const GONE_AFTER_MS = 30 * SECOND_MS;
+export const GONE_AFTER_MS = 2 * MINUTE_MS;
 
 /** How long after a create without an answer the CRM's search may not show the contact yet. */
 export const SEARCH_DELAY_MS = MINUTE_MS;

@@ -1,12 +1,11 @@
 import {
   type DynamoDBClient,
   GetItemCommand,
+  PutItemCommand,
   paginateScan,
-  UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import type * as z from 'zod/mini';
-import { conditionalPut } from './conditional-write.ts';
 import { ERASURE_OUTCOMES, SYNC_TABLE_ITEMS } from './sync-table-items.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 
@@ -17,50 +16,52 @@ export type ErasureRecord = z.infer<typeof schema>;
 /** The records of deleted users. */
 export interface ErasureRecordStore {
   read(userId: string): Promise<ErasureRecord | undefined>;
-  /**
-   * Stores a record, unless there is one of the same contact that says more, or this one knows no contact. A request is then answered in the
-   * stronger record.
-   */
+  /** Stores what is stronger, the record or the one before ({@link strongest}). The messages of a user are handled one after the other. */
   write(erasureRecord: ErasureRecord): Promise<void>;
   /** All records, in no order. Scans the whole sync table. */
   list(): Promise<ErasureRecord[]>;
 }
 
+/**
+ * The record that is kept: a record of the same contact, or of none, that says less does not replace one. It only adds its request and the
+ * answer to it. The contact of an earlier account is remembered until it is deleted.
+ */
+export function strongest(before: ErasureRecord | undefined, record: ErasureRecord): ErasureRecord {
+  const { contactId, done, doneAt, requestId } = record;
+  const request = requestId === undefined ? {} : { requestId, answeredAt: doneAt };
+  if (!before) return { ...record, ...request };
+  const isOther = contactId !== undefined && contactId !== before.contactId;
+  if (!isOther && ERASURE_OUTCOMES.indexOf(done) < ERASURE_OUTCOMES.indexOf(before.done))
+    return requestId === undefined ? before : { ...before, ...request, answer: done };
+  const earlier = new Set(before.earlierContactIds);
+  if (isOther && before.contactId !== undefined && before.done !== 'delete') earlier.add(before.contactId);
+  if (contactId !== undefined) earlier.delete(contactId);
+  const { requestId: lastRequest, answeredAt } = before;
+  return {
+    ...record,
+    contactId: contactId ?? before.contactId,
+    ...(earlier.size > 0 && { earlierContactIds: [...earlier] }),
+    ...(lastRequest !== undefined && { requestId: lastRequest, answeredAt }),
+    ...request,
+  };
+}
+
 /** The records in the sync table. */
 export function erasureRecordStore(client: DynamoDBClient, TableName: string): ErasureRecordStore {
+  const read: ErasureRecordStore['read'] = async (userId) => {
+    const { Item } = await client.send(
+      new GetItemCommand({ TableName, Key: { id: { S: key(userId) } }, ConsistentRead: true }),
+    );
+    return Item && schema.parse(unmarshallItem(Item));
+  };
   return {
-    async read(userId) {
-      const { Item } = await client.send(
-        new GetItemCommand({ TableName, Key: { id: { S: key(userId) } }, ConsistentRead: true }),
-      );
-      return Item && schema.parse(unmarshallItem(Item));
-    },
+    read,
     async write(erasureRecord) {
-      const { userId, contactId, done, requestId } = erasureRecord;
-      const weaker = ERASURE_OUTCOMES.slice(0, ERASURE_OUTCOMES.indexOf(done) + 1);
-      const values = Object.fromEntries(weaker.map((each, index) => [`:${index}`, each]));
-      const isWeaker = `done IN (${Object.keys(values).join(', ')})`;
-      const { stored } = await conditionalPut(
-        client,
-        TableName,
-        { ...erasureRecord, id: key(userId) },
-        {
-          ConditionExpression: `attribute_not_exists(id) OR ${isWeaker}${
-            contactId === undefined ? '' : ' OR contactId <> :contactId'
-          }`,
-          values: { ...values, ...(contactId !== undefined && { ':contactId': contactId }) },
-        },
-        () => undefined,
+      const Item = marshall(
+        { ...strongest(await read(erasureRecord.userId), erasureRecord), id: key(erasureRecord.userId) },
+        { removeUndefinedValues: true },
       );
-      if (stored || requestId === undefined) return;
-      await client.send(
-        new UpdateItemCommand({
-          TableName,
-          Key: { id: { S: key(userId) } },
-          UpdateExpression: 'SET requestId = :requestId, answer = :answer',
-          ExpressionAttributeValues: marshall({ ':requestId': requestId, ':answer': done }),
-        }),
-      );
+      await client.send(new PutItemCommand({ TableName, Item }));
     },
     async list() {
       const erasureRecords: ErasureRecord[] = [];

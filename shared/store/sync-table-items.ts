@@ -137,8 +137,11 @@ const erasureRecordSchema = z.object({
   done: outcome,
   /** ISO 8601. */
   doneAt: utcMoment,
-  /** The last erasure request; undefined if the app deleted the user. */
+  /** Contacts of earlier accounts of the user that may be in the CRM still. */
+  earlierContactIds: z.optional(z.array(positiveInt)),
+  /** The last erasure request, and when it was answered (ISO 8601); undefined if the app deleted the user. */
   requestId: z.optional(z.string()),
+  answeredAt: z.optional(utcMoment),
   /** The answer to that request, if an earlier one had done more. */
   answer: z.optional(outcome),
 });

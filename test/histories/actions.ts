@@ -16,7 +16,7 @@ const VALUES = {
   fault: FAULT_KINDS,
   calls: ['1', '2', '3', '5', '8', '13', '21', '34'],
   /** Shorter than it takes until the sync believes that a contact is gone (`GONE_AFTER_MS`). */
-  spell: ['5 s', '20 s', '70 s'],
+  spell: ['5 s', '70 s', '110 s'],
   time: ['1 s', '5 s', '20 s', '70 s', '200 s', '1200 s'],
 } as const;
 type Placeholder = keyof typeof VALUES;
@@ -136,6 +136,9 @@ function putWholeItem({ world }: Script, userId: string, which: string): void {
 const millisecondsOf = (time: string) => Number(time.split(' ')[0]) * 1000;
 
 /** All that can happen in a history. */
+/** Longer than any wait of a message. */
+const MAX_SETTLE_MS = 12 * 3_600_000;
+
 export const ACTIONS: readonly Action[] = [
   { text: '<calls> calls pass', weight: 16, run: ({ world }, { calls }) => world.passCalls(Number(calls)) },
   { text: '<time> pass', weight: 16, run: ({ world }, { time }) => world.pass(millisecondsOf(time)) },
@@ -248,7 +251,9 @@ export const ACTIONS: readonly Action[] = [
   {
     text: 'the sync table is lost',
     weight: 1,
-    run({ world, forgotten, withoutRecord }) {
+    async run({ world, forgotten, withoutRecord }) {
+      // The messages of the old stack are lost with its queue, so it is only replaced once nothing is pending.
+      await world.settle(MAX_SETTLE_MS);
       world.replaceSyncTable();
       // With the records, the proofs are lost.
       forgotten.clear();

@@ -82,6 +82,11 @@ export class Crm {
   #missingUntil = 0;
   #formsFilledIn = 0;
 
+  /** Whether an update drops array items that it does not list, and a search shows a change only later. */
+  get hidesNewContacts(): boolean {
+    return this.#account.arrays === 'replace' && this.#account.searchDelay > 0;
+  }
+
   constructor(simulation: Simulation, account: Account) {
     this.#simulation = simulation;
     this.#account = account;

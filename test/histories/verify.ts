@@ -17,9 +17,9 @@ export async function findProblems(script: Script): Promise<string[]> {
   const { world } = script;
   return [
     ...world.bugs.map((bug) => `unexpected error: ${bug instanceof Error ? bug.stack : String(bug)}`),
-    ...world.crm.simulator.foreign.found.map(
-      ({ contactId, what }) => `contact ${contactId}: the sync wrote to ${what}`,
-    ),
+    ...world.crm.simulator.foreign.found
+      .filter(({ what }) => !(world.crm.hidesNewContacts && LOST_EMAILS.test(what)))
+      .map(({ contactId, what }) => `contact ${contactId}: the sync wrote to ${what}`),
     ...deadLetterProblems(script),
     ...userProblems(script),
     ...contactProblems(script),
@@ -27,6 +27,12 @@ export async function findProblems(script: Script): Promise<string[]> {
     ...(await erasureProblems(script)),
   ];
 }
+
+/**
+ * An account that replaces array items drops the other emails of a contact that its search does not show yet: a create-or-update has to name
+ * the first, and nothing tells what else there is.
+ */
+const LOST_EMAILS = /^email_addresses\.EMAIL[23]$/;
 
 /** Reasons of a user whose conflict with another user stands. */
 const CONFLICTS: ReadonlySet<string> = new Set(['contact-of-another-user', 'email-of-another-user']);
@@ -164,11 +170,9 @@ async function erasureProblems({ world, forgotten }: Script): Promise<string[]> 
   const checks = [...forgotten].map(async ([userId, contactIds]) => {
     const alive = world.contacts().filter((contact) => world.crm.userIdOf(contact) === userId);
     const record = await world.erasureRecords.read(userId);
-    const named = [...world.crm.seen].filter(([other]) => other !== userId);
-    // A contact that another user has taken stays.
-    const isTaken = named.some(([, ids]) => contactIds.some((id) => ids.has(id)));
-    const isProven =
-      record?.done === 'delete' || (record !== undefined && (isTaken || contactIds.length === 0));
+    // Another user has taken the contact over, and overwritten its values.
+    const isKept = (record?.answer ?? record?.done) === 'kept';
+    const isProven = record?.done === 'delete' || isKept || (record !== undefined && contactIds.length === 0);
     return [
       ...alive.map(({ id }) => `${userId}: forgotten, but contact ${id} is there`),
       ...(isProven ? [] : [`${userId}: forgotten, but the erasure record says ${record?.done}`]),

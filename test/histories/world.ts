@@ -166,7 +166,7 @@ export class World {
     for (const environment of this.#environments) if (environment.running) this.#kill(environment);
   }
 
-  /** Starts a new stack on the same user table and CRM: the queue goes on, and the sync table is empty. */
+  /** Starts a new stack on the same user table and CRM: the sync table is empty. */
   replaceSyncTable(): void {
     this.erasureRecords = memoryErasureRecordStore();
     this.#ports = this.#newPorts();

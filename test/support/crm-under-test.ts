@@ -4,10 +4,9 @@ import { infusionsoftClient } from '../../shared/infusionsoft/client.ts';
 import type { Invocation } from '../../shared/invocation.ts';
 import { INVOCATION_MS } from '../../shared/quota/retry-policy.ts';
 import type { Claim, ClaimStore, ExpectedClaim } from '../../shared/store/claim-store.ts';
-import type { ErasureRecord, ErasureRecordStore } from '../../shared/store/erasure-records.ts';
+import { type ErasureRecord, type ErasureRecordStore, strongest } from '../../shared/store/erasure-records.ts';
 import type { PostponedStore, Postponement } from '../../shared/store/postponed-store.ts';
 import type { Inspection, PendingRetirement, SyncTable } from '../../shared/store/sync-table.ts';
-import { ERASURE_OUTCOMES } from '../../shared/store/sync-table-items.ts';
 import type { UserTable } from '../../shared/store/user-table.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
 import { mapping as defaultMapping } from '../../shared/user/mapping.ts';
@@ -176,12 +175,8 @@ export function memoryErasureRecordStore(): ErasureRecordStore {
   return {
     read: async (userId) => erasureRecords.get(userId),
     write: async (erasureRecord) => {
-      const { userId, contactId, done, requestId } = erasureRecord;
-      const held = erasureRecords.get(userId);
-      const isStronger = held && ERASURE_OUTCOMES.indexOf(held.done) > ERASURE_OUTCOMES.indexOf(done);
-      if (!isStronger || (contactId !== undefined && held.contactId !== contactId))
-        erasureRecords.set(userId, erasureRecord);
-      else if (requestId !== undefined) erasureRecords.set(userId, { ...held, requestId, answer: done });
+      const { userId } = erasureRecord;
+      erasureRecords.set(userId, strongest(erasureRecords.get(userId), erasureRecord));
     },
     list: async () => [...erasureRecords.values()],
   };
