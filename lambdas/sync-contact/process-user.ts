@@ -1,5 +1,6 @@
 import { assertNotLeased, withLease } from '../../shared/contacts/lease.ts';
-import type { Departure, RetiredContact } from '../../shared/contacts/retire-user.ts';
+import type { RetiredContact } from '../../shared/contacts/retire-contact.ts';
+import type { Departure } from '../../shared/contacts/retire-user.ts';
 import type { ContactChange, SyncResult, SyncUserOptions } from '../../shared/contacts/sync-user.ts';
 import type { Invocation } from '../../shared/invocation.ts';
 import type { UserTable } from '../../shared/store/user-table.ts';

@@ -12,7 +12,6 @@ import type { CustomKey, Mapping } from '../user/define-mapping.ts';
 import { applyTags } from './apply-tags.ts';
 import type { Claims } from './claims.ts';
 import { isContactOf, type Target, userIdIn } from './resolve.ts';
-import type { RetiredContact } from './retire-user.ts';
 import { type WriteContactDependencies, writeContact } from './write-contact.ts';
 
 /**
@@ -37,6 +36,12 @@ export interface Retirement {
   requestId?: string;
   /** The CRM has not known the contact for a while: nothing is left to do in it. */
   isGone?: boolean;
+}
+
+/** A contact of a deleted user, and what was done with it. */
+export interface RetiredContact {
+  contactId: number;
+  done: DeletionPolicy | 'kept';
 }
 
 interface ApplyPolicyDependencies {

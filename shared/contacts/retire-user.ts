@@ -8,7 +8,7 @@ import { RetryableError } from '../sync/errors.ts';
 import type { Mapping } from '../user/define-mapping.ts';
 import type { CrmState } from '../user/user.ts';
 import { findContactsOfUser } from './resolve.ts';
-import type { DeletionPolicy, ForgetPolicy, Retirement } from './retire-contact.ts';
+import type { DeletionPolicy, ForgetPolicy, RetiredContact, Retirement } from './retire-contact.ts';
 
 export interface RetireUserDependencies {
   table: Pick<SyncTable, 'readRetirement' | 'writeRetirement' | 'deleteRetirement'>;
@@ -56,12 +56,6 @@ export async function retireOrConfirmGone(
     await table.writeRetirement(userId, { ...pending, missingSince });
     throw new RetryableError('The CRM does not know the contact', { cause: error, afterMs: remainingMs });
   }
-}
-
-/** A contact of a deleted user, and what was done with it. */
-export interface RetiredContact {
-  contactId: number;
-  done: DeletionPolicy | 'kept';
 }
 
 /** What is known about a deleted user's contacts. */

@@ -18,7 +18,7 @@ import {
   isSyncable,
 } from '../sync/desired-state.ts';
 import { RejectedError, RetryableError } from '../sync/errors.ts';
-import { type FieldPlan, fingerprintOf, planFields, planTags, UNCERTAIN } from '../sync/plan.ts';
+import { type FieldPlan, fingerprintOf, planFields, UNCERTAIN } from '../sync/plan.ts';
 import type { Mapping } from '../user/define-mapping.ts';
 import type { CrmState, User } from '../user/user.ts';
 import { type ApplyTagsDependencies, applyTags } from './apply-tags.ts';
@@ -303,9 +303,8 @@ function isInSync(crm: CrmState, desired: DesiredState, catalog: Catalog, mappin
   const isOpen = crm.untrusted || crm.conflict || crm.missingSince || crm.formerContactIds;
   if (contactId === undefined || tagIds === undefined || uncertainTagIds?.length || isOpen) return false;
   const desiredTagIds = tagIdsOf(catalog, desired.tags);
-  const { remove, add } = planTags(desiredTagIds, { applied: tagIds }, managedTagIds(catalog));
-  const fields = planFields(desired.fields, fingerprint, usableFields(mapping, catalog));
-  return remove.length + add.length === 0 && isEmpty(fields);
+  const hasTags = tagIds.length === desiredTagIds.length && desiredTagIds.every((id) => tagIds.includes(id));
+  return hasTags && isEmpty(planFields(desired.fields, fingerprint, usableFields(mapping, catalog)));
 }
 
 /** The state of a user whose contact is gone, or belongs to another user. The keys of the fingerprint name fields that may have been written. */

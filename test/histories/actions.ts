@@ -15,6 +15,7 @@ const VALUES = {
   request: ['request', 'write'],
   fault: FAULT_KINDS,
   calls: ['1', '2', '3', '5', '8', '13', '21', '34'],
+  /** Shorter than it takes until the sync believes that a contact is gone (`GONE_AFTER_MS`). */
   spell: ['5 s', '70 s', '110 s'],
   time: ['1 s', '5 s', '20 s', '70 s', '200 s', '1200 s'],
 } as const;

@@ -1,37 +1,25 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { syncUser } from '../../shared/contacts/sync-user.ts';
 import { type History, run } from './history.ts';
 import { anyHistory } from './random-histories.ts';
 
 /** Exports of a module that are functions which make objects. */
 type Exports = Record<string, (...args: unknown[]) => object>;
+type SyncUserArguments = Parameters<typeof syncUser>;
 
 interface BrokenRule {
   rule: string;
   /** The module that has the rule, from this folder. */
   module: string;
   /** Broken versions of exports of the module. */
-  broken: (original: Exports) => Exports;
+  broken: (original: Exports) => Exports | Promise<Exports>;
 }
 
-/** Rules of ownership, each broken. */
+/** Rules of ownership (docs/decisions), each broken. Another one is an entry here. */
 const BROKEN_RULES: readonly BrokenRule[] = [
   {
-    rule: 'a contact that another user has claimed is not taken',
-    module: '../../shared/contacts/claims.ts',
-    broken: ({ claims }) => ({
-      claims: (options) => ({ ...claims?.(options), claimContact: async () => false }),
-    }),
-  },
-  {
-    rule: 'an email that another user has claimed is not taken',
-    module: '../../shared/contacts/claims.ts',
-    broken: ({ claims }) => ({
-      claims: (options) => ({ ...claims?.(options), claimEmail: async () => {} }),
-    }),
-  },
-  {
-    rule: 'a contact is looked up before it is written',
+    rule: 'a contact is looked up before it is written, unless the user never had one',
     module: '../../shared/infusionsoft/client.ts',
     broken: ({ infusionsoftClient }) => ({
       infusionsoftClient: (options) => ({
@@ -40,9 +28,31 @@ const BROKEN_RULES: readonly BrokenRule[] = [
       }),
     }),
   },
+  {
+    rule: 'a contact is left only after another one is won',
+    module: '../../shared/contacts/sync-user.ts',
+    broken: ({ syncUser }) => ({
+      async syncUser(...args) {
+        const [{ userId, crm }, , { leaveContact, catalogSource }] = args as SyncUserArguments;
+        if (crm?.contactId && crm.conflict)
+          await leaveContact(crm.contactId, userId, await catalogSource.current());
+        return syncUser?.(...args) ?? {};
+      },
+    }),
+  },
+  {
+    rule: 'a conflict of two users is waited for',
+    module: '../../shared/contacts/conflict.ts',
+    broken: async ({ waitOrReject }) => {
+      const { RejectedError } = await import('../../shared/sync/errors.ts');
+      const failure = new RejectedError('contact-of-another-user', 'There is a conflict');
+      return { waitOrReject: (...args) => ({ ...waitOrReject?.(...args), failure }) };
+    },
+  },
 ];
 
-const SEED = 21;
+/** Finds each of them within 20 histories. */
+const SEED = 31;
 const RUNS = 300;
 
 /** The first history that ends right, but not without the rule. */
@@ -62,7 +72,7 @@ describe('random histories find a broken rule of ownership', () => {
     vi.resetModules();
     vi.doMock(module, async (importOriginal) => {
       const original = await importOriginal<Exports>();
-      return { ...original, ...broken(original) };
+      return { ...original, ...(await broken(original)) };
     });
     const { run: runBroken } = await import('./history.ts');
     expect(await firstCaught(runBroken)).toBeDefined();

@@ -66,6 +66,8 @@ export class Crm {
   readonly typed = new Map<number, Map<string, string>>();
   /** Contacts that have ever had the id of a user, by user. */
   readonly seen = new Map<string, Set<number>>();
+  /** Contacts that the sync created. */
+  readonly createdBySync = new Set<number>();
   /** Contacts that the sync deleted, with the user that they named. */
   readonly deletedBySync: { contactId: number; userId: string | undefined }[] = [];
   /** Requests that the CRM refused. */
@@ -263,6 +265,7 @@ export class Crm {
     const answer = await this.#app.fetch(request);
     for (const [contactId, contact] of before)
       if (!contacts.has(contactId)) this.deletedBySync.push({ contactId, userId: this.userIdOf(contact) });
+    for (const contactId of contacts.keys()) if (!before.has(contactId)) this.createdBySync.add(contactId);
     this.#look();
     return this.#account.tagIds === 'listed' ? answer : withoutTags(answer);
   }

@@ -148,10 +148,12 @@ function mayNotKnow(script: Script, user: Item, contact: StoredContact): boolean
 }
 
 function typedProblems({ world, everForgotten }: Script): string[] {
-  const { typed, deletedBySync } = world.crm;
-  // A forgotten user's contact can have the values of another deleted user, by a merge.
-  const forbidden = deletedBySync.filter(
-    ({ userId }) => userId === undefined || !(everForgotten.has(userId) || world.item(userId) === undefined),
+  const { typed, deletedBySync, createdBySync } = world.crm;
+  // A create can be cut off before the contact names its user, and a merge gives it the values of another, who may be deleted too.
+  const forbidden = deletedBySync.filter(({ userId, contactId }) =>
+    userId === undefined
+      ? !createdBySync.has(contactId)
+      : !everForgotten.has(userId) && world.item(userId) !== undefined,
   );
   const { contacts } = world.crm.simulator.store;
   const lost = [...typed].flatMap(([contactId, values]) => {

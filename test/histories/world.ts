@@ -4,7 +4,7 @@ import { changeMessage } from '../../lambdas/diff-user/change-message.ts';
 import { readChange } from '../../lambdas/diff-user/read-change.ts';
 import type { FailureQueue } from '../../lambdas/sync-contact/failure-queue.ts';
 import { BATCH_SIZE } from '../../shared/quota/pace.ts';
-import { backoffMs, INVOCATION_MS, VISIBILITY_MS } from '../../shared/quota/retry-policy.ts';
+import { backoffMs, CONFLICT, INVOCATION_MS, VISIBILITY_MS } from '../../shared/quota/retry-policy.ts';
 import type { ErasureRecordStore } from '../../shared/store/erasure-records.ts';
 import type { Message } from '../../shared/sync/message.ts';
 import { messageGroupOf } from '../../shared/sync/message.ts';
@@ -45,7 +45,7 @@ export interface WorldOptions {
 
 const START = Date.parse('2026-06-15T12:00:00Z');
 /** How long a conflict of two users has to stand. The times of changes are rounded down to the second. */
-const CONFLICT_MS = Number(process.env['CONFLICT_MS'] ?? 15 * 60_000 - 1000);
+const CONFLICT_MS = CONFLICT.limitMs - 1000;
 /** More than any history needs that comes to rest. */
 const MAX_EVENTS = 20_000;
 const INVOKE_MS = 15;

@@ -64,6 +64,7 @@ describe('an erasure request', () => {
       done: 'delete',
       doneAt: expect.any(String),
       requestId: 'r1',
+      answeredAt: expect.any(String),
     });
   });
 

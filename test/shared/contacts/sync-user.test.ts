@@ -1,6 +1,7 @@
 import ky from 'ky';
 import { describe, expect, it } from 'vitest';
 import { changesBetween } from '../../../shared/contacts/sync-user.ts';
+import { GONE_AFTER_MS } from '../../../shared/quota/retry-policy.ts';
 import type { CrmState } from '../../../shared/user/user.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
@@ -61,10 +62,17 @@ describe('a new user', () => {
 
 describe('a user with a contact', () => {
   async function syncedUser(item: Record<string, unknown> = ANN) {
+    let clock = NOW;
     const users = memoryUserTable({ ...item, userId: 'ann' });
-    const consuming = consumerOf(crm, users);
+    const consuming = consumerOf(crm, users, { now: () => clock });
     await consuming.receive(changeOf('ann'));
-    return { users, ...consuming };
+    /** Syncs the user, whose contact the CRM does not know: once at once, and once when it counts as gone. */
+    const receiveTwice = async () => {
+      expect(await consuming.receive(changeOf('ann'))).toHaveLength(1);
+      clock += GONE_AFTER_MS;
+      return consuming.receive(changeOf('ann'));
+    };
+    return { users, ...consuming, receiveTwice };
   }
 
   it('who is in sync costs no request', async () => {
@@ -141,20 +149,20 @@ describe('a user with a contact', () => {
   });
 
   it('whose contact was deleted in the CRM gets a new one with all tags', async () => {
-    const { users, receive } = await syncedUser();
+    const { users, receiveTwice } = await syncedUser();
     const gone = users.user('ann').crm?.contactId;
     await ky.delete(`${crm.url}/_simulator/contacts/${gone}`);
     users.edit('ann', { firstName: 'Anna' });
-    expect(await receive(changeOf('ann'))).toEqual([]);
+    expect(await receiveTwice()).toEqual([]);
     expect(await crm.contacts()).toMatchObject([{ values: { given_name: 'Anna' }, tags: ANN_TAGS }]);
     expect(users.user('ann').crm?.contactId).not.toBe(gone);
   });
 
   it('whose contact was deleted in the CRM gets a new one also when only a tag changes', async () => {
-    const { users, receive } = await syncedUser();
+    const { users, receiveTwice } = await syncedUser();
     await ky.delete(`${crm.url}/_simulator/contacts/${users.user('ann').crm?.contactId}`);
     users.edit('ann', { lastActiveAt: '2026-05-01' });
-    expect(await receive(changeOf('ann'))).toEqual([]);
+    expect(await receiveTwice()).toEqual([]);
     expect((await crm.contacts())[0]?.tags).toContain('Inactive 30 days');
   });
 
@@ -193,12 +201,15 @@ describe('an email that changes', () => {
 describe('a contact that was merged away', () => {
   it('is replaced by the contact that it was merged into, which gets the tags', async () => {
     const users = memoryUserTable(ANN);
-    const { receive } = consumerOf(crm, users);
+    let clock = NOW;
+    const { receive } = consumerOf(crm, users, { now: () => clock });
     await receive(changeOf('ann'));
     const [survivor] = await crm.preload({ values: { 'email_addresses.EMAIL1': 'ann@old.example' } });
     const from = users.user('ann').crm?.contactId;
     await ky.post(`${crm.url}/_simulator/merge`, { json: { from, into: survivor?.id } });
     users.edit('ann', { firstName: 'Anna' });
+    await receive(changeOf('ann'));
+    clock += GONE_AFTER_MS;
     await receive(changeOf('ann'));
     expect(users.user('ann').crm?.contactId).toBe(survivor?.id);
     expect((await crm.contacts()).map(({ tags }) => tags)).toEqual([ANN_TAGS]);
