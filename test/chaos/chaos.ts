@@ -136,12 +136,12 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
     log('Stopping all faults except for forbidden users');
     await stopFaults(context);
     const settlingSince = Date.now();
+    // The sync finds out what people did to a contact by the next change of its user. Until then, users can wait for each other.
+    for (const userId of [...world.drifted, ...world.merged])
+      await changeUser(context, userId, { firstName: 'Foundling' });
     const left = await refreshWithForbidden(context);
     await untilIdle(running);
     await runBackfill(context, 'contacts');
-    await untilIdle(running);
-    for (const userId of [...world.drifted, ...world.merged])
-      await changeUser(context, userId, { firstName: 'Foundling' });
     await untilIdle(running);
     const erasures = await repeatErasures(context);
     await untilIdle(running);
