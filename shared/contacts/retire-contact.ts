@@ -5,7 +5,7 @@ import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
 import { usableFields } from '../infusionsoft/catalog/resolve-fields.ts';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
 import { NotFoundError } from '../infusionsoft/http/failures.ts';
-import type { ErasureRecord, ErasureRecordStore } from '../store/erasure-records.ts';
+import { type ErasureRecord, type ErasureRecordStore, isAtLeast } from '../store/erasure-records.ts';
 import type { UserTable } from '../store/user-table.ts';
 import type { ForgetMessage } from '../sync/message.ts';
 import type { CustomKey, Mapping } from '../user/define-mapping.ts';
@@ -188,6 +188,7 @@ export async function eraseContact(
   const erase = async (id: number): Promise<ErasureRecord['done']> => {
     const known = retired.find((each) => each.contactId === id);
     if (known) return known.done;
+    if (record?.contactId === id && isAtLeast(record.done, policy)) return record.done;
     if (id === requested && !(await isProven(id, userId))) return 'not-proven';
     return retire({ contactId: id, userId, deletedAt: now(), policy, requestId });
   };

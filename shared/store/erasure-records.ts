@@ -17,6 +17,10 @@ export interface ErasureRecordStore {
   list(): Promise<ErasureRecord[]>;
 }
 
+/** Whether an outcome says as much as another, or more. */
+export const isAtLeast = (one: ErasureRecord['done'], other: ErasureRecord['done']): boolean =>
+  ERASURE_OUTCOMES.indexOf(one) >= ERASURE_OUTCOMES.indexOf(other);
+
 /**
  * The record that is kept: a record of the same contact, or of none, that says less does not replace one. It only adds its request and the
  * answer to it. The contact of an earlier account is remembered until it is deleted.
@@ -26,7 +30,7 @@ export function strongest(before: ErasureRecord | undefined, record: ErasureReco
   const request = requestId === undefined ? {} : { requestId, answeredAt: doneAt };
   if (!before) return { ...record, ...request };
   const isOther = contactId !== undefined && contactId !== before.contactId;
-  if (!isOther && ERASURE_OUTCOMES.indexOf(done) < ERASURE_OUTCOMES.indexOf(before.done))
+  if (!isOther && !isAtLeast(done, before.done))
     return requestId === undefined ? before : { ...before, ...request, answer: done };
   const earlier = new Set(before.earlierContactIds);
   if (isOther && before.contactId !== undefined && before.done !== 'delete') earlier.add(before.contactId);

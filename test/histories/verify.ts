@@ -127,7 +127,9 @@ function contactProblems(script: Script): string[] {
     const [owner] = owners;
     const named = world.item(world.crm.userIdOf(contact) ?? '');
     // A contact of a deleted user keeps its values. The user can come back with another email, and another contact.
-    if (named && named !== owner && (owner || isAlive(contact)) && !mayNotKnow(script, named, contact))
+    const isOfRejected = owner !== undefined && isExcused(script, owner);
+    const isWrong = named && named !== owner && (owner || isAlive(contact)) && !isOfRejected;
+    if (isWrong && !mayNotKnow(script, named, contact))
       return [
         `contact ${contact.id}: ${owner?.userId ?? 'nobody'}'s, its ${USER_ID_FIELD} is ${named.userId}`,
       ];
@@ -169,7 +171,7 @@ function typedProblems({ world, everForgotten }: Script): string[] {
   ];
 }
 
-async function erasureProblems({ world, forgotten, losses }: Script): Promise<string[]> {
+async function erasureProblems({ world, forgotten, touched }: Script): Promise<string[]> {
   const checks = [...forgotten].map(async ([userId, contactIds]) => {
     const alive = world.contacts().filter((contact) => world.crm.userIdOf(contact) === userId);
     const record = await world.erasureRecords.read(userId);
@@ -179,7 +181,7 @@ async function erasureProblems({ world, forgotten, losses }: Script): Promise<st
     return [
       // Nothing leads from a contact that was merged away to the one that has its values.
       ...alive
-        .filter(() => !losses.has(userId))
+        .filter(() => !touched.has(userId))
         .map(({ id }) => `${userId}: forgotten, but contact ${id} is there`),
       ...(isProven ? [] : [`${userId}: forgotten, but the erasure record says ${record?.done}`]),
     ];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import { ledgerAt } from '../../../shared/quota/ledger.ts';
-import { INVOCATION_MS, TAG_JOB_LEASING_MS } from '../../../shared/quota/retry-policy.ts';
+import { GONE_AFTER_MS, INVOCATION_MS, TAG_JOB_LEASING_MS } from '../../../shared/quota/retry-policy.ts';
 import { updateVersioned } from '../../../shared/quota/versioned-store.ts';
 import { RetryableError } from '../../../shared/sync/errors.ts';
 import { BUDGET, consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
@@ -161,11 +161,15 @@ describe('a tag job that fails', () => {
   });
 
   it('requeues a user whose contact was deleted by hand', async () => {
-    const { users, receive, requeued, ids } = await withContacts(20);
+    let clock = NOW;
+    const { users, receive, requeued, ids } = await withContacts(20, { now: () => clock });
     await crm.admin.removeContact(users.user('u5').crm?.contactId ?? 0);
     await receive(tagJob(ids));
     expect(requeued.map(({ userId }) => userId)).toEqual(['u5']);
-    await receive(...requeued.map((message) => record(message)));
+    const again = requeued.map((message) => record(message));
+    await receive(...again);
+    clock += GONE_AFTER_MS;
+    await receive(...again);
     expect(await wronglyTagged(users)).toEqual([]);
   });
 
