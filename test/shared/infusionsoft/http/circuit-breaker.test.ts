@@ -32,6 +32,7 @@ describe('the circuit breaker', () => {
     expect(() => breaker.enter(9_999)).toThrow(CrmDownError);
     breaker.enter(10_000);
     breaker.started();
+    expect(() => breaker.enter(10_000)).toThrow(CrmDownError);
     expect(() => breaker.enter(10_001)).toThrow(CrmDownError);
     breaker.failed(12_000);
     expect(() => breaker.enter(31_999)).toThrow(CrmDownError);

@@ -341,7 +341,8 @@ describe('a 429', () => {
 
   it('for the second, twice, also holds up requests that wait for their slots', async () => {
     refused(2, { fault: { detail: { errorcode: 'policies.ratelimit.SpikeArrestViolation' } } });
-    const { fetch } = paced({ rateLimiter: slotEvery(100) });
+    const slots = slotEvery(100);
+    const { fetch } = paced({ rateLimiter: slots });
     const all = Promise.all(Array.from({ length: 5 }, () => fetch('http://crm.local/tags')));
     const began = Date.now();
     await vi.advanceTimersByTimeAsync(10_000);
@@ -349,6 +350,8 @@ describe('a 429', () => {
     expect(starts.slice(0, 2).map((at) => at - began)).toEqual([0, 100]);
     expect(starts).toHaveLength(5);
     expect((starts[2] ?? 0) - began).toBeGreaterThanOrEqual(100 + SPIKE_BACKOFF.restMs);
+    // The three others give up their slots, and take none during the rest.
+    expect(slots.taken).toBe(5 + 3);
   });
 
   it.each([200, 400, 500])('is not seen in an answer of status %d with the same body', async (status) => {
