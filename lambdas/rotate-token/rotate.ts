@@ -109,9 +109,7 @@ async function read(versions: SecretVersions): Promise<SecretState> {
   if (current?.kind !== 'oauth') return { labels, text, live: undefined, renewal: undefined };
   const { latestPair } = labels;
   const renewed =
-    latestPair === undefined || latestPair === labels.current
-      ? undefined
-      : renewedPair(await versions.value(latestPair), labels.current);
+    latestPair === undefined ? undefined : renewedPair(await versions.value(latestPair), labels.current);
   return { labels, text, live: renewed ?? current, renewal: renewed && latestPair };
 }
 

@@ -106,7 +106,12 @@ describe('a run waits for the quota', () => {
   ])('%s', async (_, usage, waitSeconds) => {
     const state = { ...ALL_SCANNED, ready: ids(0, 50), sent: inFlight(50, 60) };
     const { run, ports } = await callOnce(state, { ledger: ledgerWith(usage) });
-    expect(run).toMatchObject({ ...state, next: 'waitForQuota', waitSeconds, requestsToday: usage.day ?? 0 });
+    expect(run).toMatchObject({
+      ...state,
+      next: 'waitForQuota',
+      waitSeconds,
+      requestsToday: 'day' in usage ? usage.day : 0,
+    });
     expect(ports.sent).toEqual([]);
   });
 

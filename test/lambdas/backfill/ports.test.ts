@@ -1,4 +1,10 @@
-import { DescribeTableCommand, DynamoDBClient, GetItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
+import {
+  BatchGetItemCommand,
+  DescribeTableCommand,
+  DynamoDBClient,
+  GetItemCommand,
+  ScanCommand,
+} from '@aws-sdk/client-dynamodb';
 import {
   DescribeExecutionCommand,
   ExecutionDoesNotExist,
@@ -14,7 +20,7 @@ import { backfillMessage, entryOf } from '../../../lambdas/backfill/messages.ts'
 import { awsPorts } from '../../../lambdas/backfill/ports.ts';
 import { emptyLedger } from '../../../shared/quota/ledger.ts';
 import { SYNC_TABLE_ITEMS } from '../../../shared/store/sync-table-items.ts';
-import { NOON } from '../../support/backfill-users.ts';
+import { CATALOG, NOON } from '../../support/backfill-users.ts';
 
 const dynamodb = mockClient(DynamoDBClient);
 const sqs = mockClient(SQSClient);
@@ -43,6 +49,22 @@ describe('the ports of a backfill on AWS', () => {
     expect(dynamodb.commandCalls(ScanCommand)[0]?.args[0].input).toEqual({ TableName: 'users', Limit: 500 });
   });
 
+  it('read users as they are stored now', async () => {
+    dynamodb.on(BatchGetItemCommand).resolves({ Responses: { users: [marshall({ userId: 'ann' })] } });
+    expect(await ports().users(['ann', 'gone'])).toEqual([{ userId: 'ann' }]);
+    expect(dynamodb.commandCalls(BatchGetItemCommand)[0]?.args[0].input).toMatchObject({
+      RequestItems: {
+        users: { Keys: [{ userId: { S: 'ann' } }, { userId: { S: 'gone' } }], ConsistentRead: true },
+      },
+    });
+  });
+
+  it('read the catalog', async () => {
+    const item = { id: SYNC_TABLE_ITEMS.catalog.key(), ...CATALOG };
+    dynamodb.on(GetItemCommand, { TableName: 'sync' }).resolves({ Item: marshall(item) });
+    expect(await ports().catalog()).toEqual(CATALOG);
+  });
+
   it.each([
     [{ Table: { ItemCount: 42 } }, 42],
     [{}, 0],
@@ -55,7 +77,7 @@ describe('the ports of a backfill on AWS', () => {
     dynamodb.on(GetItemCommand).resolvesOnce({});
     expect(await ports().ledger()).toBeUndefined();
     const ledger = emptyLedger(NOON);
-    const item = { id: SYNC_TABLE_ITEMS.ledger.key, value: ledger, version: 1 };
+    const item = { id: SYNC_TABLE_ITEMS.ledger.key(), value: ledger, version: 1 };
     dynamodb.on(GetItemCommand).resolves({ Item: marshall(item) });
     expect(await ports().ledger()).toEqual(ledger);
   });

@@ -93,6 +93,8 @@ describe('readChange', () => {
     syncedAt: AT,
   };
 
+  type Sample = Partial<typeof ANN> & { crm?: Partial<typeof CRM> & { revision?: number } };
+
   it.each([
     ['is changed by the sync only', { ...ANN, crm: CRM }, { ...ANN, crm: { ...CRM, tagIds: [3] } }],
     ['gets other unknown attributes', { ...ANN, theme: 'dark' }, { ...ANN, theme: 'light' }],
@@ -101,15 +103,15 @@ describe('readChange', () => {
     expect(readChange(image(before), image(after))).toEqual({ before: undefined, after: undefined });
   });
 
-  it.each([
+  it.each<[string, Sample, Sample]>([
     ['gets its first contact', ANN, { ...ANN, crm: CRM }],
     ['gets another contact', { ...ANN, crm: CRM }, { ...ANN, crm: { ...CRM, contactId: 8 } }],
     ['loses its contact', { ...ANN, crm: CRM }, { ...ANN, crm: { tagIds: [1] } }],
     ['loses its crm map', { ...ANN, crm: { revision: 1 } }, ANN],
     ['is changed by the app', { ...ANN, crm: CRM }, { ...ANN, firstName: 'Anna', crm: CRM }],
-    ['is changed by the app and the sync', ANN, { ...ANN, firstName: undefined, crm: CRM }],
+    ['is changed by the app and the sync', ANN, { userId: 'ann', email: 'ann@example.com', crm: CRM }],
   ])('reads a user who %s, with only the contact and the lease of its crm map', (_, before, after) => {
-    const small = (user: { crm?: Partial<typeof CRM> }) => {
+    const small = (user: Sample) => {
       const { contactId, lease } = user.crm ?? {};
       const crm = { ...(contactId && { contactId }), ...(lease && { lease }) };
       return whole(image({ ...user, ...(user.crm && { crm }) }));
