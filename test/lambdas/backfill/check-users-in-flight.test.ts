@@ -75,10 +75,13 @@ describe('the users in flight', () => {
     const run = await newRun(inFlight);
     await check(run, () => user as User | undefined);
     expect(run).toMatchObject(expected);
+    expect(run.rejected).toEqual(expected.rejected);
   });
 
   it('are not read when there are none', async () => {
-    expect(await check(await newRun(), fresh)).toEqual([]);
+    const run = await newRun();
+    expect(await check(run, fresh)).toEqual([]);
+    expect(run.sent).toEqual([]);
   });
 
   it('are counted with those of earlier checks', async () => {
@@ -147,6 +150,12 @@ describe('the users in flight', () => {
       await check(run, () => withCrm(upToDate, crm));
       expect(run.done).toBe(done);
       expect(run.tagJob === null).toBe(done === 1);
+    });
+
+    it('whose fields differ by now are not done, although they were tagged', async () => {
+      const run = await newRun({ tagJob: jobOf(['0']) });
+      await check(run, () => withCrm({ ...upToDate, firstName: 'Ann' }, { syncedAt: iso(NOW) }));
+      expect(run).toMatchObject({ done: 0, tagJob: jobOf(['0']) });
     });
 
     it('do not count as done for the tags of an earlier job when they are sent on their own', async () => {

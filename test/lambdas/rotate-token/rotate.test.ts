@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type RotationStep, rotate } from '../../../lambdas/rotate-token/rotate.ts';
+import { type LabelledVersions, type RotationStep, rotate } from '../../../lambdas/rotate-token/rotate.ts';
 import { secretVersions } from '../../../lambdas/rotate-token/secret-versions.ts';
 import { parseCrmSecret } from '../../../shared/infusionsoft/auth/crm-secret.ts';
 import {
@@ -227,6 +227,18 @@ describe('a rotation', () => {
     expect(world.clock.now - began).toBeLessThan(SETTLE_MS);
   });
 
+  it('does not make a key current from whose version an operator has removed AWSPENDING', async () => {
+    const world = rotationWorld();
+    const key = '{"kind":"service-account-key","key":"k"}';
+    world.store(key);
+    const id = world.begin();
+    await world.step('createSecret', id);
+    world.removePending();
+    await world.step('finishSecret', id);
+    expect(world.textAt('AWSCURRENT')).toBe(key);
+    expect(world.textAt('AWSPREVIOUS')).not.toBe(key);
+  });
+
   it('keeps a key that a person stores in place of another key', async () => {
     const world = rotationWorld();
     const key = (name: string) => `{"kind":"service-account-key","key":"${name}"}`;
@@ -260,8 +272,17 @@ describe('the pair of an unfinished rotation', () => {
   });
   const oauth = { kind: 'oauth', clientId, clientSecret };
 
-  /** Runs a step at a moment, with a pair that is stored and not current yet. */
-  async function stepAt(step: RotationStep, now: number, expiresAt = NOW + DAY) {
+  /**
+   * Runs a step at a moment, with a pair that is stored and not current yet.
+   *
+   * @param staleLabels what the first read returns, if it is some seconds old.
+   */
+  async function stepAt(
+    step: RotationStep,
+    now: number,
+    { expiresAt = NOW + DAY, staleLabels }: { expiresAt?: number; staleLabels?: LabelledVersions } = {},
+  ) {
+    let stale = staleLabels;
     const values: Record<string, string> = {
       old: JSON.stringify({ ...oauth, ...pair(0) }),
       next: JSON.stringify({
@@ -273,27 +294,30 @@ describe('the pair of an unfinished rotation', () => {
     };
     const refreshed: string[] = [];
     const stored: unknown[] = [];
+    const moved: string[][] = [];
     await rotate(step, 'next', {
       versions: {
-        labelled: async () => ({ current: 'old', pending: 'next', latestPair: 'next' }),
+        labelled: async () => stale ?? { current: 'old', pending: 'next', latestPair: 'next' },
         value: async (id) => values[id] ?? '',
         store: async (id, value, labels) => {
           stored.push({ id, labels, renews: JSON.parse(value).renews });
           return id !== 'next';
         },
-        promote: async () => {},
-        removePending: async () => {},
+        promote: async (id, from) => void moved.push(['AWSCURRENT', id, from]),
+        removePending: async (id) => void moved.push(['AWSPENDING', id]),
       },
       refresh: async ({ refreshToken }) => {
         refreshed.push(refreshToken);
         return pair(2);
       },
       now: () => now,
-      wait: async () => {},
+      wait: async () => {
+        stale = undefined;
+      },
       newVersionId: () => 'other',
       memory: {},
     });
-    return { refreshed, stored };
+    return { refreshed, stored, moved };
   }
 
   it.each([
@@ -305,12 +329,20 @@ describe('the pair of an unfinished rotation', () => {
     ['about to expire', NOW, NOW + 1, []],
     ['expired', NOW, NOW, ['r1']],
   ])('is used or refreshed: %s', async (_, now, expiresAt, expected) => {
-    expect((await stepAt('createSecret', now, expiresAt)).refreshed).toEqual(expected);
+    expect((await stepAt('createSecret', now, { expiresAt })).refreshed).toEqual(expected);
   });
 
   it('passes the test until its access token expires', async () => {
-    await stepAt('testSecret', NOW, NOW + 1);
-    await expect(stepAt('testSecret', NOW, NOW)).rejects.toThrow('has expired');
+    await stepAt('testSecret', NOW, { expiresAt: NOW + 1 });
+    await expect(stepAt('testSecret', NOW, { expiresAt: NOW })).rejects.toThrow('has expired');
+  });
+
+  it.each<[string, LabelledVersions | undefined]>([
+    ['is', undefined],
+    ['is, also if the last step does not see it at first,', { current: 'old', pending: 'next' }],
+  ])('%s made current in place of the pair that it renews', async (_, staleLabels) => {
+    const { moved } = await stepAt('finishSecret', NOW, staleLabels && { staleLabels });
+    expect(moved).toEqual([['AWSCURRENT', 'next', 'old']]);
   });
 
   it('is followed by a pair in a new version, which renews all that went before', async () => {
