@@ -106,6 +106,7 @@ describe('the lock of a run', () => {
     run = await advance(run, started);
     const { next: _, ...continued } = await continueRun(run, started.context);
     expect(continued).toMatchObject({ executions: 2 });
+    expect(await ports.locks.read('contacts')).toBeUndefined();
     await begin({}, as('run-2', started));
     await reportRun(run, as('run-2', started));
     expect(await ports.locks.read('contacts')).toMatchObject({ runId: 'run-2' });
@@ -309,6 +310,12 @@ describe('a mapping that the account does not accept', () => {
     await expect(startRun({ mode: 'tags' }, context)).rejects.toThrow(/custom field "Program"/);
     expect(await ports.locks.read('contacts')).toBeUndefined();
     expect(await startRun({ mode: 'refresh' }, context)).toMatchObject({ next: 'enqueue' });
+  });
+
+  it('is not known before the first sync, so the run starts', async () => {
+    const { context, ports } = start(10);
+    ports.catalog = async () => undefined;
+    expect(await startRun({}, context)).toMatchObject({ next: 'enqueue' });
   });
 
   it('does not count if the catalog is of another mapping: its problems and ids are ignored, and every user is enqueued', async () => {

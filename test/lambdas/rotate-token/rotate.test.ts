@@ -295,6 +295,7 @@ describe('the pair of an unfinished rotation', () => {
     const refreshed: string[] = [];
     const stored: unknown[] = [];
     const moved: string[][] = [];
+    let waits = 0;
     await rotate(step, 'next', {
       versions: {
         labelled: async () => stale ?? { current: 'old', pending: 'next', latestPair: 'next' },
@@ -313,11 +314,12 @@ describe('the pair of an unfinished rotation', () => {
       now: () => now,
       wait: async () => {
         stale = undefined;
+        waits++;
       },
       newVersionId: () => 'other',
       memory: {},
     });
-    return { refreshed, stored, moved };
+    return { refreshed, stored, moved, waits };
   }
 
   it.each([
@@ -337,12 +339,13 @@ describe('the pair of an unfinished rotation', () => {
     await expect(stepAt('testSecret', NOW, { expiresAt: NOW })).rejects.toThrow('has expired');
   });
 
-  it.each<[string, LabelledVersions | undefined]>([
-    ['is', undefined],
-    ['is, also if the last step does not see it at first,', { current: 'old', pending: 'next' }],
-  ])('%s made current in place of the pair that it renews', async (_, staleLabels) => {
-    const { moved } = await stepAt('finishSecret', NOW, staleLabels && { staleLabels });
+  it.each<[string, LabelledVersions | undefined, number]>([
+    ['at once', undefined, 0],
+    ['after a second read, if the first one does not find it', { current: 'old', pending: 'next' }, 1],
+  ])('is made current in place of the pair that it renews: %s', async (_, staleLabels, expectedWaits) => {
+    const { moved, waits } = await stepAt('finishSecret', NOW, staleLabels && { staleLabels });
     expect(moved).toEqual([['AWSCURRENT', 'next', 'old']]);
+    expect(waits).toBe(expectedWaits);
   });
 
   it('is followed by a pair in a new version, which renews all that went before', async () => {
