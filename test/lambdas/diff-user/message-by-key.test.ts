@@ -34,6 +34,7 @@ describe('the message of a record that cannot be compared', () => {
     ['a contact', { contactId: 7 }, { contactId: 7 }],
     ['a contact and a lease', { contactId: 7, lease }, { contactId: 7, notBefore: UNTIL }],
     ['a contact and a lease that is no moment', { contactId: 7, lease: { until: 'soon' } }, { contactId: 7 }],
+    ['a contact and a lease without an end', { contactId: 7, lease: { environment: 'a' } }, { contactId: 7 }],
     ['a contact and a lease that is no map', { contactId: 7, lease: 'a' }, { contactId: 7 }],
     ['no contact', { lease }, {}],
     ['a contact id of 0', { contactId: 0, lease }, {}],
