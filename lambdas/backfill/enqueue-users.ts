@@ -50,8 +50,6 @@ interface Call {
   startedAt: number;
   /** Users to be sent that were in the state that the execution has stored. Users that this call scans are sent by the next call. */
   stored: { ready: number; readyForTags: number };
-  /** Polls that succeeded. */
-  polls: number;
 }
 
 /**
@@ -77,23 +75,21 @@ export async function enqueueUsers(
     inFlight: Math.max(1, Math.floor(run.input.maxInFlight / runs)),
     startedAt,
     stored: { ready: run.ready.length, readyForTags: run.readyForTags.length },
-    polls: 0,
   };
   // No user can be done during a pause, so it does not count as time without progress.
   if (run.next === 'waitForQuota') run.lastProgressAt = startedAt;
   if (run.input.dryRun) return scanAll(run, call);
-  for (;;) {
+  for (let isFirst = true; ; isFirst = false) {
     const beforePoll = structuredClone(run);
     try {
       const next = await poll(run, call);
       if (next) return next;
     } catch (error) {
       // Keeps what earlier polls have found. When the first one fails, the execution repeats the call.
-      if (call.polls === 0) throw error;
+      if (isFirst) throw error;
       ports.onFailure(error);
       return endCall(beforePoll, 'waitForUsers', BACKFILL_WAIT.afterFailureMs / 1000, call);
     }
-    call.polls++;
   }
 }
 
@@ -186,13 +182,13 @@ async function scanPage(run: Run, { ports, options, requirements }: Call): Promi
     now: ports.now(),
   };
   const { users, finished } = await ports.usersAfter(run.cursor);
-  let added = 0;
+  let isWholePage = true;
   for (const user of users) {
-    if (isScanComplete(run, options.tagBatch) || !hasRoom(run, 0)) break;
+    isWholePage = !isScanComplete(run, options.tagBatch) && hasRoom(run, 0);
+    if (!isWholePage) break;
     addScannedUser(run, user, planUser(user, context), options.tagBatch);
-    added++;
   }
-  run.scanFinished = finished && added === users.length;
+  run.scanFinished = finished && isWholePage;
   if (isScanComplete(run, options.tagBatch)) countTagJob(run, options.tagBatch);
 }
 

@@ -71,6 +71,20 @@ function ledgerWith({
 /** The parts of the day's and the month's quota that a backfill can use. */
 const [DAY_PART, MONTH_PART] = [100_000, 3_000_000];
 
+const paused = ledgerWith({ pause: { reason: 'operator', since: NOON, until: NOON + HOUR_MS } });
+
+/** Every third user needs a sync. */
+const oneOfThree = (index: number) => (index % 3 === 2 ? fresh(index) : synced(fresh(index)));
+
+/** Lets each page of the scan take three seconds. */
+function slowScan({ ports, clock }: Started): void {
+  const { usersAfter } = ports;
+  ports.usersAfter = async (cursor) => {
+    clock.now += 3000;
+    return usersAfter(cursor);
+  };
+}
+
 describe('a run waits for the quota', () => {
   const pausedUntil = (until: number, reason: 'minute' | 'operator' = 'minute') => ({
     reason,
@@ -143,6 +157,18 @@ describe('a run waits for the quota', () => {
     expect(contacts).toEqual(ids(0, 3));
   });
 
+  it('but not with requests left for tags, if nobody has a contact yet', async () => {
+    const { contacts } = await callOnce(
+      {
+        ...ALL_SCANNED,
+        ready: ids(0, 50),
+        tagEstimate: { users: 50, bytes: 100, counts: { '+1': 50, '+2': 50, '+3': 50 }, alone: 50 },
+      },
+      { ledger: ledgerWith({ day: DAY_PART - 3 }) },
+    );
+    expect(contacts).toEqual(ids(0, 3));
+  });
+
   it('only after it has tagged the contacts that are created, with the last requests', async () => {
     const { run, contacts, tagged } = await callOnce(
       {
@@ -210,6 +236,55 @@ describe('a call', () => {
     expect(new Set(contacts(ports)).size).toBe(contacts(ports).length);
     expect(next.scanned).toBeGreaterThan(500);
   });
+
+  it('scans until enough users wait to be sent, although few need a sync', async () => {
+    const started = start(5000, (index) => (index % 100 === 0 ? fresh(index) : synced(fresh(index))));
+    slowScan(started);
+    const { run } = await callOnce({}, { started, callMs: 20_000, input: {} });
+    // Seven pages of three seconds: nobody was done in that time, which is no reason to wait.
+    expect(run).toMatchObject({ next: 'enqueue', scanned: 3500, ready: { length: 35 } });
+  });
+
+  it('ends when it has scanned the last users, whatever they need', async () => {
+    const untagged = (index: number) => {
+      const user = synced(fresh(index));
+      return { ...user, crm: { ...user.crm, tagIds: [] } };
+    };
+    const started = start(100, (index) => (index % 2 === 0 ? fresh(index) : untagged(index)));
+    const { run } = await callOnce({}, { started, callMs: 20_000, input: { mode: 'refresh' } });
+    expect(run).toMatchObject({ next: 'enqueue', ready: { length: 50 }, readyForTags: { length: 50 } });
+    expect(started.clock.now).toBe(NOON);
+  });
+
+  it('goes on while users wait for the next tag job, which is full', async () => {
+    const started = start(3000);
+    const { run } = await callOnce(
+      {
+        ...ALL_SCANNED,
+        readyForTags: ids(2000, 2010),
+        pendingTags: { userIds: ids(0, 2000), bytes: 6890, since: NOON },
+        tagJob: { userIds: ids(2010, 2020), sentAt: NOON, lastProgressAt: NOON, group: 'g' },
+      },
+      { started, callMs: 20_000 },
+    );
+    expect(run).toMatchObject({ next: 'waitForUsers', readyForTags: ids(2000, 2010) });
+    expect(started.clock.now - NOON).toBe(5000);
+  });
+
+  it.each([
+    ['are still to be sent', { ready: ids(0, 5) }, 0],
+    ['and tags are still to be sent', { ready: ids(0, 5), readyForTags: ids(5, 10) }, 0],
+    ['are all sent', {}, 1],
+  ])(
+    'while users %s, and nobody else is done, a user who fails is waited for or not',
+    async (_, state, total) => {
+      const started = start(100);
+      started.ports.failing.set('50', 'The CRM failed (500)');
+      const sent = inFlight(50, 51, NOON - 10_000);
+      const { run } = await callOnce({ ...ALL_SCANNED, ...state, sent }, { started });
+      expect(run.unfinished.total).toBe(total);
+    },
+  );
 
   it('scans no more users than can wait to be sent', async () => {
     const { run } = await callOnce({ ready: ids(0, 290), cursor: '289', scanned: 290 });
@@ -304,6 +379,11 @@ describe('a call', () => {
     ['users are in flight', { sent: inFlight(1, 2) }, 'enqueue'],
     ['tags are still to be set', { pendingTags: { userIds: ['1'], bytes: 1, since: NOON } }, 'enqueue'],
     [
+      'users are in flight and tags are still to be set',
+      { sent: inFlight(1, 2), pendingTags: { userIds: ['2'], bytes: 1, since: NOON } },
+      'enqueue',
+    ],
+    [
       'tags are being set',
       { tagJob: { userIds: ['1'], sentAt: NOON, lastProgressAt: NOON, group: 'g' } },
       'enqueue',
@@ -351,6 +431,16 @@ describe('a tag job', () => {
       true,
     ],
     [
+      'is not the last, and no user was done for longer',
+      {
+        ...toBeSent,
+        sent: inFlight(50, 80),
+        pendingTags: pending(9),
+        lastProgressAt: NOON - lastTagsMs - 1,
+      },
+      false,
+    ],
+    [
       'is full while another one runs',
       {
         pendingTags: pending(2000),
@@ -387,7 +477,12 @@ describe('a tag job', () => {
   });
 
   it('waits since its first user was ready', async () => {
-    const state = { ...ALL_SCANNED, readyForTags: ids(0, 3), ...oneInFlight };
+    const state = {
+      ...ALL_SCANNED,
+      readyForTags: ids(0, 3),
+      ...oneInFlight,
+      pendingTags: { userIds: [], bytes: 0, since: NOON - 99 },
+    };
     expect((await callOnce(state)).run).toMatchObject({
       readyForTags: [],
       pendingTags: { userIds: ids(0, 3), bytes: 3, since: NOON },
@@ -407,7 +502,6 @@ describe('a tag job', () => {
 });
 
 describe('the progress of a run', () => {
-  const paused = ledgerWith({ pause: { reason: 'operator', since: NOON, until: NOON + HOUR_MS } });
   const openUsers = {
     ready: ids(0, 1),
     readyForTags: ids(1, 3),
@@ -457,19 +551,20 @@ describe('the progress of a run', () => {
 
 describe('a dry run', () => {
   it('scans all users for as long as a call can last, and sends nothing', async () => {
-    const started = start(1200);
-    const { usersAfter } = started.ports;
-    started.ports.usersAfter = async (cursor) => {
-      started.clock.now += 3000;
-      return usersAfter(cursor);
-    };
+    const started = start(1200, oneOfThree);
+    slowScan(started);
     const first = await callOnce({}, { started, input: { dryRun: true }, callMs: 6000 });
-    expect(first.run).toMatchObject({ next: 'enqueue', scanned: 1000, enqueued: 1000, waitSeconds: 0 });
+    expect(first.run).toMatchObject({ next: 'enqueue', scanned: 1000, enqueued: 333, waitSeconds: 0 });
     const last = await enqueueUsers(first.run, 1, started.ports, started.context.options);
     expect(last).toMatchObject({ next: 'report', scanned: 1200, ready: [], readyForTags: [] });
     // One request for each contact, and for each of three tags and each hundred contacts.
-    expect(last.plannedRequests).toBe(1200 + 3 * 12);
+    expect(last.plannedRequests).toBe(400 + 3 * 4);
     expect(started.ports.sent).toEqual([]);
+  });
+
+  it('does not wait for the quota', async () => {
+    const options = { ledger: paused, input: { dryRun: true }, callMs: 20_000 };
+    expect((await callOnce({}, options)).run).toMatchObject({ next: 'report', scanned: 3000 });
   });
 });
 
@@ -494,9 +589,12 @@ describe('a whole run', () => {
     expect(tagged(started.ports)).toEqual(contacts(started.ports));
   });
 
-  it('plans by a catalog of another mapping as if there were none', async () => {
-    const older = { ...CATALOG, tags: {}, requirementsHash: 'of an older mapping' };
-    const started = start(10, (index) => synced(fresh(index)), older);
+  it.each([
+    ['by a catalog of another mapping', { ...CATALOG, tags: {}, requirementsHash: 'of an older mapping' }],
+    ['before the first catalog', undefined],
+  ])('plans every tag %s', async (_, catalog) => {
+    const started = start(10, (index) => synced(fresh(index)));
+    started.ports.catalog = async () => catalog;
     const { run } = await callOnce({}, { started, input: { mode: 'refresh' } });
     expect(run).toMatchObject({ enqueued: 10, readyForTags: ids(0, 10) });
   });
