@@ -226,6 +226,11 @@ describe('a call', () => {
     expect((await callOnce(state, { input: { maxInFlight: 10 } })).contacts).toHaveLength(7);
   });
 
+  it('ends the run if there are no users', async () => {
+    const { run } = await callOnce({}, { started: start(0), callMs: 20_000 });
+    expect(run).toMatchObject({ next: 'report', scanned: 0, shareDone: 1 });
+  });
+
   it('scans users for the next call, which sends them', async () => {
     const started = start(3000);
     const { run, ports } = await callOnce({}, { started, callMs: 20_000, input: {} });
