@@ -50,8 +50,6 @@ interface Call {
   startedAt: number;
   /** Users to be sent that were in the state that the execution has stored. Users that this call scans are sent by the next call. */
   stored: { ready: number; readyForTags: number };
-  /** Polls that succeeded. */
-  polls: number;
 }
 
 /**
@@ -77,23 +75,21 @@ export async function enqueueUsers(
     inFlight: Math.max(1, Math.floor(run.input.maxInFlight / runs)),
     startedAt,
     stored: { ready: run.ready.length, readyForTags: run.readyForTags.length },
-    polls: 0,
   };
   // No user can be done during a pause, so it does not count as time without progress.
   if (run.next === 'waitForQuota') run.lastProgressAt = startedAt;
   if (run.input.dryRun) return scanAll(run, call);
-  for (;;) {
+  for (let isFirst = true; ; isFirst = false) {
     const beforePoll = structuredClone(run);
     try {
       const next = await poll(run, call);
       if (next) return next;
     } catch (error) {
       // Keeps what earlier polls have found. When the first one fails, the execution repeats the call.
-      if (call.polls === 0) throw error;
+      if (isFirst) throw error;
       ports.onFailure(error);
       return endCall(beforePoll, 'waitForUsers', BACKFILL_WAIT.afterFailureMs / 1000, call);
     }
-    call.polls++;
   }
 }
 
@@ -107,9 +103,8 @@ async function poll(run: Run, call: Call): Promise<Run | undefined> {
   const catalog = await catalogFor(call.requirements, ports);
   await checkUsersInFlight(run, ports, { mapping: options.mapping, catalog, now });
   await dropFailingUsers(run, isAllSent(run, options.tagBatch), ports, now);
-  const { isShort } = await send(run, call, quota.left, now);
+  await send(run, call, quota.left, now);
   if (isFinished(run, options.tagBatch)) return endCall(run, 'report', 0, call);
-  if (isShort && run.sent.length === 0 && !run.tagJob) return waitForQuota(run, quota.resetsAt, call);
 
   const isScanning = !isScanComplete(run, options.tagBatch) && hasRoom(run, FREE_PART);
   if (isScanning) await scanPage(run, call);
@@ -137,8 +132,8 @@ export async function catalogFor(
   return catalog?.requirementsHash === requirements ? catalog : undefined;
 }
 
-/** Sends as many messages as there is room for. @returns whether the remaining quota is too small for another contact. */
-async function send(run: Run, call: Call, quotaLeft: number, now: number): Promise<{ isShort: boolean }> {
+/** Sends as many messages as there is room for. @param quotaLeft requests that backfills may still make. */
+async function send(run: Run, call: Call, quotaLeft: number, now: number): Promise<void> {
   const { ports, options, stored } = call;
   while (stored.readyForTags > 0 && !isFull(pendingSize(run))) {
     if (run.pendingTags.userIds.length === 0) run.pendingTags.since = now;
@@ -150,15 +145,14 @@ async function send(run: Run, call: Call, quotaLeft: number, now: number): Promi
   const started = run.sent.length + run.pendingTags.userIds.length;
   const forTags = started > 0 ? requestsFor(run.tagEstimate, options.tagBatch) : 0;
   const room = Math.ceil(call.inFlight * (run.tagJob ? 1 - TAG_JOB_PART : 1)) - run.sent.length;
-  const left = Math.floor(quotaLeft - run.sent.length - forTags);
-  const isShort = left <= 0 && (stored.ready > 0 || run.pendingTags.userIds.length > 0);
+  const left = quotaLeft - run.sent.length - forTags;
   for (let count = Math.min(room, left, stored.ready); count > 0; count--) {
     const userId = run.ready.shift() ?? '';
     stored.ready--;
     run.sent.push({ userId, sentAt: now });
     messages.push(backfillMessage(userId, run.runId, now));
   }
-  if (isTagJobDue(run, options.tagBatch, isShort, now)) {
+  if (isTagJobDue(run, options.tagBatch, left <= 0, now)) {
     const { userIds } = run.pendingTags;
     const message = tagJobMessage(userIds, run.runId, now);
     run.tagJob = { userIds, sentAt: now, lastProgressAt: now, group: groupOf(message, run.runId) };
@@ -169,7 +163,6 @@ async function send(run: Run, call: Call, quotaLeft: number, now: number): Promi
     await ports.send(messages, run.runId);
     run.lastProgressAt = now;
   }
-  return { isShort };
 }
 
 /** Whether the pending tags are sent: when they fill a job, when they have waited for long, or when no more users follow. */
@@ -189,13 +182,13 @@ async function scanPage(run: Run, { ports, options, requirements }: Call): Promi
     now: ports.now(),
   };
   const { users, finished } = await ports.usersAfter(run.cursor);
-  let added = 0;
+  let isWholePage = true;
   for (const user of users) {
-    if (isScanComplete(run, options.tagBatch) || !hasRoom(run, 0)) break;
+    isWholePage = !isScanComplete(run, options.tagBatch) && hasRoom(run, 0);
+    if (!isWholePage) break;
     addScannedUser(run, user, planUser(user, context), options.tagBatch);
-    added++;
   }
-  run.scanFinished = finished && added === users.length;
+  run.scanFinished = finished && isWholePage;
   if (isScanComplete(run, options.tagBatch)) countTagJob(run, options.tagBatch);
 }
 
@@ -267,23 +260,17 @@ interface Quota {
   usedToday: number;
   /** Until when nothing is sent, in epoch milliseconds. */
   pausedUntil: number | undefined;
-  /** Requests that backfills may still make, and when that resets, in epoch milliseconds. */
+  /** Requests that backfills may still make. At least 1, except during a pause. */
   left: number;
-  resetsAt: number;
 }
 
 function quotaOf(ledger: Ledger, budget: Budget, now: number): Quota {
-  const windows = remainingQuota(ledger, budget);
-  const left = Math.min(...windows.map(({ leftForBackfill }) => leftForBackfill));
   const ends = [pauseOf(ledger, budget, now)?.until, backfillPausedUntil(ledger, budget)].filter(
     (end) => end !== undefined,
   );
   return {
     usedToday: ledger.day.used,
     pausedUntil: ends.length > 0 ? Math.max(...ends) : undefined,
-    left,
-    resetsAt: Math.max(
-      ...windows.filter((each) => each.leftForBackfill === left).map(({ resetsAt }) => resetsAt),
-    ),
+    left: Math.min(...remainingQuota(ledger, budget).map(({ leftForBackfill }) => leftForBackfill)),
   };
 }

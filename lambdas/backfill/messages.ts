@@ -10,21 +10,17 @@ import {
 /** The messages that a backfill sends. */
 export type BackfillMessage = UserMessage | TagUsersMessage;
 
-/** Characters of a run's id in its deduplication ids, which SQS limits to 128. */
-const ID_LENGTH = 40;
-
 /** The FIFO group of a message: the user, or a group of its own for a tag job, since the order of tag jobs does not matter. */
 export function groupOf(message: BackfillMessage, runId: string): string {
   if (message.kind === 'user') return messageGroupOf(message.userId);
   const users = createHash('sha256').update(message.userIds.join()).digest('hex');
-  return messageGroupOf(`tags:${runId.slice(-ID_LENGTH)}:${users}`);
+  return messageGroupOf(`tags:${runId}:${users}`);
 }
 
-/** The SQS entry of a message. A repeated call of a step sends the same entries, and SQS accepts each once. */
+/** The SQS entry of a message. A repeated call of a step sends the same entries, and SQS accepts each once within five minutes. */
 export function entryOf(message: BackfillMessage, runId: string): Entry {
   const groupId = groupOf(message, runId);
-  const deduplicationId =
-    message.kind === 'user' ? messageGroupOf(`${runId.slice(-ID_LENGTH)}:${message.userId}`) : groupId;
+  const deduplicationId = message.kind === 'user' ? messageGroupOf(`${runId}:${message.userId}`) : groupId;
   return { message, groupId, deduplicationId };
 }
 

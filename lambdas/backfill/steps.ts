@@ -120,11 +120,11 @@ export async function continueRun(run: Run, context: StepContext): Promise<Run &
   return { ...next, continuedIn };
 }
 
-/** Releases the lock of the run, and reports its totals. */
+/** Releases the lock of the run, which a dry run does not have, and reports the totals. */
 export async function reportRun(run: Run, { ports, options }: StepContext): Promise<Report> {
   const { runId, input, plannedRequests, maxRequests, startedAt, executions } = run;
   const { scanned, enqueued, skipped, invalid, findings, done, rejected, unfinished } = run;
-  if (!input.dryRun) await ports.locks.release(input.mode, runId);
+  await ports.locks.release(input.mode, runId);
   return {
     runId,
     mode: input.mode,

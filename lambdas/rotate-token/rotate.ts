@@ -109,9 +109,7 @@ async function read(versions: SecretVersions): Promise<SecretState> {
   if (current?.kind !== 'oauth') return { labels, text, live: undefined, renewal: undefined };
   const { latestPair } = labels;
   const renewed =
-    latestPair === undefined || latestPair === labels.current
-      ? undefined
-      : renewedPair(await versions.value(latestPair), labels.current);
+    latestPair === undefined ? undefined : renewedPair(await versions.value(latestPair), labels.current);
   return { labels, text, live: renewed ?? current, renewal: renewed && latestPair };
 }
 
@@ -182,8 +180,7 @@ async function finishSecret(versionId: string, { versions, wait }: RotationPorts
   const { current, pending } = state.labels;
   if (next !== undefined) await versions.promote(next, current);
   // AWSPENDING on a version that is not current would block the next rotation (API reference of `RotateSecret`).
-  if (next !== versionId && current !== versionId && pending === versionId)
-    await versions.removePending(versionId);
+  if (next !== versionId && pending === versionId) await versions.removePending(versionId);
 }
 
 /** The version to make current. Undefined if a person has stored credentials in the meantime. */

@@ -30,15 +30,14 @@ export function circuitBreaker(random: () => number = Math.random): CircuitBreak
     },
     succeeded() {
       failures = 0;
-      probing = false;
     },
     failed(now) {
       failures++;
       // Requests that were under way when the breaker opened do not extend the rest.
       if (!isDown() || (now < restUntil && !probing)) return;
       probing = false;
-      const doublings = Math.min(failures - CIRCUIT_BREAKER.failures, 10);
-      const rest = Math.min(CIRCUIT_BREAKER.maxRestMs, CIRCUIT_BREAKER.firstRestMs * 2 ** doublings);
+      const doubled = CIRCUIT_BREAKER.firstRestMs * 2 ** (failures - CIRCUIT_BREAKER.failures);
+      const rest = Math.min(CIRCUIT_BREAKER.maxRestMs, doubled);
       restUntil = now + rest * (0.75 + random() / 4);
     },
   };

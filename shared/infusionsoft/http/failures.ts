@@ -32,12 +32,12 @@ export class UncertainError extends RetryableError {
 }
 
 /**
- * The limit that a 429 is about. Three bodies are known: two faults of the gateway with different error codes, and
- * `{"message":"Quota Exceeded"}` for the minute. Any other counts as the limit of the second, which has the shortest wait.
+ * The limit that a 429 is about. Three bodies are known: two faults of the gateway, with the error codes `…QuotaViolation` for the day and
+ * `…SpikeArrestViolation` for the second, and `{"message":"Quota Exceeded"}` for the minute. Any other counts as the limit of the second,
+ * which has the shortest wait.
  */
 export function exceededLimit(body: unknown): ExceededLimit {
-  const text = typeof body === 'string' ? body : JSON.stringify(body ?? '');
-  if (text.includes('SpikeArrest')) return 'second';
+  const text = JSON.stringify(body ?? '');
   if (text.includes('QuotaViolation')) return 'day';
   return text.includes('Quota Exceeded') ? 'minute' : 'second';
 }

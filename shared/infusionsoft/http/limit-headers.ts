@@ -46,13 +46,12 @@ export function resetOf(limit: 'minute' | 'day', headers: Headers, startedAt: nu
 
 /** A single number. Lists such as `12|340` are of several windows, and are ignored. */
 function count(headers: Headers, name: string): number | undefined {
-  const text = headers.get(name);
-  return text !== null && /^\d{1,12}$/.test(text) ? Number(text) : undefined;
+  const text = headers.get(name) ?? '';
+  return /^\d{1,12}$/.test(text) ? Number(text) : undefined;
 }
 
 /** The end of a window that is current or has just ended. Other times are ignored. */
 function expiry(headers: Headers, name: string, startedAt: number, withinMs: number): number | undefined {
-  const text = headers.get(name) ?? '';
-  const left = /^\d{10,16}$/.test(text) ? Number(text) - startedAt : Number.NaN;
+  const left = Number(headers.get(name)) - startedAt;
   return left > -JUST_ENDED_MS && left <= withinMs ? startedAt + left : undefined;
 }

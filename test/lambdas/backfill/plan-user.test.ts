@@ -22,6 +22,7 @@ describe('the plan of', () => {
       NOON,
       {
         creates: true,
+        updates: false,
         requests: 1,
         tags: { remove: [], add: ids('app user', 'subscription: active', 'active') },
       },
@@ -33,6 +34,27 @@ describe('the plan of', () => {
       'contacts',
       NOON,
       { kind: 'nothing' },
+    ],
+    [
+      'a user with a contact whose fields differ, whom the mode does not select',
+      { ...synced(fresh(1)), firstName: 'Ann' },
+      'contacts',
+      NOON,
+      { kind: 'nothing' },
+    ],
+    [
+      'a user who has tags and no contact',
+      { ...fresh(1), crm: { tagIds: [1] } },
+      'contacts',
+      NOON,
+      { creates: true, updates: false, requests: 1 },
+    ],
+    [
+      'a user of whom a value is gone that was written',
+      { ...synced({ ...fresh(1), firstName: 'Ann' }), firstName: undefined },
+      'refresh',
+      NOON,
+      { creates: false, updates: true, requests: 1, tags: undefined },
     ],
     [
       'a contact that an earlier run left without tags',
@@ -53,7 +75,7 @@ describe('the plan of', () => {
       { ...untagged, firstName: 'Ann' },
       'tags',
       NOON,
-      { updates: true, requests: 2, tags: undefined },
+      { creates: false, updates: true, requests: 2, tags: undefined },
     ],
     ['a user who is up to date', synced(fresh(1)), 'refresh', NOON, { kind: 'nothing' }],
     [
@@ -93,6 +115,17 @@ describe('the plan of', () => {
       planUser(user as User, { mapping, mode: 'refresh', catalog: { ...CATALOG, tags }, now: NOON }),
     ).toEqual({
       kind: 'nothing',
+    });
+  });
+
+  it('a user before the first catalog has all tags to add, by name', () => {
+    const context = { mapping, mode: 'contacts', catalog: undefined, now: NOON } as const;
+    expect(planUser(fresh(1), context)).toEqual({
+      kind: 'sync',
+      creates: true,
+      updates: false,
+      requests: 1,
+      tags: { remove: [], add: ['App User', 'Subscription: Active', 'Active'] },
     });
   });
 });

@@ -84,6 +84,41 @@ describe('readChange', () => {
     });
   });
 
+  const ANN = { userId: 'ann', email: 'ann@example.com', firstName: 'Ann' };
+  const CRM = {
+    contactId: 7,
+    tagIds: [1, 2],
+    fingerprint: { EMAIL1: 'x' },
+    lease: { environment: 'a', invocation: 1, until: AT },
+    syncedAt: AT,
+  };
+
+  type Sample = Partial<typeof ANN> & { crm?: Partial<typeof CRM> & { revision?: number } };
+
+  it.each([
+    ['is changed by the sync only', { ...ANN, crm: CRM }, { ...ANN, crm: { ...CRM, tagIds: [3] } }],
+    ['gets other unknown attributes', { ...ANN, theme: 'dark' }, { ...ANN, theme: 'light' }],
+    ['is the same', ANN, ANN],
+  ])('reads no user who %s', (_, before, after) => {
+    expect(readChange(image(before), image(after))).toEqual({ before: undefined, after: undefined });
+  });
+
+  it.each<[string, Sample, Sample]>([
+    ['gets its first contact', ANN, { ...ANN, crm: CRM }],
+    ['gets another contact', { ...ANN, crm: CRM }, { ...ANN, crm: { ...CRM, contactId: 8 } }],
+    ['loses its contact', { ...ANN, crm: CRM }, { ...ANN, crm: { tagIds: [1] } }],
+    ['loses its crm map', { ...ANN, crm: { revision: 1 } }, ANN],
+    ['is changed by the app', { ...ANN, crm: CRM }, { ...ANN, firstName: 'Anna', crm: CRM }],
+    ['is changed by the app and the sync', ANN, { userId: 'ann', email: 'ann@example.com', crm: CRM }],
+  ])('reads a user who %s, with only the contact and the lease of its crm map', (_, before, after) => {
+    const small = (user: Sample) => {
+      const { contactId, lease } = user.crm ?? {};
+      const crm = { ...(contactId && { contactId }), ...(lease && { lease }) };
+      return whole(image({ ...user, ...(user.crm && { crm }) }));
+    };
+    expect(readChange(image(before), image(after))).toEqual({ before: small(before), after: small(after) });
+  });
+
   it('throws for an item without a user id, even if nothing has changed', () => {
     const withoutId = image({ email: 'ann@example.com' });
     expect(() => readChange(withoutId, withoutId)).toThrow(InvalidUserError);

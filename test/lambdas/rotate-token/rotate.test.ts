@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type RotationStep, rotate } from '../../../lambdas/rotate-token/rotate.ts';
+import { type LabelledVersions, type RotationStep, rotate } from '../../../lambdas/rotate-token/rotate.ts';
 import { secretVersions } from '../../../lambdas/rotate-token/secret-versions.ts';
 import { parseCrmSecret } from '../../../shared/infusionsoft/auth/crm-secret.ts';
 import {
@@ -19,6 +19,9 @@ import { type RunningSimulator, startSimulator } from '../../simulator/start-sim
 import { DAY, HOUR, NOW, rotationWorld, SomeError } from '../../support/rotation-world.ts';
 
 const { clientId, clientSecret } = DEFAULT_CLIENT;
+const STEPS: RotationStep[] = ['createSecret', 'setSecret', 'testSecret', 'finishSecret'];
+/** How long a rotation waits for a second read, in milliseconds. */
+const SETTLE_MS = 10_000;
 
 describe('a rotation', () => {
   it('renews the pair, and keeps the replaced one as the previous version', async () => {
@@ -36,12 +39,32 @@ describe('a rotation', () => {
   it('uses one refresh token when each step runs twice', async () => {
     const world = rotationWorld();
     const id = world.begin();
-    for (const step of ['createSecret', 'setSecret', 'testSecret', 'finishSecret'] as const) {
+    for (const step of STEPS) {
       await world.step(step, id);
       await world.step(step, id);
     }
     expect(world.refreshes()).toBe(1);
     expect(world.isUsable()).toBe(true);
+  });
+
+  it('does nothing when a step is repeated after its end', async () => {
+    const world = rotationWorld();
+    const id = world.begin();
+    for (const step of STEPS) await world.step(step, id);
+    const current = world.textAt('AWSCURRENT');
+    for (const step of STEPS) {
+      const began = world.clock.now;
+      await world.step(step, id);
+      expect(world.clock.now - began).toBeLessThan(SETTLE_MS);
+    }
+    expect(world.refreshes()).toBe(1);
+    expect(world.textAt('AWSCURRENT')).toBe(current);
+  });
+
+  it('forgets a pair that is stored', async () => {
+    const world = rotationWorld();
+    await world.rotate();
+    expect(world.memory.unstored).toBeUndefined();
   });
 
   it('keeps the only live refresh token when a read does not find it', async () => {
@@ -91,7 +114,18 @@ describe('a rotation', () => {
     const id = world.begin();
     await world.step('createSecret', id);
     world.clock.now += 25 * HOUR;
+    await world.step('setSecret', id);
     await expect(world.step('testSecret', id)).rejects.toThrow('has expired');
+  });
+
+  it('fails at once when the token endpoint fails, unless the authorization is lost', async () => {
+    const world = rotationWorld();
+    world.onNextRefresh(() => {
+      throw new SomeError('no answer');
+    });
+    const began = world.clock.now;
+    await expect(world.rotate()).rejects.toThrow(SomeError);
+    expect(world.clock.now - began).toBeLessThan(2 * SETTLE_MS);
   });
 
   it.each([0, 1, 2, 3])(
@@ -100,10 +134,9 @@ describe('a rotation', () => {
       for (const skew of [-3 * DAY, 0, 3 * DAY]) {
         const world = rotationWorld();
         const id = world.begin();
-        const all: RotationStep[] = ['createSecret', 'setSecret', 'testSecret', 'finishSecret'];
-        for (const step of all.slice(0, steps)) await world.step(step, id);
+        for (const step of STEPS.slice(0, steps)) await world.step(step, id);
         const theirs = world.authorize({ skew });
-        for (const step of all.slice(steps)) await world.step(step, id);
+        for (const step of STEPS.slice(steps)) await world.step(step, id);
         if (steps > 0) expect(world.secretAt('AWSCURRENT')).toEqual(theirs);
         await world.rotate();
         world.expectHealthy();
@@ -167,6 +200,57 @@ describe('a rotation', () => {
     world.expectHealthy();
   });
 
+  it('starts again when a person stores a key during the refresh', async () => {
+    const world = rotationWorld();
+    const key = '{"kind":"service-account-key","key":"k"}';
+    world.onNextRefresh(() => {
+      world.authorize({ endsOldGrant: true });
+      world.store(key);
+    });
+    await expect(world.rotate()).rejects.toThrow('replaced during the rotation');
+    await world.rotate();
+    expect(world.textAt('AWSCURRENT')).toBe(key);
+  });
+
+  it('copies a key to the version of the rotation, which is current afterwards', async () => {
+    const world = rotationWorld();
+    const key = '{"kind":"service-account-key","key":"k"}';
+    world.store(key);
+    const id = world.begin();
+    world.removePending();
+    await world.step('createSecret', id);
+    expect(world.textAt('AWSPENDING')).toBe(key);
+    for (const step of STEPS.slice(1)) await world.step(step, id);
+    expect(world.textAt('AWSPREVIOUS')).toBe(key);
+    const began = world.clock.now;
+    await world.step('finishSecret', id);
+    expect(world.clock.now - began).toBeLessThan(SETTLE_MS);
+  });
+
+  it('does not make a key current from whose version an operator has removed AWSPENDING', async () => {
+    const world = rotationWorld();
+    const key = '{"kind":"service-account-key","key":"k"}';
+    world.store(key);
+    const id = world.begin();
+    await world.step('createSecret', id);
+    world.removePending();
+    await world.step('finishSecret', id);
+    expect(world.textAt('AWSCURRENT')).toBe(key);
+    expect(world.textAt('AWSPREVIOUS')).not.toBe(key);
+  });
+
+  it('keeps a key that a person stores in place of another key', async () => {
+    const world = rotationWorld();
+    const key = (name: string) => `{"kind":"service-account-key","key":"${name}"}`;
+    world.store(key('old'));
+    const id = world.begin();
+    await world.step('createSecret', id);
+    world.store(key('new'));
+    for (const step of STEPS.slice(1)) await world.step(step, id);
+    expect(world.textAt('AWSCURRENT')).toBe(key('new'));
+    expect(world.textAt('AWSPENDING')).toBeUndefined();
+  });
+
   it.each([['{"kind":"service-account-key","key":"k"}'], ['{"kind":"unset"}'], ['not JSON']])(
     'does not change credentials that do not expire: %s',
     async (value) => {
@@ -177,6 +261,100 @@ describe('a rotation', () => {
       await world.rotate();
     },
   );
+});
+
+describe('the pair of an unfinished rotation', () => {
+  const pair = (n: number) => ({
+    accessToken: `a${n}`,
+    refreshToken: `r${n}`,
+    issuedAt: new Date(NOW).toISOString(),
+    expiresAt: new Date(NOW + DAY).toISOString(),
+  });
+  const oauth = { kind: 'oauth', clientId, clientSecret };
+
+  /**
+   * Runs a step at a moment, with a pair that is stored and not current yet.
+   *
+   * @param staleLabels what the first read returns, if it is some seconds old.
+   */
+  async function stepAt(
+    step: RotationStep,
+    now: number,
+    { expiresAt = NOW + DAY, staleLabels }: { expiresAt?: number; staleLabels?: LabelledVersions } = {},
+  ) {
+    let stale = staleLabels;
+    const values: Record<string, string> = {
+      old: JSON.stringify({ ...oauth, ...pair(0) }),
+      next: JSON.stringify({
+        ...oauth,
+        ...pair(1),
+        expiresAt: new Date(expiresAt).toISOString(),
+        renews: ['old'],
+      }),
+    };
+    const refreshed: string[] = [];
+    const stored: unknown[] = [];
+    const moved: string[][] = [];
+    let waits = 0;
+    await rotate(step, 'next', {
+      versions: {
+        labelled: async () => stale ?? { current: 'old', pending: 'next', latestPair: 'next' },
+        value: async (id) => values[id] ?? '',
+        store: async (id, value, labels) => {
+          stored.push({ id, labels, renews: JSON.parse(value).renews });
+          return id !== 'next';
+        },
+        promote: async (id, from) => void moved.push(['AWSCURRENT', id, from]),
+        removePending: async (id) => void moved.push(['AWSPENDING', id]),
+      },
+      refresh: async ({ refreshToken }) => {
+        refreshed.push(refreshToken);
+        return pair(2);
+      },
+      now: () => now,
+      wait: async () => {
+        stale = undefined;
+        waits++;
+      },
+      newVersionId: () => 'other',
+      memory: {},
+    });
+    return { refreshed, stored, moved, waits };
+  }
+
+  it.each([
+    ['just issued', NOW, NOW + DAY, []],
+    ['issued less than an hour ago', NOW + HOUR - 1, NOW + DAY, []],
+    ['issued an hour ago', NOW + HOUR, NOW + DAY, ['r1']],
+    ['issued less than an hour ago by a clock that is fast', NOW - HOUR + 1, NOW + DAY, []],
+    ['issued by a clock that is an hour fast', NOW - HOUR, NOW + DAY, ['r1']],
+    ['about to expire', NOW, NOW + 1, []],
+    ['expired', NOW, NOW, ['r1']],
+  ])('is used or refreshed: %s', async (_, now, expiresAt, expected) => {
+    expect((await stepAt('createSecret', now, { expiresAt })).refreshed).toEqual(expected);
+  });
+
+  it('passes the test until its access token expires', async () => {
+    await stepAt('testSecret', NOW, { expiresAt: NOW + 1 });
+    await expect(stepAt('testSecret', NOW, { expiresAt: NOW })).rejects.toThrow('has expired');
+  });
+
+  it.each<[string, LabelledVersions | undefined, number]>([
+    ['at once', undefined, 0],
+    ['after a second read, if the first one does not find it', { current: 'old', pending: 'next' }, 1],
+  ])('is made current in place of the pair that it renews: %s', async (_, staleLabels, expectedWaits) => {
+    const { moved, waits } = await stepAt('finishSecret', NOW, staleLabels && { staleLabels });
+    expect(moved).toEqual([['AWSCURRENT', 'next', 'old']]);
+    expect(waits).toBe(expectedWaits);
+  });
+
+  it('is followed by a pair in a new version, which renews all that went before', async () => {
+    const renews = ['old', 'next'];
+    expect((await stepAt('createSecret', NOW + HOUR)).stored).toEqual([
+      { id: 'next', labels: ['AWSPENDING', 'LATEST_PAIR'], renews },
+      { id: 'other', labels: ['LATEST_PAIR'], renews },
+    ]);
+  });
 });
 
 it('a rotation works through the API of Secrets Manager, with each step repeated', async () => {

@@ -5,8 +5,9 @@ import {
   ForbiddenError,
   NotFoundError,
   toFailure,
+  UncertainError,
 } from '../../../../shared/infusionsoft/http/failures.ts';
-import { RejectedError, RetryableError } from '../../../../shared/sync/errors.ts';
+import { CrmDownError, RejectedError, RetryableError } from '../../../../shared/sync/errors.ts';
 import { TEAM_LIMITS, tooManyRequests } from '../../../simulator/traffic/rate-limits.ts';
 
 const NOW = Date.parse('2026-06-15T18:00:00Z');
@@ -28,23 +29,39 @@ describe('a failed request', () => {
     [400, RejectedError],
     [413, RejectedError],
     [422, RejectedError],
+    [499, RejectedError],
     [401, RetryableError],
     [403, ForbiddenError],
     [404, NotFoundError],
-    [408, RetryableError],
+    [408, UncertainError],
     [429, RetryableError],
-    [500, RetryableError],
-    [503, RetryableError],
+    [500, UncertainError],
+    [503, UncertainError],
+    [599, UncertainError],
   ])('of status %d is %o', (status, kind) => {
-    expect(toFailure(answer(status), NOW)).toBeInstanceOf(kind);
+    expect(toFailure(answer(status), NOW).constructor).toBe(kind);
+  });
+
+  it('that the CRM refuses for good has the status and the answer', () => {
+    const error = answer(422);
+    expect(toFailure(error, NOW)).toMatchObject({ reason: 'refused-by-crm', status: 422, cause: error });
+  });
+
+  it('that already says whether a retry can help is not changed', () => {
+    const error = new CrmDownError('The CRM is down', { afterMs: 5 });
+    expect(toFailure(error, NOW)).toBe(error);
   });
 
   it.each([
     ['a broken connection', new TypeError('fetch failed')],
     ['a time-out', new DOMException('timed out', 'TimeoutError')],
     ['a truncated answer', new SyntaxError('Unexpected end of JSON input')],
-  ])('%s can be retried', (_, error) => {
-    expect(toFailure(error, NOW)).toBeInstanceOf(RetryableError);
+    ['a thrown value that is no error', 'oops'],
+  ])('%s may have taken effect', (_, error) => {
+    const failure = toFailure(error, NOW);
+    expect(failure).toBeInstanceOf(UncertainError);
+    expect(failure).toMatchObject({ cause: error, afterMs: undefined });
+    expect(failure.message).toContain(error instanceof Error ? error.name : 'string');
   });
 
   it.each([
@@ -61,12 +78,24 @@ describe('a failed request', () => {
   it.each([
     ['the reset in the headers', String(NOW + HOUR_MS), HOUR_MS],
     ['midnight if the reset is over', String(NOW - HOUR_MS), 6 * HOUR_MS],
+    ['the next minute if the reset has just passed', String(NOW - 1000), 60_000],
     ['midnight if the reset is no number', 'soon', 6 * HOUR_MS],
   ])('past the limit of the day is retried at %s', (_, expiry, afterMs) => {
     const error = answer(429, tooManyRequests('day', TEAM_LIMITS), {
       'x-keap-product-quota-expiry-time': expiry,
     });
     expect(toFailure(error, NOW)).toMatchObject({ afterMs });
+  });
+
+  it('past the limit of the minute can be retried at once if the answer is late', () => {
+    const body = tooManyRequests('minute', TEAM_LIMITS);
+    const error = answer(429, body, { 'x-keap-product-throttle-expiry-time': String(NOW - 1000) });
+    expect(toFailure(error, NOW)).toMatchObject({ afterMs: 0 });
+  });
+
+  it('past a limit is read from a body that is text', () => {
+    expect(exceededLimit(JSON.stringify(tooManyRequests('day', TEAM_LIMITS)))).toBe('day');
+    expect(exceededLimit('Quota Exceeded')).toBe('minute');
   });
 
   it.each([[undefined], [''], ['<html>'], [null], [[1]]])(

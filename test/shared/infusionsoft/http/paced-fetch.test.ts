@@ -9,7 +9,12 @@ import {
 } from '../../../../shared/infusionsoft/http/paced-fetch.ts';
 import { requestGate } from '../../../../shared/infusionsoft/http/request-gate.ts';
 import { rateLimiter } from '../../../../shared/quota/rate-limiter.ts';
-import { INVOCATION_MS, WRITE_BACK_MS } from '../../../../shared/quota/retry-policy.ts';
+import {
+  CIRCUIT_BREAKER,
+  INVOCATION_MS,
+  SPIKE_BACKOFF,
+  WRITE_BACK_MS,
+} from '../../../../shared/quota/retry-policy.ts';
 import { RetryableError } from '../../../../shared/sync/errors.ts';
 import { memoryStore } from '../../../support/memory-store.ts';
 
@@ -37,7 +42,36 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllGlobals();
+  vi.restoreAllMocks();
 });
+
+/** Each answer comes after the next of these times, in milliseconds, and after the last of them from then on. */
+function answersAfter(...durations: number[]): void {
+  vi.stubGlobal('fetch', async (request: Request, { signal }: { signal: AbortSignal }) => {
+    starts.push(Date.now());
+    const ms = (durations.length > 1 ? durations.shift() : durations[0]) ?? 0;
+    await new Promise<void>((resolve, reject) => {
+      setTimeout(resolve, ms);
+      signal.addEventListener('abort', () => reject(signal.reason));
+    });
+    return answers(request);
+  });
+}
+
+/** A rate limiter with one slot every so many milliseconds, and the number of those that were taken. */
+function slotEvery(ms: number) {
+  let next = 0;
+  const limiter = {
+    taken: 0,
+    async acquireSlot() {
+      limiter.taken++;
+      const at = Math.max(next, Date.now());
+      next = at + ms;
+      await new Promise((due) => setTimeout(due, at - Date.now()));
+    },
+  };
+  return limiter;
+}
 
 function paced(options: Partial<PacedFetchOptions> = {}) {
   const records: RequestRecord[] = [];
@@ -80,22 +114,34 @@ describe('the pace', () => {
 
   it('starts no request that could not finish before the end of the invocation', async () => {
     const { fetch, records } = paced({ deadline: () => Date.now() + 2000 });
-    await expect(fetch('http://crm.local/tags')).rejects.toThrow(RetryableError);
+    await expect(fetch('http://crm.local/tags')).rejects.toMatchObject({
+      name: 'RetryableError',
+      afterMs: 0,
+    });
     expect(records).toEqual([]);
+  });
+
+  it('counts each request, retries included, when it starts', async () => {
+    const gate = requestGate(25, () => 0);
+    const { fetch } = paced({ gate });
+    const all = Promise.all(Array.from({ length: 12 }, () => fetch('http://crm.local/tags')));
+    await vi.advanceTimersByTimeAsync(10_000);
+    await all;
+    expect(gate.take().starts).toEqual(starts);
+    expect(starts).toHaveLength(12);
+  });
+
+  it('records how long an answer took, without the wait for a slot', async () => {
+    answersAfter(200);
+    const { fetch, records } = paced();
+    const all = Promise.all(Array.from({ length: 6 }, () => fetch('http://crm.local/tags')));
+    await vi.advanceTimersByTimeAsync(5000);
+    await all;
+    expect(records.map(({ durationMs }) => durationMs)).toEqual(Array(6).fill(200));
   });
 });
 
 describe('the end of an invocation', () => {
-  const answersAfter = (ms: number) =>
-    vi.stubGlobal(
-      'fetch',
-      (request: Request) =>
-        new Promise((resolve, reject) => {
-          starts.push(Date.now());
-          setTimeout(() => resolve(new Response('{}')), ms);
-          request.signal.addEventListener('abort', () => reject(request.signal.reason));
-        }),
-    );
   const invocation = () => {
     const endsAt = Date.now() + INVOCATION_MS;
     return { ...paced({ deadline: () => endsAt }), endsAt };
@@ -119,6 +165,73 @@ describe('the end of an invocation', () => {
     await fetch('http://crm.local/tags');
     vi.setSystemTime(endsAt - WRITE_BACK_MS - 4000);
     expect((await fetch('http://crm.local/tags')).status).toBe(200);
+  });
+
+  it.each([
+    ['no answers yet', [], 3000],
+    ['fast answers', [100, 100], 3000],
+    ['an answer that took four seconds', [4000], 6000],
+    ['a slow answer, and faster ones since', [4000, 100, 100], 4860],
+    ['a faster answer before a slow one', [100, 4000], 6000],
+    ['an answer that took very long', [20_000], 10_000],
+  ])('leaves time for the next answer: with %s, %j ms, it is %d ms', async (_, durations, neededMs) => {
+    answersAfter(...durations, 0);
+    let endsAt = Date.now() + 3_600_000;
+    const { fetch } = paced({ deadline: () => endsAt });
+    for (const ms of durations) {
+      await Promise.all([fetch('http://crm.local/tags'), vi.advanceTimersByTimeAsync(ms + 1000)]);
+    }
+    starts = [];
+    endsAt = Date.now() + WRITE_BACK_MS + neededMs - 1;
+    await expect(fetch('http://crm.local/tags')).rejects.toThrow('ends too soon');
+    expect(starts).toEqual([]);
+    endsAt++;
+    await Promise.all([fetch('http://crm.local/tags'), vi.advanceTimersByTimeAsync(1)]);
+    expect(starts).toHaveLength(1);
+  });
+
+  it('cuts off an answer that does not come, so that what was done can still be stored', async () => {
+    // Fake timers do not include this one.
+    vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => {
+      const timeout = new AbortController();
+      setTimeout(() => timeout.abort(new DOMException('timed out', 'TimeoutError')), ms);
+      return timeout.signal;
+    });
+    answersAfter(3_600_000);
+    const { fetch, records } = invocation();
+    const hanging = expect(fetch('http://crm.local/tags')).rejects.toMatchObject({ name: 'TimeoutError' });
+    await vi.advanceTimersByTimeAsync(INVOCATION_MS);
+    await hanging;
+    expect(records).toMatchObject([{ status: undefined, durationMs: INVOCATION_MS - WRITE_BACK_MS }]);
+  });
+
+  it('is not waited for when the caller gives up first', async () => {
+    answersAfter(3_600_000);
+    const { fetch, records } = invocation();
+    const caller = new AbortController();
+    const given = expect(fetch('http://crm.local/tags', { signal: caller.signal })).rejects.toThrow(
+      'given up',
+    );
+    await vi.advanceTimersByTimeAsync(1000);
+    caller.abort(new Error('given up'));
+    await given;
+    expect(records).toMatchObject([{ status: undefined, durationMs: 1000 }]);
+  });
+
+  it('starts no request when the environment was frozen while the request waited for its slot', async () => {
+    let slots = 0;
+    const endsAt = Date.now() + INVOCATION_MS;
+    const { fetch } = paced({
+      deadline: () => endsAt,
+      rateLimiter: {
+        acquireSlot: async () => {
+          slots++;
+          vi.setSystemTime(endsAt - WRITE_BACK_MS);
+        },
+      },
+    });
+    await expect(fetch('http://crm.local/tags')).rejects.toThrow('ends too soon');
+    expect({ slots, starts }).toEqual({ slots: 1, starts: [] });
   });
 });
 
@@ -169,6 +282,24 @@ describe('credentials', () => {
     expect(starts).toHaveLength(1);
   });
 
+  it.each([200, 204, 400, 403, 404, 500])('are not renewed after a %d', async (status) => {
+    answers = () => new Response(null, { status });
+    const renew = vi.fn(async () => KEY);
+    const { fetch } = paced({ credentials: { ...always(KEY), renew } });
+    expect((await fetch('http://crm.local/tags')).status).toBe(status);
+    expect(renew).not.toHaveBeenCalled();
+    expect(starts).toHaveLength(1);
+  });
+
+  it('that are refused are renewed in place of those that were sent', async () => {
+    answers = () => new Response('refused', { status: 401 });
+    const renew = vi.fn(async () => undefined);
+    const { fetch } = paced({ credentials: { ...always(KEY), renew } });
+    const answer = await fetch('http://crm.local/tags');
+    expect(renew.mock.calls).toEqual([[KEY]]);
+    expect(await answer.text()).toBe('refused');
+  });
+
   it('that are the same after a 401 are not sent again', async () => {
     answers = () => new Response(null, { status: 401 });
     const { fetch, records } = paced();
@@ -208,6 +339,58 @@ describe('a 429', () => {
     expect((await next).status).toBe(200);
   });
 
+  it('for the second, twice, also holds up requests that wait for their slots', async () => {
+    refused(2, { fault: { detail: { errorcode: 'policies.ratelimit.SpikeArrestViolation' } } });
+    const slots = slotEvery(100);
+    const { fetch } = paced({ rateLimiter: slots });
+    const all = Promise.all(Array.from({ length: 5 }, () => fetch('http://crm.local/tags')));
+    const began = Date.now();
+    await vi.advanceTimersByTimeAsync(10_000);
+    await all;
+    expect(starts.slice(0, 2).map((at) => at - began)).toEqual([0, 100]);
+    expect(starts).toHaveLength(5);
+    expect((starts[2] ?? 0) - began).toBeGreaterThanOrEqual(100 + SPIKE_BACKOFF.restMs);
+    // The three others give up their slots, and take none during the rest.
+    expect(slots.taken).toBe(5 + 3);
+  });
+
+  it.each([200, 400, 500])('is not seen in an answer of status %d with the same body', async (status) => {
+    const gate = requestGate(25, () => 0);
+    answers = () =>
+      new Response(
+        JSON.stringify({ fault: { detail: { errorcode: 'policies.ratelimit.QuotaViolation' } } }),
+        {
+          status,
+        },
+      );
+    const { fetch } = paced({ gate });
+    await fetch('http://crm.local/tags');
+    expect(gate.take().pause).toBeUndefined();
+  });
+
+  it('for the day also stops requests that wait for their slots, and later ones take no slot', async () => {
+    refused(99, { fault: { detail: { errorcode: 'policies.ratelimit.QuotaViolation' } } });
+    const slots = slotEvery(100);
+    const { fetch } = paced({ rateLimiter: slots });
+    const all = Promise.allSettled(Array.from({ length: 20 }, () => fetch('http://crm.local/tags')));
+    await vi.advanceTimersByTimeAsync(10_000);
+    const outcomes = await all;
+    expect(starts).toHaveLength(1);
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(19);
+    await expect(fetch('http://crm.local/tags')).rejects.toThrow(/quota of the day/);
+    expect(slots.taken).toBe(20);
+  });
+
+  it('reports the quota in the headers of every answer', async () => {
+    const gate = requestGate(25, () => 0);
+    answers = () => new Response('{}', { headers: { 'x-keap-product-quota-used': '7' } });
+    const startedAt = Date.now();
+    answersAfter(200);
+    const { fetch } = paced({ gate });
+    await Promise.all([fetch('http://crm.local/tags'), vi.advanceTimersByTimeAsync(500)]);
+    expect(gate.take().observed).toMatchObject({ startedAt, dayUsed: 7 });
+  });
+
   it('for the day stops all requests until the reset', async () => {
     const reset = Date.now() + 3_600_000;
     refused(
@@ -222,6 +405,72 @@ describe('a 429', () => {
     vi.setSystemTime(reset);
     await fetch('http://crm.local/tags');
     expect(starts).toHaveLength(2);
+  });
+});
+
+describe('the circuit breaker', () => {
+  const tags = (fetch: typeof globalThis.fetch, count: number) =>
+    Promise.allSettled(Array.from({ length: count }, () => fetch('http://crm.local/tags')));
+  const refusedConnection = () => {
+    throw new TypeError('fetch failed');
+  };
+  const status = (code: number) => () => new Response(null, { status: code });
+
+  it.each([
+    ['opens', 'without an answer', refusedConnection],
+    ['opens', 'with status 500', status(500)],
+    ['opens', 'with status 503', status(503)],
+    ['stays closed', 'with status 499', status(499)],
+    ['stays closed', 'with status 404', status(404)],
+    ['stays closed', 'with status 429', status(429)],
+    ['stays closed', 'with status 200', status(200)],
+  ])('%s after five requests in a row %s', async (state, _, answer) => {
+    const isOpen = state === 'opens';
+    answers = answer;
+    const { fetch } = paced();
+    await Promise.all([tags(fetch, 5), vi.advanceTimersByTimeAsync(2000)]);
+    starts = [];
+    const [next] = await Promise.all([tags(fetch, 1), vi.advanceTimersByTimeAsync(2000)]);
+    expect(starts).toHaveLength(isOpen ? 0 : 1);
+    if (isOpen) expect(next).toMatchObject([{ reason: { name: 'CrmDownError' } }]);
+  });
+
+  it('lets one probe through after its rest, however many requests there are', async () => {
+    answers = refusedConnection;
+    const { fetch } = paced();
+    await Promise.all([tags(fetch, 5), vi.advanceTimersByTimeAsync(2000)]);
+    await vi.advanceTimersByTimeAsync(CIRCUIT_BREAKER.firstRestMs);
+    starts = [];
+    answersAfter(10_000);
+    answers = () => new Response('{}');
+    const [outcomes] = await Promise.all([tags(fetch, 20), vi.advanceTimersByTimeAsync(10_000)]);
+    expect(starts).toHaveLength(1);
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(19);
+  });
+
+  it('also stops requests that wait for their slots, and later ones take no slot', async () => {
+    answers = refusedConnection;
+    const slots = slotEvery(100);
+    const { fetch } = paced({ rateLimiter: slots });
+    await Promise.all([tags(fetch, 20), vi.advanceTimersByTimeAsync(5000)]);
+    expect(starts).toHaveLength(5);
+    await expect(fetch('http://crm.local/tags')).rejects.toThrow('The CRM is down');
+    expect(slots.taken).toBe(20);
+  });
+
+  it('closes again when a request that was under way succeeds', async () => {
+    answersAfter(3000, 0);
+    const { fetch } = paced();
+    const slow = fetch('http://crm.local/tags');
+    await vi.advanceTimersByTimeAsync(500);
+    answers = refusedConnection;
+    await Promise.all([tags(fetch, 5), vi.advanceTimersByTimeAsync(2000)]);
+    await expect(fetch('http://crm.local/tags')).rejects.toThrow('The CRM is down');
+    answers = () => new Response('{}');
+    await vi.advanceTimersByTimeAsync(1000);
+    expect((await slow).status).toBe(200);
+    const [next] = await Promise.all([tags(fetch, 1), vi.advanceTimersByTimeAsync(1000)]);
+    expect(next).toMatchObject([{ status: 'fulfilled' }]);
   });
 });
 

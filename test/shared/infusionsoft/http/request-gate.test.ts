@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { requestGate } from '../../../../shared/infusionsoft/http/request-gate.ts';
+import { PausedError, requestGate } from '../../../../shared/infusionsoft/http/request-gate.ts';
 import { RetryableError } from '../../../../shared/sync/errors.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
@@ -28,6 +28,7 @@ describe('the request gate', () => {
     const each = arrested(0, 9999);
     expect(each.backOffMs(NOON + 9999)).toBe(750);
     expect(each.backOffMs(NOON + 9999 + 750)).toBe(0);
+    expect(each.backOffMs(NOON + 9999 + 800)).toBe(0);
     each.enter(NOON + 9999);
     expect(each.take().pause).toBeUndefined();
   });
@@ -105,6 +106,74 @@ describe('the request gate', () => {
     each.putBack(usage);
     each.started(NOON + 1);
     expect(each.take()).toMatchObject({ starts: [NOON, NOON + 1], observed: { dayUsed: 7 } });
+  });
+
+  it('returns the newest quota that the CRM has reported, whichever answer comes last', () => {
+    const each = gate();
+    const answered = (startedAt: number, headers: Headers) =>
+      each.answered({ headers, startedAt }, NOON + 9000);
+    answered(NOON + 2, quota(7, 1000, MIDNIGHT));
+    answered(NOON + 1, quota(6, 1000, MIDNIGHT));
+    answered(NOON + 3, none);
+    expect(each.take().observed).toMatchObject({ startedAt: NOON + 2, dayUsed: 7 });
+    answered(NOON + 1, quota(6, 1000, MIDNIGHT));
+    answered(NOON + 1, quota(8, 1000, MIDNIGHT));
+    expect(each.take().observed).toMatchObject({ dayUsed: 8 });
+  });
+
+  it('stays closed until the last end, if several limits are exceeded', () => {
+    for (const order of [['day', 'minute'] as const, ['minute', 'day'] as const]) {
+      const each = gate();
+      for (const exceeded of order) each.answered({ headers: none, exceeded, startedAt: NOON }, NOON);
+      expect(() => each.enter(MIDNIGHT - 1)).toThrow(/quota of the day/);
+      expect(each.take().pause).toMatchObject({ reason: 'day', since: NOON, until: MIDNIGHT });
+    }
+  });
+
+  it('reports a pause once, although many requests are refused', () => {
+    const each = gate();
+    each.answered({ headers: none, exceeded: 'day', startedAt: NOON }, NOON);
+    expect(each.take().pause).toMatchObject({ until: MIDNIGHT });
+    each.answered({ headers: none, exceeded: 'day', startedAt: NOON }, NOON + 1);
+    expect(each.take().pause).toBeUndefined();
+  });
+
+  it('does not close at an end that is now', () => {
+    const each = gate();
+    each.answered({ headers: none, exceeded: 'minute', startedAt: NOON }, NOON + 60_000);
+    expect(each.take().pause).toBeUndefined();
+  });
+
+  it('keeps what is newer when it takes back what could not be recorded', () => {
+    const each = gate();
+    const spent = (used: number, exceeded: 'minute' | 'day') =>
+      each.answered({ headers: quota(used, 1000, MIDNIGHT), exceeded, startedAt: NOON }, NOON);
+    spent(7, 'minute');
+    const usage = each.take();
+    spent(8, 'day');
+    each.putBack(usage);
+    expect(each.take()).toMatchObject({ observed: { dayUsed: 8 }, pause: { reason: 'day' } });
+  });
+
+  it('does not open before a pause that it has taken back is recorded', () => {
+    const each = gate();
+    each.answered({ headers: none, exceeded: 'day', startedAt: NOON }, NOON);
+    each.putBack(each.take());
+    each.set(undefined);
+    expect(() => each.enter(NOON)).toThrow(PausedError);
+    expect(each.take().pause).toMatchObject({ until: MIDNIGHT });
+  });
+
+  it.each([
+    ['month', /The quota of the month is spent until 2026-06-16/],
+    ['operator', /Paused by an operator until 2026-06-16/],
+  ] as const)('closes for a pause of the ledger: %s', (reason, message) => {
+    const each = gate();
+    each.set({ reason, since: NOON, until: MIDNIGHT });
+    expect(() => each.enter(NOON)).toThrow(message);
+    expect(() => each.enter(NOON)).toThrow(expect.objectContaining({ reason, afterMs: MIDNIGHT - NOON }));
+    each.enter(MIDNIGHT);
+    expect(each.take().pause).toBeUndefined();
   });
 
   it.each([

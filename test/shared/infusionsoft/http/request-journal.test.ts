@@ -16,5 +16,7 @@ it('separates the requests of users who are processed in parallel', async () => 
     ['GET /a no answer 1 ms', 'GET /a 200 9 ms', 'GET /a no answer 2 ms'],
     ['GET /b 200 6 ms'],
   ]);
+  // A request outside of any work has no journal.
+  journal.record({ method: 'GET', path: '/c', status: 200, durationMs: 1 });
   expect(journal.lines()).toEqual([]);
 });

@@ -1,0 +1,66 @@
+import { marshall } from '@aws-sdk/util-dynamodb';
+import { describe, expect, it } from 'vitest';
+import { messageByKey } from '../../../lambdas/diff-user/message-by-key.ts';
+import type { Image } from '../../../lambdas/diff-user/read-change.ts';
+import { messageSchema } from '../../../shared/sync/message.ts';
+
+const AT = '2026-06-15T12:00:00.000Z';
+const UNTIL = '2026-06-15T12:00:25.000Z';
+const image = (item: Record<string, unknown>): Image => marshall(item, { removeUndefinedValues: true });
+const lease = { environment: 'a', invocation: 1, until: UNTIL };
+
+describe('the message of a record that cannot be compared', () => {
+  const messageOf = (eventName: string | undefined, crm?: unknown) =>
+    messageByKey({ eventName, keys: image({ userId: 'ann' }), oldImage: image({ crm }), at: AT });
+
+  it.each(['INSERT', 'MODIFY', undefined])(
+    'names the user, whose contact the consumer reads: %s',
+    (eventName) => {
+      const message = messageOf(eventName, { contactId: 7, lease });
+      expect(messageSchema.parse(message)).toEqual({
+        version: 1,
+        kind: 'user',
+        userId: 'ann',
+        cause: 'changed',
+        changedAt: AT,
+        fields: [],
+        tagsAdded: [],
+        tagsRemoved: [],
+      });
+    },
+  );
+
+  it.each([
+    ['a contact', { contactId: 7 }, { contactId: 7 }],
+    ['a contact and a lease', { contactId: 7, lease }, { contactId: 7, notBefore: UNTIL }],
+    ['a contact and a lease that is no moment', { contactId: 7, lease: { until: 'soon' } }, { contactId: 7 }],
+    ['a contact and a lease without an end', { contactId: 7, lease: { environment: 'a' } }, { contactId: 7 }],
+    ['a contact and a lease that is no map', { contactId: 7, lease: 'a' }, { contactId: 7 }],
+    ['no contact', { lease }, {}],
+    ['a contact id of 0', { contactId: 0, lease }, {}],
+    ['a negative contact id', { contactId: -7, lease }, {}],
+    ['a fraction as contact id', { contactId: 7.5, lease }, {}],
+    ['a text as contact id', { contactId: '7', lease }, {}],
+    ['a crm attribute that is no map', 'gone', {}],
+    ['no crm map', undefined, {}],
+  ])('of a deleted user with %s has what is needed to find the contact', (_, crm, expected) => {
+    const { contactId, notBefore, ...base } = messageSchema.parse(messageOf('REMOVE', crm)) as {
+      contactId?: number;
+      notBefore?: string;
+    };
+    expect(base).toMatchObject({ userId: 'ann', cause: 'deleted', changedAt: AT });
+    expect({ contactId, notBefore }).toEqual({ contactId: undefined, notBefore: undefined, ...expected });
+  });
+
+  it('of a deleted user without an old image has no contact', () => {
+    const record = { eventName: 'REMOVE', keys: image({ userId: 'ann' }), oldImage: undefined, at: AT };
+    expect(messageByKey(record)).toMatchObject({ userId: 'ann', cause: 'deleted' });
+  });
+
+  it.each([[undefined], [{}], [image({ userId: '' })], [image({ userId: 7 })]])(
+    'is missing without a user id: %j',
+    (keys) => {
+      expect(messageByKey({ eventName: 'MODIFY', keys, oldImage: undefined, at: AT })).toBeUndefined();
+    },
+  );
+});
