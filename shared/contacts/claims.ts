@@ -13,7 +13,7 @@ import type { CrmState, User } from '../user/user.ts';
  * The result of a claim on an email. `new`: nobody had it. `again`: the user had it already. `moved`: it was the email of another living
  * user, who has a different one now. `contested`: another living user has it, so it was not claimed.
  */
-export type EmailClaim = { kind: 'new' | 'again' } | { kind: 'moved' | 'contested'; other: User };
+type EmailClaim = { kind: 'new' | 'again' } | { kind: 'moved' | 'contested'; other: User };
 
 /**
  * Who has a contact by the claims. `new`: nobody. `own`: the user, who may have inherited it. `former`: a user who no longer has it, so the
@@ -67,10 +67,7 @@ export interface ClaimsOptions {
 }
 
 /** Whether an item confirms a claim on a contact. A user whose contact id is not stored yet may be about to store this one. */
-export const confirmsContact = (
-  { contactId, formerContactIds = [], attempt }: CrmState,
-  claimed: number,
-): boolean =>
+const confirmsContact = ({ contactId, formerContactIds = [], attempt }: CrmState, claimed: number): boolean =>
   contactId === claimed ||
   formerContactIds.includes(claimed) ||
   (contactId === undefined && attempt !== undefined);

@@ -17,7 +17,7 @@ import { versionedItem } from './versioned-item.ts';
 
 type Catalog = z.infer<typeof SYNC_TABLE_ITEMS.catalog.schema>;
 /** How far the claims of all users are recorded. */
-export type ClaimIndex = z.infer<typeof SYNC_TABLE_ITEMS.claimIndex.schema>;
+type ClaimIndex = z.infer<typeof SYNC_TABLE_ITEMS.claimIndex.schema>;
 /** Contacts of a deleted user that are not retired yet. */
 export type PendingRetirement = z.infer<typeof SYNC_TABLE_ITEMS.retirement.schema>;
 /** A report on the CRM's account. */

@@ -43,6 +43,13 @@ describe('a change of a user', () => {
     ['a deleted user', ANN, undefined, 'deleted'],
     ['a removed crm map', { ...ANN, crm: CRM }, ANN, 'resync'],
     ['a removed crm map with a rejection', { ...ANN, crm: { rejection: REJECTION } }, ANN, 'resync'],
+    [
+      'an older crm map, written with the whole item',
+      { ...ANN, crm: { ...CRM, revision: 4 } },
+      { ...ANN, crm: { ...CRM, revision: 2 } },
+      'resync',
+    ],
+    ['a deleted user who is written again with a crm map', undefined, { ...ANN, crm: CRM }, 'resync'],
     ['a removed contact id', { ...ANN, crm: CRM }, { ...ANN, crm: { tagIds: [1] } }, 'resync'],
   ])('%s sends one message', (_, before, after, cause) => {
     expect(messageOf(before, after)).toMatchObject({ userId: 'ann', cause, changedAt: AT });
@@ -56,8 +63,23 @@ describe('a change of a user', () => {
     });
   });
 
-  it('contains the contact of a deleted user, whose item no longer exists', () => {
-    expect(messageOf({ ...ANN, crm: CRM }, undefined)).toMatchObject({ cause: 'deleted', contactId: 7 });
+  it('contains what the item knew about the contact, after it was deleted or its crm map replaced', () => {
+    const lease = { environment: 'a', invocation: 1, until: AT };
+    const crm = { ...CRM, formerContactIds: [5], attempt: { at: AT, email: 'hash' }, lease, revision: 3 };
+    const known = { contactId: 7, formerContactIds: [5], attemptedAt: AT };
+    expect(messageOf({ ...ANN, crm }, undefined)).toMatchObject({
+      cause: 'deleted',
+      ...known,
+      notBefore: AT,
+    });
+    expect(messageOf({ ...ANN, crm }, ANN)).toMatchObject({ cause: 'resync', ...known });
+  });
+
+  it('waits for the invocation that was creating the contact of a deleted user', () => {
+    const lease = { environment: 'a', invocation: 1, until: AT };
+    const crm = { attempt: { at: AT, email: 'hash' }, lease };
+    expect(messageOf({ ...ANN, crm }, undefined)).toMatchObject({ attemptedAt: AT, notBefore: AT });
+    expect(messageOf({ ...ANN, crm: { lease } }, undefined)).not.toHaveProperty('notBefore');
   });
 
   it('never contains a value of the user, and is always valid for the consumer', () => {

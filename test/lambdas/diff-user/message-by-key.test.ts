@@ -10,8 +10,14 @@ const image = (item: Record<string, unknown>): Image => marshall(item, { removeU
 const lease = { environment: 'a', invocation: 1, until: UNTIL };
 
 describe('the message of a record that cannot be compared', () => {
-  const messageOf = (eventName: string | undefined, crm?: unknown) =>
-    messageByKey({ eventName, keys: image({ userId: 'ann' }), oldImage: image({ crm }), at: AT });
+  const messageOf = (eventName: string | undefined, crm?: unknown, newCrm = crm) =>
+    messageByKey({
+      eventName,
+      keys: image({ userId: 'ann' }),
+      oldImage: image({ crm }),
+      newImage: image({ crm: newCrm }),
+      at: AT,
+    });
 
   it.each(['INSERT', 'MODIFY', undefined])(
     'names the user, whose contact the consumer reads: %s',
@@ -52,15 +58,31 @@ describe('the message of a record that cannot be compared', () => {
     expect({ contactId, notBefore }).toEqual({ contactId: undefined, notBefore: undefined, ...expected });
   });
 
+  it('of a user whose crm map was removed or replaced says what it named', () => {
+    const attempt = { at: AT, email: 'hash' };
+    const before = { contactId: 7, formerContactIds: [5], attempt, revision: 3 };
+    const known = { cause: 'resync', contactId: 7, formerContactIds: [5], attemptedAt: AT };
+    expect(messageOf('MODIFY', before, null)).toMatchObject(known);
+    expect(messageOf('MODIFY', before, { contactId: 7, revision: 2 })).toMatchObject(known);
+    expect(messageOf('MODIFY', before, { contactId: 9, revision: 4 })).toMatchObject({ cause: 'changed' });
+    expect(messageOf('REMOVE', { ...before, lease })).toMatchObject({
+      ...known,
+      cause: 'deleted',
+      notBefore: UNTIL,
+    });
+  });
+
   it('of a deleted user without an old image has no contact', () => {
-    const record = { eventName: 'REMOVE', keys: image({ userId: 'ann' }), oldImage: undefined, at: AT };
+    const images = { oldImage: undefined, newImage: undefined };
+    const record = { eventName: 'REMOVE', keys: image({ userId: 'ann' }), ...images, at: AT };
     expect(messageByKey(record)).toMatchObject({ userId: 'ann', cause: 'deleted' });
   });
 
   it.each([[undefined], [{}], [image({ userId: '' })], [image({ userId: 7 })]])(
     'is missing without a user id: %j',
     (keys) => {
-      expect(messageByKey({ eventName: 'MODIFY', keys, oldImage: undefined, at: AT })).toBeUndefined();
+      const images = { oldImage: undefined, newImage: undefined };
+      expect(messageByKey({ eventName: 'MODIFY', keys, ...images, at: AT })).toBeUndefined();
     },
   );
 });

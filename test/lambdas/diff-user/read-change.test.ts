@@ -96,7 +96,12 @@ describe('readChange', () => {
   type Sample = Partial<typeof ANN> & { crm?: Partial<typeof CRM> & { revision?: number } };
 
   it.each([
-    ['is changed by the sync only', { ...ANN, crm: CRM }, { ...ANN, crm: { ...CRM, tagIds: [3] } }],
+    [
+      'is changed by the sync only',
+      { ...ANN, crm: { ...CRM, revision: 1 } },
+      { ...ANN, crm: { ...CRM, contactId: 8, revision: 2 } },
+    ],
+    ['is synced for the first time', ANN, { ...ANN, crm: { ...CRM, revision: 1 } }],
     ['gets other unknown attributes', { ...ANN, theme: 'dark' }, { ...ANN, theme: 'light' }],
     ['is the same', ANN, ANN],
   ])('reads no user who %s', (_, before, after) => {
@@ -108,12 +113,17 @@ describe('readChange', () => {
     ['gets another contact', { ...ANN, crm: CRM }, { ...ANN, crm: { ...CRM, contactId: 8 } }],
     ['loses its contact', { ...ANN, crm: CRM }, { ...ANN, crm: { tagIds: [1] } }],
     ['loses its crm map', { ...ANN, crm: { revision: 1 } }, ANN],
+    ['gets an older crm map', { ...ANN, crm: { revision: 2 } }, { ...ANN, crm: { revision: 1 } }],
     ['is changed by the app', { ...ANN, crm: CRM }, { ...ANN, firstName: 'Anna', crm: CRM }],
     ['is changed by the app and the sync', ANN, { userId: 'ann', email: 'ann@example.com', crm: CRM }],
-  ])('reads a user who %s, with only the contact and the lease of its crm map', (_, before, after) => {
+  ])('reads a user who %s, with only the parts of its crm map that a message needs', (_, before, after) => {
     const small = (user: Sample) => {
-      const { contactId, lease } = user.crm ?? {};
-      const crm = { ...(contactId && { contactId }), ...(lease && { lease }) };
+      const { contactId, lease, revision } = user.crm ?? {};
+      const crm = {
+        ...(contactId && { contactId }),
+        ...(lease && { lease }),
+        ...(revision && { revision }),
+      };
       return whole(image({ ...user, ...(user.crm && { crm }) }));
     };
     expect(readChange(image(before), image(after))).toEqual({ before: small(before), after: small(after) });
