@@ -15,7 +15,7 @@ import { connect } from './support/connect.ts';
 import { integer } from './support/option-parsers.ts';
 import { textTable } from './support/text-table.ts';
 
-/** A contact that the CRM does not know is tried again after two minutes. */
+/** A contact that the CRM does not know is tried again after a minute. */
 const TIMEOUT_MS = 180_000;
 const POLL_MS = 500;
 

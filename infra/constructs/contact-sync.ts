@@ -71,13 +71,7 @@ export class ContactSync extends Construct {
       userTable.tableArn,
     );
     this.syncContact.allow(
-      [
-        'dynamodb:GetItem',
-        'dynamodb:BatchGetItem',
-        'dynamodb:PutItem',
-        'dynamodb:UpdateItem',
-        'dynamodb:DeleteItem',
-      ],
+      ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'],
       syncTable.tableArn,
     );
     this.syncContact.allow(

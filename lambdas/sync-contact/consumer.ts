@@ -37,6 +37,7 @@ import type { ErasureRecordStore } from '../../shared/store/erasure-records.ts';
 import type { PostponedStore } from '../../shared/store/postponed-store.ts';
 import type { SyncTable } from '../../shared/store/sync-table.ts';
 import type { UserTable } from '../../shared/store/user-table.ts';
+import { userMessage } from '../../shared/sync/message.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
 import type { User } from '../../shared/user/user.ts';
 import type { FailureQueue } from './failure-queue.ts';
@@ -161,6 +162,8 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
     catalogSource: catalog,
     claims: sync.claims,
     erasureRecords,
+    onFound: (userId: string, contactId: number) =>
+      queue.requeue([userMessage(userId, { cause: 'resync', contactId, changedAt: now() })]),
     mapping,
     now,
   };

@@ -1,5 +1,6 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
+import { ConflictWaitError } from '../../shared/contacts/conflict.ts';
 import { UncertainError } from '../../shared/infusionsoft/http/failures.ts';
 import { PausedError, pausedFor } from '../../shared/infusionsoft/http/request-gate.ts';
 import type { RequestJournal } from '../../shared/infusionsoft/http/request-journal.ts';
@@ -155,11 +156,10 @@ async function postpone(
     logger.warn('Retry scheduled', { ...context, problem: error.message, cause });
     metrics.countOutcome('postponed');
     await queue.scheduleRetry(records, error);
-    // A failure with a known end, such as a lease or a pause, is only a wait. A request without an answer can fail again and again.
-    if (
-      (error.afterMs === undefined || error instanceof UncertainError) &&
-      receiveCountOf(task) >= POSTPONED_AFTER
-    )
+    // A failure with a known end, such as a lease or a pause, is only a wait. A request without an answer can fail again and again, and a
+    // conflict can stand for longer than a backfill waits.
+    const isLong = error instanceof UncertainError || error instanceof ConflictWaitError;
+    if ((error.afterMs === undefined || isLong) && receiveCountOf(task) >= POSTPONED_AFTER)
       await postponed.record(task.id, { reason: error.message, at: new Date(now()).toISOString() });
   } catch (queueError) {
     // The messages come back after the visibility timeout of the queue.

@@ -84,6 +84,7 @@ export async function processUser(
   const { unchanged, changes, desired, affected, failure, ...synced } = await syncUser(user, {
     save,
     tagsLater: messages.every((message) => message.tagsLater === true),
+    changedAt: lastChangeOf(messages),
   });
   const isStillRejected = failure instanceof RejectedError && isKnownRejection(failure, found.user, messages);
   const crm = isStillRejected ? withErrorId(synced.crm, found.user) : synced.crm;
@@ -174,6 +175,15 @@ const contactIdsOf = ({
   ...(contactId === undefined ? [] : [contactId]),
   ...formerContactIds,
 ];
+
+/** When the app last changed the user, in epoch milliseconds: a backfill or a repair is no change. */
+const lastChangeOf = (messages: readonly UserMessage[]): number =>
+  Math.max(
+    0,
+    ...messages
+      .filter(({ cause }) => cause === 'created' || cause === 'changed')
+      .map(({ changedAt }) => Date.parse(changedAt)),
+  );
 
 /**
  * Adds to the state what it was before the app removed or replaced it: the contacts, and an unanswered create. Nothing else in it is certain

@@ -20,6 +20,11 @@ export class ConflictError extends Error {
   }
 }
 
+/** The user waits for a change of another user. */
+export class ConflictWaitError extends RetryableError {
+  override name = 'ConflictWaitError';
+}
+
 /** What follows from a conflict. */
 export interface ConflictOutcome {
   conflict: NonNullable<CrmState['conflict']>;
@@ -31,16 +36,22 @@ export interface ConflictOutcome {
 /**
  * Waits for the other user, whose next change may be in the queue, and rejects the user when neither has changed for a quarter of an hour.
  *
+ * @param changedAt the change that the messages are about, in epoch milliseconds.
  * @param now epoch milliseconds.
  */
-export function waitOrReject(user: User, error: ConflictError, now: number): ConflictOutcome {
+export function waitOrReject(
+  user: User,
+  error: ConflictError,
+  changedAt: number,
+  now: number,
+): ConflictOutcome {
   const { other, message } = error;
-  const since = standsSince(user, other, now);
+  const since = standsSince(user, other, changedAt, now);
   const waited = now - since;
   const failure =
     waited >= CONFLICT.limitMs
       ? new RejectedError('contact-of-another-user', message, { otherUserId: other.userId })
-      : new RetryableError(`${message}: waiting for a change`, {
+      : new ConflictWaitError(`${message}: waiting for a change`, {
           afterMs: Math.min(CONFLICT.maxMs, Math.max(CONFLICT.firstMs, waited)),
         });
   return {
@@ -54,15 +65,15 @@ export function waitOrReject(user: User, error: ConflictError, now: number): Con
   };
 }
 
-/** Whether a conflict has stood for as long as a user waits. @param now epoch milliseconds. */
-export const hasWaited = (user: User, other: User, now: number): boolean =>
-  now - standsSince(user, other, now) >= CONFLICT.limitMs;
+/** Whether a conflict has stood for as long as a user waits. Times in epoch milliseconds. */
+export const hasWaited = (user: User, other: User, changedAt: number, now: number): boolean =>
+  now - standsSince(user, other, changedAt, now) >= CONFLICT.limitMs;
 
 /** When either user was last changed, or else when the conflict was first seen, in epoch milliseconds. */
-function standsSince(user: User, other: User, now: number): number {
+function standsSince(user: User, other: User, changedAt: number, now: number): number {
   const { conflict } = user.crm ?? {};
   const isSame = conflict?.otherUserId === other.userId && conflict.states === statesOf(user, other);
-  return isSame ? Date.parse(conflict.since) : now;
+  return isSame ? Math.max(Date.parse(conflict.since), Math.min(changedAt, now)) : now;
 }
 
 /** A hash of both users without the progress of their sync. */

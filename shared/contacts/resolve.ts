@@ -53,6 +53,8 @@ export interface ResolveOptions {
   isGone: boolean;
   /** Look the contact up in any case. */
   alwaysLookUp: boolean;
+  /** The change that the messages are about, in epoch milliseconds. */
+  changedAt: number;
 }
 
 /** Who has a contact, by the claims and by the user id in the contact. */
@@ -78,7 +80,7 @@ export async function resolve(
   user: User,
   email: string,
   catalog: Catalog,
-  { isGone, alwaysLookUp }: ResolveOptions,
+  { isGone, alwaysLookUp, changedAt }: ResolveOptions,
   dependencies: ResolveDependencies,
 ): Promise<Resolution> {
   const { userId, crm = {} } = user;
@@ -147,7 +149,7 @@ export async function resolve(
   if (!other) return resolved({ kind: 'upsert' });
   // Two contacts were merged, or the email was typed into the other's, by hand: each user gets a contact of its own, once.
   const isSeparating = crm.separated === true && crm.attempt !== undefined;
-  const isDue = isGone || isLost || hasWaited(user, other, now());
+  const isDue = isGone || isLost || hasWaited(user, other, changedAt, now());
   if (isSeparating || (isDue && !crm.separated)) {
     affected.push({ userId: other.userId, cause: 'resync' });
     return resolved({ kind: 'create' });

@@ -9,6 +9,7 @@ import { type ErasureRecord, type ErasureRecordStore, isAtLeast } from '../store
 import type { UserTable } from '../store/user-table.ts';
 import type { ForgetMessage } from '../sync/message.ts';
 import type { CustomKey, Mapping } from '../user/define-mapping.ts';
+import type { User } from '../user/user.ts';
 import { applyTags } from './apply-tags.ts';
 import type { Claims } from './claims.ts';
 import { isContactOf, type Target, userIdIn } from './resolve.ts';
@@ -54,8 +55,10 @@ interface ApplyPolicyDependencies {
 }
 
 export interface RetireContactDependencies extends ApplyPolicyDependencies {
-  claims: Pick<Claims, 'retire' | 'findUser'>;
+  claims: Pick<Claims, 'retire' | 'findUser' | 'giveContact'>;
   erasureRecords: Pick<ErasureRecordStore, 'write'>;
+  /** Called for a user whose contact was merged into that of the deleted user. */
+  onFound: (userId: string, contactId: number) => Promise<void>;
   /** Epoch milliseconds. */
   now: () => number;
 }
@@ -72,22 +75,28 @@ const STREAM_TIME_MS = 60_000;
  */
 export async function retireContact(
   { contactId, userId, deletedAt, policy, requestId, isGone = false }: Retirement,
-  { claims, erasureRecords, now, ...dependencies }: RetireContactDependencies,
+  { claims, erasureRecords, onFound, now, ...dependencies }: RetireContactDependencies,
 ): Promise<DeletionPolicy | 'kept'> {
+  const living = isGone
+    ? undefined
+    : await livingUserOf(contactId, userId, policy, { claims, ...dependencies });
+  if (living) {
+    await claims.giveContact(contactId, userId, living.userId);
+    await onFound(living.userId, contactId);
+  }
   const isRetired =
-    (isGone || !(await isOfLivingUser(contactId, userId, policy, { claims, ...dependencies }))) &&
+    !living &&
     (await claims.retire(contactId, userId, deletedAt + STREAM_TIME_MS, async () => {
       if (!isGone) await applyPolicy(contactId, policy, dependencies);
     }));
   const done = isRetired ? policy : 'kept';
   const doneAt = new Date(now()).toISOString();
-  if (isRetired || requestId !== undefined)
-    await erasureRecords.write({ userId, contactId, done, doneAt, ...(requestId && { requestId }) });
+  await erasureRecords.write({ userId, contactId, done, doneAt, ...(requestId && { requestId }) });
   return done;
 }
 
-/** Whether a contact that is about to lose its values shows the id of a living user: it was merged by hand into the deleted user's. */
-async function isOfLivingUser(
+/** The living user whose id a contact shows that is about to lose its values: contacts were merged by hand. */
+async function livingUserOf(
   contactId: number,
   userId: string,
   policy: DeletionPolicy,
@@ -99,12 +108,12 @@ async function isOfLivingUser(
   }: Pick<ApplyPolicyDependencies, 'client' | 'catalogSource' | 'mapping'> & {
     claims: Pick<Claims, 'findUser'>;
   },
-): Promise<boolean> {
-  if (policy !== 'delete' && policy !== 'anonymise') return false;
+): Promise<User | undefined> {
+  if (policy !== 'delete' && policy !== 'anonymise') return undefined;
   const contact = await client.readContact(contactId);
   const named = userIdIn(contact, await catalogSource.current(), mapping);
   const other = named === undefined || named === userId ? undefined : await claims.findUser(named);
-  return other !== undefined && (await isContactOf(other, contactId, client));
+  return other && (await isContactOf(other, contactId, client)) ? other : undefined;
 }
 
 async function applyPolicy(
@@ -195,7 +204,9 @@ export async function eraseContact(
   // Contacts of earlier accounts first: the record is about the last one.
   if (!isInApp) for (const earlier of record?.earlierContactIds ?? []) await erase(earlier);
   const done = isInApp ? 'not-deleted' : contactId === undefined ? 'no-contact' : await erase(contactId);
-  await erasureRecords.write({ userId, contactId, done, doneAt: new Date(now()).toISOString(), requestId });
+  const answeredAt = new Date(now()).toISOString();
+  const doneAt = record?.contactId === contactId && record?.done === done ? record.doneAt : answeredAt;
+  await erasureRecords.write({ userId, contactId, done, doneAt, requestId, answeredAt });
   return done;
 }
 

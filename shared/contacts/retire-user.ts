@@ -24,7 +24,7 @@ export interface RetireUserDependencies {
 }
 
 /**
- * Retires a contact. One that the CRM does not know counts as gone when it still does not know it two minutes later: the answer can be wrong
+ * Retires a contact. One that the CRM does not know counts as gone when it still does not know it a minute later: the answer can be wrong
  * for a while.
  *
  * @throws RetryableError until then.

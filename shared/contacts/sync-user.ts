@@ -19,14 +19,21 @@ import {
 } from '../sync/desired-state.ts';
 import { RejectedError, RetryableError } from '../sync/errors.ts';
 import { type FieldPlan, fingerprintOf, planFields, UNCERTAIN } from '../sync/plan.ts';
-import type { Mapping } from '../user/define-mapping.ts';
+import type { CustomKey, Mapping } from '../user/define-mapping.ts';
 import type { CrmState, User } from '../user/user.ts';
 import { type ApplyTagsDependencies, applyTags } from './apply-tags.ts';
 import { checkpointOf, uncertainState } from './checkpoint.ts';
 import type { Claims, ContactHolder } from './claims.ts';
 import { ConflictError, waitOrReject } from './conflict.ts';
 import { withoutLease } from './lease.ts';
-import { type AffectedUser, emailHash, type ResolveDependencies, resolve, type Target } from './resolve.ts';
+import {
+  type AffectedUser,
+  emailHash,
+  type ResolveDependencies,
+  resolve,
+  type Target,
+  userIdIn,
+} from './resolve.ts';
 import { type WriteContactDependencies, writeContact } from './write-contact.ts';
 
 export interface SyncUserOptions {
@@ -34,6 +41,8 @@ export interface SyncUserOptions {
   save: (crm: CrmState) => Promise<CrmState>;
   /** Whether the tags of a new contact are left to a tag job. */
   tagsLater: boolean;
+  /** The change that the messages are about, in epoch milliseconds: a conflict of two users is waited for from there. */
+  changedAt: number;
 }
 
 export interface SyncUserDependencies extends ResolveDependencies, WriteContactDependencies {
@@ -129,7 +138,7 @@ export async function syncUser(
         ? new RetryableError('The contact vanished twice', { cause: error })
         : error;
     if (error instanceof ConflictError) {
-      const outcome = waitOrReject({ ...user, crm }, error, now());
+      const outcome = waitOrReject({ ...user, crm }, error, options.changedAt, now());
       if (error.isLost) crm = withoutContact(crm);
       // A create that reached the contact of the other user has had its answer.
       crm = { ...(error.hasWritten ? omit(crm, 'attempt') : crm), conflict: outcome.conflict };
@@ -202,7 +211,7 @@ async function makeMatch(
     user,
     email,
     catalog,
-    { isGone, alwaysLookUp },
+    { isGone, alwaysLookUp, changedAt: options.changedAt },
     dependencies,
   );
   record.affected(affected);
@@ -276,7 +285,7 @@ function isUncertainBefore(
   return wasClaimed || (contactId === storedId && untrusted === true);
 }
 
-/** Leaves a former contact. One that the CRM does not know counts as gone when it still does not know it two minutes later. */
+/** Leaves a former contact. One that the CRM does not know counts as gone when it still does not know it a minute later. */
 async function leaveOrConfirmGone(
   leave: () => Promise<void>,
   { missingSince }: CrmState,
@@ -365,27 +374,48 @@ interface WrittenContact {
 }
 
 /**
- * Whether an answer shows another person than earlier writes left there: another email, or none of the names. Values that were just written
- * say nothing.
+ * Whether a contact still shows the person of earlier writes, by the values that were not just written: another email, none of the names, or
+ * after a change of the email another number is another person. Undefined: nothing of it can be seen.
  */
-function showsAnotherPerson(contact: Contact, desired: ContactFields, written: ContactFields): boolean {
-  const email = contact.email_addresses?.find(({ field }) => field === 'EMAIL1')?.email;
-  const names = NAMES.filter((key) => desired[key] !== undefined && written[key] === undefined);
-  const isOther = (shown: unknown, wanted = '') =>
-    typeof shown === 'string' && shown.trim().toLowerCase() !== wanted.trim().toLowerCase();
-  return (
-    (written.EMAIL1 === undefined && isOther(email, desired.EMAIL1)) ||
-    (names.length > 0 && names.every((key) => isOther(contact[key], desired[key])))
-  );
+function showsPerson(contact: Contact, desired: ContactFields, written: ContactFields): boolean | undefined {
+  const isUnwritten = (key: 'EMAIL1' | 'PHONE1' | (typeof NAMES)[number]) =>
+    desired[key] !== undefined && written[key] === undefined;
+  const names = NAMES.filter(isUnwritten);
+  if (names.length > 0 && names.every((key) => !isSameText(contact[key], desired[key]))) return false;
+  if (isUnwritten('EMAIL1')) {
+    const email = contact.email_addresses?.find(({ field }) => field === 'EMAIL1')?.email;
+    return isSameText(email, desired.EMAIL1);
+  }
+  if (!isUnwritten('PHONE1')) return names.length > 0 ? true : undefined;
+  const phone = contact.phone_numbers?.find(({ field }) => field === 'PHONE1')?.number;
+  return lastDigits(phone) === lastDigits(desired.PHONE1);
 }
 
 const NAMES = ['given_name', 'family_name'] as const;
 
+/** A value that the answer leaves out says nothing. */
+const isSameText = (shown: unknown, wanted = ''): boolean =>
+  typeof shown !== 'string' || shown.trim().toLowerCase() === wanted.trim().toLowerCase();
+
+/** The CRM may format a number. */
+const lastDigits = (phone: string | null | undefined): string => (phone ?? '').replace(/\D/g, '').slice(-7);
+
+/** Whether somebody else has changed the contact: a merge by hand, most likely. A contact that shows nothing is read. */
+async function isOtherPerson(
+  contact: Contact,
+  { userId, desired, catalog }: FieldWrite,
+  written: ContactFields,
+  { client, mapping }: Pick<SyncUserDependencies, 'client' | 'mapping'>,
+): Promise<boolean> {
+  const shows = showsPerson(contact, desired.fields, written);
+  if (shows !== undefined) return !shows;
+  const named = userIdIn(await client.readContact(contact.id), catalog, mapping);
+  return named !== undefined && named !== userId;
+}
+
 /** Writes the fields, unless all are right. A contact that was found or created by the email is claimed afterwards. */
-async function writeFields(
-  { userId, crm, desired, catalog, target, isRepeated }: FieldWrite,
-  dependencies: SyncUserDependencies,
-): Promise<WrittenContact> {
+async function writeFields(write: FieldWrite, dependencies: SyncUserDependencies): Promise<WrittenContact> {
+  const { userId, crm, desired, catalog, target, isRepeated } = write;
   const managed = usableFields(dependencies.mapping, catalog);
   const plan = planFields(desired.fields, crm.fingerprint ?? {}, managed);
   if (target.kind === 'update' && isEmpty(plan))
@@ -396,9 +426,16 @@ async function writeFields(
     contactId: contact.id,
     observed: contact.tag_ids ?? undefined,
     isInherited: false,
-    isChanged: showsAnotherPerson(contact, desired.fields, plan.write),
+    isChanged: false,
   };
-  if (target.kind === 'update') return result;
+  if (target.kind === 'update') {
+    // A state of which nothing is certain has all values written, the user id among them.
+    const isWhole = plan.write[userIdKey(dependencies.mapping)] !== undefined;
+    return {
+      ...result,
+      isChanged: !isWhole && (await isOtherPerson(contact, write, plan.write, dependencies)),
+    };
+  }
   const holder = await dependencies.claims.claimContact(contact.id, userId);
   if (holder.kind === 'other')
     throw new ConflictError(holder.other, 'has the contact with this email', { hasWritten: true });
@@ -417,6 +454,10 @@ async function writeFields(
   const cleared = await writeContact(update, clearing, catalog, dependencies);
   return { ...result, observed: cleared.tag_ids ?? result.observed, isInherited };
 }
+
+/** Key of the field that has the user id. Without one, the email stands for it. */
+const userIdKey = ({ userIdField }: Mapping): CustomKey | 'EMAIL1' =>
+  userIdField === undefined ? 'EMAIL1' : `custom_fields.${userIdField}`;
 
 const isEmpty = ({ write, clear }: FieldPlan): boolean => Object.keys(write).length + clear.length === 0;
 

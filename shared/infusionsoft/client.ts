@@ -1,6 +1,6 @@
 import ky, { type HTTPError, isHTTPError, type KyInstance } from 'ky';
 import type * as z from 'zod/mini';
-import { REQUEST_RETRY, UNCERTAIN_CREATE_MS, UNCERTAIN_UPDATE_MS } from '../quota/retry-policy.ts';
+import { REQUEST_RETRY, UNCERTAIN_WRITE_MS } from '../quota/retry-policy.ts';
 import { RetryableError } from '../sync/errors.ts';
 import type { ContactBody } from './contact-body.ts';
 import { type Endpoint, endpoints, MAX_PAGE_SIZE } from './endpoints.ts';
@@ -171,7 +171,7 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
         return await send('put', endpoints.contacts, upsert, contactSchema, afterSpikeArrest);
       } catch (error) {
         if (!(error instanceof UncertainError)) throw error;
-        throw new UncertainError(error.message, { cause: error.cause, afterMs: UNCERTAIN_CREATE_MS });
+        throw new UncertainError(error.message, { cause: error.cause, afterMs: UNCERTAIN_WRITE_MS });
       }
     },
     createContact: (body) => send('post', endpoints.contacts, body, contactSchema, once),
@@ -307,7 +307,7 @@ async function settling<Result>(update: () => Promise<Result>): Promise<Result> 
     return await update();
   } catch (error) {
     if (!(error instanceof UncertainError) || error.isAnswered) throw error;
-    throw new UncertainError(error.message, { cause: error.cause, afterMs: UNCERTAIN_UPDATE_MS });
+    throw new UncertainError(error.message, { cause: error.cause, afterMs: UNCERTAIN_WRITE_MS });
   }
 }
 

@@ -38,17 +38,17 @@ export const REQUEST_RETRY = {
  */
 export const ANSWER_TIME = { minMs: 3 * SECOND_MS, maxMs: 10 * SECOND_MS } as const;
 
-/** How long a create-or-update without a usable answer may still be running at the CRM. A second one at that time can create a second contact. */
-export const UNCERTAIN_CREATE_MS = MINUTE_MS;
-
-/** How long an update without an answer may still be running at the CRM. A later update at that time can be overwritten by the earlier one. */
-export const UNCERTAIN_UPDATE_MS = 30 * SECOND_MS;
+/**
+ * How long a write without a usable answer may still be running at the CRM. A second create-or-update at that time can create a second
+ * contact, and a later update can be overwritten by the earlier one.
+ */
+export const UNCERTAIN_WRITE_MS = MINUTE_MS;
 
 /**
  * How long until a contact that the CRM does not know (404) counts as gone: the answer may be wrong for a while, and after a merge the CRM's
  * search may not show the other contact yet.
  */
-export const GONE_AFTER_MS = 2 * MINUTE_MS;
+export const GONE_AFTER_MS = MINUTE_MS;
 
 /** How long after a create without an answer the CRM's search may not show the contact yet. */
 export const SEARCH_DELAY_MS = MINUTE_MS;

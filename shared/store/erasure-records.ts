@@ -26,8 +26,8 @@ export const isAtLeast = (one: ErasureRecord['done'], other: ErasureRecord['done
  * answer to it. The contact of an earlier account is remembered until it is deleted.
  */
 export function strongest(before: ErasureRecord | undefined, record: ErasureRecord): ErasureRecord {
-  const { contactId, done, doneAt, requestId } = record;
-  const request = requestId === undefined ? {} : { requestId, answeredAt: doneAt };
+  const { contactId, done, doneAt, requestId, answeredAt: at = doneAt } = record;
+  const request = requestId === undefined ? {} : { requestId, answeredAt: at };
   if (!before) return { ...record, ...request };
   const isOther = contactId !== undefined && contactId !== before.contactId;
   if (!isOther && !isAtLeast(done, before.done))

@@ -21,7 +21,7 @@ import {
   STORE_TOKENS_ATTEMPTS,
   STREAM_RETENTION_MS,
   TOKEN_REQUEST,
-  UNCERTAIN_CREATE_MS,
+  UNCERTAIN_WRITE_MS,
   VERSIONED_WRITE,
   VISIBILITY_MS,
 } from '../../shared/quota/retry-policy.ts';
@@ -70,7 +70,7 @@ export function retryTable(): { consumer: RetryRow[]; others: RetryRow[] } {
         failure: 'Both, for a create-or-update of a contact',
         error: 'UncertainError',
         inInvocation: 'no retry: it may still be running, and two at once can create two contacts',
-        later: after(UNCERTAIN_CREATE_MS),
+        later: after(UNCERTAIN_WRITE_MS),
       },
       {
         failure: `The CRM is down: ${failures} failures in a row in one environment`,

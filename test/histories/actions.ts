@@ -1,3 +1,4 @@
+import { GONE_AFTER_MS } from '../../shared/quota/retry-policy.ts';
 import { userMessage } from '../../shared/sync/message.ts';
 import type { StoredContact } from '../simulator/account/contact-store.ts';
 import { FAULT_KINDS, type FaultKind } from './crm.ts';
@@ -16,7 +17,7 @@ const VALUES = {
   fault: FAULT_KINDS,
   calls: ['1', '2', '3', '5', '8', '13', '21', '34'],
   /** Shorter than it takes until the sync believes that a contact is gone (`GONE_AFTER_MS`). */
-  spell: ['5 s', '70 s', '110 s'],
+  spell: ['5 s', '30 s', '50 s'],
   time: ['1 s', '5 s', '20 s', '70 s', '200 s', '1200 s'],
 } as const;
 type Placeholder = keyof typeof VALUES;
@@ -36,6 +37,8 @@ export class Script {
   readonly withoutRecord = new Set<number>();
   /** Users who have ever had no email. */
   readonly withoutEmail = new Set<string>();
+  /** When the next spell of 404s may begin, in epoch milliseconds. */
+  nextSpellAt = 0;
   /** Items that the app has read, by user. */
   readonly read = new Map<string, Item>();
   #last = 0;
@@ -258,7 +261,8 @@ export const ACTIONS: readonly Action[] = [
       // With the records, the proofs are lost.
       forgotten.clear();
       for (const contact of world.contacts())
-        if (!world.item(world.crm.userIdOf(contact) ?? '')) withoutRecord.add(contact.id);
+        if (world.item(world.crm.userIdOf(contact) ?? '')?.crm?.contactId !== contact.id)
+          withoutRecord.add(contact.id);
     },
   },
   {
@@ -314,7 +318,12 @@ export const ACTIONS: readonly Action[] = [
   {
     text: 'the CRM answers 404 for <spell>',
     weight: 2,
-    run: ({ world }, { spell }) => world.crm.hideContacts(millisecondsOf(spell)),
+    run(script, { spell }) {
+      // A contact is missed for as long as a spell can last, so two spells in a row look like one that lasts.
+      if (script.world.now < script.nextSpellAt) return;
+      script.nextSpellAt = script.world.now + millisecondsOf(spell) + GONE_AFTER_MS;
+      script.world.crm.hideContacts(millisecondsOf(spell));
+    },
   },
 ];
 

@@ -87,9 +87,9 @@ export class Crm {
     return this.#account.tagIds === 'left out';
   }
 
-  /** Whether an update drops array items that it does not list, and a search shows a change only later. */
-  get hidesNewContacts(): boolean {
-    return this.#account.arrays === 'replace' && this.#account.searchDelay > 0;
+  /** Whether an update drops array items that it does not list. */
+  get replacesArrays(): boolean {
+    return this.#account.arrays === 'replace';
   }
 
   constructor(simulation: Simulation, account: Account) {

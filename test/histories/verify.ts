@@ -18,7 +18,7 @@ export async function findProblems(script: Script): Promise<string[]> {
   return [
     ...world.bugs.map((bug) => `unexpected error: ${bug instanceof Error ? bug.stack : String(bug)}`),
     ...world.crm.simulator.foreign.found
-      .filter(({ what }) => !(world.crm.hidesNewContacts && LOST_EMAILS.test(what)))
+      .filter(({ what }) => !(world.crm.replacesArrays && LOST_EMAILS.test(what)))
       .map(({ contactId, what }) => `contact ${contactId}: the sync wrote to ${what}`),
     ...deadLetterProblems(script),
     ...userProblems(script),
@@ -29,8 +29,8 @@ export async function findProblems(script: Script): Promise<string[]> {
 }
 
 /**
- * An account that replaces array items drops the other emails of a contact that its search does not show yet: a create-or-update has to name
- * the first, and nothing tells what else there is.
+ * An account that replaces array items drops the other emails of a contact that its search does not show yet, or that is merged between the
+ * read and the write: an update has to name the first, and nothing tells what else there is.
  */
 const LOST_EMAILS = /^email_addresses\.EMAIL[23]$/;
 
@@ -127,7 +127,7 @@ function contactProblems(script: Script): string[] {
     const [owner] = owners;
     const named = world.item(world.crm.userIdOf(contact) ?? '');
     // A contact of a deleted user keeps its values. The user can come back with another email, and another contact.
-    const isOfRejected = owner !== undefined && isExcused(script, owner);
+    const isOfRejected = owner !== undefined && (owner['email'] === undefined || isExcused(script, owner));
     const isWrong = named && named !== owner && (owner || isAlive(contact)) && !isOfRejected;
     if (isWrong && !mayNotKnow(script, named, contact))
       return [
@@ -149,13 +149,13 @@ function mayNotKnow(script: Script, user: Item, contact: StoredContact): boolean
   return isOnlyOne && (user['email'] === undefined || isExcused(script, user));
 }
 
-function typedProblems({ world, everForgotten }: Script): string[] {
+function typedProblems({ world, everForgotten, touched }: Script): string[] {
   const { typed, deletedBySync, createdBySync } = world.crm;
-  // A create can be cut off before the contact names its user, and a merge gives it the values of another, who may be deleted too.
+  // A create can be cut off before the contact names its user, and another user may have taken the contact over, or get its values by a merge.
   const forbidden = deletedBySync.filter(({ userId, contactId }) =>
     userId === undefined
       ? !createdBySync.has(contactId)
-      : !everForgotten.has(userId) && world.item(userId) !== undefined,
+      : !everForgotten.has(userId) && !touched.has(userId) && world.item(userId) !== undefined,
   );
   const { contacts } = world.crm.simulator.store;
   const lost = [...typed].flatMap(([contactId, values]) => {

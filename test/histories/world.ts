@@ -268,7 +268,9 @@ export class World {
       reject: async ({ body, attributes }, { reason }) => {
         const group = attributes.MessageGroupId ?? '';
         const justNow = this.now - INVOCATION_MS <= (this.#conflictsUntil.get(group) ?? 0);
-        const letter = { body, group, reason, conflict: justNow || this.#isInConflict(group) };
+        // A change that was undone before the sync saw it leaves the conflict as it was.
+        const conflict = justNow || this.#isInConflict(group) || this.rivalsOf(group).length > 0;
+        const letter = { body, group, reason, conflict };
         this.deadLetters.push(letter);
         this.undelivered.push(letter);
       },

@@ -26,8 +26,14 @@ describe('permissions', () => {
   it('allow sync-contact to read and update users, and to receive and send messages', () => {
     expect(permissions(template, 'ContactSyncSyncContact')).toEqual([
       ['ContactSyncSyncContactLogs.Arn', ...LOG],
-      ['UsersTable.Arn', 'dynamodb:BatchGetItem', 'dynamodb:UpdateItem'],
-      ['SyncTable.Arn', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'],
+      ['UsersTable.Arn', 'dynamodb:BatchGetItem', 'dynamodb:Scan', 'dynamodb:UpdateItem'],
+      [
+        'SyncTable.Arn',
+        'dynamodb:GetItem',
+        'dynamodb:BatchGetItem',
+        'dynamodb:PutItem',
+        'dynamodb:DeleteItem',
+      ],
       [
         'ContactSyncQueue.Arn',
         'sqs:ReceiveMessage',

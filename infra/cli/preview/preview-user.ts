@@ -68,6 +68,7 @@ export async function previewUser(
   const { desired, failure } = await syncUser(user, {
     save: async (crm) => crm,
     tagsLater: false,
+    changedAt: now,
   });
   if (failure instanceof RejectedError) return { desired, requests, rejected: failure.reason };
   if (failure) throw failure;

@@ -56,8 +56,8 @@ describe('the users in flight', () => {
       { ...nothing, ...finished, pendingTags: { userIds: ['0'], bytes: 1, since: NOW } },
     ],
     [
-      'whose email is gone is rejected',
-      { ...fresh(0), email: undefined },
+      'whose email is no longer usable is rejected',
+      { ...fresh(0), email: 'nobody' },
       { ...nothing, ...finished, rejected: { 'no-usable-email': 1 } },
     ],
     [

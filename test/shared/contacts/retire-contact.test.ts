@@ -47,7 +47,7 @@ describe('a deleted user', () => {
     expect(outcomes).toEqual(['retired']);
   });
 
-  it('whose contact is gone is no error, once the CRM says so for two minutes', async () => {
+  it('whose contact is gone is no error, once the CRM says so for a minute', async () => {
     let clock = NOW;
     const { receive, outcomes, retries } = consumerOf(crm, memoryUserTable(), { now: () => clock });
     const deletion = record(userMessage('ann', { cause: 'deleted', contactId: 999 }));
