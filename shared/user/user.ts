@@ -50,6 +50,8 @@ const crmStateSchema = z.object({
   lease: z.optional(z.object({ environment: z.string(), invocation: z.number(), until: utcMoment })),
   /** Number of write-backs: each is conditional on the last one. */
   revision: z.optional(z.number()),
+  /** Random id of the last write-back: it tells apart two accounts of one user, whose revisions can be equal. */
+  attemptId: z.optional(z.string()),
 });
 
 /**

@@ -18,7 +18,7 @@ export async function findProblems(script: Script): Promise<string[]> {
   return [
     ...world.bugs.map((bug) => `unexpected error: ${bug instanceof Error ? bug.stack : String(bug)}`),
     ...world.crm.simulator.foreign.found
-      .filter(({ what }) => !(world.crm.replacesArrays && LOST_EMAILS.test(what)))
+      .filter(({ what }) => !isLostByUpdate(script, what))
       .map(({ contactId, what }) => `contact ${contactId}: the sync wrote to ${what}`),
     ...deadLetterProblems(script),
     ...userProblems(script),
@@ -27,6 +27,10 @@ export async function findProblems(script: Script): Promise<string[]> {
     ...(await erasureProblems(script)),
   ];
 }
+
+/** Whether the account has dropped an array item that nobody could preserve. */
+const isLostByUpdate = ({ world, losses }: Script, what: string): boolean =>
+  world.crm.replacesArrays && (LOST_EMAILS.test(what) || losses.size > 0);
 
 /**
  * An account that replaces array items drops the other emails of a contact that its search does not show yet, or that is merged between the
@@ -149,7 +153,8 @@ function mayNotKnow(script: Script, user: Item, contact: StoredContact): boolean
   return isOnlyOne && (user['email'] === undefined || isExcused(script, user));
 }
 
-function typedProblems({ world, everForgotten, touched }: Script): string[] {
+function typedProblems(script: Script): string[] {
+  const { world, everForgotten, touched } = script;
   const { typed, deletedBySync, createdBySync } = world.crm;
   // A create can be cut off before the contact names its user, and another user may have taken the contact over, or get its values by a merge.
   const forbidden = deletedBySync.filter(({ userId, contactId }) =>
@@ -162,7 +167,7 @@ function typedProblems({ world, everForgotten, touched }: Script): string[] {
     const contact = contacts.get(contactId);
     if (!contact) return [];
     return [...values].flatMap(([path, value]) =>
-      contact.values.get(path) === value ? [] : [`contact ${contactId}: lost ${path} ${value}`],
+      contact.values.get(path) === value || isLostByUpdate(script, path) ? [] : [`contact ${contactId}: lost ${path} ${value}`],
     );
   });
   return [

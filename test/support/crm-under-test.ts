@@ -120,6 +120,7 @@ export function memorySyncTable(): SyncTable {
 /** The user table in memory, with the same rules. */
 export function memoryUserTable(...items: (Record<string, unknown> & { userId: string })[]) {
   const rows = new Map<string, Record<string, unknown>>(items.map((item) => [item.userId, item]));
+  let writes = 0;
   const table: UserTable = {
     read: async (userId) => {
       const item = rows.get(userId);
@@ -132,7 +133,8 @@ export function memoryUserTable(...items: (Record<string, unknown> & { userId: s
       if (!item) return 'gone';
       const { revision } = (item['crm'] ?? {}) as { revision?: unknown };
       if ((typeof revision === 'number' ? revision : undefined) !== over) return 'conflict';
-      rows.set(userId, { ...item, crm: structuredClone({ ...crm, revision: (over ?? 0) + 1 }) });
+      const written = { ...crm, revision: (over ?? 0) + 1, attemptId: `write ${++writes}` };
+      rows.set(userId, { ...item, crm: structuredClone(written) });
       return 'stored';
     },
     scan: async () => ({

@@ -49,6 +49,12 @@ describe('a change of a user', () => {
       { ...ANN, crm: { ...CRM, revision: 2 } },
       'resync',
     ],
+    [
+      'the crm map of an earlier account, with the same revision',
+      { ...ANN, crm: { ...CRM, revision: 2, attemptId: 'b' } },
+      { ...ANN, crm: { ...CRM, revision: 2, attemptId: 'a' } },
+      'resync',
+    ],
     ['a deleted user who is written again with a crm map', undefined, { ...ANN, crm: CRM }, 'resync'],
     ['a removed contact id', { ...ANN, crm: CRM }, { ...ANN, crm: { tagIds: [1] } }, 'resync'],
   ])('%s sends one message', (_, before, after, cause) => {

@@ -94,7 +94,7 @@ describe('a user with a contact', () => {
 
   it('whose email changes costs one more request, to find another contact with that email', async () => {
     const { users, receive } = await syncedUser();
-    users.edit('ann', { firstName: 'Anna', email: 'anna@example.com' });
+    users.edit('ann', { email: 'anna@example.com' });
     expect(await crm.requestsOf(() => receive(changeOf('ann')))).toEqual({
       'GET /contacts': 1,
       'PATCH /contacts/{id}': 1,
@@ -102,6 +102,16 @@ describe('a user with a contact', () => {
     expect(await crm.contacts()).toMatchObject([
       { values: { 'email_addresses.EMAIL1': 'anna@example.com' } },
     ]);
+  });
+
+  it('whose email and name change has the contact read, since it shows nothing of the user any more', async () => {
+    const { users, receive } = await syncedUser();
+    users.edit('ann', { firstName: 'Anna', email: 'anna@example.com' });
+    expect(await crm.requestsOf(() => receive(changeOf('ann')))).toEqual({
+      'GET /contacts': 1,
+      'PATCH /contacts/{id}': 1,
+      'GET /contacts/{id}': 1,
+    });
   });
 
   it('whose values are removed loses them in the CRM too', async () => {
@@ -145,7 +155,7 @@ describe('a user with a contact', () => {
       'GET /contacts': 1,
       'PATCH /contacts/{id}': 1,
     });
-    expect(users.user('ann').crm).toEqual(before);
+    expect(users.user('ann').crm).toEqual({ ...before, attemptId: expect.any(String) });
   });
 
   it('whose contact was deleted in the CRM gets a new one with all tags', async () => {
