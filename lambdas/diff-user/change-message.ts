@@ -57,7 +57,8 @@ export function isStateReplaced(before: CrmState | undefined, after: CrmState | 
   if (!before) return false;
   if (!after) return true;
   const [from, to] = [before.revision ?? 0, after.revision ?? 0];
-  const isSameWrite = before.attemptId === after.attemptId && equal(knownContacts(before), knownContacts(after));
+  const isSameWrite =
+    before.attemptId === after.attemptId && equal(knownContacts(before), knownContacts(after));
   return to < from || (to === from && !isSameWrite);
 }
 

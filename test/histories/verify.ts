@@ -167,7 +167,9 @@ function typedProblems(script: Script): string[] {
     const contact = contacts.get(contactId);
     if (!contact) return [];
     return [...values].flatMap(([path, value]) =>
-      contact.values.get(path) === value || isLostByUpdate(script, path) ? [] : [`contact ${contactId}: lost ${path} ${value}`],
+      contact.values.get(path) === value || isLostByUpdate(script, path)
+        ? []
+        : [`contact ${contactId}: lost ${path} ${value}`],
     );
   });
   return [
