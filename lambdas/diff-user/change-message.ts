@@ -51,15 +51,15 @@ export function changeMessage(
 
 /**
  * Whether something other than the sync has written the `crm` map: it was removed, to sync the user again, or the app has written the whole
- * item with an older map. Each write of the sync increases the revision.
+ * item with an older map. Each write of the sync increases the revision by one.
  */
 export function isStateReplaced(before: CrmState | undefined, after: CrmState | undefined): boolean {
-  if (!before) return false;
-  if (!after) return true;
-  const [from, to] = [before.revision ?? 0, after.revision ?? 0];
+  const [from, to] = [before?.revision ?? 0, after?.revision ?? 0];
+  if (to === from + 1 || (!before && !after)) return false;
+  if (!before || !after) return true;
   const isSameWrite =
     before.attemptId === after.attemptId && equal(knownContacts(before), knownContacts(after));
-  return to < from || (to === from && !isSameWrite);
+  return to !== from || !isSameWrite;
 }
 
 /** What the `crm` map said about the contact, for a consumer that can no longer read it. */

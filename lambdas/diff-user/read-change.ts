@@ -24,7 +24,7 @@ export function readChange(
     return { before: before && read(before, ATTRIBUTES), after: after && read(after, ATTRIBUTES) };
   const changed = ATTRIBUTES.filter((name) => !equal(before[name], after[name]));
   const isRelevant =
-    changed.some((name) => name !== 'crm') || (changed.includes('crm') && !isNewer(before, after));
+    changed.some((name) => name !== 'crm') || (changed.includes('crm') && !isNext(before, after));
   if (!isRelevant && before['userId']) return { before: undefined, after: undefined };
   const userBefore = read(before, ATTRIBUTES);
   const same = ATTRIBUTES.filter((name) => !changed.includes(name));
@@ -34,10 +34,10 @@ export function readChange(
   };
 }
 
-/** Whether the sync itself has written the `crm` map: it increases the revision. */
-function isNewer(before: Image, after: Image): boolean {
+/** Whether the sync itself has written the `crm` map: it increases the revision by one. */
+function isNext(before: Image, after: Image): boolean {
   const [from, to] = [before, after].map((image) => Number(image['crm']?.M?.['revision']?.N ?? 0));
-  return (to ?? 0) > (from ?? 0);
+  return to === (from ?? 0) + 1;
 }
 
 /** The parts of the `crm` map of an image whose other attributes may not be readable. */

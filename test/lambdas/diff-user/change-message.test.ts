@@ -10,7 +10,7 @@ const NOW = Date.parse('2026-06-15T12:00:00Z');
 const AT = '2026-06-15T12:00:00.000Z';
 const ANN: User = { userId: 'ann', email: 'ann@example.com', subscription: { status: 'trial' } };
 const REJECTION = { reason: 'x', errorId: 'y', at: AT };
-const CRM = { contactId: 7, tagIds: [1, 2], fingerprint: {}, syncedAt: AT };
+const CRM = { contactId: 7, tagIds: [1, 2], fingerprint: {}, syncedAt: AT, revision: 1 };
 
 const messageOf = (before: User | undefined, after: User | undefined) =>
   changeMessage(mapping, { before, after, at: AT }, NOW);
@@ -18,8 +18,8 @@ const messageOf = (before: User | undefined, after: User | undefined) =>
 describe('a change of a user', () => {
   it.each([
     ['the write-back of the sync', ANN, { ...ANN, crm: CRM }],
-    ['a later write-back', { ...ANN, crm: CRM }, { ...ANN, crm: { ...CRM, tagIds: [1, 3] } }],
-    ['a rejection', ANN, { ...ANN, crm: { rejection: REJECTION } }],
+    ['a later write-back', { ...ANN, crm: CRM }, { ...ANN, crm: { ...CRM, tagIds: [1, 3], revision: 2 } }],
+    ['a rejection', ANN, { ...ANN, crm: { rejection: REJECTION, revision: 1 } }],
     ['nothing at all', ANN, ANN],
     ['an email that normalizes to the same', ANN, { ...ANN, email: ' ann@example.com ' }],
     [
@@ -56,6 +56,12 @@ describe('a change of a user', () => {
       'resync',
     ],
     ['a deleted user who is written again with a crm map', undefined, { ...ANN, crm: CRM }, 'resync'],
+    [
+      'an older crm map, before the first sync of a new account',
+      ANN,
+      { ...ANN, crm: { ...CRM, revision: 4 } },
+      'resync',
+    ],
     ['a removed contact id', { ...ANN, crm: CRM }, { ...ANN, crm: { tagIds: [1] } }, 'resync'],
   ])('%s sends one message', (_, before, after, cause) => {
     expect(messageOf(before, after)).toMatchObject({ userId: 'ann', cause, changedAt: AT });

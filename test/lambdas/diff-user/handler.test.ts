@@ -68,7 +68,7 @@ describe('diff-user', () => {
 
   it('sends nothing for the write-back of the sync', async () => {
     const ann = { userId: 'ann', email: 'ann@example.com' };
-    await run(record(ann, { ...ann, crm: { contactId: 5, tagIds: [1] } }));
+    await run(record(ann, { ...ann, crm: { contactId: 5, tagIds: [1], revision: 1 } }));
     expect(sent()).toEqual([]);
   });
 
