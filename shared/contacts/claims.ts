@@ -1,5 +1,6 @@
+import { UncertainError } from '../infusionsoft/http/failures.ts';
 import type { Invocation } from '../invocation.ts';
-import { LEASE_RETRY } from '../quota/retry-policy.ts';
+import { LEASE_RETRY, UNCERTAIN_WRITE_MS } from '../quota/retry-policy.ts';
 import type { Claim, ClaimStore } from '../store/claim-store.ts';
 import { SYNC_TABLE_ITEMS } from '../store/sync-table-items.ts';
 import type { UserTable } from '../store/user-table.ts';
@@ -156,7 +157,14 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
       const retiring = { userId, retiringUntil: invocation().endsAt, inherited: true };
       const over = { userId, claimedBefore: before, orRetired: true };
       if (!(await store.write(key, retiring, over)).stored) return false;
-      await retire();
+      try {
+        await retire();
+      } catch (error) {
+        // The request may take effect later, and must not reach the contact of another user then.
+        if (error instanceof UncertainError)
+          await store.write(key, { ...retiring, retiringUntil: now() + UNCERTAIN_WRITE_MS }, over);
+        throw error;
+      }
       // From now on, another user can claim the contact as inherited.
       await store.write(key, { userId, inherited: true }, over);
       return true;

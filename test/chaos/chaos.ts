@@ -99,7 +99,7 @@ const ACTION_EVERY_MS = 120;
 /** Runs random actions and faults against the whole system, then verifies every user against the CRM. */
 export async function runChaos(options: ChaosOptions, log: (line: string) => void): Promise<ChaosReport> {
   const world = new World(options.seed, options.users, Date.now());
-  const proxy = faultProxy(world.random);
+  const proxy = faultProxy(world.random, SPEED);
   let running: SimulatedSystem | undefined;
   try {
     // Half of the users exist before the stack: no stream has them, so only a backfill syncs them.

@@ -1,5 +1,6 @@
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import type { Random } from '../simulator/traffic/random.ts';
 
 /** The throttling error of each service in its JSON protocol. */
@@ -7,6 +8,16 @@ const THROTTLING_ERRORS = {
   AWS_ENDPOINT_URL_DYNAMODB: 'com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException',
   AWS_ENDPOINT_URL_SQS: 'com.amazonaws.sqs#RequestThrottled',
 } as const;
+
+/** The body of a ChangeMessageVisibilityBatch with shorter times. */
+function sooner(body: string, speed: number): string {
+  const input = JSON.parse(body) as { Entries: { VisibilityTimeout: number }[] };
+  const Entries = input.Entries.map((entry) => ({
+    ...entry,
+    VisibilityTimeout: Math.ceil(entry.VisibilityTimeout / speed),
+  }));
+  return JSON.stringify({ ...input, Entries });
+}
 
 /** A proxy between the functions and AWS services that makes some calls fail. */
 export interface FaultProxy {
@@ -23,8 +34,12 @@ export interface FaultProxy {
   stop(): void;
 }
 
-/** Creates a proxy for DynamoDB and SQS. Other services are called directly. */
-export function faultProxy(random: Random): FaultProxy {
+/**
+ * Creates a proxy for DynamoDB and SQS. Other services are called directly.
+ *
+ * @param speed how much faster the CRM is than the real one: postponed messages return as much sooner.
+ */
+export function faultProxy(random: Random, speed: number): FaultProxy {
   const servers: ReturnType<typeof createServer>[] = [];
   const proxy: FaultProxy = {
     throttleRate: 0,
@@ -61,8 +76,16 @@ export function faultProxy(random: Random): FaultProxy {
         return;
       }
       const { method, url, headers } = incoming;
+      const hides = String(headers['x-amz-target']).endsWith('.ChangeMessageVisibilityBatch');
+      const { 'content-length': _, ...unsized } = headers;
       const forwarded = request(
-        { host: upstream.hostname, port: upstream.port, method, path: url, headers },
+        {
+          host: upstream.hostname,
+          port: upstream.port,
+          method,
+          path: url,
+          headers: hides ? unsized : headers,
+        },
         (response) => {
           if (random() < proxy.cutOffRate) {
             proxy.cutOff++;
@@ -74,7 +97,13 @@ export function faultProxy(random: Random): FaultProxy {
         },
       );
       forwarded.once('error', () => outgoing.destroy());
-      incoming.pipe(forwarded);
+      if (hides) {
+        // A call that is cut off here is repeated by the SDK.
+        text(incoming).then(
+          (body) => forwarded.end(sooner(body, speed)),
+          () => forwarded.destroy(),
+        );
+      } else incoming.pipe(forwarded);
     });
     servers.push(server);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -149,8 +149,11 @@ function contactProblems(script: Script): string[] {
 function mayNotKnow(script: Script, user: Item, contact: StoredContact): boolean {
   const { world } = script;
   const names = (each: StoredContact) => world.crm.userIdOf(each) === user.userId;
-  const isOnlyOne = world.contacts().every((each) => each === contact || !names(each));
-  return isOnlyOne && (user['email'] === undefined || isExcused(script, user));
+  const isRetired = (each: StoredContact) => managedTagsOf(world, each).includes(DELETED);
+  const isOnlyOne = world.contacts().every((each) => each === contact || !names(each) || isRetired(each));
+  // It is left with the next sync.
+  const isFormer = user.crm?.formerContactIds?.includes(contact.id) === true;
+  return (isOnlyOne || isFormer) && (user['email'] === undefined || isExcused(script, user));
 }
 
 function typedProblems(script: Script): string[] {
@@ -160,7 +163,7 @@ function typedProblems(script: Script): string[] {
   const forbidden = deletedBySync.filter(({ userId, contactId }) =>
     userId === undefined
       ? !createdBySync.has(contactId)
-      : !everForgotten.has(userId) && !touched.has(userId) && world.item(userId) !== undefined,
+      : !everForgotten.has(userId) && !touched.has(userId) && world.item(userId) && !world.contactOf(userId),
   );
   const { contacts } = world.crm.simulator.store;
   const lost = [...typed].flatMap(([contactId, values]) => {

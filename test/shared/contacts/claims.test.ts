@@ -1,6 +1,9 @@
 import { describe, expect, it, vi } from 'vitest';
 import { claims } from '../../../shared/contacts/claims.ts';
 import type { ContactBody } from '../../../shared/infusionsoft/contact-body.ts';
+import { UncertainError } from '../../../shared/infusionsoft/http/failures.ts';
+import { UNCERTAIN_WRITE_MS } from '../../../shared/quota/retry-policy.ts';
+import { RetryableError } from '../../../shared/sync/errors.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import { ANN } from '../../support/ann.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
@@ -11,12 +14,14 @@ import { userMessage } from '../../support/user-message.ts';
 describe('claims', () => {
   const BOB = { userId: 'bob', email: 'bob@example.com', crm: { contactId: 5 } };
 
+  let clock = 0;
   function claimsOf(...rows: Parameters<typeof memoryUserTable>) {
     const store = memoryClaimStore();
     const write = vi.spyOn(store, 'write');
     const { table } = memoryUserTable(...rows);
-    const invocation = () => invocationOf('a');
-    return { write, ...claims({ store, users: table, mapping, invocation, now: () => 1_000_000 }) };
+    clock = 1_000_000;
+    const invocation = () => invocationOf('a', 1, clock);
+    return { write, ...claims({ store, users: table, mapping, invocation, now: () => clock }) };
   }
 
   it('of a new contact take one write', async () => {
@@ -71,6 +76,17 @@ describe('claims', () => {
     await claimContact(5, 'bob');
     expect(await claimContact(5, 'ann', true)).toMatchObject({ kind: 'other' });
     expect(await holderOf(5, 'ann')).toEqual({ kind: 'own', isInherited: true });
+  });
+
+  it('of a contact whose retirement got no answer wait until it can no longer take effect', async () => {
+    const { claimContact, retire } = claimsOf();
+    await claimContact(5, 'bob');
+    const uncertain = () => Promise.reject(new UncertainError('no answer'));
+    await expect(retire(5, 'bob', 2_000_000, uncertain)).rejects.toThrow(UncertainError);
+    clock += UNCERTAIN_WRITE_MS - 1;
+    await expect(claimContact(5, 'ann')).rejects.toThrow(RetryableError);
+    clock += 2;
+    expect(await claimContact(5, 'ann')).toEqual({ kind: 'former' });
   });
 
   it('of many contacts are confirmed together', async () => {
