@@ -1,7 +1,7 @@
 import { type Catalog, managedTagIds, tagId } from '../../shared/infusionsoft/catalog/catalog.ts';
 import { resolveFields, usableFields } from '../../shared/infusionsoft/catalog/resolve-fields.ts';
 import { desiredState, hasNoEmailYet, isSyncable } from '../../shared/sync/desired-state.ts';
-import { planFields, planTags } from '../../shared/sync/plan.ts';
+import { isEmptyPlan, planFields, planTags } from '../../shared/sync/plan.ts';
 import { singleRequests, type TagChange } from '../../shared/sync/tag-cost.ts';
 import { type Mapping, managedFields } from '../../shared/user/define-mapping.ts';
 import type { User } from '../../shared/user/user.ts';
@@ -77,7 +77,7 @@ export function planSync(user: User, { mapping, catalog, now }: SyncContext): Us
   if (!contactId) return { kind: 'sync', creates: true, updates: false, requests: 1, tags };
   const managed = catalog ? usableFields(mapping, catalog) : managedFields(mapping);
   const fields = planFields(desired.fields, fingerprint, managed);
-  if (Object.keys(fields.write).length + fields.clear.length > 0) {
+  if (!isEmptyPlan(fields)) {
     const requests = 1 + singleRequests(tags);
     return { kind: 'sync', creates: false, updates: true, requests, tags: undefined };
   }

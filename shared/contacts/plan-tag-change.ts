@@ -2,10 +2,11 @@ import { type Catalog, managedTagIds, tagId } from '../infusionsoft/catalog/cata
 import { resolveFields, usableFields } from '../infusionsoft/catalog/resolve-fields.ts';
 import type { Invocation } from '../invocation.ts';
 import { desiredState, isSyncable } from '../sync/desired-state.ts';
-import { planFields, planTags, type TagPlan } from '../sync/plan.ts';
+import { isEmptyPlan, planFields, planTags, type TagPlan } from '../sync/plan.ts';
 import type { Mapping } from '../user/define-mapping.ts';
 import type { CrmState, User } from '../user/user.ts';
 import { checkpointOf } from './checkpoint.ts';
+import { isInSync } from './contact-state.ts';
 import { isLeased } from './lease.ts';
 
 /** A user whose tags alone have to change. */
@@ -59,8 +60,9 @@ export function planTagChange(
   if (!contactId) return { kind: rejection ? 'in-sync' : 'no-contact', userId };
 
   const resolved = resolveFields(unresolved, catalog, mapping);
-  const { write, clear } = planFields(resolved.fields, fingerprint, usableFields(mapping, catalog));
-  if (Object.keys(write).length + clear.length > 0) return { kind: 'fields-differ', userId };
+  if (isInSync(crm, resolved, catalog, mapping)) return { kind: 'in-sync', userId };
+  const fields = planFields(resolved.fields, fingerprint, usableFields(mapping, catalog));
+  if (!isEmptyPlan(fields)) return { kind: 'fields-differ', userId };
 
   const desired = resolved.tags.map((name) => tagId(catalog, name));
   const plan = planTags(
@@ -68,8 +70,6 @@ export function planTagChange(
     { applied: tagIds ?? [], uncertain: uncertainTagIds },
     managedTagIds(catalog),
   );
-  const isRight = plan.remove.length + plan.add.length === 0;
-  if (isRight && tagIds !== undefined && uncertainTagIds.length === 0) return { kind: 'in-sync', userId };
   const checkpoint = checkpointOf(crm, resolved, catalog, mapping);
   return { kind: 'planned', userId, contactId, revision, checkpoint, desired, plan };
 }

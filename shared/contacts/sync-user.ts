@@ -1,40 +1,29 @@
 import { isDeepStrictEqual } from 'node:util';
-import {
-  type Catalog,
-  managedTagIds,
-  mergesArrays,
-  tagIds as tagIdsOf,
-} from '../infusionsoft/catalog/catalog.ts';
+import { type Catalog, mergesArrays } from '../infusionsoft/catalog/catalog.ts';
 import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
-import { resolveFields, usableFields } from '../infusionsoft/catalog/resolve-fields.ts';
+import { resolveFields } from '../infusionsoft/catalog/resolve-fields.ts';
 import { NotFoundError } from '../infusionsoft/http/failures.ts';
-import type { Contact } from '../infusionsoft/schemas.ts';
 import { GONE_AFTER_MS } from '../quota/retry-policy.ts';
-import {
-  type ContactFields,
-  type DesiredState,
-  desiredState,
-  hasNoEmailYet,
-  isSyncable,
-} from '../sync/desired-state.ts';
+import { type DesiredState, desiredState, hasNoEmailYet, isSyncable } from '../sync/desired-state.ts';
 import { RejectedError, RetryableError } from '../sync/errors.ts';
-import { type FieldPlan, fingerprintOf, planFields, UNCERTAIN } from '../sync/plan.ts';
-import type { CustomKey, Mapping } from '../user/define-mapping.ts';
+import { fingerprintOf } from '../sync/plan.ts';
 import type { CrmState, User } from '../user/user.ts';
 import { type ApplyTagsDependencies, applyTags } from './apply-tags.ts';
 import { checkpointOf, uncertainState } from './checkpoint.ts';
-import type { Claims, ContactHolder } from './claims.ts';
+import type { ContactHolder } from './claims.ts';
 import { ConflictError, waitOrReject } from './conflict.ts';
-import { withoutLease } from './lease.ts';
 import {
-  type AffectedUser,
-  emailHash,
-  type ResolveDependencies,
-  resolve,
-  type Target,
-  userIdIn,
-} from './resolve.ts';
-import { type WriteContactDependencies, writeContact } from './write-contact.ts';
+  isInSync,
+  omit,
+  startingState,
+  tagsAfterWrite,
+  withFormer,
+  withoutContact,
+  withTagsLater,
+} from './contact-state.ts';
+import { withoutLease } from './lease.ts';
+import { type AffectedUser, type ResolveDependencies, resolve, type Target } from './resolve.ts';
+import { type WriteFieldsDependencies, writeFields } from './write-fields.ts';
 
 export interface SyncUserOptions {
   /** Stores a checkpoint before the first request that changes the CRM. @returns the state with its new revision. */
@@ -45,12 +34,10 @@ export interface SyncUserOptions {
   changedAt: number;
 }
 
-export interface SyncUserDependencies extends ResolveDependencies, WriteContactDependencies {
-  client: ResolveDependencies['client'] &
-    WriteContactDependencies['client'] &
-    ApplyTagsDependencies['client'];
+export interface SyncUserDependencies extends ResolveDependencies, WriteFieldsDependencies {
+  client: ResolveDependencies['client'] & WriteFieldsDependencies['client'] & ApplyTagsDependencies['client'];
   catalogSource: Pick<CatalogSource, 'current' | 'newerThan'>;
-  claims: ResolveDependencies['claims'] & Pick<Claims, 'claimContact'>;
+  claims: ResolveDependencies['claims'] & WriteFieldsDependencies['claims'];
   /** Removes what the sync wrote to a contact that the user no longer has. */
   leaveContact: (contactId: number, userId: string, catalog: Catalog) => Promise<void>;
 }
@@ -304,188 +291,4 @@ async function leaveOrConfirmGone(
       afterMs: remainingMs,
     });
   }
-}
-
-/** Whether no request is needed. */
-function isInSync(crm: CrmState, desired: DesiredState, catalog: Catalog, mapping: Mapping): boolean {
-  const { contactId, tagIds, uncertainTagIds, fingerprint = {} } = crm;
-  const isOpen = crm.untrusted || crm.conflict || crm.missingSince || crm.formerContactIds;
-  if (contactId === undefined || tagIds === undefined || uncertainTagIds?.length || isOpen) return false;
-  const desiredTagIds = tagIdsOf(catalog, desired.tags);
-  const hasTags = tagIds.length === desiredTagIds.length && desiredTagIds.every((id) => tagIds.includes(id));
-  return hasTags && isEmpty(planFields(desired.fields, fingerprint, usableFields(mapping, catalog)));
-}
-
-/** The state of a user whose contact is gone, or belongs to another user. The keys of the fingerprint name fields that may have been written. */
-function withoutContact(crm: CrmState): CrmState {
-  const kept = omit(crm, 'contactId', 'tagIds', 'uncertainTagIds', 'missingSince', 'untrusted');
-  return { ...kept, fingerprint: uncertain(crm.fingerprint) };
-}
-
-function withFormer(crm: CrmState, contactIds: readonly number[]): CrmState {
-  const formerContactIds = [...new Set([...(crm.formerContactIds ?? []), ...contactIds])];
-  return formerContactIds.length > 0 ? { ...crm, formerContactIds } : crm;
-}
-
-/** The state before the contact is written. */
-function startingState(crm: CrmState, target: Target, email: string, now: number): CrmState {
-  const { contactId, formerContactIds = [], attempt, fingerprint } = crm;
-  if (target.kind === 'update') {
-    if (target.contactId === contactId) return crm;
-    const former = [...formerContactIds, ...(contactId === undefined ? [] : [contactId])].filter(
-      (id) => id !== target.contactId,
-    );
-    return {
-      ...omit(crm, 'tagIds', 'uncertainTagIds', 'untrusted', 'formerContactIds', 'attempt'),
-      contactId: target.contactId,
-      fingerprint: contactId === undefined ? uncertain(fingerprint) : {},
-      ...(former.length > 0 && { formerContactIds: former }),
-    };
-  }
-  return {
-    ...omit(crm, 'untrusted'),
-    fingerprint: uncertain(fingerprint),
-    attempt: { at: attempt?.at ?? new Date(now).toISOString(), email: emailHash(email) },
-    ...(target.kind === 'create' && { separated: true }),
-  };
-}
-
-const uncertain = (fingerprint: CrmState['fingerprint'] = {}): Record<string, string> =>
-  Object.fromEntries(Object.keys(fingerprint).map((key) => [key, UNCERTAIN]));
-
-interface FieldWrite {
-  userId: string;
-  crm: CrmState;
-  desired: DesiredState;
-  catalog: Catalog;
-  target: Target;
-  /** The same contact may have been created before. */
-  isRepeated: boolean;
-}
-
-interface WrittenContact {
-  contactId: number;
-  /** Tags in the CRM's answer. */
-  observed: readonly number[] | undefined;
-  /** The sync had written the contact for a user who no longer has it. */
-  isInherited: boolean;
-  /** Somebody else has changed the contact: a merge by hand, most likely. */
-  isChanged: boolean;
-}
-
-/**
- * Whether a contact still shows the person of earlier writes, by the values that were not just written: another email, none of the names, or
- * after a change of the email another number is another person. Undefined: nothing of it can be seen.
- */
-function showsPerson(contact: Contact, desired: ContactFields, written: ContactFields): boolean | undefined {
-  const isUnwritten = (key: 'EMAIL1' | 'PHONE1' | (typeof NAMES)[number]) =>
-    desired[key] !== undefined && written[key] === undefined;
-  const names = NAMES.filter(isUnwritten);
-  if (names.length > 0 && names.every((key) => !isSameText(contact[key], desired[key]))) return false;
-  if (isUnwritten('EMAIL1')) {
-    const email = contact.email_addresses?.find(({ field }) => field === 'EMAIL1')?.email;
-    return isSameText(email, desired.EMAIL1);
-  }
-  if (!isUnwritten('PHONE1')) return names.length > 0 ? true : undefined;
-  const phone = contact.phone_numbers?.find(({ field }) => field === 'PHONE1')?.number;
-  return lastDigits(phone) === lastDigits(desired.PHONE1);
-}
-
-const NAMES = ['given_name', 'family_name'] as const;
-
-/** A value that the answer leaves out says nothing. */
-const isSameText = (shown: unknown, wanted = ''): boolean =>
-  typeof shown !== 'string' || shown.trim().toLowerCase() === wanted.trim().toLowerCase();
-
-/** The CRM may format a number. */
-const lastDigits = (phone: string | null | undefined): string => (phone ?? '').replace(/\D/g, '').slice(-7);
-
-/** Whether somebody else has changed the contact: a merge by hand, most likely. A contact that shows nothing is read. */
-async function isOtherPerson(
-  contact: Contact,
-  { userId, desired, catalog }: FieldWrite,
-  written: ContactFields,
-  { client, mapping }: Pick<SyncUserDependencies, 'client' | 'mapping'>,
-): Promise<boolean> {
-  const shows = showsPerson(contact, desired.fields, written);
-  if (shows !== undefined) return !shows;
-  const named = userIdIn(await client.readContact(contact.id), catalog, mapping);
-  return named !== undefined && named !== userId;
-}
-
-/** Writes the fields, unless all are right. A contact that was found or created by the email is claimed afterwards. */
-async function writeFields(write: FieldWrite, dependencies: SyncUserDependencies): Promise<WrittenContact> {
-  const { userId, crm, desired, catalog, target, isRepeated } = write;
-  const managed = usableFields(dependencies.mapping, catalog);
-  const plan = planFields(desired.fields, crm.fingerprint ?? {}, managed);
-  if (target.kind === 'update' && isEmpty(plan))
-    return { contactId: target.contactId, observed: undefined, isInherited: false, isChanged: false };
-
-  const contact = await writeContact(target, plan, catalog, dependencies);
-  const result = {
-    contactId: contact.id,
-    observed: contact.tag_ids ?? undefined,
-    isInherited: false,
-    isChanged: false,
-  };
-  if (target.kind === 'update') {
-    // A state of which nothing is certain has all values written, the user id among them.
-    const isWhole = plan.write[userIdKey(dependencies.mapping)] !== undefined;
-    return {
-      ...result,
-      isChanged: !isWhole && (await isOtherPerson(contact, write, plan.write, dependencies)),
-    };
-  }
-  const holder = await dependencies.claims.claimContact(contact.id, userId);
-  if (holder.kind === 'other')
-    throw new ConflictError(holder.other, 'has the contact with this email', { hasWritten: true });
-  // The deleted tag shows it where claims were lost.
-  const wasRetired = tagIdsOf(catalog, [dependencies.mapping.deletedTag.name]).some((id) =>
-    result.observed?.includes(id),
-  );
-  const isInherited =
-    wasRetired || holder.kind === 'former' || (holder.kind === 'own' && (holder.isInherited || !isRepeated));
-  if (!isInherited) return result;
-  // Clears what the sync wrote for a deleted user, where the new user has no value.
-  const all = Object.fromEntries([...managed].map((key) => [key, UNCERTAIN]));
-  const clearing = planFields(desired.fields, { ...all, ...fingerprintOf(desired.fields) }, managed);
-  if (isEmpty(clearing)) return { ...result, isInherited };
-  const update: Target = { kind: 'update', contactId: contact.id, isClaimed: true, isForeign: false };
-  const cleared = await writeContact(update, clearing, catalog, dependencies);
-  return { ...result, observed: cleared.tag_ids ?? result.observed, isInherited };
-}
-
-/** Key of the field that has the user id. Without one, the email stands for it. */
-const userIdKey = ({ userIdField }: Mapping): CustomKey | 'EMAIL1' =>
-  userIdField === undefined ? 'EMAIL1' : `custom_fields.${userIdField}`;
-
-const isEmpty = ({ write, clear }: FieldPlan): boolean => Object.keys(write).length + clear.length === 0;
-
-/**
- * The uncertain tags after a write. Tags in the answer are newer than all requests of which nothing is known. Without them, a contact that is
- * new to the user may have any tag.
- */
-function tagsAfterWrite(
-  crm: CrmState,
-  observed: readonly number[] | undefined,
-  { isUncertain, isNewToUser }: { isUncertain: boolean; isNewToUser: boolean },
-  catalog: Catalog,
-): CrmState {
-  if (observed) return isUncertain ? omit(crm, 'uncertainTagIds') : crm;
-  return isNewToUser ? { ...crm, uncertainTagIds: [...managedTagIds(catalog)] } : crm;
-}
-
-/** Records the managed tags that the contact may have, for the tag job that completes them. */
-function withTagsLater(crm: CrmState, observed: readonly number[] = [], catalog: Catalog): CrmState {
-  const managed = managedTagIds(catalog);
-  const { tagIds = [], uncertainTagIds = [] } = crm;
-  const possible = new Set([...tagIds, ...uncertainTagIds, ...observed].filter((id) => managed.has(id)));
-  const rest = omit(crm, 'tagIds', 'uncertainTagIds');
-  return possible.size > 0 ? { ...rest, uncertainTagIds: [...possible] } : rest;
-}
-
-function omit<Key extends keyof CrmState>(crm: CrmState, ...keys: Key[]): Omit<CrmState, Key> {
-  const rest = { ...crm };
-  for (const key of keys) delete rest[key];
-  return rest;
 }

@@ -12,6 +12,10 @@ export interface FieldPlan {
   clear: readonly FieldKey[];
 }
 
+/** Whether nothing has to be written. */
+export const isEmptyPlan = ({ write, clear }: FieldPlan): boolean =>
+  Object.keys(write).length + clear.length === 0;
+
 /** The tags to remove and to add, by id. */
 export interface TagPlan {
   remove: number[];

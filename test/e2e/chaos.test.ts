@@ -10,4 +10,4 @@ it('loses, doubles and touches nothing when faults happen at the same time', asy
   const report = await runChaos(options, () => {});
   expectNothingWrong(report);
   expect(report.changes).toBeGreaterThan(20);
-}, 300_000);
+}, 480_000);
