@@ -133,12 +133,20 @@ async function putBack(
   await sqs.send(
     new SendMessageCommand({
       QueueUrl: urls.queue,
-      MessageBody: body,
+      MessageBody: asChange(body),
       MessageGroupId: group,
       MessageDeduplicationId: `redrive-${messageId}-${Date.now()}`,
     }),
   );
   await sqs.send(new DeleteMessageCommand({ QueueUrl: urls.deadLetters, ReceiptHandle: receiptHandle }));
+}
+
+/** A user who stays rejected makes no new dead letter in a backfill, and the redriven one is removed. So it is sent as a change. */
+function asChange(body: string): string {
+  const { data: message } = messageSchema.safeParse(JSON.parse(body));
+  return message?.kind === 'user' && message.cause === 'backfill'
+    ? JSON.stringify({ ...message, cause: 'changed' })
+    : body;
 }
 
 function deadLetterOf({

@@ -64,6 +64,14 @@ const run = (options: Partial<RedriveOptions> = {}) =>
 const sent = () => sqs.commandCalls(SendMessageCommand).map(({ args }) => args[0].input.MessageGroupId);
 
 describe('a redrive', () => {
+  it('sends a message of a backfill as a change, so that a user who stays rejected has a dead letter again', async () => {
+    const message = userMessage('ann', { cause: 'backfill' });
+    letters = [letter('1', 'ann', 'refused-by-crm', NOW, JSON.stringify(message))];
+    await run();
+    const [{ args } = { args: [] }] = sqs.commandCalls(SendMessageCommand);
+    expect(JSON.parse(args[0]?.input.MessageBody ?? '')).toEqual({ ...message, cause: 'changed' });
+  });
+
   it('names the first user of a message about many, and moves it back', async () => {
     const body = JSON.stringify({
       version: 1,
