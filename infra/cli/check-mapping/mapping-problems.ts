@@ -9,7 +9,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const DAYS = 400;
 
 /**
- * Finds problems of the mapping itself: duplicate names, names that are too long, and choices without options.
+ * Finds problems of the mapping itself: duplicate names, names that are too long, choices without options, and a user id without a field.
  */
 export function checkNames(mapping: Mapping): string[] {
   const { contact, customFields } = mapping;
@@ -27,6 +27,7 @@ export function checkNames(mapping: Mapping): string[] {
     ...fields
       .filter(([, field]) => 'options' in field && field.options.length === 0)
       .map(([label]) => `The custom field "${label}" has no options to choose from.`),
+    ...wrongUserIdField(mapping),
     ...fields.flatMap(([label, field]) => duplicates(`option of "${label}"`, optionsOf(field))),
     // A list is written as its items, separated by commas.
     ...fields.flatMap(([label, field]) =>
@@ -40,6 +41,11 @@ export function checkNames(mapping: Mapping): string[] {
         : [],
     ),
   ];
+}
+
+function wrongUserIdField({ userIdField: label, customFields }: Mapping): string[] {
+  if (label === undefined || customFields[label]?.type === 'Text') return [];
+  return [`userIdField names "${label}", which is no custom field of type Text. Declare it in customFields.`];
 }
 
 /**

@@ -24,6 +24,8 @@ describe('a mapping', () => {
   });
 
   it.each<[string, Partial<Mapping>, RegExp]>([
+    ['a user id field that does not exist', { userIdField: 'No Such Field' }, /No Such Field.*customFields/],
+    ['a user id field of another type', { userIdField: 'Program Week' }, /Program Week.*Text/],
     [
       'two tags with one name',
       { tagGroups: [...mapping.tagGroups, tagGroup({ tags: { ACTIVE: 'twice' }, pick: () => undefined })] },
