@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import pMap from 'p-map';
 import type { Invocation } from '../invocation.ts';
+import { LEASE_RETRY } from '../quota/retry-policy.ts';
 import type { ClaimStore } from '../store/claim-store.ts';
 import type { SyncTable } from '../store/sync-table.ts';
 import { SYNC_TABLE_ITEMS } from '../store/sync-table-items.ts';
@@ -29,6 +31,7 @@ const LEASE = 'claims';
 /** How long one invocation records claims: a fifth of its time. */
 const REFRESH_MS = 5_000;
 const PAGE = 500;
+const POLL_MS = 100;
 /** Claims that are written at the same time. */
 const CONCURRENCY = 25;
 
@@ -38,6 +41,7 @@ const CONCURRENCY = 25;
  */
 export function claimIndex({ table, store, users, mapping, invocation, now }: ClaimIndexOptions): ClaimIndex {
   let complete = false;
+  const read = async () => (await table.readClaimIndex()) ?? { cursor: null, complete: false };
   const recordPage = async (cursor: string | null): Promise<string | null> => {
     const page = await users.scan(cursor, PAGE);
     const keys = page.users.flatMap((user) => {
@@ -61,16 +65,22 @@ export function claimIndex({ table, store, users, mapping, invocation, now }: Cl
       if (complete) return;
       const holder = invocation();
       const until = now() + REFRESH_MS;
-      let index = (await table.readClaimIndex()) ?? { cursor: null, complete: false };
-      if (!index.complete && (await table.acquireLease(LEASE, holder, now()))) {
+      let index = await read();
+      const isMine = !index.complete && (await table.acquireLease(LEASE, holder, now()));
+      if (isMine) {
         // Another environment may have gone on in the meantime.
-        index = (await table.readClaimIndex()) ?? index;
+        index = await read();
         while (!index.complete && now() < until) {
           const cursor = await recordPage(index.cursor);
           index = { cursor, complete: cursor === null };
           await table.writeClaimIndex(index);
         }
         await table.releaseLease(LEASE, holder);
+      }
+      // A small table is done in no time. Until then, each new user costs a search.
+      for (let wait = 0; !isMine && !index.complete && wait < LEASE_RETRY.claimIndexMs; wait += POLL_MS) {
+        await sleep(POLL_MS);
+        index = await read();
       }
       complete = index.complete;
     },

@@ -131,6 +131,8 @@ export const LEASE_RETRY = {
   tagJobMs: 3 * SECOND_MS,
   /** A claim on an email or a contact. */
   claimMs: 5 * SECOND_MS,
+  /** The claims of all users. Afterwards, the invocation goes on without them. */
+  claimIndexMs: SECOND_MS,
   /** The catalog. An invocation first waits for it, so long that half of its time is left. */
   catalogPollMs: 250,
   catalogWaitMs: INVOCATION_MS / 2,
