@@ -3,6 +3,14 @@ import { CONFLICT } from '../quota/retry-policy.ts';
 import { RejectedError, RetryableError } from '../sync/errors.ts';
 import type { CrmState, User } from '../user/user.ts';
 
+/** Another user who has to be synced: because of a change that may be pending, or with all values, since its contact may be wrong. */
+export interface AffectedUser {
+  userId: string;
+  cause: 'changed' | 'resync';
+  /** A contact that the user may not know. */
+  contactId?: number;
+}
+
 /** Another living user has the email or the contact. */
 export class ConflictError extends Error {
   override name = 'ConflictError';
@@ -11,12 +19,23 @@ export class ConflictError extends Error {
   readonly hasWritten: boolean;
   /** Whether the stored contact is another user's now. */
   readonly isLost: boolean;
+  /** More users who have to be synced. */
+  readonly affected: readonly AffectedUser[];
 
-  constructor(other: User, problem: string, { hasWritten = false, isLost = false } = {}) {
+  constructor(
+    other: User,
+    problem: string,
+    {
+      hasWritten = false,
+      isLost = false,
+      affected = [],
+    }: { hasWritten?: boolean; isLost?: boolean; affected?: readonly AffectedUser[] } = {},
+  ) {
     super(`User ${other.userId} ${problem}`);
     this.other = other;
     this.hasWritten = hasWritten;
     this.isLost = isLost;
+    this.affected = affected;
   }
 }
 

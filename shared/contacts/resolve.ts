@@ -9,7 +9,7 @@ import { fingerprintOf } from '../sync/plan.ts';
 import type { Mapping } from '../user/define-mapping.ts';
 import type { CrmState, User } from '../user/user.ts';
 import type { Claims } from './claims.ts';
-import { ConflictError, hasWaited } from './conflict.ts';
+import { type AffectedUser, ConflictError, hasWaited } from './conflict.ts';
 
 /**
  * The contact to write. `update`: by its id; `isClaimed` says whether the claim confirms it already, `isForeign` whether it shows the id of
@@ -28,14 +28,6 @@ export interface Resolution {
   affected: readonly AffectedUser[];
   /** Contacts that are the user's too. */
   duplicates: readonly number[];
-}
-
-/** Another user who has to be synced: because of a change that may be pending, or with all values, since its contact may be wrong. */
-export interface AffectedUser {
-  userId: string;
-  cause: 'changed' | 'resync';
-  /** A contact that the user may not know. */
-  contactId?: number;
 }
 
 export interface ResolveDependencies {
@@ -103,7 +95,8 @@ export async function resolve(
     return update(own.contactId);
 
   const claim = await claims.claimEmail(email, userId);
-  if (claim.kind === 'contested') throw new ConflictError(claim.other, 'has the same email', { isLost });
+  if (claim.kind === 'contested')
+    throw new ConflictError(claim.other, 'has the same email', { isLost, affected });
   const isRepeated = crm.attempt?.email === hash && !crm.separated;
   const isFirst = !hasHistory(crm) && claim.kind === 'new' && dependencies.areClaimsComplete();
   if (!own && !isGone && !isLost && !alwaysLookUp && (isFirst || isRepeated))
@@ -114,18 +107,13 @@ export async function resolve(
   const ownFound = own && found.find(({ id }) => id === own.contactId);
   if (ownFound) {
     const named = userIdIn(ownFound, catalog, mapping);
-    if (named === undefined || named === userId) return update(ownFound.id);
-    const rightful = await claims.findUser(named);
-    const isRightful =
-      rightful !== undefined &&
-      isSyncable(desiredState(mapping, rightful, now())) &&
-      (await isContactOf(rightful, ownFound.id, client));
-    if (!isRightful) return update(ownFound.id, true);
-    // Contacts were merged by hand, and the person has chosen the values of the other user.
-    await claims.giveContact(ownFound.id, userId, named);
-    affected.push({ userId: named, cause: 'resync', contactId: ownFound.id });
+    const isForeign = named !== undefined && named !== userId;
+    const rightful = isForeign ? await rightfulUser(named, ownFound, dependencies) : undefined;
+    if (!rightful) return update(ownFound.id, isForeign);
+    await claims.giveContact(ownFound.id, userId, rightful.userId);
+    affected.push({ userId: rightful.userId, cause: 'resync', contactId: ownFound.id });
     if (crm.separated && !crm.attempt)
-      throw new ConflictError(rightful, 'has the contact after a merge', { isLost: true });
+      throw new ConflictError(rightful, 'has the contact after a merge', { isLost: true, affected });
     return { target: { kind: 'create' }, isLost: true, affected, duplicates };
   }
   const owners = await Promise.all(found.map(owner));
@@ -137,24 +125,41 @@ export async function resolve(
     return update(available.contact.id, available.isWritten);
   }
 
-  const other = owners.flatMap((each) => (each.owner.kind === 'other' ? [each.owner.user] : []))[0];
+  const [ofOther] = owners;
+  const other = ofOther?.owner.kind === 'other' ? ofOther.owner.user : undefined;
   const emailOfOther = other && desiredState(mapping, other, now()).fields.EMAIL1;
   if (other && emailOfOther?.toLowerCase() === email.toLowerCase()) {
     // The other has the contact. With the claim on the email it would wait for this user, and this user for it.
     await claims.yieldEmail(email, userId, other.userId);
-    throw new ConflictError(other, 'has the same email', { isLost });
+    throw new ConflictError(other, 'has the same email', { isLost, affected });
   }
   if (other && own) affected.push({ userId: other.userId, cause: 'changed' });
   if (own) return update(own.contactId);
   if (!other) return resolved({ kind: 'upsert' });
-  // Two contacts were merged, or the email was typed into the other's, by hand: each user gets a contact of its own, once.
+  // Two contacts were merged, or the email was typed into the other's, by hand: each user gets a contact of its own, once. Where it is the first
+  // email, the other may be about to leave it.
   const isSeparating = crm.separated === true && crm.attempt !== undefined;
-  const isDue = isGone || isLost || hasWaited(user, other, changedAt, now());
+  const isMerged = (isGone || isLost) && ofOther !== undefined && !hasFirstEmail(ofOther.contact, email);
+  const isDue = isMerged || hasWaited(user, other, changedAt, now());
   if (isSeparating || (isDue && !crm.separated)) {
     affected.push({ userId: other.userId, cause: 'resync' });
     return resolved({ kind: 'create' });
   }
-  throw new ConflictError(other, 'has the contact with this email', { isLost });
+  throw new ConflictError(other, 'has the contact with this email', { isLost, affected });
+}
+
+/** The user whose id a contact shows, if it is this user's by a merge: the person who merged has chosen the values of this user. */
+async function rightfulUser(
+  userId: string,
+  contact: Contact,
+  { claims, client, mapping, now }: ResolveDependencies,
+): Promise<User | undefined> {
+  const user = await claims.findUser(userId);
+  const isRightful =
+    user !== undefined &&
+    isSyncable(desiredState(mapping, user, now())) &&
+    (await isContactOf(user, contact.id, client));
+  return isRightful ? user : undefined;
 }
 
 interface OwnContact {
@@ -183,6 +188,11 @@ async function ownContact(
       return { own: { contactId: former, isClaimed: true } };
   return {};
 }
+
+const hasFirstEmail = ({ email_addresses }: Contact, email: string): boolean =>
+  (email_addresses ?? []).some(
+    (each) => each.field === 'EMAIL1' && each.email?.toLowerCase() === email.toLowerCase(),
+  );
 
 /** A hash of an email, as the fingerprint has it. */
 export const emailHash = (email: string): string => fingerprintOf({ EMAIL1: email })['EMAIL1'] ?? '';

@@ -11,7 +11,7 @@ import type { CrmState, User } from '../user/user.ts';
 import { type ApplyTagsDependencies, applyTags } from './apply-tags.ts';
 import { checkpointOf, uncertainState } from './checkpoint.ts';
 import type { ContactHolder } from './claims.ts';
-import { ConflictError, waitOrReject } from './conflict.ts';
+import { type AffectedUser, ConflictError, waitOrReject } from './conflict.ts';
 import {
   isInSync,
   omit,
@@ -22,7 +22,7 @@ import {
   withTagsLater,
 } from './contact-state.ts';
 import { withoutLease } from './lease.ts';
-import { type AffectedUser, type ResolveDependencies, resolve, type Target } from './resolve.ts';
+import { type ResolveDependencies, resolve, type Target } from './resolve.ts';
 import { type WriteFieldsDependencies, writeFields } from './write-fields.ts';
 
 export interface SyncUserOptions {
@@ -130,6 +130,7 @@ export async function syncUser(
       // A create that reached the contact of the other user has had its answer.
       crm = { ...(error.hasWritten ? omit(crm, 'attempt') : crm), conflict: outcome.conflict };
       failure = outcome.failure;
+      affected.push(...error.affected);
       if (error.hasWritten) affected.push({ userId: error.other.userId, cause: 'resync' });
       else if (outcome.isNew) affected.push({ userId: error.other.userId, cause: 'changed' });
     }
