@@ -67,6 +67,7 @@ export default defineConfig({
         test: {
           name: 'deployment',
           include: ['test/deployment/**/*.test.ts'],
+          globalSetup: 'test/deployment/install-python-tools.ts',
           testTimeout: 180_000,
           hookTimeout: 300_000,
           // The parts build on each other.
