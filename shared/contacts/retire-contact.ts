@@ -12,7 +12,8 @@ import type { CustomKey, Mapping } from '../user/define-mapping.ts';
 import type { User } from '../user/user.ts';
 import { applyTags } from './apply-tags.ts';
 import type { Claims } from './claims.ts';
-import { isContactOf, type Target, userIdIn } from './resolve.ts';
+import { isContactOf, userIdIn } from './ownership.ts';
+import type { Target } from './resolve.ts';
 import { type WriteContactDependencies, writeContact } from './write-contact.ts';
 
 /**

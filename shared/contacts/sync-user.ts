@@ -182,7 +182,7 @@ interface Recorder {
 /**
  * Makes one attempt. A step that fails throws, and the last recorded state holds.
  *
- * @returns `repeat` when the CRM's answer shows that somebody else has changed the contact.
+ * @returns `repeat` when the CRM's answer shows that the contact was changed by others.
  */
 async function makeMatch(
   { user, desired, catalog, isGone, options }: UserSync,

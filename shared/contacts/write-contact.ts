@@ -36,7 +36,7 @@ export async function writeContact(
     return await write(target, plan, catalog, companyId, dependencies);
   } catch (error) {
     if (!(error instanceof RejectedError)) throw error;
-    // Somebody may have deleted the company.
+    // The company may have been deleted.
     const current = await companies.idOf(company, companyId);
     if (current === companyId) throw error;
     return write(target, plan, catalog, current, dependencies);

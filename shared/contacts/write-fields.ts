@@ -7,7 +7,8 @@ import type { CustomKey, Mapping } from '../user/define-mapping.ts';
 import type { CrmState } from '../user/user.ts';
 import type { Claims } from './claims.ts';
 import { ConflictError } from './conflict.ts';
-import { type Target, userIdIn } from './resolve.ts';
+import { userIdIn } from './ownership.ts';
+import type { Target } from './resolve.ts';
 import { type WriteContactDependencies, writeContact } from './write-contact.ts';
 
 export interface WriteFieldsDependencies extends WriteContactDependencies {
@@ -31,7 +32,7 @@ export interface WrittenContact {
   observed: readonly number[] | undefined;
   /** The sync had written the contact for a user who no longer has it. */
   isInherited: boolean;
-  /** Somebody else has changed the contact: a merge by hand, most likely. */
+  /** Others have changed the contact: a merge by hand, most likely. */
   isChanged: boolean;
 }
 
@@ -111,7 +112,7 @@ const isSameText = (shown: unknown, wanted = ''): boolean =>
 /** The CRM may format a number. */
 const lastDigits = (phone: string | null | undefined): string => (phone ?? '').replace(/\D/g, '').slice(-7);
 
-/** Whether somebody else has changed the contact: a merge by hand, most likely. A contact that shows nothing is read. */
+/** Whether others have changed the contact: a merge by hand, most likely. A contact that shows nothing is read. */
 async function isOtherPerson(
   contact: Contact,
   { userId, desired, catalog }: FieldWrite,

@@ -17,7 +17,7 @@ export interface ExpectedClaim {
   notRetiringAt?: number;
   /** It was made before this moment. */
   claimedBefore?: number;
-  /** Or it is the claim on a retired contact, whoever had it. */
+  /** Or it is the claim of any user on a retired contact. */
   orRetired?: boolean;
 }
 

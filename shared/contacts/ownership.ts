@@ -1,0 +1,128 @@
+import { type Catalog, catalogKey } from '../infusionsoft/catalog/catalog.ts';
+import type { InfusionsoftClient } from '../infusionsoft/client.ts';
+import { NotFoundError } from '../infusionsoft/http/failures.ts';
+import type { Contact } from '../infusionsoft/schemas.ts';
+import { desiredState, isSyncable } from '../sync/desired-state.ts';
+import type { Mapping } from '../user/define-mapping.ts';
+import type { CrmState, User } from '../user/user.ts';
+import type { Claims } from './claims.ts';
+
+// Who has a contact, by the claims and by the user id in the contact.
+
+export interface OwnershipDependencies {
+  client: Pick<InfusionsoftClient, 'readContact'>;
+  claims: Pick<Claims, 'holderOf' | 'findUser'>;
+  mapping: Mapping;
+  /** Epoch milliseconds. */
+  now: () => number;
+}
+
+type Owner = { kind: 'own' | 'free' } | { kind: 'other'; user: User };
+
+export interface OwnedContact {
+  contact: Contact;
+  owner: Owner;
+  /** Whether the sync has written it for some user: it shows a user id. */
+  isWritten: boolean;
+}
+
+/** Id of the custom field that holds the user id, if the mapping names one. */
+export const userIdFieldOf = (catalog: Catalog, { userIdField }: Mapping): number | undefined =>
+  userIdField === undefined ? undefined : catalog.customFields[catalogKey(userIdField)];
+
+/** The user id in a contact, if the answer shows it. */
+export function userIdIn(contact: Contact, catalog: Catalog, mapping: Mapping): string | undefined {
+  const field = userIdFieldOf(catalog, mapping);
+  const content = contact.custom_fields?.find(({ id }) => id === field)?.content;
+  return field === undefined || content === null || content === undefined || content === ''
+    ? undefined
+    : String(content);
+}
+
+/**
+ * The owner of a contact: the user whom the claim names, if the item confirms it. The user id in a contact counts where no claim does. It
+ * counts over a claim only for a user whose own contact is gone: the contacts were merged, and the person who merged them has chosen.
+ */
+export function ownerOf(
+  userId: string,
+  catalog: Catalog,
+  isGone: boolean,
+  { client, claims, mapping }: OwnershipDependencies,
+): (contact: Contact) => Promise<OwnedContact> {
+  return async (contact) => {
+    const holder = await claims.holderOf(contact.id, userId);
+    const shown = contact.custom_fields ? contact : await readOrMissing(client, contact.id);
+    const named = shown && userIdIn(shown, catalog, mapping);
+    const owned = (owner: Owner): OwnedContact => ({ contact, owner, isWritten: named !== undefined });
+    if (named === userId && (isGone || holder.kind !== 'other')) return owned({ kind: 'own' });
+    if (named !== undefined && named !== userId) {
+      const user = await claims.findUser(named);
+      if (user && (await isContactOf(user, contact.id, client))) return owned({ kind: 'other', user });
+    }
+    if (holder.kind === 'other') return owned({ kind: 'other', user: holder.other });
+    return owned({ kind: holder.kind === 'own' ? 'own' : 'free' });
+  };
+}
+
+/** Whether a contact that shows a user's id is this user's: the user has no other contact in the CRM. */
+export async function isContactOf(
+  { crm = {} }: User,
+  contactId: number,
+  client: Pick<InfusionsoftClient, 'readContact'>,
+): Promise<boolean> {
+  if (crm.contactId === undefined || crm.contactId === contactId) return true;
+  return (await readOrMissing(client, crm.contactId)) === undefined;
+}
+
+async function readOrMissing(
+  client: Pick<InfusionsoftClient, 'readContact'>,
+  contactId: number,
+): Promise<Contact | undefined> {
+  try {
+    return await client.readContact(contactId);
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  }
+}
+
+/** The user whose id a contact shows, if it is this user's by a merge: the person who merged has chosen the values of this user. */
+export async function rightfulUser(
+  userId: string,
+  contact: Contact,
+  { claims, client, mapping, now }: OwnershipDependencies,
+): Promise<User | undefined> {
+  const user = await claims.findUser(userId);
+  const isRightful =
+    user !== undefined &&
+    isSyncable(desiredState(mapping, user, now())) &&
+    (await isContactOf(user, contact.id, client));
+  return isRightful ? user : undefined;
+}
+
+interface OwnContact {
+  own?: { contactId: number; isClaimed: boolean };
+  /** The user who has the stored contact now. */
+  lostTo?: User;
+}
+
+/** The contact that the item names and that no other user has. A stored contact without any claim is the user's: claims can be lost. */
+export async function ownContact(
+  userId: string,
+  { contactId, formerContactIds = [] }: CrmState,
+  isGone: boolean,
+  claims: Pick<Claims, 'holderOf'>,
+): Promise<OwnContact> {
+  if (contactId === undefined) return {};
+  if (!isGone) {
+    const holder = await claims.holderOf(contactId, userId);
+    if (holder.kind === 'own' || holder.kind === 'new')
+      return { own: { contactId, isClaimed: holder.kind === 'own' } };
+    if (holder.kind === 'other') return { lostTo: holder.other };
+  }
+  // An app that wrote an older item restored an older contact id, or a merge gave the user the contact of another.
+  for (const former of formerContactIds)
+    if ((await claims.holderOf(former, userId)).kind === 'own')
+      return { own: { contactId: former, isClaimed: true } };
+  return {};
+}
