@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Test files that read a synthesized template or run the synthesized state machine. */
 const SYNTH = [
@@ -18,8 +19,20 @@ const SHARED_WORKERS = {
   testTimeout: 60_000,
 };
 
+/** End-to-end tests that wait for minutes. They start first, so that none is left over at the end. */
+const SLOW = ['e2e/acceptance', 'e2e/chaos', 'e2e/main-job'];
+
+class SlowFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isSlow = ({ moduleId }: TestSpecification) => SLOW.some((name) => moduleId.includes(name));
+    const sorted = await super.sort(files);
+    return [...sorted.filter(isSlow), ...sorted.filter((file) => !isSlow(file))];
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: SlowFirst },
     // One processor less than there are, which is the default, leaves half of a small machine idle.
     maxWorkers: '100%',
     projects: [
