@@ -7,8 +7,8 @@ import type { Action, ChaosContext } from './chaos-context.ts';
 const MAX_FORBIDDEN = 5;
 /** All faults except an exceeded quota, which is a separate action. */
 const KINDS = FAULT_KINDS.filter((kind) => kind !== 'quota');
-/** Longest that a write takes effect late, in milliseconds. */
-const LATE_MS = 10_000;
+/** Longest that a write takes effect late, in milliseconds: less than a postponed write waits, which is a minute at the speed of a run. */
+const LATE_MS = 5000;
 /** Longest that a search lags, in milliseconds. */
 const SEARCH_DELAY_MS = 5000;
 /** Longest that contacts answer 404, in milliseconds. */
