@@ -20,8 +20,8 @@ import {
 
 /**
  * The contact to write. `update`: by its id; `isClaimed` says whether the claim confirms it already, `isForeign` whether it shows the id of
- * another user or an earlier account, so that its values may be anybody's. `upsert`: by the email, since nobody has
- * it. `create`: a new contact even though another user's contact shows the email.
+ * another user or of an earlier account, so that nothing is known about its values. `upsert`: by the email, since no user has it. `create`: a new
+ * contact even though another user's contact shows the email.
  */
 export type Target =
   | { kind: 'update'; contactId: number; isClaimed: boolean; isForeign?: boolean }

@@ -49,7 +49,7 @@ export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: 
   deleteInFlight: [3, deleteInFlight],
   correctEmail: [3, correctEmail],
   forget: [3, forget],
-  // The app writes whole items, or somebody removes the `crm` map.
+  // The app writes whole items, or an operator removes the `crm` map.
   putOlder: [3, putOlder],
   putWithout: [3, putWithout],
   resync: [2, resync],

@@ -63,7 +63,7 @@ export function pairFindings({
     for (const { field, users: byText } of byValue) {
       const value = values.get(pathsOf(field)[0] ?? field)?.toLowerCase();
       const withValue = value === undefined ? [] : (byText.get(value) ?? []);
-      // Two users can have the same value. Whoever is connected anyway explains it.
+      // Two users can have the same value. The user whose contact it is explains it.
       if (withValue.some(({ userId }) => found.has(userId))) continue;
       for (const { userId } of withValue) connect(userId, `has its ${field}`);
     }

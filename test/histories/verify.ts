@@ -120,7 +120,7 @@ function wrongContact({ world, losses }: Script, item: Item): string[] {
 const managedTagsOf = (world: World, contact: StoredContact) =>
   world.crm.tagsOf(contact).filter((name) => MANAGED.has(name));
 
-/** Whose contact each contact is, and whether one that is nobody's looks as if it were somebody's. */
+/** Finds contacts that two users share, that show the id of another user, or that no user has although they have managed tags. */
 function contactProblems(script: Script): string[] {
   const { world } = script;
   const isAlive = (contact: StoredContact) => !managedTagsOf(world, contact).includes(DELETED);

@@ -12,7 +12,7 @@ const INVALID_TOKEN = {
   },
 };
 
-/** Writes that can take effect late. Requests that create or delete something else never do: the vendor names none that were. */
+/** Writes that can take effect late. Other requests that create or delete something take effect at once, or never. */
 const LATE_WRITES =
   /^(PUT|PATCH) .*\/contacts(\/\d+)?$|^(POST|DELETE) .*\/(contacts\/\d+\/tags|tags\/\d+\/contacts)$/;
 
