@@ -2,9 +2,14 @@ import { Hono } from 'hono';
 import { html } from 'hono/html';
 import * as z from 'zod';
 import { type ContactStore, MAX_SEARCH_DELAY_MS, type StoredContact } from './account/contact-store.ts';
+import { directoryNameSchema } from './account/directory.ts';
+import { EMAIL_STATUSES, type EmailStatus } from './account/email-addresses.ts';
 import { mergeContacts } from './account/merge-contacts.ts';
+import { newRecordsSchema, recordNameSchema } from './account/records.ts';
 import { SEARCH_MODES } from './account/search.ts';
+import { ANSWER_FORMS } from './answer-forms.ts';
 import type { Simulator, SimulatorEnv } from './simulator.ts';
+import { strictnessSchema } from './strictness.ts';
 import { faultPlanSchema } from './traffic/faults.ts';
 import type { Statistics } from './traffic/statistics.ts';
 
@@ -16,7 +21,7 @@ const preloadSchema = z.array(
     customFields: z.record(z.string(), z.string()).default({}),
     /** Names of tags. */
     tags: z.array(z.string()).default([]),
-    emailStatus: z.string().optional(),
+    emailStatus: z.enum(EMAIL_STATUSES).optional(),
     /** Whether the contact belongs to somebody else: each change and its deletion is a foreign write. */
     stranger: z.boolean().default(false),
     /** Whether the contact is created now, and not long ago. */
@@ -61,12 +66,34 @@ const searchSchema = z.strictObject({
   /** Time until searches find a new contact, and see an update, in milliseconds. */
   delayMs: z.number().min(0).max(MAX_SEARCH_DELAY_MS).optional(),
 });
-const answersSchema = z.strictObject({
-  /** Whether a contact shows the ids of its tags. */
-  tagIds: z.boolean().optional(),
-  /** Whether a contact in a list shows its custom fields when the request names them. */
-  listedCustomFields: z.boolean().optional(),
+const answersSchema = z.strictObject(
+  Object.fromEntries(
+    Object.entries(ANSWER_FORMS).map(([name, { values }]) => [name, z.literal([...values]).optional()]),
+  ),
+);
+const addressSchema = z.strictObject({
+  email: z.string(),
+  status: z.enum(EMAIL_STATUSES),
+  by: z.enum(['staff', 'person']),
 });
+const consentSchema = z.strictObject({
+  /** Status of an address that the CRM did not know. */
+  newStatus: z.enum(EMAIL_STATUSES).optional(),
+  /** Status of an address that the client opts out. */
+  withdrawnStatus: z.enum(EMAIL_STATUSES).optional(),
+});
+const editSchema = z.strictObject({
+  /** Values by path; an empty one removes the old one. */
+  values: z.record(z.string(), z.string()).default({}),
+  /** Values of custom fields by label. */
+  customFields: z.record(z.string(), z.string()).default({}),
+  /** Names of tags to apply and to remove. */
+  addTags: z.array(z.string()).default([]),
+  removeTags: z.array(z.string()).default([]),
+  /** Status of the first email address, as version 1 names it. */
+  emailStatus: z.enum(EMAIL_STATUSES).optional(),
+});
+export type ContactEdit = z.input<typeof editSchema>;
 const hiddenSchema = z.strictObject({
   contactIds: z.array(z.int()).default([]),
   /** Share of all contacts, from 0 to 1. */
@@ -109,22 +136,26 @@ export interface ReadableContact {
   values: Record<string, string>;
   customFields: Record<string, string>;
   tags: string[];
-  emailStatus: string;
+  emailStatus: string | null;
 }
 
 /** `/_simulator`: inspects and configures the simulator. Without limits, latency and statistics. */
 export function adminRoutes({
   store,
   directory,
+  records,
   statistics,
   foreign,
   faults,
   forbidden,
+  failing,
   refusesBulkTags,
+  refusedValues,
   limits,
   oauth,
   search,
   answers,
+  strict,
   hidden,
   now,
 }: Simulator): Hono<SimulatorEnv> {
@@ -148,6 +179,12 @@ export function adminRoutes({
       }),
       201,
     );
+  });
+  routes.post('/contacts/:id', async (context) => {
+    const contact = store.contacts.get(Number(context.req.param('id')));
+    if (!contact) return context.json({ message: 'No such contact' }, 404);
+    edit(store, contact, editSchema.parse(await context.req.json()), now());
+    return context.body(null, 204);
   });
   routes.delete('/contacts/:id', (context) =>
     context.json({ deleted: store.contacts.delete(Number(context.req.param('id'))) }),
@@ -187,6 +224,31 @@ export function adminRoutes({
     directory.refusedCreations = refusedCreations ?? directory.refusedCreations;
     return context.body(null, 204);
   });
+  routes.post('/records', async (context) => {
+    records.add(newRecordsSchema.parse(await context.req.json()));
+    return context.body(null, 204);
+  });
+  // What a person creates, changes and deletes. Properties that are null are removed.
+  const valuesSchema = z.looseObject({});
+  const putRecord = (name: string, values: Record<string, unknown>, id?: number) => {
+    const { data } = directoryNameSchema.safeParse(name);
+    return data ? directory.put(data, values, id) : records.put(recordNameSchema.parse(name), values, id);
+  };
+  routes.post('/records/:name', async (context) => {
+    const values = valuesSchema.parse(await context.req.json());
+    return context.json(putRecord(context.req.param('name'), values), 201);
+  });
+  routes.patch('/records/:name/:id', async (context) => {
+    const { name, id } = context.req.param();
+    const record = putRecord(name, valuesSchema.parse(await context.req.json()), Number(id));
+    return record ? context.json(record) : context.json({ message: 'No such record' }, 404);
+  });
+  routes.delete('/records/:name/:id', (context) => {
+    const { name, id } = context.req.param();
+    const { data } = directoryNameSchema.safeParse(name);
+    const items = data ? directory.of(data) : records.of(recordNameSchema.parse(name));
+    return context.json({ deleted: items.delete(Number(id)) });
+  });
   routes.get('/directory', (context) =>
     context.json({
       staff: [...directory.staff.values()],
@@ -206,6 +268,20 @@ export function adminRoutes({
     Object.assign(answers, given(answersSchema.parse(await context.req.json())));
     return context.body(null, 204);
   });
+  routes.post('/strictness', async (context) => {
+    Object.assign(strict, strictnessSchema.parse(await context.req.json()));
+    return context.body(null, 204);
+  });
+  routes.post('/consent', async (context) => {
+    Object.assign(store.addresses, given(consentSchema.parse(await context.req.json())));
+    return context.body(null, 204);
+  });
+  routes.get('/addresses', (context) => context.json(store.addresses.all()));
+  routes.post('/addresses', async (context) => {
+    const { email, status, by } = addressSchema.parse(await context.req.json());
+    store.addresses.set(email, status, by);
+    return context.body(null, 204);
+  });
   routes.post('/hidden', async (context) => {
     hidden.hide(hiddenSchema.parse(await context.req.json()), now());
     return context.body(null, 204);
@@ -216,10 +292,21 @@ export function adminRoutes({
       forbidden.add(email.toLowerCase());
     return context.body(null, 204);
   });
+  routes.post('/failing', async (context) => {
+    failing.clear();
+    for (const email of forbiddenSchema.parse(await context.req.json()).emails)
+      failing.add(email.toLowerCase());
+    return context.body(null, 204);
+  });
   routes.post('/bulk-refusals', async (context) => {
     refusesBulkTags.clear();
     for (const email of forbiddenSchema.parse(await context.req.json()).emails)
       refusesBulkTags.add(email.toLowerCase());
+    return context.body(null, 204);
+  });
+  routes.post('/refused-values', async (context) => {
+    refusedValues.clear();
+    for (const text of z.array(z.string()).parse(await context.req.json())) refusedValues.add(text);
     return context.body(null, 204);
   });
   routes.post('/limits', async (context) => {
@@ -263,20 +350,52 @@ function preload(
   contact: z.output<typeof preloadSchema>[number],
   now: number,
 ): { id: number } {
-  const customFields = Object.entries(contact.customFields).map(([label, value]): [string, string] => {
+  const stored = store.create(changesOf(store, contact), contact.isNew ? now : 0);
+  for (const name of contact.tags) stored.tagIds.add(tagNamed(store, name));
+  setEmailStatus(store, stored, contact.emailStatus);
+  return { id: stored.id };
+}
+
+/** Values by path, with those of custom fields. Creates the fields that the account does not have. */
+function changesOf(
+  store: ContactStore,
+  { values, customFields }: { values: Record<string, string>; customFields: Record<string, string> },
+): Map<string, string> {
+  const custom = Object.entries(customFields).map(([label, value]): [string, string] => {
     const existing = [...store.customFields.values()].find((field) => field.label === label);
     return [`custom_fields.${(existing ?? store.createCustomField(label, 'Text')).id}`, value];
   });
-  const stored = store.create(
-    new Map([...Object.entries(contact.values), ...customFields]),
-    contact.isNew ? now : 0,
-  );
-  for (const name of contact.tags) {
-    const existing = [...store.tags.values()].find((tag) => tag.name === name);
-    stored.tagIds.add((existing ?? store.createTag(name)).id);
-  }
-  if (contact.emailStatus) stored.emailStatus = contact.emailStatus;
-  return { id: stored.id };
+  return new Map([...Object.entries(values), ...custom]);
+}
+
+/** Id of a tag, which is created if the account does not have it. */
+function tagNamed(store: ContactStore, name: string): number {
+  const existing = [...store.tags.values()].find((tag) => tag.name === name);
+  return (existing ?? store.createTag(name)).id;
+}
+
+/** Changes a contact as a person does. An update of API v1 may drop array items; a person's does not. */
+function edit(
+  store: ContactStore,
+  contact: StoredContact,
+  { addTags, removeTags, emailStatus, ...values }: z.output<typeof editSchema>,
+  now: number,
+): void {
+  const changes = changesOf(store, values);
+  if (changes.size > 0) store.update(contact, new Map([...contact.values, ...changes]), now);
+  for (const name of addTags) contact.tagIds.add(tagNamed(store, name));
+  for (const name of removeTags) contact.tagIds.delete(tagNamed(store, name));
+  setEmailStatus(store, contact, emailStatus);
+}
+
+/** Sets the status of the first email of a contact, as staff do. */
+function setEmailStatus(
+  store: ContactStore,
+  { values }: StoredContact,
+  status: EmailStatus | undefined,
+): void {
+  const email = values.get('email_addresses.EMAIL1');
+  if (status && email) store.addresses.set(email, status, 'staff');
 }
 
 function readable(store: ContactStore, { id, values, tagIds, emailStatus }: StoredContact): ReadableContact {

@@ -1,9 +1,25 @@
+import { CONTACT_FIELDS, UNREADABLE_NETWORKS } from '../../shared/user/contact-fields.ts';
 import type { StoredContact } from './account/contact-store.ts';
 import type { Directory } from './account/directory.ts';
+import { isMarketable } from './account/email-addresses.ts';
+import type { AnswerOptions } from './answer-forms.ts';
+import type { StrictnessSettings } from './strictness.ts';
 
-/** Properties that a response contains only if the request names them in `optional_properties` (API v1). */
-const OPTIONAL = new Set(['custom_fields', 'lead_source_id', 'job_title', 'opt_in_reason', 'notes']);
+/** Properties that a response contains only if the request names them, however lenient the simulator is. */
+const OPTIONAL = ['custom_fields', 'lead_source_id', 'job_title', 'opt_in_reason', 'notes'];
+/** All optional properties of the account, as its model lists them. */
+export const OPTIONAL_PROPERTIES: readonly string[] = [
+  ...new Set([
+    ...OPTIONAL,
+    ...Object.values(CONTACT_FIELDS)
+      .filter(({ shown }) => shown !== 'always')
+      .map(({ property }) => property),
+  ]),
+];
+/** Networks whose accounts are stored and never returned. */
+const UNREADABLE: ReadonlySet<string> = new Set(UNREADABLE_NETWORKS);
 const NUMBERS = new Set(['lead_source_id', 'owner_id']);
+const MOMENTS = new Set(['birthday', 'anniversary']);
 /** Properties that are null in a response if the contact has no value. */
 const NULLABLE = [
   'given_name',
@@ -22,72 +38,97 @@ const NULLABLE = [
   'owner_id',
 ];
 
-/** What the answers about contacts contain. The vendor promises none of it. */
-export interface AnswerOptions {
-  /** Whether a contact shows the ids of its tags. */
-  tagIds: boolean;
-  /** Whether a contact in a list shows its custom fields when the request names them. */
-  listedCustomFields: boolean;
+interface Account {
+  directory: Directory;
+  answers: AnswerOptions;
+  strict: StrictnessSettings;
 }
 
-/** A contact as the API returns it. */
+/** A contact as the API returns it. @param named the optional properties that the request names. */
 export function formatContact(
   contact: StoredContact,
-  optional: ReadonlySet<string>,
-  { companies }: Directory,
-  answers: AnswerOptions,
+  named: ReadonlySet<string>,
+  { directory: { companies }, answers, strict }: Account,
 ): Record<string, unknown> {
   const { values, tagIds, emailStatus } = contact;
-  const items = (array: string, key: string, value: string) =>
-    [...values]
-      .filter(([path]) => path.startsWith(`${array}.`))
-      .map(([path, content]) => {
-        const slot = path.slice(array.length + 1);
-        return { [key]: key === 'id' ? Number(slot) : slot, [value]: content };
-      });
-  const company = values.get('company');
-  const standard = [...values].filter(
-    ([path]) => !path.includes('.') && path !== 'company' && (!OPTIONAL.has(path) || optional.has(path)),
+  const withheld = new Set(
+    (strict.withheldProperties ? OPTIONAL_PROPERTIES : OPTIONAL).filter((property) => !named.has(property)),
   );
-  return {
+  const items = (array: string, key: string, value: string) =>
+    itemsOf(values, array).map(([slot, content]) => ({
+      [key]: key === 'id' ? Number(slot) : slot,
+      [value]: content,
+    }));
+  const company = values.get('company');
+  const standard = [...values].filter(([path]) => !path.includes('.') && path !== 'company');
+  const dated = (at: number) => formatDate(at, strict);
+  const all = {
     id: contact.id,
     ...Object.fromEntries(NULLABLE.map((key) => [key, null])),
-    ...Object.fromEntries(standard.map(([key, value]) => [key, NUMBERS.has(key) ? Number(value) : value])),
+    ...Object.fromEntries(standard.map(([key, value]) => [key, formatValue(key, value, strict)])),
     company:
       company === undefined
         ? null
         : { id: Number(company), company_name: companies.get(Number(company))?.name },
     email_addresses: items('email_addresses', 'field', 'email'),
-    phone_numbers: items('phone_numbers', 'field', 'number'),
-    ...(optional.has('custom_fields') && { custom_fields: items('custom_fields', 'id', 'content') }),
+    phone_numbers: items('phone_numbers', 'field', 'number').map((item) => ({
+      ...item,
+      ...(strict.readOnlyNumber && { number_e164: item['number'] }),
+    })),
+    custom_fields: items('custom_fields', 'id', 'content'),
     fax_numbers: items('fax_numbers', 'field', 'number'),
-    social_accounts: items('social_accounts', 'type', 'name'),
-    addresses: addressesOf(contact),
+    social_accounts: items('social_accounts', 'type', 'name').filter(
+      ({ type }) => answers.allNetworks || !UNREADABLE.has(String(type)),
+    ),
+    addresses: addressesOf(contact).map((address) => ({
+      ...address,
+      ...(strict.oneZipCode && bothCodes(address)),
+    })),
     ...(answers.tagIds && { tag_ids: [...tagIds] }),
-    email_status: emailStatus,
-    email_opted_in: ['SingleOptIn', 'DoubleOptin', 'Confirmed', 'UnengagedMarketable'].includes(emailStatus),
-    date_created: formatDate(contact.createdAt),
-    last_updated: formatDate(contact.updatedAt),
+    email_status: answers.emailStatus ? emailStatus : null,
+    email_opted_in: answers.emailStatus ? isMarketable(emailStatus) : null,
+    date_created: dated(contact.createdAt),
+    last_updated: dated(contact.updatedAt),
     last_updated_utc_millis: contact.updatedAt,
   };
+  return Object.fromEntries(Object.entries(all).filter(([property]) => !withheld.has(property)));
 }
+
+/** The real API shows the code of an address twice. */
+function bothCodes({ postal_code, zip_code }: Record<string, string>): Record<string, string> {
+  const code = postal_code ?? zip_code;
+  return code === undefined ? {} : { postal_code: code, zip_code: code };
+}
+
+/** Items of an array property: the key of each, and its value. */
+export const itemsOf = (values: ReadonlyMap<string, string>, array: string): [string, string][] =>
+  [...values]
+    .filter(([path]) => path.startsWith(`${array}.`))
+    .map(([path, content]) => [path.slice(array.length + 1), content]);
 
 /** A contact in a list: without tags (API v1, `RestPartialContact`). */
 export function formatListed(
   contact: StoredContact,
-  optional: ReadonlySet<string>,
-  directory: Directory,
-  { listedCustomFields }: AnswerOptions,
+  named: ReadonlySet<string>,
+  account: Account,
 ): Record<string, unknown> {
-  const shown = new Set(optional);
-  if (!listedCustomFields) shown.delete('custom_fields');
-  return formatContact(contact, shown, directory, { tagIds: false, listedCustomFields });
+  const shown = new Set(named);
+  const { answers } = account;
+  if (!answers.listedCustomFields) shown.delete('custom_fields');
+  return formatContact(contact, shown, { ...account, answers: { ...answers, tagIds: false } });
 }
 
-/** The vendor's API ends times in `+0000`, which is not the form of ISO 8601 that JavaScript writes. */
-const formatDate = (at: number): string => new Date(at).toISOString().replace('Z', '+0000');
+function formatValue(key: string, value: string, strict: StrictnessSettings): string | number {
+  if (NUMBERS.has(key)) return Number(value);
+  return MOMENTS.has(key) ? formatDate(Date.parse(value), strict) : value;
+}
 
-function addressesOf({ values }: StoredContact): Record<string, string>[] {
+function formatDate(at: number, { offsetWithoutColon }: StrictnessSettings): string {
+  const text = new Date(at).toISOString();
+  return offsetWithoutColon ? text.replace('Z', '+0000') : text;
+}
+
+export function addressesOf({ values }: StoredContact): Record<string, string>[] {
   const parts = [...values]
     .map(([path, value]) => ({ keys: path.split('.'), value }))
     .filter(({ keys }) => keys[0] === 'addresses');

@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import * as z from 'zod';
 import type { StoredCustomField } from './account/contact-store.ts';
+import { OPTIONAL_PROPERTIES } from './contact-format.ts';
 import type { Simulator, SimulatorEnv } from './simulator.ts';
 
 const customFieldSchema = z.object({
@@ -40,7 +41,7 @@ export function customFieldRoutes({ store, directory, foreign }: Simulator): Hon
   routes.get('/', (context) =>
     context.json({
       custom_fields: [...store.customFields.values()].map(format),
-      optional_properties: ['custom_fields', 'job_title', 'lead_source_id', 'notes', 'opt_in_reason'],
+      optional_properties: OPTIONAL_PROPERTIES,
     }),
   );
   routes.post('/customFields', async (context) => {
@@ -66,5 +67,4 @@ const format = ({ id, label, fieldType, options }: StoredCustomField) => ({
   field_type: fieldType,
   record_type: 'CONTACT',
   options,
-  default_value: null,
 });

@@ -1,27 +1,46 @@
 import { Hono } from 'hono';
 import * as z from 'zod';
+import { provincesOf } from './account/provinces.ts';
 import { matches } from './account/search.ts';
-import { pageOf } from './paging.ts';
+import { notFound } from './contact-routes.ts';
+import { nextPage, pageOf } from './paging.ts';
 import type { Simulator, SimulatorEnv } from './simulator.ts';
 
 const companySchema = z.object({ company_name: z.string().min(1) });
 
-/** `/users`, `/companies` and `/setting/contact/optionTypes` of API v1: staff, companies and contact types. */
+/**
+ * `/users`, `/companies`, `/setting/application/configuration` and `/locales` of API v1: staff, companies, settings with the contact types, and
+ * provinces.
+ */
 export function directoryRoutes({ directory, foreign, search }: Simulator): Hono<SimulatorEnv> {
   const routes = new Hono<SimulatorEnv>();
   routes.get('/users', (context) => {
     const { items, ...page } = pageOf([...directory.staff.values()], context, 1000);
-    const users = items.map(({ id, email }) => ({ id, email_address: email, status: 'Active' }));
+    const users = items.map(({ email, ...more }) => ({ email_address: email, status: 'Active', ...more }));
     return context.json({ users, ...page });
   });
-  routes.get('/setting/contact/optionTypes', (context) =>
-    context.json({ value: directory.contactTypes.join(',') }),
+  routes.get('/setting/application/configuration', (context) =>
+    context.json({
+      application: { company: { name: 'Example' }, time_zone: null },
+      contact: { contact_types: directory.contactTypes.join(',') || null, phone_types: 'Work,Home,Mobile' },
+    }),
   );
+  routes.get('/locales/countries/:country/provinces', (context) => {
+    const provinces = provincesOf(context.req.param('country'));
+    return provinces ? context.json({ provinces }) : notFound(context);
+  });
   routes.get('/companies', (context) => {
     const query = context.req.query('company_name');
     const found = [...directory.companies.values()].filter(({ name }) => matches(search.mode, query, name));
     const { items, ...page } = pageOf(found, context, 1000);
     return context.json({ companies: items.map(formatCompany), ...page });
+  });
+  routes.get('/companies/model', (context) =>
+    context.json({ custom_fields: [], optional_properties: ['custom_fields', 'fax_number', 'notes'] }),
+  );
+  routes.get('/companies/:id{[0-9]+}', (context) => {
+    const company = directory.companies.get(Number(context.req.param('id')));
+    return company ? context.json(formatCompany(company)) : notFound(context);
   });
   routes.post('/companies', async (context) => {
     const body = companySchema.safeParse(await context.req.json());
@@ -33,22 +52,21 @@ export function directoryRoutes({ directory, foreign, search }: Simulator): Hono
   return routes;
 }
 
-const formatCompany = ({ id, name }: { id: number; name: string }) => ({ id, company_name: name });
+const formatCompany = ({ name, ...more }: { id: number; name: string }) => ({ company_name: name, ...more });
 
 const leadSourceSchema = z.object({ name: z.string().min(1) });
 const DEFAULT_LEAD_SOURCES = 100;
 
 /** `/leadSources` of API v2, where ids are strings and lists have page tokens. */
-export function leadSourceRoutes({ directory, foreign }: Simulator): Hono<SimulatorEnv> {
+export function leadSourceRoutes({ directory, foreign, answers }: Simulator): Hono<SimulatorEnv> {
   const routes = new Hono<SimulatorEnv>();
   routes.get('/', (context) => {
     const from = Number(context.req.query('page_token') ?? 0);
     const size = Number(context.req.query('page_size') ?? DEFAULT_LEAD_SOURCES);
     const all = [...directory.leadSources.values()];
-    const next = from + size < all.length ? String(from + size) : null;
     return context.json({
       lead_sources: all.slice(from, from + size).map(formatLeadSource),
-      ...(next && { next_page_token: next }),
+      ...(from + size < all.length && nextPage(context, from + size, answers)),
     });
   });
   routes.post('/', async (context) => {
@@ -61,8 +79,9 @@ export function leadSourceRoutes({ directory, foreign }: Simulator): Hono<Simula
   return routes;
 }
 
-const formatLeadSource = ({ id, name }: { id: number; name: string }) => ({
+const formatLeadSource = ({ id, name, ...more }: { id: number; name: string }) => ({
   id: String(id),
   name,
   status: 'ACTIVE',
+  ...more,
 });

@@ -14,7 +14,7 @@ const INVALID_TOKEN = {
 
 /** Writes that can take effect late. Other requests that create or delete something take effect at once, or never. */
 const LATE_WRITES =
-  /^(PUT|PATCH) .*\/contacts(\/\d+)?$|^(POST|DELETE) .*\/(contacts\/\d+\/tags|tags\/\d+\/contacts)$/;
+  /^(PUT|PATCH) .*\/(contacts(\/\d+)?|emailAddresses\/[^/]+)$|^(POST|DELETE) .*\/(contacts\/\d+\/tags|tags\/\d+\/contacts)$/;
 
 /** Middleware in front of the API: authenticates, enforces the rate limits, adds latency, injects faults, and counts. */
 export function gateway(simulator: Simulator, base: string): MiddlewareHandler<SimulatorEnv> {
@@ -69,7 +69,11 @@ export function gateway(simulator: Simulator, base: string): MiddlewareHandler<S
 
 /** The route pattern with `{id}` in place of ids. */
 function routeOf(context: Context, base: string): string {
-  return routePath(context, -1).replace(base, '').replaceAll(':id{[0-9]+}', '{id}');
+  return routePath(context, -1)
+    .replace(base, '')
+    .replaceAll(':id{[0-9]+}', '{id}')
+    .replace(':email', '{email}')
+    .replace(':country', '{country}');
 }
 
 async function fail(

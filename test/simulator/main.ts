@@ -4,6 +4,7 @@ import { SEARCH_MODES } from './account/search.ts';
 import { DEFAULT_CLIENT } from './oauth.ts';
 import { DEFAULT_TOKEN, REAL_LATENCY } from './simulator.ts';
 import { startSimulator } from './start-simulator.ts';
+import { STRICTNESS_NAMES } from './strictness.ts';
 import { FAULT_KINDS } from './traffic/faults.ts';
 import { TEAM_LIMITS } from './traffic/rate-limits.ts';
 
@@ -35,6 +36,9 @@ const program = new Command('npm run simulator --')
       .default('merge'),
   )
   .addOption(
+    new Option('--put-arrays <mode>', 'the same for create-or-updates only').choices(['merge', 'replace']),
+  )
+  .addOption(
     new Option(
       '--tag-results <form>',
       'tag results as an object by id, or as a list as in the API contract of 2022',
@@ -44,6 +48,12 @@ const program = new Command('npm run simulator --')
   )
   .addOption(new Option('--search <mode>', 'how searches match text').choices(SEARCH_MODES).default('exact'))
   .option('--search-delay <ms>', 'time until searches see a new or changed contact', number, 1000)
+  .addOption(
+    new Option('--lenient <name...>', 'strictnesses to switch off (docs/simulator.md)').choices(
+      STRICTNESS_NAMES,
+    ),
+  )
+  .option('--unnamed-refusals', 'refusals do not say which field they are about')
   .option('--no-limit-headers', 'send no headers with limits and usage')
   .option('--speed <n>', 'multiply limits per second and minute by n, divide latency by n', number, 1)
   .option('--seed <n>', 'seed of latencies and faults', number, 1)
@@ -60,10 +70,14 @@ const simulator = await startSimulator({
   latency: { medianMs: options.latencyMedian, p95Ms: options.latencyP95 },
   jitterMs: options.jitter,
   faults: { rate: options.faultRate, kinds: options.faultKinds },
-  arrays: options.arrays,
-  tagResults: options.tagResults,
+  arrays: { put: options.putArrays ?? options.arrays, patch: options.arrays },
+  answers: { tagResults: options.tagResults },
   search: options.search,
   searchDelayMs: options.searchDelay,
+  strict: {
+    ...Object.fromEntries((options.lenient ?? []).map((name: string) => [name, false])),
+    ...(options.unnamedRefusals && { unnamedRefusals: true }),
+  },
   limitHeaders: options.limitHeaders,
   speed: options.speed,
   seed: options.seed,

@@ -37,7 +37,14 @@ export interface IssuedPair {
  */
 export class OAuth {
   options: OAuthOptions;
-  readonly person = { sub: '1', email: 'owner@example.com', given_name: 'Olga', family_name: 'Owner' };
+  readonly person = {
+    sub: '1',
+    global_user_id: 1,
+    infusionsoft_id: 'owner@example.com',
+    email: 'owner@example.com',
+    given_name: 'Olga',
+    family_name: 'Owner',
+  };
   readonly #now: () => number;
   /** Redirect URIs by code. */
   readonly #codes = new Map<string, string>();

@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import * as z from 'zod';
+import type { AnswerOptions } from './answer-forms.ts';
 
 const whole = z.coerce.number().int().nonnegative();
 
@@ -23,4 +24,15 @@ export function pageOf<Item>(all: readonly Item[], context: Context, defaultLimi
     next: link(offset + limit),
     previous: link(offset - limit),
   };
+}
+
+/** The token of the next page of a list of version 2, or the whole address of that page in its place. */
+export function nextPage(
+  { req }: Context,
+  next: number,
+  { pageAddresses }: Pick<AnswerOptions, 'pageAddresses'>,
+): { next_page_token: string } {
+  const address = new URL(req.url);
+  address.searchParams.set('page_token', String(next));
+  return { next_page_token: pageAddresses ? address.href : String(next) };
 }

@@ -1,11 +1,13 @@
 import type { HttpBindings } from '@hono/node-server';
-import { type ArrayMode, ContactStore } from './account/contact-store.ts';
+import { type ArrayMode, type ArrayModes, ContactStore } from './account/contact-store.ts';
 import { Directory } from './account/directory.ts';
 import { ForeignWrites } from './account/foreign-writes.ts';
 import { HiddenContacts } from './account/hidden-contacts.ts';
+import { Records } from './account/records.ts';
 import type { SearchMode } from './account/search.ts';
-import type { AnswerOptions } from './contact-format.ts';
+import { type AnswerOptions, DEFAULT_ANSWERS } from './answer-forms.ts';
 import { OAuth, type OAuthOptions } from './oauth.ts';
+import { type StrictnessSettings, strictnessWith } from './strictness.ts';
 import { type FaultPlan, FaultSource, faultPlanSchema } from './traffic/faults.ts';
 import { LateWrites } from './traffic/late-writes.ts';
 import { type Latency, latencySource } from './traffic/latency.ts';
@@ -19,10 +21,10 @@ export interface SimulatorOptions {
   latency?: Latency;
   /** Network jitter, in milliseconds: each request arrives 0 to twice as much late. */
   jitterMs?: number;
-  /** What an update does to array items that it does not list. */
-  arrays?: ArrayMode;
-  /** Form of tag results: an object by id as today, or a list of entries as in the API contract of 2022. */
-  tagResults?: 'object' | 'entries';
+  /** What an update does to array items that it does not list: both kinds of updates the same, or each its own. */
+  arrays?: ArrayMode | ArrayModes;
+  /** What answers contain, see {@link DEFAULT_ANSWERS}. */
+  answers?: Partial<AnswerOptions>;
   /** Whether responses have headers with limits and usage. The real API sometimes omits them. */
   limitHeaders?: boolean;
   faults?: Partial<FaultPlan>;
@@ -35,6 +37,8 @@ export interface SimulatorOptions {
   search?: SearchMode;
   /** Time until searches find a new contact, and see an update, in milliseconds. */
   searchDelayMs?: number;
+  /** Changes of the switches in `strictness.ts`. */
+  strict?: Partial<StrictnessSettings>;
   /** Factor by which the limits per second and minute are multiplied, and latencies divided. */
   speed?: number;
   seed?: number;
@@ -51,6 +55,7 @@ export const REAL_LATENCY: Latency = { medianMs: 150, p95Ms: 400 };
 export interface Simulator {
   store: ContactStore;
   directory: Directory;
+  records: Records;
   limits: RateLimits;
   faults: FaultSource;
   lateWrites: LateWrites;
@@ -59,16 +64,21 @@ export interface Simulator {
   tokens: ReadonlySet<string>;
   /** Emails, in lower case, of contacts that the client may not access. */
   forbidden: Set<string>;
+  /** Emails, in lower case, of contacts whose changes the CRM fails with 500. */
+  failing: Set<string>;
   /** Emails, in lower case, of contacts because of which a request about one tag of many contacts is refused. */
   refusesBulkTags: Set<string>;
+  /** Texts because of which the account refuses a value that contains one. */
+  refusedValues: Set<string>;
   /** Contacts that answer 404 for a while. */
   hidden: HiddenContacts;
   oauth: OAuth;
-  tagResults: 'object' | 'entries';
   limitHeaders: boolean;
   racyCreates: boolean;
   search: { mode: SearchMode; delayMs: number };
   answers: AnswerOptions;
+  /** The switches of `strictness.ts`. */
+  strict: StrictnessSettings;
   drawLatencyMs: () => number;
   /** Draws how long a request travels, in milliseconds. */
   drawDelayMs: () => number;
@@ -83,26 +93,35 @@ export interface SimulatorEnv {
 
 /** Creates the state of a simulator. */
 export function createSimulator(options: SimulatorOptions): Simulator {
+  const strict = strictnessWith(options.strict);
   const { speed = 1, seed = 1, latency = REAL_LATENCY, limits } = options;
   const { second, minute, ...longer } = { ...TEAM_LIMITS, ...limits };
+  const { arrays = 'merge' } = options;
   return {
-    store: new ContactStore(options.arrays ?? 'merge'),
+    store: new ContactStore(
+      typeof arrays === 'string' ? { put: arrays, patch: arrays } : arrays,
+      strict,
+      options.now,
+    ),
     directory: new Directory(),
+    records: new Records(),
     limits: new RateLimits({ second: second * speed, minute: minute * speed, ...longer }),
     faults: new FaultSource(faultPlanSchema.parse(options.faults ?? {}), seededRandom(seed + 1)),
     statistics: new StatisticsKeeper(),
     foreign: new ForeignWrites(),
     forbidden: new Set(),
+    failing: new Set(),
     refusesBulkTags: new Set(),
+    refusedValues: new Set(),
     hidden: new HiddenContacts(),
     lateWrites: new LateWrites(),
     tokens: new Set(options.tokens ?? [DEFAULT_TOKEN]),
     oauth: new OAuth(options.oauth ?? {}, options.now ?? Date.now),
-    tagResults: options.tagResults ?? 'object',
     limitHeaders: options.limitHeaders ?? true,
     racyCreates: options.racyCreates ?? true,
     search: { mode: options.search ?? 'exact', delayMs: options.searchDelayMs ?? 1000 },
-    answers: { tagIds: true, listedCustomFields: true },
+    answers: { ...DEFAULT_ANSWERS, ...options.answers },
+    strict,
     drawLatencyMs: latencySource(
       { medianMs: latency.medianMs / speed, p95Ms: latency.p95Ms / speed },
       seededRandom(seed),

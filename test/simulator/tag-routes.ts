@@ -19,7 +19,7 @@ const categorySchema = z.object({ name: z.string().min(1), description: z.string
 
 /** `/tags`, `/tags/{id}/contacts` and `/contacts/{id}/tags`. */
 export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
-  const { store, directory, statistics, foreign, search, tagResults, refusesBulkTags } = simulator;
+  const { store, directory, statistics, foreign, search, answers, refusesBulkTags } = simulator;
   const routes = new Hono<SimulatorEnv>();
   const idsOf = (context: Context) =>
     idsSchema.safeParse((context.req.query('ids') ?? '').split(',').map(Number)).data;
@@ -53,7 +53,9 @@ export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
     category: store.tagCategories.get(categoryId ?? Number.NaN) ?? null,
   });
   const results = (entries: [number, string][]) =>
-    tagResults === 'object' ? Object.fromEntries(entries) : entries.map(([id, result]) => ({ [id]: result }));
+    answers.tagResults === 'object'
+      ? Object.fromEntries(entries)
+      : entries.map(([id, result]) => ({ [id]: result }));
 
   routes.get('/tags', (context) => {
     const { name, category } = context.req.query();
@@ -62,6 +64,10 @@ export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
     );
     const { items, ...page } = pageOf(found, context, 1000);
     return context.json({ tags: items.map(format), ...page });
+  });
+  routes.get('/tags/:id{[0-9]+}', (context) => {
+    const tag = store.tags.get(Number(context.req.param('id')));
+    return tag ? context.json(format(tag)) : notFound(context);
   });
   routes.post('/tags', async (context) => {
     const tag = tagSchema.safeParse(await context.req.json());

@@ -1,5 +1,13 @@
+import type { StrictnessSettings } from '../strictness.ts';
+import { EmailAddresses, type EmailStatus } from './email-addresses.ts';
+
 /** Whether an update keeps (`merge`) or removes (`replace`) array items that it does not list. The vendor documents both. */
 export type ArrayMode = 'merge' | 'replace';
+/** The modes of a create-or-update and of an update by id. No source says that they are the same. */
+export interface ArrayModes {
+  put: ArrayMode;
+  patch: ArrayMode;
+}
 
 /** Array properties of a contact. Each item has its own key. */
 const ARRAYS = [
@@ -21,10 +29,40 @@ export interface StoredContact {
   updatedAt: number;
   /** Values by path, never empty. */
   values: Map<string, string>;
-  tagIds: Set<number>;
-  emailStatus: string;
+  tagIds: AppliedTags;
+  /** Status of the first email, by the vendor's name (v1); null without an email. */
+  readonly emailStatus: EmailStatus | null;
   /** Earlier versions that a delayed search may still show, newest first. */
   earlier: readonly ContactVersion[];
+}
+
+/** Ids of a contact's tags, with the time at which each was applied. */
+class AppliedTags extends Set<number> {
+  readonly #now: () => number;
+  readonly #appliedAt = new Map<number, number>();
+  /** When a tag was last applied or removed, in epoch milliseconds. */
+  changedAt = 0;
+
+  constructor(now: () => number) {
+    super();
+    this.#now = now;
+  }
+
+  override add(tagId: number): this {
+    if (this.has(tagId)) return this;
+    this.changedAt = this.#now();
+    this.#appliedAt.set(tagId, this.changedAt);
+    return super.add(tagId);
+  }
+
+  override delete(tagId: number): boolean {
+    if (this.has(tagId)) this.changedAt = this.#now();
+    return super.delete(tagId);
+  }
+
+  appliedAt(tagId: number): number {
+    return this.#appliedAt.get(tagId) ?? 0;
+  }
 }
 
 /** The values of a contact between two updates. */
@@ -63,9 +101,6 @@ interface CustomFieldOption {
 
 export const EMAIL_PATHS = ['email_addresses.EMAIL1', 'email_addresses.EMAIL2', 'email_addresses.EMAIL3'];
 
-/** Email statuses that an opt-in reason changes to `SingleOptIn`. All others stay as they are (API v1). */
-const OPT_IN_CHANGES = new Set(['UnengagedMarketable', 'UnengagedNonMarketable', 'NonMarketable', 'Manual']);
-
 /** Contact ids by every email address that the contact has or had. Case-insensitive. */
 class EmailIndex {
   readonly #ids = new Map<string, Set<number>>();
@@ -91,12 +126,21 @@ export class ContactStore {
   readonly tags = new Map<number, StoredTag>();
   readonly tagCategories = new Map<number, StoredTagCategory>();
   readonly customFields = new Map<number, StoredCustomField>();
-  readonly arrays: ArrayMode;
+  readonly addresses: EmailAddresses;
+  readonly arrays: ArrayModes;
   readonly #byEmail = new EmailIndex();
+  readonly #now: () => number;
   #lastId = 0;
 
-  constructor(arrays: ArrayMode) {
+  /** @param now epoch milliseconds. */
+  constructor(
+    arrays: ArrayModes,
+    strict: Pick<StrictnessSettings, 'statusOfAddress'>,
+    now: () => number = Date.now,
+  ) {
     this.arrays = arrays;
+    this.addresses = new EmailAddresses(strict);
+    this.#now = now;
   }
 
   /** Ids increase by two, so that code that mistakes an array index for an id fails. */
@@ -106,13 +150,16 @@ export class ContactStore {
   }
 
   create(changes: Changes, now: number): StoredContact {
+    const { addresses } = this;
     const contact: StoredContact = {
       id: this.#nextId(),
       createdAt: now,
       updatedAt: now,
       values: new Map(),
-      tagIds: new Set(),
-      emailStatus: 'NonMarketable',
+      tagIds: new AppliedTags(this.#now),
+      get emailStatus() {
+        return addresses.statusOf(this.values.get('email_addresses.EMAIL1'));
+      },
       earlier: [],
     };
     this.contacts.set(contact.id, contact);
@@ -120,30 +167,25 @@ export class ContactStore {
     return contact;
   }
 
-  update(contact: StoredContact, changes: Changes, now: number): void {
+  /** @param by the kind of update; left out for a person's, which keeps what it does not name. */
+  update(contact: StoredContact, changes: Changes, now: number, by?: keyof ArrayModes): void {
     const { updatedAt, values, earlier } = contact;
     // The newest version that is older than every index can see replaces all before it.
     const last = earlier.findIndex((version) => version.updatedAt <= now - MAX_SEARCH_DELAY_MS);
     contact.earlier = [{ updatedAt, values }, ...(last < 0 ? earlier : earlier.slice(0, last + 1))];
     contact.values = new Map(values);
+    if (by && this.arrays[by] === 'replace') removeUnlisted(contact, changes);
     this.#write(contact, changes, now);
   }
 
   #write(contact: StoredContact, changes: Changes, now: number): void {
-    if (this.arrays === 'replace') {
-      const named = new Set([...changes.keys()].map(arrayOf).filter((name) => name !== undefined));
-      for (const path of contact.values.keys()) {
-        const array = arrayOf(path);
-        if (array && named.has(array)) contact.values.delete(path);
-      }
-    }
     for (const [path, value] of changes) {
       if (value === '') contact.values.delete(path);
       else contact.values.set(path, value);
       if (value && path.startsWith('email_addresses.')) this.#byEmail.add(value, contact.id);
     }
-    if (changes.get('opt_in_reason') && OPT_IN_CHANGES.has(contact.emailStatus))
-      contact.emailStatus = 'SingleOptIn';
+    const email = contact.values.get('email_addresses.EMAIL1');
+    if (changes.get('opt_in_reason') && email) this.addresses.optIn(email);
     contact.updatedAt = now;
   }
 
@@ -192,8 +234,18 @@ export class ContactStore {
 
   /** Deletes everything. Ids are not reused. */
   clear(): void {
-    for (const collection of [this.contacts, this.tags, this.tagCategories, this.customFields, this.#byEmail])
+    const { contacts, tags, tagCategories, customFields, addresses } = this;
+    for (const collection of [contacts, tags, tagCategories, customFields, addresses, this.#byEmail])
       collection.clear();
+  }
+}
+
+/** Removes all items of the arrays that an update names. */
+function removeUnlisted({ values }: StoredContact, changes: Changes): void {
+  const named = new Set([...changes.keys()].map(arrayOf).filter((name) => name !== undefined));
+  for (const path of values.keys()) {
+    const array = arrayOf(path);
+    if (array && named.has(array)) values.delete(path);
   }
 }
 

@@ -1,7 +1,13 @@
+import * as z from 'zod';
+
 interface Named {
   id: number;
   name: string;
 }
+
+/** Names of the lists whose items a person can change. */
+export const directoryNameSchema = z.enum(['companies', 'lead-sources', 'users']);
+type DirectoryName = z.infer<typeof directoryNameSchema>;
 
 /** The account's staff, lead sources, companies and contact types. */
 export class Directory {
@@ -27,6 +33,21 @@ export class Directory {
 
   createCompany(name: string): Named {
     return this.#add(this.companies, name);
+  }
+
+  /** Items of a list, by id. */
+  of(name: DirectoryName): Map<number, { id: number }> {
+    if (name === 'users') return this.staff;
+    return name === 'companies' ? this.companies : this.leadSources;
+  }
+
+  /** Creates an item, or changes one. @returns undefined if there is no such item. */
+  put(name: DirectoryName, values: Record<string, unknown>, id?: number): { id: number } | undefined {
+    const items = this.of(name);
+    const item = id === undefined ? { id: ++this.#lastId } : items.get(id);
+    if (!item) return undefined;
+    items.set(item.id, Object.assign(item, values));
+    return item;
   }
 
   #add(items: Map<number, Named>, name: string): Named {

@@ -29,11 +29,8 @@ export function mergeContacts(store: ContactStore, { fromId, intoId, values }: M
     path,
     emails[slot] ?? moving.shift() ?? '',
   ]);
-  // Consent belongs to the first email address.
-  const { emailStatus } = winner;
   // All values of the survivor, because an account can drop array items that an update does not list.
   store.update(into, new Map([...into.values, ...winner.values, ...merged]), now);
-  into.emailStatus = emailStatus;
   for (const tagId of from.tagIds) into.tagIds.add(tagId);
   store.contacts.delete(fromId);
   return true;

@@ -67,9 +67,7 @@ export function searchContacts(
   indexedUntil: number,
 ): StoredContact[] {
   const { email, given_name, family_name, since, until, order, order_direction } = searchSchema.parse(query);
-  const indexed = [...store.contacts.values()]
-    .filter(({ createdAt }) => createdAt <= indexedUntil)
-    .map((contact) => asIndexed(contact, indexedUntil));
+  const indexed = indexedContacts(store, indexedUntil);
   const found = indexed.filter(
     (contact) =>
       hasEmail(contact, email, mode) &&
@@ -81,6 +79,12 @@ export function searchContacts(
   const sign = order_direction === 'ascending' ? 1 : -1;
   return found.sort((a, b) => sign * (compare(keyOf(a, order), keyOf(b, order)) || a.id - b.id));
 }
+
+/** All contacts as the search index has them. @param indexedUntil epoch milliseconds. */
+export const indexedContacts = (store: ContactStore, indexedUntil: number): StoredContact[] =>
+  [...store.contacts.values()]
+    .filter(({ createdAt }) => createdAt <= indexedUntil)
+    .map((contact) => asIndexed(contact, indexedUntil));
 
 /** The newest version that is not newer than the index. */
 function asIndexed(contact: StoredContact, indexedUntil: number): StoredContact {

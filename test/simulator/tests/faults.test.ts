@@ -35,7 +35,7 @@ describe('a fault', () => {
   it('slow delays the correct response', async () => {
     const { api, stats } = await start({ faults: { rate: 1, kinds: ['slow'], slowMs: 60 } });
     const began = performance.now();
-    expect((await upsert(api, email('ann@example.com'))).status).toBe(200);
+    expect((await upsert(api, email('ann@example.com'))).status).toBe(201);
     expect(performance.now() - began).toBeGreaterThan(50);
     expect(await stats()).toMatchObject({ faults: 1, requests: { 'PUT /contacts': 1 } });
   });

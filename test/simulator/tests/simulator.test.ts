@@ -23,7 +23,7 @@ describe('contacts', () => {
     const { api, contacts, stats } = await start();
     const created = await upsert(api, { ...email('ann@example.com'), given_name: 'Ann', family_name: 'Lee' });
     const updated = await upsert(api, { ...email('ANN@example.com'), given_name: 'Anna' });
-    expect([created.status, updated.status]).toEqual([200, 200]);
+    expect([created.status, updated.status]).toEqual([201, 200]);
     expect(await updated.json()).toMatchObject({ given_name: 'Anna', family_name: 'Lee', tag_ids: [] });
     expect(await contacts()).toHaveLength(1);
     expect(await stats()).toMatchObject({ contactsCreated: 1, contactsUpdated: 1, duplicateContacts: 0 });
@@ -75,16 +75,26 @@ describe('contacts', () => {
     expect((await contacts())[0]?.values).toEqual({});
   });
 
+  const KEPT = { 'phone_numbers.PHONE1': '1', 'phone_numbers.PHONE2': '2' };
+  const REMOVED = { 'phone_numbers.PHONE1': '1' };
   it.each([
-    ['merge', { 'phone_numbers.PHONE1': '1', 'phone_numbers.PHONE2': '2' }],
-    ['replace', { 'phone_numbers.PHONE1': '1' }],
-  ] as const)('%s array items that an update does not list', async (arrays, expected) => {
+    ['merge', KEPT, KEPT],
+    ['replace', REMOVED, REMOVED],
+    [{ put: 'merge', patch: 'replace' }, KEPT, REMOVED],
+    [{ put: 'replace', patch: 'merge' }, REMOVED, KEPT],
+  ] as const)('do %j with array items that an update does not list', async (arrays, byPut, byPatch) => {
     const { api, preload, contacts } = await start({ arrays });
-    const [contact] = await preload([{ values: { 'phone_numbers.PHONE2': '2' } }]);
-    await api.patch(`contacts/${contact?.id}`, {
-      json: { phone_numbers: [{ field: 'PHONE1', number: '1' }] },
-    });
-    expect((await contacts())[0]?.values).toEqual(expected);
+    const [contact] = await preload([
+      { values: { 'phone_numbers.PHONE2': '2' } },
+      { values: { 'phone_numbers.PHONE2': '2', 'email_addresses.EMAIL1': 'ann@example.com' } },
+    ]);
+    const phones = { phone_numbers: [{ field: 'PHONE1', number: '1' }] };
+    await api.patch(`contacts/${contact?.id}`, { json: phones });
+    await upsert(api, { ...email('ann@example.com'), ...phones });
+    expect((await contacts()).map(({ values }) => values)).toEqual([
+      byPatch,
+      { ...byPut, 'email_addresses.EMAIL1': 'ann@example.com' },
+    ]);
   });
 
   it('answer 404 once deleted', async () => {
@@ -97,7 +107,11 @@ describe('contacts', () => {
 
   it('become marketable by an opt-in reason, but not after an opt-out', async () => {
     const { api, preload, contacts } = await start();
-    const ids = await preload([{ emailStatus: 'NonMarketable' }, { emailStatus: 'ListUnsubscribe' }]);
+    const withEmail = (address: string) => ({ values: { 'email_addresses.EMAIL1': address } });
+    const ids = await preload([
+      { ...withEmail('ann@example.com'), emailStatus: 'NonMarketable' },
+      { ...withEmail('bob@example.com'), emailStatus: 'ListUnsubscribe' },
+    ]);
     for (const { id } of ids) await api.patch(`contacts/${id}`, { json: { opt_in_reason: 'asked' } });
     expect((await contacts()).map(({ emailStatus }) => emailStatus)).toEqual([
       'SingleOptIn',
