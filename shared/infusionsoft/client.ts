@@ -1,10 +1,12 @@
-import ky, { type HTTPError, isHTTPError, type KyInstance } from 'ky';
 import type * as z from 'zod/mini';
-import { REQUEST_RETRY, UNCERTAIN_WRITE_MS } from '../quota/retry-policy.ts';
-import { RetryableError } from '../sync/errors.ts';
+import { UNCERTAIN_WRITE_MS } from '../quota/retry-policy.ts';
+import { type ChangeReader, changeReader } from './change-reader.ts';
 import type { ContactBody } from './contact-body.ts';
-import { type Endpoint, endpoints, MAX_PAGE_SIZE } from './endpoints.ts';
-import { exceededLimit, toFailure, UncertainError } from './http/failures.ts';
+import { endpoints } from './endpoints.ts';
+import { crmRequests, type RequestOptions } from './http/crm-requests.ts';
+import { ContactFaultError, UncertainError } from './http/failures.ts';
+import { MAX_PAGE_SIZE } from './resources/define-resource.ts';
+import { offsetPages, pageToken } from './resources/paging.ts';
 import {
   type Contact,
   companyPageSchema,
@@ -14,8 +16,10 @@ import {
   contactSchema,
   contactTypesSchema,
   customFieldSchema,
+  emailAddressSchema,
   leadSourcePageSchema,
   leadSourceSchema,
+  provincesSchema,
   staffPageSchema,
   type Tag,
   type TagResult,
@@ -27,7 +31,7 @@ import {
 
 type Named = z.infer<typeof leadSourceSchema>;
 type Company = z.infer<typeof companySchema>;
-type StaffMember = z.infer<typeof staffPageSchema>['users'][number];
+type StaffMember = NonNullable<z.infer<typeof staffPageSchema>['users']>[number];
 type Labelled = z.infer<typeof customFieldSchema>;
 
 /**
@@ -36,7 +40,7 @@ type Labelled = z.infer<typeof customFieldSchema>;
  *
  * @throws NotFoundError, RejectedError, ForbiddenError, UncertainError or another RetryableError, see `http/failures.ts`.
  */
-export interface InfusionsoftClient {
+export interface InfusionsoftClient extends ChangeReader {
   /** Creates the contact, or updates the one with the same email (`duplicate_option: Email`). */
   upsertContact(body: ContactBody): Promise<Contact>;
   /** Creates a contact, even if one with the same values exists. */
@@ -59,9 +63,17 @@ export interface InfusionsoftClient {
    * Whether tagging or an opt-out counts as a change is not known (v1).
    */
   findContactsUpdatedSince(since: number): Promise<Contact[]>;
-  /** Changes the given values of a contact. Accounts differ in what happens to items of arrays that are not given: see `catalog/detect-array-mode.ts`. */
+  /** Changes the given values of a contact. Accounts differ in what happens to items of arrays that are not given: see `catalog/detect-array-modes.ts`. */
   updateContact(contactId: number, body: ContactBody): Promise<Contact>;
   deleteContact(contactId: number): Promise<void>;
+  /**
+   * Opts an address in or out of marketing. The CRM opts in an address only if its status is one of four (v1, `UpdateEmailAddress`): an
+   * opt-out by staff is one of them. An opt-in is not repeated after a failure, since others may opt the address out in between.
+   *
+   * @returns whether the address is opted in afterwards, if the answer says so.
+   * @throws NotFoundError when the CRM does not know the address.
+   */
+  setOptIn(email: string, optedIn: boolean, reason: string): Promise<boolean | undefined>;
   /**
    * Adds tags to a contact, a hundred with each request. If a later request fails, the tags of the earlier ones are applied.
    *
@@ -77,8 +89,8 @@ export interface InfusionsoftClient {
   /** All tags of the account. */
   listTags(): Promise<Tag[]>;
   createTag(name: string, description: string): Promise<Tag>;
-  /** Number of contacts with a tag. */
-  countTagged(tagId: number): Promise<number>;
+  /** Number of contacts with a tag; undefined if the answer does not say it. */
+  countTagged(tagId: number): Promise<number | undefined>;
   listCustomFields(): Promise<Labelled[]>;
   /** Names of the contact properties that the CRM returns only if a request names them. */
   listOptionalProperties(): Promise<string[]>;
@@ -90,18 +102,11 @@ export interface InfusionsoftClient {
   listStaff(): Promise<StaffMember[]>;
   /** The account's contact types, by name. */
   listContactTypes(): Promise<string[]>;
+  /** Names of a country's provinces, by code. @param country three letters (ISO 3166-1). */
+  listProvinces(country: string): Promise<Readonly<Record<string, string>>>;
   /** Companies with exactly this name, ignoring case. */
   findCompanies(name: string): Promise<Company[]>;
   createCompany(name: string): Promise<Company>;
-}
-
-export interface ClientOptions {
-  /** Origin of the API, for example `https://api.infusionsoft.com`. */
-  url: string;
-  /** Makes the requests, see `http/paced-fetch.ts`. */
-  fetch: typeof fetch;
-  /** Epoch milliseconds. */
-  now?: () => number;
 }
 
 /** Most ids that one request about tags can name (the vendor's PHP SDK enforces it; the vendor's staff says that it is the same for removals). */
@@ -114,62 +119,35 @@ const MAX_PAGES = 100;
 const OPTIONAL_PROPERTIES = ['custom_fields', 'lead_source_id', 'job_title'];
 
 /** A client of the REST API. */
-export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions): InfusionsoftClient {
-  const repeatable = ky.create({
-    prefix: url,
-    fetch,
-    timeout: false,
-    retry: {
-      limit: REQUEST_RETRY.limit,
-      methods: ['get', 'put', 'patch', 'post', 'delete'],
-      statusCodes: [...REQUEST_RETRY.statusCodes],
-      afterStatusCodes: [...REQUEST_RETRY.afterStatusCodes],
-      maxRetryAfter: REQUEST_RETRY.maxDelayMs,
-      delay: (retry) => REQUEST_RETRY.firstDelayMs * 2 ** (retry - 1),
-      backoffLimit: REQUEST_RETRY.maxDelayMs,
-      jitter: true,
-      shouldRetry: ({ error }) => (isFinal(error) ? false : undefined),
-    },
-  });
-  // A create that failed may still have taken effect, and a second one would create a duplicate.
-  const once = repeatable.extend({ retry: 0 });
-  // So may a create-or-update, and two at once for one email can create two contacts. A spike arrest had no effect.
-  const afterSpikeArrest = repeatable.extend({
-    retry: { shouldRetry: ({ error }) => (isSpikeArrest(error) ? undefined : false) },
-  });
-
-  const call = async <Result>(
-    request: (http: KyInstance) => Promise<Result>,
-    http = repeatable,
-  ): Promise<Result> => {
-    try {
-      return await request(http);
-    } catch (error) {
-      throw toFailure(error, now());
-    }
-  };
+export function infusionsoftClient(options: RequestOptions): InfusionsoftClient {
+  const { call, repeatable, once, afterSpikeArrest } = crmRequests(options);
   const send = <Result>(
     method: 'put' | 'patch' | 'post',
-    { path }: Endpoint,
+    path: string,
     json: unknown,
     schema: z.ZodMiniType<Result>,
     http = repeatable,
   ): Promise<Result> => call((client) => client[method](path, { json }).json(schema), http);
-  const remove = ({ path }: Endpoint, searchParams: Record<string, string> = {}): Promise<void> =>
+  const remove = (path: string, searchParams: Record<string, string> = {}): Promise<void> =>
     call(async (client) => {
       // A removal answers 204 (v1). An answer with a body comes from something else, such as a proxy, so the removal is uncertain.
       const text = await client.delete(path, { searchParams }).text();
       if (text.trim() !== '') throw new UncertainError('The answer to a removal has a body');
     });
 
-  const readModel = () => call((http) => http.get(endpoints.contactModel.path).json(contactModelSchema));
+  const readModel = () => call((http) => http.get(endpoints.contactModel).json(contactModelSchema));
 
   return {
+    ...changeReader((path, searchParams, schema) =>
+      call((http) => http.get(path, { searchParams }).json(schema)),
+    ),
     upsertContact: async (body) => {
       const upsert = { ...body, duplicate_option: 'Email' };
       try {
         return await send('put', endpoints.contacts, upsert, contactSchema, afterSpikeArrest);
       } catch (error) {
+        if (error instanceof ContactFaultError)
+          throw new ContactFaultError(error.message, error.answer, UNCERTAIN_WRITE_MS);
         if (!(error instanceof UncertainError)) throw error;
         throw new UncertainError(error.message, { cause: error.cause, afterMs: UNCERTAIN_WRITE_MS });
       }
@@ -179,16 +157,14 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
       const searchParams = {
         optional_properties: [...new Set([...OPTIONAL_PROPERTIES, ...properties])].join(','),
       };
-      return call((http) =>
-        http.get(endpoints.contact(contactId).path, { searchParams }).json(contactSchema),
-      );
+      return call((http) => http.get(endpoints.contact(contactId), { searchParams }).json(contactSchema));
     },
     findContactsByEmail: async (email) => {
       const searchParams = { email, optional_properties: 'custom_fields' };
-      const { contacts } = await call((http) =>
-        http.get(endpoints.contacts.path, { searchParams }).json(contactPageSchema),
+      const { contacts, count } = await call((http) =>
+        http.get(endpoints.contacts, { searchParams }).json(contactPageSchema),
       );
-      return contacts.filter((contact) => hasEmail(contact, email));
+      return itemsOf(contacts, count).filter((contact) => hasEmail(contact, email));
     },
     findContactsUpdatedSince: (since) =>
       allPages(async (offset) => {
@@ -199,13 +175,20 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
           offset,
         };
         const page = await call((http) =>
-          http.get(endpoints.contacts.path, { searchParams }).json(contactPageSchema),
+          http.get(endpoints.contacts, { searchParams }).json(contactPageSchema),
         );
-        return page.contacts;
+        return page.contacts ?? [];
       }),
     updateContact: (contactId, body) =>
       settling(() => send('patch', endpoints.contact(contactId), body, contactSchema)),
     deleteContact: (contactId) => remove(endpoints.contact(contactId)),
+    setOptIn: (email, optedIn, reason) =>
+      settling(async () => {
+        const body = { opted_in: optedIn, reason };
+        const http = optedIn ? afterSpikeArrest : repeatable;
+        const answer = await send('put', endpoints.emailAddress(email), body, emailAddressSchema, http);
+        return answer.opted_in ?? undefined;
+      }),
     applyTags: (contactId, tagIds) =>
       settling(async () => {
         const results = new Map<number, TagResult>();
@@ -230,10 +213,8 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
     listTags: () =>
       allPages(async (offset) => {
         const searchParams = { limit: MAX_PAGE_SIZE, offset };
-        const page = await call((http) =>
-          http.get(endpoints.tags.path, { searchParams }).json(tagPageSchema),
-        );
-        return page.tags;
+        const page = await call((http) => http.get(endpoints.tags, { searchParams }).json(tagPageSchema));
+        return itemsOf(page.tags, offset === 0 ? page.count : 0);
       }),
     createTag: (name, description) => send('post', endpoints.tags, { name, description }, tagSchema, once),
     listCustomFields: async () => (await readModel()).custom_fields ?? [],
@@ -250,20 +231,21 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
     },
     countTagged: async (tagId) => {
       const searchParams = { limit: 1 };
-      return (
-        await call((http) => http.get(endpoints.tagged(tagId).path, { searchParams }).json(taggedSchema))
-      ).count;
+      const { count } = await call((http) =>
+        http.get(endpoints.tagged(tagId), { searchParams }).json(taggedSchema),
+      );
+      return count ?? undefined;
     },
     listLeadSources: async () => {
       const sources: Named[] = [];
-      let token: string | null | undefined;
+      let token: string | undefined;
       for (let page = 0; page < MAX_PAGES; page++) {
         const searchParams = { page_size: MAX_PAGE_SIZE, ...(token && { page_token: token }) };
         const found = await call((http) =>
-          http.get(endpoints.leadSources.path, { searchParams }).json(leadSourcePageSchema),
+          http.get(endpoints.leadSources, { searchParams }).json(leadSourcePageSchema),
         );
         sources.push(...(found.lead_sources ?? []));
-        token = found.next_page_token;
+        token = pageToken(found.next_page_token);
         if (!token || !found.lead_sources?.length) break;
       }
       return sources;
@@ -277,19 +259,19 @@ export function infusionsoftClient({ url, fetch, now = Date.now }: ClientOptions
           include_inactive: false,
           include_partners: false,
         };
-        const page = await call((http) =>
-          http.get(endpoints.staff.path, { searchParams }).json(staffPageSchema),
-        );
-        return page.users;
+        const page = await call((http) => http.get(endpoints.staff, { searchParams }).json(staffPageSchema));
+        return page.users ?? [];
       }),
-    listContactTypes: () => call((http) => http.get(endpoints.contactTypes.path).json(contactTypesSchema)),
+    listContactTypes: () => call((http) => http.get(endpoints.settings).json(contactTypesSchema)),
+    listProvinces: async (country) =>
+      (await call((http) => http.get(endpoints.provinces(country)).json(provincesSchema))).provinces ?? {},
     findCompanies: async (name) => {
       const searchParams = { company_name: name };
-      const { companies } = await call((http) =>
-        http.get(endpoints.companies.path, { searchParams }).json(companyPageSchema),
+      const { companies, count } = await call((http) =>
+        http.get(endpoints.companies, { searchParams }).json(companyPageSchema),
       );
       // The CRM's search may return other companies.
-      return companies.filter(({ company_name }) => isSameText(company_name, name));
+      return itemsOf(companies, count).filter(({ company_name }) => isSameText(company_name, name));
     },
     createCompany: (name) => send('post', endpoints.companies, { company_name: name }, companySchema, once),
   };
@@ -311,20 +293,31 @@ async function settling<Result>(update: () => Promise<Result>): Promise<Result> 
   }
 }
 
-/** Reads pages until one is empty or has been seen before. A short page is not always the last. */
+/**
+ * The items of a list. One that is null or missing is empty.
+ *
+ * @throws UncertainError where the answer counts items: what seems to be missing is created, and would be there twice.
+ */
+function itemsOf<Item>(
+  items: readonly Item[] | null | undefined,
+  count: number | null | undefined,
+): readonly Item[] {
+  if (!items && count) throw new UncertainError('The answer leaves out the items that it counts');
+  return items ?? [];
+}
+
+/** Reads all pages of a list. */
 async function allPages<Item extends { id: number }>(
   readPage: (offset: number) => Promise<readonly Item[]>,
 ): Promise<Item[]> {
-  const items = new Map<number, Item>();
-  let offset = 0;
-  for (let page = 0; page < MAX_PAGES; page++) {
-    const found = await readPage(offset);
-    const fresh = found.filter((item) => !items.has(item.id));
-    if (fresh.length === 0) break;
-    for (const item of fresh) items.set(item.id, item);
-    offset += found.length;
+  const items: Item[] = [];
+  let pages = 0;
+  const read = async (offset: number) => ({ rows: await readPage(offset) });
+  for await (const { rows } of offsetPages(read, ({ id }) => id)) {
+    items.push(...rows);
+    if (++pages === MAX_PAGES) break;
   }
-  return [...items.values()];
+  return items;
 }
 
 const isSameText = (found: string | null | undefined, wanted: string): boolean =>
@@ -334,16 +327,5 @@ const EMAIL_FIELDS: readonly string[] = ['EMAIL1', 'EMAIL2', 'EMAIL3'];
 
 const hasEmail = ({ email_addresses }: Contact, wanted: string): boolean =>
   (email_addresses ?? []).some(
-    ({ field, email }) => EMAIL_FIELDS.includes(field) && isSameText(email, wanted),
+    ({ field, email }) => EMAIL_FIELDS.includes(field ?? '') && isSameText(email, wanted),
   );
-
-/** The limits of the minute and the day do not reset within an invocation, so a retry would only cost requests. */
-function isFinal(error: Error): boolean {
-  return error instanceof RetryableError || (isTooManyRequests(error) && !isSpikeArrest(error));
-}
-
-const isTooManyRequests = (error: Error): error is HTTPError =>
-  isHTTPError(error) && error.response.status === 429;
-
-const isSpikeArrest = (error: Error): boolean =>
-  isTooManyRequests(error) && exceededLimit(error.data) === 'second';

@@ -1,5 +1,6 @@
 import type { FieldPlan } from '../sync/plan.ts';
-import { ADDRESS_FIELDS, type FieldKey, SOCIAL_FIELDS, type StandardField } from '../user/define-mapping.ts';
+import { contactField, type StandardField } from '../user/contact-fields.ts';
+import type { FieldKey } from '../user/define-mapping.ts';
 
 /** The body of a request that creates or changes a contact: only what changes (v1, `CreateOrPatchContact`). */
 export interface ContactBody {
@@ -12,7 +13,6 @@ export interface ContactBody {
   anniversary?: string;
   time_zone?: string;
   preferred_locale?: string;
-  opt_in_reason?: string;
   contact_type?: string;
   lead_source_id?: number;
   owner_id?: number;
@@ -21,12 +21,13 @@ export interface ContactBody {
   spouse_name?: string;
   prefix?: string;
   suffix?: string;
-  fax_numbers?: { field: string; number?: string }[];
+  source_type?: string;
+  fax_numbers?: { field: string; number?: string | null | undefined }[];
   email_addresses?: { field: string; email?: string | null | undefined }[];
   phone_numbers?: { field: string; number?: string | null | undefined }[];
   addresses?: { field: string; [part: string]: unknown }[];
   social_accounts?: { type: string; name?: string | null | undefined }[];
-  custom_fields?: { id: number; content: unknown }[];
+  custom_fields?: { id: number; content?: unknown }[];
 }
 
 /** Looks up the ids of names in a plan. Each throws for an unknown name: names are resolved before a plan is written. */
@@ -40,6 +41,12 @@ export interface NamedIds {
 const CUSTOM_FIELD = 'custom_fields.';
 /** An empty string clears a value. */
 const CLEARED = '';
+/**
+ * A birthday is a date-time in the v1 contract, and in the vendor's forum dates without milliseconds were refused. At noon in UTC, it is the same day
+ * in the time zone of any account.
+ * Source: https://integration.keap.com/t/getting-invalid-date-format-while-creating-appointment/71578
+ */
+const NOON = 'T12:00:00.000Z';
 /** All parts, so that parts without a value are cleared. */
 const NO_ADDRESS = { line1: '', line2: '', locality: '', region: '', postal_code: '', country_code: '' };
 
@@ -62,22 +69,40 @@ export function contactBody(plan: FieldPlan, ids: NamedIds): ContactBody {
 }
 
 function setStandard(body: ContactBody, field: StandardField, value: string, ids: NamedIds): void {
-  if (isAddress(field)) {
-    body.addresses ??= [];
-    body.addresses.push({ field, ...NO_ADDRESS, ...(value === CLEARED ? {} : JSON.parse(value)) });
-  } else if (isSocial(field)) {
-    body.social_accounts ??= [];
-    body.social_accounts.push({ type: field, name: value });
-  } else if (field === 'EMAIL1') body.email_addresses = [{ field, email: value }];
-  else if (field === 'PHONE1') body.phone_numbers = [{ field, number: value }];
-  else if (field === 'lead_source') body.lead_source_id = ids.leadSource(value);
-  else if (field === 'owner') body.owner_id = ids.staff(value);
-  else if (field === 'company') body.company = { id: ids.company(value) };
-  else body[field] = value;
+  const { kind, property } = contactField(field);
+  switch (kind) {
+    case 'address':
+      body.addresses ??= [];
+      body.addresses.push({ field, ...NO_ADDRESS, ...(value === CLEARED ? {} : JSON.parse(value)) });
+      break;
+    case 'social':
+      body.social_accounts ??= [];
+      body.social_accounts.push({ type: field, name: value });
+      break;
+    case 'email':
+      body.email_addresses ??= [];
+      body.email_addresses.push({ field, email: value });
+      break;
+    case 'phone': {
+      const numbers = property === 'fax_numbers' ? 'fax_numbers' : 'phone_numbers';
+      body[numbers] ??= [];
+      body[numbers].push({ field, number: value });
+      break;
+    }
+    case 'company':
+      body.company = { id: ids.company(value) };
+      break;
+    case 'staff':
+      body.owner_id = ids.staff(value);
+      break;
+    case 'date':
+      body[property as 'birthday'] = value === CLEARED ? value : value + NOON;
+      break;
+    default:
+      if (field === 'lead_source') body.lead_source_id = ids.leadSource(value);
+      // The table of fields has them as texts of their own.
+      else body[property as 'given_name'] = value;
+  }
 }
 
 const isCustomField = (key: FieldKey): key is `custom_fields.${string}` => key.startsWith(CUSTOM_FIELD);
-const isAddress = (field: StandardField): field is (typeof ADDRESS_FIELDS)[number] =>
-  (ADDRESS_FIELDS as readonly string[]).includes(field);
-const isSocial = (field: StandardField): field is (typeof SOCIAL_FIELDS)[number] =>
-  (SOCIAL_FIELDS as readonly string[]).includes(field);

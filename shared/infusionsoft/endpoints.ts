@@ -1,39 +1,61 @@
-/**
- * Paths and versions of the Infusionsoft (Keap) REST API: no other file knows them. Writes use version 1, see
- * docs/decisions/0007-v1-for-writes.md.
- * Source: the vendor's v1 contract, https://developer.infusionsoft.com/docs/rest/
- */
-const V1 = 'crm/rest/v1';
-/** Only version 2 has lead sources: https://github.com/infusionsoft/keap-sdk (`LeadSourcesApi`). */
-const V2 = 'crm/rest/v2';
+import { companies } from './resources/companies.ts';
+import { contacts } from './resources/contacts.ts';
+import { countries } from './resources/countries.ts';
+import { pathOf } from './resources/define-resource.ts';
+import { emailAddresses } from './resources/email-addresses.ts';
+import { leadSources } from './resources/lead-sources.ts';
+import { settings } from './resources/settings.ts';
+import { tags } from './resources/tags.ts';
+import { userInfo } from './resources/user-info.ts';
+import { users } from './resources/users.ts';
 
-export interface Endpoint {
-  /** The path with placeholders for ids: for counts and logs. */
-  route: string;
-  /** The path to call. */
-  path: string;
-}
+/** Lists of version 2, which show what version 1 does not: https://github.com/infusionsoft/keap-sdk. */
+const changes = { name: 'changes', version: 2 } as const;
 
-const fixed = (path: string): Endpoint => ({ route: `/${path}`, path: `${V1}/${path}` });
-
+/** The paths that the sync calls, from the declarations in `resources/`. Writes use version 1, see docs/decisions/0007-v1-for-writes.md. */
 export const endpoints = {
-  contacts: fixed('contacts'),
-  contactModel: fixed('contacts/model'),
-  customFields: fixed('contacts/model/customFields'),
-  tags: fixed('tags'),
-  leadSources: { route: '/v2/leadSources', path: `${V2}/leadSources` } satisfies Endpoint,
-  staff: fixed('users'),
-  contactTypes: fixed('setting/contact/optionTypes'),
-  companies: fixed('companies'),
-  /** The owner of the credentials: the cheapest request that shows whether they work. */
-  userInfo: fixed('oauth/connect/userinfo'),
-  contact: (id: number): Endpoint => ({ route: '/contacts/{id}', path: `${V1}/contacts/${id}` }),
-  tagged: (id: number): Endpoint => ({ route: '/tags/{id}/contacts', path: `${V1}/tags/${id}/contacts` }),
-  contactTags: (id: number): Endpoint => ({
-    route: '/contacts/{id}/tags',
-    path: `${V1}/contacts/${id}/tags`,
-  }),
+  contacts: pathOf(contacts, contacts.list.path),
+  contactModel: pathOf(contacts, contacts.model),
+  customFields: pathOf(contacts, contacts.writes.createCustomField),
+  tags: pathOf(tags, tags.list.path),
+  leadSources: pathOf(leadSources, leadSources.list.path),
+  /** All contacts, with their tags, custom fields and the status of each address. */
+  listedContacts: pathOf(changes, 'contacts'),
+  /** Applied tags of all contacts. */
+  appliedTags: pathOf(changes, 'contacts/-/tags'),
+  emailAddresses: pathOf(changes, 'emailAddresses'),
+  staff: pathOf(users, users.list.path),
+  /** With the contact types. */
+  settings: pathOf(settings, settings.get.path),
+  companies: pathOf(companies, companies.list.path),
+  userInfo: pathOf(userInfo, userInfo.get.path),
+  emailAddress: (email: string) => pathOf(emailAddresses, emailAddresses.writes.replace, [email]),
+  contact: (id: number) => pathOf(contacts, contacts.get.path, [id]),
+  tagged: (id: number) => pathOf(tags, tags.nested.contacts.list.path, [id]),
+  provinces: (country: string) => pathOf(countries, countries.nested.provinces.list.path, [country]),
+  contactTags: (id: number) => pathOf(contacts, contacts.nested.tags.list.path, [id]),
 };
 
-/** Largest page of tags, staff or lead sources (v1). A page can be shorter. */
-export const MAX_PAGE_SIZE = 1000;
+/**
+ * Whether a request writes or reads single contacts, their tags or their addresses by version 1. Lists and searches of many contacts are not
+ * about any of them.
+ *
+ * @param url the whole address, or its path without the query.
+ */
+export function isAboutContacts(method: string, url: string): boolean {
+  const { pathname, searchParams } = new URL(url, 'http://crm.invalid');
+  if (method === 'GET' && pathname === `/${endpoints.contacts}`) return searchParams.has('email');
+  return ABOUT_CONTACTS.test(`${method} ${pathname}`);
+}
+
+const ABOUT_CONTACTS = new RegExp(
+  [
+    `^(PUT|POST) /${endpoints.contacts}$`,
+    `^[A-Z]+ /${endpoints.contacts}/\\d+(/tags)?$`,
+    `^(POST|DELETE) /${endpoints.tags}/\\d+/contacts$`,
+    `^[A-Z]+ /${endpoints.emailAddress('')}.`,
+  ].join('|'),
+);
+
+/** A path for logs: the email that one of the paths contains is left out. */
+export const pathForLogs = (path: string): string => path.replace(/(\/emailAddresses\/).*$/, '$1{email}');

@@ -23,10 +23,11 @@ const quotaSettingsSchema = z.object({
   limits: limitsSchema,
   liveReserve: z.number(),
   tagBatch: z.int(),
+  windowSlackMs: z.int(),
 });
 
 /** Parses the stack output `QuotaSettings`. @throws ZodError when it is invalid. */
-export const quotaSettingsFrom = (output: string): Budget & { tagBatch: number } =>
+export const quotaSettingsFrom = (output: string): Budget & { tagBatch: number; windowSlackMs: number } =>
   quotaSettingsSchema.parse(JSON.parse(output));
 
 /** Describes what is used, left and reserved at a time (epoch milliseconds). */

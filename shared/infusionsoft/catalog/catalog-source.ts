@@ -6,9 +6,9 @@ import type { Mapping } from '../../user/define-mapping.ts';
 import { type Requirements, requirementsOf } from '../../user/requirements.ts';
 import type { InfusionsoftClient } from '../client.ts';
 import { type Account, missingFrom } from './account.ts';
-import { type Catalog, catalogOf, hashRequirements, isArrayModeKnown, withRefusals } from './catalog.ts';
-import type { ProbeRecords } from './detect-array-mode.ts';
-import { refreshCatalog } from './refresh-catalog.ts';
+import { areArrayModesKnown, type Catalog, catalogOf, hashRequirements, withRefusals } from './catalog.ts';
+import { readProvinces, validProvinces } from './provinces.ts';
+import { type RefreshCatalogOptions, refreshCatalog } from './refresh-catalog.ts';
 
 /** Provides the catalog to the consumer. */
 export interface CatalogSource {
@@ -19,6 +19,11 @@ export interface CatalogSource {
   current(): Promise<Catalog>;
   /** A catalog that was read from the CRM after `since` (epoch milliseconds). */
   newerThan(since: number): Promise<Catalog>;
+  /**
+   * A catalog with the provinces of some countries (ISO 3166-1, three letters). Costs a request for each country whose list was not read for
+   * a month.
+   */
+  withProvinces(countries: readonly string[]): Promise<Catalog>;
   /** Runs work that creates things in the account, in one environment at a time. */
   exclusively<Result>(work: () => Promise<Result>): Promise<Result>;
   /**
@@ -30,12 +35,12 @@ export interface CatalogSource {
 }
 
 /** What the catalog needs of the sync's table. */
-interface CatalogTable extends ProbeRecords {
+type CatalogTable = RefreshCatalogOptions['records'] & {
   readCatalog(): Promise<Catalog | undefined>;
   writeCatalog(catalog: Catalog): Promise<void>;
   acquireLease(name: string, holder: Invocation, now: number): Promise<boolean>;
   releaseLease(name: string, holder: Invocation): Promise<void>;
-}
+};
 
 export interface CatalogSourceOptions {
   table: CatalogTable;
@@ -45,14 +50,14 @@ export interface CatalogSourceOptions {
   invocation: () => Invocation;
   /** Called with each catalog that was read from the CRM. */
   onRefresh?: (catalog: Catalog) => void;
-  /** Called for a probe contact that stays in the account: see `detect-array-mode.ts`. */
+  /** Called for a probe contact that stays in the account: see `detect-array-modes.ts`. */
   onLeftover?: (problem: string, contactId?: number) => void;
   now?: () => number;
 }
 
 const LEASE = 'catalog';
 /** How long a catalog in memory is used without a read of the sync's table, in milliseconds. */
-const CACHED_MS = 60_000;
+export const CACHED_MS = 60_000;
 
 /**
  * A catalog that one environment reads and creates for all. It takes a lease in the sync's table, and the others wait for its result: two at
@@ -71,7 +76,7 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
 
   const isUsable = (catalog: Catalog, since: number): boolean =>
     catalog.requirementsHash === hash &&
-    isArrayModeKnown(catalog, now()) &&
+    areArrayModesKnown(catalog, now()) &&
     Date.parse(catalog.refreshedAt) > since;
 
   const readStored = async (since: number): Promise<Catalog | undefined> => {
@@ -135,17 +140,42 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
     return cached;
   };
 
+  const withProvinces = async (countries: readonly string[]): Promise<Catalog> => {
+    const catalog = await newerThan(0);
+    const isComplete = ({ provinces = {} }: Catalog) => countries.every((country) => provinces[country]);
+    if (isComplete(catalog)) return catalog;
+    cached = await exclusively(
+      async () => {
+        const stored = (await readStored(0)) ?? catalog;
+        const provinces = { ...stored.provinces };
+        for (const country of countries) provinces[country] ??= await readProvinces(client, country, now());
+        const complete = { ...stored, provinces };
+        await table.writeCatalog(complete);
+        return complete;
+      },
+      async () => {
+        const stored = await readStored(0);
+        return stored && isComplete(stored) ? stored : undefined;
+      },
+    );
+    return cached;
+  };
+
   const adopt = async (found: Account, accountRequirements: Requirements): Promise<Account> => {
     const previous = await table.readCatalog();
     const accountHash = hashRequirements(accountRequirements);
     const account = previous?.requirementsHash === accountHash ? withRefusals(found, previous) : found;
     const isComplete = accountHash === hash && missingFrom(account).length === 0;
-    if (!isComplete || !previous || !isArrayModeKnown(previous, now())) return account;
-    const catalog = { ...catalogOf(account, requirements, now()), arrays: previous.arrays };
+    if (!isComplete || !previous || !areArrayModesKnown(previous, now())) return account;
+    const catalog = {
+      ...catalogOf(account, requirements, now()),
+      arrays: previous.arrays,
+      provinces: validProvinces(previous, now()),
+    };
     await table.writeCatalog(catalog);
     cachedUntil = 0;
     onRefresh?.(catalog);
     return account;
   };
-  return { newerThan, current: () => newerThan(0), exclusively, adopt };
+  return { newerThan, current: () => newerThan(0), withProvinces, exclusively, adopt };
 }

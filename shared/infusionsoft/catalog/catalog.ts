@@ -7,22 +7,25 @@ import { type Account, CREATION_REFUSED, problemsOf } from './account.ts';
 /** Ids of the account's tags, custom fields and the like that the mapping requires, by lower-case name. */
 export type Catalog = z.infer<typeof SYNC_TABLE_ITEMS.catalog.schema>;
 
-/** What an update does with the array items that it does not list: `merge` keeps them, `replace` removes them. */
-export type ArrayMode = NonNullable<NonNullable<Catalog['arrays']>['mode']>;
+/**
+ * What a create-or-update (`put`) and an update by id (`patch`) do with the array items that they do not list: `merge` keeps them, `replace`
+ * removes them.
+ */
+export type ArrayModes = NonNullable<NonNullable<Catalog['arrays']>['modes']>;
 
-/** How long a detected array mode is valid, in milliseconds: the vendor moves accounts between versions of the CRM. */
-const ARRAY_MODE_VALID_MS = 7 * 24 * 3_600_000;
+/** How long detected array modes are valid, in milliseconds: the vendor moves accounts between versions of the CRM. */
+const ARRAY_MODES_VALID_MS = 7 * 24 * 3_600_000;
 
-/** Whether the array mode needs no detection at this moment. @param now epoch milliseconds. */
-export function isArrayModeKnown({ arrays }: Catalog, now: number): boolean {
+/** Whether the array modes need no detection at this moment. @param now epoch milliseconds. */
+export function areArrayModesKnown({ arrays }: Catalog, now: number): boolean {
   if (!arrays) return false;
   const { learnedAt, retryAt } = arrays;
-  return now < (retryAt ? Date.parse(retryAt) : Date.parse(learnedAt) + ARRAY_MODE_VALID_MS);
+  return now < (retryAt ? Date.parse(retryAt) : Date.parse(learnedAt) + ARRAY_MODES_VALID_MS);
 }
 
-/** Whether an update is certain to keep the array items that it does not list. */
-export function mergesArrays(catalog: Catalog, now: number): boolean {
-  return isArrayModeKnown(catalog, now) && catalog.arrays?.mode === 'merge';
+/** Whether a kind of update is certain to keep the array items that it does not list. */
+export function mergesArrays(catalog: Catalog, update: keyof ArrayModes, now: number): boolean {
+  return areArrayModesKnown(catalog, now) && catalog.arrays?.modes?.[update] === 'merge';
 }
 
 /** The key of a name: the CRM's search and people ignore case. */

@@ -9,8 +9,13 @@ export interface CircuitBreaker {
   started(): void;
   /** The CRM answered with a status under 500. */
   succeeded(): void;
-  /** No answer, or a status of 500 or more. */
-  failed(now: number): void;
+  /**
+   * No answer, or a status of 500 or more.
+   *
+   * @param user whose contact may be at fault, see `contactFault`. It counts once until the next success: several users with such failures are
+   *   an outage, one alone is not.
+   */
+  failed(now: number, user?: string): void;
 }
 
 /** @param random from 0 to 1: jitter, so that environments do not probe at the same time. */
@@ -18,6 +23,8 @@ export function circuitBreaker(random: () => number = Math.random): CircuitBreak
   let failures = 0;
   let restUntil = 0;
   let probing = false;
+  /** Users whose contacts failed since the last success. */
+  const faulty = new Set<string>();
   const isDown = () => failures >= CIRCUIT_BREAKER.failures;
   return {
     enter(now) {
@@ -30,8 +37,15 @@ export function circuitBreaker(random: () => number = Math.random): CircuitBreak
     },
     succeeded() {
       failures = 0;
+      faulty.clear();
     },
-    failed(now) {
+    failed(now, user) {
+      if (user !== undefined && faulty.has(user)) {
+        // It says nothing new about the CRM. Another request may be the probe.
+        probing = false;
+        return;
+      }
+      if (user !== undefined) faulty.add(user);
       failures++;
       // Requests that were under way when the breaker opened do not extend the rest.
       if (!isDown() || (now < restUntil && !probing)) return;

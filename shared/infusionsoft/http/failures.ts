@@ -1,6 +1,7 @@
 import { HTTPError } from 'ky';
 import { SPIKE_ARREST_MS } from '../../quota/retry-policy.ts';
 import { RejectedError, RetryableError } from '../../sync/errors.ts';
+import { isAboutContacts } from '../endpoints.ts';
 import { type ExceededLimit, resetOf } from './limit-headers.ts';
 
 /** The contact (or other object) does not exist: it was deleted or merged (v1 answers 404 for both). */
@@ -32,6 +33,48 @@ export class UncertainError extends RetryableError {
 }
 
 /**
+ * The CRM answered 500 with a message to a request about single contacts. It does so to some bad values, such as an owner that does not exist
+ * (WP Fusion's plugin and laravel-keap handle it), and during outages.
+ */
+export class ContactFaultError extends UncertainError {
+  override name = 'ContactFaultError';
+  override readonly backsOff = true;
+  /** What the CRM said. It can contain personal data. */
+  readonly answer: string;
+
+  constructor(message: string, answer: string, afterMs?: number) {
+    super(message, { afterMs, isAnswered: true });
+    this.answer = answer;
+  }
+}
+
+/**
+ * What the CRM says about a failure that can be the fault of one contact: 500 and a JSON object with a message, about single contacts.
+ *
+ * @param body as text, or parsed.
+ * @returns undefined for all others: the answers of a proxy (HTML, 502 to 504), of a gateway (`fault`), and those without a body.
+ */
+export function contactFault(
+  { method, url }: { method: string; url: string },
+  status: number,
+  body: unknown,
+): string | undefined {
+  if (status !== 500 || !isAboutContacts(method, url)) return undefined;
+  const { message } = asObject(body);
+  return typeof message === 'string' && message.trim() !== '' ? message : undefined;
+}
+
+function asObject(body: unknown): { message?: unknown } {
+  if (typeof body !== 'string') return typeof body === 'object' && body !== null ? body : {};
+  try {
+    return asObject(Object(JSON.parse(body)));
+  } catch (error) {
+    if (error instanceof SyntaxError) return {};
+    throw error;
+  }
+}
+
+/**
  * The limit that a 429 is about. Three bodies are known: two faults of the gateway, with the error codes `…QuotaViolation` for the day and
  * `…SpikeArrestViolation` for the second, and `{"message":"Quota Exceeded"}` for the minute. Any other counts as the limit of the second,
  * which has the shortest wait.
@@ -47,7 +90,8 @@ export function exceededLimit(body: unknown): ExceededLimit {
  *
  * @param now epoch milliseconds.
  * @returns NotFoundError for 404, ForbiddenError for 403, RejectedError for other statuses from 400 that the CRM refuses for good,
- *   UncertainError for 408, 500 and above and for no usable answer, RetryableError otherwise.
+ *   ContactFaultError for 500 with a message about single contacts, UncertainError for 408, others from 500 and no usable answer,
+ *   RetryableError otherwise.
  */
 export function toFailure(error: unknown, now: number): Error {
   if (error instanceof RetryableError) return error;
@@ -59,6 +103,8 @@ export function toFailure(error: unknown, now: number): Error {
   if (status === 401) return new RetryableError('The CRM refuses the credentials (401)');
   if (status === 403) return new ForbiddenError('The account may not do this (403)');
   if (status === 429) return tooManyRequests(exceededLimit(error.data), headers, now);
+  const fault = contactFault(error.request, status, error.data);
+  if (fault !== undefined) return new ContactFaultError('The CRM failed for a contact (500)', fault);
   if (status === 408 || status >= 500)
     return new UncertainError(`The CRM failed (${status})`, {
       isAnswered: ![408, 502, 504].includes(status),

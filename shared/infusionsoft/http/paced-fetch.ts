@@ -3,14 +3,15 @@ import { ANSWER_TIME, OUT_OF_TIME_MS, WRITE_BACK_MS } from '../../quota/retry-po
 import { RetryableError } from '../../sync/errors.ts';
 import type { Credentials } from '../auth/credentials.ts';
 import type { AuthorizationHeader } from '../auth/crm-secret.ts';
+import { pathForLogs } from '../endpoints.ts';
 import type { CircuitBreaker } from './circuit-breaker.ts';
-import { exceededLimit } from './failures.ts';
+import { contactFault, exceededLimit } from './failures.ts';
 import type { RequestGate } from './request-gate.ts';
 
 /** One attempt of a request. Each retry has a record of its own. */
 export interface RequestRecord {
   method: string;
-  /** Path of the URL, without the query, which may contain an email. */
+  /** Path of the URL, without an email and without the query, which may contain one. */
   path: string;
   /** Status of the answer; undefined if there was none. */
   status: number | undefined;
@@ -26,6 +27,10 @@ export interface PacedFetchOptions {
   /** When the invocation ends, in epoch milliseconds. No request is started that could not finish before. */
   deadline: () => number;
   onRequest: (record: RequestRecord) => void;
+  /** The user about whom the request is, where it is about one. */
+  currentUser?: () => string | undefined;
+  /** Epoch milliseconds. */
+  now?: () => number;
 }
 
 /** A request that was made, with the credentials that it had. */
@@ -45,7 +50,8 @@ const KEPT_OF_SLOWEST = 0.9;
  * @throws RetryableError while the quota is spent, while the CRM is down, and if too little time is left before the deadline.
  */
 export function pacedFetch(options: PacedFetchOptions): typeof fetch {
-  const { rateLimiter, credentials, gate, breaker, deadline, onRequest } = options;
+  const { rateLimiter, credentials, gate, breaker, deadline, onRequest, now = () => Date.now() } = options;
+  const { currentUser = () => undefined } = options;
   let slowestMs = 0;
   const cutOffAt = () => deadline() - WRITE_BACK_MS;
   const lastStart = () => {
@@ -55,7 +61,7 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
 
   /** @returns undefined, without a request, if the environment first has to rest or to read credentials, or if it is too late. */
   const tryStart = async (request: Request): Promise<Attempt | undefined> => {
-    const startedAt = Date.now();
+    const startedAt = now();
     gate.enter(startedAt);
     breaker.enter(startedAt);
     const header = credentials.cached();
@@ -65,31 +71,33 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
     breaker.started();
     const started = performance.now();
     let status: number | undefined;
+    let isFault = false;
     try {
       const timeout = AbortSignal.timeout(cutOffAt() - startedAt);
       const answer = await fetch(request, { signal: AbortSignal.any([request.signal, timeout]) });
       status = answer.status;
       const exceeded = status === 429 ? exceededLimit(await answer.clone().text()) : undefined;
-      gate.answered({ headers: answer.headers, exceeded, startedAt }, Date.now());
+      isFault = status === 500 && contactFault(request, status, await answer.clone().text()) !== undefined;
+      gate.answered({ headers: answer.headers, exceeded, startedAt }, now());
       return { answer, header };
     } finally {
-      if (status === undefined || status >= 500) breaker.failed(Date.now());
+      if (status === undefined || status >= 500) breaker.failed(now(), isFault ? currentUser() : undefined);
       else breaker.succeeded();
       const { method, url } = request;
       const durationMs = performance.now() - started;
       slowestMs = Math.max(durationMs, KEPT_OF_SLOWEST * slowestMs);
-      onRequest({ method, path: new URL(url).pathname, status, durationMs });
+      onRequest({ method, path: pathForLogs(new URL(url).pathname), status, durationMs });
     }
   };
 
   const attempt = async (request: Request): Promise<Attempt> => {
     for (;;) {
-      gate.enter(Date.now());
-      breaker.enter(Date.now());
+      gate.enter(now());
+      breaker.enter(now());
       await credentials.current();
-      const restMs = gate.backOffMs(Date.now());
+      const restMs = gate.backOffMs(now());
       if (restMs > 0) await new Promise((rested) => setTimeout(rested, restMs));
-      if (Date.now() > lastStart())
+      if (now() > lastStart())
         throw new RetryableError('The invocation ends too soon for another request', {
           afterMs: OUT_OF_TIME_MS,
         });

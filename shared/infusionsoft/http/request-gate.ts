@@ -40,7 +40,8 @@ export function requestGate(margin: number, random: () => number = Math.random):
   let lastSpikeAt = Number.NEGATIVE_INFINITY;
 
   const close = (reason: 'minute' | 'day', headers: Headers, startedAt: number, now: number) => {
-    const next: Pause = { reason, since: now, until: resetOf(reason, headers, startedAt) };
+    // An answer to a request from before an operator resumed is ignored, however late it comes.
+    const next: Pause = { reason, since: startedAt, until: resetOf(reason, headers, startedAt) };
     if (next.until <= now || (pause && pause.until >= next.until)) return;
     pause = next;
     unrecordedPause = next;

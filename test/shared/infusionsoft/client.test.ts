@@ -28,6 +28,7 @@ function answering(...answers: (() => Response)[]) {
   return { client: infusionsoftClient({ url: 'http://crm.local', fetch }), requests: () => requests };
 }
 
+type Client = ReturnType<typeof infusionsoftClient>;
 const ANN = { email_addresses: [{ field: 'EMAIL1' as const, email: 'ann@example.com' }] };
 
 describe('the client', () => {
@@ -41,7 +42,7 @@ describe('the client', () => {
   it.each(['object', 'entries'] as const)(
     'reads the results of tags in the form of %s',
     async (tagResults) => {
-      const { client } = await start({ tagResults });
+      const { client } = await start({ answers: { tagResults } });
       const { id } = await client.upsertContact(ANN);
       const tag = await client.createTag('App User', 'Has the app');
       expect(await client.applyTags(id, [tag.id, 999])).toEqual(
@@ -205,6 +206,80 @@ describe('the client', () => {
     expect((await client.upsertContact(ANN)).id).toBe(5);
     expect(requests()).toBe(2);
   });
+
+  const FAULT = () => Response.json({ message: 'Owner of ann@example.com does not exist' }, { status: 500 });
+  it.each([
+    ['updateContact', (client: Client) => client.updateContact(5, ANN), undefined],
+    ['readContact', (client: Client) => client.readContact(5), undefined],
+    ['applyTags', (client: Client) => client.applyTags(5, [1]), undefined],
+    ['removeTags', (client: Client) => client.removeTags(5, [1]), undefined],
+    ['setOptIn', (client: Client) => client.setOptIn('ann@example.com', false, 'asked'), undefined],
+    ['tagContacts', (client: Client) => client.tagContacts(1, [5, 6]), undefined],
+    ['upsertContact', (client: Client) => client.upsertContact(ANN), 60_000],
+  ] as const)('makes one attempt of %s when the CRM fails with a message', async (_, request, afterMs) => {
+    const { client, requests } = answering(FAULT);
+    const failed = request(client);
+    await expect(failed).rejects.toMatchObject({ name: 'ContactFaultError', isAnswered: true, afterMs });
+    await expect(failed).rejects.not.toThrow(/ann@/);
+    expect(requests()).toBe(1);
+  });
+
+  it('retries a read of the account that fails with a message', async () => {
+    const { client, requests } = answering(FAULT, () => Response.json({ tags: [] }));
+    expect(await client.listTags()).toEqual([]);
+    expect(requests()).toBe(2);
+  });
+
+  it('follows the address of the next page of lead sources', async () => {
+    const page = (id: number, next_page_token?: string | null) =>
+      Response.json({ lead_sources: [{ id: String(id), name: `Source ${id}` }], next_page_token });
+    const { client, requests } = answering(
+      () => page(1, 'https://api.infusionsoft.com/crm/rest/v2/leadSources?page_size=1000&page_token=b%2Bc'),
+      () => page(2, '/crm/rest/v2/leadSources?page_token=d'),
+      () => page(3, 'e'),
+      () => page(4, null),
+    );
+    expect((await client.listLeadSources()).map(({ id }) => id)).toEqual([1, 2, 3, 4]);
+    expect(requests()).toBe(4);
+    const broken = answering(() => page(1, 'https://api.infusionsoft.com/crm/rest/v2/leadSources'));
+    await expect(broken.client.listLeadSources()).rejects.toThrow(RejectedError);
+  });
+
+  it('takes a missing list for an empty one, unless the answer counts its items: they would be created again', async () => {
+    const of = (body: object) => answering(() => Response.json(body)).client;
+    for (const body of [{}, { tags: null, count: 0 }]) expect(await of(body).listTags()).toEqual([]);
+    await expect(of({ tags: null, count: 3 }).listTags()).rejects.toThrow(RetryableError);
+    await expect(of({ count: 1 }).findCompanies('Ann Ltd')).rejects.toThrow(RetryableError);
+    await expect(of({ contacts: null, count: 1 }).findContactsByEmail('a@b.example')).rejects.toThrow(
+      RetryableError,
+    );
+    expect(await of({ contacts: null, count: 0 }).findContactsByEmail('a@b.example')).toEqual([]);
+    expect(await of({ users: null }).listStaff()).toEqual([]);
+    expect(await of({}).countTagged(1)).toBeUndefined();
+  });
+
+  it.each([
+    [{ contact: { contact_types: 'Customer, Prospect,' } }, ['Customer', 'Prospect']],
+    [{ contact: { contact_types: null } }, []],
+    [{ contact: null }, []],
+    [{}, []],
+  ])('reads the contact types in the settings %j', async (settings, types) => {
+    expect(await answering(() => Response.json(settings)).client.listContactTypes()).toEqual(types);
+  });
+
+  it.each([[{ 1: 'SUCCESS', 2: 'LATER', 3: null }], [[{ 1: 'SUCCESS' }, { 2: 'LATER' }, { 3: null }]]])(
+    'takes a result of a tag that it does not know for a failure: %j',
+    async (results) => {
+      const { client } = answering(() => Response.json(results));
+      expect(await client.applyTags(5, [1, 2, 3])).toEqual(
+        new Map([
+          [1, 'SUCCESS'],
+          [2, 'FAILURE'],
+          [3, 'FAILURE'],
+        ]),
+      );
+    },
+  );
 
   it('never repeats a create that may have taken effect', async () => {
     const { client, requests } = answering(() => new Response(null, { status: 500 }));

@@ -29,6 +29,36 @@ it('has the values of the plan in the CRM’s form, and an empty text for a clea
   });
 });
 
+it('has every field of the table at its property', () => {
+  const write = {
+    EMAIL1: 'a',
+    EMAIL3: 'b',
+    PHONE1: '1',
+    PHONE5: '5',
+    FAX2: '2',
+    source_type: 'API',
+    suffix: 'Jr.',
+  };
+  expect(contactBody({ write, clear: ['EMAIL2', 'FAX1', 'prefix'] }, ids)).toEqual({
+    email_addresses: [
+      { field: 'EMAIL1', email: 'a' },
+      { field: 'EMAIL3', email: 'b' },
+      { field: 'EMAIL2', email: '' },
+    ],
+    phone_numbers: [
+      { field: 'PHONE1', number: '1' },
+      { field: 'PHONE5', number: '5' },
+    ],
+    fax_numbers: [
+      { field: 'FAX2', number: '2' },
+      { field: 'FAX1', number: '' },
+    ],
+    source_type: 'API',
+    suffix: 'Jr.',
+    prefix: '',
+  });
+});
+
 it('has ids instead of names where the CRM uses ids', () => {
   const write = { lead_source: 'App', owner: 'sam@example.com', company: 'Acme', contact_type: 'Customer' };
   expect(contactBody({ write, clear: [] }, ids)).toEqual({
@@ -67,6 +97,16 @@ it('has all parts of an address, so that missing ones are cleared', () => {
       { type: 'Facebook', name: '' },
     ],
   });
+});
+
+it('has a birthday as a moment that is the same day in the time zone of any account', () => {
+  const { birthday = '', anniversary } = contactBody(
+    { write: { birthday: '1990-05-17' }, clear: ['anniversary'] },
+    ids,
+  );
+  for (const timeZone of ['Pacific/Pago_Pago', 'America/New_York', 'Asia/Tokyo', 'Pacific/Noumea'])
+    expect(new Date(birthday).toLocaleDateString('sv', { timeZone })).toBe('1990-05-17');
+  expect(anniversary).toBe('');
 });
 
 it('is empty for an empty plan', () => {

@@ -59,8 +59,8 @@ describe('the quota report', () => {
   it('reads its settings from the stack output', () => {
     const settings = {
       ...budget,
-
       tagBatch: 100,
+      windowSlackMs: 45,
     };
     expect(quotaSettingsFrom(JSON.stringify(settings))).toEqual(settings);
   });

@@ -1,8 +1,11 @@
 import ky from 'ky';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { catalogSource } from '../../../../shared/infusionsoft/catalog/catalog-source.ts';
+import { readProvinces } from '../../../../shared/infusionsoft/catalog/provinces.ts';
 import { refreshCatalog } from '../../../../shared/infusionsoft/catalog/refresh-catalog.ts';
 import type { InfusionsoftClient } from '../../../../shared/infusionsoft/client.ts';
+import { ForbiddenError, NotFoundError } from '../../../../shared/infusionsoft/http/failures.ts';
+import { RetryableError } from '../../../../shared/sync/errors.ts';
 import { managedTags } from '../../../../shared/user/define-mapping.ts';
 import { mapping } from '../../../../shared/user/mapping.ts';
 import { requirementsOf } from '../../../../shared/user/requirements.ts';
@@ -53,6 +56,45 @@ describe('the catalog', () => {
     const { totalRequests } = await crm.admin.stats();
     await source('b').current();
     expect((await crm.admin.stats()).totalRequests).toBe(totalRequests);
+  });
+
+  it('has the provinces of the countries that were asked for, which one environment reads', async () => {
+    const LIST = 'GET /locales/countries/{country}/provinces';
+    const sources = ['a', 'b', 'c'].map(source);
+    await Promise.all(sources.map((each) => each.withProvinces(['USA'])));
+    expect((await crm.admin.stats()).requests[LIST]).toBe(1);
+    const { provinces } = await source('d').withProvinces(['USA', 'XXX']);
+    expect(provinces).toMatchObject({ USA: { names: { 'US-CA': 'California' } }, XXX: { names: {} } });
+    expect((await crm.admin.stats()).requests[LIST]).toBe(2);
+    expect((await source('e').withProvinces([])).provinces).toEqual(provinces);
+    expect((await crm.admin.stats()).requests[LIST]).toBe(2);
+  });
+
+  it('keeps provinces over a refresh for a month', async () => {
+    const previous = await source('a').withProvinces(['USA']);
+    const provincesAfter = async (days: number) => {
+      const now = Date.now() + days * 86_400_000;
+      return (
+        await refreshCatalog({
+          client: crm.client,
+          requirements: requirementsOf(mapping),
+          now,
+          previous,
+          records: crm.table,
+          onLeftover: () => {},
+        })
+      ).provinces;
+    };
+    expect(await provincesAfter(29)).toEqual(previous.provinces);
+    expect(await provincesAfter(31)).toEqual({});
+  });
+
+  it('lacks provinces that the account does not let it read, and waits for those of an outage', async () => {
+    const read = (failure: Error) =>
+      readProvinces({ listProvinces: () => Promise.reject(failure) }, 'USA', Date.now());
+    expect((await read(new ForbiddenError('403'))).names).toEqual({});
+    expect((await read(new NotFoundError('404'))).names).toEqual({});
+    await expect(read(new RetryableError('503'))).rejects.toThrow('503');
   });
 
   it('of another environment is used within a minute, without a request', async () => {

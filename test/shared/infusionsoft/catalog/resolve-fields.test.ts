@@ -8,6 +8,7 @@ import {
 } from '../../../../shared/infusionsoft/catalog/catalog.ts';
 import { resolveFields, usableFields } from '../../../../shared/infusionsoft/catalog/resolve-fields.ts';
 import type { ContactFields } from '../../../../shared/sync/desired-state.ts';
+import { refusedHash } from '../../../../shared/sync/refused-fields.ts';
 import type { Mapping } from '../../../../shared/user/define-mapping.ts';
 import { mapping as appMapping } from '../../../../shared/user/mapping.ts';
 
@@ -30,6 +31,74 @@ const CATALOG: Catalog = {
 const EARLIER = { field: 'PHONE1', problem: 'left out: not a possible phone number' };
 const resolve = (fields: ContactFields, tags: string[] = [], catalog: Catalog = CATALOG) =>
   resolveFields({ fields, tags, warnings: [EARLIER] }, catalog, mapping);
+
+describe('a region', () => {
+  const provinces = { USA: { readAt: '2026-06-15T12:00:00.000Z', names: { 'US-CA': 'California' } } };
+  const address = (parts: object) => JSON.stringify({ line1: '1 Main St', ...parts });
+  const regionIn = (region: string, country_code: string) => {
+    const { fields, warnings } = resolve({ BILLING: address({ region, country_code }) }, [], {
+      ...CATALOG,
+      provinces,
+    });
+    return [fields.BILLING, warnings.filter(({ field }) => field === 'BILLING.region')];
+  };
+
+  it.each(['US-CA', 'ca', ' California'])('%j becomes the code of the list', (region) => {
+    expect(regionIn(region, 'USA')).toEqual([address({ region: 'US-CA', country_code: 'USA' }), []]);
+  });
+
+  it.each([
+    ['Narnia', 'USA', /not in the CRM's list/],
+    ['Ontario', 'CAN', /until the CRM's list .* has been read/],
+  ])('%s of %s is left out with a warning', (region, country, problem) => {
+    expect(regionIn(region, country)).toEqual([
+      address({ country_code: country }),
+      [{ field: 'BILLING.region', problem: expect.stringMatching(problem) }],
+    ]);
+  });
+});
+
+describe('values that the CRM has refused', () => {
+  const catalog = {
+    ...CATALOG,
+    provinces: { USA: { readAt: '2026-06-15T12:00:00.000Z', names: { 'US-CA': 'California' } } },
+  };
+  const BILLING = '{"line1":"1 Main St","region":"US-CA","country_code":"USA"}';
+  const fields = { time_zone: 'Pacific/Auckland', given_name: 'Ann', BILLING };
+  const remembered = (...keys: string[]) =>
+    Object.fromEntries(keys.map((key) => [key, refusedHash(key, fields as ContactFields)]));
+  const resolved = (refusedFields: Record<string, string>, values: Record<string, string> = fields) =>
+    resolveFields({ fields: values as ContactFields, tags: [], warnings: [] }, catalog, mapping, {
+      refusedFields,
+    });
+
+  it('are left out with a warning, with the region of an address as a field of its own', () => {
+    const refusedFields = remembered('time_zone', 'BILLING.region');
+    expect(resolved(refusedFields)).toEqual({
+      fields: { given_name: 'Ann', BILLING: '{"line1":"1 Main St","country_code":"USA"}' },
+      tags: [],
+      refused: refusedFields,
+      warnings: ['time_zone', 'BILLING.region'].map((field) =>
+        expect.objectContaining({ field, reason: 'refused-value' }),
+      ),
+    });
+    expect(resolved(remembered('BILLING')).fields).toEqual({
+      time_zone: 'Pacific/Auckland',
+      given_name: 'Ann',
+    });
+  });
+
+  it('are sent again when they change', () => {
+    const changed = {
+      time_zone: 'Asia/Tokyo',
+      BILLING: BILLING.replace('US-CA', 'California').replace('1 Main', '2 Main'),
+    };
+    const { fields: sent, refused } = resolved(remembered('time_zone', 'BILLING'), changed);
+    expect([sent.time_zone, refused]).toEqual(['Asia/Tokyo', undefined]);
+    expect(sent.BILLING).toContain('2 Main St');
+    expect(resolved(remembered('BILLING.region'), changed).fields.BILLING).not.toContain('region');
+  });
+});
 
 describe('a desired state that is resolved against the account', () => {
   it('has ids of the members of staff, and leaves out those whom the account does not know', () => {

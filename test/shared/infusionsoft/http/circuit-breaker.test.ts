@@ -89,6 +89,40 @@ describe('the circuit breaker', () => {
     expect(waitOf(breaker, now)).toBe(afterMs);
   });
 
+  it('counts the failures of one user’s contact once until the next success', () => {
+    const breaker = circuitBreaker(() => 1);
+    for (let time = 0; time < 100; time++) breaker.failed(time, 'ann');
+    fail(breaker, 3, 100);
+    breaker.enter(100);
+    breaker.failed(100);
+    expect(() => breaker.enter(100)).toThrow(CrmDownError);
+    breaker.succeeded();
+    breaker.failed(200, 'ann');
+    fail(breaker, 3, 200);
+    breaker.enter(200);
+  });
+
+  it('opens after failures of five users’ contacts without a success', () => {
+    const breaker = circuitBreaker(() => 1);
+    for (const user of ['ann', 'bob', 'cat', 'dan']) breaker.failed(0, user);
+    breaker.enter(0);
+    breaker.failed(0, 'eve');
+    expect(() => breaker.enter(0)).toThrow(CrmDownError);
+  });
+
+  it('lets another user probe when the probe failed for a user who had failed before', () => {
+    const breaker = circuitBreaker(() => 1);
+    for (const user of ['ann', 'bob', 'cat', 'dan', 'eve']) breaker.failed(0, user);
+    breaker.enter(10_000);
+    breaker.started();
+    expect(() => breaker.enter(10_000)).toThrow(CrmDownError);
+    breaker.failed(10_001, 'ann');
+    breaker.enter(10_001);
+    breaker.started();
+    breaker.failed(10_002, 'fay');
+    expect(waitOf(breaker, 10_002)).toBe(20_000);
+  });
+
   it('closes after a success of a request that was under way when it opened', () => {
     const breaker = circuitBreaker(() => 1);
     fail(breaker, 5, 0);

@@ -1,6 +1,8 @@
 import { HTTPError } from 'ky';
 import { describe, expect, it } from 'vitest';
 import {
+  ContactFaultError,
+  contactFault,
   exceededLimit,
   ForbiddenError,
   NotFoundError,
@@ -13,13 +15,14 @@ import { TEAM_LIMITS, tooManyRequests } from '../../../simulator/traffic/rate-li
 const NOW = Date.parse('2026-06-15T18:00:00Z');
 const HOUR_MS = 3_600_000;
 
-function answer(status: number, data?: unknown, headers?: Record<string, string>): HTTPError {
+function answer(
+  status: number,
+  data?: unknown,
+  headers?: Record<string, string>,
+  request = new Request('http://crm.local'),
+): HTTPError {
   const response = new Response(null, { status, ...(headers && { headers }) });
-  const error = new HTTPError(
-    response,
-    new Request('http://crm.local'),
-    {} as ConstructorParameters<typeof HTTPError>[2],
-  );
+  const error = new HTTPError(response, request, {} as ConstructorParameters<typeof HTTPError>[2]);
   error.data = data as typeof error.data;
   return error;
 }
@@ -40,6 +43,53 @@ describe('a failed request', () => {
     [599, UncertainError],
   ])('of status %d is %o', (status, kind) => {
     expect(toFailure(answer(status), NOW).constructor).toBe(kind);
+  });
+
+  it.each([
+    ['PUT', '/crm/rest/v1/contacts', true],
+    ['POST', '/crm/rest/v1/contacts', true],
+    ['GET', '/crm/rest/v1/contacts/7?optional_properties=custom_fields', true],
+    ['PATCH', '/crm/rest/v1/contacts/7', true],
+    ['DELETE', '/crm/rest/v1/contacts/7', true],
+    ['POST', '/crm/rest/v1/contacts/7/tags', true],
+    ['DELETE', '/crm/rest/v1/contacts/7/tags?ids=1%2C2', true],
+    ['PUT', '/crm/rest/v1/emailAddresses/ann%40example.com', true],
+    ['GET', '/crm/rest/v1/contacts?email=ann%40example.com', true],
+    ['POST', '/crm/rest/v1/tags/3/contacts', true],
+    ['DELETE', '/crm/rest/v1/tags/3/contacts?ids=7', true],
+    ['GET', '/crm/rest/v1/tags/3/contacts?limit=1', false],
+    ['GET', '/crm/rest/v1/contacts?since=2026-06-15T12:00:00.000Z', false],
+    ['GET', '/crm/rest/v1/contacts/model', false],
+    ['GET', '/crm/rest/v1/tags', false],
+    ['POST', '/crm/rest/v1/tags', false],
+    ['POST', '/crm/rest/v1/companies', false],
+    ['GET', '/crm/rest/v2/contacts?filter=ids==7', false],
+    ['GET', '/crm/rest/v2/emailAddresses', false],
+  ])('of status 500 with a message is the fault of a contact for %s %s: %s', (method, path, isFault) => {
+    const request = new Request(`http://crm.local${path}`, { method });
+    const failure = toFailure(answer(500, { message: 'User 99 does not exist' }, undefined, request), NOW);
+    expect(failure.constructor).toBe(isFault ? ContactFaultError : UncertainError);
+    expect(failure.message).not.toContain('99');
+  });
+
+  it.each([
+    ['500, JSON with a message', 500, { message: 'no' }, 'no'],
+    ['500, the same as a text', 500, '{"message":"no"}', 'no'],
+    ['500, a fault of the gateway', 500, { fault: { faultstring: 'no' } }, undefined],
+    ['500, HTML', 500, '<html>no</html>', undefined],
+    ['500, a list', 500, '["no"]', undefined],
+    ['500, null', 500, 'null', undefined],
+    ['500, no text', 500, { message: 5 }, undefined],
+    ['500, an empty message', 500, { message: ' ' }, undefined],
+    ['500, no body', 500, undefined, undefined],
+    ['502', 502, { message: 'no' }, undefined],
+    ['503', 503, { message: 'no' }, undefined],
+    ['504', 504, { message: 'no' }, undefined],
+    ['400', 400, { message: 'no' }, undefined],
+  ])('may be the fault of a contact: %s', (_, status, body, said) => {
+    expect(contactFault({ method: 'PUT', url: 'http://crm.local/crm/rest/v1/contacts' }, status, body)).toBe(
+      said,
+    );
   });
 
   it('that the CRM refuses for good has the status and the answer', () => {

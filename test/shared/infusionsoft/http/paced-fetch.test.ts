@@ -435,6 +435,24 @@ describe('the circuit breaker', () => {
     if (isOpen) expect(next).toMatchObject([{ reason: { name: 'CrmDownError' } }]);
   });
 
+  const FAULT = () => Response.json({ message: 'User 99 does not exist' }, { status: 500 });
+  it.each([
+    ['stays closed', 'of one user', () => 'ann', FAULT],
+    ['opens', 'of several users', (time: number) => `user${time}`, FAULT],
+    ['opens', 'of nobody in particular', () => undefined, FAULT],
+    ['opens', 'of one user, without a message', () => 'ann', status(500)],
+    ['opens', 'of one user, from a proxy', () => 'ann', status(503)],
+  ] as const)('%s after failures for contacts %s', async (state, _, userAt, answer) => {
+    let time = 0;
+    answers = answer;
+    const { fetch } = paced({ currentUser: () => userAt(time) });
+    for (; time < 8; time++) {
+      const request = fetch('http://crm.local/crm/rest/v1/contacts/7', { method: 'PATCH', body: '{}' });
+      await Promise.allSettled([request, vi.advanceTimersByTimeAsync(1100)]);
+    }
+    expect(starts).toHaveLength(state === 'opens' ? CIRCUIT_BREAKER.failures : 8);
+  });
+
   it('lets one probe through after its rest, however many requests there are', async () => {
     answers = refusedConnection;
     const { fetch } = paced();

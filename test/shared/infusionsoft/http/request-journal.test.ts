@@ -20,3 +20,34 @@ it('separates the requests of users who are processed in parallel', async () => 
   journal.record({ method: 'GET', path: '/c', status: 200, durationMs: 1 });
   expect(journal.lines()).toEqual([]);
 });
+
+it('knows about whom the work is, also inside of other work', async () => {
+  const journal = requestJournal();
+  const users = journal.during(
+    async () => [journal.user(), await journal.during(async () => journal.user())],
+    'ann',
+  );
+  expect(await users).toEqual(['ann', 'ann']);
+  expect(journal.user()).toBeUndefined();
+});
+
+it.each([
+  ['PUT', '/crm/rest/v1/contacts', 201, true],
+  ['PATCH', '/crm/rest/v1/contacts/7', 200, true],
+  ['DELETE', '/crm/rest/v1/contacts/7/tags', 204, true],
+  ['PATCH', '/crm/rest/v1/contacts/7', 500, false],
+  ['PATCH', '/crm/rest/v1/contacts/7', undefined, false],
+  ['GET', '/crm/rest/v1/contacts/7', 200, false],
+  ['POST', '/crm/rest/v1/tags', 201, false],
+])(
+  'says whether the CRM has accepted a change of a contact: %s %s %s',
+  async (method, path, status, expected) => {
+    const journal = requestJournal();
+    const hasWritten = journal.during(async () => {
+      journal.record({ method, path, status, durationMs: 1 });
+      return journal.hasWritten();
+    });
+    expect(await hasWritten).toBe(expected);
+    expect(journal.hasWritten()).toBe(false);
+  },
+);

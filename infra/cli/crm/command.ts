@@ -1,0 +1,10 @@
+import { createGroup } from '../create-command.ts';
+import get from './get.ts';
+import list from './list.ts';
+import resources from './resources.ts';
+
+export default createGroup({
+  description:
+    'Lists and reads anything in the CRM, at a small rate that is taken from the sync. Changes nothing.',
+  commands: { list, get, resources },
+});

@@ -1,0 +1,77 @@
+import ky, { type HTTPError, isHTTPError, type KyInstance } from 'ky';
+import { REQUEST_RETRY } from '../../quota/retry-policy.ts';
+import { RetryableError } from '../../sync/errors.ts';
+import { contactFault, exceededLimit, toFailure } from './failures.ts';
+
+export interface RequestOptions {
+  /** Origin of the API, for example `https://api.infusionsoft.com`. */
+  url: string;
+  /** Makes the requests, see `paced-fetch.ts`. */
+  fetch: typeof fetch;
+  /** Epoch milliseconds. */
+  now?: () => number;
+}
+
+/** Requests to the CRM, by what may be repeated. */
+export interface CrmRequests {
+  /** Retries after each failure that can pass. */
+  repeatable: KyInstance;
+  /** For creations: one that failed may still have taken effect, and a second one would create a duplicate. */
+  once: KyInstance;
+  /** For a create-or-update: two at once for one email can create two contacts. A spike arrest had no effect. */
+  afterSpikeArrest: KyInstance;
+  /**
+   * Makes a request. @throws NotFoundError, RejectedError, ForbiddenError, ContactFaultError, UncertainError or another RetryableError, see `failures.ts`.
+   */
+  call<Result>(request: (http: KyInstance) => Promise<Result>, http?: KyInstance): Promise<Result>;
+}
+
+export function crmRequests({ url, fetch, now = Date.now }: RequestOptions): CrmRequests {
+  const repeatable = ky.create({
+    prefix: url,
+    fetch,
+    timeout: false,
+    retry: {
+      limit: REQUEST_RETRY.limit,
+      methods: ['get', 'put', 'patch', 'post', 'delete'],
+      statusCodes: [...REQUEST_RETRY.statusCodes],
+      afterStatusCodes: [...REQUEST_RETRY.afterStatusCodes],
+      maxRetryAfter: REQUEST_RETRY.maxDelayMs,
+      delay: (retry) => REQUEST_RETRY.firstDelayMs * 2 ** (retry - 1),
+      backoffLimit: REQUEST_RETRY.maxDelayMs,
+      jitter: true,
+      shouldRetry: ({ error }) => (isFinal(error) ? false : undefined),
+    },
+  });
+  return {
+    repeatable,
+    once: repeatable.extend({ retry: 0 }),
+    afterSpikeArrest: repeatable.extend({
+      retry: { shouldRetry: ({ error }) => (isSpikeArrest(error) ? undefined : false) },
+    }),
+    async call(request, http = repeatable) {
+      try {
+        return await request(http);
+      } catch (error) {
+        throw toFailure(error, now());
+      }
+    },
+  };
+}
+
+/**
+ * The limits of the minute and the day do not reset within an invocation, and the fault of a contact comes again, so a retry would only cost
+ * requests.
+ */
+function isFinal(error: Error): boolean {
+  if (error instanceof RetryableError) return true;
+  if (!isHTTPError(error)) return false;
+  const isFault = contactFault(error.request, error.response.status, error.data) !== undefined;
+  return isFault || (isTooManyRequests(error) && !isSpikeArrest(error));
+}
+
+const isTooManyRequests = (error: Error): error is HTTPError =>
+  isHTTPError(error) && error.response.status === 429;
+
+const isSpikeArrest = (error: Error): boolean =>
+  isTooManyRequests(error) && exceededLimit(error.data) === 'second';

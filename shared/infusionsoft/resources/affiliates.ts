@@ -1,0 +1,75 @@
+import { defineResource } from './define-resource.ts';
+import { flag, moment, number, text } from './properties.ts';
+
+/** People who refer customers, with what they were paid and what was taken back. */
+export const affiliates = defineResource({
+  name: 'affiliates',
+  key: 'id',
+  properties: () => ({
+    code: text,
+    contact_id: number,
+    id: number,
+    name: text,
+    notify_on_lead: flag,
+    notify_on_sale: flag,
+    parent_id: number,
+    status: text,
+    track_leads_for: number,
+  }),
+  readOnly: ['id'],
+  required: ['code', 'contact_id', 'password'],
+  columns: ['id', 'name', 'code', 'contact_id', 'status'],
+  model: 'affiliates/model',
+  list: {
+    path: 'affiliates',
+    rows: { in: 'affiliates' },
+    paging: 'offset',
+    filters: {
+      name: 'text',
+      code: 'text',
+      parent_id: 'text',
+      contact_id: 'text',
+      program_id: 'text',
+      status: ['active', 'inactive'],
+      order: 'text',
+      order_direction: 'text',
+    },
+    order: 'id',
+  },
+  get: { path: 'affiliates/{id}' },
+  writes: { create: 'POST affiliates' },
+  nested: {
+    clawbacks: defineResource({
+      name: 'clawbacks',
+      properties: () => ({
+        amount: number,
+        contact_id: number,
+        date_earned: moment,
+        description: text,
+        family_name: text,
+        given_name: text,
+        invoice_id: number,
+        product_name: text,
+        sale_affiliate_id: number,
+        sold_by_family_name: text,
+        sold_by_given_name: text,
+        subscription_plan_name: text,
+      }),
+      columns: ['date_earned', 'amount', 'contact_id', 'product_name', 'description'],
+      list: {
+        path: 'affiliates/{affiliateId}/clawbacks',
+        rows: { in: 'clawbacks' },
+        paging: 'offset',
+        filters: { order: 'text', order_direction: 'text' },
+        dates: { since: 'since', until: 'until', of: 'date_earned' },
+      },
+    }),
+    payments: defineResource({
+      name: 'payments',
+      key: 'id',
+      properties: () => ({ amount: number, date: moment, id: number, notes: text, type: text }),
+      columns: ['id', 'date', 'amount', 'type', 'notes'],
+      list: { path: 'affiliates/{affiliateId}/payments', rows: { in: 'payments' }, paging: 'offset' },
+    }),
+  },
+});

@@ -1,0 +1,160 @@
+import { createHash } from 'node:crypto';
+import * as z from 'zod/mini';
+import { RejectedError } from '../../sync/errors.ts';
+
+/** Items of one answer. */
+export interface Page<Row> {
+  rows: readonly Row[];
+  /** Number of all items, if the CRM says it. */
+  count?: number | undefined;
+}
+
+/** Identifies an item; undefined if it has no key. */
+type KeyOf<Row> = (row: Row) => string | number | undefined;
+
+/** Pages whose keys are remembered, besides the first: items only move a little between two requests. */
+const REMEMBERED_PAGES = 20;
+
+/** Pages without anything new after which a list ends whose count goes up and down. */
+const MAX_WITHOUT_NEW = 20;
+
+/**
+ * Reads pages by offset until one has nothing new. The CRM's links are not followed: `next` has been seen never to end (v1). A short page is
+ * not always the last.
+ *
+ * Items that were created meanwhile move others to the next page, where they are left out the second time. If the count says that items
+ * were deleted, others have moved to pages that were read: so many items before the page are read again.
+ *
+ * @param keyOf for items without a key, equal items are kept, and a page that comes again is the end.
+ */
+export async function* offsetPages<Row>(
+  readPage: (offset: number) => Promise<Page<Row>>,
+  keyOf: KeyOf<Row>,
+): AsyncGenerator<Page<Row>> {
+  const filter = newRows(keyOf);
+  let offset = 0;
+  /** The end of the furthest page. Pages before it are read again after deletions. */
+  let reached = 0;
+  let lastCount = 0;
+  let pagesWithoutNew = 0;
+  let size = 0;
+  for (;;) {
+    const { rows, count } = await readPage(offset);
+    const fresh = filter(rows);
+    const deleted = count ? lastCount - count : 0;
+    lastCount = count ?? lastCount;
+    size = Math.max(size, rows.length);
+    pagesWithoutNew = fresh.length > 0 ? 0 : pagesWithoutNew + 1;
+    // The count can be wrong, so it does not prolong a list forever.
+    const isMore = deleted > 0 || (rows.length > 0 && (offset < reached || lastCount > offset + rows.length));
+    if (fresh.length > 0) yield { rows: fresh, count };
+    else if (!isMore || pagesWithoutNew > MAX_WITHOUT_NEW) return;
+    reached = Math.max(reached, offset + rows.length);
+    // Half a page more, since others may be deleted meanwhile.
+    if (deleted > 0) offset = Math.max(0, offset - deleted - Math.floor(size / 2));
+    else offset += rows.length;
+  }
+}
+
+/** Most items of a page that the next one reads again, so that as many deletions in between make no item overlooked. */
+const MAX_OVERLAP = 10;
+
+/** Equal pages in a row after which a list ends: the CRM ignores the offset. Items that are added can make two pages equal. */
+const MAX_EQUAL = 4;
+
+/** The offset, the count that the last page had, the items that are read again, a hash of that page, and how many before it were equal. */
+const positionSchema = z.tuple([z.int(), z.nullable(z.int()), z.int(), z.string(), z.int()]);
+
+/**
+ * Where a list is read on by offset, as a text that can be stored: the list goes on in another process, hours later. A page begins a few
+ * items before the end of the last one, since items that were deleted meanwhile move others to the front. If the count says that more were
+ * deleted, it begins so many items before.
+ *
+ * @param position undefined for the first page.
+ */
+export function offsetOf(position: string | undefined): number {
+  return position === undefined ? 0 : positionSchema.parse(JSON.parse(position))[0];
+}
+
+/** @param size items that were asked for. @returns undefined at the end of the list. */
+export function positionAfter(
+  position: string | undefined,
+  { rows, count }: Page<unknown>,
+  size: number,
+): string | undefined {
+  const [offset, lastCount, overlap, lastHash, lastEqual] =
+    position === undefined ? [0, null, 0, '', 0] : positionSchema.parse(JSON.parse(position));
+  const end = offset + rows.length;
+  const hash = hashOf(rows).slice(0, 12);
+  const equal = hash === lastHash ? lastEqual + 1 : 0;
+  const at = (next: number, again: number) => JSON.stringify([next, count ?? null, again, hash, equal]);
+  const deleted = Math.max(0, (lastCount ?? 0) - (count ?? lastCount ?? 0));
+  if (deleted > 0 && offset > 0) return at(Math.max(0, offset - deleted - Math.floor(size / 2)), 0);
+  // Both say that it is the last: a short page may not be, and a count may be wrong.
+  if (rows.length < size && count === end) return undefined;
+  // Nothing new. A short page is not always the last.
+  if (rows.length === 0 || (rows.length <= overlap && !(count !== undefined && count > end)))
+    return undefined;
+  if (equal === MAX_EQUAL) return undefined;
+  const again = Math.min(MAX_OVERLAP, Math.floor(rows.length / 2));
+  return rows.length <= overlap ? at(end, 0) : at(end - again, again);
+}
+
+/**
+ * The token of the next page of a list of version 2. The CRM has returned whole addresses in its place (WP Fusion's plugin), which contain it.
+ *
+ * @throws RejectedError for an address without a token: the list would end too soon without a sign of it.
+ */
+export function pageToken(next: string | null | undefined): string | undefined {
+  if (!next) return undefined;
+  const [address, query] = next.split('?', 2);
+  const token = new URLSearchParams(query).get('page_token');
+  if (token) return token;
+  if (query === undefined && !/^https?:/.test(address ?? '')) return next;
+  throw new RejectedError('refused-by-crm', 'The address of the next page has no page_token');
+}
+
+/** Reads pages by token until one is empty, has no token for the next, or has been seen before. */
+export async function* tokenPages<Row>(
+  readPage: (token: string | undefined) => Promise<Page<Row> & { nextToken?: string | undefined }>,
+  keyOf: KeyOf<Row>,
+): AsyncGenerator<Page<Row>> {
+  const filter = newRows(keyOf);
+  let token: string | undefined;
+  do {
+    const { rows, count, nextToken } = await readPage(token);
+    const fresh = filter(rows);
+    if (fresh.length === 0) return;
+    yield { rows: fresh, count };
+    token = nextToken === token ? undefined : nextToken;
+  } while (token !== undefined);
+}
+
+/**
+ * @returns a function that leaves out rows of the first page and of the last few ones. It remembers their keys only, and a hash of a page
+ * whose rows have none.
+ */
+function newRows<Row>(keyOf: KeyOf<Row>): (rows: readonly Row[]) => Row[] {
+  const pages: Set<unknown>[] = [];
+  const isKnown = (key: unknown) => pages.some((page) => page.has(key));
+  return (rows) => {
+    const page = new Set<unknown>();
+    const withoutKey = rows.filter((row) => keyOf(row) === undefined);
+    const hash = withoutKey.length > 0 ? hashOf(withoutKey) : undefined;
+    const comesAgain = hash !== undefined && isKnown(hash);
+    const fresh = rows.filter((row) => {
+      const key = keyOf(row);
+      if (key === undefined) return !comesAgain;
+      const isNew = !page.has(key) && !isKnown(key);
+      page.add(key);
+      return isNew;
+    });
+    if (hash !== undefined) page.add(hash);
+    pages.push(page);
+    if (pages.length > REMEMBERED_PAGES + 1) pages.splice(1, 1);
+    return fresh;
+  };
+}
+
+const hashOf = (rows: readonly unknown[]): string =>
+  createHash('sha256').update(JSON.stringify(rows)).digest('base64');

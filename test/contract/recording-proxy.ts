@@ -1,0 +1,73 @@
+import { once } from 'node:events';
+import { createAdaptorServer } from '@hono/node-server';
+import { Hono } from 'hono';
+
+/** A request and its answer, as they were sent. */
+export interface Exchange {
+  /** Upper case. */
+  method: string;
+  /** Path and query. */
+  url: string;
+  request: { headers: Readonly<Record<string, string>>; body: string };
+  answer: { status: number; headers: Readonly<Record<string, string>>; body: string };
+}
+
+/** A proxy that keeps all requests and answers. */
+export interface RecordingProxy {
+  /** Base URL, used instead of that of the CRM. */
+  url: string;
+  exchanges: readonly Exchange[];
+  stop(): Promise<void>;
+}
+
+/** Headers of one connection, which are not forwarded. */
+const CONNECTION_HEADERS = ['host', 'connection', 'content-length', 'content-encoding', 'transfer-encoding'];
+
+/** Starts a proxy on 127.0.0.1. It forwards bodies as they are. */
+export async function recordingProxy(upstream: string): Promise<RecordingProxy> {
+  const exchanges: Exchange[] = [];
+  const app = new Hono().all('*', async (context) => {
+    const { method, raw } = context.req;
+    const { pathname, search } = new URL(raw.url);
+    const body = await context.req.text();
+    const response = await fetch(upstream + pathname + search, {
+      method,
+      headers: withoutConnection(raw.headers),
+      // A redirect is the answer.
+      redirect: 'manual',
+      ...(body !== '' && { body }),
+    });
+    const answer = await response.text();
+    exchanges.push({
+      method,
+      url: pathname + search,
+      request: { headers: Object.fromEntries(raw.headers), body },
+      answer: { status: response.status, headers: Object.fromEntries(response.headers), body: answer },
+    });
+    return new Response(answer === '' ? null : answer, {
+      status: response.status,
+      headers: withoutConnection(response.headers),
+    });
+  });
+  const server = createAdaptorServer({ fetch: app.fetch });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (typeof address !== 'object' || address === null) throw new Error('The proxy has no port.');
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    exchanges,
+    async stop() {
+      const closed = once(server, 'close');
+      server.close();
+      if ('closeAllConnections' in server) server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+function withoutConnection(headers: Headers): Headers {
+  const kept = new Headers(headers);
+  for (const name of CONNECTION_HEADERS) kept.delete(name);
+  return kept;
+}

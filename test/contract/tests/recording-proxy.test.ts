@@ -1,0 +1,47 @@
+import { createAdaptorServer } from '@hono/node-server';
+import { Hono } from 'hono';
+import { afterEach, expect, it } from 'vitest';
+import { type RecordingProxy, recordingProxy } from '../recording-proxy.ts';
+
+let proxy: RecordingProxy;
+let server: ReturnType<typeof createAdaptorServer>;
+afterEach(async () => {
+  await proxy.stop();
+  server.close();
+});
+
+async function proxyOf(app: Hono): Promise<void> {
+  server = createAdaptorServer({ fetch: app.fetch });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  proxy = await recordingProxy(`http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`);
+}
+
+it('forwards and records requests and answers as they are', async () => {
+  await proxyOf(
+    new Hono()
+      .post('/token', async (context) => context.text(await context.req.text(), 400, { 'x-limit': '7' }))
+      .get('/login', (context) => context.redirect('https://app.example/callback'))
+      .delete('/tags', (context) => context.body(null, 204)),
+  );
+  const form = 'grant_type=refresh_token&refresh_token=a%2Bb';
+  const headers = { 'content-type': 'application/x-www-form-urlencoded', authorization: 'Basic YTpi' };
+  const answer = await fetch(`${proxy.url}/token?a=1%2C2`, { method: 'POST', headers, body: form });
+  expect([answer.status, answer.headers.get('x-limit'), await answer.text()]).toEqual([400, '7', form]);
+  expect((await fetch(`${proxy.url}/login`, { redirect: 'manual' })).status).toBe(302);
+  expect((await fetch(`${proxy.url}/tags`, { method: 'DELETE' })).status).toBe(204);
+  expect(proxy.exchanges).toMatchObject([
+    {
+      method: 'POST',
+      url: '/token?a=1%2C2',
+      request: { headers, body: form },
+      answer: { status: 400, headers: { 'x-limit': '7' }, body: form },
+    },
+    {
+      method: 'GET',
+      url: '/login',
+      answer: { status: 302, headers: { location: 'https://app.example/callback' } },
+    },
+    { method: 'DELETE', url: '/tags', request: { body: '' }, answer: { status: 204, body: '' } },
+  ]);
+});
