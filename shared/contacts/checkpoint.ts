@@ -18,7 +18,7 @@ export function checkpointOf(
   catalog: Catalog,
   mapping: Mapping,
 ): CrmState {
-  const { tagIds, uncertainTagIds = [], fingerprint = {} } = crm;
+  const { tagIds, uncertainTagIds = [], fingerprint = {}, emails = [] } = crm;
   const { write, clear } = planFields(desired.fields, fingerprint, usableFields(mapping, catalog));
   const changing = [...Object.keys(write), ...clear].map((key) => [key, UNCERTAIN]);
   const desiredTagIds = desired.tags.map((name) => tagId(catalog, name));
@@ -27,6 +27,9 @@ export function checkpointOf(
   return {
     ...crm,
     fingerprint: { ...fingerprint, ...Object.fromEntries(changing) },
+    ...(write.EMAIL1 !== undefined && {
+      emails: [...emails.filter((email) => email !== write.EMAIL1), write.EMAIL1],
+    }),
     ...(tagIds && { tagIds: tagIds.filter((id) => desiredTagIds.includes(id)) }),
     uncertainTagIds: [...new Set([...uncertainTagIds, ...toAdd, ...toRemove])].sort((a, b) => a - b),
   };

@@ -29,6 +29,8 @@ export type ContactHolder =
 export interface Claims {
   /** @throws RetryableError when another user claims it at the same moment. */
   claimEmail(email: string, userId: string): Promise<EmailClaim>;
+  /** Whether a living user has an email. */
+  isEmailTaken(email: string): Promise<boolean>;
   /** Gives the claim on an email to another user, if the user has it. */
   yieldEmail(email: string, userId: string, otherUserId: string): Promise<void>;
   /** Who has a contact, without claiming it. */
@@ -97,8 +99,10 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
       ? { kind: 'other', other }
       : { kind: 'former' };
   };
+  const hasEmail = (user: User, email: string): boolean =>
+    desiredState(mapping, user, now()).fields.EMAIL1?.toLowerCase() === email.toLowerCase();
   const concurrent = () =>
-    new RetryableError('Another user made the same claim at the same moment', {
+    new RetryableError('Another user makes the same claim, or the contact is being retired', {
       afterMs: LEASE_RETRY.claimMs,
     });
 
@@ -111,10 +115,14 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
       const { found } = written;
       if (!found || found.userId === userId) return { kind: 'again' };
       const other = await findUser(found.userId);
-      const emailOfOther = other && desiredState(mapping, other, now()).fields.EMAIL1;
-      if (other && emailOfOther?.toLowerCase() === email.toLowerCase()) return { kind: 'contested', other };
+      if (other && hasEmail(other, email)) return { kind: 'contested', other };
       if (!(await store.write(key, mine, { userId: found.userId })).stored) throw concurrent();
       return other ? { kind: 'moved', other } : { kind: 'new' };
+    },
+    async isEmailTaken(email) {
+      const claim = await store.read(SYNC_TABLE_ITEMS.emailClaim.key(email));
+      const user = claim && (await findUser(claim.userId));
+      return user !== undefined && hasEmail(user, email);
     },
     async yieldEmail(email, userId, otherUserId) {
       const claim = { userId: otherUserId, claimedAt: now() };
@@ -127,10 +135,6 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
       const written = await store.write(key, mine);
       if (written.stored) return { kind: 'new' };
       const { found } = written;
-      if (found && (found.retiringUntil ?? 0) > now())
-        throw new RetryableError('The contact of a deleted user is being retired', {
-          afterMs: LEASE_RETRY.claimMs,
-        });
       const before = await holder(found, contactId, userId);
       if (before.kind === 'other' && !force) return before;
       // A new time, also for the user who has it: an earlier deletion of the same user must not retire it.

@@ -18,7 +18,10 @@ export interface Companies {
 }
 
 /** Where the ids of companies are stored, and leased while they are looked up. */
-export type CompanyTable = Pick<SyncTable, 'readId' | 'writeId' | 'acquireLease' | 'releaseLease'>;
+export type CompanyTable = Pick<
+  SyncTable,
+  'readId' | 'writeId' | 'writeOwnCompany' | 'acquireLease' | 'releaseLease'
+>;
 
 export interface CompaniesOptions {
   client: Pick<InfusionsoftClient, 'findCompanies' | 'createCompany'>;
@@ -45,6 +48,8 @@ export function companies({ client, table, invocation, now }: CompaniesOptions):
       });
     try {
       const found = (await client.findCompanies(name)).sort((a, b) => a.id - b.id)[0];
+      // Before the request, whose answer may be lost: a poll tells companies of the sync from those of others.
+      if (!found) await table.writeOwnCompany(name, now());
       const { id } = found ?? (await client.createCompany(name));
       await table.writeId(key, id);
       return id;

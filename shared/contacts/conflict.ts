@@ -19,8 +19,8 @@ export class ConflictError extends Error {
   readonly hasWritten: boolean;
   /** Whether the stored contact is another user's now. */
   readonly isLost: boolean;
-  /** More users who have to be synced. */
-  readonly affected: readonly AffectedUser[];
+  /** Whether the other user's contact shows the email although that user has another one: a change is pending, or people have changed it. */
+  readonly isOutdated: boolean;
 
   constructor(
     other: User,
@@ -28,14 +28,14 @@ export class ConflictError extends Error {
     {
       hasWritten = false,
       isLost = false,
-      affected = [],
-    }: { hasWritten?: boolean; isLost?: boolean; affected?: readonly AffectedUser[] } = {},
+      isOutdated = false,
+    }: { hasWritten?: boolean; isLost?: boolean; isOutdated?: boolean } = {},
   ) {
     super(`User ${other.userId} ${problem}`);
     this.other = other;
     this.hasWritten = hasWritten;
     this.isLost = isLost;
-    this.affected = affected;
+    this.isOutdated = isOutdated;
   }
 }
 

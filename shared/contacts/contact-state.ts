@@ -1,5 +1,6 @@
 import { type Catalog, managedTagIds, tagIds as tagIdsOf } from '../infusionsoft/catalog/catalog.ts';
 import { usableFields } from '../infusionsoft/catalog/resolve-fields.ts';
+import { hashAddress, isConsentDone } from '../sync/consent.ts';
 import type { DesiredState } from '../sync/desired-state.ts';
 import { isEmptyPlan, planFields, UNCERTAIN } from '../sync/plan.ts';
 import type { Mapping } from '../user/define-mapping.ts';
@@ -13,10 +14,17 @@ export function isInSync(crm: CrmState, desired: DesiredState, catalog: Catalog,
   const { contactId, tagIds, uncertainTagIds, fingerprint = {} } = crm;
   const isOpen = crm.untrusted || crm.conflict || crm.missingSince || crm.formerContactIds;
   if (contactId === undefined || tagIds === undefined || uncertainTagIds?.length || isOpen) return false;
+  if (!hasConsent(crm, desired)) return false;
   const desiredTagIds = tagIdsOf(catalog, desired.tags);
   const hasTags = tagIds.length === desiredTagIds.length && desiredTagIds.every((id) => tagIds.includes(id));
   return hasTags && isEmptyPlan(planFields(desired.fields, fingerprint, usableFields(mapping, catalog)));
 }
+
+/** Whether the app's value of the consent is carried out. */
+export const hasConsent = (
+  { consent: record }: Pick<CrmState, 'consent'>,
+  { consent: app, fields: { EMAIL1: email } }: DesiredState,
+): boolean => isConsentDone({ app, address: email === undefined ? undefined : hashAddress(email), record });
 
 /** The state of a user whose contact is gone, or belongs to another user. The keys of the fingerprint name fields that may have been written. */
 export function withoutContact(crm: CrmState): CrmState {
@@ -30,14 +38,17 @@ export function withFormer(crm: CrmState, contactIds: readonly number[]): CrmSta
   return formerContactIds.length > 0 ? { ...crm, formerContactIds } : crm;
 }
 
+/** Forgets the earlier emails, once no contact can have them. */
+export const withNewestEmail = (crm: CrmState): CrmState =>
+  crm.emails && !crm.formerContactIds ? { ...crm, emails: crm.emails.slice(-1) } : crm;
+
 /** The state before the contact is written. @param now epoch milliseconds. */
 export function startingState(crm: CrmState, target: Target, email: string, now: number): CrmState {
   const { contactId, formerContactIds = [], attempt, fingerprint } = crm;
+  const stored = contactId === undefined ? [] : [contactId];
   if (target.kind === 'update') {
     if (target.contactId === contactId) return crm;
-    const former = [...formerContactIds, ...(contactId === undefined ? [] : [contactId])].filter(
-      (id) => id !== target.contactId,
-    );
+    const former = [...formerContactIds, ...stored].filter((id) => id !== target.contactId);
     return {
       ...omit(crm, 'tagIds', 'uncertainTagIds', 'untrusted', 'formerContactIds', 'attempt'),
       contactId: target.contactId,
@@ -46,8 +57,7 @@ export function startingState(crm: CrmState, target: Target, email: string, now:
     };
   }
   return {
-    ...omit(crm, 'untrusted'),
-    fingerprint: uncertain(fingerprint),
+    ...withFormer(withoutContact(crm), stored),
     attempt: { at: attempt?.at ?? new Date(now).toISOString(), email: emailHash(email) },
     ...(target.kind === 'create' && { separated: true }),
   };
@@ -57,8 +67,8 @@ const uncertain = (fingerprint: CrmState['fingerprint'] = {}): Record<string, st
   Object.fromEntries(Object.keys(fingerprint).map((key) => [key, UNCERTAIN]));
 
 /**
- * The uncertain tags after a write. Tags in the answer are newer than all requests of which nothing is known. Without them, a contact that is
- * new to the user may have any tag.
+ * The uncertain tags after a write. Tags in the answer are newer than all requests of which nothing is known, and are remembered in case
+ * that the sync is cut off before it removes them. Without them, a contact that is new to the user may have any tag.
  */
 export function tagsAfterWrite(
   crm: CrmState,
@@ -66,7 +76,12 @@ export function tagsAfterWrite(
   { isUncertain, isNewToUser }: { isUncertain: boolean; isNewToUser: boolean },
   catalog: Catalog,
 ): CrmState {
-  if (observed) return isUncertain ? omit(crm, 'uncertainTagIds') : crm;
+  if (observed) {
+    const managed = managedTagIds(catalog);
+    const seen = observed.filter((id) => managed.has(id) && !crm.tagIds?.includes(id));
+    const uncertain = new Set([...(isUncertain ? [] : (crm.uncertainTagIds ?? [])), ...seen]);
+    return uncertain.size > 0 ? { ...crm, uncertainTagIds: [...uncertain] } : omit(crm, 'uncertainTagIds');
+  }
   return isNewToUser ? { ...crm, uncertainTagIds: [...managedTagIds(catalog)] } : crm;
 }
 

@@ -2,7 +2,6 @@ import { type Catalog, catalogKey } from '../infusionsoft/catalog/catalog.ts';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
 import { NotFoundError } from '../infusionsoft/http/failures.ts';
 import type { Contact } from '../infusionsoft/schemas.ts';
-import { desiredState, isSyncable } from '../sync/desired-state.ts';
 import type { Mapping } from '../user/define-mapping.ts';
 import type { CrmState, User } from '../user/user.ts';
 import type { Claims } from './claims.ts';
@@ -13,8 +12,6 @@ export interface OwnershipDependencies {
   client: Pick<InfusionsoftClient, 'readContact'>;
   claims: Pick<Claims, 'holderOf' | 'findUser'>;
   mapping: Mapping;
-  /** Epoch milliseconds. */
-  now: () => number;
 }
 
 type Owner = { kind: 'own' | 'free' } | { kind: 'other'; user: User };
@@ -22,8 +19,8 @@ type Owner = { kind: 'own' | 'free' } | { kind: 'other'; user: User };
 export interface OwnedContact {
   contact: Contact;
   owner: Owner;
-  /** Whether the sync has written it for some user: it shows a user id. */
-  isWritten: boolean;
+  /** The user id that the contact shows, if the sync has written it for some user. */
+  named: string | undefined;
 }
 
 /** Id of the custom field that holds the user id, if the mapping names one. */
@@ -53,7 +50,7 @@ export function ownerOf(
     const holder = await claims.holderOf(contact.id, userId);
     const shown = contact.custom_fields ? contact : await readOrMissing(client, contact.id);
     const named = shown && userIdIn(shown, catalog, mapping);
-    const owned = (owner: Owner): OwnedContact => ({ contact, owner, isWritten: named !== undefined });
+    const owned = (owner: Owner): OwnedContact => ({ contact, owner, named });
     if (named === userId && (isGone || holder.kind !== 'other')) return owned({ kind: 'own' });
     if (named !== undefined && named !== userId) {
       const user = await claims.findUser(named);
@@ -74,7 +71,8 @@ export async function isContactOf(
   return (await readOrMissing(client, crm.contactId)) === undefined;
 }
 
-async function readOrMissing(
+/** @returns undefined for a contact that the CRM does not know. */
+export async function readOrMissing(
   client: Pick<InfusionsoftClient, 'readContact'>,
   contactId: number,
 ): Promise<Contact | undefined> {
@@ -86,22 +84,14 @@ async function readOrMissing(
   }
 }
 
-/** The user whose id a contact shows, if it is this user's by a merge: the person who merged has chosen the values of this user. */
-export async function rightfulUser(
-  userId: string,
-  contact: Contact,
-  { claims, client, mapping, now }: OwnershipDependencies,
-): Promise<User | undefined> {
-  const user = await claims.findUser(userId);
-  const isRightful =
-    user !== undefined &&
-    isSyncable(desiredState(mapping, user, now())) &&
-    (await isContactOf(user, contact.id, client));
-  return isRightful ? user : undefined;
+/** The contact that the item of a user names. `isClaimed`: the claim confirms it. */
+export interface StoredContact {
+  contactId: number;
+  isClaimed: boolean;
 }
 
 interface OwnContact {
-  own?: { contactId: number; isClaimed: boolean };
+  own?: StoredContact;
   /** The user who has the stored contact now. */
   lostTo?: User;
 }

@@ -75,12 +75,12 @@ export async function releaseUser(
   const { userId, crm, desired, plan, done } = pending;
   const uncertain = [...plan.remove, ...plan.add].filter((id) => !done.has(id));
   const certain = desired.filter((id) => !uncertain.includes(id));
-  const { uncertainTagIds: _, rejection, ...rest } = withoutLease(crm);
+  const { uncertainTagIds: _, rejection, serverErrors, ...rest } = withoutLease(crm);
   const state: CrmState = {
     ...rest,
     tagIds: certain.sort((a, b) => a - b),
     ...(uncertain.length > 0
-      ? { uncertainTagIds: uncertain, rejection }
+      ? { uncertainTagIds: uncertain, rejection, serverErrors }
       : { syncedAt: new Date(now()).toISOString() }),
   };
   const written = await users.writeCrm(userId, state, crm.revision);

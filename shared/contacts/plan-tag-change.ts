@@ -6,7 +6,7 @@ import { isEmptyPlan, planFields, planTags, type TagPlan } from '../sync/plan.ts
 import type { Mapping } from '../user/define-mapping.ts';
 import type { CrmState, User } from '../user/user.ts';
 import { checkpointOf } from './checkpoint.ts';
-import { isInSync } from './contact-state.ts';
+import { hasConsent, isInSync } from './contact-state.ts';
 import { isLeased } from './lease.ts';
 
 /** A user whose tags alone have to change. */
@@ -25,13 +25,14 @@ export interface PlannedTagChange {
 
 /**
  * What a tag job does with a user: nothing for a user who is `in-sync` (or that the CRM cannot accept), a planned change, or a message of its
- * own for the others. `leased`: another invocation is working on the user. `fields-differ`: not only the tags have to change.
- * `contact-unconfirmed`: no claim says that the contact is the user's.
+ * own for the others. `leased`: another invocation is working on the user. `fields-differ`: not only the tags have to change. `rejected`: the
+ * CRM refused the user before, and may refuse a request for many users because of this one. `contact-unconfirmed`: no claim says that the
+ * contact is the user's.
  */
 export type TagDecision =
   | PlannedTagChange
   | {
-      kind: 'in-sync' | 'leased' | 'no-contact' | 'fields-differ' | 'contact-unconfirmed';
+      kind: 'in-sync' | 'leased' | 'no-contact' | 'fields-differ' | 'rejected' | 'contact-unconfirmed';
       userId: string;
     };
 
@@ -59,10 +60,11 @@ export function planTagChange(
     return { kind: 'contact-unconfirmed', userId };
   if (!contactId) return { kind: rejection ? 'in-sync' : 'no-contact', userId };
 
-  const resolved = resolveFields(unresolved, catalog, mapping);
+  const resolved = resolveFields(unresolved, catalog, mapping, crm);
   if (isInSync(crm, resolved, catalog, mapping)) return { kind: 'in-sync', userId };
   const fields = planFields(resolved.fields, fingerprint, usableFields(mapping, catalog));
-  if (!isEmptyPlan(fields)) return { kind: 'fields-differ', userId };
+  if (!isEmptyPlan(fields) || !hasConsent(crm, resolved)) return { kind: 'fields-differ', userId };
+  if (rejection) return { kind: 'rejected', userId };
 
   const desired = resolved.tags.map((name) => tagId(catalog, name));
   const plan = planTags(

@@ -1,21 +1,17 @@
 import type { Catalog } from '../infusionsoft/catalog/catalog.ts';
-import type { InfusionsoftClient } from '../infusionsoft/client.ts';
 import type { Contact } from '../infusionsoft/schemas.ts';
-import { SEARCH_DELAY_MS } from '../quota/retry-policy.ts';
-import { desiredState } from '../sync/desired-state.ts';
-import { RetryableError } from '../sync/errors.ts';
+import { desiredState, isSyncable } from '../sync/desired-state.ts';
 import { fingerprintOf } from '../sync/plan.ts';
-import type { Mapping } from '../user/define-mapping.ts';
 import type { CrmState, User } from '../user/user.ts';
 import type { Claims } from './claims.ts';
 import { type AffectedUser, ConflictError, hasWaited } from './conflict.ts';
+import { type FindContactsDependencies, findContacts } from './find-contacts.ts';
 import {
+  type OwnedContact,
   type OwnershipDependencies,
   ownContact,
   ownerOf,
-  rightfulUser,
-  userIdFieldOf,
-  userIdIn,
+  type StoredContact,
 } from './ownership.ts';
 
 /**
@@ -24,7 +20,7 @@ import {
  * contact even though another user's contact shows the email.
  */
 export type Target =
-  | { kind: 'update'; contactId: number; isClaimed: boolean; isForeign?: boolean }
+  | { kind: 'update'; contactId: number; isClaimed: boolean; isForeign: boolean }
   | { kind: 'upsert' }
   | { kind: 'create' };
 
@@ -32,19 +28,17 @@ export interface Resolution {
   target: Target;
   /** Another living user has the stored contact now. */
   isLost: boolean;
-  affected: readonly AffectedUser[];
   /** Contacts that are the user's too. */
   duplicates: readonly number[];
 }
 
-export interface ResolveDependencies extends OwnershipDependencies {
-  client: OwnershipDependencies['client'] &
-    Pick<InfusionsoftClient, 'findContactsByEmail' | 'findContactsUpdatedSince'>;
+export interface ResolveDependencies extends OwnershipDependencies, FindContactsDependencies {
+  client: OwnershipDependencies['client'] & FindContactsDependencies['client'];
   claims: OwnershipDependencies['claims'] & Pick<Claims, 'claimEmail' | 'yieldEmail' | 'giveContact'>;
   /** Whether the claims of all users are recorded. */
   areClaimsComplete: () => boolean;
-  /** Epoch milliseconds. */
-  now: () => number;
+  /** Has other users synced. It comes before the step that only they can complete: this sync may be cut off after any step. */
+  notify: (users: readonly AffectedUser[]) => Promise<void>;
 }
 
 export interface ResolveOptions {
@@ -73,76 +67,99 @@ export async function resolve(
   dependencies: ResolveDependencies,
 ): Promise<Resolution> {
   const { userId, crm = {} } = user;
-  const { client, claims, mapping, now } = dependencies;
+  const { claims, notify, areClaimsComplete } = dependencies;
   const { own, lostTo } = await ownContact(userId, crm, isGone, claims);
-  // Until now, this user may have written to the contact that another user has.
-  const affected: AffectedUser[] = lostTo ? [{ userId: lostTo.userId, cause: 'resync' }] : [];
   const isLost = lostTo !== undefined;
-  const duplicates: number[] = [];
-  const resolved = (target: Target): Resolution => ({ target, isLost, affected, duplicates });
-  const update = (contactId: number, isForeign = false): Resolution =>
-    resolved({
-      kind: 'update',
-      contactId,
-      isClaimed: contactId === own?.contactId && own.isClaimed,
-      isForeign,
-    });
+  // Until now, this user may have written to the contact that another user has.
+  if (lostTo) await notify([{ userId: lostTo.userId, cause: 'resync' }]);
+  const resolved = (target: Target): Resolution => ({ target, isLost, duplicates: [] });
+  const keep = (stored: StoredContact): Resolution =>
+    resolved({ kind: 'update', isForeign: false, ...stored });
+
   const hash = emailHash(email);
-  if (own && own.contactId === crm.contactId && crm.fingerprint?.['EMAIL1'] === hash && !crm.conflict)
-    return update(own.contactId);
+  const isUnchanged = own?.contactId === crm.contactId && crm.fingerprint?.['EMAIL1'] === hash;
+  if (own && isUnchanged && !crm.conflict && !crm.untrusted) return keep(own);
 
   const claim = await claims.claimEmail(email, userId);
-  if (claim.kind === 'contested')
-    throw new ConflictError(claim.other, 'has the same email', { isLost, affected });
+  if (claim.kind === 'contested') throw new ConflictError(claim.other, 'has the same email', { isLost });
   const isRepeated = crm.attempt?.email === hash && !crm.separated;
-  const isFirst = !hasHistory(crm) && claim.kind === 'new' && dependencies.areClaimsComplete();
+  const isFirst = !hasHistory(crm) && claim.kind === 'new' && areClaimsComplete();
   if (!own && !isGone && !isLost && !alwaysLookUp && (isFirst || isRepeated))
     return resolved({ kind: 'upsert' });
 
-  const owner = ownerOf(userId, catalog, isGone, dependencies);
-  const found = await findContacts(userId, email, own ? {} : crm, catalog, { client, mapping, now });
-  const ownFound = own && found.find(({ id }) => id === own.contactId);
-  if (ownFound) {
-    const named = userIdIn(ownFound, catalog, mapping);
-    const isForeign = named !== undefined && named !== userId;
-    const rightful = isForeign ? await rightfulUser(named, ownFound, dependencies) : undefined;
-    if (!rightful) return update(ownFound.id, isForeign);
-    await claims.giveContact(ownFound.id, userId, rightful.userId);
-    affected.push({ userId: rightful.userId, cause: 'resync', contactId: ownFound.id });
-    if (crm.separated && !crm.attempt)
-      throw new ConflictError(rightful, 'has the contact after a merge', { isLost: true, affected });
-    return { target: { kind: 'create' }, isLost: true, affected, duplicates };
-  }
-  const owners = await Promise.all(found.map(owner));
-  const available =
-    owners.find((each) => each.owner.kind === 'own') ?? owners.find((each) => each.owner.kind === 'free');
+  const found = await findContacts(userId, email, crm.attempt?.at, catalog, dependencies);
+  const byEmail = await Promise.all(found.map(ownerOf(userId, catalog, isGone, dependencies)));
+  const former = crm.emails?.filter((each) => each.toLowerCase() !== email.toLowerCase());
+  const owned = isGone ? [...byEmail, ...(await findMerged(userId, former, catalog, dependencies))] : byEmail;
+  const stored = owned.find(({ contact }) => contact.id === own?.contactId);
+  if (stored && (await giveToRightful(stored, user, dependencies)))
+    return { target: { kind: 'create' }, isLost: true, duplicates: [] };
+  const ofUser = owned.filter(({ owner }) => owner.kind === 'own');
+  const available = stored ?? ofUser[0] ?? owned.find(({ owner }) => owner.kind === 'free');
   if (available) {
-    const others = owners.filter((each) => each !== available && each.owner.kind === 'own');
-    duplicates.push(...others.map(({ contact }) => contact.id));
-    return update(available.contact.id, available.isWritten);
+    const { contact, named } = available;
+    const contactId = contact.id;
+    const isForeign = named !== undefined && (named !== userId || contactId !== crm.contactId);
+    const isClaimed = contactId === own?.contactId && own.isClaimed;
+    const duplicates = ofUser.map(({ contact: { id } }) => id).filter((id) => id !== contactId);
+    return { target: { kind: 'update', contactId, isClaimed, isForeign }, isLost, duplicates };
   }
 
-  const [ofOther] = owners;
-  const other = ofOther?.owner.kind === 'other' ? ofOther.owner.user : undefined;
-  const emailOfOther = other && desiredState(mapping, other, now()).fields.EMAIL1;
-  if (other && emailOfOther?.toLowerCase() === email.toLowerCase()) {
+  const [first] = owned;
+  if (first?.owner.kind !== 'other') return own ? keep(own) : resolved({ kind: 'upsert' });
+  const other = first.owner.user;
+  const emailOfOther = desiredState(dependencies.mapping, other, dependencies.now()).fields.EMAIL1;
+  if (emailOfOther?.toLowerCase() === email.toLowerCase()) {
     // The other has the contact. With the claim on the email it would wait for this user, and this user for it.
     await claims.yieldEmail(email, userId, other.userId);
-    throw new ConflictError(other, 'has the same email', { isLost, affected });
+    throw new ConflictError(other, 'has the same email', { isLost });
   }
-  if (other && own) affected.push({ userId: other.userId, cause: 'changed' });
-  if (own) return update(own.contactId);
-  if (!other) return resolved({ kind: 'upsert' });
+  if (own) {
+    await notify([{ userId: other.userId, cause: 'changed' }]);
+    return keep(own);
+  }
   // Two contacts were merged, or the email was typed into the other's, by hand: each user gets a contact of its own, once. Where it is the first
   // email, the other may be about to leave it.
   const isSeparating = crm.separated === true && crm.attempt !== undefined;
-  const isMerged = (isGone || isLost) && ofOther !== undefined && !hasFirstEmail(ofOther.contact, email);
-  const isDue = isMerged || hasWaited(user, other, changedAt, now());
-  if (isSeparating || (isDue && !crm.separated)) {
-    affected.push({ userId: other.userId, cause: 'resync' });
-    return resolved({ kind: 'create' });
-  }
-  throw new ConflictError(other, 'has the contact with this email', { isLost, affected });
+  const isDue = !hasFirstEmail(first.contact, email) || hasWaited(user, other, changedAt, dependencies.now());
+  if (!isSeparating && (crm.separated || !isDue))
+    throw new ConflictError(other, 'has the contact with this email', { isLost, isOutdated: true });
+  await notify([{ userId: other.userId, cause: 'resync' }]);
+  return resolved({ kind: 'create' });
+}
+
+/**
+ * Gives the stored contact to another user whose id it shows: the person who merged two contacts has chosen the values of that user.
+ *
+ * @returns whether it was given.
+ * @throws ConflictError when this user has had a contact of its own after an earlier merge.
+ */
+async function giveToRightful(
+  { contact, owner }: OwnedContact,
+  { userId, crm = {} }: User,
+  { claims, notify, mapping, now }: ResolveDependencies,
+): Promise<boolean> {
+  if (owner.kind !== 'other' || !isSyncable(desiredState(mapping, owner.user, now()))) return false;
+  await notify([{ userId: owner.user.userId, cause: 'resync', contactId: contact.id }]);
+  await claims.giveContact(contact.id, userId, owner.user.userId);
+  if (crm.separated && !crm.attempt)
+    throw new ConflictError(owner.user, 'has the contact after a merge', { isLost: true });
+  return true;
+}
+
+/**
+ * Finds the contact into which a user's was merged, by emails that the user's had. Another person may have such an email by now, so only a
+ * contact that shows the user's id counts. Costs one request for each email.
+ */
+export async function findMerged(
+  userId: string,
+  emails: readonly string[] = [],
+  catalog: Catalog,
+  dependencies: Pick<ResolveDependencies, 'claims' | 'mapping' | 'client'>,
+): Promise<OwnedContact[]> {
+  const found = await Promise.all(emails.map((email) => dependencies.client.findContactsByEmail(email)));
+  const owned = await Promise.all(found.flat().map(ownerOf(userId, catalog, true, dependencies)));
+  return owned.filter(({ named }) => named === userId);
 }
 
 const hasFirstEmail = ({ email_addresses }: Contact, email: string): boolean =>
@@ -160,46 +177,3 @@ const hasHistory = ({ contactId, formerContactIds, attempt, rejection, conflict 
   attempt !== undefined ||
   conflict !== undefined ||
   (rejection !== undefined && rejection.reason !== 'no-usable-email');
-
-/** Contacts that may be the user's: those with the email, oldest first, and, after a create without an answer, those with the user id. */
-async function findContacts(
-  userId: string,
-  email: string,
-  { attempt }: CrmState,
-  catalog: Catalog,
-  { client, mapping, now }: Pick<ResolveDependencies, 'client' | 'mapping' | 'now'>,
-): Promise<Contact[]> {
-  const byEmail = await client.findContactsByEmail(email);
-  byEmail.sort((a, b) => a.id - b.id);
-  if (!attempt) return byEmail;
-  const byUserId = await findContactsOfUser(userId, attempt.at, catalog, { client, mapping, now });
-  return [...byEmail, ...byUserId.filter(({ id }) => !byEmail.some((each) => each.id === id))];
-}
-
-/**
- * Finds the contacts that the sync created for a user without getting an answer: they were updated since, and show the user id.
- *
- * @param since when the first request was made, in ISO 8601.
- * @throws RetryableError while the CRM's search may not show the contact yet.
- */
-export async function findContactsOfUser(
-  userId: string,
-  since: string,
-  catalog: Catalog,
-  {
-    client,
-    mapping,
-    now,
-  }: { client: Pick<InfusionsoftClient, 'findContactsUpdatedSince'>; mapping: Mapping; now: () => number },
-): Promise<Contact[]> {
-  if (userIdFieldOf(catalog, mapping) === undefined) return [];
-  const updated = await client.findContactsUpdatedSince(Date.parse(since) - CLOCK_DIFFERENCE_MS);
-  const found = updated.filter((contact) => userIdIn(contact, catalog, mapping) === userId);
-  const waitMs = Date.parse(since) + SEARCH_DELAY_MS - now();
-  if (found.length === 0 && waitMs > 0)
-    throw new RetryableError('The search may not show the created contact yet', { afterMs: waitMs });
-  return found;
-}
-
-/** The clock of the CRM may be late. */
-const CLOCK_DIFFERENCE_MS = 60_000;

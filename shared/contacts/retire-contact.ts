@@ -1,18 +1,22 @@
 import * as z from 'zod/mini';
-import { anonymousBody } from '../infusionsoft/anonymous-body.ts';
+import { anonymousBody, unreadProperties } from '../infusionsoft/anonymous-body.ts';
 import { type Catalog, managedTagIds, tagIds } from '../infusionsoft/catalog/catalog.ts';
 import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
 import { usableFields } from '../infusionsoft/catalog/resolve-fields.ts';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
-import { NotFoundError } from '../infusionsoft/http/failures.ts';
+import type { Contact } from '../infusionsoft/schemas.ts';
+import { GONE_AFTER_MS } from '../quota/retry-policy.ts';
 import { type ErasureRecord, type ErasureRecordStore, isAtLeast } from '../store/erasure-records.ts';
 import type { UserTable } from '../store/user-table.ts';
+import { RetryableError } from '../sync/errors.ts';
 import type { ForgetMessage } from '../sync/message.ts';
 import type { CustomKey, Mapping } from '../user/define-mapping.ts';
 import type { User } from '../user/user.ts';
 import { applyTags } from './apply-tags.ts';
 import type { Claims } from './claims.ts';
-import { isContactOf, userIdIn } from './ownership.ts';
+import type { AffectedUser } from './conflict.ts';
+import { optOutContact } from './opt-out-contact.ts';
+import { isContactOf, readOrMissing, userIdIn } from './ownership.ts';
 import type { Target } from './resolve.ts';
 import { type WriteContactDependencies, writeContact } from './write-contact.ts';
 
@@ -33,9 +37,13 @@ export interface Retirement {
   userId: string;
   /** When the user was deleted, in epoch milliseconds. */
   deletedAt: number;
+  /** A claim of the user from this time on is that of a user who has come back: the contact is kept. Epoch milliseconds. */
+  claimedBefore: number;
   policy: DeletionPolicy;
   /** The erasure request that it answers, if it does. */
   requestId?: string;
+  /** The app had withdrawn the consent, and the CRM does not know it yet. */
+  withdrawn?: boolean | undefined;
   /** The CRM has not known the contact for a while: nothing is left to do in it. */
   isGone?: boolean;
 }
@@ -49,23 +57,26 @@ export interface RetiredContact {
 interface ApplyPolicyDependencies {
   client: Pick<
     InfusionsoftClient,
-    'applyTags' | 'removeTags' | 'readContact' | 'updateContact' | 'deleteContact'
+    | 'applyTags'
+    | 'removeTags'
+    | 'readContact'
+    | 'updateContact'
+    | 'deleteContact'
+    | 'setOptIn'
+    | 'listOptionalProperties'
   >;
   catalogSource: Pick<CatalogSource, 'current' | 'newerThan'>;
   mapping: Mapping;
 }
 
 export interface RetireContactDependencies extends ApplyPolicyDependencies {
-  claims: Pick<Claims, 'retire' | 'findUser' | 'giveContact'>;
+  claims: Pick<Claims, 'retire' | 'findUser' | 'giveContact' | 'holderOf' | 'isEmailTaken'>;
   erasureRecords: Pick<ErasureRecordStore, 'write'>;
-  /** Called for a user whose contact was merged into that of the deleted user. */
-  onFound: (userId: string, contactId: number) => Promise<void>;
+  /** Has users synced whose contact is the one of the deleted user. */
+  notify: (users: readonly AffectedUser[]) => Promise<void>;
   /** Epoch milliseconds. */
   now: () => number;
 }
-
-/** Times in a stream (`ApproximateCreationDateTime`) are rounded down: to the second on AWS, to the minute in the local cloud. */
-const STREAM_TIME_MS = 60_000;
 
 /**
  * Applies a deletion policy to the contact of a deleted user and writes an erasure record. A contact that another user has claimed, or the
@@ -75,64 +86,79 @@ const STREAM_TIME_MS = 60_000;
  * @throws NotFoundError when the CRM does not know the contact; RejectedError or RetryableError, as the client does.
  */
 export async function retireContact(
-  { contactId, userId, deletedAt, policy, requestId, isGone = false }: Retirement,
-  { claims, erasureRecords, onFound, now, ...dependencies }: RetireContactDependencies,
+  retirement: Retirement,
+  dependencies: RetireContactDependencies,
 ): Promise<DeletionPolicy | 'kept'> {
-  const living = isGone
-    ? undefined
-    : await livingUserOf(contactId, userId, policy, { claims, ...dependencies });
+  const { contactId, userId, claimedBefore, policy, requestId, isGone = false } = retirement;
+  const { claims, erasureRecords, notify, now } = dependencies;
+  const contact = isGone ? undefined : await readForPolicy(retirement, dependencies);
+  const living = contact && isErasing(policy) && (await livingUserOf(contact, userId, dependencies));
   if (living) {
+    await notify([{ userId: living.userId, cause: 'resync', contactId }]);
     await claims.giveContact(contactId, userId, living.userId);
-    await onFound(living.userId, contactId);
   }
   const isRetired =
     !living &&
-    (await claims.retire(contactId, userId, deletedAt + STREAM_TIME_MS, async () => {
-      if (!isGone) await applyPolicy(contactId, policy, dependencies);
+    (await claims.retire(contactId, userId, claimedBefore, async () => {
+      if (!isGone) await applyPolicy(retirement, contact, dependencies);
     }));
+  const holder = isRetired || living ? undefined : await claims.holderOf(contactId, userId);
+  // The last request for the deleted user may have reached the contact after those for its new user.
+  if (holder?.kind === 'other') await notify([{ userId: holder.other.userId, cause: 'resync' }]);
   const done = isRetired ? policy : 'kept';
+  const unread = done === 'anonymise' && contact ? unreadProperties(contact) : undefined;
   const doneAt = new Date(now()).toISOString();
-  await erasureRecords.write({ userId, contactId, done, doneAt, ...(requestId && { requestId }) });
+  await erasureRecords.write({
+    userId,
+    contactId,
+    done,
+    doneAt,
+    ...(requestId && { requestId }),
+    ...(unread && { unread }),
+  });
   return done;
+}
+
+const isErasing = (policy: DeletionPolicy): boolean => policy === 'delete' || policy === 'anonymise';
+
+/** The contact, where the policy needs to know it: with every property that it may have, if all of them are about to be blanked. */
+async function readForPolicy(
+  { contactId, policy, withdrawn }: Retirement,
+  { client }: Pick<ApplyPolicyDependencies, 'client'>,
+): Promise<Contact | undefined> {
+  if (policy === 'anonymise') return client.readContact(contactId, await client.listOptionalProperties());
+  return policy === 'delete' || withdrawn ? client.readContact(contactId) : undefined;
 }
 
 /** The living user whose id a contact shows that is about to lose its values: contacts were merged by hand. */
 async function livingUserOf(
-  contactId: number,
+  contact: Contact,
   userId: string,
-  policy: DeletionPolicy,
-  {
-    client,
-    catalogSource,
-    mapping,
-    claims,
-  }: Pick<ApplyPolicyDependencies, 'client' | 'catalogSource' | 'mapping'> & {
-    claims: Pick<Claims, 'findUser'>;
-  },
+  { client, catalogSource, mapping, claims }: RetireContactDependencies,
 ): Promise<User | undefined> {
-  if (policy !== 'delete' && policy !== 'anonymise') return undefined;
-  const contact = await client.readContact(contactId);
   const named = userIdIn(contact, await catalogSource.current(), mapping);
   const other = named === undefined || named === userId ? undefined : await claims.findUser(named);
-  return other && (await isContactOf(other, contactId, client)) ? other : undefined;
+  return other && (await isContactOf(other, contact.id, client)) ? other : undefined;
 }
 
 async function applyPolicy(
-  contactId: number,
-  policy: DeletionPolicy,
-  { client, catalogSource, mapping }: ApplyPolicyDependencies,
+  { contactId, policy, deletedAt, withdrawn }: Retirement,
+  contact: Contact | undefined,
+  dependencies: RetireContactDependencies,
 ): Promise<void> {
+  const { client, catalogSource, mapping } = dependencies;
+  // First, while the contact shows its address.
+  if (contact) await optOutContact(contact, withdrawn ? 'withdrawn' : 'erased', deletedAt, dependencies);
   if (policy === 'leave') return;
   if (policy === 'delete') return client.deleteContact(contactId);
-  if (policy === 'anonymise')
-    await client.updateContact(contactId, anonymousBody(await client.readContact(contactId)));
+  if (policy === 'anonymise' && contact) await client.updateContact(contactId, anonymousBody(contact));
   const catalog = await catalogSource.current();
   const deletedTag = mapping.deletedTag.name;
   // All managed tags, not only the stored ones: it is one request either way, and no tag is left behind.
   const kept = tagIds(catalog, [deletedTag]);
   const removed = [...managedTagIds(catalog)].filter((id) => !kept.includes(id));
-  const contact = { contactId, crm: { contactId, tagIds: removed }, observed: undefined };
-  await applyTags(contact, policy === 'untag' ? [] : [deletedTag], catalog, { client, catalogSource });
+  const tagged = { contactId, crm: { contactId, tagIds: removed }, observed: undefined };
+  await applyTags(tagged, policy === 'untag' ? [] : [deletedTag], catalog, { client, catalogSource });
 }
 
 export interface LeaveContactDependencies extends WriteContactDependencies {
@@ -172,8 +198,8 @@ export interface EraseContactDependencies {
   forgetPolicy: ForgetPolicy;
   /** Finishes what an earlier deletion could not finish. */
   retirePending: (userId: string) => Promise<RetiredContact[]>;
-  /** Whether a claim or the contact itself says whose it is. */
-  isProven: (contactId: number, userId: string) => Promise<boolean>;
+  /** Whether a claim or the contact itself says that it is the user's. */
+  prove: (contactId: number, userId: string) => Promise<Proof>;
   retire: (retirement: Retirement) => Promise<DeletionPolicy | 'kept'>;
   /** Epoch milliseconds. */
   now: () => number;
@@ -190,29 +216,42 @@ export async function eraseContact(
   { userId, contactId: requested, requestId }: ForgetMessage,
   dependencies: EraseContactDependencies,
 ): Promise<ErasureRecord['done']> {
-  const { users, erasureRecords, forgetPolicy: policy, isProven, retire, now } = dependencies;
+  const { users, erasureRecords, forgetPolicy: policy, prove, retire, now } = dependencies;
   const isInApp = (await users.read(userId)) !== undefined;
   const retired = isInApp ? [] : await dependencies.retirePending(userId);
   const record = await erasureRecords.read(userId);
   const contactId = requested ?? record?.contactId;
+  let isMissing = false;
   const erase = async (id: number): Promise<ErasureRecord['done']> => {
     const known = retired.find((each) => each.contactId === id);
     if (known) return known.done;
     if (record?.contactId === id && isAtLeast(record.done, policy)) return record.done;
-    if (id === requested && !(await isProven(id, userId))) return 'not-proven';
-    return retire({ contactId: id, userId, deletedAt: now(), policy, requestId });
+    const proof = await prove(id, userId);
+    if (proof === 'missing') isMissing = true;
+    if (proof !== 'proven') return 'not-proven';
+    const at = now();
+    return retire({ contactId: id, userId, deletedAt: at, claimedBefore: at + 1, policy, requestId });
   };
-  // Contacts of earlier accounts first: the record is about the last one.
-  if (!isInApp) for (const earlier of record?.earlierContactIds ?? []) await erase(earlier);
+  // Contacts of earlier accounts first: the answer is about the last one.
+  const known = new Set([...(record?.earlierContactIds ?? []), record?.contactId]);
+  known.delete(contactId);
+  if (!isInApp) for (const earlier of known) if (earlier !== undefined) await erase(earlier);
   const done = isInApp ? 'not-deleted' : contactId === undefined ? 'no-contact' : await erase(contactId);
   const answeredAt = new Date(now()).toISOString();
   const doneAt = record?.contactId === contactId && record?.done === done ? record.doneAt : answeredAt;
   await erasureRecords.write({ userId, contactId, done, doneAt, requestId, answeredAt });
+  // An answer of 404 can be wrong for a while.
+  const isRepeated = record?.requestId === requestId && record.contactId === contactId;
+  if (isMissing && !(isRepeated && now() - Date.parse(record.doneAt) >= GONE_AFTER_MS))
+    throw new RetryableError('The CRM does not know the contact', { afterMs: GONE_AFTER_MS });
   return done;
 }
 
+/** `missing`: no claim says whose the contact is, and the CRM does not know it. */
+export type Proof = 'proven' | 'not-proven' | 'missing';
+
 /** Whether a contact may be retired for a user: a claim decides about it or, without one, the contact shows the user id. */
-export async function isProven(
+export async function prove(
   contactId: number,
   userId: string,
   {
@@ -226,13 +265,9 @@ export async function isProven(
     catalogSource: Pick<CatalogSource, 'current'>;
     mapping: Mapping;
   },
-): Promise<boolean> {
-  if ((await claims.holderOf(contactId, userId)).kind !== 'new') return true;
-  try {
-    const contact = await client.readContact(contactId);
-    return userIdIn(contact, await catalogSource.current(), mapping) === userId;
-  } catch (error) {
-    if (error instanceof NotFoundError) return false;
-    throw error;
-  }
+): Promise<Proof> {
+  if ((await claims.holderOf(contactId, userId)).kind !== 'new') return 'proven';
+  const contact = await readOrMissing(client, contactId);
+  if (!contact) return 'missing';
+  return userIdIn(contact, await catalogSource.current(), mapping) === userId ? 'proven' : 'not-proven';
 }

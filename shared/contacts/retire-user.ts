@@ -1,18 +1,18 @@
 import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
-import { NotFoundError } from '../infusionsoft/http/failures.ts';
-import { GONE_AFTER_MS } from '../quota/retry-policy.ts';
+import { ContactFaultError, NotFoundError } from '../infusionsoft/http/failures.ts';
 import type { ErasureRecord, ErasureRecordStore } from '../store/erasure-records.ts';
 import type { PendingRetirement, SyncTable } from '../store/sync-table.ts';
-import { RetryableError } from '../sync/errors.ts';
 import type { Mapping } from '../user/define-mapping.ts';
 import type { CrmState } from '../user/user.ts';
-import { findContactsOfUser } from './resolve.ts';
+import { type ContactFaultDependencies, countContactFault } from './contact-faults.ts';
+import { findContactsOfUser } from './find-contacts.ts';
+import { mayComeBack, withMissing } from './missing-contact.ts';
 import type { DeletionPolicy, ForgetPolicy, RetiredContact, Retirement } from './retire-contact.ts';
 
 export interface RetireUserDependencies {
   table: Pick<SyncTable, 'readRetirement' | 'writeRetirement' | 'deleteRetirement'>;
-  client: Pick<InfusionsoftClient, 'findContactsUpdatedSince'>;
+  client: Pick<InfusionsoftClient, 'findContactsUpdatedSince' | 'readContact'>;
   catalogSource: Pick<CatalogSource, 'current'>;
   erasureRecords: Pick<ErasureRecordStore, 'read'>;
   mapping: Mapping;
@@ -25,38 +25,48 @@ export interface RetireUserDependencies {
 
 /**
  * Retires a contact. One that the CRM does not know counts as gone when it still does not know it a minute later: the answer can be wrong
- * for a while.
+ * for a while. Failures of the CRM that may be the fault of the contact are counted as those of a living user.
  *
- * @throws RetryableError until then.
+ * @throws RetryableError until then; RejectedError for a contact for which the CRM fails again and again.
  */
 export async function retireOrConfirmGone(
   retirement: Retirement,
   {
     table,
     retire,
+    lastWriteAt,
     now,
   }: {
     table: RetireUserDependencies['table'];
     retire: (retirement: Retirement) => Promise<DeletionPolicy | 'kept'>;
-    now: () => number;
-  },
+  } & ContactFaultDependencies,
 ): Promise<DeletionPolicy | 'kept'> {
   const { userId, contactId, deletedAt } = retirement;
   try {
     return await retire(retirement);
   } catch (error) {
-    if (!(error instanceof NotFoundError)) throw error;
+    if (!(error instanceof NotFoundError || error instanceof ContactFaultError)) throw error;
     const pending = (await table.readRetirement(userId)) ?? {
       contactIds: [contactId],
       deletedAt: new Date(deletedAt).toISOString(),
     };
-    const missingSince = pending.missingSince ?? new Date(now()).toISOString();
-    const remainingMs = Date.parse(missingSince) + GONE_AFTER_MS - now();
-    if (remainingMs <= 0) return retire({ ...retirement, isGone: true });
+    if (error instanceof ContactFaultError) {
+      // What the CRM says can be about a person of whom no values are known any more.
+      const before = pending.serverErrors;
+      const counted = await countContactFault(error, before, undefined, { lastWriteAt, now });
+      await table.writeRetirement(userId, { ...pending, serverErrors: counted.serverErrors });
+      throw counted.failure;
+    }
+    const wait = mayComeBack(pending.missingSince, contactId, now(), error);
+    if (!wait) return retire({ ...retirement, isGone: true });
+    const missingSince = withMissing(pending.missingSince, contactId, now());
     await table.writeRetirement(userId, { ...pending, missingSince });
-    throw new RetryableError('The CRM does not know the contact', { cause: error, afterMs: remainingMs });
+    throw wait;
   }
 }
+
+/** Times in a stream (`ApproximateCreationDateTime`) are rounded down: to the second on AWS, to the minute in the local cloud. */
+const STREAM_TIME_MS = 60_000;
 
 /** What is known about a deleted user's contacts. */
 export type Departure = PendingRetirement;
@@ -75,23 +85,43 @@ export async function retireUser(
   living: CrmState | undefined,
   dependencies: RetireUserDependencies,
 ): Promise<RetiredContact[]> {
-  const { table, erasureRecords, policy, forgetPolicy, retire } = dependencies;
+  const { table, erasureRecords, policy, forgetPolicy, retire, now } = dependencies;
   const earlier = await table.readRetirement(userId);
   const pending = merge(earlier, departure);
   if (!pending) return [];
   if (departure) await table.writeRetirement(userId, pending);
   const record = await erasureRecords.read(userId);
-  const found = await findCreated(userId, pending, record, dependencies);
+  const found = await findCreated(userId, pending, dependencies);
+  // An erased contact is not found again.
+  if (found.length > 0)
+    await table.writeRetirement(userId, { ...pending, contactIds: [...pending.contactIds, ...found] });
   const requestId = requestAfter(pending.deletedAt, record);
   const how = requestId === undefined ? { policy } : { policy: forgetPolicy, requestId };
   const kept = [living?.contactId, ...(living?.formerContactIds ?? [])];
   const contactIds = [...new Set([...pending.contactIds, ...found])].filter((id) => !kept.includes(id));
   const deletedAt = Date.parse(pending.deletedAt);
+  // A message that is older than the deletion can be the only one that names a contact.
+  const claimedBefore = living ? deletedAt + STREAM_TIME_MS : now() + 1;
   const retired: RetiredContact[] = [];
-  for (const contactId of contactIds)
-    retired.push({ contactId, done: await retire({ contactId, userId, deletedAt, ...how }) });
+  for (const contactId of contactIds) {
+    const { withdrawn } = pending;
+    const retirement: Retirement = { contactId, userId, deletedAt, claimedBefore, withdrawn, ...how };
+    retired.push({ contactId, done: doneBefore(retirement, record) ?? (await retire(retirement)) });
+  }
   await table.deleteRetirement(userId);
   return retired;
+}
+
+/**
+ * What was done for the same deletion: its message comes again if the user is back and cannot be synced. Done sooner, it may have been for an
+ * earlier one, since times in a stream are rounded down.
+ */
+function doneBefore(
+  { contactId, deletedAt, policy }: Retirement,
+  record: ErasureRecord | undefined,
+): DeletionPolicy | undefined {
+  const isDone = record?.contactId === contactId && Date.parse(record.doneAt) >= deletedAt + STREAM_TIME_MS;
+  return isDone && record.done === policy ? policy : undefined;
 }
 
 /** The erasure request that was answered after the user was deleted, but before this contact was known. It is carried out now. */
@@ -104,24 +134,23 @@ function requestAfter(deletedAt: string, record: ErasureRecord | undefined): str
 
 function merge(earlier: Departure | undefined, departure: Departure | undefined): Departure | undefined {
   if (!earlier || !departure) return earlier ?? departure;
-  const attemptedAt = [earlier.attemptedAt, departure.attemptedAt].filter((at) => at !== undefined).sort()[0];
   return {
     contactIds: [...new Set([...earlier.contactIds, ...departure.contactIds])],
-    ...(attemptedAt !== undefined && { attemptedAt }),
-    ...(earlier.missingSince !== undefined && { missingSince: earlier.missingSince }),
+    attemptedAt: [earlier.attemptedAt, departure.attemptedAt].sort()[0],
+    missingSince: earlier.missingSince,
+    serverErrors: earlier.serverErrors,
     deletedAt: departure.deletedAt,
+    ...((earlier.withdrawn || departure.withdrawn) && { withdrawn: true }),
   };
 }
 
-/** Contacts that were created without an answer, unless the user's contact is recorded by now. */
+/** Contacts that were created without an answer. */
 async function findCreated(
   userId: string,
   { attemptedAt }: Departure,
-  record: ErasureRecord | undefined,
   { client, catalogSource, mapping, now }: RetireUserDependencies,
 ): Promise<number[]> {
   if (attemptedAt === undefined) return [];
-  if (record?.contactId !== undefined && record.doneAt > attemptedAt) return [];
   const catalog = await catalogSource.current();
   const found = await findContactsOfUser(userId, attemptedAt, catalog, { client, mapping, now });
   return found.map(({ id }) => id);

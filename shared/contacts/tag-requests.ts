@@ -1,5 +1,5 @@
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
-import { NotFoundError } from '../infusionsoft/http/failures.ts';
+import { ContactFaultError, NotFoundError } from '../infusionsoft/http/failures.ts';
 import type { TagResult } from '../infusionsoft/schemas.ts';
 import { RejectedError, RetryableError } from '../sync/errors.ts';
 
@@ -44,7 +44,7 @@ export function tagRequests(
   // The requests of a job name the same contacts for several tags: the first search finds the contact for all of them.
   const oneSearch = limiter(1);
 
-  /** @returns undefined if the CRM refused the request. */
+  /** @returns undefined if the CRM refused the request, or failed for one of the contacts. */
   const tryRequest = async (
     ids: readonly number[],
     request: TagRequest,
@@ -53,6 +53,8 @@ export function tagRequests(
     try {
       return await limited(() => request(ids));
     } catch (error) {
+      // It can be the fault of one of them.
+      if (error instanceof ContactFaultError) return undefined;
       if (error instanceof RetryableError) return forAll(error);
       if (error instanceof NotFoundError) return forAll('requeue');
       if (error instanceof RejectedError) return undefined;

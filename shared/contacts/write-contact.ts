@@ -1,9 +1,9 @@
 import { type Catalog, catalogKey, customFieldId, mergesArrays } from '../infusionsoft/catalog/catalog.ts';
-import { preserveUnlisted } from '../infusionsoft/catalog/preserve-unlisted.ts';
+import { arraysToRead, preserveUnlisted } from '../infusionsoft/catalog/preserve-unlisted.ts';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
 import { type ContactBody, contactBody, type NamedIds } from '../infusionsoft/contact-body.ts';
 import type { Contact } from '../infusionsoft/schemas.ts';
-import { RejectedError } from '../sync/errors.ts';
+import { RefusedFieldsError, RejectedError } from '../sync/errors.ts';
 import type { FieldPlan } from '../sync/plan.ts';
 import type { Companies } from './companies.ts';
 import type { Target } from './resolve.ts';
@@ -13,6 +13,11 @@ export interface WriteContactDependencies {
   companies: Companies;
   /** Epoch milliseconds. */
   now: () => number;
+}
+
+export interface WriteContactOptions {
+  /** The same company was written a moment ago, so a refusal is not about it. */
+  isRepeated?: boolean;
 }
 
 /**
@@ -27,15 +32,20 @@ export async function writeContact(
   plan: FieldPlan,
   catalog: Catalog,
   dependencies: WriteContactDependencies,
+  { isRepeated = false }: WriteContactOptions = {},
 ): Promise<Contact> {
   const { companies } = dependencies;
   const { company } = plan.write;
   if (company === undefined) return write(target, plan, catalog, undefined, dependencies);
-  const companyId = await companies.idOf(company);
+  const companyId = await companies.idOf(company).catch((cause: unknown) => {
+    throw cause instanceof RejectedError
+      ? new RefusedFieldsError(['company'], 'The CRM refuses the company', { cause })
+      : cause;
+  });
   try {
     return await write(target, plan, catalog, companyId, dependencies);
   } catch (error) {
-    if (!(error instanceof RejectedError)) throw error;
+    if (!(error instanceof RejectedError) || isRepeated) throw error;
     // The company may have been deleted.
     const current = await companies.idOf(company, companyId);
     if (current === companyId) throw error;
@@ -51,15 +61,16 @@ async function write(
   { client, now }: WriteContactDependencies,
 ): Promise<Contact> {
   const body = contactBody(plan, namedIds(catalog, companyId));
-  const isMerging = mergesArrays(catalog, now());
   const update = async (contactId: number, changes: ContactBody): Promise<Contact> =>
     client.updateContact(
       contactId,
-      isMerging ? changes : preserveUnlisted(changes, await client.readContact(contactId)),
+      mergesArrays(catalog, 'patch', now())
+        ? changes
+        : preserveUnlisted(changes, await client.readContact(contactId, arraysToRead(changes)), catalog),
     );
   if (target.kind === 'update') return update(target.contactId, body);
   if (target.kind === 'create') return client.createContact(body);
-  if (isMerging) return client.upsertContact(body);
+  if (mergesArrays(catalog, 'put', now())) return client.upsertContact(body);
   // A web form may have created the contact a moment ago, too late for a search. The items that it has are only known afterwards.
   const { first, rest } = withoutArrays(body);
   const contact = await client.upsertContact(first);

@@ -9,9 +9,9 @@ import type { Claims } from './claims.ts';
 import { ConflictError } from './conflict.ts';
 import { userIdIn } from './ownership.ts';
 import type { Target } from './resolve.ts';
-import { type WriteContactDependencies, writeContact } from './write-contact.ts';
+import { type WriteAcceptedDependencies, writeAccepted } from './write-accepted.ts';
 
-export interface WriteFieldsDependencies extends WriteContactDependencies {
+export interface WriteFieldsDependencies extends WriteAcceptedDependencies {
   claims: Pick<Claims, 'claimContact'>;
   mapping: Mapping;
 }
@@ -22,47 +22,79 @@ export interface FieldWrite {
   desired: DesiredState;
   catalog: Catalog;
   target: Target;
+  /** Fields in which the contact may have an older value of the sync. */
+  known: ReadonlySet<string>;
   /** The same contact may have been created before. */
   isRepeated: boolean;
 }
 
 export interface WrittenContact {
   contactId: number;
+  /** The CRM's answer to the write; undefined if nothing had to be written. */
+  answer: Contact | undefined;
   /** Tags in the CRM's answer. */
   observed: readonly number[] | undefined;
   /** The sync had written the contact for a user who no longer has it. */
   isInherited: boolean;
   /** Others have changed the contact: a merge by hand, most likely. */
   isChanged: boolean;
+  /** Fields, and regions of addresses, that the CRM refused. */
+  refused: readonly string[];
+  /** Those of them that still have an older value of the sync. */
+  stale: readonly string[];
+  /** Whether those can be cleared now. */
+  canClear: boolean;
 }
 
-/** Writes the fields, unless all are right. A contact that was found or created by the email is claimed afterwards. */
+/**
+ * Writes the fields, unless all are right, without those that the CRM refuses. A contact that was found or created by the email is claimed
+ * afterwards.
+ */
 export async function writeFields(
   write: FieldWrite,
   dependencies: WriteFieldsDependencies,
 ): Promise<WrittenContact> {
-  const { userId, crm, desired, catalog, target, isRepeated } = write;
+  const { userId, crm, desired, catalog, target, known, isRepeated } = write;
   const managed = usableFields(dependencies.mapping, catalog);
   const plan = planFields(desired.fields, crm.fingerprint ?? {}, managed);
+  const email = desired.fields.EMAIL1 ?? '';
   if (target.kind === 'update' && isEmptyPlan(plan))
-    return { contactId: target.contactId, observed: undefined, isInherited: false, isChanged: false };
+    return {
+      contactId: target.contactId,
+      answer: undefined,
+      observed: undefined,
+      isInherited: false,
+      isChanged: false,
+      refused: [],
+      stale: [],
+      canClear: false,
+    };
 
-  const contact = await writeContact(target, plan, catalog, dependencies);
+  const accepted = await writeAccepted({ target, plan, catalog, known, email }, dependencies);
+  const { contact, contactId, refused, stale } = accepted;
   const result = {
-    contactId: contact.id,
-    observed: contact.tag_ids ?? undefined,
+    contactId,
+    answer: contact,
+    observed: contact?.tag_ids ?? undefined,
     isInherited: false,
     isChanged: false,
+    refused,
+    stale,
+    canClear: accepted.writesLeft > 0,
   };
   if (target.kind === 'update') {
     // A state of which nothing is certain has all values written, the user id among them.
     const isWhole = plan.write[userIdKey(dependencies.mapping)] !== undefined;
+    const shown = { ...write, desired: withoutRefusals(desired, refused) };
     return {
       ...result,
-      isChanged: !isWhole && (await isOtherPerson(contact, write, plan.write, dependencies)),
+      isChanged:
+        contact !== undefined &&
+        !isWhole &&
+        (await isOtherPerson(contact, shown, accepted.plan.write, dependencies)),
     };
   }
-  const holder = await dependencies.claims.claimContact(contact.id, userId);
+  const holder = await dependencies.claims.claimContact(contactId, userId);
   if (holder.kind === 'other')
     throw new ConflictError(holder.other, 'has the contact with this email', { hasWritten: true });
   // The deleted tag shows it where claims were lost.
@@ -76,10 +108,27 @@ export async function writeFields(
   const all = Object.fromEntries([...managed].map((key) => [key, UNCERTAIN]));
   const clearing = planFields(desired.fields, { ...all, ...fingerprintOf(desired.fields) }, managed);
   if (isEmptyPlan(clearing)) return { ...result, isInherited };
-  const update: Target = { kind: 'update', contactId: contact.id, isClaimed: true, isForeign: false };
-  const cleared = await writeContact(update, clearing, catalog, dependencies);
-  return { ...result, observed: cleared.tag_ids ?? result.observed, isInherited };
+  const update: Target = { kind: 'update', contactId, isClaimed: true, isForeign: false };
+  const cleared = await writeAccepted(
+    { target: update, plan: clearing, catalog, known: NONE, email },
+    dependencies,
+  );
+  return {
+    ...result,
+    observed: cleared.contact?.tag_ids ?? result.observed,
+    isInherited,
+    refused: [...refused, ...cleared.refused],
+  };
 }
+
+const NONE: ReadonlySet<string> = new Set();
+
+const withoutRefusals = (desired: DesiredState, refused: readonly string[]): DesiredState => ({
+  ...desired,
+  fields: Object.fromEntries(
+    Object.entries(desired.fields).filter(([key]) => !refused.includes(key)),
+  ) as ContactFields,
+});
 
 /** Key of the field that has the user id. Without one, the email stands for it. */
 const userIdKey = ({ userIdField }: Mapping): CustomKey | 'EMAIL1' =>

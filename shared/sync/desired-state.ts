@@ -1,4 +1,5 @@
-import type { Address, Choice, CustomKey, Mapping, StandardField, Value } from '../user/define-mapping.ts';
+import type { StandardField } from '../user/contact-fields.ts';
+import type { Address, Choice, CustomKey, Mapping, Value } from '../user/define-mapping.ts';
 import { normaliseCustom } from '../user/normalise-custom.ts';
 import { normaliseStandard } from '../user/normalise-standard.ts';
 import type { Normalised } from '../user/normalise-values.ts';
@@ -13,8 +14,12 @@ export interface DesiredState {
   fields: ContactFields;
   /** Names of the managed tags that the contact should have, in the order of the mapping. */
   tags: readonly string[];
+  /** Whether the person has consented to marketing; undefined: neither. */
+  consent?: boolean | undefined;
   /** Values that were corrected or left out. */
   warnings: readonly Warning[];
+  /** Hashes of values that were left out because the CRM has refused them (`refused-fields.ts`). */
+  refused?: Readonly<Record<string, string>>;
 }
 
 /** A field of the mapping with the user's value, before normalisation. */
@@ -63,13 +68,18 @@ export function desiredState(mapping: Mapping, user: User, now: number): Desired
     fields[key] = value.value;
     if (value.changed) warnings.push({ field: key, problem: value.changed });
   }
-  return { fields, tags: desiredTags(mapping, user, now), warnings };
+  const consent = mapping.marketingConsent?.given(user);
+  return {
+    fields,
+    tags: desiredTags(mapping, user, now),
+    warnings,
+    ...(consent !== undefined && { consent }),
+  };
 }
 
-/** An empty text, list or address does not count as a value. */
+/** An empty text does not count as a value, nor does a list or an address without any other. */
 function hasValue<Raw>(raw: Raw | undefined): raw is Raw {
   if (raw === undefined) return false;
-  if (Array.isArray(raw)) return raw.length > 0;
   if (typeof raw === 'object' && raw !== null) return Object.values(raw).some(hasValue);
   return String(raw).trim() !== '';
 }

@@ -3,6 +3,9 @@ import type { Mapping } from '../user/define-mapping.ts';
 import type { User } from '../user/user.ts';
 import { desiredTags, type RawField, rawFields } from './desired-state.ts';
 
+/** Name of the consent to marketing among the fields of a difference. */
+export const CONSENT = 'marketingConsent';
+
 /** What differs between two states of a user in the CRM: names of fields and tags, never values. */
 export interface Diff {
   fields: string[];
@@ -27,10 +30,15 @@ export function diff(mapping: Mapping, before: User, after: User, now: number): 
   };
   const tagsBefore = desiredTags(mapping, before, now);
   const tagsAfter = desiredTags(mapping, after, now);
+  const consent = mapping.marketingConsent?.given(after);
+  const hasConsentChanged = consent !== undefined && consent !== mapping.marketingConsent?.given(before);
   return {
-    fields: rawFields(mapping, after)
-      .filter(differs)
-      .map(({ key }) => key),
+    fields: [
+      ...rawFields(mapping, after)
+        .filter(differs)
+        .map(({ key }) => key),
+      ...(hasConsentChanged ? [CONSENT] : []),
+    ],
     tagsAdded: tagsAfter.filter((tag) => !tagsBefore.includes(tag)),
     tagsRemoved: tagsBefore.filter((tag) => !tagsAfter.includes(tag)),
   };

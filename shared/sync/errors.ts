@@ -5,6 +5,8 @@ export class RetryableError extends Error {
   override name = 'RetryableError';
   /** Milliseconds until a retry makes sense, if the cause is known to last so long. */
   readonly afterMs: number | undefined;
+  /** Whether `afterMs` is only the least wait: the retries of a message that fails again and again become rarer. */
+  readonly backsOff: boolean = false;
 
   constructor(message: string, options: { afterMs?: number | undefined; cause?: unknown } = {}) {
     super(message, { cause: options.cause });
@@ -20,12 +22,15 @@ export class CloudError extends RetryableError {
 /** No request was made, because the CRM is down. */
 export class CrmDownError extends RetryableError {
   override name = 'CrmDownError';
+  // Each environment has its own circuit breaker, whose rest may be nearly over: a message would use up its deliveries.
+  override readonly backsOff = true;
 }
 
 /** Why a user cannot be synced, however often it is tried. */
 export type RejectionReason =
   | 'no-usable-email'
   | 'refused-by-crm'
+  | 'fails-in-crm'
   | 'tag-not-permitted'
   | 'contact-of-another-user'
   | 'not-a-user'
@@ -35,21 +40,48 @@ export type RejectionReason =
 export class RejectedError extends Error {
   override name = 'RejectedError';
   readonly reason: RejectionReason;
-  /** The same id in the log, on the dead letter and on the user's item. */
-  readonly errorId: string = randomUUID();
+  /** The same id in the log, on the dead letter and on the user's item. The queue takes one dead letter with an id in five minutes. */
+  readonly errorId: string;
   /** Status of the CRM's answer, if the CRM refused. */
   readonly status: number | undefined;
   /** The other user, for `contact-of-another-user`. */
   readonly otherUserId: string | undefined;
+  /** What the CRM said, without personal data, for `fails-in-crm`. */
+  readonly detail: string | undefined;
 
   constructor(
     reason: RejectionReason,
     message: string,
-    options: { status?: number; otherUserId?: string; cause?: unknown } = {},
+    options: {
+      status?: number | undefined;
+      otherUserId?: string | undefined;
+      detail?: string | undefined;
+      errorId?: string;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, { cause: options.cause });
     this.reason = reason;
     this.status = options.status;
     this.otherUserId = options.otherUserId;
+    this.detail = options.detail;
+    this.errorId = options.errorId ?? randomUUID();
+  }
+
+  /** The same error with the id of an earlier one. */
+  withId(errorId: string): RejectedError {
+    const { reason, message, status, otherUserId, detail, cause } = this;
+    return new RejectedError(reason, message, { status, otherUserId, detail, cause, errorId });
+  }
+}
+
+/** The CRM takes a user without some fields only: keys of the mapping. */
+export class RefusedFieldsError extends RejectedError {
+  override name = 'RefusedFieldsError';
+  readonly fields: readonly string[];
+
+  constructor(fields: readonly string[], message: string, options: { cause?: unknown } = {}) {
+    super('refused-by-crm', message, options);
+    this.fields = fields;
   }
 }

@@ -25,8 +25,13 @@ const userMessageSchema = z.object({
   formerContactIds: z.optional(z.array(positiveInt)),
   /** When a contact was created whose id is not known, in ISO 8601. */
   attemptedAt: z.optional(utcMoment),
-  /** When the last lease on a deleted user expires, in ISO 8601. Until then, its contact may still change. */
+  /** When the last request of an invocation that had leased a deleted user has taken effect, in ISO 8601. Until then, its contact may change. */
   notBefore: z.optional(utcMoment),
+  /**
+   * The app withdrew a consent with this change. The consumer needs it where the item no longer says so: the user was deleted, or the `crm`
+   * map was removed or replaced. The item decides otherwise.
+   */
+  withdrawn: z.optional(z.boolean()),
   /** The tags of a new contact are left to a `tag-users` message. */
   tagsLater: z.optional(z.boolean()),
 });
@@ -64,17 +69,36 @@ const forgetSchema = z.object({
   requestId: filledText,
 });
 
+/** A poll of the CRM for changes that were made there. */
+const pollSchema = z.object({
+  version: z.literal(1),
+  kind: z.literal('poll-crm'),
+  /**
+   * `changes`: what a date shows, `opt-outs`: the addresses without marketing, `listing`: all contacts, and all items of the resources that are
+   * polled, `replay`: what changed since a time, once more.
+   */
+  poll: z.enum(['changes', 'opt-outs', 'listing', 'replay']),
+  /** The schedule's time, in ISO 8601. A poll that is complete for it is not repeated. */
+  scheduledAt: utcMoment,
+  /** For a replay, in ISO 8601. */
+  since: z.optional(utcMoment),
+  /** How many messages have continued the poll before. */
+  part: z.optional(z.int()),
+});
+
 /** A message in the queue. It names who changed and why, and contains no personal data. */
 export const messageSchema = z.discriminatedUnion('kind', [
   userMessageSchema,
   tagUsersSchema,
   inspectAccountSchema,
   forgetSchema,
+  pollSchema,
 ]);
 
 export type Message = z.infer<typeof messageSchema>;
 export type ForgetMessage = z.infer<typeof forgetSchema>;
 export type InspectAccountMessage = z.infer<typeof inspectAccountSchema>;
+export type PollMessage = z.infer<typeof pollSchema>;
 export type TagUsersMessage = z.infer<typeof tagUsersSchema>;
 export type UserMessage = z.infer<typeof userMessageSchema>;
 
@@ -102,6 +126,9 @@ export function userMessage(
     ...more,
   };
 }
+
+/** The FIFO message group of all polls: one at a time. */
+export const POLL_GROUP = 'poll-crm';
 
 /** Message group ids that SQS allows: 1 to 128 letters, digits and punctuation characters of ASCII. */
 const GROUP_ID = /^[!-~]{1,128}$/;

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { contactField, isStandardField } from '../user/contact-fields.ts';
 import type { FieldKey } from '../user/define-mapping.ts';
 import type { ContactFields } from './desired-state.ts';
 
@@ -22,14 +23,9 @@ export interface TagPlan {
   add: number[];
 }
 
-/** Fields that the CRM cannot clear: a removed value stays there, and is only dropped from the fingerprint. */
-const NOT_CLEARABLE: ReadonlySet<string> = new Set([
-  'opt_in_reason',
-  'EMAIL1',
-  'lead_source',
-  'owner',
-  'company',
-]);
+/** Whether the CRM can clear a field. Otherwise a removed value stays there, and is only dropped from the fingerprint. */
+export const isClearable = (key: string): boolean =>
+  !isStandardField(key) || contactField(key).isClearable !== false;
 
 /** In place of a hash: a request for the field may or may not have taken effect, so the value is unknown. */
 export const UNCERTAIN = '?';
@@ -57,7 +53,7 @@ export function planFields(
       Object.entries(desired).filter(([key]) => wanted[key] !== fingerprint[key]),
     ) as ContactFields,
     clear: Object.keys(fingerprint).filter(
-      (key): key is FieldKey => wanted[key] === undefined && managed.has(key) && !NOT_CLEARABLE.has(key),
+      (key): key is FieldKey => wanted[key] === undefined && managed.has(key) && isClearable(key),
     ),
   };
 }

@@ -1,48 +1,6 @@
+import type { FieldOfKind, SourceType, StandardField } from './contact-fields.ts';
 import type { CustomField } from './custom-field.ts';
 import type { User } from './user.ts';
-
-/** Addresses of a contact (v1, `ContactAddress`). */
-export const ADDRESS_FIELDS = ['BILLING', 'SHIPPING', 'OTHER'] as const;
-type AddressField = (typeof ADDRESS_FIELDS)[number];
-
-/** Networks for which a contact has an account name (v1, `SocialAccount`). */
-export const SOCIAL_FIELDS = [
-  'Facebook',
-  'Twitter',
-  'LinkedIn',
-  'Instagram',
-  'Snapchat',
-  'YouTube',
-  'Pinterest',
-] as const;
-type SocialField = (typeof SOCIAL_FIELDS)[number];
-
-/** Fields with a text value. */
-type TextField =
-  | 'EMAIL1'
-  | 'given_name'
-  | 'middle_name'
-  | 'family_name'
-  | 'PHONE1'
-  | 'job_title'
-  | 'website'
-  | 'time_zone'
-  | 'preferred_locale'
-  | 'opt_in_reason'
-  /** A date. */
-  | 'birthday'
-  /** A date. */
-  | 'anniversary'
-  /** Name of the company. The sync creates the company if the CRM does not have it. */
-  | 'company'
-  /** Email of the member of staff who owns the contact. With an unknown email, the contact has no owner. */
-  | 'owner';
-
-/** Fields whose values are names in the account. The mapping has to list them all. */
-type ChoiceField = 'contact_type' | 'lead_source';
-
-/** Fields that contacts have in every account. */
-export type StandardField = TextField | ChoiceField | AddressField | SocialField;
 
 /** A custom field, by its label. */
 export type CustomKey = `custom_fields.${string}`;
@@ -77,12 +35,18 @@ export function choice<const Names extends readonly string[]>(choice: {
   return choice;
 }
 
+/** What the mapping says about a field, by the kind of the field. */
+type Source<Field extends StandardField> =
+  Field extends FieldOfKind<'address'>
+    ? Value<Address>
+    : Field extends FieldOfKind<'choice'>
+      ? Choice
+      : Field extends FieldOfKind<'option'>
+        ? Value<SourceType>
+        : Value<string>;
+
 type ContactMapping = Readonly<
-  { EMAIL1: Value<string> } & Partial<
-    Record<TextField | SocialField, Value<string>> &
-      Record<AddressField, Value<Address>> &
-      Record<ChoiceField, Choice>
-  >
+  { EMAIL1: Value<string> } & { [Field in Exclude<StandardField, 'EMAIL1'>]?: Source<Field> }
 >;
 
 /** Tags that exclude each other: a contact has at most one of them. */
@@ -93,8 +57,23 @@ export interface TagGroup {
   pick(user: User, now: number): string | undefined;
 }
 
+/** The consent to marketing by email. The CRM keeps it for the address, not for the contact: docs/consent.md. */
+interface MarketingConsent {
+  /** True: the person has consented; false: has not, or has withdrawn it; undefined: neither. */
+  given: Value<boolean>;
+  /** Why the address is opted in, for the CRM's records. */
+  optInReason: string;
+  /** Why it is opted out. */
+  withdrawalReason: string;
+}
+
+/** What comes back from the CRM: the status of the first email address, or the value of a field. */
+type InboundField = 'emailStatus' | FieldKey;
+
 export interface Mapping {
   contact: ContactMapping;
+  /** Left out: the sync does not change the consent of any address, except that it opts out a person whom it erases. */
+  marketingConsent?: MarketingConsent;
   customFields: Readonly<Record<string, CustomField>>;
   /**
    * Label of the custom field that holds the user id. By this field, the sync recognizes whose contact it is after contacts were merged by
@@ -104,6 +83,11 @@ export interface Mapping {
   tagGroups: readonly TagGroup[];
   /** Whether the tags of a user may change by time alone: the daily refresh checks these users (`now` in epoch milliseconds). */
   isActive(user: User, now: number): boolean;
+  /**
+   * Fields whose values events contain when a person changes them in the CRM (docs/events.md). `emailStatus` is also stored as
+   * `crm.emailStatus` on the user's item.
+   */
+  inbound?: readonly InboundField[];
   /** The tag that a contact gets when its user is deleted. */
   deletedTag: { name: string; description: string };
 }

@@ -4,6 +4,7 @@
  * - `contact` sets standard fields, and `customFields` sets custom fields by their label. A function that returns `undefined` gives no value,
  *   and clears what an earlier sync wrote. Values are normalised afterwards: lengths, phone numbers, dates.
  * - A function reads attributes of the user. Declare a new attribute in `user.ts`.
+ * - `marketingConsent` says whether the person wants marketing emails. `docs/consent.md` has what follows from it.
  * - A tag group assigns at most one of its tags to a user, and removes the others.
  * - The sync creates fields and tags that the CRM does not have. A field or tag that is removed from this file stays in the CRM as it is.
  *
@@ -93,7 +94,11 @@ export const mapping: Mapping = {
     PHONE1: (user) => user.phone,
     time_zone: (user) => user.timeZone,
     preferred_locale: (user) => user.locale,
-    opt_in_reason: (user) => (user.marketingOptIn ? 'Opted in to marketing in the app' : undefined),
+  },
+  marketingConsent: {
+    given: (user) => user.marketingOptIn,
+    optInReason: 'Opted in to marketing in the app',
+    withdrawalReason: 'Withdrew the consent to marketing in the app',
   },
   customFields: {
     'App User Id': { type: 'Text', value: (user) => user.userId },

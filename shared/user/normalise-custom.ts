@@ -1,3 +1,4 @@
+import { TEXT_MAX } from './contact-fields.ts';
 import { type CustomField, type CustomValue, optionsOf } from './custom-field.ts';
 import { normaliseEmail, normalisePhone } from './normalise-standard.ts';
 import {
@@ -6,7 +7,6 @@ import {
   normaliseMoment,
   normaliseText,
   normaliseWebsite,
-  TEXT_MAX,
 } from './normalise-values.ts';
 import type { User } from './user.ts';
 
@@ -28,7 +28,7 @@ export function normaliseCustom(field: CustomField, raw: CustomValue, user: User
     case 'PhoneNumber':
       return normalisePhone(text, user.locale);
     case 'Website':
-      return normaliseWebsite(text);
+      return normaliseWebsite(text, TEXT_MAX);
     case 'Date':
       return normaliseDate(text);
     case 'DateTime':

@@ -1,9 +1,6 @@
 /** A value in the CRM's form, or the reason why it was dropped. `changed` says how the value was corrected. */
 export type Normalised = { value: string; changed?: string } | { dropped: string };
 
-/** Longest text of a text field in the CRM, in characters. */
-export const TEXT_MAX = 255;
-
 /** A text in one line without control characters, cut to `max` UTF-16 units, the stricter interpretation of the CRM's limits. */
 export function normaliseText(raw: string, max: number): Normalised {
   const clean = raw
@@ -38,11 +35,11 @@ export function normaliseMoment(raw: string): Normalised {
   return /^\d{4}-/.test(moment) ? { value: moment } : { dropped: 'not a date and time' };
 }
 
-/** A web address. `https` is added if it has no scheme. */
-export function normaliseWebsite(raw: string): Normalised {
+/** A web address of up to `max` characters. `https` is added if it has no scheme. */
+export function normaliseWebsite(raw: string, max: number): Normalised {
   const text = raw.trim();
   const url = URL.parse(/^[a-z]+:/i.test(text) ? text : `https://${text}`);
-  return url && /^https?:$/.test(url.protocol) && url.hostname.includes('.') && url.href.length <= TEXT_MAX
+  return url && /^https?:$/.test(url.protocol) && url.hostname.includes('.') && url.href.length <= max
     ? { value: url.href }
-    : { dropped: `not a web address of up to ${TEXT_MAX} characters` };
+    : { dropped: `not a web address of up to ${max} characters` };
 }

@@ -7,7 +7,7 @@ export interface Warning {
   field: string;
   problem: string;
   /** Identifies problems that are counted. */
-  reason?: 'unknown-staff';
+  reason?: 'unknown-staff' | 'refused-value';
 }
 
 /** The item has no valid `userId`, so it is no user. */

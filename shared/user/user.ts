@@ -19,8 +19,10 @@ const crmStateSchema = z.object({
   formerContactIds: z.optional(z.array(positiveInt)),
   /** A request that creates the contact, whose outcome is not known: when it was made (ISO 8601), and a hash of its email. */
   attempt: z.optional(z.object({ at: utcMoment, email: z.string() })),
-  /** Since when the CRM no longer knows `contactId` (404), in ISO 8601. */
-  missingSince: z.optional(utcMoment),
+  /** Emails that the contacts of the user may have, the newest last: a contact that was merged into another is found by one of them. */
+  emails: z.optional(z.array(z.string())),
+  /** Since when the CRM has not known contacts of the user (404), in ISO 8601 by contact id. */
+  missingSince: z.optional(z.record(z.string(), utcMoment)),
   /** The contact was created beside another user's, into which the user's former contact had been merged. */
   separated: z.optional(z.boolean()),
   /** Another user has the email or the contact. The user waits for that user's next change, from a moment on (ISO 8601). */
@@ -32,8 +34,29 @@ const crmStateSchema = z.object({
       since: utcMoment,
     }),
   ),
+  /**
+   * What the sync last did about the consent to marketing (`sync/consent.ts`): the step, a hash of the address, and since when the request is
+   * pending (ISO 8601). `isOwn`: an opt-out of the address is the sync's own.
+   */
+  consent: z.optional(
+    z.object({
+      step: z.enum(['given', 'giving', 'due', 'withdrawing', 'withdrawn']),
+      address: z.string(),
+      at: z.optional(utcMoment),
+      isOwn: z.optional(z.boolean()),
+    }),
+  ),
+  /** The CRM fails for this user's contact alone (`contacts/contact-faults.ts`): deliveries that count, and when the last one was (ISO 8601). */
+  serverErrors: z.optional(z.object({ count: z.int(), at: utcMoment })),
   /** A hash of each field's value as it was last written. */
   fingerprint: z.optional(z.record(z.string(), z.string())),
+  /** Values that the CRM has refused: their hashes by field. They are not sent again until they change (`sync/refused-fields.ts`). */
+  refusedFields: z.optional(z.record(z.string(), z.string())),
+  /**
+   * Status of the contact's first email address in the CRM, as version 2 of the API names it, for example `LIST_UNSUBSCRIBE`. Only if the
+   * mapping declares it (`inbound`).
+   */
+  emailStatus: z.optional(z.string()),
   /** When the user was last synced, in ISO 8601. */
   syncedAt: z.optional(utcMoment),
   /** Why the user was rejected. Removed when a sync succeeds. */
@@ -44,6 +67,8 @@ const crmStateSchema = z.object({
       at: utcMoment,
       /** The other user who has the email or the contact. */
       otherUserId: z.optional(z.string()),
+      /** What the CRM said, without personal data. */
+      detail: z.optional(z.string()),
     }),
   ),
   /** The invocation that works on the user, and when its lease expires (ISO 8601). Other invocations wait until then. */

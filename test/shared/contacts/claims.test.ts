@@ -2,9 +2,10 @@ import { describe, expect, it, vi } from 'vitest';
 import { claims } from '../../../shared/contacts/claims.ts';
 import type { ContactBody } from '../../../shared/infusionsoft/contact-body.ts';
 import { UncertainError } from '../../../shared/infusionsoft/http/failures.ts';
-import { UNCERTAIN_WRITE_MS } from '../../../shared/quota/retry-policy.ts';
+import { INVOCATION_MS, LEASE_RETRY, UNCERTAIN_WRITE_MS } from '../../../shared/quota/retry-policy.ts';
 import { RetryableError } from '../../../shared/sync/errors.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
+import { InvalidUserError } from '../../../shared/user/read-user.ts';
 import { ANN } from '../../support/ann.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { changeOf, contactWithEmail, crm, startCrmForEachTest } from '../../support/crm-for-each-test.ts';
@@ -13,15 +14,17 @@ import { userMessage } from '../../support/user-message.ts';
 
 describe('claims', () => {
   const BOB = { userId: 'bob', email: 'bob@example.com', crm: { contactId: 5 } };
+  const ATTEMPT = { at: '2026-06-15T12:00:00Z', email: 'x' };
 
   let clock = 0;
   function claimsOf(...rows: Parameters<typeof memoryUserTable>) {
     const store = memoryClaimStore();
     const write = vi.spyOn(store, 'write');
     const { table } = memoryUserTable(...rows);
+    const read = vi.spyOn(table, 'read');
     clock = 1_000_000;
     const invocation = () => invocationOf('a', 1, clock);
-    return { write, ...claims({ store, users: table, mapping, invocation, now: () => clock }) };
+    return { write, read, ...claims({ store, users: table, mapping, invocation, now: () => clock }) };
   }
 
   it('of a new contact take one write', async () => {
@@ -86,6 +89,101 @@ describe('claims', () => {
     clock += UNCERTAIN_WRITE_MS - 1;
     await expect(claimContact(5, 'ann')).rejects.toThrow(RetryableError);
     clock += 2;
+    expect(await claimContact(5, 'ann')).toEqual({ kind: 'former' });
+  });
+
+  it.each([
+    ['names another contact', { contactId: 6 }],
+    ['names another contact, and has an unanswered create', { contactId: 6, attempt: ATTEMPT }],
+    ['names none', {}],
+  ])('of a contact are free when the item of the earlier user %s', async (_, crm) => {
+    const { claimContact } = claimsOf({ ...BOB, crm });
+    await claimContact(5, 'bob');
+    expect(await claimContact(5, 'ann')).toEqual({ kind: 'former' });
+  });
+
+  it('of an item that is not a user are free; other failures to read it are thrown', async () => {
+    const { claimContact, claimEmail, read } = claimsOf();
+    await claimContact(5, 'bob');
+    read.mockRejectedValueOnce(new InvalidUserError('no user'));
+    expect(await claimContact(5, 'ann')).toEqual({ kind: 'former' });
+    await claimEmail('bob@example.com', 'bob');
+    read.mockRejectedValueOnce(new Error('no table'));
+    await expect(claimEmail('bob@example.com', 'ann')).rejects.toThrow('no table');
+  });
+
+  it('of an email can be made of a user who has no email any more', async () => {
+    const { claimEmail } = claimsOf({ userId: 'bob' });
+    await claimEmail('bob@example.com', 'bob');
+    expect(await claimEmail('bob@example.com', 'ann')).toMatchObject({
+      kind: 'moved',
+      other: { userId: 'bob' },
+    });
+    expect(await claimEmail('bob@example.com', 'ann')).toEqual({ kind: 'again' });
+  });
+
+  it('that another user makes at the same moment are made again a little later', async () => {
+    const { claimEmail, claimContact, write } = claimsOf();
+    const lose = (userId: string) =>
+      write
+        .mockResolvedValueOnce({ stored: false, found: { userId, claimedAt: 1 } })
+        .mockResolvedValueOnce({ stored: false, found: { userId: 'eve', claimedAt: 2 } });
+    lose('bob');
+    await expect(claimEmail('bob@example.com', 'ann')).rejects.toMatchObject({
+      afterMs: LEASE_RETRY.claimMs,
+    });
+    lose('bob');
+    await expect(claimContact(5, 'ann')).rejects.toMatchObject({ afterMs: LEASE_RETRY.claimMs });
+  });
+
+  it('can be given to another user by the user who has them, and by nobody else', async () => {
+    const { claimEmail, claimContact, yieldEmail, giveContact, holderOf } = claimsOf(
+      { userId: 'ann', email: 'bob@example.com' },
+      { ...BOB, email: 'other@example.com' },
+    );
+    await claimEmail('bob@example.com', 'bob');
+    await claimContact(5, 'bob');
+    await yieldEmail('bob@example.com', 'eve', 'dan');
+    await giveContact(5, 'eve', 'dan');
+    expect(await holderOf(5, 'bob')).toEqual({ kind: 'own', isInherited: false });
+    await yieldEmail('bob@example.com', 'bob', 'ann');
+    await giveContact(5, 'bob', 'ann');
+    expect(await claimEmail('bob@example.com', 'bob')).toMatchObject({
+      kind: 'contested',
+      other: { userId: 'ann' },
+    });
+    expect(await holderOf(5, 'ann')).toEqual({ kind: 'own', isInherited: true });
+  });
+
+  it('of a contact are refused while it is retired, and inherited afterwards, also by the same user', async () => {
+    const { claimContact, retire, holderOf } = claimsOf();
+    await claimContact(5, 'bob');
+    const during = async () => {
+      await expect(claimContact(5, 'ann')).rejects.toMatchObject({ afterMs: LEASE_RETRY.claimMs });
+      expect(await holderOf(5, 'bob')).toEqual({ kind: 'former' });
+    };
+    expect(await retire(5, 'bob', 2_000_000, during)).toBe(true);
+    expect(await retire(5, 'bob', 2_000_000, async () => {})).toBe(true);
+    expect(await claimContact(5, 'bob')).toEqual({ kind: 'former' });
+    expect(await claimContact(5, 'bob')).toEqual({ kind: 'own', isInherited: true });
+  });
+
+  it('that were made after a deletion keep the contact, and so do those of another user', async () => {
+    const { claimContact, retire } = claimsOf(BOB);
+    const retireContact = vi.fn(async () => {});
+    await claimContact(5, 'bob');
+    expect(await retire(5, 'bob', clock, retireContact)).toBe(false);
+    expect(await retire(5, 'ann', 2_000_000, retireContact)).toBe(false);
+    expect(retireContact).not.toHaveBeenCalled();
+  });
+
+  it('of a contact whose retirement failed for certain wait only until its invocation ends', async () => {
+    const { claimContact, retire } = claimsOf();
+    await claimContact(5, 'bob');
+    await expect(retire(5, 'bob', 2_000_000, () => Promise.reject(new Error('refused')))).rejects.toThrow(
+      'refused',
+    );
+    clock += INVOCATION_MS + 1;
     expect(await claimContact(5, 'ann')).toEqual({ kind: 'former' });
   });
 
@@ -184,10 +282,6 @@ describe('two users with one email', () => {
       ],
     });
     await crm.admin.set('search', { mode: 'exact', delayMs: 0 });
-    clock += LIMIT_MS - 2000;
-    await second.receive(changeOf('bob'));
-    expect(await crm.contacts()).toHaveLength(1);
-    clock += 1000;
     await second.receive(changeOf('bob'));
     expect(second.rejected).toEqual([]);
     const own = (await crm.contacts()).find(({ id }) => id === users.user('bob').crm?.contactId);

@@ -1,5 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  eraseContact,
+  type ForgetPolicy,
+  type Proof,
+  type RetiredContact,
+  type Retirement,
+} from '../../../shared/contacts/retire-contact.ts';
 import { GONE_AFTER_MS } from '../../../shared/quota/retry-policy.ts';
+import type { ErasureRecord } from '../../../shared/store/erasure-records.ts';
+import { SOCIAL_FIELDS } from '../../../shared/user/contact-fields.ts';
+import { NOON } from '../../support/backfill-users.ts';
 import { type ConsumerOptions, consumerOf, record } from '../../support/consumer-under-test.ts';
 import { memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
 import { richMapping } from '../../support/rich-mapping.ts';
@@ -17,10 +27,12 @@ const ANN = {
 const LATER = new Date(Date.now() + 60_000).toISOString();
 
 let crm: Awaited<ReturnType<typeof startCrm>>;
-beforeEach(async () => {
-  crm = await startCrm({}, richMapping);
-});
-afterEach(() => crm.stop());
+function startRichCrm() {
+  beforeEach(async () => {
+    crm = await startCrm({}, richMapping);
+  });
+  afterEach(() => crm.stop());
+}
 
 const forget = (contactId?: number, requestId = 'r1') =>
   record({ version: 1, kind: 'forget', userId: 'ann', requestId, ...(contactId && { contactId }) }, 'ann');
@@ -52,6 +64,8 @@ const contact = async (id: number) => (await crm.contacts()).find((each) => each
 const PERSONAL = /ann|lee|bob|2125550|home|main st|shoe|41|linkedin|2026-01-31|new york/i;
 
 describe('an erasure request', () => {
+  startRichCrm();
+
   it('deletes the contact and leaves a record of ids and times', async () => {
     const { receive, erasureRecords, contactId } = await deleteAnn();
     expect(await erasureRecords.read('ann')).toMatchObject({ contactId, done: 'mark' });
@@ -82,6 +96,31 @@ describe('an erasure request', () => {
     expect(await crm.contacts()).toHaveLength(1);
   });
 
+  it('can anonymise what the CRM shows only on request, and records what it does not show at all', async () => {
+    const { receive, contactId, erasureRecords } = await deleteAnn({ forgetPolicy: 'anonymise' });
+    await crm.client.updateContact(contactId, {
+      social_accounts: SOCIAL_FIELDS.map((type) => ({ type, name: 'ann' })),
+    });
+    await receive(forget());
+    expect(JSON.stringify((await contact(contactId))?.values)).not.toMatch(PERSONAL);
+    expect(JSON.stringify((await contact(contactId))?.values)).not.toContain('social_accounts');
+    const unread = ['Instagram', 'Snapchat', 'YouTube', 'Pinterest'].map((name) => `social_accounts.${name}`);
+    expect((await erasureRecords.read('ann'))?.unread).toEqual(expect.arrayContaining(unread));
+    await receive(forget(undefined, 'r2'));
+    expect((await erasureRecords.read('ann'))?.unread).toEqual(expect.arrayContaining(unread));
+  });
+
+  it.each(['delete', 'anonymise'] as const)(
+    'with the policy %s opts out the address of a person who may be marketed to',
+    async (forgetPolicy) => {
+      const { receive } = await deleteAnn({ forgetPolicy });
+      await crm.client.setOptIn(ANN.email, true, 'asked');
+      await receive(forget());
+      const address = (await crm.admin.addresses()).find(({ email }) => email === ANN.email);
+      expect(address).toMatchObject({ status: 'Manual' });
+    },
+  );
+
   it('can be repeated, also when the contact is gone already', async () => {
     let clock = Date.now();
     const { receive, erasureRecords, contactId, rejected } = await deleteAnn({ now: () => clock });
@@ -110,6 +149,16 @@ describe('an erasure request', () => {
     expect(await crm.contacts()).toMatchObject([{ id: stranger?.id }]);
   });
 
+  it('of somebody who had two accounts erases both contacts, also if it names one', async () => {
+    const { receive, contactId } = await deleteAnn();
+    const [{ id: other = 0 } = {}] = await crm.preload({
+      values: { given_name: 'Ann', 'email_addresses.EMAIL1': 'ann@new.example' },
+      customFields: { 'App User Id': 'ann' },
+    });
+    expect(await receive(forget(other))).toEqual([]);
+    expect([await contact(contactId), await contact(other)]).toEqual([undefined, undefined]);
+  });
+
   it('changes nothing while the user is in the app, since the next change would create the contact again', async () => {
     const users = memoryUserTable(ANN);
     const { receive, erasureRecords, outcomes } = consumerOf(crm, users, { now: Date.now });
@@ -131,7 +180,161 @@ describe('an erasure request', () => {
   });
 });
 
-it('a deletion in the app can anonymise as well', async () => {
-  const { contactId } = await deleteAnn({ deletionPolicy: 'anonymise' });
-  expect(JSON.stringify((await contact(contactId))?.values)).not.toMatch(PERSONAL);
+describe('a deletion in the app', () => {
+  startRichCrm();
+
+  it('can anonymise as well', async () => {
+    const { contactId } = await deleteAnn({ deletionPolicy: 'anonymise' });
+    expect(JSON.stringify((await contact(contactId))?.values)).not.toMatch(PERSONAL);
+  });
+});
+
+describe('the answer to an erasure request', () => {
+  const at = (ms: number) => new Date(NOON + ms).toISOString();
+  const RECORD: ErasureRecord = {
+    userId: 'ann',
+    contactId: 5,
+    done: 'mark',
+    doneAt: at(-9),
+    requestId: 'r0',
+  };
+
+  /** Answers request `r1` about Ann, who has left the app. */
+  async function answer({
+    contactId,
+    record,
+    isInApp = false,
+    pending = [],
+    proofs = {},
+    forgetPolicy = 'delete',
+  }: {
+    contactId?: number;
+    record?: Partial<ErasureRecord>;
+    isInApp?: boolean;
+    /** What the end of an earlier deletion retires. */
+    pending?: RetiredContact[];
+    /** Contacts that are not proven to be Ann's. */
+    proofs?: Record<number, Proof>;
+    forgetPolicy?: ForgetPolicy;
+  }) {
+    const asked: number[] = [];
+    const retired: Retirement[] = [];
+    const written: ErasureRecord[] = [];
+    let finished = 0;
+    const { table } = memoryUserTable(...(isInApp ? [ANN] : []));
+    const message = { version: 1, kind: 'forget', userId: 'ann', requestId: 'r1' } as const;
+    const done = await eraseContact(
+      { ...message, ...(contactId !== undefined && { contactId }) },
+      {
+        users: table,
+        erasureRecords: {
+          read: async () => record && { ...RECORD, ...record },
+          write: async (each) => void written.push(each),
+        },
+        forgetPolicy,
+        async retirePending() {
+          finished++;
+          return pending;
+        },
+        async prove(id) {
+          asked.push(id);
+          return proofs[id] ?? 'proven';
+        },
+        async retire(retirement) {
+          retired.push(retirement);
+          return retirement.policy;
+        },
+        now: () => NOON,
+      },
+    ).catch((error: unknown) => error);
+    return { done, asked, retired, ids: retired.map(({ contactId: id }) => id), written, finished };
+  }
+  const written = (more: Partial<ErasureRecord>) => [
+    { userId: 'ann', requestId: 'r1', answeredAt: at(0), doneAt: at(0), ...more },
+  ];
+
+  it('erases the contact that it names, if that is proven, and only that', async () => {
+    const result = await answer({ contactId: 5 });
+    const [policy, common] = [
+      'delete',
+      { userId: 'ann', deletedAt: NOON, claimedBefore: NOON + 1, requestId: 'r1' },
+    ];
+    expect(result.retired).toEqual([{ contactId: 5, policy, ...common }]);
+    expect(result).toMatchObject({ done: 'delete', asked: [5], finished: 1 });
+    expect(result.written).toEqual(written({ contactId: 5, done: 'delete' }));
+  });
+
+  it('erases the contact of the record, if none is named', async () => {
+    expect(await answer({ record: {} })).toMatchObject({ done: 'delete', ids: [5] });
+    expect(await answer({})).toMatchObject({
+      done: 'no-contact',
+      ids: [],
+      written: written({ done: 'no-contact' }),
+    });
+  });
+
+  it('is not repeated for what the end of a deletion has done', async () => {
+    const pending: RetiredContact[] = [
+      { contactId: 6, done: 'mark' },
+      { contactId: 5, done: 'delete' },
+    ];
+    expect(await answer({ contactId: 5, pending })).toMatchObject({ done: 'delete', asked: [], ids: [] });
+    expect(await answer({ contactId: 7, pending })).toMatchObject({ done: 'delete', asked: [7], ids: [7] });
+  });
+
+  it('is not repeated for what a record says, and keeps its time', async () => {
+    const repeated = await answer({ contactId: 5, record: { done: 'delete' } });
+    expect(repeated).toMatchObject({ done: 'delete', asked: [] });
+    expect(repeated.written).toEqual(written({ contactId: 5, done: 'delete', doneAt: at(-9) }));
+    const stronger = await answer({ contactId: 5, record: { done: 'delete' }, forgetPolicy: 'anonymise' });
+    expect(stronger).toMatchObject({ done: 'delete', asked: [] });
+    const more = await answer({ contactId: 5, record: { done: 'anonymise' } });
+    expect(more).toMatchObject({ done: 'delete', ids: [5] });
+    expect(more.written).toEqual(written({ contactId: 5, done: 'delete' }));
+    const other = await answer({ contactId: 7, record: { done: 'delete' } });
+    expect(other).toMatchObject({ done: 'delete', ids: [7] });
+    expect(other.written).toEqual(written({ contactId: 7, done: 'delete' }));
+  });
+
+  it('changes nothing while the user is in the app', async () => {
+    const result = await answer({ contactId: 7, record: { earlierContactIds: [4] }, isInApp: true });
+    expect(result).toMatchObject({ done: 'not-deleted', finished: 0, asked: [] });
+    expect(result.written).toEqual(written({ contactId: 7, done: 'not-deleted' }));
+  });
+
+  it('erases the contacts of earlier accounts first, each once', async () => {
+    const record = { earlierContactIds: [3, 4, 7] };
+    expect((await answer({ contactId: 7, record })).ids).toEqual([3, 4, 5, 7]);
+    expect((await answer({ record: { earlierContactIds: [3] } })).ids).toEqual([3, 5]);
+  });
+
+  it('leaves a contact alone that is not proven', async () => {
+    const result = await answer({ contactId: 5, proofs: { 5: 'not-proven' } });
+    expect(result).toMatchObject({ done: 'not-proven', ids: [] });
+    expect(result.written).toEqual(written({ contactId: 5, done: 'not-proven' }));
+  });
+
+  it.each<[string, Partial<ErasureRecord> | undefined, boolean]>([
+    ['at first', undefined, true],
+    ['less than a minute later', { requestId: 'r1', doneAt: at(1 - GONE_AFTER_MS) }, true],
+    ['a minute later, for another request', { doneAt: at(-GONE_AFTER_MS) }, true],
+    [
+      'a minute later, for another contact',
+      { requestId: 'r1', contactId: 6, doneAt: at(-GONE_AFTER_MS) },
+      true,
+    ],
+    ['a minute later', { requestId: 'r1', doneAt: at(-GONE_AFTER_MS) }, false],
+  ])('about a contact that the CRM does not know %s', async (_, record, waits) => {
+    const before = record && { done: 'not-proven' as const, ...record };
+    const { done, written: records } = await answer({
+      contactId: 5,
+      proofs: { 5: 'missing' },
+      ...(before && { record: before }),
+    });
+    if (waits) expect(done).toMatchObject({ name: 'RetryableError', afterMs: GONE_AFTER_MS });
+    else expect(done).toBe('not-proven');
+    const isSame = record !== undefined && record.contactId === undefined;
+    const doneAt = isSame ? record.doneAt : at(0);
+    expect(records).toMatchObject([{ done: 'not-proven', contactId: 5, doneAt }]);
+  });
 });

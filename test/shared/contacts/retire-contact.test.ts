@@ -1,20 +1,33 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { DeletionPolicy } from '../../../shared/contacts/retire-contact.ts';
+import { claims } from '../../../shared/contacts/claims.ts';
+import type { AffectedUser } from '../../../shared/contacts/conflict.ts';
+import {
+  type DeletionPolicy,
+  leaveContact,
+  prove,
+  type Retirement,
+  retireContact,
+} from '../../../shared/contacts/retire-contact.ts';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import { NotFoundError } from '../../../shared/infusionsoft/http/failures.ts';
+import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
 import { GONE_AFTER_MS } from '../../../shared/quota/retry-policy.ts';
+import type { ErasureRecord } from '../../../shared/store/erasure-records.ts';
+import { mapping } from '../../../shared/user/mapping.ts';
+import type { User } from '../../../shared/user/user.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';
+import { CATALOG, NOON } from '../../support/backfill-users.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
-import { memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
+import { invocationOf, memoryClaimStore, memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
 import { userMessage } from '../../support/user-message.ts';
 
-let crm: Awaited<ReturnType<typeof startCrm>>;
-beforeEach(async () => {
-  crm = await startCrm();
-});
-afterEach(() => crm.stop());
-
 describe('a deleted user', () => {
+  let crm: Awaited<ReturnType<typeof startCrm>>;
+  beforeEach(async () => {
+    crm = await startCrm();
+  });
+  afterEach(() => crm.stop());
+
   async function deleteAnn(deletionPolicy: DeletionPolicy) {
     await crm.preload({ values: { 'email_addresses.EMAIL1': 'ann@example.com' }, tags: ['VIP'] });
     const users = memoryUserTable(ANN);
@@ -105,5 +118,248 @@ describe('a deleted user', () => {
       record(userMessage('ann', { cause: 'created' })),
     );
     expect((await crm.contacts()).map(({ tags }) => tags)).toEqual([ANN_TAGS]);
+  });
+});
+
+const FIELD = CATALOG.customFields['app user id'] ?? 0;
+const DELETED_TAG = CATALOG.tags[mapping.deletedTag.name.toLowerCase()] ?? 0;
+const MANAGED = Object.values(CATALOG.tags);
+const EMAIL = 'ann@example.com';
+/** Contact 5, which may show a user id. */
+const shownFive = (userId?: string, more: Partial<Contact> = {}): Contact => ({
+  id: 5,
+  email_addresses: [{ field: 'EMAIL1', email: EMAIL }],
+  custom_fields: userId === undefined ? [] : [{ id: FIELD, content: userId }],
+  ...more,
+});
+const BOB: User = { userId: 'bob', email: 'bob@example.com' };
+
+/** A CRM that notes its requests, and claims on contact 5. */
+async function worldOf({
+  contacts = [shownFive('ann')],
+  users = [],
+  claimed = [],
+  claimedAt = NOON - 1000,
+}: {
+  contacts?: Contact[];
+  users?: User[];
+  /** Users who have claimed it, one after the other. */
+  claimed?: string[];
+  /** Epoch milliseconds. */
+  claimedAt?: number;
+}) {
+  const requests: unknown[][] = [];
+  const client = {
+    async readContact(contactId: number, properties?: readonly string[]) {
+      requests.push(properties ? ['read', contactId, properties] : ['read', contactId]);
+      const found = contacts.find(({ id }) => id === contactId);
+      if (!found) throw new NotFoundError('gone');
+      return found;
+    },
+    listOptionalProperties: async () => ['notes'],
+    removeTags: async (...all: unknown[]) => void requests.push(['remove', ...all]),
+    async applyTags(contactId: number, tagIds: readonly number[]) {
+      requests.push(['apply', contactId, tagIds]);
+      return new Map(tagIds.map((id) => [id, 'SUCCESS' as const]));
+    },
+    async updateContact(contactId: number, body: { email_addresses?: unknown }) {
+      requests.push(['update', contactId, body.email_addresses]);
+      return shownFive();
+    },
+    deleteContact: async (contactId: number) => void requests.push(['delete', contactId]),
+    async setOptIn(email: string, optedIn: boolean, reason: string) {
+      requests.push(['opt-in', email, optedIn, reason]);
+      return optedIn;
+    },
+  };
+  const { table } = memoryUserTable(...users.map((user) => ({ ...user })));
+  let clock = claimedAt;
+  const now = () => clock;
+  const invocation = () => invocationOf('a', 1, clock);
+  const known = claims({ store: memoryClaimStore(), users: table, mapping, invocation, now });
+  for (const userId of claimed) await known.claimContact(5, userId);
+  clock = NOON;
+  const catalogSource = { current: async () => CATALOG, newerThan: async () => CATALOG };
+  return { requests, client, claims: known, catalogSource, mapping, now };
+}
+
+/** Retires contact 5 of the deleted user Ann. */
+async function retireFive(
+  retirement: Partial<Retirement> = {},
+  { claimed = ['ann'], ...world }: Parameters<typeof worldOf>[0] = {},
+) {
+  const dependencies = await worldOf({ claimed, ...world });
+  const notified: AffectedUser[] = [];
+  const written: ErasureRecord[] = [];
+  const deletedAt = NOON - 60_000;
+  const done = await retireContact(
+    { contactId: 5, userId: 'ann', deletedAt, claimedBefore: NOON + 1, policy: 'mark', ...retirement },
+    {
+      ...dependencies,
+      client: dependencies.client as never,
+      erasureRecords: { write: async (record) => void written.push(record) },
+      notify: async (users) => void notified.push(...users),
+    },
+  );
+  return { done, notified, written, ...dependencies };
+}
+const untagged = ['remove', 5, MANAGED.filter((id) => id !== DELETED_TAG)];
+const tagged = ['apply', 5, [DELETED_TAG]];
+const doneAt = new Date(NOON).toISOString();
+
+describe('the contact of a deleted user', () => {
+  const read = ['read', 5];
+  const optOut = (reason: string) => ['opt-in', EMAIL, false, reason];
+  const ERASED = optOut('The person was erased');
+  const WITHDRAWN = optOut('Withdrew the consent to marketing in the app');
+  const anonymised = ['update', 5, [{ field: 'EMAIL1', email: 'forgotten-5@example.invalid' }]];
+
+  it.each<[DeletionPolicy, unknown[][], unknown[][]]>([
+    ['mark', [untagged, tagged], [read, WITHDRAWN, untagged, tagged]],
+    ['untag', [['remove', 5, MANAGED.filter((id) => id !== DELETED_TAG)]], [read, WITHDRAWN, untagged]],
+    ['leave', [], [read, WITHDRAWN]],
+    ['delete', [read, ERASED, ['delete', 5]], [read, WITHDRAWN, ['delete', 5]]],
+    [
+      'anonymise',
+      [['read', 5, ['notes']], ERASED, anonymised, untagged, tagged],
+      [['read', 5, ['notes']], WITHDRAWN, anonymised, untagged, tagged],
+    ],
+  ])(
+    'is retired by the policy %s, also after a withdrawal, with no other requests',
+    async (policy, requests, withdrawn) => {
+      const result = await retireFive({ policy });
+      expect(result).toMatchObject({ done: policy, requests, notified: [] });
+      expect((await retireFive({ policy, withdrawn: true })).requests).toEqual(withdrawn);
+    },
+  );
+
+  it('leaves a record of what was done, and of the request that it answers', async () => {
+    const record = { userId: 'ann', contactId: 5, done: 'mark', doneAt };
+    expect((await retireFive()).written).toEqual([record]);
+    expect((await retireFive({ requestId: 'r1' })).written).toEqual([{ ...record, requestId: 'r1' }]);
+    const [anonymised] = (await retireFive({ policy: 'anonymise' })).written;
+    expect(anonymised?.unread).toContain('social_accounts.Snapchat');
+    expect((await retireFive({ policy: 'delete' })).written).toEqual([{ ...record, done: 'delete' }]);
+  });
+
+  it.each(['mark', 'anonymise', 'delete'] as const)(
+    'that is gone is recorded without a request (%s)',
+    async (policy) => {
+      const { done, requests, written } = await retireFive({ policy, withdrawn: true, isGone: true });
+      expect({ done, requests }).toEqual({ done: policy, requests: [] });
+      expect(written).toEqual([{ userId: 'ann', contactId: 5, done: policy, doneAt }]);
+    },
+  );
+
+  it('is kept if another user has it by now, and that user is written again', async () => {
+    const users = [{ ...BOB, crm: { contactId: 5 } }];
+    const result = await retireFive({}, { users, claimed: ['ann', 'bob'] });
+    expect(result).toMatchObject({
+      done: 'kept',
+      requests: [],
+      notified: [{ userId: 'bob', cause: 'resync' }],
+    });
+    expect(result.written).toEqual([{ userId: 'ann', contactId: 5, done: 'kept', doneAt }]);
+    const anonymised = await retireFive({ policy: 'anonymise' }, { users, claimed: ['ann', 'bob'] });
+    expect(anonymised.written).toEqual([{ userId: 'ann', contactId: 5, done: 'kept', doneAt }]);
+  });
+
+  it('is kept if the same user has claimed it again', async () => {
+    expect(await retireFive({ claimedBefore: NOON - 1000 })).toMatchObject({
+      done: 'kept',
+      requests: [],
+      notified: [],
+    });
+  });
+});
+
+describe('the contact of a deleted user that shows a living one', () => {
+  const contacts = [shownFive('bob')];
+
+  it.each([
+    ['delete', BOB],
+    ['anonymise', BOB],
+    ['delete', { ...BOB, crm: { contactId: 5 } }],
+  ] as const)('is given to that user, and not touched, by the policy %s', async (policy, user) => {
+    const result = await retireFive({ policy }, { contacts, users: [user] });
+    expect(result.done).toBe('kept');
+    expect(result.requests).toHaveLength(1);
+    expect(result.notified).toEqual([{ userId: 'bob', cause: 'resync', contactId: 5 }]);
+    expect(await result.claims.holderOf(5, 'bob')).toEqual({ kind: 'own', isInherited: true });
+    expect(result.written).toEqual([{ userId: 'ann', contactId: 5, done: 'kept', doneAt }]);
+  });
+
+  it('is retired where nobody loses a value', async () => {
+    const result = await retireFive({ withdrawn: true }, { contacts, users: [BOB] });
+    expect(result).toMatchObject({ done: 'mark', notified: [] });
+  });
+
+  it.each<[string, Parameters<typeof worldOf>[0]]>([
+    ['that user was deleted', { contacts }],
+    [
+      'that user has another contact',
+      { contacts: [...contacts, { id: 6 }], users: [{ ...BOB, crm: { contactId: 6 } }] },
+    ],
+    ['it is the user who has come back', { users: [{ userId: 'ann', email: EMAIL }] }],
+    ['it shows nobody', { contacts: [shownFive()], users: [BOB] }],
+  ])('is retired if %s', async (_, world) => {
+    expect(await retireFive({ policy: 'delete' }, world)).toMatchObject({ done: 'delete', notified: [] });
+  });
+});
+
+describe('a contact that a living user leaves', () => {
+  async function leave(deletionPolicy: DeletionPolicy, catalog = CATALOG, claimed = ['ann']) {
+    // A claim of the same moment counts.
+    const world = await worldOf({ claimed, claimedAt: NOON });
+    const updates: unknown[] = [];
+    const updateContact = async (contactId: number, body: unknown) => {
+      updates.push([contactId, body]);
+      return shownFive();
+    };
+    await leaveContact(5, 'ann', catalog, {
+      ...world,
+      client: { ...world.client, updateContact } as never,
+      companies: { idOf: async () => 1 },
+      deletionPolicy,
+    });
+    return { requests: world.requests, updates };
+  }
+  const removed = ['remove', 5, MANAGED];
+
+  it('loses the managed tags and custom fields', async () => {
+    const { requests, updates } = await leave('mark');
+    expect(requests[0]).toEqual(removed);
+    const ids = Object.values(CATALOG.customFields);
+    const custom_fields = expect.arrayContaining(ids.map((id) => ({ id, content: '' })));
+    expect(updates).toEqual([[5, { custom_fields }]]);
+  });
+
+  it("keeps everything with the policy leave, or if it is no longer the user's", async () => {
+    const nothing = { requests: [], updates: [] };
+    expect(await leave('leave')).toEqual(nothing);
+    expect(await leave('mark', CATALOG, ['ann', 'bob'])).toEqual(nothing);
+  });
+
+  it('loses only the tags where the account has no custom field', async () => {
+    const unusable = Object.keys(mapping.customFields).map((label) => `custom_fields.${label}`);
+    expect(await leave('mark', { ...CATALOG, unusable })).toEqual({
+      requests: [removed],
+      updates: [],
+    });
+  });
+});
+
+describe('a contact that a request names', () => {
+  it.each<[string, Parameters<typeof worldOf>[0], string, number]>([
+    ['is proven by a claim of the user', { claimed: ['ann'] }, 'proven', 0],
+    ['is decided by any claim', { claimed: ['bob'] }, 'proven', 0],
+    ['is proven by the user id in it', {}, 'proven', 1],
+    ['is not proven by another user id in it', { contacts: [shownFive('bob')] }, 'not-proven', 1],
+    ['is not proven without a user id in it', { contacts: [shownFive()] }, 'not-proven', 1],
+    ['is missing if the CRM does not know it', { contacts: [] }, 'missing', 1],
+  ])('%s', async (_, world, expected, reads) => {
+    const dependencies = await worldOf(world);
+    expect(await prove(5, 'ann', dependencies)).toBe(expected);
+    expect(dependencies.requests).toHaveLength(reads);
   });
 });

@@ -48,7 +48,7 @@ describe.each(CASES)('in an account with %s searches where updates %s array item
     const { receive } = consumerOf({ ...crm, catalog }, memoryUserTable(ANN), { now: () => clock });
     await receive(message('ann'));
     clock += 8 * DAY_MS;
-    expect((await catalog.current()).arrays?.mode).toBe(arrays);
+    expect((await catalog.current()).arrays?.modes).toEqual({ put: arrays, patch: arrays });
     await expectUntouched(strangers);
     expect((await crm.contacts()).length).toBe(strangers.length + 1);
   });

@@ -1,17 +1,25 @@
 import ky from 'ky';
-import { describe, expect, it } from 'vitest';
-import { changesBetween } from '../../../shared/contacts/sync-user.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { userSync } from '../../../lambdas/sync-contact/user-sync.ts';
+import type { AffectedUser } from '../../../shared/contacts/conflict.ts';
+import { emailHash } from '../../../shared/contacts/resolve.ts';
+import { changesBetween, type SyncUserOptions } from '../../../shared/contacts/sync-user.ts';
+import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
+import { ContactFaultError, NotFoundError } from '../../../shared/infusionsoft/http/failures.ts';
 import { GONE_AFTER_MS } from '../../../shared/quota/retry-policy.ts';
-import type { CrmState } from '../../../shared/user/user.ts';
+import { RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
+import { mapping } from '../../../shared/user/mapping.ts';
+import { readUser } from '../../../shared/user/read-user.ts';
+import type { CrmState, User } from '../../../shared/user/user.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { changeOf, contactWithEmail, crm, startCrmForEachTest } from '../../support/crm-for-each-test.ts';
-import { memoryUserTable } from '../../support/crm-under-test.ts';
+import { invocationOf, memoryClaimStore, memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
 import { userMessage } from '../../support/user-message.ts';
 
-startCrmForEachTest();
-
 describe('a new user', () => {
+  startCrmForEachTest();
+
   it('becomes a contact with tags, in two requests, and its id is stored', async () => {
     const users = memoryUserTable(ANN);
     const { receive, outcomes, changes } = consumerOf(crm, users);
@@ -61,6 +69,8 @@ describe('a new user', () => {
 });
 
 describe('a user with a contact', () => {
+  startCrmForEachTest();
+
   async function syncedUser(item: Record<string, unknown> = ANN) {
     let clock = NOW;
     const users = memoryUserTable({ ...item, userId: 'ann' });
@@ -186,6 +196,8 @@ describe('a user with a contact', () => {
 });
 
 describe('an email that changes', () => {
+  startCrmForEachTest();
+
   it('to that of another contact moves the user there, without a duplicate', async () => {
     const users = memoryUserTable(ANN);
     const { receive } = consumerOf(crm, users);
@@ -209,20 +221,39 @@ describe('an email that changes', () => {
 });
 
 describe('a contact that was merged away', () => {
-  it('is replaced by the contact that it was merged into, which gets the tags', async () => {
+  startCrmForEachTest();
+
+  /** Merges Ann's contact into one of nobody, changes Ann, and syncs until the sync believes that the contact is gone. */
+  async function mergeAway(changes: Partial<User>, values: 'into' | 'from') {
     const users = memoryUserTable(ANN);
     let clock = NOW;
     const { receive } = consumerOf(crm, users, { now: () => clock });
     await receive(changeOf('ann'));
     const [survivor] = await crm.preload({ values: { 'email_addresses.EMAIL1': 'ann@old.example' } });
     const from = users.user('ann').crm?.contactId;
-    await ky.post(`${crm.url}/_simulator/merge`, { json: { from, into: survivor?.id } });
-    users.edit('ann', { firstName: 'Anna' });
+    await ky.post(`${crm.url}/_simulator/merge`, { json: { from, into: survivor?.id, values } });
+    users.edit('ann', changes);
     await receive(changeOf('ann'));
     clock += GONE_AFTER_MS;
     await receive(changeOf('ann'));
+    return { users, survivor };
+  }
+
+  it('is replaced by the contact that it was merged into, which gets the tags', async () => {
+    const { users, survivor } = await mergeAway({ firstName: 'Anna' }, 'into');
     expect(users.user('ann').crm?.contactId).toBe(survivor?.id);
     expect((await crm.contacts()).map(({ tags }) => tags)).toEqual([ANN_TAGS]);
+  });
+
+  it.each([
+    ['is found by the email that it had, if it shows the user', 'from', true],
+    ['is not found by the email that it had, if it does not show the user', 'into', false],
+  ] as const)('%s', async (_, values, isFound) => {
+    await crm.admin.set('search', { mode: 'exact', delayMs: 0 });
+    const { users, survivor } = await mergeAway({ email: 'ann@new.example' }, values);
+    expect(users.user('ann').crm?.contactId === survivor?.id).toBe(isFound);
+    expect(users.user('ann').crm?.emails).toEqual(['ann@new.example']);
+    expect((await contactWithEmail('ann@new.example'))?.tags).toEqual(ANN_TAGS);
   });
 });
 
@@ -239,5 +270,275 @@ describe('the changes of a sync', () => {
     ['nothing', before, before, []],
   ])('%s', (_, from, to, expected) => {
     expect(changesBetween(from, to)).toEqual(expected);
+  });
+});
+
+describe('the result of a sync', () => {
+  let memory: Awaited<ReturnType<typeof startCrm>>;
+  beforeEach(async () => {
+    memory = await startCrm({}, mapping, { isServer: false });
+  });
+  afterEach(() => memory.stop());
+
+  const USER = readUser(ANN).user;
+  const BOB: User = { userId: 'bob', email: 'bob@example.com' };
+  const at = (ms: number) => new Date(NOW + ms).toISOString();
+  const contactOf = async (email: string) =>
+    (await memory.preload({ values: { 'email_addresses.EMAIL1': email } }))[0]?.id ?? 0;
+
+  interface World {
+    state?: CrmState;
+    user?: Partial<User>;
+    others?: User[];
+    claimed?: [contactId: number, userId: string][];
+    client?: Partial<InfusionsoftClient>;
+    options?: Partial<SyncUserOptions>;
+    emailClaimedBy?: string;
+    now?: number;
+  }
+  async function sync({
+    state = {},
+    user = {},
+    others = [],
+    claimed = [],
+    client = {},
+    options = {},
+    emailClaimedBy,
+    now = NOW,
+  }: World = {}) {
+    const ann = { ...USER, ...user, crm: state };
+    const notified: AffectedUser[] = [];
+    const { table } = memoryUserTable({ ...ann }, ...others.map((other) => ({ ...other })));
+    const synced = userSync({
+      client: { ...memory.client, ...client },
+      users: table,
+      claimStore: memoryClaimStore(),
+      table: memory.table,
+      catalog: memory.catalog,
+      mapping,
+      deletionPolicy: 'mark',
+      areClaimsComplete: () => true,
+      lastWriteAt: async () => NOW,
+      notify: async (users) => void notified.push(...users),
+      countRefusals: async () => {},
+      invocation: () => invocationOf('a', 1, now),
+      now: () => now,
+    });
+    for (const [contactId, userId] of claimed) await synced.claims.claimContact(contactId, userId);
+    if (emailClaimedBy) await synced.claims.claimEmail(ANN.email, emailClaimedBy);
+    const save = async (crm: CrmState) => ({ ...crm, revision: 1 });
+    const work = { save, tagsLater: false, changedAt: NOW, ...options };
+    return { ...(await synced.syncUser(ann, work)), notified };
+  }
+  const NOT_FOUND = new NotFoundError('gone');
+  const failing = (error: Error) => async () => Promise.reject(error);
+
+  it('of a user who is in sync is unchanged, also without a failure', async () => {
+    const { crm: state } = await sync();
+    expect(state.syncedAt).toBe(at(0));
+    const again = await sync({ state, now: NOW + 1 });
+    expect(again).toMatchObject({ unchanged: true, changes: [], crm: { syncedAt: at(0) } });
+    expect(again).not.toHaveProperty('failure');
+  });
+
+  it('of a sync that succeeds has no trace of failures before', async () => {
+    const state: CrmState = {
+      rejection: { reason: 'no-usable-email', errorId: 'e', at: at(-1) },
+      conflict: { otherUserId: 'bob', states: 'x', since: at(-1) },
+      missingSince: { 5: at(-1) },
+      serverErrors: { count: 1, at: at(-1) },
+    };
+    const { crm: after } = await sync({ state });
+    for (const key of Object.keys(state)) expect(after).not.toHaveProperty(key);
+  });
+
+  it('of a failure has what was done before it, and no time of a sync', async () => {
+    const down = new RetryableError('down');
+    const { crm: after, failure, unchanged, changes } = await sync({ client: { applyTags: failing(down) } });
+    expect({ failure, unchanged, changes }).toEqual({
+      failure: down,
+      unchanged: false,
+      changes: ['created'],
+    });
+    expect(after).toMatchObject({ contactId: expect.any(Number) });
+    expect(after).not.toHaveProperty('syncedAt');
+    expect(after).not.toHaveProperty('rejection');
+  });
+
+  it('of a rejection has the reason', async () => {
+    const { crm: after, failure } = await sync({ user: { email: 'nobody' } });
+    expect(failure).toBeInstanceOf(RejectedError);
+    expect(after.rejection).toEqual({
+      reason: 'no-usable-email',
+      errorId: (failure as RejectedError).errorId,
+      at: at(0),
+      otherUserId: undefined,
+    });
+    const detailed = new RejectedError('fails-in-crm', 'fails', { detail: 'inactive' });
+    const { crm: other } = await sync({ client: { upsertContact: failing(detailed) } });
+    expect(other.rejection).toMatchObject({ reason: 'fails-in-crm', detail: 'inactive' });
+  });
+
+  it('of failures of the CRM for one contact counts them', async () => {
+    const fault = new ContactFaultError('failed', 'Ann is wrong', 1);
+    const { crm: after, failure } = await sync({ client: { upsertContact: failing(fault) } });
+    expect(after.serverErrors).toEqual({ count: 1, at: at(0) });
+    expect(failure).toBeInstanceOf(ContactFaultError);
+    expect((failure as Error).message).not.toContain('Ann');
+  });
+
+  it('has each warning once, although two attempts report it', async () => {
+    await memory.admin.set('strictness', { unnamedRefusals: true });
+    const { crm: state } = await sync({ user: { timeZone: 'Asia/Tokyo' } });
+    const user = { timeZone: 'Pacific/Auckland', firstName: 'Anna', progress: undefined } as Partial<User>;
+    const { desired, failure, crm: after } = await sync({ state, user });
+    expect(after.fingerprint).not.toHaveProperty('time_zone');
+    expect(failure).toBeUndefined();
+    expect(desired.warnings.map(({ field }) => field)).toContain('time_zone');
+    const keys = desired.warnings.map(({ field, problem }) => `${field} ${problem}`);
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+
+  it('of a contact that vanishes at once, or of a new one, is a failure that may pass', async () => {
+    const { failure, crm: after } = await sync({ client: { upsertContact: failing(NOT_FOUND) } });
+    expect(failure).toBeInstanceOf(RetryableError);
+    expect(failure).toMatchObject({ cause: NOT_FOUND });
+    expect(after).not.toHaveProperty('missingSince');
+    const state = { contactId: 5, missingSince: { 5: at(-GONE_AFTER_MS) } };
+    const twice = await sync({
+      state,
+      client: { upsertContact: failing(NOT_FOUND), updateContact: failing(NOT_FOUND) },
+    });
+    expect(twice.failure).toMatchObject({ name: 'RetryableError', cause: NOT_FOUND });
+  });
+
+  it('of a contact that the CRM does not know has since when', async () => {
+    const { failure, crm: after } = await sync({
+      state: { contactId: 5 },
+      client: { updateContact: failing(NOT_FOUND) },
+    });
+    expect(failure).toMatchObject({ name: 'RetryableError', afterMs: GONE_AFTER_MS });
+    expect(after.missingSince).toEqual({ 5: at(0) });
+  });
+
+  it.each<[string, number, boolean]>([
+    ['keeps the stored contact', 6, true],
+    ['has no contact if the other has that, too', 5, false],
+  ])('of a conflict about the email %s', async (_, ofBob, isKept) => {
+    const bob: User = { ...BOB, email: ANN.email, crm: { contactId: ofBob } };
+    const world: World = {
+      state: { contactId: 5, untrusted: true },
+      others: [bob],
+      claimed: [[ofBob, 'bob']],
+    };
+    const { crm: after, failure } = await sync({ ...world, emailClaimedBy: 'bob' });
+    expect(failure).toBeInstanceOf(RetryableError);
+    expect(after.contactId).toBe(isKept ? 5 : undefined);
+    expect(after.conflict).toMatchObject({ otherUserId: 'bob', since: at(0) });
+  });
+
+  it('of a conflict has the other user synced once, and waits again after a change', async () => {
+    const world: World = { others: [{ ...BOB, email: ANN.email }], emailClaimedBy: 'bob' };
+    const first = await sync(world);
+    expect(first.notified).toEqual([{ userId: 'bob', cause: 'changed' }]);
+    const again = await sync({ ...world, state: first.crm, now: NOW + 9 });
+    expect(again.notified).toEqual([]);
+    expect(again.crm.conflict?.since).toBe(at(0));
+    const changed = await sync({ ...world, state: first.crm, now: NOW + 9, user: { firstName: 'Anna' } });
+    expect(changed.crm.conflict?.since).toBe(at(9));
+  });
+
+  it('of a conflict about a contact has the other user written again', async () => {
+    const id = await contactOf(ANN.email);
+    const others = [{ ...BOB, crm: { contactId: id } }];
+    const state: CrmState = { formerContactIds: [id + 100] };
+    const outdated = await sync({ state, others, claimed: [[id, 'bob']] });
+    expect(outdated.notified).toEqual([{ userId: 'bob', cause: 'resync' }]);
+    const written = await sync({ others, claimed: [[id, 'bob']] });
+    expect(written.notified).toEqual([{ userId: 'bob', cause: 'resync' }]);
+    expect(written.crm).not.toHaveProperty('attempt');
+    const conflict = written.crm.conflict;
+    const again = await sync({
+      others,
+      claimed: [[id, 'bob']],
+      state: { attempt: { at: at(0), email: emailHash(ANN.email) }, ...(conflict && { conflict }) },
+    });
+    expect(again.notified).toEqual([{ userId: 'bob', cause: 'resync' }]);
+  });
+
+  it('has a warning for a value that the CRM refuses', async () => {
+    const { desired } = await sync({ user: { timeZone: 'Pacific/Auckland' } });
+    expect(desired.warnings).toMatchObject([{ field: 'time_zone', reason: 'refused-value' }]);
+  });
+
+  describe('of a user whom the CRM cannot have', () => {
+    const noEmail = { email: undefined } as unknown as Partial<User>;
+
+    it('keeps the contact, unless another user has it by now', async () => {
+      const state = { contactId: 5 };
+      expect((await sync({ state, user: noEmail, claimed: [[5, 'ann']] })).crm).toMatchObject({
+        contactId: 5,
+      });
+      const others = [{ ...BOB, crm: { contactId: 5 } }];
+      const lost = await sync({ state, user: noEmail, others, claimed: [[5, 'bob']] });
+      expect(lost.crm).not.toHaveProperty('contactId');
+      expect(lost.failure).toBeUndefined();
+      expect((await sync({ user: noEmail })).unchanged).toBe(true);
+    });
+
+    it('leaves former contacts, as long as it has another', async () => {
+      const [first, second, own] = [
+        await contactOf('a@example.com'),
+        await contactOf('b@example.com'),
+        await contactOf('c@example.com'),
+      ];
+      const claimed: [number, string][] = [
+        [first, 'ann'],
+        [second, 'ann'],
+        [own, 'ann'],
+      ];
+      const state: CrmState = {
+        contactId: own,
+        formerContactIds: [first, second],
+        emails: ['a@example.com', 'c@example.com'],
+      };
+      const { crm: after } = await sync({ state, user: noEmail, claimed });
+      expect(after).not.toHaveProperty('formerContactIds');
+      expect(after.emails).toEqual(['c@example.com']);
+      const removeTags: InfusionsoftClient['removeTags'] = async (contactId, ids) => {
+        if (contactId === second) throw NOT_FOUND;
+        return memory.client.removeTags(contactId, ids);
+      };
+      const half = await sync({ state, user: noEmail, claimed, client: { removeTags } });
+      expect(half.crm).toMatchObject({
+        formerContactIds: [second],
+        missingSince: { [second]: at(0) },
+        emails: state.emails,
+      });
+      const without = { formerContactIds: [first] };
+      expect((await sync({ state: without, user: noEmail, claimed })).crm).toMatchObject(without);
+    });
+  });
+
+  describe('of a withdrawal that only the messages know of', () => {
+    const isWithdrawn = { isWithdrawn: true };
+
+    it.each<[string, World, string | undefined]>([
+      ['is done', { user: { marketingOptIn: false }, options: isWithdrawn }, 'withdrawn'],
+      ['is nothing without one', { user: { marketingOptIn: false } }, undefined],
+      ['is nothing for a user who has neither consented nor not', { options: isWithdrawn }, undefined],
+      [
+        'is nothing without an email',
+        {
+          user: { marketingOptIn: false, email: undefined } as unknown as Partial<User>,
+          options: isWithdrawn,
+        },
+        undefined,
+      ],
+    ])('%s', async (_, world, step) => {
+      const { crm: after, failure } = await sync(world);
+      expect(after.consent?.step).toBe(step);
+      expect(failure).toBeUndefined();
+    });
   });
 });

@@ -3,7 +3,7 @@ import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts'
 import { ledgerAt } from '../../../shared/quota/ledger.ts';
 import { GONE_AFTER_MS, INVOCATION_MS, TAG_JOB_LEASING_MS } from '../../../shared/quota/retry-policy.ts';
 import { updateVersioned } from '../../../shared/quota/versioned-store.ts';
-import { RetryableError } from '../../../shared/sync/errors.ts';
+import { RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 import { BUDGET, consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { crm, restartCrm, startCrmForEachTest } from '../../support/crm-for-each-test.ts';
 import { tagJob, withContacts, wronglyTagged } from '../../support/tagging.ts';
@@ -158,6 +158,40 @@ describe('a tag job that fails', () => {
     expect(next).toEqual({ 'DELETE /tags/{id}/contacts': 2, 'POST /tags/{id}/contacts': 2 });
     await receive(record(userMessage('u5')));
     expect(await wronglyTagged(users)).toEqual([]);
+  });
+
+  it('costs a user whose tags the CRM refuses two requests and no dead letter at each refresh', async () => {
+    const { users, ids } = await withContacts(60);
+    await crm.admin.set('bulk-refusals', { emails: ['u5@example.com'] });
+    const refusedId = users.user('u5').crm?.contactId;
+    const refusing: InfusionsoftClient = {
+      ...crm.client,
+      async applyTags(contactId, tagIds) {
+        if (contactId === refusedId) throw new RejectedError('refused-by-crm', 'refused', { status: 400 });
+        return crm.client.applyTags(contactId, tagIds);
+      },
+    };
+    let clock = NOW;
+    /** A refresh of a later day, by a new environment, that changes a tag of all users. @returns the requests that name many contacts. */
+    const refresh = async (lastActiveAt: string) => {
+      clock += 24 * 3_600_000;
+      for (const userId of ids) users.edit(userId, { lastActiveAt });
+      const consumer = consumerOf(crm, users, { client: refusing, now: () => clock });
+      const cost = await crm.requestsOf(() => consumer.receive(tagJob(ids, 1, clock)));
+      await consumer.receive(...consumer.requeued.map((message) => record(message)));
+      return {
+        requests: Object.values(cost).reduce((sum, each) => sum + each, 0),
+        rejected: consumer.rejected.length,
+        requeued: consumer.requeued.map(({ userId }) => userId),
+      };
+    };
+    const [active, inactive] = ['2026-06-15T09:00:00Z', '2026-05-25T09:00:00Z'];
+    const first = await refresh(active);
+    expect(first).toMatchObject({ rejected: 1, requeued: ['u5'] });
+    expect(first.requests).toBeGreaterThan(29);
+    // One removes a tag and one adds another.
+    expect(await refresh(inactive)).toEqual({ requests: 2, rejected: 0, requeued: ['u5'] });
+    expect(await refresh(active)).toEqual({ requests: 2, rejected: 0, requeued: ['u5'] });
   });
 
   it('requeues a user whose contact was deleted by hand', async () => {

@@ -14,8 +14,12 @@ function diffOfStates(before: DesiredState, after: DesiredState): Diff {
   const keys = new Set([...Object.keys(before.fields), ...Object.keys(after.fields)]) as Set<
     keyof DesiredState['fields']
   >;
+  const isOtherConsent = after.consent !== undefined && after.consent !== before.consent;
   return {
-    fields: [...keys].filter((key) => before.fields[key] !== after.fields[key]),
+    fields: [
+      ...[...keys].filter((key) => before.fields[key] !== after.fields[key]),
+      ...(isOtherConsent ? ['marketingConsent'] : []),
+    ],
     tagsAdded: after.tags.filter((tag) => !before.tags.includes(tag)),
     tagsRemoved: before.tags.filter((tag) => !after.tags.includes(tag)),
   };
@@ -56,7 +60,9 @@ it('is empty exactly when the desired states are equal', () => {
       const [before, after] = [desiredState(mapping, a, NOW), desiredState(mapping, b, NOW)];
       const same =
         JSON.stringify([Object.entries(before.fields).sort(), before.tags]) ===
-        JSON.stringify([Object.entries(after.fields).sort(), after.tags]);
+          JSON.stringify([Object.entries(after.fields).sort(), after.tags]) &&
+        // An unset value is no difference.
+        (after.consent === undefined || after.consent === before.consent);
       expect(isEmpty(diff(mapping, a, b, NOW))).toBe(same);
       expect(isEmpty(diff(mapping, a, a, NOW))).toBe(true);
     }),
@@ -72,3 +78,24 @@ it('has names of fields and tags, never values', () => {
     tagsRemoved: ['Subscription: Trial'],
   });
 });
+
+it('has no consent if the mapping has none', () => {
+  const { marketingConsent: _, ...others } = mapping;
+  const ann: User = { userId: 'ann', email: 'ann@example.com' };
+  expect(diff(others, ann, { ...ann, email: 'ann@home.example' }, NOW).fields).toEqual(['EMAIL1']);
+});
+
+it.each([
+  [[], [], [], true],
+  [['EMAIL1'], [], [], false],
+  [[], ['A'], [], false],
+  [[], [], ['A'], false],
+  [['EMAIL1'], ['A'], [], false],
+  [['EMAIL1'], [], ['A'], false],
+  [[], ['A'], ['B'], false],
+])(
+  'of fields %j, added tags %j and removed tags %j is empty: %s',
+  (fields, tagsAdded, tagsRemoved, empty) => {
+    expect(isEmpty({ fields, tagsAdded, tagsRemoved })).toBe(empty);
+  },
+);

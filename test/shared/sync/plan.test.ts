@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { desiredState } from '../../../shared/sync/desired-state.ts';
-import { type FieldPlan, fingerprintOf, planFields, planTags } from '../../../shared/sync/plan.ts';
+import {
+  type FieldPlan,
+  fingerprintOf,
+  isClearable,
+  isEmptyPlan,
+  planFields,
+  planTags,
+} from '../../../shared/sync/plan.ts';
 import { managedFields } from '../../../shared/user/define-mapping.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import { userArbitrary } from '../../support/user-arbitrary.ts';
@@ -44,13 +51,8 @@ describe('the plan for the fields', () => {
     expect(planFields({ EMAIL1: 'ann@example.com' }, before, managed)).toEqual({ write: {}, clear: [] });
   });
 
-  it('does not clear the opt-in reason, which the CRM cannot clear', () => {
-    const before = fingerprintOf({ EMAIL1: 'ann@example.com', opt_in_reason: 'yes' });
-    expect(planFields({ EMAIL1: 'ann@example.com' }, before, managed)).toEqual({ write: {}, clear: [] });
-  });
-
   it('leads to the desired fields, after which there is nothing to plan', () => {
-    const stays = ({ opt_in_reason: _, EMAIL1: __, ...fields }: Record<string, string>) => fields;
+    const stays = ({ EMAIL1: _, ...fields }: Record<string, string>) => fields;
     fc.assert(
       fc.property(userArbitrary(), userArbitrary(), (before, after) => {
         const shown: Record<string, string> = {
@@ -68,6 +70,39 @@ describe('the plan for the fields', () => {
         });
       }),
     );
+  });
+});
+
+describe('a field that the user no longer has', () => {
+  it.each([
+    ['PHONE1', true],
+    ['custom_fields.Shoe Size', true],
+    ['EMAIL1', false],
+    ['company', false],
+    ['lead_source', false],
+  ])('%s can be cleared in the CRM: %s', (key, clearable) => {
+    expect(isClearable(key)).toBe(clearable);
+  });
+
+  it('is left as it is if the CRM cannot clear it', () => {
+    const before = fingerprintOf({ company: 'Acme', PHONE1: '+12125550123' });
+    expect(planFields({}, before, new Set(['company', 'PHONE1']))).toEqual({ write: {}, clear: ['PHONE1'] });
+  });
+});
+
+it.each([
+  [{}, [], true],
+  [{ given_name: 'Ann' }, [], false],
+  [{}, ['PHONE1'], false],
+  [{ given_name: 'Ann' }, ['PHONE1'], false],
+] as const)('a plan that writes %j and clears %j is empty: %s', (write, clear, empty) => {
+  expect(isEmptyPlan({ write, clear })).toBe(empty);
+});
+
+it('a fingerprint is 11 characters of a SHA-256: another one would write all contacts again', () => {
+  expect(fingerprintOf({ given_name: 'Ann', family_name: '' })).toEqual({
+    given_name: 'FyObbiUBEDM',
+    family_name: '47DEQpj8HBS',
   });
 });
 

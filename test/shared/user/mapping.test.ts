@@ -12,7 +12,7 @@ const desired = (attributes: Record<string, unknown>) =>
 
 describe('the contact of a user', () => {
   it('has every attribute in its field', () => {
-    const { fields, warnings } = desired({
+    const { fields, consent, warnings } = desired({
       email: 'ann@example.com',
       firstName: 'Ann',
       lastName: 'Lee',
@@ -31,7 +31,6 @@ describe('the contact of a user', () => {
       PHONE1: '+12125550123',
       time_zone: 'America/New_York',
       preferred_locale: 'en_US',
-      opt_in_reason: 'Opted in to marketing in the app',
       'custom_fields.App User Id': 'u1',
       'custom_fields.App Download Date': '2026-01-31',
       'custom_fields.Subscription Status': 'active',
@@ -39,11 +38,12 @@ describe('the contact of a user', () => {
       'custom_fields.Program Week': '3',
       'custom_fields.Workouts Completed': '11',
     });
+    expect(consent).toBe(true);
     expect(warnings).toEqual([]);
   });
 
-  it.each([[false], [undefined]])('has no opt-in reason when marketingOptIn is %s', (marketingOptIn) => {
-    expect(desired({ email: 'ann@example.com', marketingOptIn }).fields).not.toHaveProperty('opt_in_reason');
+  it.each([[false], [undefined]])('has no consent of its own when marketingOptIn is %s', (marketingOptIn) => {
+    expect(desired({ email: 'ann@example.com', marketingOptIn }).consent).toBe(marketingOptIn);
   });
 
   it('has no value that the CRM would refuse, and keeps the rest', () => {

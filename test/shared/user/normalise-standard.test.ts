@@ -13,8 +13,14 @@ describe('normalised values', () => {
     ['PHONE1', '(212) 555-0123', '+12125550123'],
     ['PHONE1', '+44 20 7946 0958', '+442079460958'],
     ['preferred_locale', 'en-us', 'en_US'],
-    ['preferred_locale', 'pt', 'pt'],
+    ['preferred_locale', 'zh-Hant-TW', 'zh_TW'],
     ['time_zone', 'America/New_York', 'America/New_York'],
+    ['time_zone', ' Europe/Paris', 'Europe/Berlin'],
+    ['middle_name', 'x'.repeat(101), 'x'.repeat(100)],
+    ['job_title', 'x'.repeat(256), 'x'.repeat(255)],
+    ['FAX2', '(212) 555-0123', '+12125550123'],
+    ['EMAIL3', `${'a'.repeat(64)}@mail.example.com`, `${'a'.repeat(64)}@mail.example.com`],
+    ['source_type', 'webform', 'WEBFORM'],
   ] as const)('%s: %j becomes %j', (field, raw, value) => {
     expect(normaliseStandard(field, raw, user)).toMatchObject({ value });
   });
@@ -25,6 +31,13 @@ describe('normalised values', () => {
     ['time_zone', 'Mars/Olympus'],
     ['time_zone', '+02:00'],
     ['preferred_locale', '??'],
+    ['preferred_locale', 'pt'],
+    ['preferred_locale', 'fil-PH'],
+    ['preferred_locale', 'es-419'],
+    ['website', `example.com/${'x'.repeat(90)}`],
+    ['LinkedIn', 'x'.repeat(256)],
+    ['EMAIL2', `${'a'.repeat(64)}@${'b'.repeat(40)}.com`],
+    ['source_type', 'TELEGRAM'],
     ['family_name', '\u0000\u0001'],
   ] as const)('%s: %j is left out', (field, raw) => {
     expect(normaliseStandard(field, raw, user)).toHaveProperty('dropped');
@@ -163,6 +176,29 @@ describe('normalised values', () => {
       changed: expect.stringContaining(changed),
     });
   });
+
+  it.each([
+    ['BILLING', 75, 50, 15],
+    ['SHIPPING', 100, 100, 20],
+    ['OTHER', 100, 100, 15],
+  ] as const)(
+    'the lines of %s are cut to %i characters, the locality to %i, and a postal code of more than %i is left out',
+    (field, line, locality, postalCode) => {
+      const raw = {
+        line1: 'x'.repeat(line + 1),
+        line2: 'x'.repeat(line),
+        locality: 'x'.repeat(locality + 1),
+        postal_code: '1'.repeat(postalCode + 1),
+      };
+      const expected = { line1: 'x'.repeat(line), line2: 'x'.repeat(line), locality: 'x'.repeat(locality) };
+      expect(normaliseStandard(field, raw, user)).toEqual({
+        value: JSON.stringify(expected),
+        changed: `line1: cut to ${line} characters; locality: cut to ${locality} characters; a postal code of more than ${postalCode} characters: left out`,
+      });
+      const fits = { postal_code: '1'.repeat(postalCode) };
+      expect(normaliseStandard(field, fits, user)).toEqual({ value: JSON.stringify(fits) });
+    },
+  );
 
   it.each([
     ['BILLING', 'Main St'],

@@ -1,0 +1,215 @@
+import { type Catalog, mergesArrays } from '../infusionsoft/catalog/catalog.ts';
+import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
+import { NotFoundError } from '../infusionsoft/http/failures.ts';
+import type { DesiredState } from '../sync/desired-state.ts';
+import { fingerprintOf, UNCERTAIN } from '../sync/plan.ts';
+import { refusalWarning, refusedHash, withoutRefused } from '../sync/refused-fields.ts';
+import type { CrmState, User } from '../user/user.ts';
+import { type ApplyTagsDependencies, applyTags } from './apply-tags.ts';
+import { type ConsentDependencies, type ConsentRecorder, carryOutConsent } from './carry-out-consent.ts';
+import { checkpointOf, uncertainState } from './checkpoint.ts';
+import type { ContactHolder } from './claims.ts';
+import { ConflictError } from './conflict.ts';
+import {
+  isInSync,
+  omit,
+  startingState,
+  tagsAfterWrite,
+  withFormer,
+  withNewestEmail,
+  withoutContact,
+  withTagsLater,
+} from './contact-state.ts';
+import { mayComeBack } from './missing-contact.ts';
+import { findMerged, type ResolveDependencies, resolve, type Target } from './resolve.ts';
+import { type WriteFieldsDependencies, writeFields } from './write-fields.ts';
+
+export interface MakeMatchDependencies extends ResolveDependencies, WriteFieldsDependencies {
+  client: ResolveDependencies['client'] &
+    WriteFieldsDependencies['client'] &
+    ApplyTagsDependencies['client'] &
+    ConsentDependencies['client'];
+  catalogSource: Pick<CatalogSource, 'current' | 'newerThan' | 'withProvinces'>;
+  claims: ResolveDependencies['claims'] & WriteFieldsDependencies['claims'];
+  /** Removes what the sync wrote to a contact that the user no longer has. */
+  leaveContact: (contactId: number, userId: string, catalog: Catalog) => Promise<void>;
+  /** Counts fields whose values the CRM has refused. */
+  countRefusals: (fields: readonly string[]) => Promise<void>;
+}
+
+/** One attempt to make a contact match. */
+export interface UserSync {
+  user: User;
+  desired: DesiredState;
+  catalog: Catalog;
+  /** The CRM does not know the stored contact. */
+  isGone: boolean;
+  /** Whether the tags of a new contact are left to a tag job. */
+  tagsLater: boolean;
+  /** The change that the messages are about, in epoch milliseconds. */
+  changedAt: number;
+}
+
+/** Receives what is done: the state after each step. */
+export interface Recorder extends ConsentRecorder {
+  /** A former contact has lost what the sync wrote to it. */
+  left(contactId: number): void;
+  /** The CRM does not know a contact, perhaps for a while only. */
+  missing(contactId: number): void;
+}
+
+/**
+ * Makes one attempt. A step that fails throws, and the last recorded state holds.
+ *
+ * @returns `repeat` when the CRM's answer shows that the contact was changed by others, or when a refused field has an older value.
+ */
+export async function makeMatch(
+  { user, desired, catalog, isGone, ...options }: UserSync,
+  dependencies: MakeMatchDependencies,
+  record: Recorder,
+): Promise<'done' | 'repeat'> {
+  const { mapping, claims, notify, now } = dependencies;
+  const { userId, crm: stored = {} } = user;
+  if (!isGone && isInSync(stored, desired, catalog, mapping)) return 'done';
+
+  const email = desired.fields.EMAIL1 ?? '';
+  const alwaysLookUp = !mergesArrays(catalog, 'put', now());
+  const { target, isLost, duplicates } = await resolve(
+    user,
+    email,
+    catalog,
+    { isGone, alwaysLookUp, changedAt: options.changedAt },
+    dependencies,
+  );
+
+  const holder =
+    target.kind === 'update' && !target.isClaimed
+      ? await claims.claimContact(target.contactId, userId, isGone)
+      : undefined;
+  if (holder?.kind === 'other') {
+    if (!isGone) throw new ConflictError(holder.other, 'has the contact');
+    await notify([{ userId: holder.other.userId, cause: 'resync' }]);
+  }
+  const isUncertain = target.kind === 'update' && isUncertainBefore(target, stored, holder);
+  const start = startingState(
+    withFormer(isGone || isLost ? withoutContact(stored) : stored, duplicates),
+    target,
+    email,
+    now(),
+  );
+  // A backfill does not wait for a user who was rejected before, so its tag job can come too early.
+  const tagsLater = options.tagsLater && stored.contactId === undefined && !stored.rejection;
+  // If the user has been deleted in the meantime, the contact has to be retired.
+  if (isUncertain) record.state(start);
+  const planned = checkpointOf(
+    isUncertain ? uncertainState(start, catalog, mapping) : start,
+    tagsLater ? { ...desired, tags: [] } : desired,
+    catalog,
+    mapping,
+  );
+  const saved = await record.save(planned);
+  record.state(saved);
+
+  const isRepeated = stored.attempt !== undefined;
+  const known = new Set(Object.keys((isUncertain ? planned : start).fingerprint ?? {}));
+  const { contactId, answer, observed, isInherited, isChanged, refused, stale, canClear } = await writeFields(
+    { userId, crm: saved, desired, catalog, target, known, isRepeated },
+    dependencies,
+  );
+  const isNewToUser = contactId !== stored.contactId;
+  const written = tagsAfterWrite(
+    withNewestEmail(withRefusals({ ...omit(saved, 'attempt'), contactId }, desired, refused, stale)),
+    observed,
+    { isUncertain: isUncertain || isInherited, isNewToUser },
+    catalog,
+  );
+  const recorded = tagsLater ? withTagsLater(written, observed, catalog) : written;
+  record.state(recorded);
+  await noteRefusals(refused, record, dependencies);
+  if (isChanged) {
+    record.state({ ...written, untrusted: true });
+    return 'repeat';
+  }
+
+  // The next attempt leaves out what was refused, and clears what the sync had written before. If it cannot, the next sync does.
+  if (stale.length > 0 && canClear) return 'repeat';
+
+  const consented = await carryOutConsent({ contactId, answer }, recorded, desired, record, dependencies);
+  if (consented === 'changed') {
+    record.state({ ...recorded, untrusted: true });
+    return 'repeat';
+  }
+  if (!tagsLater) {
+    const contact = { contactId, crm: consented, observed };
+    record.state(await applyTags(contact, desired.tags, catalog, dependencies, record.state));
+  }
+
+  await leaveFormer(userId, written, catalog, dependencies, record);
+  return 'done';
+}
+
+/** The state after a write: a hash of each accepted value, and of each refused one. */
+function withRefusals(
+  { refusedFields: _, ...crm }: CrmState,
+  { fields, refused: remembered = {} }: DesiredState,
+  refused: readonly string[],
+  stale: readonly string[],
+): CrmState {
+  const refusedFields = {
+    ...remembered,
+    ...Object.fromEntries(refused.map((key) => [key, refusedHash(key, fields)])),
+  };
+  const accepted = withoutRefused({ fields, tags: [], warnings: [] }, refusedFields).fields;
+  const uncertain = Object.fromEntries(stale.map((key) => [key, UNCERTAIN]));
+  return {
+    ...crm,
+    fingerprint: { ...fingerprintOf(accepted), ...uncertain },
+    ...(Object.keys(refusedFields).length > 0 && { refusedFields }),
+  };
+}
+
+/** Says which fields the CRM refused: to the log of the user, and to the list of all refusals. */
+async function noteRefusals(
+  refused: readonly string[],
+  record: Pick<Recorder, 'warning'>,
+  { countRefusals }: Pick<MakeMatchDependencies, 'countRefusals'>,
+): Promise<void> {
+  if (refused.length === 0) return;
+  for (const key of refused) record.warning(refusalWarning(key));
+  await countRefusals(refused);
+}
+
+/** Leaves the contacts that the user had before. */
+export async function leaveFormer(
+  userId: string,
+  { contactId: ownId, emails = [], formerContactIds = [], missingSince }: CrmState,
+  catalog: Catalog,
+  dependencies: MakeMatchDependencies,
+  record: Pick<Recorder, 'left' | 'missing'>,
+): Promise<void> {
+  const { leaveContact, now } = dependencies;
+  for (const contactId of formerContactIds) {
+    try {
+      await leaveContact(contactId, userId, catalog);
+    } catch (error) {
+      if (!(error instanceof NotFoundError)) throw error;
+      const wait = mayComeBack(missingSince, contactId, now(), error);
+      if (wait) record.missing(contactId);
+      if (wait) throw wait;
+      for (const { contact } of await findMerged(userId, emails, catalog, dependencies))
+        if (contact.id !== ownId) await leaveContact(contact.id, userId, catalog);
+    }
+    record.left(contactId);
+  }
+}
+
+/** Whether nothing is known about the values of the contact: the state may be that of another contact, or of an earlier life of this one. */
+function isUncertainBefore(
+  { contactId, isForeign }: Extract<Target, { kind: 'update' }>,
+  { contactId: storedId, untrusted }: CrmState,
+  holder: ContactHolder | undefined,
+): boolean {
+  if (isForeign) return true;
+  const wasClaimed = holder !== undefined && holder.kind !== 'new';
+  return wasClaimed || (contactId === storedId && untrusted === true);
+}

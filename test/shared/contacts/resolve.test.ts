@@ -1,0 +1,460 @@
+import { describe, expect, it } from 'vitest';
+import { claims } from '../../../shared/contacts/claims.ts';
+import { type AffectedUser, ConflictError, waitOrReject } from '../../../shared/contacts/conflict.ts';
+import { emailHash, type ResolveOptions, resolve, type Target } from '../../../shared/contacts/resolve.ts';
+import { NotFoundError } from '../../../shared/infusionsoft/http/failures.ts';
+import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
+import { CONFLICT, SEARCH_DELAY_MS } from '../../../shared/quota/retry-policy.ts';
+import { mapping } from '../../../shared/user/mapping.ts';
+import type { CrmState, User } from '../../../shared/user/user.ts';
+import { CATALOG, NOON } from '../../support/backfill-users.ts';
+import { invocationOf, memoryClaimStore, memoryUserTable } from '../../support/crm-under-test.ts';
+
+const FIELD = CATALOG.customFields['app user id'] ?? 0;
+const [EMAIL, OLD_EMAIL] = ['ann@example.com', 'ann@old.example'];
+const ANN: User = { userId: 'ann', email: EMAIL };
+/** Ann as a sync has left her, with contact 1. */
+const SYNCED: CrmState = { contactId: 1, fingerprint: { EMAIL1: emailHash(EMAIL) } };
+const MOVED: CrmState = { contactId: 1, fingerprint: { EMAIL1: emailHash(OLD_EMAIL) } };
+const ATTEMPT = { at: new Date(NOON - SEARCH_DELAY_MS).toISOString(), email: emailHash(EMAIL) };
+
+/** A contact that shows an email, and perhaps a user id. */
+const contactOf = (id: number, email: string, userId?: string): Contact => ({
+  id,
+  email_addresses: [{ field: 'EMAIL1', email }],
+  custom_fields: userId === undefined ? [] : [{ id: FIELD, content: userId }],
+});
+
+interface World {
+  crm?: CrmState;
+  others?: User[];
+  /** The contacts of the CRM. */
+  contacts?: Contact[];
+  /** Contacts that users have claimed. */
+  claimed?: [contactId: number, userId: string][];
+  /** Users who have claimed Ann's email, one after the other. */
+  emailClaims?: string[];
+  areClaimsComplete?: boolean;
+  options?: Partial<ResolveOptions>;
+}
+
+/** Resolves Ann's contact. */
+async function resolveAnn({
+  crm = {},
+  others = [],
+  contacts = [],
+  claimed = [],
+  emailClaims = [],
+  areClaimsComplete = true,
+  options = {},
+}: World) {
+  const ann: User = { ...ANN, crm };
+  const { table } = memoryUserTable({ ...ann }, ...others.map((other) => ({ ...other })));
+  const invocation = () => invocationOf('a', 1, NOON);
+  const store = memoryClaimStore();
+  const known = claims({ store, users: table, mapping, invocation, now: () => NOON });
+  for (const [contactId, userId] of claimed) await known.claimContact(contactId, userId);
+  for (const userId of emailClaims) await known.claimEmail(EMAIL, userId);
+  const searches: string[] = [];
+  const notified: AffectedUser[] = [];
+  const client = {
+    async findContactsByEmail(email: string) {
+      searches.push(email);
+      const shows = (contact: Contact) =>
+        contact.email_addresses?.some((each) => each.email?.toLowerCase() === email.toLowerCase());
+      return contacts.filter(shows);
+    },
+    findContactsUpdatedSince: async () => contacts,
+    async readContact(contactId: number) {
+      const found = contacts.find(({ id }) => id === contactId);
+      if (!found) throw new NotFoundError('gone');
+      return found;
+    },
+  };
+  const result = await resolve(
+    ann,
+    EMAIL,
+    CATALOG,
+    { isGone: false, alwaysLookUp: false, changedAt: NOON, ...options },
+    {
+      client,
+      claims: known,
+      mapping,
+      areClaimsComplete: () => areClaimsComplete,
+      notify: async (users) => void notified.push(...users),
+      now: () => NOON,
+    },
+  ).catch((error: unknown) => {
+    if (!(error instanceof ConflictError)) throw error;
+    return error;
+  });
+  return { result, searches, notified, claims: known };
+}
+
+const update = (contactId: number, more: Partial<Extract<Target, { kind: 'update' }>> = {}): Target => ({
+  kind: 'update',
+  contactId,
+  isClaimed: false,
+  isForeign: false,
+  ...more,
+});
+const resolved = (target: Target, more: { isLost?: boolean; duplicates?: number[] } = {}) => ({
+  target,
+  isLost: false,
+  duplicates: [],
+  ...more,
+});
+
+describe('the contact of a user who keeps contact and email', () => {
+  it.each<[string, [number, string][], boolean]>([
+    ['is claimed', [[1, 'ann']], true],
+    ['has lost its claim', [], false],
+  ])('is the stored one if it %s, without a search', async (_, claimed, isClaimed) => {
+    const { result, searches, notified } = await resolveAnn({ crm: SYNCED, claimed });
+    expect(result).toEqual(resolved(update(1, { isClaimed })));
+    expect({ searches, notified }).toEqual({ searches: [], notified: [] });
+  });
+
+  it.each<[string, CrmState]>([
+    ['after a change of the email', MOVED],
+    ['if no email was written', { contactId: 1 }],
+    ['in a conflict', { ...SYNCED, conflict: { otherUserId: 'bob', states: 'x', since: ATTEMPT.at } }],
+    ['if nothing else in the state is certain', { ...SYNCED, untrusted: true }],
+  ])('is looked up %s', async (_, crm) => {
+    const { result, searches } = await resolveAnn({ crm, claimed: [[1, 'ann']] });
+    expect(result).toEqual(resolved(update(1, { isClaimed: true })));
+    expect(searches).toEqual([EMAIL]);
+  });
+
+  it('is looked up if it is a former contact that the claims confirm', async () => {
+    const crm = { ...SYNCED, formerContactIds: [2] };
+    const world: World = {
+      crm,
+      claimed: [
+        [1, 'deleted'],
+        [2, 'ann'],
+      ],
+    };
+    const { result, searches } = await resolveAnn(world);
+    expect(result).toEqual(resolved(update(2, { isClaimed: true })));
+    expect(searches).toEqual([EMAIL]);
+  });
+});
+
+describe('the contact of a user without one', () => {
+  it.each<[string, World]>([
+    ['for the first sync', {}],
+    [
+      'after a rejection of another email',
+      { crm: { rejection: { reason: 'no-usable-email', errorId: 'e', at: ATTEMPT.at } } },
+    ],
+    ['when a create of the same email had no answer', { crm: { attempt: ATTEMPT } }],
+  ])('is one with the email or a new one, without a search: %s', async (_, world) => {
+    const { result, searches } = await resolveAnn(world);
+    expect(result).toEqual(resolved({ kind: 'upsert' }));
+    expect(searches).toEqual([]);
+  });
+
+  it.each<[string, World]>([
+    ['if the account needs it', { options: { alwaysLookUp: true } }],
+    [
+      'if the account needs it, also after a create without an answer',
+      { crm: { attempt: ATTEMPT }, options: { alwaysLookUp: true } },
+    ],
+    ['while the claims are not complete', { areClaimsComplete: false }],
+    ['if the user has claimed the email before', { emailClaims: ['ann'] }],
+    [
+      'if another user had the email before',
+      { others: [{ userId: 'bob', email: 'bob@example.com' }], emailClaims: ['bob'] },
+    ],
+    ['after former contacts', { crm: { formerContactIds: [9] } }],
+    ['after a conflict', { crm: { conflict: { otherUserId: 'bob', states: 'x', since: ATTEMPT.at } } }],
+    ['after a rejection', { crm: { rejection: { reason: 'refused-by-crm', errorId: 'e', at: ATTEMPT.at } } }],
+    [
+      'after a create of another email without an answer',
+      { crm: { attempt: { ...ATTEMPT, email: emailHash(OLD_EMAIL) } } },
+    ],
+    [
+      'after a create beside another contact without an answer',
+      { crm: { attempt: ATTEMPT, separated: true } },
+    ],
+    ['after the contact is gone', { crm: { ...SYNCED, attempt: ATTEMPT }, options: { isGone: true } }],
+    ['after a retired contact', { crm: SYNCED, claimed: [[1, 'deleted']] }],
+  ])('is looked up %s', async (_, world) => {
+    const { result, searches } = await resolveAnn(world);
+    expect(result).toEqual(resolved({ kind: 'upsert' }));
+    expect(searches).toEqual([EMAIL]);
+  });
+});
+
+describe('of the contacts that a search shows', () => {
+  const look = (contacts: Contact[], world: World = {}) =>
+    resolveAnn({ contacts, options: { alwaysLookUp: true }, ...world });
+
+  it('one of nobody is taken', async () => {
+    const { result, notified } = await look([contactOf(5, EMAIL), contactOf(6, EMAIL)]);
+    expect(result).toEqual(resolved(update(5)));
+    expect(notified).toEqual([]);
+  });
+
+  it('the stored one stays, and others that show the user are duplicates', async () => {
+    const contacts = [contactOf(3, EMAIL, 'ann'), contactOf(1, EMAIL, 'ann'), contactOf(5, EMAIL)];
+    const { result } = await look(contacts, { crm: MOVED, claimed: [[1, 'ann']] });
+    expect(result).toEqual(resolved(update(1, { isClaimed: true }), { duplicates: [3] }));
+  });
+
+  it('one that shows the user comes before one of nobody, and nothing is known about its values', async () => {
+    const { result } = await look([
+      contactOf(3, EMAIL),
+      contactOf(4, EMAIL, 'ann'),
+      contactOf(5, EMAIL, 'ann'),
+    ]);
+    expect(result).toEqual(resolved(update(4, { isForeign: true }), { duplicates: [5] }));
+  });
+
+  it('the stored one that shows the user is known, claimed or not', async () => {
+    const { result } = await look([contactOf(1, EMAIL, 'ann')], { crm: MOVED });
+    expect(result).toEqual(resolved(update(1)));
+  });
+
+  it('one that shows a deleted user is taken, and nothing is known about its values', async () => {
+    const { result } = await look([contactOf(3, EMAIL, 'deleted')]);
+    expect(result).toEqual(resolved(update(3, { isForeign: true })));
+  });
+
+  it('one that the user has claimed, but that is not the stored one, is taken unclaimed', async () => {
+    const { result } = await look([contactOf(3, EMAIL)], {
+      crm: MOVED,
+      claimed: [
+        [1, 'ann'],
+        [3, 'ann'],
+      ],
+    });
+    expect(result).toEqual(resolved(update(3)));
+  });
+});
+
+describe('a contact with the email that another user has', () => {
+  const BOB: User = { userId: 'bob', email: 'bob@example.com', crm: { contactId: 2 } };
+  const showing = (...emails: NonNullable<Contact['email_addresses']>): Contact => ({
+    ...contactOf(2, EMAIL, 'bob'),
+    email_addresses: emails,
+  });
+  /** Ann's email was added to Bob's contact by people. */
+  const ADDED = showing({ field: 'EMAIL1', email: 'bob@example.com' }, { field: 'EMAIL2', email: EMAIL });
+  const bobs = (world: World = {}, contact = contactOf(2, EMAIL, 'bob')) =>
+    resolveAnn({
+      others: [BOB],
+      contacts: [contact],
+      claimed: [[2, 'bob']],
+      options: { alwaysLookUp: true },
+      ...world,
+    });
+  /** Says that Ann and Bob have been in conflict for as long as a user waits. */
+  function conflictThatHasStood(): World {
+    const since = NOON - CONFLICT.limitMs;
+    const { conflict } = waitOrReject(ANN, new ConflictError(BOB, 'has it'), since, since);
+    return { crm: { conflict }, options: { alwaysLookUp: true, changedAt: since } };
+  }
+
+  it.each<[string, World, Contact?]>([
+    ['while it is the first email', {}],
+    [
+      'while it is the first of two emails, in any case',
+      {},
+      showing({ field: 'EMAIL1', email: 'ANN@example.com' }, { field: 'EMAIL2', email: 'x@example.com' }),
+    ],
+    ['of a user who has no email any more', { others: [{ ...BOB, email: undefined }] }],
+    ['after a create that was not beside it', { crm: { attempt: ATTEMPT } }],
+  ])('is waited for %s: the other may be about to leave it', async (_, world, contact) => {
+    const { result, notified } = await bobs(world, contact);
+    expect(result).toMatchObject({ other: { userId: 'bob' }, isOutdated: true, isLost: false });
+    expect(notified).toEqual([]);
+  });
+
+  it.each<[string, World, Contact?]>([
+    ['is an email that people added', {}, ADDED],
+    [
+      'is an email that people added to a contact without a first one',
+      {},
+      showing({ field: 'EMAIL1', email: null }, { field: 'EMAIL2', email: EMAIL }),
+    ],
+    [
+      'shows the user id and no email',
+      { crm: { attempt: ATTEMPT } },
+      { id: 2, custom_fields: [{ id: FIELD, content: 'ann' }] },
+    ],
+    ['has been waited for', conflictThatHasStood()],
+    ['was the reason for a create that got no answer', { crm: { separated: true, attempt: ATTEMPT } }],
+  ])(
+    'gives the user a contact of its own, and the other all its values again, if it %s',
+    async (_, world, contact) => {
+      const { result, notified } = await bobs(world, contact);
+      expect(result).toEqual(resolved({ kind: 'create' }));
+      expect(notified).toEqual([{ userId: 'bob', cause: 'resync' }]);
+    },
+  );
+
+  it('gives the user no second contact of its own', async () => {
+    const { result, notified } = await bobs({ crm: { separated: true } }, ADDED);
+    expect(result).toMatchObject({ other: { userId: 'bob' }, isOutdated: true });
+    expect(notified).toEqual([]);
+  });
+
+  it('leaves the user the own contact, and has the other synced', async () => {
+    const world: World = {
+      crm: MOVED,
+      claimed: [
+        [1, 'ann'],
+        [2, 'bob'],
+      ],
+    };
+    const { result, notified } = await bobs(world);
+    expect(result).toEqual(resolved(update(1, { isClaimed: true })));
+    expect(notified).toEqual([{ userId: 'bob', cause: 'changed' }]);
+  });
+
+  it('is passed over for one of nobody', async () => {
+    const contacts = [contactOf(2, EMAIL, 'bob'), contactOf(3, EMAIL)];
+    expect((await bobs({ contacts })).result).toEqual(resolved(update(3)));
+  });
+
+  it.each([EMAIL, EMAIL.toUpperCase()])(
+    "is the other's with the claim on the email, if the app says so (%s)",
+    async (email) => {
+      const others = [{ ...BOB, email }];
+      const { result, notified, claims: after } = await bobs({ others, emailClaims: ['ann'] });
+      expect(result).toMatchObject({ other: { userId: 'bob' }, isLost: false, isOutdated: false });
+      expect(notified).toEqual([]);
+      expect(await after.claimEmail(EMAIL, 'bob')).toEqual({ kind: 'again' });
+    },
+  );
+});
+
+describe('an email that another user has', () => {
+  it.each([
+    ['is a conflict, without a search', undefined, false],
+    ['is a conflict that says so when the other has the stored contact, too', 1, true],
+  ] as const)('%s', async (_, contactId, isLost) => {
+    const bob: User = { userId: 'bob', email: EMAIL, crm: { contactId: contactId ?? 2 } };
+    const world: World = {
+      crm: SYNCED,
+      others: [bob],
+      claimed: [[contactId ?? 2, 'bob']],
+      emailClaims: ['bob'],
+    };
+    const { result, searches } = await resolveAnn({ ...world, crm: { ...SYNCED, untrusted: true } });
+    expect(result).toMatchObject({ other: { userId: 'bob' }, isLost, isOutdated: false });
+    expect(searches).toEqual([]);
+  });
+});
+
+describe('a stored contact that another user has by now', () => {
+  const BOB: User = { userId: 'bob', email: 'bob@example.com', crm: { contactId: 1 } };
+
+  it('is lost: the other is written again, and the user looks for another contact', async () => {
+    const world: World = { crm: { ...SYNCED, attempt: ATTEMPT }, others: [BOB], claimed: [[1, 'bob']] };
+    const { result, searches, notified } = await resolveAnn(world);
+    expect(result).toEqual(resolved({ kind: 'upsert' }, { isLost: true }));
+    expect({ searches, notified }).toEqual({
+      searches: [EMAIL],
+      notified: [{ userId: 'bob', cause: 'resync' }],
+    });
+  });
+
+  it('is lost also when a search shows one of nobody', async () => {
+    const contacts = [contactOf(3, EMAIL)];
+    const { result } = await resolveAnn({ crm: SYNCED, others: [BOB], claimed: [[1, 'bob']], contacts });
+    expect(result).toEqual(resolved(update(3), { isLost: true }));
+  });
+
+  it.each([
+    ['the other should have that email', EMAIL],
+    ['the other has another email', BOB.email],
+  ])('is a conflict that says so when the search shows it and %s', async (_, email) => {
+    const contacts = [contactOf(1, EMAIL, 'bob')];
+    const others = [{ ...BOB, email }];
+    const world: World = { crm: SYNCED, others, claimed: [[1, 'bob']], emailClaims: ['ann'], contacts };
+    expect((await resolveAnn(world)).result).toMatchObject({ other: { userId: 'bob' }, isLost: true });
+  });
+});
+
+describe('a stored contact that shows the id of another user', () => {
+  const BOB: User = { userId: 'bob', email: 'bob@example.com' };
+  const merged = (crm: CrmState, bob: User = BOB) =>
+    resolveAnn({
+      crm,
+      others: [bob],
+      contacts: [contactOf(1, EMAIL, 'bob')],
+      claimed: [[1, 'ann']],
+    });
+
+  it.each<[string, CrmState]>([
+    ['', MOVED],
+    [', also when an earlier create got no answer', { ...MOVED, separated: true, attempt: ATTEMPT }],
+  ])('is given to that user, and the user gets a contact of its own%s', async (_, crm) => {
+    const { result, notified, claims: after } = await merged(crm);
+    expect(result).toEqual(resolved({ kind: 'create' }, { isLost: true }));
+    expect(notified).toEqual([{ userId: 'bob', cause: 'resync', contactId: 1 }]);
+    expect(await after.holderOf(1, 'bob')).toEqual({ kind: 'own', isInherited: true });
+  });
+
+  it('is given to that user, and is a conflict when the user has had a contact of its own before', async () => {
+    const { result, claims: after } = await merged({ ...MOVED, separated: true });
+    expect(result).toMatchObject({ other: { userId: 'bob' }, isLost: true });
+    expect(await after.holderOf(1, 'bob')).toEqual({ kind: 'own', isInherited: true });
+  });
+
+  it.each<[string, User]>([
+    ['has no email', { userId: 'bob' }],
+    ['has another contact', { ...BOB, crm: { contactId: 2 } }],
+  ])('stays when that user %s', async (_, bob) => {
+    const world: World = { crm: MOVED, others: [bob], claimed: [[1, 'ann']] };
+    const contacts = [contactOf(1, EMAIL, 'bob'), contactOf(2, 'bob@example.com', 'bob')];
+    const { result, notified } = await resolveAnn({ ...world, contacts });
+    expect(result).toEqual(resolved(update(1, { isClaimed: true, isForeign: true })));
+    expect(notified).toEqual([]);
+  });
+});
+
+describe('a contact that the CRM does not know any more', () => {
+  const GONE = { isGone: true };
+  const emails = [OLD_EMAIL, EMAIL.toUpperCase()];
+
+  it('was merged into one with a former email, if that shows the user', async () => {
+    const contacts = [
+      contactOf(3, OLD_EMAIL),
+      contactOf(4, OLD_EMAIL, 'ann'),
+      contactOf(5, OLD_EMAIL, 'deleted'),
+    ];
+    const { result, searches } = await resolveAnn({ crm: { ...SYNCED, emails }, contacts, options: GONE });
+    expect(result).toEqual(resolved(update(4, { isForeign: true })));
+    expect(searches).toEqual([EMAIL, OLD_EMAIL]);
+  });
+
+  it('was not merged into one of nobody with a former email, even if the user has claimed it', async () => {
+    const world: World = { crm: { ...SYNCED, emails }, claimed: [[3, 'ann']], options: GONE };
+    const { result } = await resolveAnn({ ...world, contacts: [contactOf(3, OLD_EMAIL)] });
+    expect(result).toEqual(resolved({ kind: 'upsert' }));
+  });
+
+  it.each([EMAIL, OLD_EMAIL])(
+    'was merged into that of another user with the email %s, if it shows the user: the person who merged them has chosen',
+    async (email) => {
+      const bob: User = { userId: 'bob', email: 'bob@example.com', crm: { contactId: 2 } };
+      const world: World = {
+        crm: { ...SYNCED, emails },
+        others: [bob],
+        claimed: [[2, 'bob']],
+        options: GONE,
+      };
+      const { result } = await resolveAnn({ ...world, contacts: [contactOf(2, email, 'ann')] });
+      expect(result).toEqual(resolved(update(2, { isForeign: true })));
+    },
+  );
+
+  it('is not looked for by former emails while the CRM knows it', async () => {
+    const { searches } = await resolveAnn({ crm: { ...MOVED, emails }, claimed: [[1, 'ann']] });
+    expect(searches).toEqual([EMAIL]);
+  });
+});
