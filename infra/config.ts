@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import * as z from 'zod';
+import { isListed, POLLED_NAMES } from '../shared/events/event-types.ts';
+import { NOT_POLLED } from '../shared/polls/not-polled.ts';
 import { type Limits, limitsSchema, PRESETS, rateOf } from '../shared/quota/limits.ts';
 import { MAX_RATE } from '../shared/quota/pace.ts';
 import { INVOCATION_MS, WRITE_BACK_MS } from '../shared/quota/retry-policy.ts';
@@ -37,10 +39,33 @@ const secretArn = text(
   /^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:\d{12}:secret:.+-[A-Za-z0-9]{6}$/,
   'must be the complete ARN of a secret, with the six characters at its end (arn:aws:secretsmanager:…:secret:name-AbCdEf)',
 );
+const eventBus = text(
+  /^(create|arn:[a-z-]+:events:[a-z0-9-]+:\d{12}:event-bus\/[\w./-]+)$/,
+  'must be "create", or the ARN of an event bus (arn:aws:events:…:event-bus/name)',
+);
+const queueArn = text(
+  /^arn:[a-z-]+:sqs:[a-z0-9-]+:\d{12}:[\w-]+$/,
+  'must be the ARN of a standard queue (arn:aws:sqs:…:name), not of a FIFO queue',
+);
+const callbackUrl = z.url({ protocol: /^https?$/, error: 'must be a URL', abort: true }).refine((url) => {
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'https:' || LOOPBACK.has(hostname);
+}, 'must begin with https:// (http:// is allowed for localhost only)');
+
 const encryptionKey = text(
   /^(aws|create|arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+)$/,
   'must be "aws", "create", or the ARN of a KMS key (arn:aws:kms:…:key/…), not of an alias',
 );
+
+const isTimeZone = (name: string): boolean => {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+};
 
 const PRESET_NAMES = Object.keys(PRESETS) as (keyof typeof PRESETS)[];
 const RETENTION = Object.values(RetentionDays).filter((days) => typeof days === 'number');
@@ -53,6 +78,64 @@ const group = <Shape extends z.ZodRawShape>(shape: Shape) =>
         ? `is not a setting; use one of ${Object.keys(shape).join(', ')}`
         : undefined,
   });
+
+/** A resource that can be polled. */
+const polledName = z.enum(POLLED_NAMES, {
+  error: ({ input }) => {
+    const reason = typeof input === 'string' ? NOT_POLLED[input] : undefined;
+    return `cannot be polled${reason === undefined ? '' : ` (${reason})`}; use some of ${POLLED_NAMES.join(', ')}`;
+  },
+});
+
+const eventSettings = group({
+  /** Bus of the events: `create`, or the ARN of an existing one in the same account and region. */
+  bus: eventBus.default('create'),
+  /** Standard queue that gets all events. Its policy must allow `events.amazonaws.com` to send messages. */
+  queueArn: queueArn.optional(),
+  /** HTTPS address that gets all events, signed by Standard Webhooks. */
+  callback: group({
+    url: callbackUrl,
+    /** ARN of an existing secret with the signing secret in base64. Without it, the stack creates one. */
+    existingSecretArn: secretArn.optional(),
+  }).optional(),
+  /** Resources whose changes make events, besides contacts and tags: docs/event-resources.md says how each is seen. */
+  resources: z
+    .array(polledName)
+    .refine((names) => new Set(names).size === names.length, 'must name each resource once')
+    .default([]),
+  /** The first poll tells what was created since this time, or since it runs. It does not matter afterwards. ISO 8601. */
+  startAt: z
+    .union([z.iso.date(), z.iso.datetime({ offset: true })], {
+      error: 'must be a date or a time with its zone, for example 2027-01-01 or 2027-01-01T00:00:00Z',
+    })
+    .optional(),
+  /** Minutes between two polls of what has a date: 2 requests for contacts and tags, and one for each resource, when little has changed. */
+  intervalMinutes: z.int().min(5).max(1440).default(15),
+  /** Minutes between two listings of the addresses that get no marketing: a request for each thousand. */
+  optOutMinutes: z.int().min(15).max(1440).default(60),
+  /**
+   * When all contacts and all items of the resources are listed, which shows removed tags, deletions and merges: a request for each thousand.
+   * As an EventBridge Scheduler expression, or `off`.
+   */
+  listing: text(
+    /^(off|cron\(.+\)|rate\(.+\))$/,
+    'must be cron(…), rate(…) or off, for example cron(0 1 * * ? *)',
+  ).default('cron(0 1 * * ? *)'),
+  /** Time zone of `listing`. */
+  timeZone: z
+    .string()
+    .refine(isTimeZone, 'must be a time zone of the IANA database, for example Europe/Berlin')
+    .default('UTC'),
+}).superRefine(({ resources, listing }, context) => {
+  for (const [index, name] of resources.entries())
+    if (listing === 'off' && isListed(name))
+      context.addIssue({
+        code: 'custom',
+        path: ['resources', index],
+        message: `${name} is seen by its whole list, so "listing" must not be off`,
+      });
+});
+export type EventSettings = z.output<typeof eventSettings>;
 
 /** The settings of a stack, in cdk.json under `context.userSync`. All have defaults. */
 export const configSchema = group({
@@ -147,6 +230,8 @@ export const configSchema = group({
     /** Share of the daily and monthly limit that backfills leave for live changes. */
     liveReserve: z.number().min(0).max(0.95).default(0.2),
   }).prefault({}),
+  /** Events about changes that are made in the CRM (docs/events.md). Off by default. */
+  events: eventSettings.optional(),
   /**
    * What happens to the contact of a deleted user: `mark` removes the managed tags and applies "Account Deleted", `untag` only removes
    * them, `leave` does nothing, `delete` deletes the contact, `anonymise` marks it and removes its personal data.

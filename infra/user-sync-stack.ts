@@ -1,9 +1,10 @@
 import { CfnOutput, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import type { Config } from './config.ts';
+import type { Config, EventSettings } from './config.ts';
 import { Backfill } from './constructs/backfill.ts';
 import { ChangeFeed } from './constructs/change-feed.ts';
 import { ContactSync } from './constructs/contact-sync.ts';
+import { CrmEvents } from './constructs/crm-events.ts';
 import { CrmSecret } from './constructs/crm-secret.ts';
 import { Encryption } from './constructs/encryption.ts';
 import { HealthCheck } from './constructs/health-check.ts';
@@ -21,6 +22,7 @@ export interface UserSyncStackProps extends StackProps {
  *     user table ──stream──▶ diff-user ──FIFO queue──▶ sync-contact ──▶ CRM
  *     user table ──scan──▶ backfill ───────┘
  *
+ * With the setting `events`, sync-contact also polls the CRM and publishes what people change there: see `CrmEvents`.
  * check-health measures every five minutes whether changes reach the CRM, and alarms watch its metrics.
  */
 export class UserSyncStack extends Stack {
@@ -37,9 +39,11 @@ export class UserSyncStack extends Stack {
     const { queue } = contactSync;
     const changeFeed = new ChangeFeed(this, 'ChangeFeed', { ...context, userTable, queue });
     const backfill = new Backfill(this, 'Backfill', { ...context, userTable, syncTable, queue });
+    const crmEvents =
+      config.events && new CrmEvents(this, 'CrmEvents', { ...context, events: config.events, contactSync });
     new HealthCheck(this, 'HealthCheck', { ...context, syncTable, queue });
 
-    const system = { config, encryption, contactSync, changeFeed, backfill, secret };
+    const system = { config, encryption, contactSync, changeFeed, backfill, secret, crmEvents };
     const alarms = new Alarms(this, 'Alarms', system);
     const dashboard = new OperationsDashboard(this, 'Dashboard', { ...system, alarms });
 
@@ -54,6 +58,7 @@ export class UserSyncStack extends Stack {
         limits: config.crm.limits,
         liveReserve: config.backfill.liveReserve,
         tagBatch: config.crm.tagBatch,
+        windowSlackMs: config.crm.windowSlackMs,
       }),
       Mapping: config.mapping,
       DeletionPolicy: config.deletionPolicy,
@@ -66,10 +71,23 @@ export class UserSyncStack extends Stack {
         [changeFeed.diffUser, contactSync.syncContact].map(({ logGroup }) => logGroup.logGroupName),
       ),
       BackfillStateMachineArn: backfill.stateMachine.stateMachineArn,
+      EventSettings: config.events ? this.toJsonString(pollSettingsOf(config.events)) : 'off',
+      EventBusArn: crmEvents?.bus.eventBusArn ?? 'off',
+      CallbackQueueUrl: crmEvents?.callback?.queue.queueUrl ?? 'off',
+      CallbackDeadLetterQueueUrl: crmEvents?.callback?.deadLetterQueue.queueUrl ?? 'off',
+      CallbackSecretArn: crmEvents?.callback?.secretArn ?? 'off',
     };
     for (const [name, value] of Object.entries(outputs)) new CfnOutput(this, name, { value });
   }
 }
+
+/** What the command `events` has to know. */
+const pollSettingsOf = ({ intervalMinutes, optOutMinutes, listing, resources }: EventSettings) => ({
+  intervalMinutes,
+  optOutMinutes,
+  listing,
+  resources,
+});
 
 /**
  * Policy of resources that hold data. A retained resource is still deleted when the deployment that creates it fails: it is empty, and

@@ -11,19 +11,23 @@ interface OptionDefinition {
   /** @throws InvalidArgumentError when the text is not valid. */
   readonly parse?: (text: string) => unknown;
   readonly default?: unknown;
+  /** The option can be given several times; its value is a list. */
+  readonly repeatable?: true;
 }
 type OptionDefinitions = Readonly<Record<string, OptionDefinition>>;
 
 /** The value that a handler gets for an option. */
-type OptionValue<Definition> = Definition extends { value: string }
-  ?
-      | (Definition extends { choices: readonly (infer Choice)[] }
-          ? Choice
-          : Definition extends { parse: (text: string) => infer Value }
-            ? Value
-            : string)
-      | (Definition extends { required: true } | { default: unknown } ? never : undefined)
-  : boolean;
+type OptionValue<Definition> = Definition extends { repeatable: true }
+  ? readonly (Definition extends { parse: (text: string) => infer Value } ? Value : string)[]
+  : Definition extends { value: string }
+    ?
+        | (Definition extends { choices: readonly (infer Choice)[] }
+            ? Choice
+            : Definition extends { parse: (text: string) => infer Value }
+              ? Value
+              : string)
+        | (Definition extends { required: true } | { default: unknown } ? never : undefined)
+    : boolean;
 type OptionValues<Definitions> = { readonly [Name in keyof Definitions]: OptionValue<Definitions[Name]> };
 
 /** Which system a command works on. `system`: `--stack` or `--local`; `none`: it has neither option. */
@@ -48,8 +52,8 @@ interface CommandDefinition<Options, Kind> {
     examples: readonly (readonly [commandLine: string, description: string])[];
   };
   target: Kind;
-  /** Positional arguments, as commander writes them: `[files...]`. */
-  argument?: { name: string; description: string };
+  /** Positional arguments, as commander writes them: `<name>`, `[files...]`. */
+  arguments?: readonly { name: string; description: string }[];
   options: Options;
   handler(input: HandlerInput<Options, Kind>): Promise<void>;
 }
@@ -79,7 +83,7 @@ const JSON_OPTION = { json: { description: 'print the result as one line of JSON
 export function createCommand<const Options extends OptionDefinitions, Kind extends TargetKind>({
   metadata,
   target,
-  argument,
+  arguments: positional = [],
   options,
   handler,
 }: CommandDefinition<Options, Kind>): CommandModule {
@@ -88,7 +92,8 @@ export function createCommand<const Options extends OptionDefinitions, Kind exte
       const command = new Command(name).description(metadata.description);
       const all = { ...options, ...(target === 'system' && TARGET_OPTIONS), ...JSON_OPTION };
       for (const [key, definition] of Object.entries(all)) command.addOption(optionOf(key, definition));
-      if (argument) command.addArgument(new Argument(argument.name, argument.description));
+      for (const { name: argument, description } of positional)
+        command.addArgument(new Argument(argument, description));
       command.addHelpText('after', examplesText(metadata.examples));
       return command.action(() =>
         runCommand(() => {
@@ -107,12 +112,31 @@ export function createCommand<const Options extends OptionDefinitions, Kind exte
   };
 }
 
+/** Declares a command that has commands of its own: `user-sync crm list`. */
+export function createGroup({
+  description,
+  commands,
+}: {
+  description: string;
+  commands: Readonly<Record<string, CommandModule>>;
+}): CommandModule {
+  return {
+    build(name) {
+      const group = new Command(name).description(description);
+      for (const [each, module] of Object.entries(commands)) group.addCommand(module.build(each));
+      return group;
+    },
+  };
+}
+
 function optionOf(key: string, definition: OptionDefinition): Option {
   const flag = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-  const { value, description, choices, parse, required } = definition;
+  const { value, description, choices, parse = (text: string) => text, required, repeatable } = definition;
   const option = new Option(value === undefined ? flag : `${flag} <${value}>`, description);
   if (choices) option.choices(choices);
-  if (parse) option.argParser((text) => parse(text));
+  if (repeatable)
+    return option.argParser((text, earlier: unknown[]) => [...earlier, parse(text)]).default([], 'none');
+  if (definition.parse) option.argParser((text) => parse(text));
   if (required) option.makeOptionMandatory();
   return option.default(
     value === undefined ? false : definition.default,

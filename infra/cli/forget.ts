@@ -58,7 +58,11 @@ export default createCommand({
       },
     });
     const result = record.done === 'delete' ? 'deleted' : 'anonymised';
-    print(record, () => `✓ Contact ${record.contactId} of user ${userId}: ${result}, ${record.doneAt}.\n`);
+    const unread = record.unread ? ` Not shown by the CRM before: ${record.unread.join(', ')}.` : '';
+    print(
+      record,
+      () => `✓ Contact ${record.contactId} of user ${userId}: ${result}, ${record.doneAt}.${unread}\n`,
+    );
   },
 });
 

@@ -47,6 +47,7 @@ try {
 }
 
 function configure(command: Command): Command {
+  for (const each of command.commands) configure(each);
   return command
     .exitOverride()
     .showSuggestionAfterError()

@@ -55,9 +55,19 @@ export const COMMAND_GROUPS: readonly { title: string; commands: readonly Regist
         load: () => import('./trace/command.ts'),
       },
       {
+        name: 'events',
+        summary: 'show changes made in the CRM, and how far they were read',
+        load: () => import('./events/command.ts'),
+      },
+      {
         name: 'quota',
         summary: 'show the remaining quota; pause and resume requests',
         load: () => import('./quota.ts'),
+      },
+      {
+        name: 'crm',
+        summary: 'list and read anything in the CRM, at a small rate',
+        load: () => import('./crm/command.ts'),
       },
     ],
   },

@@ -42,6 +42,8 @@ export class ContactSync extends Construct {
     this.queue = fifoQueue(this, 'Queue', {
       ...encryption.ofQueue,
       visibilityTimeout: Duration.millis(VISIBILITY_MS),
+      // EventBridge Scheduler sends no deduplication ids ("Templated targets", SQS). All others do.
+      ...(config.events && { contentBasedDeduplication: true }),
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: MAX_RECEIVE_COUNT },
     });
     this.syncContact = new NodeFunction(this, 'SyncContact', {

@@ -54,7 +54,9 @@ export class Encryption extends Construct {
     super(scope, id);
     const { encryptionKey, stackName } = config;
     if (encryptionKey === 'aws') return;
-    const arn = encryptionKey === 'create' ? this.create(stackName, removalPolicy).keyArn : encryptionKey;
+    const hasCallback = config.events?.callback !== undefined;
+    const arn =
+      encryptionKey === 'create' ? this.create(stackName, hasCallback, removalPolicy).keyArn : encryptionKey;
     // Referenced by its ARN, because CDK's constructs would add broader statements than necessary to a key of the stack.
     this.key = Key.fromKeyArn(this, 'Used', arn);
   }
@@ -79,7 +81,7 @@ export class Encryption extends Construct {
     return this.key ? { masterKey: this.key } : {};
   }
 
-  private create(stackName: string, removalPolicy: RemovalPolicy): Key {
+  private create(stackName: string, hasCallback: boolean, removalPolicy: RemovalPolicy): Key {
     const key = new Key(this, 'Key', {
       alias: `alias/${stackName}`,
       description: 'Encrypts the data at rest of the sync between the app and Infusionsoft',
@@ -87,6 +89,7 @@ export class Encryption extends Construct {
       removalPolicy,
     });
     for (const statement of serviceStatements(this, stackName)) key.addToResourcePolicy(statement);
+    if (hasCallback) key.addToResourcePolicy(eventsStatement());
     return key;
   }
 }
@@ -136,3 +139,15 @@ function serviceStatements(scope: Construct, stackName: string): PolicyStatement
     }),
   ];
 }
+
+/**
+ * The statement that the rule of the callback needs to send to its encrypted queue. Without a condition, because EventBridge names no rule to
+ * the key (Amazon EventBridge, "Amazon SQS permissions"; the same as CDK's target).
+ */
+const eventsStatement = (): PolicyStatement =>
+  new PolicyStatement({
+    sid: 'Events',
+    principals: [new ServicePrincipal('events.amazonaws.com')],
+    actions: READ_AND_WRITE,
+    resources: ['*'],
+  });

@@ -1,11 +1,14 @@
-import { ArnFormat, Duration, Stack, TimeZone } from 'aws-cdk-lib';
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Duration, TimeZone } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { polledResource } from '../../shared/polls/polled-resource.ts';
 import { SCHEDULE_RETRIES } from '../../shared/quota/retry-policy.ts';
+import type { EventSettings } from '../config.ts';
 import type { ConstructContext } from './construct-context.ts';
 import { budgetVariables, NodeFunction } from './node-function.ts';
+import { scheduleRole } from './schedule-role.ts';
 import type { SyncTable } from './tables.ts';
 
 export interface HealthCheckProps extends ConstructContext {
@@ -34,6 +37,7 @@ export class HealthCheck extends Construct {
         SYNC_TABLE: syncTable.tableName,
         SYNC_QUEUE_URL: queue.queueUrl,
         ...budgetVariables(config),
+        ...(config.events && { EVENT_POLLS: polledByDate(config.events) }),
       },
       config,
       encryption,
@@ -42,22 +46,9 @@ export class HealthCheck extends Construct {
     this.checkHealth.allow(['sqs:GetQueueAttributes'], queue.queueArn);
     this.checkHealth.allowKey('readTable');
 
-    const role = new Role(this, 'ScheduleRole', {
-      assumedBy: new ServicePrincipal('scheduler.amazonaws.com', {
-        conditions: {
-          StringEquals: {
-            'aws:SourceAccount': Stack.of(this).account,
-            'aws:SourceArn': Stack.of(this).formatArn({
-              service: 'scheduler',
-              resource: 'schedule-group',
-              resourceName: 'default',
-              arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
-            }),
-          },
-        },
-      }),
-    });
-    role.addToPolicy(
+    const role = scheduleRole(
+      this,
+      'ScheduleRole',
       new PolicyStatement({
         actions: ['lambda:InvokeFunction'],
         resources: [this.checkHealth.functionArn],
@@ -77,3 +68,7 @@ export class HealthCheck extends Construct {
     });
   }
 }
+
+/** Lists that are read in each interval. */
+const polledByDate = ({ resources }: EventSettings): string =>
+  ['contacts', 'tags', ...resources.filter((name) => polledResource(name).date !== undefined)].join();

@@ -13,7 +13,7 @@ import { suppressWildcardRule } from './nag-suppressions.ts';
 
 export interface NodeFunctionProps extends Pick<ConstructContext, 'config' | 'encryption'> {
   /** Folder under `lambdas/` with a `handler.ts` that exports `handler`. */
-  folder: 'diff-user' | 'sync-contact' | 'backfill' | 'rotate-token' | 'check-health';
+  folder: 'diff-user' | 'sync-contact' | 'backfill' | 'rotate-token' | 'check-health' | 'send-callback';
   description: string;
   timeout: Duration;
   memorySize: number;

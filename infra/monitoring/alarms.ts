@@ -5,6 +5,7 @@ import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
+import type { CrmEvents } from '../constructs/crm-events.ts';
 import { type MonitoredSystem, ownMetric } from './metrics.ts';
 
 /** The condition of an alarm, and its meaning. */
@@ -85,13 +86,14 @@ const ITERATOR_AGE_MS = 6 * 3600 * SECOND_MS;
 const QUOTA_PERCENT = 80;
 
 function definitions(system: MonitoredSystem): AlarmDefinition[] {
-  const { config, contactSync, changeFeed, backfill, secret } = system;
+  const { config, contactSync, changeFeed, backfill, secret, crmEvents } = system;
   const visible = (queue: typeof contactSync.queue) =>
     queue.metricApproximateNumberOfMessagesVisible({ period: MINUTES_5, statistic: 'Maximum' });
   const functions = {
     DiffUser: changeFeed.diffUser,
     SyncContact: contactSync.syncContact,
     Backfill: backfill.fn,
+    ...(crmEvents?.callback && { SendCallback: crmEvents.callback.sendCallback }),
   };
   return [
     {
@@ -178,6 +180,7 @@ function definitions(system: MonitoredSystem): AlarmDefinition[] {
       threshold: 1,
       whenMissing: CONDITION,
     },
+    ...(crmEvents ? eventAlarms(system, crmEvents) : []),
     {
       article: 'BackfillFailed',
       meaning: 'A backfill or the daily refresh failed.',
@@ -219,6 +222,36 @@ function definitions(system: MonitoredSystem): AlarmDefinition[] {
             meaning:
               "The CRM's tokens could not be renewed. The current access token is valid for 24 hours from its issue.",
             metric: secret.rotation.rotateToken.metricErrors({ period: Duration.hours(1), statistic: 'Sum' }),
+            threshold: 1,
+            whenMissing: CONDITION,
+          },
+        ]
+      : []),
+  ];
+}
+
+/** Polls that may be missed before it is a problem: a pause of an hour or two is normal. */
+const MISSED_POLLS = 8;
+
+function eventAlarms({ config }: MonitoredSystem, { callback }: CrmEvents): AlarmDefinition[] {
+  const seconds = MISSED_POLLS * 60 * (config.events?.intervalMinutes ?? 0);
+  return [
+    {
+      article: 'EventLag',
+      meaning: `Changes in the CRM were not read for ${seconds} s, so the app has no events about them.`,
+      metric: ownMetric(config, 'EventLag', 'Maximum'),
+      threshold: seconds,
+      whenMissing: CONDITION,
+    },
+    ...(callback
+      ? [
+          {
+            article: 'CallbackDeadLetters',
+            meaning: 'The callback of the app did not accept events for a day.',
+            metric: callback.deadLetterQueue.metricApproximateNumberOfMessagesVisible({
+              period: MINUTES_5,
+              statistic: 'Maximum',
+            }),
             threshold: 1,
             whenMissing: CONDITION,
           },

@@ -12,7 +12,7 @@ import { Construct } from 'constructs';
 import { rateOf } from '../../shared/quota/limits.ts';
 import { paceFor } from '../../shared/quota/pace.ts';
 import type { Alarms } from './alarms.ts';
-import { type MonitoredSystem, ownMetric } from './metrics.ts';
+import { type MonitoredSystem, ownMetric, USER_COUNTS } from './metrics.ts';
 
 const HALF = 12;
 const WIDE = 24;
@@ -126,19 +126,7 @@ export class OperationsDashboard extends Construct {
         [
           graph(
             'Users by outcome',
-            (
-              [
-                'synced',
-                'unchanged',
-                'retired',
-                'rejected',
-                'postponed',
-                'withoutOwner',
-                'created',
-                'updated',
-                'tagged',
-              ] as const
-            ).map((outcome) => own(`Users.${outcome}`, 'Sum', outcome)),
+            USER_COUNTS.map((outcome) => own(`Users.${outcome}`, 'Sum', outcome)),
           ),
           graph('CRM latency', [own('CrmLatency', 'p50', 'p50'), own('CrmLatency', 'p95', 'p95')], {
             unit: 'ms',
@@ -176,6 +164,19 @@ export class OperationsDashboard extends Construct {
             ],
           }),
         ],
+        ...(system.crmEvents
+          ? [
+              [
+                graph('Changes in the CRM', [gauge('EventLag', 'Maximum', 'since the last poll')], {
+                  unit: 's',
+                }),
+                graph('Events at the callback', [
+                  own('Events.delivered', 'Sum', 'delivered'),
+                  own('Events.failed', 'Sum', 'not accepted'),
+                ]),
+              ],
+            ]
+          : []),
         [
           graph('Age of the OAuth tokens', [hours(own('TokenAge', 'Maximum', 'since issue'), 'tokenAge')], {
             unit: 'hours',

@@ -1,9 +1,11 @@
 import { Duration } from 'aws-cdk-lib';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import { CONTACT_OPERATIONS, OUTCOMES } from '../../lambdas/sync-contact/metrics.ts';
 import type { Config } from '../config.ts';
 import type { Backfill } from '../constructs/backfill.ts';
 import type { ChangeFeed } from '../constructs/change-feed.ts';
 import type { ContactSync } from '../constructs/contact-sync.ts';
+import type { CrmEvents } from '../constructs/crm-events.ts';
 import type { CrmSecret } from '../constructs/crm-secret.ts';
 import type { Encryption } from '../constructs/encryption.ts';
 
@@ -15,7 +17,12 @@ export interface MonitoredSystem {
   changeFeed: ChangeFeed;
   backfill: Backfill;
   secret: CrmSecret;
+  /** Undefined if changes in the CRM make no events. */
+  crmEvents: CrmEvents | undefined;
 }
+
+/** What sync-contact counts as `Users.<name>`. */
+export const USER_COUNTS = [...OUTCOMES, ...CONTACT_OPERATIONS] as const;
 
 /** Metrics of each function. */
 const METRICS_OF = {
@@ -25,15 +32,7 @@ const METRICS_OF = {
     'CrmThrottles',
     'CrmLatency',
     'TokenAge',
-    'Users.created',
-    'Users.updated',
-    'Users.tagged',
-    'Users.synced',
-    'Users.unchanged',
-    'Users.retired',
-    'Users.rejected',
-    'Users.postponed',
-    'Users.withoutOwner',
+    ...USER_COUNTS.map((name) => `Users.${name}` as const),
   ],
   'check-health': [
     'NothingSucceeds',
@@ -43,7 +42,9 @@ const METRICS_OF = {
     'QuotaDayUsed',
     'QuotaMonthUsed',
     'CatalogProblems',
+    'EventLag',
   ],
+  'send-callback': ['Events.delivered', 'Events.failed'],
   'rotate-token': ['AuthorizationLost'],
   backfill: ['BackfillDone'],
 } as const;

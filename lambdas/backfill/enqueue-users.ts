@@ -1,4 +1,5 @@
 import { type Catalog, hashRequirements } from '../../shared/infusionsoft/catalog/catalog.ts';
+import { CACHED_MS } from '../../shared/infusionsoft/catalog/catalog-source.ts';
 import { type Ledger, ledgerAt } from '../../shared/quota/ledger.ts';
 import {
   type Budget,
@@ -13,7 +14,7 @@ import { requirementsOf } from '../../shared/user/requirements.ts';
 import { type BackfillMessage, backfillMessage, groupOf, tagJobMessage } from './messages.ts';
 import { planUser } from './plan-user.ts';
 import type { BackfillPorts } from './ports.ts';
-import type { Run } from './run.ts';
+import type { Run, SentUser } from './run.ts';
 import { addScannedUser, countTagJob, hasRoom, isScanComplete } from './scan.ts';
 import { addPending, checkUsersInFlight, dropFailingUsers, pendingSize } from './users-in-flight.ts';
 
@@ -102,6 +103,7 @@ async function poll(run: Run, call: Call): Promise<Run | undefined> {
   if (quota.pausedUntil !== undefined) return waitForQuota(run, quota.pausedUntil, call);
   const catalog = await catalogFor(call.requirements, ports);
   await checkUsersInFlight(run, ports, { mapping: options.mapping, catalog, now });
+  if (catalog) await sendAgain(run, catalog, ports, now);
   await dropFailingUsers(run, isAllSent(run, options.tagBatch), ports, now);
   await send(run, call, quota.left, now);
   if (isFinished(run, options.tagBatch)) return endCall(run, 'report', 0, call);
@@ -130,6 +132,21 @@ export async function catalogFor(
 ): Promise<Catalog | undefined> {
   const catalog = await ports.catalog();
   return catalog?.requirementsHash === requirements ? catalog : undefined;
+}
+
+/**
+ * Sends users again whose message an environment may have handled with an older catalog, without a field or tag that the account has by now.
+ * Nobody else would sync them before the next refresh.
+ */
+async function sendAgain(run: Run, catalog: Catalog, ports: BackfillPorts, now: number): Promise<void> {
+  const usedUntil = Date.parse(catalog.refreshedAt) + CACHED_MS;
+  const isOld = ({ sentAt }: SentUser) => sentAt < usedUntil && now - sentAt >= CACHED_MS;
+  const old = run.sent.filter(isOld);
+  if (old.length === 0) return;
+  run.sent = run.sent.map((user) => (isOld(user) ? { ...user, sentAt: now } : user));
+  const messages = old.map(({ userId }) => backfillMessage(userId, run.runId, now));
+  // SQS would take them for the first ones.
+  await ports.send(messages, `${run.runId}:${usedUntil}`);
 }
 
 /** Sends as many messages as there is room for. @param quotaLeft requests that backfills may still make. */

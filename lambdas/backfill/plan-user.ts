@@ -1,5 +1,6 @@
 import { type Catalog, managedTagIds, tagId } from '../../shared/infusionsoft/catalog/catalog.ts';
 import { resolveFields, usableFields } from '../../shared/infusionsoft/catalog/resolve-fields.ts';
+import { consentRequests, hashAddress, isWithdrawalOpen } from '../../shared/sync/consent.ts';
 import { desiredState, hasNoEmailYet, isSyncable } from '../../shared/sync/desired-state.ts';
 import { isEmptyPlan, planFields, planTags } from '../../shared/sync/plan.ts';
 import { singleRequests, type TagChange } from '../../shared/sync/tag-cost.ts';
@@ -62,7 +63,11 @@ export function planUser(user: User, context: PlanContext): UserPlan {
 export function planSync(user: User, { mapping, catalog, now }: SyncContext): UserPlan {
   const { contactId, tagIds, uncertainTagIds, fingerprint = {} } = user.crm ?? {};
   const wanted = desiredState(mapping, user, now);
-  const desired = catalog ? resolveFields(wanted, catalog, mapping) : wanted;
+  const desired = catalog ? resolveFields(wanted, catalog, mapping, user.crm) : wanted;
+  const { EMAIL1: email } = desired.fields;
+  const consent = { app: desired.consent, address: email && hashAddress(email), record: user.crm?.consent };
+  if (!isSyncable(desired) && isWithdrawalOpen(consent.app, consent.record))
+    return { kind: 'sync', creates: false, updates: true, requests: 2, tags: undefined };
   if (hasNoEmailYet(desired)) return NOTHING;
   if (!isSyncable(desired)) return { kind: 'invalid', reason: 'no-usable-email' };
 
@@ -74,11 +79,16 @@ export function planSync(user: User, { mapping, catalog, now }: SyncContext): Us
       )
     : { remove: [], add: desired.tags };
   const tags = { remove, add };
-  if (!contactId) return { kind: 'sync', creates: true, updates: false, requests: 1, tags };
+  if (!contactId) {
+    const requests = 1 + consentRequests(consent, true);
+    return { kind: 'sync', creates: true, updates: false, requests, tags };
+  }
   const managed = catalog ? usableFields(mapping, catalog) : managedFields(mapping);
   const fields = planFields(desired.fields, fingerprint, managed);
-  if (!isEmptyPlan(fields)) {
-    const requests = 1 + singleRequests(tags);
+  const isWritten = !isEmptyPlan(fields);
+  const forConsent = consentRequests(consent, isWritten);
+  if (isWritten || forConsent > 0) {
+    const requests = Number(isWritten) + forConsent + singleRequests(tags);
     return { kind: 'sync', creates: false, updates: true, requests, tags: undefined };
   }
   if (singleRequests(tags) === 0) return NOTHING;

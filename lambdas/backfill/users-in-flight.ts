@@ -51,7 +51,8 @@ export async function checkUsersInFlight(
   if (!job) return;
   for (;;) {
     const checked = job.userIds.slice(0, TAG_JOB_CHECK).map((userId) => ({ userId, sentAt: job.sentAt }));
-    // After the job has tagged a user, time alone may require other tags. The next refresh changes those; no message is on its way.
+    // After the job has tagged a user, time alone may require other tags. The next refresh changes those; no message is on its way. Where fields
+    // differ, the job cannot help.
     const pending = await removeFinished(run, checked, ports, context, () => false, isTagged);
     if (pending.length < checked.length) job.lastProgressAt = context.now;
     job.userIds = [...pending.map(({ userId }) => userId), ...job.userIds.slice(TAG_JOB_CHECK)];
@@ -62,7 +63,7 @@ export async function checkUsersInFlight(
 
 /**
  * @param moveToTags moves a user whose contact is up to date to those who wait for a tag job. False keeps the user in flight.
- * @param isDone whether a user whose tags still differ counts as done.
+ * @param isDone whether a user whose tags still differ counts as done. One whose fields differ is in flight on its own from then on.
  * @returns the users who are still in flight.
  */
 async function removeFinished(
@@ -81,6 +82,10 @@ async function removeFinished(
     const user = users.get(userId);
     const found = outcomeOf(user, sentAt, context);
     const outcome = found === 'tagsPending' && isDone(user, sentAt) ? 'done' : found;
+    if (outcome === 'pending' && isDone(user, sentAt)) {
+      run.sent.push({ userId, sentAt });
+      return false;
+    }
     if (outcome === 'pending' || (outcome === 'tagsPending' && !moveToTags(userId))) return true;
     if (outcome === 'done') run.done++;
     else if (outcome !== 'tagsPending')

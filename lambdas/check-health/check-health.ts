@@ -1,12 +1,15 @@
 import type { MessageCounts } from '../../shared/queue/count-messages.ts';
 import { ledgerAt } from '../../shared/quota/ledger.ts';
 import { type Budget, pauseOf, remainingQuota } from '../../shared/quota/remaining-quota.ts';
+import type { EventStore } from '../../shared/store/event-store.ts';
 import type { SyncTable } from '../../shared/store/sync-table.ts';
 import { assess, type Health } from './assess.ts';
 
 export interface CheckHealthPorts {
   countMessages(): Promise<MessageCounts>;
   table: Pick<SyncTable, 'progress' | 'ledger' | 'readCatalog'>;
+  /** Undefined if changes in the CRM make no events. */
+  events?: { store: Pick<EventStore, 'readPoll' | 'readListing'>; polls: readonly string[] } | undefined;
   budget: Budget;
   /** Epoch milliseconds. */
   now: () => number;
@@ -28,6 +31,8 @@ export interface HealthReport {
     QuotaMonthUsed: number | undefined;
     /** Undefined before the first catalog is stored. */
     CatalogProblems: number | undefined;
+    /** Seconds since changes in the CRM were last read; undefined without events, and before the first poll. */
+    EventLag: number | undefined;
   };
 }
 
@@ -42,6 +47,7 @@ const SECOND_MS = 1000;
 export async function checkHealth({
   countMessages,
   table,
+  events,
   budget,
   now,
 }: CheckHealthPorts): Promise<HealthReport> {
@@ -77,6 +83,26 @@ export async function checkHealth({
       QuotaDayUsed: percentOf('day'),
       QuotaMonthUsed: percentOf('month'),
       CatalogProblems: catalog?.problems.length,
+      EventLag: events && (await eventLag(events, at)),
     },
   };
+}
+
+/** Seconds since the last complete poll of the list that is furthest behind, or since the first listing began. */
+async function eventLag(
+  { store, polls }: NonNullable<CheckHealthPorts['events']>,
+  now: number,
+): Promise<number | undefined> {
+  const [{ baselineAt, run }, ...states] = await Promise.all([
+    store.readListing(),
+    ...polls.map((poll) => store.readPoll(poll)),
+  ]);
+  const isBegun = states.some((state) => state !== undefined);
+  const since = states.flatMap((state) => {
+    // The first listing has to be complete before the first poll. A list that alone was never polled was added to the settings just now.
+    if (!state) return isBegun ? [] : [baselineAt ?? run?.startedAt];
+    return [state.completedAt ?? state.run?.scheduledAt ?? baselineAt];
+  });
+  const oldest = Math.min(...since.map((each) => (each === undefined ? now : Date.parse(each))));
+  return since.includes(undefined) ? undefined : Math.max(0, now - oldest) / SECOND_MS;
 }

@@ -9,15 +9,27 @@ import * as z from 'zod/mini';
 import { requestHandler } from '../../shared/aws/request-handler.ts';
 import { countMessages } from '../../shared/queue/count-messages.ts';
 import { budgetOf, budgetSettings } from '../../shared/quota/remaining-quota.ts';
+import { eventStore } from '../../shared/store/event-store.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { filledText } from '../../shared/zod-types.ts';
 import { checkHealth } from './check-health.ts';
 import '../../shared/zod-messages.ts';
 
 const settings = z
-  .object({ SYNC_TABLE: filledText, SYNC_QUEUE_URL: z.url(), ...budgetSettings })
+  .object({
+    SYNC_TABLE: filledText,
+    SYNC_QUEUE_URL: z.url(),
+    /** Polls of changes in the CRM, with commas. Unset: changes make no events. */
+    EVENT_POLLS: z.optional(filledText),
+    ...budgetSettings,
+  })
   .parse(process.env);
-const table = syncTable(new DynamoDBClient({ requestHandler }), settings.SYNC_TABLE);
+const dynamodb = new DynamoDBClient({ requestHandler });
+const table = syncTable(dynamodb, settings.SYNC_TABLE);
+const events =
+  settings.EVENT_POLLS === undefined
+    ? undefined
+    : { store: eventStore(dynamodb, settings.SYNC_TABLE), polls: settings.EVENT_POLLS.split(',') };
 const sqs = new SQSClient({ requestHandler });
 const logger = new Logger();
 const metrics = new Metrics();
@@ -30,6 +42,7 @@ const METRICS = [
   ['QuotaDayUsed', MetricUnit.Percent],
   ['QuotaMonthUsed', MetricUnit.Percent],
   ['CatalogProblems', MetricUnit.Count],
+  ['EventLag', MetricUnit.Seconds],
 ] as const;
 
 /** Measures every five minutes whether changes reach the CRM. Runs on a schedule, so it does not depend on a working consumer. */
@@ -40,6 +53,7 @@ export const handler = middy<unknown, void>()
     const { gauges, health } = await checkHealth({
       countMessages: () => countMessages(sqs, settings.SYNC_QUEUE_URL),
       table,
+      events,
       budget: budgetOf(settings),
       now: Date.now,
     });

@@ -1,6 +1,8 @@
 import equal from 'fast-deep-equal';
+import { UNCERTAIN_WRITE_MS } from '../../shared/quota/retry-policy.ts';
+import { isWithdrawalOpen } from '../../shared/sync/consent.ts';
 import { desiredState, desiredTags } from '../../shared/sync/desired-state.ts';
-import { diff, isEmpty } from '../../shared/sync/diff.ts';
+import { CONSENT, diff, isEmpty } from '../../shared/sync/diff.ts';
 import type { UserMessage } from '../../shared/sync/message.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
 import type { CrmState, User } from '../../shared/user/user.ts';
@@ -27,9 +29,11 @@ export function changeMessage(
   if (!user) return undefined;
   const base = { version: 1, kind: 'user', userId: user.userId, changedAt: at } as const;
   const allFieldsAndTags = () => {
-    const { fields, tags } = desiredState(mapping, user, now);
-    return { fields: Object.keys(fields), tagsAdded: [...tags], tagsRemoved: [] };
+    const { fields, tags, consent } = desiredState(mapping, user, now);
+    const names = [...Object.keys(fields), ...(consent === undefined ? [] : [CONSENT])];
+    return { fields: names, tagsAdded: [...tags], tagsRemoved: [] };
   };
+  const withdrawal = withdrawalIn(mapping, before, after);
 
   if (!after)
     return {
@@ -40,13 +44,27 @@ export function changeMessage(
       cause: 'deleted',
       ...knownContacts(before?.crm),
       ...endOfLease(before?.crm),
+      ...withdrawal,
     };
   // An item that comes with a `crm` map is a copy of one that was deleted.
   if (!before) return { ...base, ...allFieldsAndTags(), cause: after.crm ? 'resync' : 'created' };
   if (isStateReplaced(before.crm, after.crm))
-    return { ...base, ...allFieldsAndTags(), cause: 'resync', ...knownContacts(before.crm) };
+    return { ...base, ...allFieldsAndTags(), cause: 'resync', ...knownContacts(before.crm), ...withdrawal };
   const difference = diff(mapping, before, after, now);
-  return isEmpty(difference) ? undefined : { ...base, ...difference, cause: 'changed' };
+  return isEmpty(difference) ? undefined : { ...base, ...difference, cause: 'changed', ...withdrawal };
+}
+
+/** Whether the change withdraws a consent, or ends the item while a withdrawal has not reached the CRM. */
+function withdrawalIn(
+  { marketingConsent }: Mapping,
+  before: User | undefined,
+  after: User | undefined,
+): Pick<UserMessage, 'withdrawn'> {
+  const consentOf = (user: User | undefined) => user && marketingConsent?.given(user);
+  const isWithdrawn = after
+    ? consentOf(before) === true && consentOf(after) === false
+    : isWithdrawalOpen(consentOf(before), before?.crm?.consent);
+  return isWithdrawn ? { withdrawn: true } : {};
 }
 
 /**
@@ -75,6 +93,8 @@ export function knownContacts({
   };
 }
 
-/** Until its lease ends, another invocation may still write to the contact. */
+/** Until its lease ends, another invocation may still write to the contact, and its last request may take effect a minute later. */
 export const endOfLease = ({ contactId, attempt, lease }: CrmState = {}): Pick<UserMessage, 'notBefore'> =>
-  lease && (contactId || attempt) ? { notBefore: lease.until } : {};
+  lease && (contactId || attempt)
+    ? { notBefore: new Date(Date.parse(lease.until) + UNCERTAIN_WRITE_MS).toISOString() }
+    : {};

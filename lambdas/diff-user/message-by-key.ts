@@ -1,3 +1,4 @@
+import { isWithdrawalOpen } from '../../shared/sync/consent.ts';
 import { type UserMessage, userMessage } from '../../shared/sync/message.ts';
 import { endOfLease, isStateReplaced, knownContacts } from './change-message.ts';
 import { type Image, readState } from './read-change.ts';
@@ -35,6 +36,7 @@ export function messageByKey({
       changedAt,
       ...knownContacts(before),
       ...endOfLease(before),
+      ...(isWithdrawalOpen(undefined, before?.consent) && { withdrawn: true }),
     });
   return isStateReplaced(before, readState(userId, newImage))
     ? userMessage(userId, { cause: 'resync', changedAt, ...knownContacts(before) })

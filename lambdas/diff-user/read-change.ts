@@ -48,7 +48,15 @@ const read = (image: Image, names: readonly (keyof User)[]): User =>
   readUser(unmarshallItem(withSmallCrm(pick(image, names)))).user;
 
 /** Parts of the `crm` map that a message is made from. The whole map is the largest attribute. */
-const CRM_PARTS = ['contactId', 'formerContactIds', 'attempt', 'lease', 'revision', 'attemptId'] as const;
+const CRM_PARTS = [
+  'contactId',
+  'formerContactIds',
+  'attempt',
+  'consent',
+  'lease',
+  'revision',
+  'attemptId',
+] as const;
 
 /** Reduces the `crm` map to {@link CRM_PARTS}. */
 function withSmallCrm(image: Image): Image {

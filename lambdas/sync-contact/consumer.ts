@@ -1,37 +1,27 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import { claimIndex } from '../../shared/contacts/claim-index.ts';
-import { type Claims, claims } from '../../shared/contacts/claims.ts';
-import { type CompanyTable, companies } from '../../shared/contacts/companies.ts';
+import type { AffectedUser } from '../../shared/contacts/conflict.ts';
 import {
   type DeletionPolicy,
   eraseContact,
   type ForgetPolicy,
-  isProven,
-  leaveContact,
+  prove,
   type Retirement,
   retireContact,
 } from '../../shared/contacts/retire-contact.ts';
 import { retireOrConfirmGone, retireUser } from '../../shared/contacts/retire-user.ts';
-import {
-  type SyncResult,
-  type SyncUserDependencies,
-  type SyncUserOptions,
-  syncUser,
-} from '../../shared/contacts/sync-user.ts';
 import { runTagJob, type TagJobDependencies } from '../../shared/contacts/tag-job.ts';
 import { tagRequests } from '../../shared/contacts/tag-requests.ts';
-import type { Credentials } from '../../shared/infusionsoft/auth/credentials.ts';
 import { type CatalogSource, catalogSource } from '../../shared/infusionsoft/catalog/catalog-source.ts';
-import { type InfusionsoftClient, infusionsoftClient } from '../../shared/infusionsoft/client.ts';
-import { circuitBreaker } from '../../shared/infusionsoft/http/circuit-breaker.ts';
-import { type PacedFetchOptions, pacedFetch } from '../../shared/infusionsoft/http/paced-fetch.ts';
+import { withRefusals } from '../../shared/infusionsoft/catalog/refusals.ts';
+import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
 import { requestGate } from '../../shared/infusionsoft/http/request-gate.ts';
 import { requestJournal } from '../../shared/infusionsoft/http/request-journal.ts';
-import { type Invocation, newEnvironment } from '../../shared/invocation.ts';
+import { newEnvironment } from '../../shared/invocation.ts';
 import { BATCH_SIZE } from '../../shared/quota/pace.ts';
-import type { RateLimiter } from '../../shared/quota/rate-limiter.ts';
 import { type Budget, marginOf } from '../../shared/quota/remaining-quota.ts';
+import { BusyError, updateVersioned } from '../../shared/quota/versioned-store.ts';
 import type { ClaimStore } from '../../shared/store/claim-store.ts';
 import type { ErasureRecordStore } from '../../shared/store/erasure-records.ts';
 import type { PostponedStore } from '../../shared/store/postponed-store.ts';
@@ -39,19 +29,17 @@ import type { SyncTable } from '../../shared/store/sync-table.ts';
 import type { UserTable } from '../../shared/store/user-table.ts';
 import { userMessage } from '../../shared/sync/message.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
-import type { User } from '../../shared/user/user.ts';
 import type { FailureQueue } from './failure-queue.ts';
 import { inspectAccount } from './inspect-account.ts';
 import type { SyncMetrics } from './metrics.ts';
+import type { ClientHooks } from './paced-client.ts';
+import { type EventPorts, pollRunner } from './poll-runner.ts';
 import { type ProcessBatchDependencies, processBatch } from './process-batch.ts';
 import { type ProcessTaskDependencies, processTask } from './process-task.ts';
 import { type ProcessUserDependencies, processUser } from './process-user.ts';
 import { progressTracker } from './progress-tracker.ts';
-import { type QuotaTracker, quotaTracker } from './quota-tracker.ts';
-
-/** What the consumer provides to its CRM client. */
-export type ClientHooks = Pick<PacedFetchOptions, 'gate' | 'deadline' | 'onRequest'> &
-  Pick<QuotaTracker, 'limit'>;
+import { quotaTracker } from './quota-tracker.ts';
+import { userSync } from './user-sync.ts';
 
 /** The outside world of sync-contact. */
 export interface ConsumerPorts {
@@ -69,6 +57,8 @@ export interface ConsumerPorts {
   settings: ConsumerSettings;
   /** Epoch milliseconds. */
   now: () => number;
+  /** Left out: changes in the CRM make no events. */
+  events?: EventPorts | undefined;
   /** Left out: read from the CRM and shared through the sync table. */
   catalog?: CatalogSource;
 }
@@ -127,6 +117,7 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
     gate,
     limit: quota.limit,
     deadline: () => running.endsAt,
+    currentUser: journal.user,
     onRequest(request) {
       journal.record(request);
       metrics.recordRequest(request);
@@ -147,23 +138,28 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
     });
   const { deletionPolicy, forgetPolicy, tagBatch, maxConcurrentTagRequests: maxConcurrent } = settings;
   const index = claimIndex({ table, store: claimStore, users, mapping, invocation, now });
+  const requeue: FailureQueue['requeue'] = (messages) => queue.requeue(messages);
+  const notify = (affected: readonly AffectedUser[]) =>
+    requeue(affected.map(({ userId, ...why }) => userMessage(userId, { ...why, changedAt: now() })));
+  const lastWriteAt = async () => (await table.progress.read())?.value.writtenAt ?? 0;
   const sync = userSync({
     ...ports,
     client,
     catalog,
     deletionPolicy,
     areClaimsComplete: index.isComplete,
+    lastWriteAt,
+    notify,
+    countRefusals: refusalCounter(ports),
     invocation,
   });
   const tagJobRequests = tagRequests(client, { batch: tagBatch, maxConcurrent });
-  const requeue: FailureQueue['requeue'] = (messages) => queue.requeue(messages);
   const retireDependencies = {
     client,
     catalogSource: catalog,
     claims: sync.claims,
     erasureRecords,
-    onFound: (userId: string, contactId: number) =>
-      queue.requeue([userMessage(userId, { cause: 'resync', contactId, changedAt: now() })]),
+    notify,
     mapping,
     now,
   };
@@ -171,6 +167,7 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
     retireOrConfirmGone(retirement, {
       table,
       retire: (each) => retireContact(each, retireDependencies),
+      lastWriteAt,
       now,
     });
   const retireUserWith = (policy: DeletionPolicy): ProcessUserDependencies['retireUser'] => {
@@ -182,7 +179,6 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
     users,
     syncUser: sync.syncUser,
     retireUser: retireUserWith(deletionPolicy),
-    requeue,
     metrics,
     invocation,
     now,
@@ -208,12 +204,27 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
         erasureRecords,
         forgetPolicy,
         retirePending: (userId) => retireUserWith(forgetPolicy)(userId, undefined, undefined),
-        isProven: (contactId, userId) =>
-          isProven(contactId, userId, { claims: sync.claims, client, catalogSource: catalog, mapping }),
+        prove: (contactId, userId) =>
+          prove(contactId, userId, { claims: sync.claims, client, catalogSource: catalog, mapping }),
         retire,
         now,
       }),
     inspectAccount: (message) => inspectAccount(message, { client, catalogSource: catalog, table, now }),
+    polls: ports.events && {
+      ...ports.events,
+      run: pollRunner(ports.events, {
+        users,
+        claimStore,
+        erasureRecords,
+        client,
+        table,
+        catalog,
+        mapping,
+        logger,
+        invocation,
+        now,
+      }),
+    },
     journal,
     metrics,
     logger,
@@ -244,70 +255,14 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
   };
 }
 
-export interface UserSyncPorts {
-  client: InfusionsoftClient;
-  users: Pick<UserTable, 'read'>;
-  claimStore: ClaimStore;
-  table: CompanyTable;
-  catalog: CatalogSource;
-  mapping: Mapping;
-  deletionPolicy: DeletionPolicy;
-  /** Whether the claims of all users are recorded. */
-  areClaimsComplete: () => boolean;
-  /** The running invocation. */
-  invocation: () => Invocation;
-  /** Epoch milliseconds. */
-  now: () => number;
-}
-
-export interface UserSync {
-  claims: Claims;
-  syncUser: (user: User, options: SyncUserOptions) => Promise<SyncResult>;
-}
-
-/** Wires the part of the consumer that syncs one user. A preview runs it alone, with ports that change nothing. */
-export function userSync(ports: UserSyncPorts): UserSync {
-  const { client, users, claimStore, table, catalog, mapping, deletionPolicy, invocation, now } = ports;
-  const userClaims = claims({ store: claimStore, users, mapping, invocation, now });
-  const knownCompanies = companies({ client, table, invocation, now });
-  const dependencies: SyncUserDependencies = {
-    client,
-    catalogSource: catalog,
-    claims: userClaims,
-    companies: knownCompanies,
-    leaveContact: (contactId, userId, current) =>
-      leaveContact(contactId, userId, current, {
-        client,
-        companies: knownCompanies,
-        claims: userClaims,
-        deletionPolicy,
-        mapping,
-        now,
-      }),
-    areClaimsComplete: ports.areClaimsComplete,
-    mapping,
-    now,
+/** Counts refused values for all environments. Under many at once, some are not counted. */
+const refusalCounter =
+  ({ table, logger, now }: Pick<ConsumerPorts, 'table' | 'logger' | 'now'>) =>
+  async (fields: readonly string[]): Promise<void> => {
+    try {
+      await updateVersioned(table.refusals, (counts = {}) => withRefusals(counts, fields, now()));
+    } catch (error) {
+      if (!(error instanceof BusyError)) throw error;
+      logger.warn('Could not count refused values', { fields });
+    }
   };
-  return { claims: userClaims, syncUser: (user, options) => syncUser(user, options, dependencies) };
-}
-
-export interface PacedClientOptions {
-  /** Origin of the API. */
-  url: string;
-  credentials: Credentials;
-  rateLimiter: RateLimiter;
-}
-
-/** A client that waits for a request slot, stops while the quota is spent and backs off while the CRM is down. */
-export const pacedClient =
-  ({ url, credentials, rateLimiter }: PacedClientOptions) =>
-  (hooks: ClientHooks): InfusionsoftClient =>
-    infusionsoftClient({
-      url,
-      fetch: pacedFetch({
-        ...hooks,
-        rateLimiter: hooks.limit(rateLimiter),
-        credentials,
-        breaker: circuitBreaker(),
-      }),
-    });

@@ -3,21 +3,27 @@ import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { mapping } from '#mapping';
 import { requestHandler } from '../../shared/aws/request-handler.ts';
 import { secretCredentials } from '../../shared/infusionsoft/auth/credentials.ts';
+import { eventBridgePublisher } from '../../shared/polls/event-publisher.ts';
+import { sendPoll } from '../../shared/polls/send-poll.ts';
 import { rateLimiter } from '../../shared/quota/rate-limiter.ts';
 import { budgetOf } from '../../shared/quota/remaining-quota.ts';
 import { claimStore } from '../../shared/store/claim-store.ts';
 import { erasureRecordStore } from '../../shared/store/erasure-records.ts';
+import { eventStore } from '../../shared/store/event-store.ts';
 import { postponedStore } from '../../shared/store/postponed-store.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { userTable } from '../../shared/store/user-table.ts';
-import { createConsumer, pacedClient } from './consumer.ts';
+import { createConsumer } from './consumer.ts';
 import { failureQueue } from './failure-queue.ts';
 import { cloudWatchMetrics } from './metrics.ts';
+import { pacedClient } from './paced-client.ts';
 import { readSettings } from './settings.ts';
 
 const settings = readSettings(process.env);
@@ -25,6 +31,7 @@ const logger = new Logger();
 const metrics = new Metrics();
 const syncMetrics = cloudWatchMetrics(metrics);
 const dynamodb = new DynamoDBClient({ requestHandler });
+const sqs = new SQSClient({ requestHandler });
 const table = syncTable(dynamodb, settings.SYNC_TABLE);
 
 const consumer = createConsumer({
@@ -52,6 +59,16 @@ const consumer = createConsumer({
     deletionPolicy: settings.DELETION_POLICY,
     forgetPolicy: settings.FORGET_POLICY,
   },
+  events: settings.EVENT_BUS
+    ? {
+        store: eventStore(dynamodb, settings.SYNC_TABLE),
+        publisher: eventBridgePublisher(new EventBridgeClient({ requestHandler }), settings.EVENT_BUS),
+        source: settings.EVENT_SOURCE ?? '',
+        continuePoll: (message) => sendPoll(sqs, settings.SYNC_QUEUE_URL, message),
+        resources: settings.EVENT_RESOURCES,
+        startAt: settings.EVENT_START === undefined ? undefined : Date.parse(settings.EVENT_START),
+      }
+    : undefined,
   now: Date.now,
 });
 

@@ -19,7 +19,7 @@ export function messageGroups(records: readonly SQSRecord[]): MessageGroup[] {
   const groups = new Map<string, MessageGroup>();
   for (const record of records) {
     const id = record.attributes.MessageGroupId ?? record.messageId;
-    const delivery = { record, message: readMessage(record.body) };
+    const delivery = { record, message: readMessage(record) };
     const group = groups.get(id);
     if (group) group.deliveries.push(delivery);
     else groups.set(id, { id, deliveries: [delivery] });
@@ -27,14 +27,17 @@ export function messageGroups(records: readonly SQSRecord[]): MessageGroup[] {
   return [...groups.values()];
 }
 
-function readMessage(body: string): Message | RejectedError {
+function readMessage({ body, messageId }: SQSRecord): Message | RejectedError {
   try {
     const result = messageSchema.safeParse(JSON.parse(body));
     if (result.success) return result.data;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
-  return new RejectedError('unreadable-message', 'The record is not a message of this system');
+  // The same id at each delivery.
+  return new RejectedError('unreadable-message', 'The record is not a message of this system', {
+    errorId: messageId,
+  });
 }
 
 /** Messages of a group that are handled together: messages about one user, or one other message. */

@@ -2,10 +2,29 @@ import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { ContactChange } from '../../shared/contacts/sync-user.ts';
 import type { UserOutcome } from './process-user.ts';
 
+/**
+ * Outcomes of users that are counted as `Users.<outcome>`. Two are counted in addition to another outcome. `withoutOwner`: no member of staff
+ * has the owner's email. `withoutField`: the CRM refuses the value of a field, so the user is in sync without it.
+ */
+export const OUTCOMES = [
+  'synced',
+  'unchanged',
+  'retired',
+  'rejected',
+  'stillRejected',
+  'postponed',
+  'withoutOwner',
+  'withoutField',
+] as const satisfies (UserOutcome['outcome'] | 'rejected' | 'postponed' | 'withoutOwner' | 'withoutField')[];
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** What is done with contacts, counted as `Users.<operation>`. */
+export const CONTACT_OPERATIONS = ['created', 'updated', 'tagged'] as const satisfies ContactChange[];
+export type ContactOperation = (typeof CONTACT_OPERATIONS)[number];
+
 /** What sync-contact measures. */
 export interface SyncMetrics {
-  /** `withoutOwner` is counted in addition to another outcome: no member of staff has the owner's email. */
-  countOutcome(outcome: UserOutcome['outcome'] | 'rejected' | 'postponed' | 'withoutOwner'): void;
+  countOutcome(outcome: Outcome): void;
   /** Also called for a sync that failed after the change. */
   countChange(change: ContactChange): void;
   /** From a change to the end of its sync, in milliseconds. */

@@ -2,7 +2,7 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import { ConflictWaitError } from '../../shared/contacts/conflict.ts';
 import { UncertainError } from '../../shared/infusionsoft/http/failures.ts';
-import { PausedError, pausedFor } from '../../shared/infusionsoft/http/request-gate.ts';
+import { pausedFor } from '../../shared/infusionsoft/http/request-gate.ts';
 import type { RequestJournal } from '../../shared/infusionsoft/http/request-journal.ts';
 import { POSTPONED_AFTER } from '../../shared/quota/retry-policy.ts';
 import type { PostponedStore } from '../../shared/store/postponed-store.ts';
@@ -18,7 +18,7 @@ import {
 } from './message-groups.ts';
 import type { SyncMetrics } from './metrics.ts';
 import type { ProgressTracker } from './progress-tracker.ts';
-import type { Allowance, QuotaTracker } from './quota-tracker.ts';
+import { type Allowance, backfillPausedFor, type QuotaTracker } from './quota-tracker.ts';
 
 interface HandleFailureDependencies {
   queue: Pick<FailureQueue, 'scheduleRetry' | 'reject'>;
@@ -32,11 +32,11 @@ interface HandleFailureDependencies {
 }
 
 export interface ProcessBatchDependencies extends HandleFailureDependencies {
-  /** @returns whether a request was made to the CRM. */
+  /** @returns whether a request shows that the CRM works. */
   processTask: (task: Task) => Promise<boolean>;
   quota: QuotaTracker;
   progress: ProgressTracker;
-  journal: Pick<RequestJournal, 'during' | 'lines'>;
+  journal: Pick<RequestJournal, 'during' | 'lines' | 'hasWritten'>;
 }
 
 /**
@@ -53,7 +53,9 @@ export async function processBatch(
   const { quota, progress, journal } = dependencies;
   const allowance = await quota.refresh();
   const kept = await Promise.all(
-    messageGroups(records).map((group) => journal.during(() => handleGroup(group, allowance, dependencies))),
+    messageGroups(records).map((group) =>
+      journal.during(() => handleGroup(group, allowance, dependencies), group.id),
+    ),
   );
   await Promise.all([quota.recordUsage(), progress.flush()]);
   return { batchItemFailures: kept.flat().map(({ messageId }) => ({ itemIdentifier: messageId })) };
@@ -65,14 +67,15 @@ async function handleGroup(
   allowance: Allowance,
   dependencies: ProcessBatchDependencies,
 ): Promise<SQSRecord[]> {
-  const { progress, postponed, logger, now } = dependencies;
+  const { quota, progress, postponed, journal, logger, now } = dependencies;
   const tasks = tasksOf(group);
   let requested = false;
   let rejection: RejectedError | undefined;
   for (const [index, task] of tasks.entries()) {
     try {
       assertAllowed(task, allowance, now());
-      if (await dependencies.processTask(task)) requested = true;
+      const work = () => dependencies.processTask(task);
+      if (await (isOfBackfill(task) ? quota.asBackfill(work) : work())) requested = true;
     } catch (error) {
       const failure = toFailure(error, logger);
       if (failure instanceof RejectedError && (await reject(task, failure, dependencies)))
@@ -86,7 +89,7 @@ async function handleGroup(
     }
   }
   if (rejection) progress.failed(group, rejection);
-  else progress.succeeded(group, requested);
+  else progress.succeeded(group, { requested, hasWritten: journal.hasWritten() });
   if (receiveCountOf(group) > POSTPONED_AFTER) await postponed.clear(group.id);
   return [];
 }
@@ -98,17 +101,21 @@ function toFailure(error: unknown, logger: Pick<Logger, 'error'>): RejectedError
   return new CloudError('Unexpected error', { cause: error });
 }
 
-/** @throws PausedError while the quota is spent, or while a backfill's part of it is and the task belongs to a backfill. */
+/** @throws PausedError while the quota is spent, or while the part without the reserve is and the task is a poll or of a backfill. */
 function assertAllowed(task: Task, { pause, backfillPausedUntil }: Allowance, now: number): void {
   if (pause) throw pausedFor(pause, now);
-  const isBackfill = task.deliveries.every(
+  if (backfillPausedUntil !== undefined && isOfBackfill(task))
+    throw backfillPausedFor(backfillPausedUntil, now);
+}
+
+const isOfBackfill = ({ deliveries }: Task): boolean =>
+  deliveries.every(
     ({ message }) =>
       !(message instanceof RejectedError) &&
-      (message.kind === 'tag-users' || (message.kind === 'user' && message.cause === 'backfill')),
+      (message.kind === 'tag-users' ||
+        message.kind === 'poll-crm' ||
+        (message.kind === 'user' && message.cause === 'backfill')),
   );
-  if (isBackfill && backfillPausedUntil !== undefined)
-    throw new PausedError('backfill', "The backfill's part of the quota is spent", backfillPausedUntil - now);
-}
 
 const contextOf = ({ deliveries, ...task }: Task, journal: Pick<RequestJournal, 'lines'>) => {
   const { message, record } = deliveries[0];

@@ -7,6 +7,7 @@ import { RejectedError } from '../../shared/sync/errors.ts';
 import type {
   ForgetMessage,
   InspectAccountMessage,
+  PollMessage,
   TagUsersMessage,
   UserMessage,
 } from '../../shared/sync/message.ts';
@@ -20,6 +21,15 @@ export interface ProcessTaskDependencies {
   eraseContact: (message: ForgetMessage) => Promise<ErasureRecord['done']>;
   /** @returns the number of problems. */
   inspectAccount: (message: InspectAccountMessage) => Promise<number>;
+  /** Undefined if events are off. */
+  polls:
+    | {
+        /** @returns whether the poll is complete. */
+        run: (message: PollMessage) => Promise<boolean>;
+        /** Sends the message that continues a poll. */
+        continuePoll: (message: PollMessage) => Promise<void>;
+      }
+    | undefined;
   journal: Pick<RequestJournal, 'lines'>;
   metrics: Pick<SyncMetrics, 'countOutcome' | 'countChange' | 'recordLag'>;
   logger: Pick<Logger, 'info'>;
@@ -37,7 +47,7 @@ const LOG_LINES = {
 /**
  * Handles one task. Writes a log line for each outcome.
  *
- * @returns whether a request was made to the CRM.
+ * @returns whether a request shows that the CRM works.
  * @throws RejectedError or RetryableError; an error of another kind is a bug.
  */
 export async function processTask(task: Task, dependencies: ProcessTaskDependencies): Promise<boolean> {
@@ -46,7 +56,7 @@ export async function processTask(task: Task, dependencies: ProcessTaskDependenc
   if (message instanceof RejectedError) throw message;
   switch (message.kind) {
     case 'user':
-      await syncOneUser(task, dependencies);
+      if ((await syncOneUser(task, dependencies)) === 'stillRejected') return false;
       break;
     case 'tag-users':
       return runOneTagJob(message, task, dependencies);
@@ -62,6 +72,9 @@ export async function processTask(task: Task, dependencies: ProcessTaskDependenc
       logger.info('Account inspected', { inspectionId, problems: await inspectAccount(message) });
       break;
     }
+    case 'poll-crm':
+      await pollCrm(message, task, dependencies);
+      break;
   }
   return journal.lines().length > 0;
 }
@@ -72,17 +85,35 @@ const trace = (task: Task, journal: Pick<RequestJournal, 'lines'>) => ({
   requests: journal.lines(),
 });
 
+async function pollCrm(
+  message: PollMessage,
+  task: Task,
+  { polls, journal, logger }: ProcessTaskDependencies,
+): Promise<void> {
+  const { poll, scheduledAt, part = 0 } = message;
+  if (!polls) return void logger.info('Poll ignored: events are off', { poll, scheduledAt });
+  const isComplete = await polls.run(message);
+  if (!isComplete) await polls.continuePoll({ ...message, part: part + 1 });
+  logger.info(isComplete ? 'Poll complete' : 'Poll continues', {
+    poll,
+    scheduledAt,
+    part,
+    deliveries: receiveCountOf(task),
+    requests: journal.lines(),
+  });
+}
+
 async function syncOneUser(
   task: Task,
   { processUser, journal, metrics, logger, now }: ProcessTaskDependencies,
-): Promise<void> {
+): Promise<UserOutcome['outcome']> {
   const messages = task.deliveries.flatMap(({ message }) =>
     message instanceof RejectedError || message.kind !== 'user'
       ? []
       : [isTooLateForTags(message, task, now()) ? { ...message, tagsLater: false } : message],
   );
   const [first, ...rest] = messages;
-  if (!first) return;
+  if (!first) return 'unchanged';
   const startedAt = now();
   const { outcome, contactId, warnings } = await processUser([first, ...rest]);
   const lagMs = now() - Date.parse(first.changedAt);
@@ -98,6 +129,8 @@ async function syncOneUser(
   metrics.countOutcome(outcome);
   if (outcome !== 'stillRejected') metrics.recordLag(lagMs);
   if (warnings.some(({ reason }) => reason === 'unknown-staff')) metrics.countOutcome('withoutOwner');
+  if (warnings.some(({ reason }) => reason === 'refused-value')) metrics.countOutcome('withoutField');
+  return outcome;
 }
 
 /** Whether the backfill may have stopped waiting for the user, so that its tag job leaves the user out. */

@@ -4,11 +4,11 @@ import type { Departure } from '../../shared/contacts/retire-user.ts';
 import type { ContactChange, SyncResult, SyncUserOptions } from '../../shared/contacts/sync-user.ts';
 import type { Invocation } from '../../shared/invocation.ts';
 import type { UserTable } from '../../shared/store/user-table.ts';
+import { isWithdrawalOpen } from '../../shared/sync/consent.ts';
 import { RejectedError, RetryableError } from '../../shared/sync/errors.ts';
-import { type UserMessage, userMessage } from '../../shared/sync/message.ts';
+import type { UserMessage } from '../../shared/sync/message.ts';
 import { InvalidUserError, type Warning } from '../../shared/user/read-user.ts';
 import type { CrmState, User } from '../../shared/user/user.ts';
-import type { FailureQueue } from './failure-queue.ts';
 
 export interface ProcessUserDependencies {
   users: Pick<UserTable, 'read' | 'writeCrm'>;
@@ -19,7 +19,6 @@ export interface ProcessUserDependencies {
     departure: Departure | undefined,
     living: CrmState | undefined,
   ) => Promise<RetiredContact[]>;
-  requeue: FailureQueue['requeue'];
   metrics: { countChange(change: ContactChange): void };
   /** The running invocation. */
   invocation: () => Invocation;
@@ -30,7 +29,7 @@ export interface ProcessUserDependencies {
 export interface UserOutcome {
   /**
    * `retired`: the user is no longer in the table, and the deletion policy was applied to the contact. `stillRejected`: a backfill found the
-   * user rejected for the same reason as before, which has its dead letter.
+   * user rejected for the same reason as before, and that rejection has its dead letter.
    */
   outcome: 'synced' | 'unchanged' | 'retired' | 'stillRejected';
   contactId: number | undefined;
@@ -59,7 +58,7 @@ export async function processUser(
   messages: readonly [UserMessage, ...UserMessage[]],
   dependencies: ProcessUserDependencies,
 ): Promise<UserOutcome> {
-  const { users, syncUser, retireUser, requeue, metrics, invocation, now } = dependencies;
+  const { users, syncUser, retireUser, metrics, invocation, now } = dependencies;
   const { userId } = messages[0];
   assertDue(messages, now());
   const found = await users.read(userId).catch((error: unknown) => {
@@ -81,13 +80,15 @@ export async function processUser(
     return { ...crm, revision };
   };
   const user = withHints(found.user, messages);
-  const { unchanged, changes, desired, affected, failure, ...synced } = await syncUser(user, {
+  const { unchanged, changes, desired, ...synced } = await syncUser(user, {
     save,
     tagsLater: messages.every((message) => message.tagsLater === true),
     changedAt: lastChangeOf(messages),
+    isWithdrawn: messages.some(({ withdrawn }) => withdrawn === true),
   });
-  const isStillRejected = failure instanceof RejectedError && isKnownRejection(failure, found.user, messages);
-  const crm = isStillRejected ? withErrorId(synced.crm, found.user) : synced.crm;
+  const known = knownRejection(synced.failure, found.user, messages);
+  const crm = known ? withErrorId(synced.crm, known.errorId) : synced.crm;
+  const failure = known?.failure ?? synced.failure;
   const { contactId } = crm;
   const written =
     failure instanceof WriteBackFailedError
@@ -96,21 +97,21 @@ export async function processUser(
         ? 'stored'
         : await users.writeCrm(userId, crm, revision);
   for (const change of changes) metrics.countChange(change);
-  if (affected.length > 0)
-    await requeue(
-      affected.map(({ userId: other, ...why }) => userMessage(other, { ...why, changedAt: now() })),
-    );
   if (written === 'gone') {
     // The user was deleted during the sync. The message of the deletion may name no contact.
-    const retired = await retireUser(userId, departureFrom(crm, now()), undefined);
+    const isWithdrawn = isWithdrawalOpen(desired.consent, crm.consent);
+    const departing = { ...departureFrom(crm, now()), ...(isWithdrawn && { withdrawn: true }) };
+    const retired = await retireUser(userId, departing, undefined);
     return { outcome: 'retired', contactId: contactId ?? retired.at(-1)?.contactId, warnings: [] };
   }
   if (written === 'conflict') {
     await markUntrusted(userId, crm, users);
+    // A request without an answer may still take effect: the next one has to come later.
+    if (failure instanceof RetryableError) throw failure;
     throw new RetryableError('Another writer has changed the state of this user', { afterMs: 0 });
   }
   const warnings = [...found.warnings, ...desired.warnings];
-  if (isStillRejected) return { outcome: 'stillRejected', contactId, warnings };
+  if (known?.isNotified) return { outcome: 'stillRejected', contactId, warnings };
   if (failure) throw failure;
   return {
     outcome: unchanged ? 'unchanged' : 'synced',
@@ -119,21 +120,36 @@ export async function processUser(
   };
 }
 
-/** The dead letter of the first rejection has the id. */
-const withErrorId = (crm: CrmState, { crm: stored }: User): CrmState => ({
-  ...crm,
-  ...(crm.rejection &&
-    stored?.rejection && { rejection: { ...crm.rejection, errorId: stored.rejection.errorId } }),
-});
+interface KnownRejection {
+  /** With the id of the first rejection. */
+  failure: RejectedError;
+  errorId: string;
+  /** Whether the rejection has a dead letter for certain. */
+  isNotified: boolean;
+}
 
-const isKnownRejection = (
-  { reason, otherUserId }: RejectedError,
-  { crm }: User,
+/**
+ * The stored rejection, if this one is the same. A user who stays rejected makes no new dead letter in a backfill. A message about a change
+ * that the stored rejection has seen was in the queue at that time, or comes again because its environment died: its dead letter has the same
+ * id, by which the queue recognizes a duplicate.
+ */
+function knownRejection(
+  failure: unknown,
+  { crm: { rejection } = {} }: User,
   messages: readonly UserMessage[],
-): boolean =>
-  messages.every(({ cause }) => cause === 'backfill') &&
-  crm?.rejection?.reason === reason &&
-  crm.rejection.otherUserId === otherUserId;
+): KnownRejection | undefined {
+  if (!(failure instanceof RejectedError && rejection)) return undefined;
+  if (rejection.reason !== failure.reason || rejection.otherUserId !== failure.otherUserId) return undefined;
+  const isSeen = messages.every(({ changedAt }) => Date.parse(changedAt) <= Date.parse(rejection.at));
+  const isNotified = !isSeen && messages.every(({ cause }) => cause === 'backfill');
+  const { errorId } = rejection;
+  return isSeen || isNotified ? { failure: failure.withId(errorId), errorId, isNotified } : undefined;
+}
+
+const withErrorId = (crm: CrmState, errorId: string): CrmState => ({
+  ...crm,
+  ...(crm.rejection && { rejection: { ...crm.rejection, errorId } }),
+});
 
 /** @throws RetryableError until the invocation that was working on a deleted user has ended. */
 function assertDue(messages: readonly UserMessage[], now: number): void {
@@ -159,6 +175,7 @@ function departureOf(
     contactIds,
     ...(attempts[0] && { attemptedAt: attempts[0] }),
     deletedAt,
+    ...(naming.some(({ withdrawn }) => withdrawn) && { withdrawn: true }),
   };
 }
 
@@ -196,17 +213,23 @@ function withHints(user: User, messages: readonly UserMessage[]): User {
   const attemptedAt = hints.flatMap(({ attemptedAt: at }) => at ?? []).sort()[0];
   const known = [...new Set([...contactIdsOf(crm), ...hints.flatMap(contactIdsOf)])];
   const [contactId, ...formerContactIds] = known;
+  // What an older map says about a withdrawal may not be true any more.
+  const isWithdrawn = hints.some(({ withdrawn }) => withdrawn === true);
+  const { consent, serverErrors: _, ...others } = crm;
   return {
     ...user,
     crm: {
-      ...crm,
+      ...others,
+      ...(consent && !(isWithdrawn && consent.step === 'withdrawn') && { consent: omitOwn(consent) }),
       ...(contactId !== undefined && { contactId, untrusted: true }),
       ...(formerContactIds.length > 0 && { formerContactIds }),
-      ...(contactId === undefined &&
-        attemptedAt !== undefined && { attempt: { at: attemptedAt, email: '' } }),
+      // It may have created another contact than the one that is known.
+      ...(attemptedAt !== undefined && { attempt: { at: attemptedAt, email: '' } }),
     },
   };
 }
+
+const omitOwn = ({ isOwn: _, ...consent }: NonNullable<CrmState['consent']>) => consent;
 
 /**
  * After two writers have worked on a user at the same time, nothing in the state is certain but its contacts: the next sync writes or clears
@@ -226,7 +249,7 @@ async function markUntrusted(
     ...crm,
     ...(contactId !== undefined && { contactId, untrusted: true }),
     ...(formerContactIds.length > 0 && { formerContactIds }),
-    ...(contactId === undefined && attempt && { attempt }),
+    ...(attempt && { attempt }),
   };
   await users.writeCrm(userId, state, crm.revision);
 }

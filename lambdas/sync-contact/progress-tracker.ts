@@ -7,10 +7,15 @@ import { updateVersioned, type Versioned, type VersionedStore } from '../../shar
 import { RejectedError, type RetryableError } from '../../shared/sync/errors.ts';
 import { type MessageGroup, receiveCountOf } from './message-groups.ts';
 
-/** Records what this environment achieves, for check-health. */
+/** What a group did with the CRM: whether it made a request, and whether the CRM accepted a change of a contact. */
+interface GroupWork {
+  requested: boolean;
+  hasWritten: boolean;
+}
+
+/** Records what this environment achieves, for check-health and for users for whose contact alone the CRM fails. */
 export interface ProgressTracker {
-  /** @param requested whether the group made a request to the CRM. */
-  succeeded(group: MessageGroup, requested: boolean): void;
+  succeeded(group: MessageGroup, work: GroupWork): void;
   failed(group: MessageGroup, error: RejectedError | RetryableError): void;
   /**
    * Writes the results of a batch: by one conditional write if a group failed or came back, and otherwise once a minute. Results that could
@@ -37,7 +42,7 @@ export function progressTracker({ store, logger, now }: ProgressTrackerOptions):
   let known: Versioned<Progress> | undefined;
   let writtenAt = Number.NEGATIVE_INFINITY;
 
-  const add = (group: MessageGroup, result: Pick<GroupResult, 'result' | 'retryAt' | 'isBackfill'>) => {
+  const add = (group: MessageGroup, result: Omit<GroupResult, 'group' | 'at' | 'changedAt'>) => {
     unwritten.push({ group: group.id, at: now(), changedAt: changedAtOf(group, now()), ...result });
     const isOver = result.result === 'synced' || result.result === 'settled';
     // Once the list is full, another failure adds nothing: a backlog of thousands that fails costs no write for each batch.
@@ -45,8 +50,8 @@ export function progressTracker({ store, logger, now }: ProgressTrackerOptions):
       isUrgent = true;
   };
   return {
-    succeeded(group, requested) {
-      add(group, { result: requested ? 'synced' : 'settled' });
+    succeeded(group, { requested, hasWritten }) {
+      add(group, requested ? { result: 'synced', hasWritten } : { result: 'settled' });
     },
     failed(group, error) {
       if (error instanceof RejectedError) return add(group, { result: 'settled' });

@@ -1,5 +1,6 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Logger } from '@aws-lambda-powertools/logger';
-import { pausedFor, type RequestGate } from '../../shared/infusionsoft/http/request-gate.ts';
+import { PausedError, pausedFor, type RequestGate } from '../../shared/infusionsoft/http/request-gate.ts';
 import { type Ledger, ledgerAt, type Pause, record, reserve, type Usage } from '../../shared/quota/ledger.ts';
 import type { RateLimiter } from '../../shared/quota/rate-limiter.ts';
 import {
@@ -29,6 +30,8 @@ export interface QuotaTracker {
    * ledger cannot be written.
    */
   limit(rateLimiter: RateLimiter): RateLimiter;
+  /** Runs work for a backfill. Its requests leave the reserve of live changes alone: they fail with a PausedError before. */
+  asBackfill<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Records what the CRM reported during a batch by one conditional write, or none where there were no requests. */
   recordUsage(): Promise<void>;
 }
@@ -54,6 +57,7 @@ export function quotaTracker({ store, gate, budget, block, logger, now }: QuotaT
   let counted = 0;
   let countedUntil = 0;
   let counting: Promise<void> | undefined;
+  const backfills = new AsyncLocalStorage<true>();
 
   const countedLeft = () => (now() < countedUntil ? counted : 0);
   /** Records a report, and counts requests in advance. @returns the ledger as stored. */
@@ -88,6 +92,12 @@ export function quotaTracker({ store, gate, budget, block, logger, now }: QuotaT
     gate.set(pause);
     throw pausedFor(pause, at);
   };
+  /** The requests that are counted are below the backfill's part as long as the ledger, which includes them, is. */
+  const assertReserve = (): void => {
+    const at = now();
+    const until = known && backfillPausedUntil(ledgerAt(known.value, at), budget);
+    if (until !== undefined) throw backfillPausedFor(until, at);
+  };
   /** Takes one of the counted requests. @returns until when it may be made, in epoch milliseconds. */
   const take = async (): Promise<number> => {
     while (countedLeft() === 0) {
@@ -96,6 +106,7 @@ export function quotaTracker({ store, gate, budget, block, logger, now }: QuotaT
       });
       await counting;
     }
+    if (backfills.getStore()) assertReserve();
     counted--;
     return countedUntil;
   };
@@ -122,6 +133,7 @@ export function quotaTracker({ store, gate, budget, block, logger, now }: QuotaT
         } while (now() >= until);
       },
     }),
+    asBackfill: (work) => backfills.run(true, work),
     async recordUsage() {
       const { starts, observed, pause } = gate.take();
       if (starts.length === 0 && !pause) return;
@@ -135,5 +147,9 @@ export function quotaTracker({ store, gate, budget, block, logger, now }: QuotaT
     },
   };
 }
+
+/** The error of a backfill whose part of the quota is spent. @param until epoch milliseconds. */
+export const backfillPausedFor = (until: number, now: number): PausedError =>
+  new PausedError('backfill', "The backfill's part of the quota is spent", until - now);
 
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error);

@@ -1,8 +1,9 @@
 import * as z from 'zod/mini';
 import { deletionPolicySchema, forgetPolicySchema } from '../../shared/contacts/retire-contact.ts';
+import { POLLED_NAMES } from '../../shared/events/event-types.ts';
 import { budgetSettings } from '../../shared/quota/remaining-quota.ts';
 import { slotScheduleSchema } from '../../shared/quota/slots.ts';
-import { filledText, jsonText } from '../../shared/zod-types.ts';
+import { filledText, jsonText, utcMoment } from '../../shared/zod-types.ts';
 import '../../shared/zod-messages.ts';
 
 const settingsSchema = z.object({
@@ -19,6 +20,22 @@ const settingsSchema = z.object({
   TAG_BATCH: z.coerce.number().check(z.int(), z.positive()),
   DELETION_POLICY: deletionPolicySchema,
   FORGET_POLICY: forgetPolicySchema,
+  /** Bus of the events and their `source`. Unset: changes in the CRM make no events. */
+  EVENT_BUS: z.optional(filledText),
+  EVENT_SOURCE: z.optional(filledText),
+  /** Resources that are polled besides contacts and tags, with commas. */
+  EVENT_RESOURCES: z._default(
+    z.pipe(
+      z.pipe(
+        z.string(),
+        z.transform((names) => names.split(',').filter(Boolean)),
+      ),
+      z.array(z.enum(POLLED_NAMES)),
+    ),
+    [],
+  ),
+  /** Where the first poll begins. Unset: when it runs. */
+  EVENT_START: z.optional(utcMoment),
 });
 
 /**

@@ -19,6 +19,8 @@ type Waiting = z.infer<typeof waitingSchema>;
 export const progressSchema = z.object({
   /** When the CRM last accepted a request. */
   syncedAt: epochMs,
+  /** When the sync of a user last ended with a change of a contact that the CRM accepted. */
+  writtenAt: epochMs,
   /** When messages were last received. */
   activeAt: epochMs,
   /** When the last postponed message becomes visible again, at the latest. */
@@ -37,6 +39,8 @@ export interface GroupResult {
    * quota is spent.
    */
   result: 'synced' | 'settled' | 'failed' | 'held';
+  /** `synced` with a change of a contact. */
+  hasWritten?: boolean;
   /** When the change of its oldest message was made. */
   changedAt: number;
   /** When a postponed group is retried at the latest. */
@@ -51,7 +55,7 @@ export const MAX_WAITING = 25;
 const NEWEST = 5;
 
 /** The progress before the first message. */
-export const NO_PROGRESS: Progress = { syncedAt: 0, activeAt: 0, hiddenUntil: 0, waiting: [] };
+export const NO_PROGRESS: Progress = { syncedAt: 0, writtenAt: 0, activeAt: 0, hiddenUntil: 0, waiting: [] };
 
 /** Adds the results of a batch. Results of different environments are about different groups, so their order hardly matters. */
 export function addResults(before: Progress | undefined, results: readonly GroupResult[]): Progress {
@@ -61,6 +65,7 @@ export function addResults(before: Progress | undefined, results: readonly Group
     const { group, at, result, retryAt = at } = each;
     progress.activeAt = Math.max(progress.activeAt, at);
     if (result === 'synced') progress.syncedAt = Math.max(progress.syncedAt, at);
+    if (each.hasWritten) progress.writtenAt = Math.max(progress.writtenAt, at);
     const isOver = result === 'synced' || result === 'settled';
     if (!isOver) progress.hiddenUntil = Math.max(progress.hiddenUntil, retryAt);
     if (isOver || (result === 'held' && each.isBackfill)) groups.delete(group);

@@ -173,7 +173,7 @@ function recordDay(window: DayWindow, observed: Observation | undefined, now: nu
   const limit = observed.dayLimit ?? window.limit;
   const resetsAt = dayResetsAt ?? window.resetsAt;
   const used = Math.max(window.used, dayUsed);
-  if (dayResetsAt === undefined || Math.abs(resetsAt - window.resetsAt) < SAME_RESET_MS) {
+  if (Math.abs(resetsAt - window.resetsAt) < SAME_RESET_MS) {
     if (startedAt < window.since) return window;
     return { ...window, used, limit, named: window.named || dayResetsAt !== undefined };
   }

@@ -27,8 +27,6 @@ const MIN_ENVIRONMENTS = LEAST_RATE;
 
 /** Time of a batch in addition to the CRM's answers, in milliseconds: reads, write-backs, and receiving from the queue. */
 const OVERHEAD_MS = 250;
-/** How late the backfill notices on average that a user is done, in milliseconds: it polls every `POLL_MS` (lambdas/backfill/enqueue-users.ts). */
-const BACKFILL_POLL_DELAY_MS = 400;
 /** Spare environments: one may be writing back a tag job, and one may be between two batches. */
 const SPARE = 2;
 
@@ -56,16 +54,13 @@ export function paceFor(input: PaceInput): Pace {
 }
 
 /**
- * Users that a backfill keeps in the queue: enough to use every slot until it polls again. Live changes wait behind them, so there are no
- * more.
+ * Users that a backfill keeps in the queue: enough to use every slot. Most answers are faster than the p95, which leaves room for the time
+ * until the backfill notices that a user is done. Live changes wait behind these users, so there are no more.
  *
- * @example inFlightFor({ limits: PRESETS.team, latencyP95Ms: 400, windowSlackMs: 45 }) // → 40: less than two seconds of the pace
+ * @example inFlightFor({ limits: PRESETS.team, latencyP95Ms: 400, windowSlackMs: 45 }) // → 30: little more than a second of the pace
  */
-export function inFlightFor(input: PaceInput): number {
-  const schedule = slotScheduleFor(input);
-  const betweenPolls = (schedule.requestsPerWindow * BACKFILL_POLL_DELAY_MS) / 1000;
-  return Math.ceil(usersAtWork(schedule, input.latencyP95Ms) + betweenPolls);
-}
+export const inFlightFor = (input: PaceInput): number =>
+  Math.ceil(usersAtWork(slotScheduleFor(input), input.latencyP95Ms));
 
 function slotScheduleFor({ limits, windowSlackMs, burst }: PaceInput): SlotSchedule {
   const rate = rateOf(limits);
@@ -94,8 +89,8 @@ const UNITS_PER_SECOND = 1000;
 const BYTES_PER_UNIT = 1024;
 /** A slot is a number of 13 digits in a list: a byte for two digits, one more, and one for the element (DynamoDB, "Item sizes and formats"). */
 const BYTES_PER_SLOT = 9;
-/** Key, version, attribute names, and some room. */
-const OTHER_BYTES = 100;
+/** Key, version, attribute names, the leases of three commands, and some room. */
+const OTHER_BYTES = 350;
 /**
  * Writes of a request in the worst case: each request reserves its slot alone, and each write fails once because another environment was
  * faster. A write that fails its condition costs as much as one that succeeds (DynamoDB, "Conditional writes").

@@ -1,5 +1,6 @@
 import { CloudError, RetryableError } from '../sync/errors.ts';
-import { INVOCATION_MS, NO_SLOT_MS } from './retry-policy.ts';
+import { currentLeases, leftBy, NO_SLOTS, type SlotState } from './rate-lease.ts';
+import { MAX_SLOT_AHEAD_MS, NO_SLOT_MS } from './retry-policy.ts';
 import { nextSlots, type SlotSchedule } from './slots.ts';
 import { updateVersioned, type Versioned, type VersionedStore } from './versioned-store.ts';
 
@@ -16,15 +17,13 @@ export interface RateLimiter {
 
 export interface RateLimiterOptions {
   schedule: SlotSchedule;
-  /** The latest slots of all environments, in epoch milliseconds, oldest first. */
-  store: VersionedStore<number[]>;
+  /** The latest slots of all environments, and the leases of commands. */
+  store: VersionedStore<SlotState>;
   /** Epoch milliseconds. Clock differences between environments use up part of the window's slack. */
   now?: () => number;
   sleep?: (ms: number) => Promise<void>;
 }
 
-/** A slot further ahead than an invocation can last was reserved by a wrong clock. One second is tolerated. */
-const MAX_AHEAD_MS = INVOCATION_MS + 1000;
 const SECOND_MS = 1000;
 /** Part of the window's slack by which a request may start after its slot. The rest is for network jitter. */
 const LATENESS_PART = 0.75;
@@ -37,8 +36,8 @@ interface SlotRequest {
 }
 
 /**
- * A rate limiter that all environments share through one stored item. Requests that arrive during a write are served together by the next
- * write, so a batch costs few writes.
+ * A rate limiter that all environments share through one stored item, without the rates that commands have leased. Requests that arrive during
+ * a write are served together by the next write, so a batch costs few writes.
  *
  * A missed slot is given up, and another is reserved: a request never starts later after its slot than the slack of the window. So the
  * requests of any second have slots in one window, and stay within the limit however long an environment is held up.
@@ -50,18 +49,22 @@ export function rateLimiter({
   sleep = sleepByTimer,
 }: RateLimiterOptions): RateLimiter {
   const maxLatenessMs = (schedule.windowMs - SECOND_MS) * LATENESS_PART;
-  let known: Versioned<number[]> | undefined;
+  let known: Versioned<SlotState> | undefined;
   let pending: SlotRequest[] = [];
   let isReserving = false;
 
   /** @returns a slot for each deadline; undefined if it would be later. Such a slot is not reserved. */
   const reserve = async (deadlines: readonly number[]): Promise<(number | undefined)[]> => {
     let reserved: (number | undefined)[] = [];
-    const append = (stored: readonly number[] = []): number[] => {
-      const past = stored.filter((slot) => slot < now() + MAX_AHEAD_MS).slice(-schedule.requestsPerWindow);
-      const next = nextSlots(schedule, past, deadlines.length, now());
+    const append = (stored: SlotState = NO_SLOTS): SlotState => {
+      const at = now();
+      const leases = currentLeases(stored.leases, at);
+      const { requestsPerWindow } = schedule;
+      const past = stored.slots.filter((slot) => slot < at + MAX_SLOT_AHEAD_MS).slice(-requestsPerWindow);
+      const left = { ...schedule, requestsPerWindow: leftBy(leases, requestsPerWindow) };
+      const next = nextSlots(left, past, deadlines.length, at);
       reserved = next.map((slot, index) => (slot <= (deadlines[index] ?? 0) ? slot : undefined));
-      return [...past, ...reserved.filter((slot) => slot !== undefined)];
+      return { slots: [...past, ...reserved.filter((slot) => slot !== undefined)], at, leases };
     };
     known = await updateVersioned(store, append, known);
     return reserved;

@@ -1,4 +1,4 @@
-import { CloudError, CrmDownError, type RetryableError } from '../sync/errors.ts';
+import { CloudError, type RetryableError } from '../sync/errors.ts';
 
 /*
  * The retry policy: every delay, backoff, attempt count, lease wait and time-out that decides when something is tried again. From the inside
@@ -58,6 +58,14 @@ export const SEARCH_DELAY_MS = MINUTE_MS;
  * least `firstMs` and at most `maxMs`, and is rejected after `limitMs` without a change of either.
  */
 export const CONFLICT = { firstMs: 15 * SECOND_MS, maxMs: 5 * MINUTE_MS, limitMs: 15 * MINUTE_MS } as const;
+
+/**
+ * A user for whose contact alone the CRM fails (500 with a message) is rejected after so many deliveries that count. A delivery counts
+ * `apartMs` after the last one that counted, if the CRM has accepted a change of another user's contact in between. So a failure that lasts
+ * less than `(deliveries - 1) * apartMs`, eight minutes, rejects nobody. In a longer one that hits half of all requests, each of some nine
+ * deliveries would have to fail, since a success ends the count.
+ */
+export const CONTACT_FAULT = { deliveries: 3, apartMs: 4 * MINUTE_MS } as const;
 
 /** How soon a message returns after a 429 for the limit of the second. */
 export const SPIKE_ARREST_MS = 2 * SECOND_MS;
@@ -121,6 +129,19 @@ export const OUT_OF_TIME_MS = 0;
 /** How soon a message returns when no request slot was left before the end of the invocation. */
 export const NO_SLOT_MS = 2 * SECOND_MS;
 
+/** A slot further ahead than an invocation can last was reserved by a wrong clock. One second is tolerated. */
+export const MAX_SLOT_AHEAD_MS = INVOCATION_MS + SECOND_MS;
+
+/** A lease of a person's command on a part of the request rate. */
+export const RATE_LEASE = {
+  /** How long it lasts without a renewal: what a command that died takes from the sync. */
+  ms: 30 * SECOND_MS,
+  /** No request starts this long after the last renewal: a third, so that a slow write ends in time. */
+  renewAfterMs: 10 * SECOND_MS,
+  /** How soon a command looks again while others have all of the rate. */
+  lookAgainMs: 2 * SECOND_MS,
+} as const;
+
 /** How soon a message returns when another invocation works on the same thing. Short, since most invocations are. */
 export const LEASE_RETRY = {
   /** The user. */
@@ -140,10 +161,10 @@ export const LEASE_RETRY = {
 } as const;
 
 /**
- * How long until a failed detection of the account's array mode is repeated. Each can leave a probe contact in the account, and users are
- * synced without the mode in the meantime.
+ * How long until a failed detection of the account's array modes is repeated, if the failure does not say it. Users are synced without the
+ * modes in the meantime. A probe contact whose deletion failed stays so long.
  */
-export const ARRAY_MODE_RETRY_MS = 6 * HOUR_MS;
+export const ARRAY_MODES_RETRY_MS = HOUR_MS;
 
 // The AWS services
 
@@ -155,6 +176,15 @@ export const AWS_REQUEST_TIMEOUT_MS = 3 * SECOND_MS;
 
 /** Conditional writes of one shared item. Environments that write at the same moment are separated by a random rest. */
 export const VERSIONED_WRITE = { attempts: 12, maxRestMs: 100 } as const;
+
+/** Attempts to publish events that the bus did not accept, in one invocation. The delay doubles with each. */
+export const PUBLISH_RETRY = { attempts: 4, firstDelayMs: 100 } as const;
+
+/**
+ * A poll of the CRM reads pages for `sliceMs`, since the users of its batch wait for its end, and only while `pageMs` are left for another
+ * page. Then it goes on in another invocation.
+ */
+export const POLL_TIME = { sliceMs: 5 * SECOND_MS, pageMs: 10 * SECOND_MS } as const;
 
 // A message in the queue
 
@@ -193,7 +223,7 @@ const MAX_SPREAD_MS = 30 * SECOND_MS;
 
 /**
  * How long to wait until the next delivery of a message, in milliseconds: as the error says, or an exponential backoff; the longer of the two
- * while the CRM is down.
+ * where the error backs off.
  *
  * @param receiveCount deliveries of the message so far, this one included.
  * @param random from 0 to 1: jitter.
@@ -205,8 +235,7 @@ export function backoffMs(receiveCount: number, error: RetryableError, random: n
   const backoff = Math.min(maxMs, MESSAGE_BACKOFF.firstMs * 2 ** (receiveCount - 1));
   const { afterMs } = error;
   if (afterMs === undefined) return backoff * (1 + random / 2);
-  // Each environment has its own circuit breaker, whose rest may be nearly over: a message would use up its deliveries.
-  const wait = error instanceof CrmDownError ? Math.max(afterMs, backoff) : afterMs;
+  const wait = error.backsOff ? Math.max(afterMs, backoff) : afterMs;
   const base = Math.min(MAX_HIDDEN_MS, wait);
   return base + Math.min(base / 2, MAX_SPREAD_MS) * random;
 }
@@ -219,6 +248,30 @@ export const LEFT_QUEUE_MS = 2 * MAX_HIDDEN_MS;
 
 /** Failed deliveries in a row after which a user counts as postponed, and a backfill no longer waits for it. */
 export const POSTPONED_AFTER = 3;
+
+// The callback that gets events
+
+const CALLBACK_FIRST_DELAYS_MS = [5, 30, 2 * 60, 10 * 60, 30 * 60].map((seconds) => seconds * SECOND_MS);
+
+/**
+ * Retries of an event that the callback did not accept, over a day: after an hour at most, so that a callback that is up again soon has all
+ * events. Then the event becomes a dead letter.
+ */
+export const CALLBACK_RETRY = {
+  delaysMs: [...CALLBACK_FIRST_DELAYS_MS, ...Array<number>(24).fill(HOUR_MS)],
+  /** How long the callback may take to answer: as long as Standard Webhooks recommends at least. */
+  timeoutMs: 15 * SECOND_MS,
+} as const;
+
+/** Time-out of send-callback: one request to the callback, all events of a batch at the same time. */
+export const CALLBACK_FUNCTION_MS = 2 * CALLBACK_RETRY.timeoutMs;
+
+/** How long the queue of the callback hides an event that was not handled, six times the function's time-out as AWS recommends. */
+export const CALLBACK_VISIBILITY_MS = 6 * CALLBACK_FUNCTION_MS;
+
+/** How long until an event is tried again, in milliseconds. @param receiveCount deliveries so far, this one included. */
+export const callbackDelayMs = (receiveCount: number): number =>
+  CALLBACK_RETRY.delaysMs[receiveCount - 1] ?? HOUR_MS;
 
 // The backfill
 
@@ -284,5 +337,5 @@ export const TOKEN_REQUEST = {
 /** Attempts of the SDK to store a new token pair, which would be lost: for as long as rotate-token may run. */
 export const STORE_TOKENS_ATTEMPTS = 12;
 
-/** Retries by EventBridge Scheduler. The next health check is due sooner than a retry would help; the refresh is daily. */
-export const SCHEDULE_RETRIES = { dailyRefresh: 3, healthCheck: 0 } as const;
+/** Retries by EventBridge Scheduler. The next health check is due sooner than a retry would help; the refresh and the full listing are daily. */
+export const SCHEDULE_RETRIES = { dailyRefresh: 3, healthCheck: 0, poll: 3 } as const;

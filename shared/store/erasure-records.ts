@@ -35,8 +35,9 @@ export function strongest(before: ErasureRecord | undefined, record: ErasureReco
   const earlier = new Set(before.earlierContactIds);
   if (isOther && before.contactId !== undefined && before.done !== 'delete') earlier.add(before.contactId);
   if (contactId !== undefined) earlier.delete(contactId);
-  const { requestId: lastRequest, answeredAt } = before;
+  const { requestId: lastRequest, answeredAt, unread } = before;
   return {
+    ...(unread && !isOther && done === before.done && { unread }),
     ...record,
     contactId: contactId ?? before.contactId,
     ...(earlier.size > 0 && { earlierContactIds: [...earlier] }),

@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
+import { contactStateSchema } from '../events/contact-state.ts';
+import { itemStateSchema } from '../events/item-state.ts';
+import { runSchema } from '../events/watermark.ts';
 import { progressSchema } from '../queue/progress.ts';
 import { ledgerSchema } from '../quota/ledger.ts';
+import { slotStateSchema } from '../quota/rate-lease.ts';
 import { filledText, positiveInt, utcMoment } from '../zod-types.ts';
 
 /*
@@ -16,6 +20,7 @@ const epochMs = z.number();
 const versioned = <Schema extends z.ZodMiniType>(value: Schema) => z.object({ version: z.int(), value });
 
 const idsByName = z.record(z.string(), positiveInt);
+const arrayMode = z.enum(['merge', 'replace']);
 
 /** Ids of the account's tags, custom fields and the like that the mapping requires, by lower-case name. */
 const catalogSchema = z.object({
@@ -32,13 +37,18 @@ const catalogSchema = z.object({
   requirementsHash: z.optional(z.string()),
   /** When the catalog was read from the CRM, in ISO 8601. */
   refreshedAt: utcMoment,
+  /** Names of the provinces by code, for each country that users have, and when they were read (ISO 8601). */
+  provinces: z.optional(
+    z.record(z.string(), z.object({ readAt: utcMoment, names: z.record(z.string(), z.string()) })),
+  ),
   /**
-   * The account's array mode: whether an update of a contact keeps the array items that it does not list (`merge`) or removes them
-   * (`replace`), and when that was detected (ISO 8601). Without a mode, detection failed and is repeated at `retryAt`.
+   * The account's array modes: whether a create-or-update (`put`) and an update by id (`patch`) of a contact keep the array items that they do
+   * not list (`merge`) or remove them (`replace`), and when that was detected (ISO 8601). Without modes, detection failed and is repeated at
+   * `retryAt`.
    */
   arrays: z.optional(
     z.object({
-      mode: z.optional(z.enum(['merge', 'replace'])),
+      modes: z.optional(z.object({ put: arrayMode, patch: arrayMode })),
       learnedAt: utcMoment,
       retryAt: z.optional(utcMoment),
     }),
@@ -99,9 +109,13 @@ const retirementSchema = z.object({
   /** When a contact was created whose id is not known, in ISO 8601. */
   attemptedAt: z.optional(utcMoment),
   /** Since when the CRM does not know one of them, in ISO 8601. */
-  missingSince: z.optional(utcMoment),
+  missingSince: z.optional(z.record(z.string(), utcMoment)),
+  /** The CRM fails for one of them, see `crm.serverErrors` of a user. */
+  serverErrors: z.optional(z.object({ count: z.int(), at: utcMoment })),
   /** When the user was deleted, in ISO 8601. */
   deletedAt: utcMoment,
+  /** The app had withdrawn the consent, and the CRM does not know it yet. */
+  withdrawn: z.optional(z.boolean()),
 });
 
 const leaseSchema = z.object({
@@ -137,6 +151,8 @@ const erasureRecordSchema = z.object({
   done: outcome,
   /** ISO 8601. */
   doneAt: utcMoment,
+  /** Names of personal properties that the CRM did not show when the contact was anonymised: nobody can tell whether they had a value. */
+  unread: z.optional(z.array(z.string())),
   /** Contacts of earlier accounts of the user that may be in the CRM still. */
   earlierContactIds: z.optional(z.array(positiveInt)),
   /** The last erasure request, and when it was answered (ISO 8601); undefined if the app deleted the user. */
@@ -145,6 +161,18 @@ const erasureRecordSchema = z.object({
   /** The answer to that request, if an earlier one had done more. */
   answer: z.optional(outcome),
 });
+
+/** By field of the mapping. Without values and users. */
+const refusalsSchema = z.record(
+  z.string(),
+  z.object({
+    /** Refused values. A user counts again when a new value is refused. */
+    count: z.int(),
+    /** When the first and the last of them were refused, in ISO 8601. */
+    since: utcMoment,
+    lastAt: utcMoment,
+  }),
+);
 
 const postponementSchema = z.object({
   /** Without personal data: it is logged and reported. */
@@ -171,6 +199,62 @@ const acceptanceRunSchema = z.object({
   contacts: z.array(z.object({ userId: filledText, contactId: positiveInt })),
   /** Its users are deleted, and the sync has retired all of their contacts. */
   retired: z.boolean(),
+});
+
+const pollSchema = z.object({
+  /** Everything up to this time was read, in epoch milliseconds. */
+  watermark: epochMs,
+  /** The schedule's time of the last poll that is complete, in ISO 8601. */
+  completedAt: z.optional(utcMoment),
+  /** A poll that has begun. */
+  run: z.optional(runSchema),
+  /** When events about a resource began, in epoch milliseconds. */
+  baselineAt: z.optional(epochMs),
+  /** Listings of a resource that are complete. */
+  listings: z.optional(z.int()),
+});
+
+const contactListingSchema = z.object({
+  /** The schedule's time of the last listing that is complete, in ISO 8601. */
+  completedAt: z.optional(utcMoment),
+  /** When the first listing began, which makes no events: from then on, changes do. In ISO 8601. Undefined until it is complete. */
+  baselineAt: z.optional(utcMoment),
+  /** A listing that has begun: the id of the last contact that was read. */
+  run: z.optional(z.object({ scheduledAt: utcMoment, startedAt: utcMoment, afterId: z.int() })),
+});
+
+/** A listing is written beside the one before, so that both can be compared. */
+const generation = z.enum(['a', 'b']);
+const optOutListingSchema = z.object({
+  completedAt: z.optional(utcMoment),
+  /** The last listing that is complete, and its pages. */
+  generation,
+  pages: z.int(),
+  /** A listing that has begun. */
+  run: z.optional(
+    z.object({ scheduledAt: utcMoment, generation, pages: z.int(), token: z.optional(z.string()) }),
+  ),
+});
+
+const optOutPageSchema = z.object({
+  /** Status of each address and the contact of its user (0 if it belongs to no user), by a hash of the address. */
+  addresses: z.record(z.string(), z.tuple([z.string(), z.int()])),
+});
+
+const eventLogSchema = z.object({
+  /** Events so far, by kind. */
+  counts: z.record(z.string(), z.int()),
+  /** The last ones, newest first, without values. */
+  recent: z.array(
+    z.object({
+      id: z.string(),
+      type: z.string(),
+      time: z.string(),
+      subject: z.optional(z.string()),
+      contactId: z.optional(z.int()),
+      itemId: z.optional(z.int()),
+    }),
+  ),
 });
 
 /** A hash instead of the text, so that the sync table holds no personal data. Case does not matter. */
@@ -215,18 +299,18 @@ export const SYNC_TABLE_ITEMS = {
     key: () => 'quota',
     schema: versioned(ledgerSchema),
     contains: 'requests of the running minute, day and month, and the pause, if there is one',
-    writers: 'sync-contact, `quota`, `acceptance`, `preview`',
-    readers: 'sync-contact, backfill, check-health, `acceptance`, `preview`, `quota`, `status`',
+    writers: 'sync-contact, `acceptance`, `crm`, `preview`, `quota`',
+    readers: 'sync-contact, backfill, check-health, `acceptance`, `crm`, `preview`, `quota`, `status`',
     removed: 'never',
   },
   slots: {
     pattern: 'slots',
     key: () => 'slots',
-    schema: versioned(z.array(epochMs)),
-    contains: 'the last request slots of all environments, in epoch milliseconds, oldest first',
-    writers: 'sync-contact',
-    readers: 'sync-contact',
-    removed: 'never; a slot is dropped when it can no longer delay another',
+    schema: versioned(slotStateSchema),
+    contains: 'the last request slots of all environments, and the rates that commands have leased',
+    writers: 'sync-contact, `acceptance`, `crm`, `preview`',
+    readers: 'sync-contact, `acceptance`, `crm`, `preview`',
+    removed: 'never; a slot is dropped when it can no longer delay another, and a lease when it ends',
   },
   /**
    * The consumer's progress and the `postponed` items both name message groups that fail, for different readers. Progress is one item of at
@@ -241,6 +325,15 @@ export const SYNC_TABLE_ITEMS = {
     writers: 'sync-contact',
     readers: 'sync-contact, check-health, `status`',
     removed: 'never',
+  },
+  refusals: {
+    pattern: 'refusals',
+    key: () => 'refusals',
+    schema: versioned(refusalsSchema),
+    contains: 'how many values of each field the CRM has refused, and when',
+    writers: 'sync-contact',
+    readers: 'sync-contact, `catalog`',
+    removed: 'never; a field without a refusal for a month is dropped',
   },
   postponed: {
     pattern: 'postponed#<message group>',
@@ -309,11 +402,16 @@ export const SYNC_TABLE_ITEMS = {
   arrayProbe: {
     pattern: 'array-probe',
     key: () => 'array-probe',
-    schema: z.object({ crmId: positiveInt }),
-    contains: 'id of the probe contact that is in the account for a few requests',
+    schema: z.object({
+      /** The random email of the probe contact. */
+      email: z.string(),
+      /** Since when it may be in the account, in ISO 8601. Undefined: it is not. */
+      startedAt: z.optional(utcMoment),
+    }),
+    contains: 'the random email of the probe contact that is in the account for a few requests a week',
     writers: 'sync-contact',
     readers: 'sync-contact',
-    removed: 'with the probe contact',
+    removed: 'never; replaced if others have changed the probe contact',
   },
   erasureRecord: {
     pattern: 'erasure#<user id>',
@@ -323,6 +421,99 @@ export const SYNC_TABLE_ITEMS = {
     writers: 'sync-contact',
     readers: 'sync-contact, `acceptance`, `forget`',
     removed: 'never: it is the proof of the erasure',
+  },
+  poll: {
+    pattern: 'poll#<resource>',
+    key: (resource: string) => `poll#${resource}`,
+    schema: pollSchema,
+    contains:
+      'how far changes in the CRM were read: `contacts`, `tags`, each resource that is polled (`orders`, and `orders-listing` for its whole list), and the same for replays (`replay-contacts`)',
+    writers: 'sync-contact',
+    readers: 'sync-contact, check-health, `events`',
+    removed: 'never',
+  },
+  contactListing: {
+    pattern: 'contact-listing',
+    key: () => 'contact-listing',
+    schema: contactListingSchema,
+    contains: 'how far the full listing of all contacts is read',
+    writers: 'sync-contact',
+    readers: 'sync-contact, check-health, `events`',
+    removed: 'never',
+  },
+  contactIndex: {
+    pattern: 'contact-states',
+    key: () => 'contact-states',
+    schema: z.object({ ranges: z.array(z.tuple([z.int(), z.int()])) }),
+    contains: 'which items with states of contacts exist: ranges of their numbers',
+    writers: 'sync-contact',
+    readers: 'sync-contact',
+    removed: 'never',
+  },
+  contactStates: {
+    pattern: 'contact-states#<number>',
+    key: (bucket: number) => `contact-states#${bucket}`,
+    schema: z.object({ contacts: z.record(z.string(), contactStateSchema) }),
+    contains:
+      'the last known state of up to 64 contacts of the account: hashes of values, ids of tags, statuses',
+    writers: 'sync-contact',
+    readers: 'sync-contact',
+    removed: 'never',
+  },
+  itemIndex: {
+    pattern: 'item-index#<resource>',
+    key: (resource: string) => `item-index#${resource}`,
+    schema: z.object({ ranges: z.array(z.tuple([z.int(), z.int()])) }),
+    contains: 'which items with states of a resource exist: ranges of their numbers',
+    writers: 'sync-contact',
+    readers: 'sync-contact',
+    removed: 'never',
+  },
+  itemStates: {
+    pattern: 'item-states#<resource>#<number>',
+    key: (resource: string, bucket: number) => `item-states#${resource}#${bucket}`,
+    schema: z.object({ items: z.record(z.string(), itemStateSchema) }),
+    contains: 'the last known state of up to 64 items of a resource, such as orders: hashes of values',
+    writers: 'sync-contact',
+    readers: 'sync-contact',
+    removed: 'never',
+  },
+  ownCompany: {
+    pattern: 'own-company#<hash of the name>',
+    key: (name: string) => `own-company#${hashed(name.trim())}`,
+    /** When it was about to, in epoch milliseconds. */
+    schema: z.object({ at: epochMs }),
+    contains: 'a company that the sync was about to create: it makes no event',
+    writers: 'sync-contact',
+    readers: 'sync-contact',
+    removed: 'never',
+  },
+  optOutListing: {
+    pattern: 'opt-out-listing',
+    key: () => 'opt-out-listing',
+    schema: optOutListingSchema,
+    contains: 'how far the listing of addresses without marketing is read',
+    writers: 'sync-contact',
+    readers: 'sync-contact, check-health, `events`',
+    removed: 'never',
+  },
+  optOutPage: {
+    pattern: 'opt-outs#<generation>#<page>',
+    key: (of: string, page: number) => `opt-outs#${of}#${page}`,
+    schema: optOutPageSchema,
+    contains: 'a page of that listing, or of the one before: hashes of addresses, statuses, contact ids',
+    writers: 'sync-contact',
+    readers: 'sync-contact',
+    removed: 'never; replaced by the listing after the next',
+  },
+  eventLog: {
+    pattern: 'events',
+    key: () => 'events',
+    schema: eventLogSchema,
+    contains: 'how many events were published, and the last ones',
+    writers: 'sync-contact',
+    readers: '`events`',
+    removed: 'never',
   },
   runLock: {
     pattern: 'backfill#<mode>',

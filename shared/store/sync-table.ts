@@ -9,6 +9,7 @@ import type * as z from 'zod/mini';
 import type { Invocation } from '../invocation.ts';
 import type { Progress } from '../queue/progress.ts';
 import type { Ledger } from '../quota/ledger.ts';
+import type { SlotState } from '../quota/rate-lease.ts';
 import type { VersionedStore } from '../quota/versioned-store.ts';
 import { conditionalDelete, conditionalPut } from './conditional-write.ts';
 import { SYNC_TABLE_ITEMS } from './sync-table-items.ts';
@@ -20,6 +21,8 @@ type Catalog = z.infer<typeof SYNC_TABLE_ITEMS.catalog.schema>;
 type ClaimIndex = z.infer<typeof SYNC_TABLE_ITEMS.claimIndex.schema>;
 /** Contacts of a deleted user that are not retired yet. */
 export type PendingRetirement = z.infer<typeof SYNC_TABLE_ITEMS.retirement.schema>;
+/** The probe contact of a detection of the array modes. */
+export type ProbeRecord = z.infer<typeof SYNC_TABLE_ITEMS.arrayProbe.schema>;
 /** A report on the CRM's account. */
 export type Inspection = z.infer<typeof SYNC_TABLE_ITEMS.inspection.schema>;
 
@@ -31,10 +34,17 @@ export interface SyncTable {
   /** The last report on the account, or undefined if none was stored yet or its shape is not valid. */
   readInspection(): Promise<Inspection | undefined>;
   writeInspection(inspection: Inspection): Promise<void>;
-  /** Ids of things in the CRM, by the key of their item (`company` and `arrayProbe` in `sync-table-items.ts`). */
+  /** Ids of companies in the CRM, by the key of their item. */
   readId(key: string): Promise<number | undefined>;
   writeId(key: string, crmId: number): Promise<void>;
-  deleteId(key: string): Promise<void>;
+  /** Whether the sync was about to create a company with this name. */
+  hasOwnCompany(name: string): Promise<boolean>;
+  /** @param at epoch milliseconds. */
+  writeOwnCompany(name: string, at: number): Promise<void>;
+  /** The probe contact, or undefined if there was none yet. */
+  readProbe(): Promise<ProbeRecord | undefined>;
+  writeProbe(probe: ProbeRecord): Promise<void>;
+  deleteProbe(): Promise<void>;
   readClaimIndex(): Promise<ClaimIndex | undefined>;
   writeClaimIndex(index: ClaimIndex): Promise<void>;
   readRetirement(userId: string): Promise<PendingRetirement | undefined>;
@@ -44,8 +54,10 @@ export interface SyncTable {
   ledger: VersionedStore<Ledger>;
   /** When the consumer last succeeded, and which message groups wait. */
   progress: VersionedStore<Progress>;
-  /** The last request slots of all environments, in epoch milliseconds, oldest first. */
-  slots: VersionedStore<number[]>;
+  /** Values that the CRM has refused, by field. */
+  refusals: VersionedStore<z.infer<typeof SYNC_TABLE_ITEMS.refusals.schema>['value']>;
+  /** Who may start requests when. */
+  slots: VersionedStore<SlotState>;
   /**
    * Takes a lease for the rest of an invocation, unless another invocation has it. A lease of an earlier invocation of the same environment
    * is free: that invocation has ended.
@@ -62,8 +74,8 @@ const keyOf = (id: string) => ({ id: { S: id } });
 
 /** The sync table in DynamoDB. */
 export function syncTable(client: DynamoDBClient, TableName: string): SyncTable {
-  const { catalog, inspection, claimIndex, retirement, company, ledger, progress, slots, lease } =
-    SYNC_TABLE_ITEMS;
+  const { catalog, inspection, claimIndex, retirement, company, ownCompany, arrayProbe } = SYNC_TABLE_ITEMS;
+  const { ledger, progress, refusals, slots, lease } = SYNC_TABLE_ITEMS;
   const read = async (id: string): Promise<Record<string, unknown> | undefined> => {
     const { Item } = await client.send(
       new GetItemCommand({ TableName, Key: keyOf(id), ConsistentRead: true }),
@@ -87,7 +99,14 @@ export function syncTable(client: DynamoDBClient, TableName: string): SyncTable 
       return item && company.schema.parse(item).crmId;
     },
     writeId: (key, crmId) => write(key, { crmId }),
-    deleteId: remove,
+    hasOwnCompany: async (name) => (await read(ownCompany.key(name))) !== undefined,
+    writeOwnCompany: (name, at) => write(ownCompany.key(name), { at }),
+    async readProbe() {
+      const item = await read(arrayProbe.key());
+      return item && arrayProbe.schema.parse(item);
+    },
+    writeProbe: (probe) => write(arrayProbe.key(), probe),
+    deleteProbe: () => remove(arrayProbe.key()),
     async readClaimIndex() {
       const item = await read(claimIndex.key());
       return item && claimIndex.schema.parse(item);
@@ -101,6 +120,7 @@ export function syncTable(client: DynamoDBClient, TableName: string): SyncTable 
     deleteRetirement: (userId) => remove(retirement.key(userId)),
     ledger: versionedItem(client, TableName, ledger),
     progress: versionedItem(client, TableName, progress),
+    refusals: versionedItem(client, TableName, refusals),
     slots: versionedItem(client, TableName, slots),
     async acquireLease(name, { environment, number, endsAt }, now) {
       const { stored } = await conditionalPut(

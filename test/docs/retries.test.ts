@@ -8,19 +8,20 @@ import { retryTable } from './retry-table.ts';
 describe('docs/retries.md', () => {
   const { consumer, others } = retryTable();
 
-  const failureOf = (status: number): Error => {
+  const failureOf = (status: number, isAboutContact: boolean): Error => {
     const error = new HTTPError(
       new Response(null, { status }),
-      new Request('http://crm.local'),
+      new Request(`http://crm.local/crm/rest/v1/${isAboutContact ? 'contacts/7' : 'tags'}`),
       {} as ConstructorParameters<typeof HTTPError>[2],
     );
+    error.data = { message: 'User 99 does not exist' };
     return toFailure(error, Date.now());
   };
 
   it('has the errors that the client throws for each status', () => {
     for (const { statuses = [], error, later } of consumer)
       for (const status of statuses) {
-        const failure = failureOf(status);
+        const failure = failureOf(status, error === 'ContactFaultError');
         expect(error).toContain(failure.name);
         expect([status, failure instanceof RejectedError]).toEqual([status, later.startsWith('never')]);
       }

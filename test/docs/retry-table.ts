@@ -1,11 +1,13 @@
 import {
-  ARRAY_MODE_RETRY_MS,
+  ARRAY_MODES_RETRY_MS,
   AWS_REQUEST_TIMEOUT_MS,
   BACKFILL_STEP_RETRY,
   BACKFILL_WAIT,
+  CALLBACK_RETRY,
   CIRCUIT_BREAKER,
   CLOUD_BACKOFF,
   CONFLICT,
+  CONTACT_FAULT,
   CREDENTIALS_RETRY,
   GONE_AFTER_MS,
   LEASE_RETRY,
@@ -15,7 +17,10 @@ import {
   MESSAGE_RETENTION_MS,
   NO_SLOT_MS,
   OUT_OF_TIME_MS,
+  POLL_TIME,
   POSTPONED_AFTER,
+  PUBLISH_RETRY,
+  RATE_LEASE,
   REQUEST_RETRY,
   SCHEDULE_RETRIES,
   SPIKE_ARREST_MS,
@@ -56,7 +61,14 @@ export function retryTable(): { consumer: RetryRow[]; others: RetryRow[] } {
   return {
     consumer: [
       {
-        failure: 'The CRM fails',
+        failure: 'The CRM fails with a message for a contact',
+        statuses: [500],
+        error: 'ContactFaultError',
+        inInvocation: 'no retry: it may be the fault of the contact',
+        later: `${backoff}, and ${after(UNCERTAIN_WRITE_MS)} at least for a create-or-update; a dead letter at the ${ordinal(CONTACT_FAULT.deliveries)} delivery that counts: ${span(CONTACT_FAULT.apartMs)} after the last one, with an accepted change of another user in between`,
+      },
+      {
+        failure: 'The CRM fails otherwise',
         statuses: [408, 500, 502, 503, 504],
         error: 'UncertainError',
         inInvocation: `${retries}; a 503 after its \`Retry-After\`, up to ${span(maxDelayMs)}`,
@@ -75,7 +87,7 @@ export function retryTable(): { consumer: RetryRow[]; others: RetryRow[] } {
         later: after(UNCERTAIN_WRITE_MS),
       },
       {
-        failure: `The CRM is down: ${failures} failures in a row in one environment`,
+        failure: `The CRM is down: ${failures} failures in a row in one environment, those for one user's contact counted once`,
         error: 'CrmDownError',
         inInvocation: `the environment makes no requests for ${span(firstRestMs)}, doubling up to ${span(maxRestMs)}, then one probe`,
         later: `when the environment may make requests again, but at least ${backoff}`,
@@ -171,9 +183,9 @@ export function retryTable(): { consumer: RetryRow[]; others: RetryRow[] } {
     ],
     others: [
       {
-        failure: 'The array mode of the account cannot be detected (sync-contact)',
-        inInvocation: 'no retry: users are synced without it',
-        later: after(ARRAY_MODE_RETRY_MS),
+        failure: 'The array modes of the account cannot be detected (sync-contact)',
+        inInvocation: 'no retry: users are synced without them',
+        later: after(ARRAY_MODES_RETRY_MS),
       },
       {
         failure: 'The account refuses to create a field, tag or lead source (400, 403, 404; sync-contact)',
@@ -197,6 +209,11 @@ export function retryTable(): { consumer: RetryRow[]; others: RetryRow[] } {
         later: `at the reset, or after ${span(BACKFILL_WAIT.maxQuotaMs)} if that is sooner`,
       },
       {
+        failure: 'Other commands have leased all of the rate that commands may take',
+        inInvocation: `the command looks again every ${span(RATE_LEASE.lookAgainMs)}, for ${span(2 * RATE_LEASE.ms)}: the lease of a command that died ends after ${span(RATE_LEASE.ms)}`,
+        later: 'when a person runs it again',
+      },
+      {
         failure: 'rotate-token cannot renew the tokens',
         inInvocation: `${TOKEN_REQUEST.retries} retries of a request that the CRM did not handle (${TOKEN_REQUEST.statusCodes.join(', ')}, no connection), up to ${span(TOKEN_REQUEST.maxDelayMs)} apart; ${STORE_TOKENS_ATTEMPTS} attempts to store a new pair`,
         later: 'by Secrets Manager, which repeats the rotation',
@@ -207,6 +224,27 @@ export function retryTable(): { consumer: RetryRow[]; others: RetryRow[] } {
         later: `${SCHEDULE_RETRIES.dailyRefresh} retries by EventBridge Scheduler`,
       },
       {
+        failure: 'A poll of the CRM does not start',
+        inInvocation: '–',
+        later: `${SCHEDULE_RETRIES.poll} retries by EventBridge Scheduler; the next poll reads what it missed`,
+      },
+      {
+        failure: 'The bus does not accept events about changes in the CRM (sync-contact)',
+        inInvocation: `${PUBLISH_RETRY.attempts} attempts, after ${span(PUBLISH_RETRY.firstDelayMs)}, doubling`,
+        later:
+          'the message of the poll, as one that our own cloud failed: it goes on with the page whose events were not accepted',
+      },
+      {
+        failure: 'A poll of the CRM is not complete',
+        inInvocation: `reads pages for ${span(POLL_TIME.sliceMs)}`,
+        later: 'at once, by a message that continues it',
+      },
+      {
+        failure: 'The callback of the app does not accept an event (send-callback)',
+        inInvocation: 'no retry',
+        later: `after ${CALLBACK_RETRY.delaysMs.slice(0, 5).map(span).join(', ')}, then hourly: ${CALLBACK_RETRY.delaysMs.length} retries over a day; then it becomes a dead letter (\`events --redrive\`)`,
+      },
+      {
         failure: 'A health check fails',
         inInvocation: 'attempts of the SDK',
         later: `${SCHEDULE_RETRIES.healthCheck} retries by EventBridge Scheduler: the next check follows soon, and an alarm reports missing ones`,
@@ -214,6 +252,8 @@ export function retryTable(): { consumer: RetryRow[]; others: RetryRow[] } {
     ],
   };
 }
+
+const ordinal = (number: number): string => ['first', 'second', 'third'][number - 1] ?? `${number}th`;
 
 const after = (ms: number): string => (ms === 0 ? 'at once' : `after ${span(ms)}`);
 

@@ -47,6 +47,28 @@ describe('permissions', () => {
     ]);
   });
 
+  it('with events: allow sync-contact to publish, its schedules to send messages, and send-callback to deliver', () => {
+    const withEvents = templateWith({ events: { callback: { url: 'https://app.example.com/events' } } });
+    expect(permissions(withEvents, 'ContactSyncSyncContact')).toContainEqual([
+      'CrmEventsBus.Arn',
+      'events:PutEvents',
+    ]);
+    expect(permissions(withEvents, 'CrmEventsScheduleRole', 'DefaultPolicy')).toEqual([
+      ['ContactSyncQueue.Arn', 'sqs:SendMessage'],
+    ]);
+    expect(permissions(withEvents, 'CrmEventsCallbackSendCallback')).toEqual([
+      ['CrmEventsCallbackSendCallbackLogs.Arn', ...LOG],
+      [
+        'CrmEventsCallbackQueue.Arn',
+        'sqs:ReceiveMessage',
+        'sqs:DeleteMessage',
+        'sqs:GetQueueAttributes',
+        'sqs:ChangeMessageVisibility',
+      ],
+      ['CrmEventsCallbackSecret', 'secretsmanager:GetSecretValue'],
+    ]);
+  });
+
   it('allow the backfill to read users, take its lock, send messages and start an execution, but not to read or count messages', () => {
     const EXECUTIONS = 'arn:AWS::Partition:states:AWS::Region:AWS::AccountId';
     expect(permissions(template, 'BackfillFunction')).toEqual([

@@ -31,6 +31,15 @@ describe('the AWS Solutions rules', () => {
       encryptionKey: KEY,
     },
     { crm: { tokenRotationHours: 'off' }, backfill: { refreshSchedule: 'off' } },
+    { events: { callback: { url: 'https://app.example.com/events' } } },
+    {
+      encryptionKey: 'create',
+      events: {
+        bus: 'arn:aws:events:eu-west-1:123456789012:event-bus/mine',
+        queueArn: 'arn:aws:sqs:eu-west-1:123456789012:mine',
+        callback: { url: 'https://app.example.com/events', existingSecretArn: SECRET },
+      },
+    },
     { alarms: { email: 'ops@example.com' }, removalPolicy: 'destroy' },
     {
       accounts: { production: { encryptionKey: 'create' }, sandbox: { crm: { tokenRotationHours: 'off' } } },

@@ -19,6 +19,11 @@ describe('the stack', () => {
       readable(Value),
     ]);
     expect(Object.fromEntries(outputs)).toEqual({
+      EventSettings: 'off',
+      EventBusArn: 'off',
+      CallbackQueueUrl: 'off',
+      CallbackDeadLetterQueueUrl: 'off',
+      CallbackSecretArn: 'off',
       UserTableName: 'UsersTable',
       SyncTableName: 'SyncTable',
       CrmUrl: 'https://api.infusionsoft.com',
@@ -26,6 +31,7 @@ describe('the stack', () => {
         limits: { second: 25, minute: 1500, day: 125_000, month: 3_750_000 },
         liveReserve: 0.2,
         tagBatch: 100,
+        windowSlackMs: 45,
       }),
       QueueUrl: 'ContactSyncQueue',
       DeadLetterQueueUrl: 'ContactSyncDeadLetterQueue',

@@ -123,10 +123,14 @@ async function refuseSpentQuota(dynamodb: DynamoDBClient, outputs: Outputs): Pro
 function refuseUnusableEmails(mapping: Mapping, { users, domain }: TestUsers): void {
   const [created = []] = planOf({ runId: '0'.repeat(12), domain, users }, mapping, Date.now());
   for (const { user } of created) {
-    const written = desiredState(mapping, user, Date.now()).fields.EMAIL1;
+    const { EMAIL1: written, EMAIL2, EMAIL3 } = desiredState(mapping, user, Date.now()).fields;
     if (written !== user.email)
       throw new CommandError(
         `The mapping would write the test email ${user.email} as ${written ?? 'none'}. Choose another --domain, or map EMAIL1 to the user's email.`,
+      );
+    if (EMAIL2 ?? EMAIL3)
+      throw new CommandError(
+        'The mapping would write a second email for a test user, and the clean-up deletes no contact with an email that is not of this run. Let EMAIL2 and EMAIL3 return undefined for users whose id begins with "acceptance-".',
       );
   }
 }

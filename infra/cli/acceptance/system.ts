@@ -16,13 +16,13 @@ import { conditionalDelete } from '../../../shared/store/conditional-write.ts';
 import { type ErasureRecord, erasureRecordStore } from '../../../shared/store/erasure-records.ts';
 import { syncTable } from '../../../shared/store/sync-table.ts';
 import { userTable } from '../../../shared/store/user-table.ts';
+import { namedProperties } from '../../../shared/user/contact-fields.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import { requirementsOf } from '../../../shared/user/requirements.ts';
 import type { User } from '../../../shared/user/user.ts';
 import type { PreviewContext } from '../preview/preview-user.ts';
 import type { Outputs } from '../support/connect.ts';
 import { type OperatorCrm, operatorCrm } from '../support/crm-reader.ts';
-import { PLAIN_FIELDS } from './verification.ts';
 
 /** The interface of an acceptance run to the deployed system. */
 export interface TestedSystem {
@@ -66,7 +66,7 @@ export function testedSystem(outputs: Outputs, mapping: Mapping, dynamodb: Dynam
   const store = syncTable(dynamodb, syncTableName);
   return {
     app: appOf(dynamodb, userTableName),
-    crm: crmOf(operatorCrm(outputs, store)),
+    crm: crmOf(operatorCrm(outputs, dynamodb)),
     sync: {
       ...itemsOf(dynamodb, syncTableName),
       async context() {
@@ -126,7 +126,7 @@ function crmOf(crm: OperatorCrm): TestedSystem['crm'] {
   return {
     read: (contactId) =>
       crm.use(async (client) => {
-        properties ??= (await client.listOptionalProperties()).filter((name) => PLAIN_FIELDS.has(name));
+        properties ??= namedProperties(await client.listOptionalProperties());
         return client.readContact(contactId, properties).catch(undefinedIfGone);
       }),
     search: (email) => crm.use((client) => client.findContactsByEmail(email)),

@@ -1,7 +1,7 @@
 import type { DeletionPolicy } from '../../../shared/contacts/retire-contact.ts';
 import { anonymousEmail } from '../../../shared/infusionsoft/anonymous-body.ts';
 import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
-import { SOCIAL_FIELDS } from '../../../shared/user/define-mapping.ts';
+import { contactField, isStandardField } from '../../../shared/user/contact-fields.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { type Comparison, compare } from '../preview/comparison.ts';
 import { type PreviewContext, previewUser } from '../preview/preview-user.ts';
@@ -25,11 +25,6 @@ export interface Verified {
   notReturned: string[];
 }
 
-/** Networks that can be written but are never returned (v1 contract, `SocialAccount`). */
-const NEVER_RETURNED: ReadonlySet<string> = new Set(
-  SOCIAL_FIELDS.filter((network) => !['Facebook', 'Twitter', 'LinkedIn'].includes(network)),
-);
-
 /** A change after which the user is still in the table. */
 export type LiveChange = Exclude<ChangeKind, 'deleted'>;
 
@@ -51,8 +46,14 @@ export async function verifyUser(
     return { deviations: [{ userId, change, field: 'contact', expected, found: null }], notReturned: [] };
   }
   const comparison = compare(userId, contact, await previewUser(user, contact, context), context);
-  const isReturned = ({ field }: { field: string }) =>
-    !NEVER_RETURNED.has(field) && (!PLAIN_FIELDS.has(field) || field in contact || requested.has(field));
+  const isReturned = ({ field }: { field: string }) => {
+    if (!isStandardField(field)) return true;
+    const { property, shown, kind } = contactField(field);
+    if (shown === 'never') return false;
+    // Some accounts return texts of their own only on request, too.
+    const isAlways = shown === 'always' && ['email', 'phone', 'address', 'staff'].includes(kind);
+    return isAlways || property in contact || requested.has(property);
+  };
   const fields = comparison.fields.filter(isReturned);
   return {
     deviations: [
@@ -64,21 +65,6 @@ export async function verifyUser(
     notReturned: comparison.fields.filter((field) => !isReturned(field)).map(({ field }) => field),
   };
 }
-
-/** Fields that are a contact property of the same name. Some accounts return them only on request. */
-export const PLAIN_FIELDS: ReadonlySet<string> = new Set([
-  'given_name',
-  'middle_name',
-  'family_name',
-  'job_title',
-  'website',
-  'time_zone',
-  'preferred_locale',
-  'birthday',
-  'anniversary',
-  'company',
-  'contact_type',
-]);
 
 /**
  * Compares the contact of a deleted user with the state that the deletion policy requires.

@@ -118,7 +118,7 @@ async function storeCredentials(secretId: string, crmUrl: string, secret: CrmSec
     throw new CommandError(`Could not write the secret ${secretId}: ${problem}`);
   }
   try {
-    await ky.get(endpoints.userInfo.path, {
+    await ky.get(endpoints.userInfo, {
       prefix: crmUrl,
       headers: [[...headerOf(secret)]],
       retry: 2,

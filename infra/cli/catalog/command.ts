@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { missingFrom, problemsOf } from '../../../shared/infusionsoft/catalog/account.ts';
+import { refusalLines } from '../../../shared/infusionsoft/catalog/refusals.ts';
 import { syncTable } from '../../../shared/store/sync-table.ts';
 import { requirementsOf } from '../../../shared/user/requirements.ts';
 import { createCommand } from '../create-command.ts';
@@ -49,14 +50,17 @@ export default createCommand({
     const problems = problemsOf(account);
     if (problems.length > 0) process.exitCode = 1;
     const { staff, ...rest } = account;
+    const now = Date.now();
+    const refusals = refusalLines((await table.refusals.read())?.value, now);
     const report = {
       ...rest,
       staff: staff && Object.keys(staff).length,
       arrays: catalog?.arrays ?? null,
       missing: missingFrom(account),
       problems,
+      refusals,
       inspectedAt,
     };
-    print(report, () => catalogReport(account, catalog, Date.now()));
+    print(report, () => catalogReport(account, catalog, refusals, now));
   },
 });

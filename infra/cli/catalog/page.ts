@@ -1,28 +1,6 @@
+import { contactField, isStandardField } from '../../../shared/user/contact-fields.ts';
 import { optionsOf } from '../../../shared/user/custom-field.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
-
-/** Names of standard fields in the user interface of the CRM. */
-const LABELS: Readonly<Record<string, string>> = {
-  EMAIL1: 'Email',
-  PHONE1: 'Phone 1',
-  given_name: 'First name',
-  middle_name: 'Middle name',
-  family_name: 'Last name',
-  job_title: 'Job title',
-  website: 'Website',
-  birthday: 'Birthday',
-  anniversary: 'Anniversary',
-  time_zone: 'Time zone',
-  preferred_locale: 'Language',
-  opt_in_reason: 'Opt-in reason',
-  contact_type: 'Person type',
-  lead_source: 'Lead source',
-  owner: 'Owner',
-  company: 'Company',
-  BILLING: 'Billing address',
-  SHIPPING: 'Shipping address',
-  OTHER: 'Other address',
-};
 
 /**
  * The reference page of the fields and tags that the sync writes, in Markdown, for people who build campaigns. It has no ids, since
@@ -34,7 +12,7 @@ export function catalogPage(mapping: Mapping, source: string): string {
   const { contact, customFields, tagGroups, deletedTag } = mapping;
   const choices = { contact_type: contact.contact_type?.names, lead_source: contact.lead_source?.names };
   const standard = Object.keys(contact).map((key) => [
-    LABELS[key] ?? key,
+    isStandardField(key) ? contactField(key).label : key,
     (choices[key as keyof typeof choices] ?? []).join(', '),
   ]);
   const fields = Object.entries(customFields).map(([label, field]) => [
@@ -52,7 +30,7 @@ change them by hand: the sync overwrites them. It does not change anything else 
 ## Fields of the contact
 
 ${markdownTable(['Field', 'Values'], standard)}
-## Custom fields
+${consentSection(mapping)}## Custom fields
 
 ${markdownTable(['Field', 'Type', 'Options', 'About'], fields)}
 ## Tags
@@ -61,6 +39,22 @@ A contact has at most one tag of each table.
 
 ${groups.join('\n')}
 ${markdownTable(['Tag', 'Rule'], [[deletedTag.name, deletedTag.description]])}`;
+}
+
+function consentSection({ marketingConsent }: Mapping): string {
+  if (!marketingConsent) return '';
+  const { optInReason, withdrawalReason } = marketingConsent;
+  const rows = [
+    ['opts an address in', optInReason],
+    ['opts an address out', withdrawalReason],
+  ];
+  return `## Consent to marketing
+
+The sync changes the status of an email address when the app's value changes. It never undoes an opt-out that was made in the CRM
+([consent.md](consent.md)).
+
+${markdownTable(['The sync', 'Reason in the CRM'], rows)}
+`;
 }
 
 function markdownTable(columns: readonly string[], rows: readonly (readonly string[])[]): string {

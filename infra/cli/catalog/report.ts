@@ -1,13 +1,23 @@
 import { type Account, missingFrom, problemsOf } from '../../../shared/infusionsoft/catalog/account.ts';
 import {
+  areArrayModesKnown,
   type Catalog,
-  isArrayModeKnown,
   mergesArrays,
 } from '../../../shared/infusionsoft/catalog/catalog.ts';
 import { textTable } from '../support/text-table.ts';
 
-/** Formats the tags, fields and choices of the account for a terminal. @param now epoch milliseconds. */
-export function catalogReport(account: Account, catalog: Catalog | undefined, now: number): string {
+/**
+ * Formats the tags, fields and choices of the account for a terminal.
+ *
+ * @param refusals lines about values that the CRM has refused.
+ * @param now epoch milliseconds.
+ */
+export function catalogReport(
+  account: Account,
+  catalog: Catalog | undefined,
+  refusals: readonly string[],
+  now: number,
+): string {
   const { tags, customFields, leadSources, contactTypes, staff } = account;
   const parts = [
     `Tags\n${textTable(
@@ -38,12 +48,19 @@ export function catalogReport(account: Account, catalog: Catalog | undefined, no
         contactTypes.map(({ name }) => [name]),
       )}`,
     staff && `Staff: ${Object.keys(staff).length} possible owners of contacts\n`,
-    `Array items that an update does not list: ${unlistedItemsText(catalog, now)}\n`,
+    `Array items that a request does not list\n${textTable(
+      ['request', 'items'],
+      [
+        ['PUT /contacts (creates or updates)', unlistedItemsText(catalog, 'put', now)],
+        ['PATCH /contacts/{id}', unlistedItemsText(catalog, 'patch', now)],
+      ],
+    )}`,
     list(
       'Missing: created by npx --no user-sync catalog --create, or by the first sync',
       missingFrom(account),
     ),
     list('Does not fit: fix the mapping or the account before users are synced', problemsOf(account)),
+    list('Refused values: their users are in sync without the field', refusals),
   ];
   return parts.filter((part) => typeof part === 'string').join('\n');
 }
@@ -54,8 +71,8 @@ function list(title: string, items: readonly string[]): string | undefined {
   return items.length > 0 ? `${title}\n${items.map((item) => `  ✗ ${item}\n`).join('')}` : undefined;
 }
 
-function unlistedItemsText(catalog: Catalog | undefined, now: number): string {
-  if (!catalog || !isArrayModeKnown(catalog, now)) return 'unknown until the first sync';
-  if (mergesArrays(catalog, now)) return 'kept, so an update takes one request';
-  return `${catalog.arrays?.mode === 'replace' ? 'removed' : 'may be removed'}, so the contact is read first and whole arrays are sent`;
+function unlistedItemsText(catalog: Catalog | undefined, update: 'put' | 'patch', now: number): string {
+  if (!catalog || !areArrayModesKnown(catalog, now)) return 'unknown until the first sync';
+  if (mergesArrays(catalog, update, now)) return 'kept, so it takes one request';
+  return `${catalog.arrays?.modes ? 'removed' : 'may be removed'}, so the contact is read first and whole arrays are sent`;
 }

@@ -20,7 +20,7 @@ export default createCommand({
     ],
   },
   target: 'none',
-  argument: { name: '[files...]', description: 'mappings to check (default: those of cdk.json)' },
+  arguments: [{ name: '[files...]', description: 'mappings to check (default: those of cdk.json)' }],
   options: {},
   async handler({ args, print }) {
     const files = args.length > 0 ? args : [...new Set(readAppConfigs().map(({ mapping }) => mapping))];

@@ -9,7 +9,8 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const DAYS = 400;
 
 /**
- * Finds problems of the mapping itself: duplicate names, names that are too long, choices without options, and a user id without a field.
+ * Finds problems of the mapping itself: duplicate names, names that are too long, choices without options, a user id without a
+ * field, and a consent without a reason.
  */
 export function checkNames(mapping: Mapping): string[] {
   const { contact, customFields } = mapping;
@@ -28,6 +29,7 @@ export function checkNames(mapping: Mapping): string[] {
       .filter(([, field]) => 'options' in field && field.options.length === 0)
       .map(([label]) => `The custom field "${label}" has no options to choose from.`),
     ...wrongUserIdField(mapping),
+    ...withoutReason(mapping),
     ...fields.flatMap(([label, field]) => duplicates(`option of "${label}"`, optionsOf(field))),
     // A list is written as its items, separated by commas.
     ...fields.flatMap(([label, field]) =>
@@ -46,6 +48,14 @@ export function checkNames(mapping: Mapping): string[] {
 function wrongUserIdField({ userIdField: label, customFields }: Mapping): string[] {
   if (label === undefined || customFields[label]?.type === 'Text') return [];
   return [`userIdField names "${label}", which is no custom field of type Text. Declare it in customFields.`];
+}
+
+/** The CRM requires a reason (v1, `UpdateEmailAddress`). */
+function withoutReason({ marketingConsent }: Mapping): string[] {
+  if (!marketingConsent) return [];
+  return (['optInReason', 'withdrawalReason'] as const)
+    .filter((reason) => marketingConsent[reason].trim() === '')
+    .map((reason) => `marketingConsent has no ${reason}, which the CRM requires.`);
 }
 
 /**

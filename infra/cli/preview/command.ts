@@ -63,7 +63,7 @@ export default createCommand({
     const found =
       file === undefined ? await readFromTable(user ?? '', outputs, dynamodb) : readFromFile(file);
     const email = desiredState(mapping, found, now).fields.EMAIL1;
-    const contact = await readContactOf({ contactId: found.crm?.contactId, email }, outputs, store).catch(
+    const contact = await readContactOf({ contactId: found.crm?.contactId, email }, outputs, dynamodb).catch(
       throwReadable,
     );
     const comparison = compare(found.userId, contact, await previewUser(found, contact, context), context);

@@ -1,5 +1,7 @@
 import { tagIds } from '../../../shared/infusionsoft/catalog/catalog.ts';
 import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
+import { shownByStatus } from '../../../shared/sync/consent.ts';
+import { CONSENT } from '../../../shared/sync/diff.ts';
 import { managedFields, managedTags } from '../../../shared/user/define-mapping.ts';
 import type { Warning } from '../../../shared/user/read-user.ts';
 import { textTable } from '../support/text-table.ts';
@@ -20,8 +22,11 @@ export interface Comparison {
   rejected: string | null;
 }
 
-/** Not returned by the API, so it cannot be compared. */
-const NOT_RETURNED = 'opt_in_reason';
+const OPTED_IN = 'opted in';
+
+/** Whether the contact's first email is opted in. */
+const currentConsent = (contact: Contact | undefined): string | null =>
+  shownByStatus(contact?.['email_status']) === 'opted-in' ? OPTED_IN : null;
 
 /** Compares a contact with a preview. */
 export function compare(
@@ -38,14 +43,14 @@ export function compare(
     userId,
     contactId: contact?.id ?? null,
     at: new Date(now).toISOString(),
-    fields: [...managedFields(mapping)]
-      .filter((field) => field !== NOT_RETURNED)
-      .map((field) => ({
+    fields: [
+      ...[...managedFields(mapping)].map((field) => ({
         field,
         current: (contact && currentValue(contact, field, desiredFields[field], catalog)) ?? null,
         desired: desiredFields[field] ?? null,
-      }))
-      .filter(({ current, desired }) => current !== null || desired !== null),
+      })),
+      { field: CONSENT, current: currentConsent(contact), desired: state.consent ? OPTED_IN : null },
+    ].filter(({ current, desired }) => current !== null || desired !== null),
     tags: managedTags(mapping)
       .map((tag) => ({
         tag,
@@ -58,9 +63,11 @@ export function compare(
       route,
       what: !body
         ? []
-        : 'tagIds' in body
-          ? (body.tagIds as readonly number[]).map((id) => names.tag(id))
-          : names.fields(body),
+        : 'opted_in' in body
+          ? [body.opted_in ? OPTED_IN : 'opted out']
+          : 'tagIds' in body
+            ? (body.tagIds as readonly number[]).map((id) => names.tag(id))
+            : names.fields(body),
     })),
     warnings: state.warnings,
     rejected: rejected ?? null,

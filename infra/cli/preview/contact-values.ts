@@ -1,12 +1,11 @@
 import { type Catalog, catalogKey } from '../../../shared/infusionsoft/catalog/catalog.ts';
+import { regionCode } from '../../../shared/infusionsoft/catalog/provinces.ts';
 import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
-import { ADDRESS_FIELDS, SOCIAL_FIELDS } from '../../../shared/user/define-mapping.ts';
-
-const ADDRESS_PARTS = ['line1', 'line2', 'locality', 'region', 'postal_code', 'country_code'];
+import { ADDRESS_PARTS, contactField, isStandardField } from '../../../shared/user/contact-fields.ts';
 
 /**
  * The value of a field of the mapping on a contact, in the format in which the sync writes it; undefined when it is empty, or when the
- * API does not return it (the opt-in reason).
+ * API does not return it.
  *
  * @param desired what the sync would write: a name that differs only in case counts as equal.
  */
@@ -21,20 +20,28 @@ export function currentValue(
     const id = catalog.customFields[catalogKey(label)];
     return dayOf(text(contact.custom_fields?.find((field) => field.id === id)?.content), desired);
   }
-  if (key.startsWith('EMAIL'))
-    return text(contact.email_addresses?.find(({ field }) => field === key)?.email);
-  if (key.startsWith('PHONE')) return phone(contact, key, desired);
-  if (includes(SOCIAL_FIELDS, key))
-    return text(contact.social_accounts?.find(({ type }) => type === key)?.name);
-  if (includes(ADDRESS_FIELDS, key)) return address(contact, key);
-  if (key === 'lead_source') return nameOf(contact['lead_source_id'], catalog.leadSources, desired);
-  if (key === 'owner') return nameOf(contact['owner_id'], catalog.staff, desired);
-  if (key === 'company') return text((contact['company'] as { company_name?: unknown } | null)?.company_name);
-  if (key === 'birthday' || key === 'anniversary') return text(contact[key])?.slice(0, 10);
-  return text(contact[key]);
+  if (!isStandardField(key)) return undefined;
+  const { kind, property } = contactField(key);
+  switch (kind) {
+    case 'email':
+      return text(contact.email_addresses?.find(({ field }) => field === key)?.email);
+    case 'phone':
+      return phone(property === 'fax_numbers' ? contact.fax_numbers : contact.phone_numbers, key, desired);
+    case 'social':
+      return text(contact.social_accounts?.find(({ type }) => type === key)?.name);
+    case 'address':
+      return address(contact, key, catalog);
+    case 'staff':
+      return nameOf(contact[property], catalog.staff, desired);
+    case 'company':
+      return text((contact[property] as { company_name?: unknown } | null)?.company_name);
+    case 'date':
+      return text(contact[property])?.slice(0, 10);
+    default:
+      if (key === 'lead_source') return nameOf(contact[property], catalog.leadSources, desired);
+      return text(contact[property]);
+  }
 }
-
-const includes = (keys: readonly string[], key: string): boolean => keys.includes(key);
 
 const text = (value: unknown): string | undefined =>
   value === undefined || value === null || value === '' ? undefined : String(value);
@@ -44,18 +51,30 @@ const dayOf = (current: string | undefined, desired = ''): string | undefined =>
   /^\d{4}-\d{2}-\d{2}$/.test(desired) && current?.startsWith(`${desired}T00:00:00`) ? desired : current;
 
 /** The CRM may format a number; `number_e164` has the format that the sync writes (v1, read-only). */
-function phone(contact: Contact, key: string, desired: string | undefined): string | undefined {
-  const found = contact.phone_numbers?.find(({ field }) => field === key);
+function phone(
+  numbers: Contact['phone_numbers'],
+  key: string,
+  desired: string | undefined,
+): string | undefined {
+  const found = numbers?.find(({ field }) => field === key);
   return desired !== undefined && found?.['number_e164'] === desired ? desired : text(found?.number);
 }
 
-function address(contact: Contact, key: string): string | undefined {
+function address(contact: Contact, key: string, catalog: Catalog): string | undefined {
   const found: Record<string, unknown> = contact.addresses?.find(({ field }) => field === key) ?? {};
-  const parts = ADDRESS_PARTS.flatMap((part) => (text(found[part]) ? [[part, text(found[part])]] : []));
+  const country = text(found['country_code']) ?? '';
+  const shown: Readonly<Record<string, string | undefined>> = {
+    ...Object.fromEntries(ADDRESS_PARTS.map((part) => [part, text(found[part])])),
+    // The CRM shows the name of a region for its code.
+    region: regionCode(country, text(found['region']) ?? '', catalog) ?? text(found['region']),
+    postal_code: text(found['postal_code']) ?? text(found['zip_code']),
+  };
+  const parts = ADDRESS_PARTS.flatMap((part) => (shown[part] ? [[part, shown[part]]] : []));
   return parts.length > 0 ? JSON.stringify(Object.fromEntries(parts)) : undefined;
 }
 
 function nameOf(id: unknown, ids: Readonly<Record<string, number>> = {}, desired = ''): string | undefined {
+  if (id === undefined || id === null || id === 0) return undefined;
   if (ids[catalogKey(desired)] === id) return desired;
-  return Object.entries(ids).find(([, each]) => each === id)?.[0] ?? text(id === 0 ? undefined : id);
+  return Object.entries(ids).find(([, each]) => each === id)?.[0] ?? text(id);
 }

@@ -7,8 +7,8 @@ import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
 export interface PlannedRequest {
   method: 'GET' | 'PUT' | 'PATCH' | 'POST' | 'DELETE';
   route: string;
-  /** The values of the contact, or ids of tags. */
-  body?: ContactBody | { tagIds: readonly number[] };
+  /** The values of the contact, ids of tags, or whether an address is opted in. */
+  body?: ContactBody | { tagIds: readonly number[] } | { opted_in: boolean };
 }
 
 /** The state of the CRM for one user. */
@@ -31,20 +31,26 @@ const unused = (): never => {
  * @param requests receives the requests, in order.
  */
 export function dryClient({ contact }: KnownCrm, requests: PlannedRequest[]): InfusionsoftClient {
-  const answer = (id: number): Contact => ({ ...contact, id, tag_ids: contact?.tag_ids ?? [] });
-  const existing = (contactId: number): Contact => {
+  let { email_addresses: emails } = contact ?? {};
+  /** A status that is not known counts as that of an address that nobody has opted out. */
+  const answer = (id: number, written: ContactBody = {}): Contact => {
+    emails = written.email_addresses ?? emails;
+    const status = contact?.['email_status'] ?? 'NonMarketable';
+    return { ...contact, id, tag_ids: contact?.tag_ids ?? [], email_addresses: emails, email_status: status };
+  };
+  const existing = (contactId: number, written?: ContactBody): Contact => {
     if (contact?.id !== contactId && contactId !== NEW_CONTACT)
       throw new NotFoundError('The contact is gone');
-    return answer(contactId);
+    return answer(contactId, written);
   };
   return {
     async upsertContact(body) {
       requests.push({ method: 'PUT', route: '/contacts', body });
-      return answer(contact?.id ?? NEW_CONTACT);
+      return answer(contact?.id ?? NEW_CONTACT, body);
     },
     async updateContact(contactId, body) {
       requests.push({ method: 'PATCH', route: '/contacts/{id}', body });
-      return existing(contactId);
+      return existing(contactId, body);
     },
     async readContact(contactId) {
       requests.push({ method: 'GET', route: '/contacts/{id}' });
@@ -60,7 +66,7 @@ export function dryClient({ contact }: KnownCrm, requests: PlannedRequest[]): In
     },
     async createContact(body) {
       requests.push({ method: 'POST', route: '/contacts', body });
-      return { id: NEW_CONTACT };
+      return answer(NEW_CONTACT, body);
     },
     async applyTags(contactId, tagIds) {
       requests.push({ method: 'POST', route: '/contacts/{id}/tags', body: { tagIds } });
@@ -71,6 +77,14 @@ export function dryClient({ contact }: KnownCrm, requests: PlannedRequest[]): In
       requests.push({ method: 'DELETE', route: '/contacts/{id}/tags', body: { tagIds } });
       existing(contactId);
     },
+    async setOptIn(_, optedIn) {
+      requests.push({ method: 'PUT', route: '/emailAddresses/{email}', body: { opted_in: optedIn } });
+      return optedIn;
+    },
+    listContacts: unused,
+    listAppliedTags: unused,
+    listOptOuts: unused,
+    listItems: unused,
     async findCompanies() {
       requests.push({ method: 'GET', route: '/companies' });
       return [];
@@ -92,5 +106,6 @@ export function dryClient({ contact }: KnownCrm, requests: PlannedRequest[]): In
     createLeadSource: unused,
     listStaff: unused,
     listContactTypes: unused,
+    listProvinces: unused,
   };
 }

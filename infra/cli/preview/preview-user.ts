@@ -1,4 +1,4 @@
-import { userSync } from '../../../lambdas/sync-contact/consumer.ts';
+import { userSync } from '../../../lambdas/sync-contact/user-sync.ts';
 import type { DeletionPolicy } from '../../../shared/contacts/retire-contact.ts';
 import type { Catalog } from '../../../shared/infusionsoft/catalog/catalog.ts';
 import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
@@ -50,18 +50,23 @@ export async function previewUser(
     table: {
       readId: async () => 1,
       writeId: async () => {},
+      writeOwnCompany: async () => {},
       acquireLease: async () => true,
       releaseLease: async () => {},
     },
     catalog: {
       current: async () => catalog,
       newerThan: async () => catalog,
+      withProvinces: async () => catalog,
       exclusively: (work) => work(),
       adopt: async (account) => account,
     },
     mapping,
     deletionPolicy,
     areClaimsComplete: () => true,
+    lastWriteAt: async () => 0,
+    notify: async () => {},
+    countRefusals: async () => {},
     invocation: () => environment,
     now: () => now,
   });

@@ -10,7 +10,7 @@ export interface ProvisionalCatalog {
 
 /**
  * Builds the catalog for a mapping that may not be deployed yet: missing names get ids that no account has. If the stored catalog is of
- * this mapping, the account has refused to create what it lacks, and the sync leaves that out. While the array mode is unknown, it assumes
+ * this mapping, the account has refused to create what it lacks, and the sync leaves that out. While the array modes are unknown, it assumes
  * that an update keeps unlisted items.
  *
  * @param now epoch milliseconds.
@@ -51,7 +51,8 @@ export function provisionalCatalog(
     problems: isCurrent ? stored.problems : [],
     requirementsHash: hashRequirements(requirements),
     refreshedAt: learnedAt,
-    arrays: stored?.arrays ?? { mode: 'merge', learnedAt },
+    ...(stored?.provinces && { provinces: stored.provinces }),
+    arrays: stored?.arrays ?? { modes: { put: 'merge', patch: 'merge' }, learnedAt },
   };
   return { catalog, created };
 }

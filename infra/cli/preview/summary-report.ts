@@ -73,6 +73,7 @@ export function summaryText(summary: EstimatedSummary): string {
     table('Fields', summary.fields),
     table('Tags added', summary.tagsAdded),
     table('Tags removed', summary.tagsRemoved),
+    table('Corrected or left out', summary.warnings),
     table('Rejected', summary.rejected),
     created.length > 0 ? `The sync first creates ${created.join(', ')}.\n` : '',
     ...problems.map((problem) => `Left out: ${problem}.\n`),

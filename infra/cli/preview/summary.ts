@@ -1,4 +1,5 @@
 import { type Catalog, catalogKey } from '../../../shared/infusionsoft/catalog/catalog.ts';
+import { CONSENT } from '../../../shared/sync/diff.ts';
 import { bulkRequests, isSingleCheaper, type TagCounts } from '../../../shared/sync/tag-cost.ts';
 import { addUser, emptyEstimate, isFull } from '../../../shared/sync/tag-estimate.ts';
 import { managedFields, managedTags } from '../../../shared/user/define-mapping.ts';
@@ -23,6 +24,8 @@ export interface Summary {
   fields: Record<string, number>;
   tagsAdded: Record<string, number>;
   tagsRemoved: Record<string, number>;
+  /** Users by what is corrected or left out, and why: without values. */
+  warnings: Record<string, number>;
   /** Users that would be rejected, by reason. */
   rejected: Record<string, number>;
   /** Requests by method and route. */
@@ -53,12 +56,14 @@ export async function summarise(
     fields: {},
     tagsAdded: {},
     tagsRemoved: {},
+    warnings: {},
     rejected: {},
     byRoute: {},
   };
   for await (const user of users) {
-    const { requests, rejected } = await previewUser(user, storedContact(user), context);
+    const { desired, requests, rejected } = await previewUser(user, storedContact(user), context);
     summary.users++;
+    for (const { field, problem } of desired.warnings) count(summary.warnings, `${field}: ${problem}`);
     if (rejected) count(summary.rejected, rejected);
     if (requests.length === 0) continue;
     summary.changed++;
@@ -75,17 +80,21 @@ export async function summarise(
   return summary;
 }
 
-function addRequest(summary: Summary, { method, body }: PlannedRequest, names: Names): void {
-  if (method === 'PUT') summary.contactsCreated++;
+function addRequest(summary: Summary, request: PlannedRequest, names: Names): void {
+  const { method, body } = request;
+  if (isCreation(request)) summary.contactsCreated++;
   if (method === 'PATCH') summary.contactsUpdated++;
   if (!body) return;
-  if ('tagIds' in body) {
+  if ('opted_in' in body) count(summary.fields, CONSENT);
+  else if ('tagIds' in body) {
     const tags = method === 'DELETE' ? summary.tagsRemoved : summary.tagsAdded;
     for (const id of body.tagIds as readonly number[]) count(tags, names.tag(id));
   } else {
     for (const field of names.fields(body)) count(summary.fields, field);
   }
 }
+
+const isCreation = ({ method, route }: PlannedRequest): boolean => method === 'PUT' && route === '/contacts';
 
 const count = (counts: Record<string, number>, name: string): void => {
   counts[name] = (counts[name] ?? 0) + 1;
@@ -102,6 +111,7 @@ export interface Names {
 const ITEMS: Readonly<Record<string, string>> = {
   email_addresses: 'field',
   phone_numbers: 'field',
+  fax_numbers: 'field',
   addresses: 'field',
   social_accounts: 'type',
 };
@@ -162,7 +172,7 @@ class RequestCount {
     const tagging = requests.filter(({ route }) => route === TAGS_ROUTE);
     const others = requests.filter(({ route }) => route !== TAGS_ROUTE);
     this.#count(others);
-    if (others.some(({ method }) => method !== 'PUT')) {
+    if (others.some(({ method }) => method !== 'PUT') || (others.length > 0 && !others.some(isCreation))) {
       this.#count(tagging);
       return;
     }

@@ -130,23 +130,29 @@ async function putBack(
   { body, group, messageId, receiptHandle }: DeadLetter,
   urls: { queue: string; deadLetters: string },
 ): Promise<void> {
+  const now = Date.now();
   await sqs.send(
     new SendMessageCommand({
       QueueUrl: urls.queue,
-      MessageBody: asChange(body),
+      MessageBody: asChange(body, now),
       MessageGroupId: group,
-      MessageDeduplicationId: `redrive-${messageId}-${Date.now()}`,
+      MessageDeduplicationId: `redrive-${messageId}-${now}`,
     }),
   );
   await sqs.send(new DeleteMessageCommand({ QueueUrl: urls.deadLetters, ReceiptHandle: receiptHandle }));
 }
 
-/** A user who stays rejected makes no new dead letter in a backfill, and the redriven one is removed. So it is sent as a change. */
-function asChange(body: string): string {
+/**
+ * A user who stays rejected makes no new dead letter in a backfill, or for a change that was rejected before, and the redriven one is removed.
+ * So it is sent as a change that happens now. The message of a deletion keeps the time of the deletion.
+ *
+ * @param now epoch milliseconds.
+ */
+function asChange(body: string, now: number): string {
   const { data: message } = messageSchema.safeParse(JSON.parse(body));
-  return message?.kind === 'user' && message.cause === 'backfill'
-    ? JSON.stringify({ ...message, cause: 'changed' })
-    : body;
+  if (message?.kind !== 'user' || message.cause === 'deleted') return body;
+  const cause = message.cause === 'backfill' ? 'changed' : message.cause;
+  return JSON.stringify({ ...message, cause, changedAt: new Date(now).toISOString() });
 }
 
 function deadLetterOf({

@@ -6,6 +6,12 @@ import {
   type MetricDataQuery,
 } from '@aws-sdk/client-cloudwatch';
 import * as z from 'zod';
+import {
+  CONTACT_OPERATIONS,
+  type ContactOperation,
+  OUTCOMES,
+  type Outcome,
+} from '../../../lambdas/sync-contact/metrics.ts';
 import { percentile } from '../support/percentile.ts';
 
 /** Metrics of the functions over a period. A value is undefined when nothing was recorded. */
@@ -27,11 +33,6 @@ export interface Metrics {
   /** Contacts by operation. A created contact does not count as updated. */
   contacts: Record<ContactOperation, number>;
 }
-
-export const OUTCOMES = ['synced', 'unchanged', 'retired', 'rejected', 'postponed', 'withoutOwner'] as const;
-type Outcome = (typeof OUTCOMES)[number];
-export const CONTACT_OPERATIONS = ['created', 'updated', 'tagged'] as const;
-type ContactOperation = (typeof CONTACT_OPERATIONS)[number];
 
 const MINUTE_SECONDS = 60;
 

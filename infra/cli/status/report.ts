@@ -1,9 +1,10 @@
 import { CHECK_EVERY_MS, type Health } from '../../../lambdas/check-health/assess.ts';
+import { CONTACT_OPERATIONS, OUTCOMES } from '../../../lambdas/sync-contact/metrics.ts';
 import type { MessageCounts } from '../../../shared/queue/count-messages.ts';
 import type { CredentialsStatus } from '../support/credentials-status.ts';
 import { type QuotaReport, quotaTable } from '../support/quota-report.ts';
 import type { BackfillStatus } from './backfill-status.ts';
-import { CONTACT_OPERATIONS, type Metrics, OUTCOMES } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
 
 /** The state of the system. */
 export interface Status {

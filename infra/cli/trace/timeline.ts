@@ -11,6 +11,7 @@ const detailsSchema = z.looseObject({
   tagsAdded: names,
   tagsRemoved: names,
   requests: names,
+  warnings: z.array(z.object({ field: z.string(), problem: z.string() })).catch([]),
   deliveries: z.number().catch(1),
   lagMs: z.number().optional(),
   contactId: z.number().optional(),
@@ -24,10 +25,11 @@ export function timelineText(lines: readonly LogLine[]): string {
     .toSorted((a, b) => a.timestamp.localeCompare(b.timestamp))
     .map((line) => {
       const details = detailsSchema.parse(line);
-      const { correlationIds, requests } = details;
+      const { correlationIds, requests, warnings } = details;
       const from = correlationIds.length > 0 ? `  [${correlationIds.join(', ')}]` : '';
       const head = `${line.timestamp}  ${line.service}  ${line.message}${describe(details)}${from}\n`;
-      return head + requests.map((request) => `    ${request}\n`).join('');
+      const more = [...requests, ...warnings.map(({ field, problem }) => `${field}: ${problem}`)];
+      return head + more.map((text) => `    ${text}\n`).join('');
     })
     .join('');
 }

@@ -5,9 +5,12 @@ import { type AlarmProperties, alarmSchema, statesOver } from '../../support/clo
 import { startCrm } from '../../support/crm-under-test.ts';
 import { readable, resources, templateWith } from '../../support/template-with.ts';
 
-const alarms = Object.entries(resources(templateWith(), 'AWS::CloudWatch::Alarm')).map(
-  ([id, { Properties }]) => ({ name: id.replace(/^Alarms/, ''), alarm: alarmSchema.parse(Properties) }),
-);
+const alarms = Object.entries(
+  resources(
+    templateWith({ events: { callback: { url: 'https://app.example.com/events' } } }),
+    'AWS::CloudWatch::Alarm',
+  ),
+).map(([id, { Properties }]) => ({ name: id.replace(/^Alarms/, ''), alarm: alarmSchema.parse(Properties) }));
 const DAY = 24 * HOUR;
 const DOWN = new RetryableError('The CRM failed (503)');
 const REVOKED = new RetryableError('The CRM refuses the credentials (401)');
@@ -34,7 +37,10 @@ const traffic = (at: number) => {
 /** Name under which the world emits an alarm's metric: for a metric of AWS with the resource, such as `Errors SyncContact`. */
 function metricOf({ Namespace, MetricName, Dimensions }: AlarmProperties): string {
   if (Namespace === 'user-sync') return MetricName;
-  const about = readable(Dimensions[0]?.Value).replace(/^(ContactSync|ChangeFeed)|\.QueueName$/g, '');
+  const about = readable(Dimensions[0]?.Value).replace(
+    /^(ContactSync|ChangeFeed|CrmEvents)|\.QueueName$/g,
+    '',
+  );
   return `${MetricName} ${about}`;
 }
 
@@ -272,6 +278,30 @@ it('a catalog problem raises an alarm until it is fixed, also while nobody chang
   await world.table.writeCatalog({ ...catalog, problems: [] });
   await world.run(HOUR);
   expect(raised()).toEqual([expect.stringMatching(/^CatalogProblems \d+–1445$/)]);
+});
+
+it('polls that do not run raise an alarm after two hours, until one is complete', async () => {
+  let lag = 0;
+  const emitted = (at: number) => {
+    if (at % (5 * MINUTE) !== 0) return;
+    lag += 300;
+    world.emit('EventLag', lag);
+  };
+  await world.run(4 * HOUR, emitted);
+  lag = 0;
+  await world.run(HOUR, emitted);
+  expect(firstRaised('EventLag').began).toBeLessThanOrEqual(125);
+  expect(firstRaised('EventLag').ended).toBeLessThanOrEqual(4 * 60 + 10);
+});
+
+it('an event that the callback never accepts raises an alarm until it is gone', async () => {
+  const emitted = (value: number) => (at: number) => {
+    if (at % (5 * MINUTE) === 0)
+      world.emit('ApproximateNumberOfMessagesVisible CallbackDeadLetterQueue', value);
+  };
+  await world.run(HOUR, emitted(2));
+  await world.run(HOUR, emitted(0));
+  expect(raised()).toEqual([expect.stringMatching(/^CallbackDeadLetters \d+–6\d$/)]);
 });
 
 it('a health check that does not run raises an alarm within 40 minutes', async () => {

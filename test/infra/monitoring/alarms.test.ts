@@ -10,7 +10,10 @@ const SCRIPTS = Object.keys(
 );
 const COMMANDS = COMMAND_GROUPS.flatMap(({ commands }) => commands.map(({ name }) => name));
 const articles = [...RUNBOOK.matchAll(/^## (.+)$/gm)].map(([, heading = '']) => heading);
-const template = templateWith({ alarms: { email: 'ops@example.com' } });
+const template = templateWith({
+  alarms: { email: 'ops@example.com' },
+  events: { callback: { url: 'https://app.example.com/events' } },
+});
 const alarms = resources(template, 'AWS::CloudWatch::Alarm');
 const propertiesOf = (alarm: Record<string, unknown>) => alarm['Properties'] as Record<string, unknown>;
 
@@ -78,6 +81,8 @@ describe('alarms', () => {
         'QuotaMonth',
         'Paused',
         'CatalogProblems',
+        'EventLag',
+        'CallbackDeadLetters',
         'AuthorizationLost',
         'RotationFailed',
       ],
@@ -87,7 +92,10 @@ describe('alarms', () => {
       'notBreaching',
       [
         'BackfillFailed',
-        ...['DiffUser', 'SyncContact', 'Backfill'].flatMap((name) => [`${name}Errors`, `${name}Throttles`]),
+        ...['DiffUser', 'SyncContact', 'Backfill', 'SendCallback'].flatMap((name) => [
+          `${name}Errors`,
+          `${name}Throttles`,
+        ]),
       ],
     ],
   ])('without data %s', (_, treatment, names) => {
@@ -114,6 +122,8 @@ describe('alarms', () => {
     ['IteratorAge', 21_600_000, 'Maximum', 300, 1],
     ['QuotaDay', 80, 'Maximum', 300, 1],
     ['Paused', 1, 'Maximum', 300, 3],
+    ['EventLag', 7200, 'Maximum', 300, 1],
+    ['CallbackDeadLetters', 1, 'Maximum', 300, 1],
     ['SyncContactErrors', 1, 'Sum', 300, 12],
   ])('%s is raised at %d (%s of %d s, %d in a row)', (id, threshold, statistic, period, periods) => {
     const alarm = properties(template, 'AWS::CloudWatch::Alarm', `Alarms${id}`);

@@ -152,10 +152,10 @@ describe('the users in flight', () => {
       expect(run.tagJob === null).toBe(done === 1);
     });
 
-    it('whose fields differ by now are not done, although they were tagged', async () => {
+    it('whose fields differ by now are in flight on their own once they are tagged', async () => {
       const run = await newRun({ tagJob: jobOf(['0']) });
       await check(run, () => withCrm({ ...upToDate, firstName: 'Ann' }, { syncedAt: iso(NOW) }));
-      expect(run).toMatchObject({ done: 0, tagJob: jobOf(['0']) });
+      expect(run).toMatchObject({ done: 0, tagJob: null, sent: [{ userId: '0', sentAt: SENT_AT }] });
     });
 
     it('do not count as done for the tags of an earlier job when they are sent on their own', async () => {

@@ -1,10 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { planUser } from '../../../lambdas/backfill/plan-user.ts';
+import { consentGiven, hashAddress } from '../../../shared/sync/consent.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { CATALOG, fresh, NOON, synced } from '../../support/backfill-users.ts';
 
 const HOUR_MS = 3_600_000;
+
+/** A user who is up to date, and whose consent was carried out. */
+function withConsent(user: User): User {
+  const { crm, ...others } = synced(user);
+  return { ...others, crm: { ...crm, consent: consentGiven(hashAddress(user.email ?? '')) } };
+}
 
 describe('the plan of', () => {
   const plan = (user: User, mode: 'contacts' | 'tags' | 'refresh', now = NOON) =>
@@ -100,6 +107,48 @@ describe('the plan of', () => {
       { kind: 'invalid', reason: 'no-usable-email' },
     ],
     ['a user who has no email yet', { ...fresh(1), email: '' }, 'contacts', NOON, { kind: 'nothing' }],
+    [
+      'a user with consent and without a contact',
+      { ...fresh(1), marketingOptIn: true },
+      'contacts',
+      NOON,
+      { creates: true, requests: 2 },
+    ],
+    [
+      'a user of whom only the consent is not carried out',
+      synced({ ...fresh(1), marketingOptIn: true }),
+      'refresh',
+      NOON,
+      { creates: false, updates: true, requests: 2, tags: undefined },
+    ],
+    [
+      'a user who never consented',
+      synced({ ...fresh(1), marketingOptIn: false }),
+      'refresh',
+      NOON,
+      { kind: 'nothing' },
+    ],
+    [
+      'a user whose consent is carried out',
+      withConsent({ ...fresh(1), marketingOptIn: true }),
+      'refresh',
+      NOON,
+      { kind: 'nothing' },
+    ],
+    [
+      'a user whose withdrawal is open',
+      withConsent({ ...fresh(1), marketingOptIn: false }),
+      'refresh',
+      NOON,
+      { creates: false, updates: true, requests: 2 },
+    ],
+    [
+      'a user whose withdrawal is open, and whose email is not usable any more',
+      { ...withConsent({ ...fresh(1), marketingOptIn: false }), email: 'x' },
+      'refresh',
+      NOON,
+      { creates: false, updates: true, requests: 2 },
+    ],
   ] as const)('%s: %#', (_, user, mode, now, expected) => {
     expect(plan(user as User, mode, now)).toMatchObject(expected);
   });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { entryOf } from '../../../lambdas/backfill/messages.ts';
 import { OPTIONS, start } from '../../support/backfill-start.ts';
 import { advance, begin, finish } from '../../support/backfill-steps.ts';
-import { NOON } from '../../support/backfill-users.ts';
+import { CATALOG, NOON } from '../../support/backfill-users.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -42,6 +43,30 @@ describe('a run with users who keep failing', () => {
       done: 500,
       unfinished: { total: 0 },
     });
+  });
+
+  it('sends a user again, once, whose message was handled with a catalog that lacked a field', async () => {
+    const started = start(100);
+    const { ports, clock } = started;
+    const ids: string[] = [];
+    const { send } = ports;
+    // The message leaves the user without the field that the account has by now.
+    ports.failing.set('7', undefined);
+    ports.catalog = async () => ({ ...CATALOG, refreshedAt: new Date(NOON + 20_000).toISOString() });
+    ports.send = async (messages, runId) => {
+      const own = messages.find((message) => message.kind === 'user' && message.userId === '7');
+      if (own) ids.push(entryOf(own, runId).deduplicationId);
+      if (ids.length > 1) ports.failing.delete('7');
+      await send(messages, runId);
+    };
+    expect(await finish(await begin({}, started.context), started)).toMatchObject({
+      enqueued: 100,
+      done: 100,
+      unfinished: { total: 0 },
+    });
+    expect(ids).toHaveLength(2);
+    expect(new Set(ids).size).toBe(2);
+    expect(clock.now - NOON).toBeLessThan(3 * MINUTE_MS);
   });
 
   it('stops waiting after fifteen minutes for a user without a recorded failure', async () => {

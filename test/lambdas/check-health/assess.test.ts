@@ -21,6 +21,7 @@ const situation = (
   queue: { visible: 0, hidden: 1, delayed: 0 },
   progress: {
     syncedAt: NOON - synced * MINUTE,
+    writtenAt: 0,
     activeAt: NOON - active * MINUTE,
     hiddenUntil: NOON - hidden * MINUTE,
     waiting,

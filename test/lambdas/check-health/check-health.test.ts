@@ -3,7 +3,9 @@ import { checkHealth } from '../../../lambdas/check-health/check-health.ts';
 import { addResults } from '../../../shared/queue/progress.ts';
 import { emptyLedger, type Ledger, type Pause } from '../../../shared/quota/ledger.ts';
 import { type Limits, PRESETS } from '../../../shared/quota/limits.ts';
+import { type EventStore, eventStore } from '../../../shared/store/event-store.ts';
 import { memorySyncTable } from '../../support/crm-under-test.ts';
+import { fakeDynamoDb } from '../../support/fake-dynamodb.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
 const HOUR = 3_600_000;
@@ -73,5 +75,45 @@ describe('the health check', () => {
     const table = memorySyncTable();
     table.ledger.read = () => Promise.reject(new Error('throttled'));
     await expect(check(table)).rejects.toThrow('throttled');
+  });
+});
+
+describe('with events', () => {
+  const at = (minutesAgo: number) => new Date(NOON - minutesAgo * 60_000).toISOString();
+  const lagWith = async (prepare: (store: EventStore) => Promise<void>) => {
+    const store = eventStore(fakeDynamoDb().client, 'sync');
+    await prepare(store);
+    const { gauges } = await checkHealth({
+      countMessages: async () => ({ visible: 0, hidden: 0, delayed: 0 }),
+      table: memorySyncTable(),
+      events: { store, polls: ['contacts', 'tags', 'orders'] },
+      budget: { limits: PRESETS.team, liveReserve: 0.2 },
+      now: () => NOON,
+    });
+    return gauges.EventLag;
+  };
+
+  it('reports the time since the older of the last polls', async () => {
+    const lag = await lagWith(async (store) => {
+      await store.writePoll('contacts', { watermark: 0, completedAt: at(15) });
+      await store.writePoll('tags', { watermark: 0, completedAt: at(45) });
+    });
+    expect(lag).toBe(45 * 60);
+  });
+
+  it('counts a resource that was never read from the first attempt on', async () => {
+    const lag = await lagWith(async (store) => {
+      for (const poll of ['contacts', 'tags'])
+        await store.writePoll(poll, { watermark: 0, completedAt: at(5) });
+      await store.writePoll('orders', { watermark: 0, run: { from: 0, newest: 0, scheduledAt: at(90) } });
+    });
+    expect(lag).toBe(90 * 60);
+  });
+
+  it('reports the time since the first full listing began, and nothing before', async () => {
+    expect(await lagWith(async () => {})).toBeUndefined();
+    const run = { scheduledAt: at(200), startedAt: at(180), afterId: 7 };
+    expect(await lagWith((store) => store.writeListing({ run }))).toBe(180 * 60);
+    expect(await lagWith((store) => store.writeListing({ baselineAt: at(20) }))).toBe(20 * 60);
   });
 });

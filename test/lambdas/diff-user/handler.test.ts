@@ -93,7 +93,7 @@ describe('diff-user', () => {
     const messages = sent().map(({ MessageBody = '' }) => messageSchema.parse(JSON.parse(MessageBody)));
     expect(messages).toMatchObject([
       { userId: 'ann', cause: 'changed', fields: [] },
-      { userId: 'cleo', cause: 'deleted', contactId: 7, notBefore: until },
+      { userId: 'cleo', cause: 'deleted', contactId: 7, notBefore: '2026-06-15T12:01:00.000Z' },
       { userId: 'bob', cause: 'created' },
     ]);
   });

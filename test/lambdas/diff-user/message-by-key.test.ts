@@ -6,6 +6,8 @@ import { messageSchema } from '../../../shared/sync/message.ts';
 
 const AT = '2026-06-15T12:00:00.000Z';
 const UNTIL = '2026-06-15T12:00:25.000Z';
+/** The last request of the lease may take effect until then. */
+const A_MINUTE_LATER = '2026-06-15T12:01:25.000Z';
 const image = (item: Record<string, unknown>): Image => marshall(item, { removeUndefinedValues: true });
 const lease = { environment: 'a', invocation: 1, until: UNTIL };
 
@@ -38,7 +40,7 @@ describe('the message of a record that cannot be compared', () => {
 
   it.each([
     ['a contact', { contactId: 7 }, { contactId: 7 }],
-    ['a contact and a lease', { contactId: 7, lease }, { contactId: 7, notBefore: UNTIL }],
+    ['a contact and a lease', { contactId: 7, lease }, { contactId: 7, notBefore: A_MINUTE_LATER }],
     ['a contact and a lease that is no moment', { contactId: 7, lease: { until: 'soon' } }, { contactId: 7 }],
     ['a contact and a lease without an end', { contactId: 7, lease: { environment: 'a' } }, { contactId: 7 }],
     ['a contact and a lease that is no map', { contactId: 7, lease: 'a' }, { contactId: 7 }],
@@ -68,7 +70,7 @@ describe('the message of a record that cannot be compared', () => {
     expect(messageOf('REMOVE', { ...before, lease })).toMatchObject({
       ...known,
       cause: 'deleted',
-      notBefore: UNTIL,
+      notBefore: A_MINUTE_LATER,
     });
   });
 

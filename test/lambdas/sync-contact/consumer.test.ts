@@ -1,6 +1,6 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { pacedClient } from '../../../lambdas/sync-contact/consumer.ts';
+import { pacedClient } from '../../../lambdas/sync-contact/paced-client.ts';
 import { DEFAULT_TOKEN } from '../../simulator/simulator.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';
 import { consumerOf, record } from '../../support/consumer-under-test.ts';

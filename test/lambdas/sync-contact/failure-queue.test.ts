@@ -1,9 +1,15 @@
-import { ChangeMessageVisibilityBatchCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import {
+  ChangeMessageVisibilityBatchCommand,
+  SendMessageBatchCommand,
+  SendMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
 import type { SQSRecord } from 'aws-lambda';
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { failureQueue } from '../../../lambdas/sync-contact/failure-queue.ts';
 import { RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
+import { userMessage } from '../../support/user-message.ts';
 
 const sqs = mockClient(SQSClient);
 beforeEach(() => sqs.reset());
@@ -31,6 +37,39 @@ describe('the failure queue', () => {
       expect(VisibilityTimeout).toBeGreaterThanOrEqual(60);
       expect(VisibilityTimeout).toBeLessThanOrEqual(90);
     }
+  });
+
+  it('hides messages for longer the more often the oldest of them has failed', async () => {
+    sqs.on(ChangeMessageVisibilityBatchCommand).resolves({});
+    await failureQueue(queues).scheduleRetry([record(1), record(3)], new RetryableError('down'));
+    const [call] = sqs.commandCalls(ChangeMessageVisibilityBatchCommand);
+    for (const { VisibilityTimeout } of call?.args[0].input.Entries ?? []) {
+      expect(VisibilityTimeout).toBeGreaterThanOrEqual(8);
+      expect(VisibilityTimeout).toBeLessThanOrEqual(12);
+    }
+  });
+
+  it('sends each user who has to be synced a message in its own group, also when one was sent before', async () => {
+    sqs.on(SendMessageBatchCommand).resolves({});
+    const messages = [userMessage('ann'), userMessage('bob'), userMessage('ann')];
+    await failureQueue(queues).requeue(messages);
+    const [call] = sqs.commandCalls(SendMessageBatchCommand);
+    const { QueueUrl, Entries = [] } = call?.args[0].input ?? {};
+    expect(QueueUrl).toBe(queues.queueUrl);
+    expect(Entries.map(({ MessageBody }) => JSON.parse(MessageBody ?? ''))).toEqual(messages);
+    expect(Entries.map(({ MessageGroupId }) => MessageGroupId)).toEqual(['ann', 'bob', 'ann']);
+    expect(new Set(Entries.map((entry) => entry.MessageDeduplicationId)).size).toBe(3);
+  });
+
+  it('names the other user of a rejected message', async () => {
+    sqs.on(SendMessageCommand).resolves({});
+    const error = new RejectedError('contact-of-another-user', 'no', { otherUserId: 'bob' });
+    await failureQueue(queues).reject(record(1), error);
+    expect(sqs.commandCalls(SendMessageCommand)[0]?.args[0].input.MessageAttributes).toEqual({
+      reason: { DataType: 'String', StringValue: 'contact-of-another-user' },
+      errorId: { DataType: 'String', StringValue: error.errorId },
+      otherUserId: { DataType: 'String', StringValue: 'bob' },
+    });
   });
 
   it('sends a rejected message with its reason and without personal data', async () => {

@@ -39,6 +39,17 @@ describe('an inspection of the account', () => {
     expect(first?.tags.every(({ id, contacts }) => id !== undefined && contacts === 0)).toBe(true);
   });
 
+  it('without counts costs no request for each tag', async () => {
+    await start();
+    const { receive } = consumer();
+    expect(await receive(inspection(richMapping, true, false))).toEqual([]);
+    const { account } = (await crm.table.readInspection()) ?? {};
+    expect(account?.tags.length).toBeGreaterThan(0);
+    expect(account?.tags.every(({ id, contacts }) => id !== undefined && contacts === undefined)).toBe(true);
+    const { requests } = await crm.admin.stats();
+    expect(requests).not.toHaveProperty('GET /tags/{id}/contacts');
+  });
+
   it('that has no time for all counts is partial, and the next delivery goes on', async () => {
     await start();
     let left = 10;

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { pacedClient } from '../../../lambdas/sync-contact/consumer.ts';
+import { pacedClient } from '../../../lambdas/sync-contact/paced-client.ts';
 import type { Credentials } from '../../../shared/infusionsoft/auth/credentials.ts';
 import { requestGate } from '../../../shared/infusionsoft/http/request-gate.ts';
+import type { SlotState } from '../../../shared/quota/rate-lease.ts';
 import { rateLimiter } from '../../../shared/quota/rate-limiter.ts';
 import { backoffMs, MAX_RECEIVE_COUNT } from '../../../shared/quota/retry-policy.ts';
 import { RetryableError } from '../../../shared/sync/errors.ts';
@@ -31,7 +32,7 @@ const credentials: Credentials = {
   cached: () => ['x-keap-api-key', 'k'],
   renew: async () => undefined,
 };
-const slots = memoryStore<number[]>();
+const slots = memoryStore<SlotState>();
 const environment = () =>
   pacedClient({
     url: 'http://crm.local',

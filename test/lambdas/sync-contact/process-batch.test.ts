@@ -1,25 +1,24 @@
 import { Logger } from '@aws-lambda-powertools/logger';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { ConsumerPorts } from '../../../lambdas/sync-contact/consumer.ts';
+import { processBatch } from '../../../lambdas/sync-contact/process-batch.ts';
 import { type InfusionsoftClient, infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
+import { requestJournal } from '../../../shared/infusionsoft/http/request-journal.ts';
 import { type Ledger, ledgerAt } from '../../../shared/quota/ledger.ts';
 import { updateVersioned } from '../../../shared/quota/versioned-store.ts';
-import { RetryableError } from '../../../shared/sync/errors.ts';
+import { CloudError, RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 import type { Message } from '../../../shared/sync/message.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';
 import { BUDGET, type ConsumerOptions, consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
-import { memoryPostponedStore, memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
+import { crm, startCrmForEachTest } from '../../support/crm-for-each-test.ts';
+import { memoryPostponedStore, memoryUserTable } from '../../support/crm-under-test.ts';
 import { userMessage } from '../../support/user-message.ts';
 
 const MIDNIGHT = Date.parse('2026-06-16T00:00:00Z');
 
-let crm: Awaited<ReturnType<typeof startCrm>>;
-beforeEach(async () => {
-  crm = await startCrm();
-});
-afterEach(() => crm.stop());
-
 describe('a user who cannot be synced', () => {
+  startCrmForEachTest();
+
   it('goes to the dead-letter queue at once, without a request, and other users are synced', async () => {
     const users = memoryUserTable({ ...ANN, userId: 'bob', email: 'nobody' }, ANN);
     const { receive, rejected, outcomes } = consumerOf(crm, users);
@@ -81,6 +80,8 @@ describe('a user who cannot be synced', () => {
 });
 
 describe('a failure that can pass', () => {
+  startCrmForEachTest();
+
   const failing = (method: keyof InfusionsoftClient): InfusionsoftClient => ({
     ...crm.client,
     [method]: async () => {
@@ -122,6 +123,8 @@ describe('a failure that can pass', () => {
 });
 
 describe('the progress that check-health reads', () => {
+  startCrmForEachTest();
+
   const MINUTE = 60_000;
   /** A consumer that is told of its requests, as by the client of the function, and a clock, since progress is written once a minute. */
   const environment = (users: ReturnType<typeof memoryUserTable>) => {
@@ -180,6 +183,8 @@ describe('the progress that check-health reads', () => {
 });
 
 describe('a user who fails several times in a row', () => {
+  startCrmForEachTest();
+
   const down = (error: Error): InfusionsoftClient => ({
     ...crm.client,
     upsertContact: async () => {
@@ -268,6 +273,8 @@ describe('a user who fails several times in a row', () => {
 });
 
 describe('a queue that fails', () => {
+  startCrmForEachTest();
+
   it('keeps the messages that could not be moved, and other users are synced', async () => {
     const users = memoryUserTable(
       { ...ANN, userId: 'bob', email: 'nobody' },
@@ -289,6 +296,8 @@ describe('a queue that fails', () => {
 });
 
 describe('a spent quota', () => {
+  startCrmForEachTest();
+
   const editLedger = (change: (ledger: Ledger) => Ledger) =>
     updateVersioned(crm.table.ledger, (ledger) => change(ledgerAt(ledger, NOW)));
 
@@ -317,6 +326,8 @@ describe('a spent quota', () => {
 });
 
 describe('the log', () => {
+  startCrmForEachTest();
+
   const logged = async (
     users: ReturnType<typeof memoryUserTable>,
     records: Parameters<ReturnType<typeof consumerOf>['receive']>,
@@ -364,6 +375,205 @@ describe('the log', () => {
         'Retry scheduled',
         expect.objectContaining({ userId: 'ann', problem: 'The CRM failed (500)', cause: 'Error' }),
       ],
+    ]);
+  });
+});
+
+type Work = Parameters<typeof processBatch>[1]['processTask'];
+
+interface Parts {
+  processTask?: Work;
+  /** Whether the queue fails. */
+  isQueueDown?: boolean;
+}
+
+/** Handles a batch. What its tasks do is given. */
+async function handle(
+  records: ReturnType<typeof record>[],
+  { processTask = async () => true, isQueueDown = false }: Parts = {},
+) {
+  const done: { ids: string[]; isOfBackfill: boolean }[] = [];
+  const rejected: string[] = [];
+  const retried: string[] = [];
+  const cleared: string[] = [];
+  const outcomes: string[] = [];
+  const progress: unknown[] = [];
+  const lines: unknown[][] = [];
+  let isOfBackfill = false;
+  const move = async (list: string[], ids: string[]) => {
+    if (isQueueDown) throw new RangeError('throttled');
+    list.push(...ids);
+  };
+  const logger = new Logger({ logLevel: 'SILENT' });
+  for (const level of ['warn', 'error'] as const)
+    vi.spyOn(logger, level).mockImplementation((...line) => void lines.push(line));
+  const { batchItemFailures } = await processBatch(records, {
+    async processTask(task) {
+      done.push({ ids: task.deliveries.map((each) => each.record.messageId), isOfBackfill });
+      return processTask(task);
+    },
+    quota: {
+      refresh: async () => ({ pause: undefined, backfillPausedUntil: undefined }),
+      limit: (limiter) => limiter,
+      recordUsage: async () => {},
+      asBackfill: async (work) => {
+        isOfBackfill = true;
+        return work().finally(() => {
+          isOfBackfill = false;
+        });
+      },
+    },
+    progress: {
+      succeeded: ({ id }, work) => void progress.push([id, work]),
+      failed: ({ id }, error) => void progress.push([id, error]),
+      flush: async () => {},
+    },
+    queue: {
+      scheduleRetry: (all) =>
+        move(
+          retried,
+          all.map(({ messageId }) => messageId),
+        ),
+      reject: ({ messageId }) => move(rejected, [messageId]),
+    },
+    postponed: { ...memoryPostponedStore(), clear: async (group) => void cleared.push(group) },
+    journal: requestJournal(),
+    metrics: { countOutcome: (outcome) => void outcomes.push(outcome) },
+    logger,
+    now: () => NOW,
+  });
+  const kept = batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
+  return { kept, done, rejected, retried, cleared, outcomes, progress, lines };
+}
+
+const delivery = (body: Message | string, deliveries = 1, group?: string) => {
+  const each = record(body, group);
+  each.attributes.ApproximateReceiveCount = String(deliveries);
+  return each;
+};
+const fails = (error: unknown) => () => Promise.reject(error);
+const POLL: Message = {
+  version: 1,
+  kind: 'poll-crm',
+  poll: 'changes',
+  scheduledAt: new Date(NOW).toISOString(),
+};
+const TAG_JOB: Message = {
+  version: 1,
+  kind: 'tag-users',
+  userIds: ['ann'],
+  changedAt: new Date(NOW).toISOString(),
+  correlationId: 'run',
+};
+const BACKFILL = { cause: 'backfill' } as const;
+
+describe('the tasks of a group', () => {
+  const gone = () => record(userMessage('ann', { cause: 'deleted' }));
+
+  it('that were done before another failed do not come back', async () => {
+    const [deletion, signUp, edit] = [gone(), record(userMessage('ann')), record(userMessage('ann'))];
+    const down = new RetryableError('down');
+    const { kept, retried, progress, outcomes } = await handle([deletion, signUp, edit], {
+      processTask: async ({ deliveries }) => {
+        if (deliveries[0].record === deletion) return true;
+        throw down;
+      },
+    });
+    expect(kept).toEqual([signUp.messageId, edit.messageId]);
+    expect(retried).toEqual(kept);
+    expect(progress).toEqual([['ann', down]]);
+    expect(outcomes).toEqual(['postponed']);
+  });
+
+  it('go on after one that is rejected, whose last message becomes the dead letter', async () => {
+    const edits = [record(userMessage('ann')), record(userMessage('ann')), record(userMessage('ann'))];
+    const deletion = gone();
+    const refusal = new RejectedError('refused-by-crm', 'no');
+    const { kept, done, rejected, progress, outcomes } = await handle([...edits, deletion], {
+      processTask: async ({ deliveries }) => {
+        if (deliveries.length > 1) throw refusal;
+        return true;
+      },
+    });
+    expect(kept).toEqual([]);
+    expect(done.map(({ ids }) => ids.length)).toEqual([3, 1]);
+    expect(rejected).toEqual([edits[2]?.messageId]);
+    expect(progress).toEqual([['ann', refusal]]);
+    expect(outcomes).toEqual(['rejected']);
+  });
+
+  it('count as a success with a request if one of them made one', async () => {
+    const { progress } = await handle([record(userMessage('ann')), gone()], {
+      processTask: async ({ deliveries }) =>
+        'cause' in deliveries[0].message && deliveries[0].message.cause !== 'deleted',
+    });
+    expect(progress).toEqual([['ann', { requested: true, hasWritten: false }]]);
+  });
+
+  it('that fail unexpectedly come back, and the error is logged whole', async () => {
+    const bug = new TypeError('x is not a function');
+    const one = record(userMessage('ann'));
+    const { kept, lines, progress } = await handle([one], { processTask: fails(bug) });
+    expect(kept).toEqual([one.messageId]);
+    expect(progress).toEqual([['ann', expect.any(CloudError)]]);
+    expect(lines).toEqual([
+      ['Unexpected error', { error: bug }],
+      ['Retry scheduled', expect.objectContaining({ userId: 'ann', cause: 'TypeError', messages: 1 })],
+    ]);
+  });
+
+  it.each([
+    [3, []],
+    [4, ['ann']],
+  ])(
+    'that succeed at delivery %i cost a write only if they can be recorded as postponed',
+    async (deliveries, expected) => {
+      expect((await handle([delivery(userMessage('ann'), deliveries)])).cleared).toEqual(expected);
+    },
+  );
+
+  it.each<[string, (Message | string)[], boolean]>([
+    ['a user of a backfill', [userMessage('ann', BACKFILL)], true],
+    ['the tags of many users', [TAG_JOB], true],
+    ['a poll', [POLL], true],
+    ['a user who has changed', [userMessage('ann')], false],
+    ['a user of a backfill who has changed too', [userMessage('ann', BACKFILL), userMessage('ann')], false],
+    ['a person to forget', [{ version: 1, kind: 'forget', userId: 'ann', requestId: 'q' }], false],
+    ['an unreadable message', ['{}'], false],
+  ])('leave the reserve of live changes alone, or not: %s', async (_, bodies, isOfBackfill) => {
+    const { done } = await handle(bodies.map((body) => delivery(body, 1, 'ann')));
+    expect(done).toMatchObject([{ isOfBackfill }]);
+  });
+});
+
+describe('a queue that fails after a task', () => {
+  it('keeps a message that cannot become a dead letter, for as long as the queue hides it', async () => {
+    const one = record(userMessage('ann'));
+    const refusal = new RejectedError('refused-by-crm', 'no');
+    const { kept, retried, outcomes, lines } = await handle([one], {
+      processTask: fails(refusal),
+      isQueueDown: true,
+    });
+    expect(kept).toEqual([one.messageId]);
+    expect([retried, outcomes]).toEqual([[], []]);
+    expect(lines).toEqual([
+      [
+        'Could not send a dead letter',
+        expect.objectContaining({ userId: 'ann', error: expect.any(RangeError) }),
+      ],
+    ]);
+  });
+
+  it('keeps a message that cannot be hidden for longer', async () => {
+    const one = record(userMessage('ann'));
+    const { kept, lines } = await handle([one], {
+      processTask: fails(new RetryableError('down')),
+      isQueueDown: true,
+    });
+    expect(kept).toEqual([one.messageId]);
+    expect(lines.at(-1)).toEqual([
+      'Could not update the queue',
+      expect.objectContaining({ userId: 'ann', messageId: one.messageId, error: expect.any(RangeError) }),
     ]);
   });
 });

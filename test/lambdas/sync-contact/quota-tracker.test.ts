@@ -221,6 +221,22 @@ describe('environments that share a ledger', () => {
     for (const { batch } of [one, two]) expect(await batch(1)).toBe(1);
   });
 
+  it('ignore a wrong report and a refusal that answer a request from before an operator resumed', async () => {
+    const clock = { now: NOON };
+    const table = memoryStore<Ledger>();
+    const { tracker, make, gate, batch } = environment(table, clock);
+    await tracker.refresh();
+    await make(2);
+    clock.now += 5000;
+    await updateVersioned(table, (ledger) => resume(ledger, clock.now));
+    clock.now += 5000;
+    const wrong = report({ used: 1e11, limit: 10, 'expiry-time': NOON + 31 * DAY });
+    gate.answered({ headers: wrong, startedAt: NOON }, clock.now);
+    gate.answered({ headers: spent, exceeded: 'day', startedAt: NOON }, clock.now);
+    await tracker.recordUsage();
+    expect(await batch(1)).toBe(1);
+  });
+
   it('go on with the first deployment of higher limits', async () => {
     const clock = { now: NOON };
     const table = memoryStore<Ledger>();
@@ -235,6 +251,36 @@ describe('environments that share a ledger', () => {
     expect((await deployed.tracker.refresh()).pause).toBeUndefined();
     expect(await deployed.batch(1)).toBe(1);
     expect(await environment(table, clock).batch(1)).toBe(0);
+  });
+});
+
+describe('the reserve of live changes', () => {
+  /** What the reserve of 20 % leaves. */
+  const PART = 800;
+
+  it('is left to them by each request of a backfill, in long batches of several environments', async () => {
+    const clock = { now: NOON };
+    const table = memoryStore<Ledger>();
+    const environments = Array.from({ length: 5 }, () => environment(table, clock));
+    const made = await Promise.all(
+      environments.map(({ tracker, make }) => tracker.asBackfill(() => make(300))),
+    );
+    const total = made.reduce((sum, each) => sum + each, 0);
+    expect(total).toBeLessThanOrEqual(PART);
+    expect(total).toBeGreaterThan(PART - 5 * BLOCK);
+    const [one] = environments;
+    await expect(one?.tracker.asBackfill(() => one.limited.acquireSlot(NOON))).rejects.toMatchObject({
+      reason: 'backfill',
+      afterMs: MIDNIGHT - NOON,
+    });
+    expect(await one?.make(1000)).toBeGreaterThan(USABLE - PART - 5 * BLOCK);
+  });
+
+  it('is theirs also while a backfill is running beside them in one environment', async () => {
+    const { tracker, make } = environment(memoryStore<Ledger>(), { now: NOON });
+    const [ofBackfill, live] = await Promise.all([tracker.asBackfill(() => make(1000)), make(100)]);
+    expect(live).toBe(100);
+    expect(ofBackfill).toBeLessThanOrEqual(PART);
   });
 });
 

@@ -20,7 +20,7 @@ const result = (
 describe('progress', () => {
   it('has the time at which the CRM last accepted a request; other results do not change it', () => {
     const progress = addResults(undefined, [result('ann', 'synced')]);
-    expect(progress).toEqual({ syncedAt: NOON, activeAt: NOON, hiddenUntil: 0, waiting: [] });
+    expect(progress).toEqual({ syncedAt: NOON, writtenAt: 0, activeAt: NOON, hiddenUntil: 0, waiting: [] });
     const later = addResults(progress, [
       result('bob', 'settled', { at: NOON + 1 }),
       result('cleo', 'failed', { at: NOON + 2, retryAt: NOON + 9 }),

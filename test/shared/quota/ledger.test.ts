@@ -93,6 +93,33 @@ describe('the usage that the CRM reports', () => {
     expect(ledger.day.resetsAt).toBe(NOON + HOUR + DAY);
   });
 
+  it('counts from the first millisecond of the day', () => {
+    const midnight = { startedAt: MIDNIGHT - DAY };
+    expect(recorded(0, reported(400, midnight)).day.used).toBe(400);
+    const wrong = recorded(0, reported(300, { dayResetsAt: NOON + 31 * DAY }));
+    expect(recorded(0, reported(400, midnight), wrong).day).toMatchObject({ used: 400, resetsAt: MIDNIGHT });
+  });
+
+  it.each([
+    ['less than a minute', 59_999, { used: 500, resetsAt: MIDNIGHT }],
+    ['a minute', 60_000, { used: 7, resetsAt: MIDNIGHT + 60_000 }],
+  ])('names a new day if its end is later by %s', (_, laterMs, day) => {
+    const next = reported(7, { startedAt: NOON + SECOND, dayResetsAt: MIDNIGHT + laterMs });
+    expect(recorded(0, next, recorded(0, reported(500)), NOON + SECOND).day).toMatchObject(day);
+  });
+
+  it.each([
+    ['a millisecond ago is ignored', -1, undefined],
+    ['now is ignored', 0, undefined],
+    ['in a millisecond counts', 1, NOON + 1],
+  ])('of a day that ends %s', (_, leftMs, resetsAt) => {
+    const before = recorded(3);
+    const { day } = recorded(0, reported(400, { dayResetsAt: NOON + leftMs }), before);
+    expect(day).toEqual(
+      resetsAt ? { ...before.day, used: 400, limit: 125_000, resetsAt, named: true } : before.day,
+    );
+  });
+
   it('sets the limit until the next report', () => {
     expect(recorded(1, undefined, recorded(1, reported(1, { dayLimit: 90_000 }))).day.limit).toBe(90_000);
   });
@@ -207,6 +234,14 @@ describe('higher limits of a later deployment', () => {
     const before = paused('day', { day: 150_000, month: null });
     expect(underLimits(before, { day: 150_000, month: null })).toBe(before);
     expect(underLimits(before, { day: 150_000, month: 9_000_000 })).toBe(before);
+  });
+
+  it('leave a ledger without a pause as it is, but for the limit that the CRM reported', () => {
+    const before = recorded(3, reported(400));
+    expect(underLimits(before, { ...LIMITS, day: 150_000 })).toEqual({
+      ...before,
+      day: { ...before.day, limit: null },
+    });
   });
 
   it('do not end a pause of an operator', () => {

@@ -4,11 +4,13 @@ import { describe, expect, it } from 'vitest';
 import { PRESETS, rateOf } from '../../../shared/quota/limits.ts';
 import {
   BATCH_SIZE,
+  inFlightFor,
   MAX_RATE,
   paceFor,
   requestsPerSecond,
   writeUnitsPerSecond,
 } from '../../../shared/quota/pace.ts';
+import type { SlotState } from '../../../shared/quota/rate-lease.ts';
 
 const SLACK = { windowSlackMs: 50 };
 
@@ -31,6 +33,18 @@ describe('the pace', () => {
     expect([environments('team', 1), environments('team'), environments('team', 25)]).toEqual([4, 5, 6]);
     expect(environments('service-account-key')).toBe(2);
   });
+
+  it.each([
+    ['team', 400, undefined, 30],
+    ['team', 1350, undefined, 54],
+    ['team', 400, 25, 43],
+    ['service-account-key', 400, undefined, 5],
+  ] as const)(
+    'of %s with a p95 of %d ms and bursts of %s keeps %d users in flight',
+    (preset, latencyP95Ms, burst, users) => {
+      expect(inFlightFor({ limits: PRESETS[preset], latencyP95Ms, ...SLACK, burst })).toBe(users);
+    },
+  );
 
   it.each([
     ['team', 25],
@@ -88,17 +102,24 @@ describe('the pace', () => {
   });
 });
 
-/** Bytes of an attribute value (DynamoDB, "Item sizes and formats"): texts, numbers and lists. */
-function bytesOf(value: { S?: string; N?: string; L?: object[] }): number {
+/** Bytes of an attribute value (DynamoDB, "Item sizes and formats"): texts, numbers, lists and maps. */
+function bytesOf(value: { S?: string; N?: string; L?: object[]; M?: Record<string, object> }): number {
   if (value.S !== undefined) return Buffer.byteLength(value.S);
   if (value.N !== undefined) return Math.ceil(value.N.replace(/0+$/, '').length / 2) + 1;
+  if (value.M !== undefined)
+    return Object.entries(value.M).reduce((sum, [name, each]) => sum + 1 + name.length + bytesOf(each), 3);
   return 3 + (value.L ?? []).reduce((sum, element) => sum + 1 + bytesOf(element), 0);
 }
 
 /** Units of a write of the item as `shared/store/versioned-item.ts` stores it. */
 function unitsOf(slots: number): number {
-  const values = Array.from({ length: slots }, (_, index) => 1_781_000_000_001 + 41 * index);
-  const item = marshall({ id: 'slots', value: values, version: 123_456_789 });
+  const lease = { id: 'abcd1234', rate: 2, ms: 30_000, renewal: 123, until: 1_781_000_000_001 };
+  const value: SlotState = {
+    slots: Array.from({ length: slots }, (_, index) => 1_781_000_000_001 + 41 * index),
+    at: 1_781_000_000_001,
+    leases: [lease, lease, lease],
+  };
+  const item = marshall({ id: 'slots', value, version: 123_456_789 });
   const bytes = Object.entries(item).map(([name, value]) => name.length + bytesOf(value));
   return Math.ceil(bytes.reduce((sum, each) => sum + each, 0) / 1024);
 }

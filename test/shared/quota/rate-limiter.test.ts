@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { SlotState } from '../../../shared/quota/rate-lease.ts';
 import { type RateLimiter, rateLimiter } from '../../../shared/quota/rate-limiter.ts';
+import { MAX_SLOT_AHEAD_MS, NO_SLOT_MS } from '../../../shared/quota/retry-policy.ts';
 import type { VersionedStore } from '../../../shared/quota/versioned-store.ts';
-import { RetryableError } from '../../../shared/sync/errors.ts';
+import { CloudError, RetryableError } from '../../../shared/sync/errors.ts';
 import { memoryStore } from '../../support/memory-store.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
@@ -13,7 +15,7 @@ const schedule = { requestsPerWindow: LIMIT, windowMs: 1050, burst: 13 };
 beforeEach(() => vi.useFakeTimers({ now: NOON }));
 afterEach(() => vi.useRealTimers());
 
-const slotStore = () => memoryStore<number[]>();
+const slotStore = () => memoryStore<SlotState>();
 const later = () => Date.now() + 120_000;
 const sleep = (ms: number): Promise<void> => new Promise((due) => setTimeout(due, ms));
 
@@ -90,6 +92,43 @@ describe('a rate limiter', () => {
     const refused = (await all).filter(({ status }) => status === 'rejected');
     expect(refused.length).toBeGreaterThan(50);
     expect(refused[0]).toMatchObject({ reason: expect.any(RetryableError) });
+    expect(refused[0]).toMatchObject({ reason: { afterMs: NO_SLOT_MS } });
+  });
+
+  it('starts a request at its deadline, and neither starts nor stores one a millisecond later', async () => {
+    const store = slotStore();
+    const limiter = rateLimiter({ schedule, store });
+    await limiter.acquireSlot(NOON);
+    await expect(limiter.acquireSlot(NOON - 1)).rejects.toThrow(RetryableError);
+    expect(Date.now()).toBe(NOON);
+    expect((await store.read())?.value.slots).toEqual([NOON]);
+  });
+
+  it('stores no more slots than those of a window and of the last write', async () => {
+    const store = slotStore();
+    const limiter = rateLimiter({ schedule, store });
+    for (let round = 0; round < 4; round++) {
+      await Promise.all([
+        ...Array.from({ length: 10 }, () => limiter.acquireSlot(later())),
+        vi.advanceTimersByTimeAsync(5000),
+      ]);
+      const { slots = [] } = (await store.read())?.value ?? {};
+      expect(slots.length).toBeLessThanOrEqual(LIMIT + 10);
+      expect(slots.every((slot) => slot <= Date.now())).toBe(true);
+    }
+  });
+
+  it('stores when it reserved slots, and until when it respects a lease', async () => {
+    const store = slotStore();
+    const lease = { id: 'laptop', rate: 2, ms: 9000, renewal: 1, until: null };
+    await store.write({ slots: [], at: 0, leases: [lease] }, undefined);
+    await vi.advanceTimersByTimeAsync(100);
+    await rateLimiter({ schedule, store }).acquireSlot(later());
+    expect((await store.read())?.value).toEqual({
+      slots: [NOON + 100],
+      at: NOON + 100,
+      leases: [{ ...lease, until: NOON + 9100 }],
+    });
   });
 
   it('does not reserve slots after the deadline, so that work goes on under overload', async () => {
@@ -125,6 +164,44 @@ describe('a rate limiter', () => {
     expect(Date.now() - NOON).toBeLessThan(1050);
   });
 
+  it.each([
+    ['as far ahead as an invocation can last', MAX_SLOT_AHEAD_MS - 1, false],
+    ['further ahead', MAX_SLOT_AHEAD_MS, true],
+  ])('takes a slot %s for one of a wrong clock: %s ms ahead, %s', async (_, aheadMs, isIgnored) => {
+    const store = slotStore();
+    await store.write({ slots: [NOON + aheadMs], at: NOON, leases: [] }, undefined);
+    const [result] = await Promise.allSettled([rateLimiter({ schedule, store }).acquireSlot(NOON + 10_000)]);
+    expect(result.status).toBe(isIgnored ? 'fulfilled' : 'rejected');
+  });
+
+  it.each([
+    [30, 1],
+    [31, 2],
+  ])(
+    'that is %s ms late for a slot takes %s slots: three quarters of the slack are tolerated',
+    async (lateMs, count) => {
+      const store = slotStore();
+      const { write } = store;
+      vi.spyOn(store, 'write').mockImplementationOnce(async (value, over) => {
+        vi.setSystemTime(NOON + lateMs);
+        return write(value, over);
+      });
+      await rateLimiter({ schedule: { ...schedule, windowMs: 1040 }, store }).acquireSlot(later());
+      expect((await store.read())?.value.slots).toEqual([NOON, NOON + lateMs].slice(0, count));
+    },
+  );
+
+  it('says why slots cannot be stored', async () => {
+    const store = slotStore();
+    const cause = new Error('throttled');
+    vi.spyOn(store, 'read').mockRejectedValueOnce(cause);
+    const error = await rateLimiter({ schedule, store })
+      .acquireSlot(later())
+      .catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(CloudError);
+    expect(error).toMatchObject({ cause });
+  });
+
   it('throws a RetryableError when slots cannot be stored, and recovers', async () => {
     const store = slotStore();
     const read = vi.spyOn(store, 'read').mockRejectedValueOnce(new Error('throttled'));
@@ -142,7 +219,7 @@ interface HoldUp {
 }
 
 /** The rate limiter of an environment that is held up: timers and answers that come in that time wait for its end. */
-function heldUpLimiter(store: VersionedStore<number[]>, holdUps: readonly HoldUp[]): RateLimiter {
+function heldUpLimiter(store: VersionedStore<SlotState>, holdUps: readonly HoldUp[]): RateLimiter {
   const resumed = async <Result>(work: Promise<Result>): Promise<Result> => {
     const result = await work;
     for (;;) {
@@ -176,7 +253,7 @@ describe('an environment that is held up', () => {
     request(1, heldUpLimiter(store, [{ from: 6, ms: 500 }]), starts);
     await vi.advanceTimersByTimeAsync(2000);
     expect(starts).toEqual([NOON + 511]);
-    expect((await store.read())?.value).toEqual([NOON + 5, NOON + 506]);
+    expect((await store.read())?.value.slots).toEqual([NOON + 5, NOON + 506]);
   });
 
   it('uses a slot that it is a little late for', async () => {
@@ -185,7 +262,7 @@ describe('an environment that is held up', () => {
     request(1, heldUpLimiter(store, [{ from: 6, ms: 30 }]), starts);
     await vi.advanceTimersByTimeAsync(2000);
     expect(starts).toEqual([NOON + 36]);
-    expect((await store.read())?.value).toEqual([NOON + 5]);
+    expect((await store.read())?.value.slots).toEqual([NOON + 5]);
   });
 
   const holdUps = fc.array(

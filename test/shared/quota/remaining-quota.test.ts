@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import * as z from 'zod/mini';
 import { emptyLedger, type Ledger } from '../../../shared/quota/ledger.ts';
 import { PRESETS } from '../../../shared/quota/limits.ts';
 import {
   backfillPausedUntil,
+  budgetOf,
+  budgetSettings,
   marginOf,
   pauseOf,
   remainingQuota,
@@ -22,6 +25,20 @@ function ledger(dayUsed: number, monthUsed = dayUsed, limit: number | null = nul
     month: { ...empty.month, used: monthUsed },
   };
 }
+
+describe('the budget of a function', () => {
+  const settings = z.object(budgetSettings);
+
+  it('is in its environment variables', () => {
+    const variables = { LIMITS: JSON.stringify(PRESETS.team), LIVE_RESERVE: '0.2' };
+    expect(budgetOf(settings.parse(variables))).toEqual(BUDGET);
+  });
+
+  it.each(['-0.1', '1.1', 'a fifth'])('has no reserve of %s', (reserve) => {
+    const variables = { LIMITS: JSON.stringify(PRESETS.team), LIVE_RESERVE: reserve };
+    expect(settings.safeParse(variables).success).toBe(false);
+  });
+});
 
 describe('the remaining quota', () => {
   it('is less for a backfill: live changes have a reserve', () => {
@@ -50,6 +67,8 @@ describe('the remaining quota', () => {
       resetsAt: MIDNIGHT,
     });
     expect(remainingQuota({ ...empty, day, own: empty.own }, BUDGET)[0]?.resetsAt).toBe(day.resetsAt);
+    const asMuch = { ...empty.own, day: { ...empty.own.day, used: day.used } };
+    expect(remainingQuota({ ...empty, day, own: asMuch }, BUDGET)[0]?.resetsAt).toBe(day.resetsAt);
   });
 
   it('ignores the limit that the CRM reported under lower limits of the contract', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type CircuitBreaker, circuitBreaker } from '../../../shared/infusionsoft/http/circuit-breaker.ts';
+import { ContactFaultError } from '../../../shared/infusionsoft/http/failures.ts';
 import * as policy from '../../../shared/quota/retry-policy.ts';
 import { CloudError, CrmDownError, RetryableError } from '../../../shared/sync/errors.ts';
 
@@ -39,6 +40,14 @@ describe('the wait until the next delivery', () => {
     const down = (afterMs: number) => new CrmDownError('', { afterMs });
     expect(backoffMs(1, down(60_000), 0)).toBe(60_000);
     expect(backoffMs(30, down(60_000), 0)).toBe(longest);
+  });
+
+  it('after a failure for one contact is the longer of the two: its user may be alone in the queue', () => {
+    const fault = (afterMs?: number) => new ContactFaultError('', 'no', afterMs);
+    expect(backoffMs(1, fault(), 0)).toBe(first);
+    expect(backoffMs(1, fault(60_000), 0)).toBe(60_000);
+    expect(backoffMs(30, fault(60_000), 0)).toBe(longest);
+    expect(timeOf(policy.MAX_RECEIVE_COUNT, fault(60_000))).toBeGreaterThan(policy.MESSAGE_RETENTION_MS);
   });
 
   it('after failures of our own cloud is a minute and a half at most, for about an hour', () => {
@@ -132,5 +141,18 @@ describe('the numbers agree with each other', () => {
   it('a recorded failure counts until the message has been tried again', () => {
     expect(policy.BACKFILL_WAIT.failureMs).toBeGreaterThan(policy.MAX_RETRY_INTERVAL_MS);
     expect(policy.LEFT_QUEUE_MS).toBeGreaterThan(policy.MAX_RETRY_INTERVAL_MS);
+  });
+});
+
+describe('an event that the callback did not accept', () => {
+  it.each([
+    [1, 5000],
+    [2, 30_000],
+    [5, 30 * MINUTE_MS],
+    [6, 60 * MINUTE_MS],
+    [29, 60 * MINUTE_MS],
+    [100, 60 * MINUTE_MS],
+  ])('is tried again after delivery %s in %s ms', (receiveCount, delayMs) => {
+    expect(policy.callbackDelayMs(receiveCount)).toBe(delayMs);
   });
 });

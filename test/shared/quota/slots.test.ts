@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nextSlots, type SlotSchedule } from '../../../shared/quota/slots.ts';
+import { burstIntervalMs, nextSlots, type SlotSchedule } from '../../../shared/quota/slots.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
 const TEAM = { requestsPerWindow: 25, windowMs: 1050, burst: 13 };
@@ -46,6 +46,40 @@ describe('slots', () => {
   it('are now while the limit allows it', () => {
     expect(nextSlots(TEAM, [], 3, NOON)).toEqual([NOON, NOON, NOON]);
     expect(nextSlots(TEAM, [NOON - 300, NOON - 299], 2, NOON)).toEqual([NOON, NOON]);
+  });
+
+  it('are no more than a burst at once', () => {
+    const slots = nextSlots(TEAM, [], 25, NOON);
+    expect(slots.filter((slot) => slot === NOON)).toHaveLength(13);
+    expect(slots[13]).toBeGreaterThanOrEqual(NOON + 524);
+  });
+
+  it.each([
+    ['at the start of a burst', TEAM, 0, 0],
+    ['a little later', TEAM, 1, 4],
+    ['at its last slot', TEAM, 48, 48],
+    ['after its last slot: in the next burst', TEAM, 49, 525],
+    ['half a millisecond after the start of a burst', { ...TEAM, windowMs: 1051 }, 0.5, 4],
+  ])('join the bursts of a grid: %s', (_, schedule, earliestMs, expectedMs) => {
+    const intervalMs = burstIntervalMs(schedule);
+    const start = Math.ceil(NOON / intervalMs / 2) * 2 * intervalMs;
+    // The burst before allows the next a millisecond earlier than an interval later.
+    const past = Array<number>(13).fill(start + earliestMs + 1 - intervalMs);
+    expect(nextSlots(schedule, past, 1, start - 100)).toEqual([start + expectedMs]);
+  });
+
+  it('never exceed a burst in the interval of bursts, but for a millisecond, for any requests', () => {
+    fc.assert(
+      fc.property(schedules, arrivals, (schedule, asked) => {
+        const slots = allSlots(schedule, asked);
+        const { requestsPerWindow, burst } = schedule;
+        const size = Math.ceil(requestsPerWindow / Math.ceil(requestsPerWindow / burst));
+        for (const [index, slot] of slots.entries()) {
+          const next = slots[index + size];
+          if (next !== undefined) expect(next - slot).toBeGreaterThanOrEqual(burstIntervalMs(schedule) - 1);
+        }
+      }),
+    );
   });
 
   it('come in two bursts a window when the demand exceeds the limit', () => {

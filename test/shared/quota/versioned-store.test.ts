@@ -1,6 +1,12 @@
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { VERSIONED_WRITE } from '../../../shared/quota/retry-policy.ts';
 import { BusyError, updateVersioned, type VersionedStore } from '../../../shared/quota/versioned-store.ts';
 import { memoryStore } from '../../support/memory-store.ts';
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
 
 const addOne = (count = 0) => count + 1;
 
@@ -38,6 +44,27 @@ describe('a versioned value', () => {
       read: async () => one,
       write: async () => ({ stored: false, found: one }),
     };
+    const write = vi.spyOn(store, 'write');
     await expect(updateVersioned(store, addOne)).rejects.toThrow(BusyError);
+    expect(write).toHaveBeenCalledTimes(VERSIONED_WRITE.attempts);
+  });
+
+  it('is read again after a rest when other writers were faster twice', async () => {
+    vi.useFakeTimers();
+    vi.spyOn(Math, 'random').mockReturnValue(0.5);
+    const store = memoryStore<number>();
+    await updateVersioned(store, addOne);
+    const write = vi.spyOn(store, 'write');
+    for (const version of [7, 8])
+      write.mockResolvedValueOnce({ stored: false, found: { value: 6, version } });
+    const done = updateVersioned(store, addOne);
+    await vi.advanceTimersByTimeAsync(VERSIONED_WRITE.maxRestMs / 2 - 1);
+    expect(write.mock.calls).toEqual([
+      [2, 1],
+      [7, 7],
+    ]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await done).toEqual({ value: 2, version: 2 });
+    expect(write.mock.calls[2]).toEqual([2, 1]);
   });
 });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Invocation } from '../../../shared/invocation.ts';
 import { emptyLedger } from '../../../shared/quota/ledger.ts';
+import { NO_SLOTS, type SlotState } from '../../../shared/quota/rate-lease.ts';
 import { nextSlots } from '../../../shared/quota/slots.ts';
 import { updateVersioned } from '../../../shared/quota/versioned-store.ts';
 import { claimStore } from '../../../shared/store/claim-store.ts';
@@ -42,10 +43,10 @@ const WRITES: ConditionalWrite[] = [
   },
   {
     name: 'request slots over a version',
-    prepare: (db) => table(db).slots.write([1], undefined),
-    write: (db) => table(db).slots.write([1, 2], 1),
+    prepare: (db) => table(db).slots.write({ slots: [1], at: 1, leases: [] }, undefined),
+    write: (db) => table(db).slots.write({ slots: [1, 2], at: 2, leases: [] }, 1),
     success: STORED,
-    failure: { stored: false, found: { value: [1, 2], version: 2 } },
+    failure: { stored: false, found: { value: { slots: [1, 2], at: 2, leases: [] }, version: 2 } },
   },
   {
     name: 'the first claim of a contact',
@@ -181,10 +182,10 @@ describe('request slots', () => {
             const { slots } = table(db);
             for (const count of counts) {
               let mine: number[] = [];
-              const take = (past: readonly number[] = []) => {
+              const take = ({ slots: past, ...rest }: SlotState = NO_SLOTS): SlotState => {
                 // Both environments see the same clock, so both want the same slots.
                 mine = nextSlots(SCHEDULE, past, count, 0);
-                return [...past, ...mine];
+                return { ...rest, slots: [...past, ...mine] };
               };
               try {
                 await updateVersioned(slots, take);

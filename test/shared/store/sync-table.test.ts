@@ -5,9 +5,11 @@ import {
   GetItemCommand,
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
+import { marshall } from '@aws-sdk/util-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Invocation } from '../../../shared/invocation.ts';
+import { NO_SLOTS } from '../../../shared/quota/rate-lease.ts';
 import { syncTable } from '../../../shared/store/sync-table.ts';
 import { fakeDynamoDb } from '../../support/fake-dynamodb.ts';
 
@@ -27,26 +29,38 @@ describe('the sync table', () => {
     expect(await table().readCatalog()).toBeUndefined();
   });
 
-  it('stores, reads and deletes an id of something in the CRM', async () => {
-    dynamodb.on(GetItemCommand).resolves({ Item: { id: { S: 'array-probe' }, crmId: { N: '5' } } });
-    await table().writeId('array-probe', 5);
-    expect(await table().readId('array-probe')).toBe(5);
-    await table().deleteId('array-probe');
+  it('stores and reads an id of a company in the CRM', async () => {
+    const Item = { id: { S: 'company#a' }, crmId: { N: '5' } };
+    dynamodb.on(GetItemCommand).resolves({ Item });
+    await table().writeId('company#a', 5);
+    expect(await table().readId('company#a')).toBe(5);
+    expect(dynamodb.commandCalls(PutItemCommand)[0]?.args[0].input).toEqual({ TableName: 'sync', Item });
+  });
+
+  it('stores, reads and deletes the email of the probe contact', async () => {
+    const probe = { email: 'probe@example.com', startedAt: '2026-06-15T12:00:00.000Z' };
+    const Item = marshall({ id: 'array-probe', ...probe });
+    dynamodb.on(GetItemCommand).resolvesOnce({}).resolves({ Item });
+    expect(await table().readProbe()).toBeUndefined();
+    await table().writeProbe(probe);
+    expect(await table().readProbe()).toMatchObject(probe);
+    await table().deleteProbe();
     const key = { TableName: 'sync', Key: { id: { S: 'array-probe' } } };
-    expect(dynamodb.commandCalls(PutItemCommand)[0]?.args[0].input).toEqual({
-      TableName: 'sync',
-      Item: { id: { S: 'array-probe' }, crmId: { N: '5' } },
-    });
+    expect(dynamodb.commandCalls(PutItemCommand)[0]?.args[0].input).toEqual({ TableName: 'sync', Item });
     expect(dynamodb.commandCalls(GetItemCommand)[0]?.args[0].input).toEqual({ ...key, ConsistentRead: true });
     expect(dynamodb.commandCalls(DeleteItemCommand)[0]?.args[0].input).toEqual(key);
   });
 
   it('returns the stored value and its version when another writer was faster', async () => {
-    const Item = { id: { S: 'slots' }, value: { L: [{ N: '5' }] }, version: { N: '3' } };
+    const [found, written] = [5, 6].map((slot) => ({ slots: [slot], at: slot, leases: [] }));
+    const Item = marshall({ id: 'slots', value: found, version: 3 });
     dynamodb
       .on(PutItemCommand)
       .rejects(new ConditionalCheckFailedException({ $metadata: {}, message: 'no', Item }));
-    expect(await table().slots.write([6], 1)).toEqual({ stored: false, found: { value: [5], version: 3 } });
+    expect(await table().slots.write(written ?? NO_SLOTS, 1)).toEqual({
+      stored: false,
+      found: { value: found, version: 3 },
+    });
     expect(dynamodb.commandCalls(PutItemCommand)[0]?.args[0].input).toMatchObject({
       ConditionExpression: 'version = :over',
       ReturnValuesOnConditionCheckFailure: 'ALL_OLD',

@@ -5,6 +5,7 @@ import { provisionalCatalog } from '../../../../infra/cli/preview/provisional-ca
 import type { DeletionPolicy } from '../../../../shared/contacts/retire-contact.ts';
 import { anonymousBody } from '../../../../shared/infusionsoft/anonymous-body.ts';
 import type { Contact } from '../../../../shared/infusionsoft/schemas.ts';
+import { namedProperties } from '../../../../shared/user/contact-fields.ts';
 import type { Mapping } from '../../../../shared/user/define-mapping.ts';
 import { mapping } from '../../../../shared/user/mapping.ts';
 import { requirementsOf } from '../../../../shared/user/requirements.ts';
@@ -31,7 +32,8 @@ async function synced(of: Mapping = mapping, deletionPolicy: DeletionPolicy = 'm
   await receive(record(userMessage(userId)));
   const { catalog } = provisionalCatalog(await crm.catalog.current(), requirementsOf(of), Date.now());
   const context = { mapping: of, catalog, deletionPolicy, now: Date.now() };
-  const contact = await crm.client.readContact(table.user(userId).crm?.contactId ?? 0);
+  const properties = namedProperties(await crm.client.listOptionalProperties());
+  const contact = await crm.client.readContact(table.user(userId).crm?.contactId ?? 0, properties);
   return { userId, table, context, contact };
 }
 

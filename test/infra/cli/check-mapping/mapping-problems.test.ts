@@ -27,6 +27,11 @@ describe('a mapping', () => {
     ['a user id field that does not exist', { userIdField: 'No Such Field' }, /No Such Field.*customFields/],
     ['a user id field of another type', { userIdField: 'Program Week' }, /Program Week.*Text/],
     [
+      'a consent without a reason',
+      { marketingConsent: { given: () => true, optInReason: 'Asked', withdrawalReason: ' ' } },
+      /marketingConsent has no withdrawalReason/,
+    ],
+    [
       'two tags with one name',
       { tagGroups: [...mapping.tagGroups, tagGroup({ tags: { ACTIVE: 'twice' }, pick: () => undefined })] },
       /The tag "Active" and "ACTIVE" is a duplicate/,

@@ -52,8 +52,11 @@ describe('a preview of a user', () => {
         const made = await crm.requestsOf(() => sync(userId));
         delete made['GET /companies'];
         delete made['POST /companies'];
+        // Once for each country and month.
+        delete made['GET /locales/countries/{country}/provinces'];
         expect(made).toEqual(promised);
-        const after = await previewUser(table.user(userId), await contactOf(table.user(userId)), context);
+        const { context: then } = await contextOf();
+        const after = await previewUser(table.user(userId), await contactOf(table.user(userId)), then);
         expect(after.requests).toEqual([]);
       }
     };
@@ -164,11 +167,30 @@ describe('a preview of all users', () => {
     expect(summaryText(estimated)).toContain('Left out: tag "VIP": is missing.\n');
   });
 
+  it('says what is corrected or left out, and why, without values', async () => {
+    const { users, contextOf } = await start();
+    const { context } = await contextOf();
+    const odd = users.map((user) => ({ ...user, timeZone: 'Europe/Paris', locale: 'es-419' }));
+    const summary = await summarise(odd, context, 100);
+    expect(summary.warnings).toEqual({
+      'time_zone: replaced by a time zone of the CRM with the same rules': odd.length,
+      'preferred_locale: left out: not a locale of a language and a country with two letters each, such as en_US':
+        odd.length,
+    });
+    const frame = { total: 12, created: [], problems: [], requestsPerSecond: 25, requestsPerDay: 125_000 };
+    expect(summaryText(estimate(summary, frame))).toMatch(/Corrected or left out\n(.*\n)+.*time_zone/);
+  });
+
   it('counts tag requests as a backfill makes them: for many users together, or one by one where that is cheaper', async () => {
     const { users, contextOf } = await start();
     const { context } = await contextOf();
     const few = await summarise(users.slice(0, 2), context, 100);
-    expect(few.byRoute).toEqual({ 'PUT /contacts': 2, 'POST /contacts/{id}/tags': 2 });
+    expect(few.byRoute).toEqual({
+      'PUT /contacts': 2,
+      'PUT /emailAddresses/{email}': 1,
+      'POST /contacts/{id}/tags': 2,
+    });
+    expect(few).toMatchObject({ contactsCreated: 2, fields: { marketingConsent: 1 } });
     const many = Array.from({ length: 50 }, (_, index) => ({
       ...(users[index % users.length] as User),
       userId: `u${index}`,

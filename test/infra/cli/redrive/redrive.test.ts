@@ -10,6 +10,7 @@ import {
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type RedriveOptions, redrive } from '../../../../infra/cli/redrive/redrive.ts';
+import type { Message as QueueMessage } from '../../../../shared/sync/message.ts';
 import { userMessage } from '../../../support/user-message.ts';
 
 const sqs = mockClient(SQSClient);
@@ -64,12 +65,34 @@ const run = (options: Partial<RedriveOptions> = {}) =>
 const sent = () => sqs.commandCalls(SendMessageCommand).map(({ args }) => args[0].input.MessageGroupId);
 
 describe('a redrive', () => {
-  it('sends a message of a backfill as a change, so that a user who stays rejected has a dead letter again', async () => {
-    const message = userMessage('ann', { cause: 'backfill' });
+  const redriven = async (message: QueueMessage) => {
     letters = [letter('1', 'ann', 'refused-by-crm', NOW, JSON.stringify(message))];
     await run();
     const [{ args } = { args: [] }] = sqs.commandCalls(SendMessageCommand);
-    expect(JSON.parse(args[0]?.input.MessageBody ?? '')).toEqual({ ...message, cause: 'changed' });
+    return JSON.parse(args[0]?.input.MessageBody ?? '');
+  };
+
+  it.each(['backfill', 'changed', 'created', 'resync'] as const)(
+    'sends a message with the cause %s as a change of now, so that a user who stays rejected has a dead letter again',
+    async (cause) => {
+      const message = userMessage('ann', { cause, contactId: 7 });
+      const startedAt = Date.now();
+      const sentMessage = await redriven(message);
+      const { changedAt } = sentMessage;
+      expect(sentMessage).toEqual({
+        ...message,
+        cause: cause === 'backfill' ? 'changed' : cause,
+        changedAt,
+      });
+      expect(Date.parse(changedAt)).toBeGreaterThanOrEqual(startedAt);
+    },
+  );
+
+  it.each<[string, QueueMessage]>([
+    ['a deletion', userMessage('ann', { cause: 'deleted', contactId: 7 })],
+    ['a request for erasure', { version: 1, kind: 'forget', userId: 'ann', requestId: 'r1' }],
+  ])('sends the message of %s as it is', async (_, message) => {
+    expect(await redriven(message)).toEqual(message);
   });
 
   it('names the first user of a message about many, and moves it back', async () => {

@@ -38,6 +38,15 @@ describe('the timeline of a user', () => {
     );
   });
 
+  it('shows what was left out', () => {
+    const warnings = [
+      { field: 'marketingConsent', problem: 'no opt-in: the CRM shows an opt-out of the address' },
+    ];
+    expect(timelineText([{ ...SYNCED, warnings }])).toMatch(
+      /contacts\/7 200 153 ms\n {4}marketingConsent: no opt-in: the CRM shows an opt-out of the address\n$/,
+    );
+  });
+
   it('ignores lines about other users', () => {
     expect(parseLogLine(JSON.stringify(SYNCED), 'ann')).toMatchObject({ message: 'Synced' });
     for (const text of [JSON.stringify(SYNCED), 'START RequestId', '{"userId":"bob"}', '{ userId'])

@@ -1,0 +1,144 @@
+import equal from 'fast-deep-equal';
+import { type ContactState, hashValue, NOTHING_KNOWN, type SeenContact } from './contact-state.ts';
+import { NEW_ADDRESS, type StatusEvent, statusEvent } from './email-status.ts';
+
+/** What the sync knows it wrote to a contact: what is its own makes no event. */
+export interface OwnWrites {
+  /** The sync is working on the contact, so its records are not up to date: the contact has to be looked at again. */
+  isUnsettled: boolean;
+  /** Whether the sync created the contact, or deleted it. */
+  created: boolean;
+  deleted: boolean;
+  /** @param value as the CRM shows it; undefined if it shows none. */
+  field(key: string, value: string | undefined): boolean;
+  tag(tagId: number, isApplied: boolean): boolean;
+  /** @param field of the email address, for example `EMAIL1`. */
+  status(field: string, status: string): boolean;
+}
+
+/** A change that was made in the CRM. */
+export type ContactChange =
+  | { type: 'contact.created' | 'contact.changed'; fields: readonly string[] }
+  | { type: 'contact.deleted' }
+  | { type: StatusEvent; field: string; status: string }
+  | { type: 'tag.applied' | 'tag.removed'; tagId: number };
+
+export interface ContactDiff {
+  /** Undefined: the sync is working on the contact, so nothing is certain. The state stays as it was. */
+  next: ContactState | undefined;
+  /** In the order in which they are numbered. */
+  changes: readonly ContactChange[];
+}
+
+/** Whether an answer shows something that is not known yet. Cheap: most contacts of a page show nothing new. */
+export function isNews(before: ContactState | undefined, seen: SeenContact): boolean {
+  const { next, changes } = diffContact(before, seen, OWN_NOTHING);
+  return changes.length > 0 || !equal(comparable(next), comparable(before));
+}
+
+const comparable = ({ f, t, s, gone }: ContactState = NOTHING_KNOWN) => ({ f, t, s, gone: gone === true });
+
+const OWN_NOTHING: OwnWrites = {
+  isUnsettled: false,
+  created: false,
+  deleted: false,
+  field: () => false,
+  tag: () => false,
+  status: () => false,
+};
+
+/**
+ * Compares what is known about a contact with what an answer of the CRM shows. Pure.
+ *
+ * @param before undefined if nothing is known: the contact is new.
+ */
+export function diffContact(
+  before: ContactState | undefined,
+  seen: SeenContact,
+  own: OwnWrites,
+): ContactDiff {
+  const { e, u, f, t, s, gone } = before ?? NOTHING_KNOWN;
+  const seconds = seen.updatedAt === undefined ? undefined : Math.floor(seen.updatedAt / 1000);
+  // A page of an older copy of the account: it shows less than is known.
+  if (before && seconds !== undefined && u !== undefined && seconds < u) return { next: before, changes: [] };
+  if (own.isUnsettled) return { next: undefined, changes: [] };
+  if (seen.isGone) {
+    if (!before || gone) return { next: before, changes: [] };
+    const changes: ContactChange[] = own.deleted ? [] : [{ type: 'contact.deleted' }];
+    return { next: { ...NOTHING_KNOWN, e: e + changes.length, gone: true }, changes };
+  }
+  const isNew = !before || gone === true;
+  const known = isNew ? { f: {}, t: [], s: {} } : { f, t, s };
+  const fields = seen.fields ? hashesOf(seen.fields) : known.f;
+  const tagIds = tagsOf(seen, known.t);
+  const statuses = statusesOf(seen, known);
+  const changes = [
+    ...fieldChanges(known.f, fields, seen, own, isNew),
+    ...statusChanges(known, statuses, own),
+    ...tagChanges(known.t, tagIds, own),
+  ];
+  const updated = seconds ?? u;
+  return {
+    next: {
+      e: e + changes.length,
+      ...(updated !== undefined && { u: updated }),
+      f: fields,
+      t: tagIds,
+      s: { ...statuses },
+    },
+    changes,
+  };
+}
+
+const hashesOf = (fields: ReadonlyMap<string, string>): Record<string, string> =>
+  Object.fromEntries([...fields].sort().map(([key, value]) => [key, hashValue(key, value)]));
+
+function statusesOf(
+  { statuses, status }: SeenContact,
+  known: Pick<ContactState, 'f' | 's'>,
+): Readonly<Record<string, string>> {
+  const isKnownAddress =
+    status !== undefined && known.f[status.field] === hashValue(status.field, status.email);
+  return { ...(statuses ?? known.s), ...(isKnownAddress && { [status.field]: status.status }) };
+}
+
+function tagsOf({ tagIds, addedTagId }: SeenContact, known: readonly number[]): number[] {
+  const tags = new Set(tagIds ?? known);
+  if (addedTagId !== undefined) tags.add(addedTagId);
+  return [...tags].sort((a, b) => a - b);
+}
+
+function fieldChanges(
+  known: Readonly<Record<string, string>>,
+  seen: Readonly<Record<string, string>>,
+  { fields: values }: SeenContact,
+  own: OwnWrites,
+  isNew: boolean,
+): ContactChange[] {
+  if (isNew) return own.created ? [] : [{ type: 'contact.created', fields: Object.keys(seen) }];
+  const changed = [...new Set([...Object.keys(known), ...Object.keys(seen)])].filter(
+    (key) => known[key] !== seen[key] && !own.field(key, values?.get(key)),
+  );
+  return changed.length > 0 ? [{ type: 'contact.changed', fields: changed.sort() }] : [];
+}
+
+function statusChanges(
+  known: Pick<ContactState, 'f' | 's'>,
+  seen: Readonly<Record<string, string>>,
+  own: OwnWrites,
+): ContactChange[] {
+  return Object.entries(seen).flatMap(([field, status]) => {
+    // A new address may have been opted out before. Of a known one whose status is not known, nothing is said.
+    const before = known.s[field] ?? (known.f[field] === undefined ? NEW_ADDRESS : undefined);
+    const type = statusEvent(before, status);
+    return type && !own.status(field, status) ? [{ type, field, status }] : [];
+  });
+}
+
+function tagChanges(known: readonly number[], seen: readonly number[], own: OwnWrites): ContactChange[] {
+  const change = (type: 'tag.applied' | 'tag.removed', ids: readonly number[], others: readonly number[]) =>
+    ids
+      .filter((tagId) => !others.includes(tagId) && !own.tag(tagId, type === 'tag.applied'))
+      .map((tagId): ContactChange => ({ type, tagId }));
+  return [...change('tag.applied', seen, known), ...change('tag.removed', known, seen)];
+}

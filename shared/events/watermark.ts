@@ -1,0 +1,89 @@
+import * as z from 'zod/mini';
+import { utcMoment } from '../zod-types.ts';
+
+/** How far a list is read that is in the order of its times. */
+const positionSchema = z.object({
+  /** From this time on, in epoch milliseconds. */
+  from: z.number(),
+  /** Or the rest of a list that the CRM has begun, because all of a page has one time or the page is in another order. */
+  token: z.optional(z.string()),
+});
+type Position = z.infer<typeof positionSchema>;
+
+/** A poll that has begun, so that the next invocation goes on where it stood. */
+export const runSchema = z.object({
+  ...positionSchema.shape,
+  /** The schedule's time for which it runs, in ISO 8601. */
+  scheduledAt: utcMoment,
+  /** The newest time so far. */
+  newest: z.number(),
+  /** The oldest time of an item that has to be looked at again. */
+  held: z.optional(z.number()),
+  /** Pages that were read. */
+  pages: z.optional(z.int()),
+});
+export type Run = z.infer<typeof runSchema>;
+
+/**
+ * How far a poll reads again behind its watermark: longer than a search of the CRM lags behind (a minute), and than a sync takes whose writes
+ * were not in the records yet. What is read twice makes no second event, since its state is known.
+ */
+export const OVERLAP_MS = 5 * 60_000;
+
+/** How long the watermark waits for an item that has to be looked at again. After that, the full listing sees it. */
+export const HOLD_MS = 60 * 60_000;
+
+export const beginRun = (watermark: number, scheduledAt: string, overlapMs = OVERLAP_MS): Run => ({
+  from: watermark - overlapMs,
+  scheduledAt,
+  newest: watermark,
+});
+
+/** What a page showed. Times in epoch milliseconds; undefined where the CRM gives none. */
+export interface PageTimes {
+  times: readonly (number | undefined)[];
+  nextToken: string | undefined;
+  /** Times of items that have to be looked at again. */
+  deferred: readonly number[];
+  /** The CRM lists items in the order of their times. */
+  isOrdered: boolean;
+}
+
+/**
+ * The run after a page.
+ *
+ * Of a list in the order of its times, it goes on from the last time of the page instead of the next page, because pages shift: a contact that changes while they are read moves to
+ * the end, and one behind it would be skipped.
+ *
+ * @param now epoch milliseconds: a time in the future does not move the watermark.
+ */
+export function afterPage(
+  run: Run,
+  { times, nextToken, deferred, isOrdered }: PageTimes,
+  now: number,
+): Run & { isOver: boolean } {
+  const known = times.map((time) => time ?? Date.parse(run.scheduledAt));
+  const last = known.at(-1) ?? run.from;
+  const held = [
+    ...deferred.filter((time) => time >= now - HOLD_MS),
+    ...(run.held === undefined ? [] : [run.held]),
+  ];
+  const { token: _, ...rest } = run;
+  const canSkip =
+    isOrdered && times.every((time, index) => time !== undefined && time >= (known[index - 1] ?? 0));
+  const next: Position =
+    canSkip && last > run.from
+      ? { from: last }
+      : { from: run.from, ...(nextToken !== undefined && { token: nextToken }) };
+  return {
+    ...rest,
+    ...next,
+    pages: (run.pages ?? 0) + 1,
+    newest: Math.min(now, Math.max(run.newest, ...known)),
+    ...(held.length > 0 && { held: Math.min(...held) }),
+    isOver: nextToken === undefined || times.length === 0,
+  };
+}
+
+/** The watermark after a run: the newest time, but not past an item that has to be looked at again. */
+export const watermarkAfter = ({ newest, held }: Run): number => Math.min(newest, held ?? newest);

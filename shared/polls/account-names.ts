@@ -1,0 +1,44 @@
+import type { InfusionsoftClient } from '../infusionsoft/client.ts';
+
+/** Names of the account's tags and custom fields, by id. */
+export interface AccountNames {
+  /** Reads the names of ids that are not known yet, with one list of each kind at most. */
+  learn(ids: { tagIds: readonly number[]; fieldIds: readonly number[] }): Promise<void>;
+  /** Undefined for a tag or field that was deleted. */
+  tagName(tagId: number): string | undefined;
+  fieldLabel(fieldId: number): string | undefined;
+}
+
+/** How long an id that the account does not have is not looked for again: a page can name many. In milliseconds. */
+const LEARN_AGAIN_MS = 5 * 60_000;
+
+/** Names as the account had them when they were first needed. Create one for each environment. */
+export function accountNames(
+  client: Pick<InfusionsoftClient, 'listTags' | 'listCustomFields'>,
+  now: () => number,
+): AccountNames {
+  const kind = (list: () => Promise<readonly (readonly [number, string])[]>) => {
+    let names = new Map<number, string>();
+    let learnedAt = Number.NEGATIVE_INFINITY;
+    return {
+      get: (id: number) => names.get(id),
+      async learn(ids: readonly number[]) {
+        if (ids.every((id) => names.has(id)) || now() - learnedAt < LEARN_AGAIN_MS) return;
+        names = new Map(await list());
+        learnedAt = now();
+      },
+    };
+  };
+  const tags = kind(async () => (await client.listTags()).map(({ id, name }) => [id, name] as const));
+  const fields = kind(async () =>
+    (await client.listCustomFields()).map(({ id, label }) => [id, label] as const),
+  );
+  return {
+    learn: async ({ tagIds, fieldIds }) => {
+      await tags.learn(tagIds);
+      await fields.learn(fieldIds);
+    },
+    tagName: tags.get,
+    fieldLabel: fields.get,
+  };
+}

@@ -1,0 +1,249 @@
+import pMap from 'p-map';
+import { userIdFieldOf } from '../contacts/ownership.ts';
+import { bucketOf, withBuckets } from '../events/buckets.ts';
+import type { ContactState, SeenContact } from '../events/contact-state.ts';
+import { type ContactChange, diffContact, isNews, type OwnWrites } from '../events/diff-contact.ts';
+import type { CloudEvent } from '../events/event-types.ts';
+import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
+import type { Invocation } from '../invocation.ts';
+import type { EventStore } from '../store/event-store.ts';
+import type { UserTable } from '../store/user-table.ts';
+import type { Mapping } from '../user/define-mapping.ts';
+import type { AccountNames } from './account-names.ts';
+import { type EventContext, eventOf } from './event-of-change.ts';
+import type { EventPublisher } from './event-publisher.ts';
+import { logEvents } from './log-events.ts';
+import { type ContactRecords, ownWrites } from './own-writes.ts';
+import { type OwnersDependencies, recordsOf } from './owners.ts';
+
+export interface SightingsDependencies extends OwnersDependencies {
+  store: EventStore;
+  users: Pick<UserTable, 'readMany' | 'writeCrm'>;
+  publisher: EventPublisher;
+  names: AccountNames;
+  catalogSource: Pick<CatalogSource, 'current'>;
+  mapping: Mapping;
+  /** `/user-sync/<name of the stack>`. */
+  source: string;
+  /** The running invocation. */
+  invocation: () => Invocation;
+  /** Epoch milliseconds. */
+  now: () => number;
+}
+
+export interface Reading {
+  /** When the request was made whose answer shows the contacts, in epoch milliseconds. */
+  readAt: number;
+  /** Contacts that are older than this, and of which nothing is known, make no events: epoch milliseconds. */
+  baselineAt: number;
+  /** A replay: everything that is not the sync's makes an event once more, and nothing is stored. The text tells replays apart. */
+  replay?: string;
+}
+
+/** Rows that are written at a time. */
+const CONCURRENT_WRITES = 20;
+
+/** A contact with what an answer showed of it, in the order in which it was shown. */
+interface Group {
+  contactId: number;
+  sightings: SeenContact[];
+}
+
+/** What became of a contact. */
+interface Outcome {
+  next: ContactState;
+  events: CloudEvent[];
+}
+
+/**
+ * Compares what an answer of the CRM shows with what is known, publishes the differences that the sync did not make itself, and stores what is
+ * known then. In this order, so that a failure in between publishes an event twice, with the same id, and loses none.
+ *
+ * @returns what has to be looked at again, because the sync is working on the contact, or the contact is not known yet.
+ * @throws RetryableError when the cloud fails.
+ */
+export async function applySightings(
+  sightings: readonly SeenContact[],
+  reading: Reading,
+  dependencies: SightingsDependencies,
+): Promise<{ deferred: SeenContact[]; events: number }> {
+  const { store, publisher, names, catalogSource, mapping, invocation, now, source } = dependencies;
+  const groups = groupsOf(sightings);
+  const buckets = await store.readBuckets(groups.map(({ contactId }) => bucketOf(contactId)));
+  const known = (contactId: number): ContactState | undefined =>
+    buckets.get(bucketOf(contactId))?.[contactId];
+  const news = groups.filter(
+    ({ contactId, sightings: all }) =>
+      reading.replay !== undefined || all.some((seen) => isNews(known(contactId), seen)),
+  );
+  if (news.length === 0) return { deferred: [], events: 0 };
+
+  const [catalog, records] = await Promise.all([
+    catalogSource.current(),
+    recordsOf(news.map(withEmails), dependencies),
+  ]);
+  const context = { catalog, mapping, invocation: invocation(), readAt: reading.readAt, now: now() };
+  const userIdField = userIdFieldOf(catalog, mapping);
+  const userIdKey = userIdField === undefined ? undefined : `custom_fields.${userIdField}`;
+  const deferred: SeenContact[] = [];
+  const changed: {
+    group: Group;
+    own: OwnWrites;
+    record: ContactRecords;
+    before: ContactState | undefined;
+  }[] = [];
+  for (const group of news) {
+    const record = records.get(group.contactId);
+    if (!record) continue;
+    const before = known(group.contactId);
+    const showsUser = userIdKey !== undefined && shows(userIdKey, group, before);
+    const own = ownWrites(record, { ...context, showsUser });
+    if (own.isUnsettled || isUnknown(before, group)) deferred.push(...group.sightings);
+    else changed.push({ group, own, record, before });
+  }
+
+  const all = changed.map(({ group, own, record, before }) => {
+    const isOld = !before && (group.sightings[0]?.createdAt ?? reading.readAt) < reading.baselineAt;
+    return { group, record, ...changesOf(group, before, own, isOld, reading.replay) };
+  });
+  await names.learn(idsToName(all.flatMap(({ changes }) => changes.map(({ change }) => change))));
+  const eventContext: EventContext = { names, mapping, source, now: now() };
+  const outcomes = new Map<number, Outcome>();
+  const stored = await pMap(
+    all,
+    ({ record, next }) => reading.replay !== undefined || storeStatus(record, next, dependencies),
+    { concurrency: CONCURRENT_WRITES },
+  );
+  for (const [index, { group, record, next, changes }] of all.entries()) {
+    if (!stored[index]) {
+      deferred.push(...group.sightings);
+      continue;
+    }
+    const events = changes.map(({ change, seen, state }) =>
+      eventOf(change, seen, state, record, eventContext),
+    );
+    outcomes.set(group.contactId, { next, events });
+  }
+  const events = [...outcomes.values()].flatMap((outcome) => outcome.events);
+  await publisher.publish(events);
+  if (!reading.replay) await storeStates(outcomes, buckets, store);
+  await logEvents(events, store);
+  return { deferred, events: events.length };
+}
+
+function groupsOf(sightings: readonly SeenContact[]): Group[] {
+  const groups = Map.groupBy(sightings, ({ contactId }) => contactId);
+  return [...groups].map(([contactId, all]) => ({ contactId, sightings: all }));
+}
+
+const withEmails = ({ contactId, sightings }: Group) => ({
+  contactId,
+  emails: sightings.flatMap(({ fields }) =>
+    [...(fields ?? [])].flatMap(([key, value]) => (/^EMAIL\d$/.test(key) ? [value] : [])),
+  ),
+});
+
+const shows = (key: string, { sightings }: Group, before: ContactState | undefined): boolean =>
+  before?.f[key] !== undefined || sightings.some(({ fields }) => fields?.has(key));
+
+/** A tag or a status of a contact that was not listed yet. */
+const isUnknown = (before: ContactState | undefined, { sightings }: Group): boolean =>
+  (!before || before.gone === true) && sightings.every(({ fields, isGone }) => !fields && !isGone);
+
+interface NumberedChange {
+  change: ContactChange;
+  seen: SeenContact;
+  /** Tells the state apart from all others: the same for the same state only. */
+  state: readonly unknown[];
+}
+
+function changesOf(
+  { contactId, sightings }: Group,
+  before: ContactState | undefined,
+  own: OwnWrites,
+  isOld: boolean,
+  replay: string | undefined,
+): { next: ContactState; changes: NumberedChange[] } {
+  let state = before ?? { e: 0, f: {}, t: [], s: {} };
+  const changes: NumberedChange[] = [];
+  for (const [index, seen] of sightings.entries()) {
+    const diff =
+      replay === undefined
+        ? diffContact(index === 0 ? before : state, seen, own)
+        : { next: state, changes: changesAgain(seen, own) };
+    const number = replay ?? state.e;
+    state = diff.next ?? state;
+    if (isOld && replay === undefined) state = { ...state, e: 0 };
+    else
+      for (const change of diff.changes)
+        changes.push({ change, seen, state: [contactId, number, ...detailOf(change, state)] });
+  }
+  return { next: state, changes };
+}
+
+/** Everything that is not the sync's. */
+function changesAgain({ fields, addedTagId, isGone }: SeenContact, own: OwnWrites): ContactChange[] {
+  if (isGone) return [];
+  const foreign = [...(fields ?? [])].filter(([key, value]) => !own.field(key, value)).map(([key]) => key);
+  return [
+    ...(foreign.length > 0 ? [{ type: 'contact.changed' as const, fields: foreign }] : []),
+    ...(addedTagId !== undefined && !own.tag(addedTagId, true)
+      ? [{ type: 'tag.applied' as const, tagId: addedTagId }]
+      : []),
+  ];
+}
+
+function detailOf(change: ContactChange, { f }: ContactState): unknown[] {
+  if ('tagId' in change) return [change.tagId];
+  if ('status' in change) return [change.field, change.status];
+  if (change.type === 'contact.changed') return change.fields.map((key) => [key, f[key] ?? '']);
+  return [];
+}
+
+const CUSTOM_FIELD = /^custom_fields\.(\d+)$/;
+
+const idsToName = (changes: readonly ContactChange[]) => ({
+  tagIds: changes.flatMap((change) => ('tagId' in change ? [change.tagId] : [])),
+  fieldIds: changes.flatMap((change) =>
+    ('fields' in change ? change.fields : []).flatMap((key) => {
+      const id = CUSTOM_FIELD.exec(key)?.[1];
+      return id === undefined ? [] : [Number(id)];
+    }),
+  ),
+});
+
+/**
+ * Stores the status of the first address on the user's row, if the mapping declares it.
+ *
+ * @returns false if another writer was faster, so the contact has to be looked at again.
+ */
+async function storeStatus(
+  { user, contactId }: ContactRecords,
+  { s, gone }: ContactState,
+  { users, mapping }: SightingsDependencies,
+): Promise<boolean> {
+  const { crm } = user ?? {};
+  const emailStatus = s['EMAIL1'];
+  if (!user || !crm || crm.contactId !== contactId || gone || !mapping.inbound?.includes('emailStatus'))
+    return true;
+  if (emailStatus === undefined || crm.emailStatus === emailStatus) return true;
+  return (await users.writeCrm(user.userId, { ...crm, emailStatus }, crm.revision)) !== 'conflict';
+}
+
+async function storeStates(
+  outcomes: ReadonlyMap<number, Outcome>,
+  buckets: ReadonlyMap<number, Readonly<Record<string, ContactState>>>,
+  store: EventStore,
+): Promise<void> {
+  const written = new Map<number, Record<string, ContactState>>();
+  for (const [contactId, { next }] of outcomes) {
+    const bucket = bucketOf(contactId);
+    const contacts = written.get(bucket) ?? { ...buckets.get(bucket) };
+    contacts[contactId] = next;
+    written.set(bucket, contacts);
+  }
+  const isNew = [...written.keys()].filter((bucket) => !buckets.has(bucket));
+  // First, so that a bucket that exists is never overlooked.
+  if (isNew.length > 0) await store.writeRanges(withBuckets(await store.readRanges(), isNew));
+  await store.writeBuckets(written);
+}

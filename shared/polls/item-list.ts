@@ -1,0 +1,90 @@
+import { bucketsBetween } from '../events/buckets.ts';
+import type { InfusionsoftClient } from '../infusionsoft/client.ts';
+import { applyItems, type ItemReading, type ItemsDependencies } from './apply-items.ts';
+import type { PolledList } from './poll-list.ts';
+import type { PolledResource } from './polled-resource.ts';
+import { seenItem, timeOf } from './seen-item.ts';
+
+export interface ItemListDependencies extends ItemsDependencies {
+  client: Pick<InfusionsoftClient, 'listItems'>;
+}
+
+/** Key of the watermark of a resource, and of its whole list. */
+export const listingKey = (name: PolledResource['name']): string => `${name}-listing`;
+
+/** Items of a resource, by their date. */
+export function datedItems(
+  polled: PolledResource,
+  reading: ItemReading,
+  dependencies: ItemListDependencies,
+): PolledList<unknown> {
+  const { name, resource, date = '', overlapMs } = polled;
+  return {
+    resource: name,
+    overlapMs,
+    // The contract promises no order.
+    isOrdered: false,
+    read: (since, token) => dependencies.client.listItems(resource, { since, token }),
+    timeOf: (item) => timeOf(item, date),
+    compare: (items) => compare(items, polled, reading, dependencies),
+  };
+}
+
+/** All items of a resource, and those that are missing. */
+export function listedItems(
+  polled: PolledResource,
+  reading: ItemReading,
+  dependencies: ItemListDependencies,
+): PolledList<unknown> {
+  return {
+    resource: listingKey(polled.name),
+    isOrdered: false,
+    read: (_, token) => dependencies.client.listItems(polled.resource, { token }),
+    timeOf: () => undefined,
+    compare: (items) => compare(items, polled, reading, dependencies),
+    finish: ({ pages, lastItems }) =>
+      applyMissing(polled, reading, pages === 1 && lastItems > 0, dependencies),
+  };
+}
+
+async function compare(
+  items: readonly unknown[],
+  polled: PolledResource,
+  reading: ItemReading,
+  dependencies: ItemListDependencies,
+): Promise<number[]> {
+  await applyItems(
+    items.map((item) => seenItem(item, polled)),
+    polled,
+    reading,
+    dependencies,
+  );
+  return [];
+}
+
+/** Buckets that are in memory at a time. */
+const CHUNK = 200;
+
+/**
+ * Finds the items that a listing lacks. Pages shift while they are read, so an item counts as gone when two listings in a row lack it, unless the
+ * listing had one page.
+ */
+async function applyMissing(
+  polled: PolledResource,
+  reading: ItemReading,
+  isOnePage: boolean,
+  dependencies: ItemsDependencies,
+): Promise<void> {
+  const { store } = dependencies;
+  const { name } = polled;
+  const oldest = isOnePage ? reading.listing : reading.listing - 1;
+  const buckets = bucketsBetween(await store.readItemRanges(name), 0, Number.MAX_SAFE_INTEGER);
+  for (let start = 0; start < buckets.length; start += CHUNK) {
+    const states = await store.readItems(name, buckets.slice(start, start + CHUNK));
+    const gone = [...states.values()]
+      .flatMap((items) => Object.entries(items))
+      .filter(([, { n = 0, gone: isKnown }]) => !isKnown && n < oldest)
+      .map(([id]) => ({ itemId: Number(id), hashes: undefined }));
+    if (gone.length > 0) await applyItems(gone, polled, reading, dependencies);
+  }
+}

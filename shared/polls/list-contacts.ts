@@ -1,0 +1,83 @@
+import { bucketsBetween } from '../events/buckets.ts';
+import type { SeenContact } from '../events/contact-state.ts';
+import { MAX_LISTED_IDS } from '../infusionsoft/change-reader.ts';
+import { RejectedError } from '../sync/errors.ts';
+import { applySightings, type SightingsDependencies } from './apply-sightings.ts';
+import { contactsSeen } from './contact-lists.ts';
+import type { PollDependencies } from './poll-list.ts';
+
+/**
+ * Lists all contacts and compares them with what is known: this shows what no date does, such as removed tags, deletions and merges. The
+ * first listing makes no events: from then on, changes do.
+ *
+ * It goes on behind the last id instead of the next page, because pages shift when contacts are deleted. A contact that the listing lacks is
+ * asked for by its id before it counts as gone.
+ *
+ * @param scheduledAt a listing for this time or a later one that is complete is not repeated. ISO 8601.
+ * @returns whether the listing is complete; if not, the invocation has no time for another page.
+ */
+export async function listContacts(scheduledAt: string, dependencies: PollDependencies): Promise<boolean> {
+  const { store, client, hasTime, now, startAt } = dependencies;
+  const listing = await store.readListing();
+  if (listing.completedAt !== undefined && listing.completedAt >= scheduledAt) return true;
+  const ranges = await store.readRanges();
+  let run = listing.run ?? { scheduledAt, startedAt: new Date(now()).toISOString(), afterId: 0 };
+  const { baselineAt } = listing;
+  for (;;) {
+    if (!hasTime()) return false;
+    const readAt = now();
+    const { items, nextToken } = await client.listContacts({ afterId: run.afterId });
+    assertInOrder(
+      items.map(({ id }) => id),
+      run.afterId,
+    );
+    const isLast = items.length === 0 || nextToken === undefined;
+    const upTo = isLast ? Number.MAX_SAFE_INTEGER : (items.at(-1)?.id ?? run.afterId);
+    const seen = contactsSeen(items);
+    const lost = baselineAt === undefined ? [] : await missing(seen, run.afterId, upTo, ranges, dependencies);
+    const reading = {
+      readAt,
+      baselineAt: baselineAt === undefined ? (startAt ?? Number.POSITIVE_INFINITY) : Date.parse(baselineAt),
+    };
+    await applySightings([...seen, ...lost], reading, dependencies);
+    if (isLast) break;
+    run = { ...run, afterId: upTo };
+    await store.writeListing({ ...listing, run });
+  }
+  const completedAt = scheduledAt > run.scheduledAt ? scheduledAt : run.scheduledAt;
+  await store.writeListing({ completedAt, baselineAt: baselineAt ?? run.startedAt });
+  return true;
+}
+
+/** @throws RejectedError for a page that is not the one that was asked for: contacts would count as gone. */
+function assertInOrder(ids: readonly number[], afterId: number): void {
+  for (const [index, id] of ids.entries())
+    if (id <= (ids[index - 1] ?? afterId))
+      throw new RejectedError('refused-by-crm', 'The CRM does not list contacts in the order of their ids');
+}
+
+/** Known contacts between two ids that a page lacks: as the CRM shows them by their id, or gone. */
+async function missing(
+  seen: readonly SeenContact[],
+  aboveId: number,
+  upToId: number,
+  ranges: Parameters<typeof bucketsBetween>[0],
+  { store, client }: Pick<PollDependencies, 'client'> & Pick<SightingsDependencies, 'store'>,
+): Promise<SeenContact[]> {
+  const shown = new Set(seen.map(({ contactId }) => contactId));
+  const buckets = await store.readBuckets(bucketsBetween(ranges, aboveId, upToId));
+  const lost = [...buckets.values()]
+    .flatMap((contacts) => Object.entries(contacts))
+    .filter(([, { gone }]) => !gone)
+    .map(([id]) => Number(id))
+    .filter((id) => id > aboveId && id <= upToId && !shown.has(id));
+  const found: SeenContact[] = [];
+  for (let start = 0; start < lost.length; start += MAX_LISTED_IDS) {
+    const ids = lost.slice(start, start + MAX_LISTED_IDS);
+    const { items } = await client.listContacts({ ids });
+    found.push(...contactsSeen(items.filter(({ id }) => ids.includes(id))));
+  }
+  const existing = new Set(found.map(({ contactId }) => contactId));
+  const gone = lost.filter((id) => !existing.has(id)).map((contactId) => ({ contactId, isGone: true }));
+  return [...found, ...gone];
+}

@@ -1,0 +1,131 @@
+import { createHash } from 'node:crypto';
+import type { SeenContact } from '../events/contact-state.ts';
+import { MAX_LISTED_IDS } from '../infusionsoft/change-reader.ts';
+import type { AddressStatus } from '../infusionsoft/listed-schemas.ts';
+import type { OptOutAddresses } from '../store/event-store.ts';
+import { SYNC_TABLE_ITEMS } from '../store/sync-table-items.ts';
+import { RejectedError } from '../sync/errors.ts';
+import { applySightings } from './apply-sightings.ts';
+import { contactsSeen } from './contact-lists.ts';
+import type { PollDependencies } from './poll-list.ts';
+
+/**
+ * Lists the email addresses that get no marketing, and compares them with the last listing: this shows opt-outs and bounces, which may not
+ * count as updates of a contact. Only addresses of the app's users are looked up; those of other contacts are seen by the full listing.
+ *
+ * @param scheduledAt a listing for this time or a later one that is complete is not repeated. ISO 8601.
+ * @param baselineAt when events began, in epoch milliseconds.
+ * @returns whether the listing is complete; if not, the invocation has no time for another page.
+ */
+export async function listOptOuts(
+  scheduledAt: string,
+  baselineAt: number,
+  dependencies: PollDependencies,
+): Promise<boolean> {
+  const { store, client, hasTime, now } = dependencies;
+  const listing = await store.readOptOutListing();
+  if (listing.completedAt !== undefined && listing.completedAt >= scheduledAt) return true;
+  let run = listing.run ?? {
+    scheduledAt,
+    generation: listing.generation === 'a' ? ('b' as const) : ('a' as const),
+    pages: 0,
+  };
+  const before = await store.readOptOuts(listing.generation, listing.pages);
+  for (;;) {
+    if (!hasTime()) return false;
+    const readAt = now();
+    const { items, nextToken } = await readPage(client, run.token);
+    const addresses = await compare(items, before, { readAt, baselineAt }, dependencies);
+    await store.writeOptOuts(run.generation, run.pages, addresses);
+    const { token: _, ...rest } = run;
+    run = { ...rest, pages: run.pages + 1, ...(nextToken !== undefined && { token: nextToken }) };
+    if (nextToken === undefined || items.length === 0) break;
+    await store.writeOptOutListing({ ...listing, run });
+  }
+  const after = await store.readOptOuts(run.generation, run.pages);
+  const left = Object.entries(before).flatMap(([hash, [, contactId]]) =>
+    contactId > 0 && !after[hash] ? [contactId] : [],
+  );
+  await lookAgain([...new Set(left)], baselineAt, dependencies);
+  const completedAt = scheduledAt > run.scheduledAt ? scheduledAt : run.scheduledAt;
+  await store.writeOptOutListing({ completedAt, generation: run.generation, pages: run.pages });
+  return true;
+}
+
+/** A token that the CRM no longer knows begins the list again: what is read twice makes no second event. */
+async function readPage(client: PollDependencies['client'], token: string | undefined) {
+  try {
+    return await client.listOptOuts(token);
+  } catch (error) {
+    if (!(error instanceof RejectedError) || token === undefined) throw error;
+    return client.listOptOuts();
+  }
+}
+
+/** 72 bits: the listing is compared with itself only. */
+const hashOf = (email: string): string =>
+  createHash('sha256').update(email.toLowerCase()).digest('base64url').slice(0, 12);
+
+/** @returns the addresses of a page, as the next listing compares them. */
+async function compare(
+  items: readonly AddressStatus[],
+  before: OptOutAddresses,
+  reading: { readAt: number; baselineAt: number },
+  dependencies: PollDependencies,
+): Promise<OptOutAddresses> {
+  const known = items.flatMap(({ email, status, opted_in }) =>
+    email && status && opted_in !== true ? [{ email, status, hash: hashOf(email) }] : [],
+  );
+  const news = known.filter(({ hash, status }) => before[hash]?.[0] !== status);
+  const contactIds = await contactsOf(
+    news.map(({ email }) => email),
+    dependencies,
+  );
+  const sightings = news.flatMap(({ email, status }): SeenContact[] => {
+    const contactId = contactIds.get(email);
+    return contactId === undefined ? [] : [{ contactId, status: { field: 'EMAIL1', email, status } }];
+  });
+  const { deferred } = await applySightings(sightings, reading, dependencies);
+  const again = new Set(deferred.map(({ status }) => status?.email));
+  return Object.fromEntries(
+    known.flatMap(({ email, status, hash }): [string, [string, number]][] => {
+      const stored = before[hash];
+      // What has to be looked at again stays as it was, so the next listing finds it different once more.
+      if (again.has(email)) return stored ? [[hash, [...stored]]] : [];
+      return [[hash, [status, contactIds.get(email) ?? (stored?.[0] === status ? stored[1] : 0)]]];
+    }),
+  );
+}
+
+/** The contacts of the users who have these emails. */
+async function contactsOf(
+  emails: readonly string[],
+  { claimStore, users }: Pick<PollDependencies, 'claimStore' | 'users'>,
+): Promise<ReadonlyMap<string, number>> {
+  const keyOf = SYNC_TABLE_ITEMS.emailClaim.key;
+  const claims = await claimStore.readMany([...new Set(emails.map(keyOf))]);
+  const userIds = [...claims.values()].map(({ userId }) => userId);
+  const found = new Map((await users.readMany([...new Set(userIds)])).map((user) => [user.userId, user]));
+  return new Map(
+    emails.flatMap((email): [string, number][] => {
+      const contactId = found.get(claims.get(keyOf(email))?.userId ?? '')?.crm?.contactId;
+      return contactId === undefined ? [] : [[email, contactId]];
+    }),
+  );
+}
+
+/** Reads contacts whose address left the listing: it was opted in again, or the contact has another one. */
+async function lookAgain(
+  contactIds: readonly number[],
+  baselineAt: number,
+  dependencies: PollDependencies,
+): Promise<void> {
+  const { client, now } = dependencies;
+  for (let start = 0; start < contactIds.length; start += MAX_LISTED_IDS) {
+    const ids = contactIds.slice(start, start + MAX_LISTED_IDS);
+    const readAt = now();
+    const { items } = await client.listContacts({ ids });
+    const seen = contactsSeen(items.filter(({ id }) => ids.includes(id)));
+    await applySightings(seen, { readAt, baselineAt }, dependencies);
+  }
+}

@@ -1,0 +1,184 @@
+import { isLeased } from '../contacts/lease.ts';
+import type { OwnWrites } from '../events/diff-contact.ts';
+import { isStatusOfSync } from '../events/email-status.ts';
+import { type Catalog, catalogKey, managedTagIds } from '../infusionsoft/catalog/catalog.ts';
+import { regionCode } from '../infusionsoft/catalog/provinces.ts';
+import type { Invocation } from '../invocation.ts';
+import type { Claim } from '../store/claim-store.ts';
+import type { ErasureRecord } from '../store/erasure-records.ts';
+import { hashAddress } from '../sync/consent.ts';
+import { type ContactFields, desiredState } from '../sync/desired-state.ts';
+import { fingerprintOf, UNCERTAIN } from '../sync/plan.ts';
+import { ADDRESS_FIELDS, addressIn, type StandardField } from '../user/contact-fields.ts';
+import type { FieldKey, Mapping } from '../user/define-mapping.ts';
+import { normaliseCustom } from '../user/normalise-custom.ts';
+import { normaliseStandard } from '../user/normalise-standard.ts';
+import type { CrmState, User } from '../user/user.ts';
+
+/** What the sync's records say about a contact. */
+export interface ContactRecords {
+  contactId: number;
+  /** Who has the contact by the claims. */
+  claim: Claim | undefined;
+  /** The living user of the claim. */
+  user: User | undefined;
+  /** The proof of what was done with the contact of a deleted user. */
+  erasure: ErasureRecord | undefined;
+  /** Users whose email the contact has, if nobody has claimed it: one of them may be about to. */
+  usersOfEmails: readonly User[];
+}
+
+export interface OwnWritesContext {
+  catalog: Catalog;
+  mapping: Mapping;
+  /** The running invocation. */
+  invocation: Invocation;
+  /** Whether the contact shows the id of a user. */
+  showsUser: boolean;
+  /** When the contact was read from the CRM, in epoch milliseconds. */
+  readAt: number;
+  /** Epoch milliseconds. */
+  now: number;
+}
+
+/** Nothing in the contact is the sync's: it belongs to none of the app's users. */
+const STRANGER: OwnWrites = {
+  isUnsettled: false,
+  created: false,
+  deleted: false,
+  field: () => false,
+  tag: () => false,
+  status: () => false,
+};
+
+/**
+ * The values and tags that the sync has written to a contact, from its own records. A change to one of them makes no event, even if a person
+ * made it.
+ */
+export function ownWrites(records: ContactRecords, context: OwnWritesContext): OwnWrites {
+  const { claim, user, contactId, erasure, usersOfEmails } = records;
+  if (!claim) {
+    const isUnsettled = usersOfEmails.some((each) => isCreating(each, context));
+    return { ...(context.showsUser ? unclaimed(context) : STRANGER), isUnsettled };
+  }
+  if (user?.crm?.contactId === contactId) return ofUser(user, user.crm, context);
+  const managedTags = managedTagIds(context.catalog);
+  const done = erasure?.contactId === contactId ? erasure.done : undefined;
+  // A contact that its user no longer has: the sync removes its tags and fields, or marks, anonymises or deletes it.
+  return {
+    isUnsettled:
+      (claim.retiringUntil ?? 0) > context.now || (user !== undefined && isCreating(user, context)),
+    created: true,
+    deleted: done === 'delete',
+    field: (key, value) => done === 'anonymise' || (value === undefined && isManaged(key, context)),
+    tag: (tagId) => managedTags.has(tagId),
+    status: () => false,
+  };
+}
+
+/** The sync has created the contact, and was cut off before it claimed it. */
+function unclaimed(context: OwnWritesContext): OwnWrites {
+  const managedTags = managedTagIds(context.catalog);
+  return {
+    ...STRANGER,
+    created: true,
+    field: (key) => isManaged(key, context),
+    tag: (tagId) => managedTags.has(tagId),
+  };
+}
+
+/** Whether a contact of the user may have been created whose id is not stored yet. */
+const isCreating = ({ crm = {} }: User, context: OwnWritesContext): boolean =>
+  isAtWork(crm, context) || (crm.contactId === undefined && crm.attempt !== undefined);
+
+/** Whether a sync of the user runs, or has ended since the contact was read. Its writes may be in the answer, and not in the records. */
+const isAtWork = (crm: CrmState, { invocation, readAt, now }: OwnWritesContext): boolean =>
+  isLeased(crm, invocation, now) || (crm.syncedAt !== undefined && Date.parse(crm.syncedAt) >= readAt);
+
+function ofUser(user: User, crm: CrmState, context: OwnWritesContext): OwnWrites {
+  const { catalog, mapping, now } = context;
+  const { fingerprint = {}, tagIds = [], uncertainTagIds = [], consent } = crm;
+  const managedTags = managedTagIds(catalog);
+  const desired: ContactFields = desiredState(mapping, user, now).fields;
+  return {
+    isUnsettled: isAtWork(crm, context),
+    created: true,
+    deleted: false,
+    field(key, value) {
+      const field = mappedKey(key, context);
+      if (!field) return false;
+      const written = fingerprint[field];
+      // A write whose outcome is not known was one of the value that the user should have.
+      const known = written === UNCERTAIN ? fingerprintOf(desired)[field] : written;
+      if (value === undefined || known === undefined) return value === undefined && known === undefined;
+      return textsOf(field, value, user, desired, context).some(
+        (text) => fingerprintOf({ [field]: text } as ContactFields)[field] === known,
+      );
+    },
+    tag: (tagId, isApplied) =>
+      uncertainTagIds.includes(tagId) ||
+      (isApplied ? tagIds.includes(tagId) : managedTags.has(tagId) && !tagIds.includes(tagId)),
+    status: (field, status) =>
+      field === 'EMAIL1' &&
+      consent !== undefined &&
+      consent.address === hashAddress(desired.EMAIL1 ?? '') &&
+      isStatusOfSync(status, consent.step),
+  };
+}
+
+/** The key of a field in the mapping; undefined if the mapping does not have it. */
+function mappedKey(key: string, { catalog, mapping }: OwnWritesContext): FieldKey | undefined {
+  const [, id] = /^custom_fields\.(\d+)$/.exec(key) ?? [];
+  if (id === undefined) return key in mapping.contact ? (key as StandardField) : undefined;
+  const label = Object.keys(mapping.customFields).find(
+    (each) => catalog.customFields[catalogKey(each)] === Number(id),
+  );
+  return label === undefined ? undefined : `custom_fields.${label}`;
+}
+
+const isManaged = (key: string, context: OwnWritesContext): boolean => mappedKey(key, context) !== undefined;
+
+const CUSTOM_FIELD = 'custom_fields.';
+
+/** The texts that the sync may have written when the CRM shows this value: the CRM formats some, and shows ids of others. */
+function textsOf(
+  field: FieldKey,
+  value: string,
+  user: User,
+  desired: ContactFields,
+  { catalog, mapping }: OwnWritesContext,
+): string[] {
+  if (field.startsWith(CUSTOM_FIELD)) {
+    const custom = mapping.customFields[field.slice(CUSTOM_FIELD.length)];
+    const normalised = custom && normaliseCustom(custom, value, user);
+    return normalised && 'value' in normalised ? [value, normalised.value] : [value];
+  }
+  const wanted = desired[field];
+  switch (field) {
+    case 'lead_source':
+      return (mapping.contact.lead_source?.names ?? []).filter(
+        (name) => catalog.leadSources?.[catalogKey(name)] === Number(value),
+      );
+    case 'owner':
+      return wanted !== undefined && catalog.staff?.[catalogKey(wanted)] === Number(value) ? [wanted] : [];
+    case 'company':
+      return wanted !== undefined && catalogKey(wanted) === catalogKey(value) ? [wanted] : [value];
+    default: {
+      const isAddress = (ADDRESS_FIELDS as readonly string[]).includes(field);
+      const normalised = normaliseStandard(
+        field as StandardField,
+        isAddress ? JSON.parse(value) : value,
+        user,
+      );
+      if (!('value' in normalised)) return [value];
+      return [value, isAddress ? withRegionCode(normalised.value, catalog) : normalised.value];
+    }
+  }
+}
+
+/** An address with the code of its region, as the sync writes it: the CRM shows the name. */
+function withRegionCode(address: string, catalog: Catalog): string {
+  const { region = '', country_code = '', ...parts } = addressIn(address);
+  const code = regionCode(country_code, region, catalog) ?? region;
+  return JSON.stringify({ ...parts, ...(code && { region: code }), ...(country_code && { country_code }) });
+}

@@ -1,0 +1,94 @@
+import { afterPage, beginRun, type Run, watermarkAfter } from '../events/watermark.ts';
+import type { ListPage } from '../infusionsoft/change-reader.ts';
+import type { InfusionsoftClient } from '../infusionsoft/client.ts';
+import type { Poll } from '../store/event-store.ts';
+import { RejectedError } from '../sync/errors.ts';
+import type { SightingsDependencies } from './apply-sightings.ts';
+
+export interface PollDependencies extends SightingsDependencies {
+  client: Pick<InfusionsoftClient, 'listContacts' | 'listAppliedTags' | 'listOptOuts'>;
+  /** Whether the invocation has time for another page. */
+  hasTime: () => boolean;
+  /** The first poll begins at this time instead of now: epoch milliseconds. */
+  startAt?: number | undefined;
+}
+
+/** A list of the CRM that is read page by page: from a time on, or all of it. */
+export interface PolledList<Item> {
+  /** Key of its watermark. */
+  resource: string;
+  /** How far it is read again behind the watermark, in milliseconds; five minutes by default. */
+  overlapMs?: number;
+  /** The CRM lists items in the order of their times. */
+  isOrdered: boolean;
+  /** @param since epoch milliseconds. */
+  read(since: number, token: string | undefined): Promise<ListPage<Item>>;
+  /** When an item was changed, in epoch milliseconds. */
+  timeOf(item: Item): number | undefined;
+  /**
+   * Compares a page with what is known, and publishes the differences.
+   *
+   * @param readAt when the page was requested, in epoch milliseconds.
+   * @returns times of items that have to be looked at again.
+   */
+  compare(items: readonly Item[], readAt: number): Promise<number[]>;
+  /** Runs after the last page, before the run counts as complete. */
+  finish?(run: { pages: number; lastItems: number }): Promise<void>;
+}
+
+/**
+ * Reads a list from its watermark on, page by page. After each page, what was reached is stored.
+ *
+ * @param scheduledAt a poll for this time or a later one that is complete is not repeated. ISO 8601.
+ * @param start where the first poll begins, in epoch milliseconds, and whether this is a replay: that goes back there each time.
+ * @returns whether the poll is complete; if not, the invocation has no time for another page.
+ */
+export async function pollList<Item>(
+  list: PolledList<Item>,
+  scheduledAt: string,
+  { at: startAt, isReplay = false }: { at: number; isReplay?: boolean },
+  { store, hasTime, now }: Pick<PollDependencies, 'store' | 'hasTime' | 'now'>,
+): Promise<boolean> {
+  const poll: Poll = (await store.readPoll(list.resource)) ?? { watermark: startAt, baselineAt: startAt };
+  if (poll.completedAt !== undefined && poll.completedAt >= scheduledAt) return true;
+  // A replay goes back to its time, wherever the one before it had got to.
+  const isOther = isReplay && poll.run?.scheduledAt !== scheduledAt;
+  const begun = isOther ? undefined : poll.run;
+  let run: Run = begun ?? beginRun(isOther ? startAt : poll.watermark, scheduledAt, list.overlapMs);
+  let lastItems = 0;
+  for (;;) {
+    if (!hasTime()) return false;
+    const readAt = now();
+    const { items, nextToken } = await readPage(list, run);
+    const deferred = await list.compare(items, readAt);
+    const times = items.map(list.timeOf);
+    const { isOver, ...next } = afterPage(
+      run,
+      { times, nextToken, deferred, isOrdered: list.isOrdered },
+      readAt,
+    );
+    run = next;
+    lastItems = items.length;
+    if (isOver) break;
+    await store.writePoll(list.resource, { ...poll, run });
+  }
+  await list.finish?.({ pages: run.pages ?? 1, lastItems });
+  const { run: _, ...kept } = poll;
+  await store.writePoll(list.resource, {
+    ...kept,
+    watermark: watermarkAfter(run),
+    completedAt: scheduledAt,
+    listings: (poll.listings ?? 0) + 1,
+  });
+  return true;
+}
+
+/** A page of a list. A token that the CRM no longer knows, such as that of yesterday, begins the list again. */
+async function readPage<Item>(list: PolledList<Item>, run: Run): Promise<ListPage<Item>> {
+  try {
+    return await list.read(run.from, run.token);
+  } catch (error) {
+    if (!(error instanceof RejectedError) || run.token === undefined) throw error;
+    return list.read(run.from, undefined);
+  }
+}

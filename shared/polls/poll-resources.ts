@@ -1,0 +1,108 @@
+import { beginRun } from '../events/watermark.ts';
+import { ForbiddenError, NotFoundError, UncertainError } from '../infusionsoft/http/failures.ts';
+import { RejectedError } from '../sync/errors.ts';
+import type { ItemReading } from './apply-items.ts';
+import { datedItems, type ItemListDependencies, listedItems, listingKey } from './item-list.ts';
+import { type PollDependencies, pollList } from './poll-list.ts';
+import type { PolledResource } from './polled-resource.ts';
+
+export interface ResourceDependencies
+  extends ItemListDependencies,
+    Pick<PollDependencies, 'hasTime' | 'startAt'> {
+  resources: readonly PolledResource[];
+  /** The CRM does not list a resource. The next poll goes on where this one stood. */
+  onUnreadable: (resource: PolledResource['name'], error: Error) => void;
+}
+
+/**
+ * Polls each resource: by its date, or its whole list. A resource that the CRM does not list, for example because the account may not, does not
+ * hold up others: the poll leaves it to the next one.
+ *
+ * @returns whether the poll is complete.
+ * @throws RetryableError when the cloud fails, or no requests are made for a while.
+ */
+export async function pollResources(
+  poll: 'changes' | 'listing',
+  scheduledAt: string,
+  dependencies: ResourceDependencies,
+): Promise<boolean> {
+  return forEachResource(dependencies, (polled) =>
+    poll === 'listing'
+      ? listResource(polled, scheduledAt, dependencies)
+      : pollByDate(polled, scheduledAt, dependencies),
+  );
+}
+
+/** Reads the items whose date is not before a time once more. */
+export async function replayResources(
+  since: number,
+  scheduledAt: string,
+  replay: string,
+  dependencies: ResourceDependencies,
+): Promise<boolean> {
+  return forEachResource(dependencies, async (polled) => {
+    if (polled.date === undefined) return true;
+    const reading: ItemReading = { listing: 0, isComplete: true, baselineAt: since, replay };
+    const list = datedItems(polled, reading, dependencies);
+    const again = { ...list, resource: `replay-${list.resource}`, overlapMs: 0 };
+    return pollList(again, scheduledAt, { at: since, isReplay: true }, dependencies);
+  });
+}
+
+async function forEachResource(
+  { resources, onUnreadable }: ResourceDependencies,
+  work: (polled: PolledResource) => Promise<boolean>,
+): Promise<boolean> {
+  for (const polled of resources) {
+    try {
+      if (!(await work(polled))) return false;
+    } catch (error) {
+      if (!isAnswerOfCrm(error)) throw error;
+      onUnreadable(polled.name, error);
+    }
+  }
+  return true;
+}
+
+const isAnswerOfCrm = (error: unknown): error is Error =>
+  [RejectedError, ForbiddenError, NotFoundError, UncertainError].some((type) => error instanceof type);
+
+/** Lists the whole resource, if it is listed at all. */
+async function listResource(
+  polled: PolledResource,
+  scheduledAt: string,
+  dependencies: ResourceDependencies,
+): Promise<boolean> {
+  if (!polled.isListed) return true;
+  const { store, startAt = Date.parse(scheduledAt) } = dependencies;
+  const {
+    completedAt,
+    baselineAt = startAt,
+    listings = 0,
+  } = (await store.readPoll(listingKey(polled.name))) ?? {};
+  const reading = { listing: listings + 1, isComplete: completedAt !== undefined, baselineAt };
+  return pollList(listedItems(polled, reading, dependencies), scheduledAt, { at: startAt }, dependencies);
+}
+
+/** Goes on with a listing that has begun, or the first one, with which changes are compared; then reads what has a later date. */
+async function pollByDate(
+  polled: PolledResource,
+  scheduledAt: string,
+  dependencies: ResourceDependencies,
+): Promise<boolean> {
+  const { name, date, isListed, overlapMs } = polled;
+  const { store, startAt = Date.parse(scheduledAt) } = dependencies;
+  if (date !== undefined && !(await store.readPoll(name))) {
+    // Before the first request, so that a resource that is never read counts as late.
+    const run = beginRun(startAt, scheduledAt, overlapMs);
+    await store.writePoll(name, { watermark: startAt, baselineAt: startAt, run });
+  }
+  const listing = isListed ? await store.readPoll(listingKey(name)) : undefined;
+  const isDue = isListed && (listing?.completedAt === undefined || listing.run !== undefined);
+  if (isDue && !(await listResource(polled, scheduledAt, dependencies))) return false;
+  if (date === undefined) return true;
+  const known = await store.readPoll(isListed ? listingKey(name) : name);
+  const baselineAt = known?.baselineAt ?? startAt;
+  const reading = { listing: isListed ? (known?.listings ?? 0) : 0, isComplete: true, baselineAt };
+  return pollList(datedItems(polled, reading, dependencies), scheduledAt, { at: baselineAt }, dependencies);
+}

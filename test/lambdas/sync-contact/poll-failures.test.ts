@@ -1,0 +1,231 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { RetryableError } from '../../../shared/sync/errors.ts';
+import type { SimulatorOptions } from '../../simulator/simulator.ts';
+import { type Polls, shown, startPolls } from '../../support/polls-under-test.ts';
+
+let polls: Polls;
+afterEach(() => polls.crm.stop());
+
+const start = async (...parameters: Parameters<typeof startPolls>) => {
+  polls = await startPolls(...parameters);
+  return polls;
+};
+const stranger = (index: number) => `stranger${index}@example.com`;
+
+/** Events with distinct ids. */
+const distinct = (events: Polls['published']) => [...new Map(events.map((each) => [each.id, each])).values()];
+
+describe('a poll that is killed', () => {
+  /** Makes the n-th write of the store fail. */
+  const failWrite = (n: number) => {
+    let writes = 0;
+    for (const name of [
+      'writePoll',
+      'writeListing',
+      'writeRanges',
+      'writeBuckets',
+      'writeOptOuts',
+      'writeOptOutListing',
+      'writeLog',
+    ] as const) {
+      const write = polls.store[name] as (...values: unknown[]) => Promise<void>;
+      (polls.store as unknown as Record<string, unknown>)[name] = async (...values: unknown[]) => {
+        writes++;
+        if (writes === n) throw new RetryableError('killed', { afterMs: 0 });
+        await write.apply(polls.store, values);
+      };
+    }
+    return () => writes;
+  };
+
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    'before write %i of its state goes on where it stood, and tells everything once',
+    async (n) => {
+      await start();
+      await polls.addStrangers(5);
+      await polls.sync('ann', { email: 'ann@example.com' });
+      await polls.poll('listing');
+      await polls.poll('opt-outs');
+      const contacts = await polls.crm.contacts();
+      const idOf = (email: string) =>
+        contacts.find(({ values }) => values['email_addresses.EMAIL1'] === email)?.id ?? 0;
+      await polls.crm.admin.edit(idOf(stranger(0)), { values: { given_name: 'Changed' }, addTags: ['VIP'] });
+      await polls.crm.admin.edit(idOf('ann@example.com'), { emailStatus: 'Manual' });
+      await polls.crm.admin.removeContact(idOf(stranger(1)));
+      const writes = failWrite(n);
+      for (const poll of ['changes', 'opt-outs', 'listing'] as const) await polls.poll(poll);
+      expect(shown(distinct(polls.published))).toMatchObject([
+        { type: 'contact.changed', contactId: idOf(stranger(0)) },
+        { type: 'tag.applied', contactId: idOf(stranger(0)) },
+        { type: 'contact.unsubscribed', subject: 'ann' },
+        { type: 'contact.deleted', contactId: idOf(stranger(1)) },
+      ]);
+      expect(polls.consumer.rejected).toEqual([]);
+      expect(writes()).toBeGreaterThan(n);
+    },
+  );
+
+  it('after its events were published tells them once more, with the same ids', async () => {
+    await start();
+    const [one] = await polls.addStrangers(2);
+    await polls.poll('listing');
+    await polls.crm.admin.edit(one?.id ?? 0, { values: { given_name: 'Changed' }, addTags: ['A', 'B'] });
+    polls.faults.publish = () => {
+      polls.faults.publish = undefined;
+      throw new RetryableError('killed', { afterMs: 0 });
+    };
+    const events = await polls.poll('changes');
+    expect(events.length).toBeGreaterThan(3);
+    expect(distinct(events)).toHaveLength(3);
+  });
+});
+
+describe('a poll without time for another page', () => {
+  it('is continued by messages, in bounded steps, and compares everything', async () => {
+    let hasTimeFor = 1;
+    await start({}, { endsAt: () => polls.now() + 11_000 });
+    await polls.addStrangers(3500);
+    const { client } = polls.crm;
+    const list = client.listContacts;
+    client.listContacts = async (query) => {
+      if (--hasTimeFor === 0) {
+        hasTimeFor = 1;
+        polls.pass(0.1);
+      }
+      return list(query);
+    };
+    expect(await polls.deliver(polls.message('listing'))).toBe(4);
+    const contacts = await polls.crm.contacts();
+    for (const { id } of contacts.slice(0, 3)) await polls.crm.admin.removeContact(id);
+    for (const { id } of contacts.slice(-3)) await polls.crm.admin.edit(id, { addTags: ['VIP'] });
+    polls.pass(60);
+    await polls.deliver(polls.message('listing'));
+    expect(polls.published.map(({ type }) => type).sort()).toEqual([
+      ...Array(3).fill('crm.contact.deleted.v1'),
+      ...Array(3).fill('crm.tag.applied.v1'),
+    ]);
+  });
+});
+
+describe('while the pages are read', () => {
+  it('contacts that are deleted and changed make no other contact look gone or unchanged', async () => {
+    await start();
+    await polls.addStrangers(2500);
+    await polls.poll('listing');
+    const contacts = await polls.crm.contacts();
+    const { client } = polls.crm;
+    const list = client.listContacts;
+    let page = 0;
+    client.listContacts = async (query) => {
+      const answer = await list(query);
+      const [gone, changed] = [contacts[page * 3], contacts[2400 - page * 3]];
+      page++;
+      if (gone) await polls.crm.admin.removeContact(gone.id);
+      if (changed) await polls.crm.admin.edit(changed.id, { values: { given_name: `Page ${page}` } });
+      return answer;
+    };
+    await polls.poll('listing');
+    await polls.poll('changes');
+    client.listContacts = list;
+    await polls.poll('listing');
+    const events = shown(distinct(polls.published)) as { type: string; contactId: number }[];
+    const ids = (type: string) =>
+      events.filter((each) => each.type === type).map(({ contactId }) => contactId);
+    const indices = Array.from({ length: page }, (_, index) => index);
+    expect(ids('contact.deleted').sort((a, b) => a - b)).toEqual(
+      indices.map((index) => contacts[index * 3]?.id),
+    );
+    expect([...new Set(ids('contact.changed'))].sort((a, b) => b - a)).toEqual(
+      indices.map((index) => contacts[2400 - index * 3]?.id),
+    );
+    expect(events).toHaveLength(2 * page);
+  });
+});
+
+describe('a sync that is running', () => {
+  it('has its contact looked at again, and neither its own write nor a change of a person gets lost', async () => {
+    await start();
+    await polls.sync('ann', { email: 'ann@example.com', firstName: 'Ann' });
+    await polls.poll('listing');
+    const { crm } = polls.users.user('ann');
+    await polls.crm.admin.edit(crm?.contactId ?? 0, {
+      values: { given_name: 'Annette', job_title: 'Coach' },
+    });
+    polls.pass(15);
+    const until = new Date(polls.now() + 20_000).toISOString();
+    polls.users.edit('ann', { crm: { ...crm, lease: { environment: 'other', invocation: 1, until } } });
+    await polls.deliver(polls.message('changes'));
+    expect(polls.published).toEqual([]);
+    // It had written this value, and ends now.
+    const { fingerprint, ...rest } = polls.users.user('ann').crm ?? {};
+    const { given_name: _, ...others } = fingerprint ?? {};
+    const { lease: __, ...ended } = rest;
+    polls.users.edit('ann', {
+      firstName: 'Annette',
+      crm: { ...ended, fingerprint: { ...others, given_name: '?' } },
+    });
+    expect(shown(await polls.poll('changes'))).toMatchObject([
+      { type: 'contact.changed', subject: 'ann', fields: ['job_title'] },
+    ]);
+  });
+
+  it('of a new user makes no event of the contact that it is creating', async () => {
+    await start();
+    await polls.poll('listing');
+    const now = () => new Date(polls.now()).toISOString();
+    await polls.crm.preload({ values: { 'email_addresses.EMAIL1': 'new@example.com' }, isNew: true });
+    await polls.sync('new', { email: 'new@example.com' });
+    const { crm } = polls.users.user('new');
+    const { contactId, ...creating } = crm ?? {};
+    polls.users.edit('new', { crm: { ...creating, attempt: { at: now(), email: '' }, syncedAt: undefined } });
+    expect(await polls.poll('changes')).toEqual([]);
+    polls.users.edit('new', { crm: { ...creating, contactId } });
+    expect(await polls.poll('changes')).toEqual([]);
+    expect(await polls.poll('listing')).toEqual([]);
+  });
+});
+
+describe('an account that answers otherwise than documented', () => {
+  it('is refused when it does not list contacts in the order of their ids: none counts as gone', async () => {
+    await start();
+    await polls.addStrangers(3);
+    await polls.poll('listing');
+    const { client } = polls.crm;
+    const list = client.listContacts;
+    client.listContacts = async (query) => {
+      const page = await list(query);
+      return 'afterId' in query ? { ...page, items: page.items.toReversed() } : page;
+    };
+    await polls.deliver(polls.message('listing', { scheduledAt: '2027-01-02T00:00:00.000Z' }));
+    expect(polls.consumer.rejected.map(({ error }) => error.reason)).toEqual(['refused-by-crm']);
+    expect(polls.published).toEqual([]);
+  });
+
+  it.each<[string, SimulatorOptions]>([['a search that lags behind by a minute', { searchDelayMs: 60_000 }]])(
+    'loses nothing: %s',
+    async (_, options) => {
+      await start(options);
+      await polls.addStrangers(2);
+      await polls.poll('listing');
+      const [created] = await polls.crm.preload({
+        values: { 'email_addresses.EMAIL1': 'new@example.com' },
+        tags: ['Lead'],
+        isNew: true,
+      });
+      await polls.deliver(polls.message('changes', { scheduledAt: new Date(polls.now() + 1).toISOString() }));
+      expect(polls.published).toEqual([]);
+      expect(shown(await polls.poll('changes'))).toMatchObject([
+        { type: 'contact.created', contactId: created?.id },
+        { type: 'tag.applied', contactId: created?.id },
+      ]);
+    },
+  );
+});
+
+it('a poll for a time that was polled makes no request', async () => {
+  await start();
+  await polls.poll('listing');
+  const message = polls.message('changes');
+  await polls.deliver(message);
+  expect(await polls.crm.requestsOf(() => polls.deliver(message))).toEqual({});
+});
