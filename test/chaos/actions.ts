@@ -1,5 +1,7 @@
 import { startBackfill } from '../../infra/cli/backfill/follow-backfill.ts';
 import type { Action } from './chaos-context.ts';
+import { changeConsent, optOut } from './consent-actions.ts';
+import { byHand, poll } from './event-actions.ts';
 import {
   cutOff,
   faults,
@@ -13,6 +15,9 @@ import {
   throttle,
 } from './fault-actions.ts';
 import { drift, handOver, mergeUsers, swap, webForm } from './meeting-actions.ts';
+import { endDay, raiseLimit, wrongHeader } from './quota-actions.ts';
+import { breakEmail, oddValue, refuseBulkTags, unreadable, withoutEmail } from './refusal-actions.ts';
+import { failContact, serverErrors } from './server-error-actions.ts';
 import {
   correctEmail,
   create,
@@ -38,7 +43,7 @@ const backfill: Action = async ({ world, running, sfn, counts }) => {
   await startBackfill(sfn, running.system.cloud.outputs['BackfillStateMachineArn'] ?? '', { mode });
 };
 
-/** Actions by name, with weights that add up to about 130. */
+/** Actions by name, with weights that add up to about 170. */
 export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: Action]>> = {
   // Users on their own.
   edit: [34, edit],
@@ -49,6 +54,8 @@ export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: 
   deleteInFlight: [3, deleteInFlight],
   correctEmail: [3, correctEmail],
   forget: [3, forget],
+  changeConsent: [6, changeConsent],
+  optOut: [3, optOut],
   // The app writes whole items, or an operator removes the `crm` map.
   putOlder: [3, putOlder],
   putWithout: [3, putWithout],
@@ -59,12 +66,27 @@ export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: 
   mergeUsers: [3, mergeUsers],
   drift: [2, drift],
   webForm: [3, webForm],
+  // One user or message that the CRM, or the sync, refuses.
+  breakEmail: [2, breakEmail],
+  withoutEmail: [3, withoutEmail],
+  unreadable: [3, unreadable],
+  refuseBulkTags: [2, refuseBulkTags],
+  oddValue: [5, oddValue],
+  failContact: [3, failContact],
+  // Changes that the app learns of.
+  poll: [8, poll],
+  byHand: [6, byHand],
+  // Limits.
+  raiseLimit: [4, raiseLimit],
+  wrongHeader: [2, wrongHeader],
+  endDay: [2, endDay],
   // Faults.
   duplicate: [6, duplicate],
   kill: [8, kill],
   backfill: [6, backfill],
   forbid: [2, forbid],
   faults: [8, faults],
+  serverErrors: [2, serverErrors],
   // Rare, because an exceeded quota pauses everything for a minute.
   quota: [0.4, quota],
   search: [2, search],

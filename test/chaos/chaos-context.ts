@@ -1,8 +1,12 @@
 import type { SFNClient } from '@aws-sdk/client-sfn';
-import type { SQSClient } from '@aws-sdk/client-sqs';
+import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { messageGroupOf } from '../../shared/sync/message.ts';
 import type { User } from '../../shared/user/user.ts';
 import type { SimulatedSystem } from '../demo/simulated-system.ts';
+import type { CallbackReceiver } from '../support/callback-receiver.ts';
 import type { FaultProxy } from './fault-proxy.ts';
+import type { Handwork } from './handwork.ts';
+import type { OwnLimit } from './own-limit.ts';
 import type { World } from './world.ts';
 
 /** What actions work with. */
@@ -10,16 +14,19 @@ export interface ChaosContext {
   world: World;
   running: SimulatedSystem;
   proxy: FaultProxy;
+  ownLimit: OwnLimit;
+  handwork: Handwork;
+  /** Gets the events about changes in the CRM. */
+  callback: CallbackReceiver;
   sqs: SQSClient;
   sfn: SFNClient;
-  counts: { killed: number; duplicates: number; backfills: number };
+  counts: { killed: number; duplicates: number; backfills: number; limitsRaised: number };
 }
 
 export type Action = (context: ChaosContext) => Promise<void>;
 
-/** Any user of the app. */
-export const randomUser = ({ world }: ChaosContext): User | undefined =>
-  world.pick([...world.users.values()]);
+/** Any user whom an action may change. */
+export const randomUser = ({ world }: ChaosContext): User | undefined => world.pick(world.changeable());
 
 /** The user edits attributes in the app. Nothing happens if the user was deleted. */
 export async function changeUser(
@@ -55,4 +62,21 @@ export async function readRows({ world, running }: ChaosContext): Promise<User[]
       world.readItems.set(row.userId, row);
   }
   return rows;
+}
+
+/** Sends a message to the queue of the sync, in the group of a user. @param id a message with the same id is not sent again. */
+export async function sendMessage(
+  { running, sqs }: ChaosContext,
+  userId: string,
+  body: string,
+  id: string,
+): Promise<void> {
+  await sqs.send(
+    new SendMessageCommand({
+      QueueUrl: running.system.cloud.outputs['QueueUrl'] ?? '',
+      MessageBody: body,
+      MessageGroupId: messageGroupOf(userId),
+      MessageDeduplicationId: id,
+    }),
+  );
 }

@@ -1,25 +1,37 @@
+import { copyFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { followBackfill, startBackfill } from '../../infra/cli/backfill/follow-backfill.ts';
 import type { Report } from '../../lambdas/backfill/run.ts';
-import { PROBE_NAME } from '../../shared/infusionsoft/catalog/detect-array-mode.ts';
 import { desiredState, isSyncable } from '../../shared/sync/desired-state.ts';
 import { mapping } from '../../shared/user/mapping.ts';
+import type { User } from '../../shared/user/user.ts';
+import { consentFindings } from '../demo/consent-findings.ts';
 import { signUpAll } from '../demo/scenario.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
 import { shownOf, verify } from '../demo/verify.ts';
 import { SEARCH_MODES } from '../simulator/account/search.ts';
-import type { ReadableContact } from '../simulator/admin-routes.ts';
+import {
+  type CallbackReceiver,
+  signingSecretOf,
+  startCallbackReceiver,
+} from '../support/callback-receiver.ts';
 import { ACTIONS } from './actions.ts';
 import { type ChaosContext, changeUser } from './chaos-context.ts';
 import { explainDeadLetters, readDeadLetters } from './dead-letters.ts';
+import { startPoll } from './event-actions.ts';
 import { stopFaults } from './fault-actions.ts';
 import { faultProxy } from './fault-proxy.ts';
+import { Handwork } from './handwork.ts';
+import { OwnLimit } from './own-limit.ts';
 import { pairFindings } from './pair-findings.ts';
+import { liftLimit } from './quota-actions.ts';
+import { makeRoom, refusedCreations } from './refused-creations.ts';
 import { repeatErasures, unansweredErasures } from './repeat-erasures.ts';
-import { World } from './world.ts';
+import { detectAgain, failForGood } from './server-error-actions.ts';
+import { REFUSED_PROGRAM, World } from './world.ts';
 
 export interface ChaosOptions {
   seed: number;
@@ -30,6 +42,10 @@ export interface ChaosOptions {
   without: readonly string[];
   /** Names of the only actions to run. Default: all. */
   only?: readonly string[];
+  /** Whether the CRM fails for one user's contact at the end, until the user is rejected: some ten minutes more. */
+  failForGood?: boolean;
+  /** File for the log of the functions. */
+  logFile?: string;
 }
 
 export interface ChaosReport {
@@ -42,6 +58,9 @@ export interface ChaosReport {
   environmentsKilled: number;
   /** Backfills that were started, including skipped ones. */
   backfills: number;
+  /** Deployments with a higher daily limit of the sync's own, and how many of them found it reached. */
+  limitsRaised: number;
+  limitsReached: number;
   /** Users whom the CRM rejected with 403. */
   forbidden: number;
   /** Users who were not in sync when the refresh with forbidden users ended. */
@@ -54,8 +73,12 @@ export interface ChaosReport {
   /** Contacts that look like those of users and that no user has, except those that are marked as deleted. */
   orphans: number;
   foreignWrites: number;
-  /** Probe contacts whose creation was not confirmed, or whose environment was killed right after it: nothing proves whose they are. */
-  probesLeft: number;
+  /** Requests of a day, as the CRM counted them, beyond the daily limit of the sync's own. */
+  overLimit: number;
+  /** Users whose address has another status than their consent asks for, and opt-outs of others that the sync has undone. */
+  wrongConsent: number;
+  /** Changes made by hand in the CRM of which the app got no event or two, and events about what the sync itself wrote. */
+  wrongEvents: number;
   wrongTags: number;
   deadLettersExplained: number;
   /** Dead letters and rejected users that the list of expected reasons does not explain, and expected ones that are missing. */
@@ -71,11 +94,14 @@ export const failuresIn = (report: ChaosReport): number =>
   report.sharedContacts +
   report.orphans +
   report.foreignWrites +
+  report.overLimit +
+  report.wrongConsent +
+  report.wrongEvents +
   report.wrongTags +
   report.deadLettersUnexplained;
 
 /** Factor by which limits are multiplied and latencies divided. */
-const SPEED = 8;
+const SPEED = 7;
 /**
  * Visibility timeout, instead of the template's 150 seconds, so that messages of killed environments return sooner. Lambda and the local
  * cloud require more than the timeout of the function, so that a message never returns while its invocation is running.
@@ -88,53 +114,92 @@ const BACKFILLS_MS = 6 * 60_000;
 /** Time limit for a refresh with forbidden users: messages of killed environments are invisible for up to a minute. */
 const REFRESH_MS = 2 * 60_000;
 const QUIET_MS = 2000;
+/** An account that replaces array items drops them from a contact that a web form has just created. */
+const LOST_EMAIL = /^email_addresses\.EMAIL2$/;
+const OTHER = { merge: 'replace', replace: 'merge' } as const;
 /** Contacts that exist before the time of the actions begins: without any, users cannot meet, and a busy machine creates the first ones late. */
 const FIRST_CONTACTS = 5;
 /** Longest wait for the first contacts. */
 const FIRST_CONTACTS_MS = 60_000;
-/** Backfills after the actions. */
-const FINAL_BACKFILLS = 2;
 const ACTION_EVERY_MS = 120;
+/** Usable requests of the first daily limit, beside one for every fourth user: the sync reaches it, and waits until it is raised. */
+const FIRST_LIMIT = 60;
+/** Factor of the durations of wait states. The backfill waits up to an hour for a quota, which a run lifts within seconds. */
+const WAIT_SCALE = 1 / 120;
 
 /** Runs random actions and faults against the whole system, then verifies every user against the CRM. */
 export async function runChaos(options: ChaosOptions, log: (line: string) => void): Promise<ChaosReport> {
   const world = new World(options.seed, options.users, Date.now());
   const proxy = faultProxy(world.random, SPEED);
   let running: SimulatedSystem | undefined;
+  let callback: CallbackReceiver | undefined;
   try {
+    callback = await startCallbackReceiver(signingSecretOf(() => running?.system.cloud));
+    let strangers: { id: number }[] = [];
     // Half of the users exist before the stack: no stream has them, so only a backfill syncs them.
     const all = [...world.users.values()];
     const existing = all.slice(0, all.length / 2);
-    const limits = { second: 25 * SPEED, minute: 1500 * SPEED, day: 1_000_000, month: null };
+    const limits = { second: 25 * SPEED, minute: 1500 * SPEED, month: null };
+    const ownLimit = new OwnLimit(limits);
+    ownLimit.raise(FIRST_LIMIT + Math.ceil(options.users / 4));
+    // The backfill of contacts waits for a person who makes room for what the account refuses, so half of the seeds have an account that fits.
+    const refused = options.seed % 2 === 1 ? refusedCreations(world.random) : [];
     // Eight consecutive seeds have eight different combinations of search and arrays.
     const search = SEARCH_MODES[options.seed % SEARCH_MODES.length] ?? 'exact';
     const arrays = Math.floor(options.seed / SEARCH_MODES.length) % 2 === 0 ? 'merge' : 'replace';
+    // Where the CRM does not say which field it refuses, a refusal can cost other fields, too.
+    const unnamedRefusals = Math.floor(options.seed / 4) % 2 === 1;
+    // And sixteen, with that of create-or-updates.
+    const putArrays = Math.floor(options.seed / SEARCH_MODES.length / 2) % 2 === 0 ? arrays : OTHER[arrays];
     const simulator = ['--speed', String(SPEED), '--day', '1000000', '--seed', String(options.seed)];
     running = await startSimulatedSystem({
-      simulator: [...simulator, '--search', search, '--arrays', arrays],
+      simulator: [...simulator, '--search', search, '--arrays', arrays, '--put-arrays', putArrays],
       async prepare(crm) {
         await crm.declareOwnership();
-        await crm.addContacts(world.strangers());
+        strangers = await crm.addContacts(world.strangers());
+        await crm.set('directory', { refusedCreations: refused });
+        await crm.refuseValues(REFUSED_PROGRAM);
+        await crm.set('strictness', { unnamedRefusals });
       },
-      settings: { crm: { limits, latencyP95Ms: 400 / SPEED, windowSlackMs: 100 } },
+      settings: {
+        crm: { limits: ownLimit.limits, latencyP95Ms: 400 / SPEED, windowSlackMs: 100 },
+        events: { callback: { url: 'http://127.0.0.1:1/' }, resources: ['orders'] },
+      },
       existingUsers: existing.map((user) => marshall(user, { removeUndefinedValues: true })),
-      cloud: { visibilityTimeoutSeconds: VISIBILITY_SECONDS, functionEnvironment: proxy.route },
+      cloud: {
+        visibilityTimeoutSeconds: VISIBILITY_SECONDS,
+        functionEnvironment: proxy.route,
+        variables: { CALLBACK_URL: callback.url },
+        waitScale: WAIT_SCALE,
+      },
     });
     const { system, door } = running;
     const sqs = new SQSClient(system.cloud.sdk('SQS'));
     const sfn = new SFNClient(system.cloud.sdk('SFN'));
-    const counts = { killed: 0, duplicates: 0, backfills: 0 };
-    const context: ChaosContext = { world, running, proxy, sqs, sfn, counts };
+    const counts = { killed: 0, duplicates: 0, backfills: 0, limitsRaised: 0 };
+    const handwork = new Handwork(strangers.map(({ id }) => id));
+    const context: ChaosContext = {
+      ...{ world, running, proxy, ownLimit, handwork, callback, sqs, sfn, counts },
+    };
 
-    log(`The CRM starts with search mode ${search} and array mode ${arrays}`);
+    log(
+      `The CRM starts with search mode ${search} and array modes ${putArrays} (PUT) and ${arrays} (PATCH), and refuses to create ${refused.join(', ') || 'nothing'}`,
+    );
     log(
       `${existing.length} users exist, ${all.length - existing.length} sign up; running actions and faults for ${options.seconds} s`,
     );
+    // Polls tell what changes after the first ones.
+    await pollAll(context);
     await signUpAll(system.app, all.slice(existing.length));
     log(`Ran ${listOf(await runActions(context, options))}`);
 
     log('Stopping all faults except for forbidden users');
     await stopFaults(context);
+    if (refused.length > 0) {
+      await makeRoom(context);
+      // An environment uses a catalog for up to a minute. A deployment replaces the environments.
+      await liftLimit(context);
+    }
     const settlingSince = Date.now();
     // The sync finds out what people did to a contact by the next change of its user. Until then, users can wait for each other.
     for (const userId of [...world.drifted, ...world.merged])
@@ -146,7 +211,19 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
     const erasures = await repeatErasures(context);
     await untilIdle(running);
     const erasureProblems = await unansweredErasures(context, erasures);
-    const settleMs = Date.now() - settlingSince - 3 * QUIET_MS;
+    await detectAgain(context);
+    await untilIdle(running);
+    const settleMs = Date.now() - settlingSince - 4 * QUIET_MS;
+    if (options.failForGood) {
+      log('The CRM fails for one contact from now on');
+      await failForGood(context);
+      await untilIdle(running);
+    }
+
+    // What the sync was working on is looked at again by the next polls.
+    callback.answers.length = 0;
+    await pollAll(context);
+    await pollAll(context);
 
     log('Verifying every user against the CRM');
     const rows = await system.app.users();
@@ -154,8 +231,9 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
     const syncable = rows.filter((user) => isSyncable(desiredState(mapping, user, now)));
     const contacts = await door.contacts();
     const shown = contacts.map(shownOf);
+    const working = syncable.filter(({ userId }) => !world.failing.has(userId));
     const { problems, wrongTags } = verify({
-      users: syncable,
+      users: working,
       contacts: shown,
       existing: [],
       deletedContactIds: [],
@@ -163,22 +241,43 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
     });
     const missing = [...world.users.keys()].filter((userId) => !rows.some((row) => row.userId === userId));
     const stats = await door.stats();
-    const probes = probesIn(contacts);
-    const foreignWrites = stats.foreignWrites.filter(({ contactId }) => !probes.has(contactId));
+    const consent = consentFindings(
+      syncable.filter(({ crm }) => !crm?.rejection),
+      await door.addresses(),
+      now,
+    );
+    const byId = new Map(contacts.map((contact) => [contact.id, contact]));
+    const userIdOf = (contactId: number) => byId.get(contactId)?.customFields['App User Id'];
+    const eventFindings = handwork.findings(callback.events, mapping, {
+      emailsOf: (userId) => world.emailsOf(userId),
+      userIdOf,
+      isLost: (contactId) =>
+        !userIdOf(contactId) && world.isOfUser(byId.get(contactId)?.values['email_addresses.EMAIL1'] ?? ''),
+    });
+    // A search did not show the contact yet, so nothing told what the account would drop.
+    const foreignWrites = stats.foreignWrites.filter(
+      ({ contactId, what }) =>
+        !(putArrays === 'replace' && LOST_EMAIL.test(what) && world.forms.has(contactId ?? 0)),
+    );
     const pairs = pairFindings({
       users: rows,
-      contacts: shown.filter(({ id }) => !probes.has(id)),
+      contacts: shown,
       forgotten: world.forgotten,
       untraceable: world.untraceable,
+      recreated: world.recreated,
       mapping,
       now,
     });
     const shared = pairs.filter(({ kind }) => kind === 'shared');
     const orphans = pairs.filter(({ kind }) => kind === 'orphan');
     const deadLetters = explainDeadLetters(await readDeadLetters(sqs, system.cloud.outputs), {
-      'no-usable-email': world.deadLettersWithoutEmail(counts.killed + counts.backfills + FINAL_BACKFILLS),
+      'no-usable-email': world.rejected,
+      'unreadable-message': world.unreadable,
+      'fails-in-crm': new Set(world.failing.keys()),
     });
-    const rejections = syncable.flatMap(({ userId, crm }) =>
+    ownLimit.check(await door.times(), now);
+    const costly = unnamedRefusals ? [] : unexpectedRefusals(rows, world.refusable);
+    const rejections = working.flatMap(({ userId, crm }) =>
       crm?.rejection ? [`${userId}: is rejected with ${crm.rejection.reason}`] : [],
     );
     return {
@@ -189,14 +288,18 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
       responsesCutOff: proxy.cutOff,
       environmentsKilled: counts.killed,
       backfills: counts.backfills,
+      limitsRaised: counts.limitsRaised,
+      limitsReached: ownLimit.reached,
       forbidden: world.forbidden.size,
       leftOut: left.length,
-      lost: problems.length - wrongTags + missing.length + erasureProblems.length,
+      lost: problems.length - wrongTags + missing.length + erasureProblems.length + costly.length,
       doubledContacts: stats.duplicateContacts,
       sharedContacts: new Set(shared.map(({ contactId }) => contactId)).size,
       orphans: orphans.length,
       foreignWrites: foreignWrites.length,
-      probesLeft: probes.size,
+      overLimit: ownLimit.passedBy,
+      wrongConsent: consent.length + stats.optOutsUndone,
+      wrongEvents: eventFindings.length,
       wrongTags,
       deadLettersExplained: deadLetters.explained,
       deadLettersUnexplained: deadLetters.unexplained.length + rejections.length,
@@ -205,7 +308,11 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
         ...problems,
         ...missing.map((userId) => `${userId}: not in the table`),
         ...foreignWrites.map(({ contactId, what }) => `contact ${contactId}: foreign write of ${what}`),
+        ...consent,
+        ...(stats.optOutsUndone > 0 ? [`${stats.optOutsUndone} opt-outs of others were undone`] : []),
+        ...eventFindings,
         ...erasureProblems,
+        ...costly,
         ...pairs.map(({ contactId, text }) => `contact ${contactId}: ${text}`),
         ...deadLetters.unexplained,
         ...rejections,
@@ -213,16 +320,26 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
     };
   } finally {
     proxy.stop();
+    callback?.stop();
+    if (running && options.logFile) copyFileSync(running.system.connection.logFile, options.logFile);
     await running?.stop();
   }
 }
 
-/** Ids of the contacts that the sync created to probe the account and could not delete. */
-function probesIn(contacts: readonly ReadableContact[]): ReadonlySet<number | null> {
-  const isProbe = ({ values }: ReadableContact) =>
-    Object.entries(PROBE_NAME).every(([key, name]) => values[key] === name) &&
-    !Object.keys(values).some((path) => path.startsWith('email_addresses.'));
-  return new Set(contacts.filter(isProbe).map(({ id }) => id));
+/** Users who lack a field without having a value in it that the CRM refuses. */
+const unexpectedRefusals = (users: readonly User[], refusable: ReadonlySet<string>): string[] =>
+  users.flatMap(({ userId, crm }) =>
+    Object.keys(crm?.refusedFields ?? {})
+      .filter((field) => !refusable.has(field))
+      .map((field) => `${userId}: lacks ${field}, which the CRM does not refuse`),
+  );
+
+/** Polls the CRM for everything that the app wants to know. */
+async function pollAll(context: ChaosContext): Promise<void> {
+  for (const poll of ['changes', 'opt-outs', 'listing'] as const) {
+    await startPoll(context, poll);
+    await untilIdle(context.running);
+  }
 }
 
 /** Runs random actions, from before the first contact exists. @returns how often each one ran. */

@@ -9,38 +9,25 @@ export interface DeadLetter {
   reason: string | undefined;
 }
 
-/** How many dead letters of one reason a user has to have, and may have. */
-export interface ExpectedCount {
-  least: number;
-  most: number;
-}
-
-/** Expected dead letters by reason and user id. None is expected of other reasons and users. */
-export type ExpectedDeadLetters = Readonly<
-  Partial<Record<RejectionReason, ReadonlyMap<string, ExpectedCount>>>
->;
+/** The users of whom exactly one dead letter is expected, by reason. None is expected of other reasons and users. */
+export type ExpectedDeadLetters = Readonly<Partial<Record<RejectionReason, ReadonlySet<string>>>>;
 
 /** Compares dead letters with the expected ones. */
 export function explainDeadLetters(
   letters: readonly DeadLetter[],
   expected: ExpectedDeadLetters,
 ): { explained: number; unexplained: string[] } {
-  const left = new Map<string, ExpectedCount>();
+  const left = new Set<string>();
   const keyOf = (reason: string | undefined, userId: string) => `${userId} ${reason ?? 'no reason'}`;
   for (const [reason, users] of Object.entries(expected)) {
-    for (const [userId, count] of users) left.set(keyOf(reason, userId), { ...count });
+    for (const userId of users) left.add(keyOf(reason, userId));
   }
   const unexplained: string[] = [];
   for (const { queue, userId, reason } of letters) {
-    const count = left.get(keyOf(reason, userId));
-    if (count) {
-      count.least--;
-      count.most--;
-    }
-    if (!count || count.most < 0) unexplained.push(`${queue}: ${keyOf(reason, userId)}`);
+    if (!left.delete(keyOf(reason, userId))) unexplained.push(`${queue}: ${keyOf(reason, userId)}`);
   }
   const explained = letters.length - unexplained.length;
-  const missing = [...left].filter(([, { least }]) => least > 0).map(([key]) => `no dead letter: ${key}`);
+  const missing = [...left].map((key) => `no dead letter: ${key}`);
   return { explained, unexplained: [...unexplained, ...missing] };
 }
 

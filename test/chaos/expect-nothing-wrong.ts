@@ -10,6 +10,9 @@ export function expectNothingWrong(report: ChaosReport): void {
     sharedContacts: 0,
     orphans: 0,
     foreignWrites: 0,
+    overLimit: 0,
+    wrongConsent: 0,
+    wrongEvents: 0,
     wrongTags: 0,
     deadLettersUnexplained: 0,
   });

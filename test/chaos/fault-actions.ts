@@ -2,6 +2,7 @@ import { SEARCH_MODES } from '../simulator/account/search.ts';
 import { FAULT_KINDS } from '../simulator/traffic/faults.ts';
 import { functionFolder } from '../support/function-folder.ts';
 import type { Action, ChaosContext } from './chaos-context.ts';
+import { liftLimit, resumeRequests } from './quota-actions.ts';
 
 /** Maximum number of forbidden users. */
 const MAX_FORBIDDEN = 5;
@@ -17,7 +18,12 @@ const HIDDEN_MS = 4000;
 /** Kills an execution environment while it works. */
 export const kill: Action = async ({ running, counts, world }) => {
   const { cloud } = running.system;
-  const folder = world.pick([...Array(4).fill('sync-contact'), 'diff-user', 'backfill'] as string[]);
+  const folder = world.pick([
+    ...Array(4).fill('sync-contact'),
+    'diff-user',
+    'backfill',
+    'send-callback',
+  ] as string[]);
   const name = Object.keys(cloud.statistics().functions).find((each) => functionFolder(each) === folder);
   if (name === undefined) throw new Error(`The stack has no function ${folder}`);
   if (cloud.killEnvironment(name)) counts.killed++;
@@ -59,11 +65,15 @@ export const searchDelay: Action = ({ world, running }) =>
     delayMs: world.random() < 0.4 ? 0 : Math.round(world.random() * SEARCH_DELAY_MS),
   });
 
-/** Answers of the CRM leave out tags or custom fields, or are complete. */
+/** Answers of the CRM leave out tags, custom fields or what has no value, or are complete, and have other forms. */
 export const partialAnswers: Action = ({ world, running }) =>
   running.door.set('answers', {
     tagIds: world.random() < 0.5,
     listedCustomFields: world.random() < 0.5,
+    nulls: world.random() < 0.5,
+    emptyLists: world.random() < 0.5,
+    tagResults: world.pick(['object', 'entries']),
+    createdStatus: world.pick([200, 201]),
   });
 
 /** Some contacts answer 404 for a while. */
@@ -83,12 +93,19 @@ export const cutOff: Action = async ({ world, proxy }) => {
   proxy.cutOffRate = world.random() < 0.5 ? 0 : world.random() * 0.3;
 };
 
-/** Ends all faults except for forbidden users and the search mode. Late writes still take effect. */
-export async function stopFaults({ running: { door }, proxy }: ChaosContext): Promise<void> {
+/** Ends all faults and pauses except for forbidden users, refusals and the search mode. Late writes still take effect. */
+export async function stopFaults(context: ChaosContext): Promise<void> {
+  const {
+    running: { door },
+    proxy,
+  } = context;
   proxy.throttleRate = 0;
   proxy.cutOffRate = 0;
   await door.set('faults', { rate: 0 });
   await door.set('search', { delayMs: 0 });
-  await door.set('answers', { tagIds: true, listedCustomFields: true });
+  await door.set('answers', { tagIds: true, listedCustomFields: true, nulls: true, emptyLists: true });
   await door.set('hidden', { forMs: 0 });
+  await door.set('limits', { wrongHeaders: { answers: 1, headers: {} } });
+  await resumeRequests(context);
+  await liftLimit(context);
 }

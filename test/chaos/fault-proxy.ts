@@ -9,12 +9,15 @@ const THROTTLING_ERRORS = {
   AWS_ENDPOINT_URL_SQS: 'com.amazonaws.sqs#RequestThrottled',
 } as const;
 
+/** Longest time that a message is hidden, in seconds: a paused sync would hide it until the end of the run. */
+const MAX_HIDDEN_SECONDS = 20;
+
 /** The body of a ChangeMessageVisibilityBatch with shorter times. */
 function sooner(body: string, speed: number): string {
   const input = JSON.parse(body) as { Entries: { VisibilityTimeout: number }[] };
   const Entries = input.Entries.map((entry) => ({
     ...entry,
-    VisibilityTimeout: Math.ceil(entry.VisibilityTimeout / speed),
+    VisibilityTimeout: Math.min(MAX_HIDDEN_SECONDS, Math.ceil(entry.VisibilityTimeout / speed)),
   }));
   return JSON.stringify({ ...input, Entries });
 }

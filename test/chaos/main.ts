@@ -19,6 +19,8 @@ const options = new Command('npm run chaos --')
   .option('--seconds <n>', 'duration of the actions', number, 40)
   .addOption(new Option('--without <names...>', 'actions to leave out').choices(names).default([]))
   .addOption(new Option('--only <names...>', 'the only actions to run').choices(names))
+  .option('--fail-for-good', 'let the CRM fail for one contact at the end: some ten minutes more')
+  .option('--log-file <file>', 'keep the log of the functions')
   .option('--json', 'print the figures as JSON on the last line')
   .parse()
   .opts<ChaosOptions & { json?: true }>();

@@ -63,28 +63,33 @@ const isUntouched = (world: World, userId: string) => !world.merged.has(userId) 
 
 /** A person takes the contacts of two users for the same, and merges them. */
 export const mergeUsers: Action = async (context) => {
-  const { world, running } = context;
+  const { world, running, handwork } = context;
   const candidates = (await usersWithContact(context)).filter(({ userId }) => isUntouched(world, userId));
   const from = world.pick(candidates);
   const into = world.pick(candidates.filter(({ contactId }) => contactId !== from?.contactId));
   if (!from || !into) return;
   const values = world.pick(['into', 'from'] as const);
   if (!(await running.door.merge(from.contactId, into.contactId, values))) return;
-  for (const { userId } of [from, into]) world.merged.add(userId);
+  for (const { userId, contactId } of [from, into]) {
+    world.merged.add(userId);
+    handwork.touched.add(contactId);
+  }
 };
 
 /** A person deletes the contact of a user, or merges it into one that is nobody's. */
 export const drift: Action = async (context) => {
-  const { world, running } = context;
+  const { world, running, handwork } = context;
   const candidates = (await usersWithContact(context)).filter(({ userId }) => isUntouched(world, userId));
   const chosen = world.pick(candidates);
   if (!chosen) return;
   const { userId, contactId } = chosen;
   world.drifted.add(userId);
+  handwork.touched.add(contactId);
   if (world.random() < 0.5) return running.door.removeContact(contactId);
   const [survivor] = await running.door.addContacts([
     { values: { 'email_addresses.EMAIL1': `old.${world.users.get(userId)?.email}` } },
   ]);
+  if (survivor) handwork.touched.add(survivor.id);
   const values = world.pick(['into', 'from'] as const);
   if (survivor && (await running.door.merge(contactId, survivor.id, values)) && values === 'into')
     world.untraceable.add(survivor.id);
@@ -92,11 +97,11 @@ export const drift: Action = async (context) => {
 
 /** A person fills in a web form of the CRM, and signs up right after. What the app does not manage was typed by hand. */
 export const webForm: Action = async (context) => {
-  const { world, running } = context;
+  const { world, running, handwork } = context;
   const user = world.nextUser();
   if (!user) return;
   const { userId, email = '', firstName = '' } = user;
-  await running.door.addContacts([
+  const [contact] = await running.door.addContacts([
     {
       values: {
         'email_addresses.EMAIL1': world.random() < 0.3 ? email.toUpperCase() : email,
@@ -109,5 +114,9 @@ export const webForm: Action = async (context) => {
       isNew: true,
     },
   ]);
+  if (contact) {
+    handwork.touched.add(contact.id);
+    world.forms.add(contact.id);
+  }
   world.later(Date.now(), world.random() * 500, [userId], () => putUser(context, user));
 };

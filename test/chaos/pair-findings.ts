@@ -22,6 +22,8 @@ export interface PairFindingsInput {
   forgotten: ReadonlySet<string>;
   /** Ids of contacts whose tags do not count: a person merged a user's contact into them, and kept nothing that names the user. */
   untraceable: ReadonlySet<number>;
+  /** Ids of users with an earlier account, whose contact stays, marked as deleted. */
+  recreated: ReadonlySet<string>;
   mapping: Mapping;
   /** Epoch milliseconds. */
   now: number;
@@ -43,6 +45,7 @@ export function pairFindings({
   contacts,
   forgotten,
   untraceable,
+  recreated,
   mapping,
   now,
 }: PairFindingsInput): PairFinding[] {
@@ -80,6 +83,7 @@ export function pairFindings({
     }
     if (forgotten.has(named) && !desired.has(named)) return `names the forgotten user ${named}`;
     const user = desired.get(named);
+    if (isMarked && recreated.has(named)) return undefined;
     if (!user) return isMarked ? undefined : `names the deleted user ${named} and is not marked as deleted`;
     // A user without a usable email cannot be synced and keeps what there is.
     return isSyncable(user) ? `names user ${named}, who has another contact or none` : undefined;

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { SendMessageCommand } from '@aws-sdk/client-sqs';
-import { type ForgetMessage, messageGroupOf, userMessage } from '../../shared/sync/message.ts';
+import { type ForgetMessage, userMessage } from '../../shared/sync/message.ts';
 import type { User } from '../../shared/user/user.ts';
 import {
   type Action,
@@ -10,6 +9,7 @@ import {
   randomUser,
   readRows,
   removeUser,
+  sendMessage,
 } from './chaos-context.ts';
 
 /** Most time between two parts of an action that "happen within a second". */
@@ -28,7 +28,7 @@ export const create: Action = async (context) => {
 
 /** Users who can leave: without a contact of their own, nothing says which contact has to be cleaned up. */
 const canLeave = ({ world }: ChaosContext) =>
-  [...world.users.values()].filter(({ userId }) => !world.drifted.has(userId));
+  world.changeable().filter(({ userId }) => !world.drifted.has(userId));
 
 export const remove: Action = async (context) => {
   const user = context.world.pick(canLeave(context));
@@ -39,6 +39,7 @@ export const remove: Action = async (context) => {
 export const recreate: Action = async (context) => {
   const user = randomUser(context);
   if (!user) return;
+  context.world.recreated.add(user.userId);
   await removeUser(context, user.userId);
   await putUser(context, { ...user, firstName: `${user.firstName} Again` });
 };
@@ -70,20 +71,25 @@ export const putOlder: Action = async (context) => {
     ({ userId, crm }) => crm?.revision !== current.get(userId),
   );
   const item = world.pick(older);
-  const user = item && world.users.get(item.userId);
+  const user = item && world.changeable().find(({ userId }) => userId === item.userId);
   if (!user) return;
   const attributes = world.random() < 0.5 ? user : item;
+  context.handwork.unrecorded.add(user.userId);
   await putUser(context, { ...attributes, email: user.email, ...world.edit(user), crm: item.crm });
 };
 
 /** A random change that is more often a new email, by which the contact cannot be found. */
 const editOrMove = ({ world }: ChaosContext, user: User): Partial<User> =>
-  world.random() < 0.4 ? { email: world.newEmail(user) } : world.edit(user);
+  world.random() < 0.4 && !world.drifted.has(user.userId)
+    ? { email: world.newEmail(user) }
+    : world.edit(user);
 
 /** The app writes the whole item with a change, and without the `crm` map. */
 export const putWithout: Action = async (context) => {
   const user = randomUser(context);
-  if (user) await putUser(context, { ...user, ...editOrMove(context, user) });
+  if (!user) return;
+  context.handwork.unrecorded.add(user.userId);
+  await putUser(context, { ...user, ...editOrMove(context, user) });
 };
 
 /** A person removes the `crm` map, to sync the user again. The user may make a change at the same time. */
@@ -92,41 +98,28 @@ export const resync: Action = async (context) => {
   const user = randomUser(context);
   if (!user) return;
   world.change(user);
+  context.handwork.unrecorded.add(user.userId);
   await running.system.app.edit(user.userId, { crm: undefined });
   if (world.random() < 0.5) await changeUser(context, user.userId, editOrMove(context, user));
 };
 
 /** Sends an old message again, possibly that of a deletion. */
-export const duplicate: Action = async ({ world, running, sqs, counts }) => {
-  const user = world.pick([...world.users.values()]);
+export const duplicate: Action = async (context) => {
+  const { world, counts } = context;
+  const user = randomUser(context);
   if (!user) return;
   const { userId } = user;
   const cause = world.pick(['changed', 'created', 'backfill', 'deleted'] as const) ?? 'changed';
   const message = userMessage(userId, { cause, changedAt: 0 });
-  world.expectMessage(user);
   counts.duplicates++;
-  await sqs.send(
-    new SendMessageCommand({
-      QueueUrl: running.system.cloud.outputs['QueueUrl'] ?? '',
-      MessageBody: JSON.stringify(message),
-      MessageGroupId: messageGroupOf(userId),
-      MessageDeduplicationId: `chaos-${counts.duplicates}`,
-    }),
-  );
+  await sendMessage(context, userId, JSON.stringify(message), `chaos-${counts.duplicates}`);
 };
 
 /** Sends the message of `user-sync forget --user ID`. @returns the id of the request. */
-export async function requestErasure({ running, sqs }: ChaosContext, userId: string): Promise<string> {
+export async function requestErasure(context: ChaosContext, userId: string): Promise<string> {
   const requestId = randomUUID();
   const message: ForgetMessage = { version: 1, kind: 'forget', userId, requestId };
-  await sqs.send(
-    new SendMessageCommand({
-      QueueUrl: running.system.cloud.outputs['QueueUrl'] ?? '',
-      MessageBody: JSON.stringify(message),
-      MessageGroupId: messageGroupOf(userId),
-      MessageDeduplicationId: requestId,
-    }),
-  );
+  await sendMessage(context, userId, JSON.stringify(message), requestId);
   return requestId;
 }
 

@@ -1,12 +1,24 @@
-import { PROBE_NAME } from '../../shared/infusionsoft/catalog/detect-array-mode.ts';
+import { PROBE_NAME } from '../../shared/infusionsoft/catalog/detect-array-modes.ts';
 import type { User } from '../../shared/user/user.ts';
 import { population } from '../demo/population.ts';
 import type { PreloadedContact } from '../simulator/admin-routes.ts';
 import { type Random, seededRandom } from '../simulator/traffic/random.ts';
-import type { ExpectedCount } from './dead-letters.ts';
 
-/** The email of users without a usable one. */
-const NO_EMAIL = 'nobody at nowhere';
+/** Emails that no CRM can take. */
+const UNUSABLE_EMAILS = ['nobody at nowhere', 'nobody@localhost', `nobody@${'long.'.repeat(14)}example.com`];
+/** Forms of an email that the CRM takes: as in HTML, with a domain in its ASCII form or not. */
+const EMAIL_FORMS: readonly ((name: string) => string)[] = [
+  (name) => `${name}@example.com`,
+  (name) => `${name}&co!@example.com`,
+  (name) => `o'${name}+tag@mail.example.com`,
+  (name) => `${name}#$%*/=?^{|}~-_@example.com`,
+  (name) => `${name}@xn--bcher-kva.example`,
+  (name) => `${name}@bücher.example`,
+  (name) => `${name}@例え.example`,
+];
+
+/** The account of a run refuses values with this text. */
+export const REFUSED_PROGRAM = 'Forbidden Program';
 
 const STRANGERS = 40;
 
@@ -22,30 +34,67 @@ interface Step {
 /** The users and random choices of a run. */
 export class World {
   readonly random: Random;
+  /** Users at the start. */
+  readonly initialUsers: number;
   /** Expected users of the table, by id. */
   readonly users = new Map<string, User>();
-  /** Users who had no usable email at some time: the dead letters of their changes. */
-  readonly #withoutEmail = new Map<string, ExpectedCount>();
-  /** Ids of users whose contact was deleted by hand, or merged into one that is nobody's. The sync does not notice before their next change. */
+  /** Ids of users whose email became unusable. No action touches them afterwards, so each has one dead letter. */
+  readonly rejected = new Set<string>();
+  /** Names of messages that are not of this system. Each is one dead letter. */
+  readonly unreadable = new Set<string>();
+  /** Emails of users because of whom the CRM refuses a request about one tag of many contacts. */
+  readonly bulkRefusals = new Set<string>();
+  /** Fields in which users have got a value that the CRM refuses. It costs no other field. */
+  readonly refusable = new Set<string>();
+  /**
+   * Ids of users whose contact was deleted by hand, or merged into one that is nobody's. The sync does not notice before their next change, and
+   * finds the other contact by the emails that it wrote. So they keep their `crm` map while they change the email.
+   */
   readonly drifted = new Set<string>();
+  /** Ids of contacts that a web form created. */
+  readonly forms = new Set<number>();
   /** Ids of contacts that got the tags of a user by hand, but nothing that says whose they are: nobody can find them again. */
   readonly untraceable = new Set<number>();
   /** Ids of users whose contact was merged with that of another user by hand. Only once: the second time, the sync may give up. */
   readonly merged = new Set<string>();
+  /** Ids of users who have left and signed up again. What they changed last may never have reached their earlier contact. */
+  readonly recreated = new Set<string>();
   /** Ids of users for whom an erasure was requested. */
   readonly forgotten = new Set<string>();
   /** Emails, by user id, of users whom the CRM rejects with 403. */
   readonly forbidden = new Map<string, string>();
+  /** Emails, by user id, of users for whose contacts the CRM fails. */
+  readonly failing = new Map<string, string>();
   /** Items that the app has read, with their `crm` maps, by user id. */
   readonly readItems = new Map<string, User>();
   changes = 0;
+  /** Emails that each user had, in lower case, by user id. */
+  readonly #emails = new Map<string, Set<string>>();
   readonly #futureUsers: User[];
   #later: Step[] = [];
 
   constructor(seed: number, users: number, now: number) {
     this.random = seededRandom(seed);
+    this.initialUsers = users;
     this.#futureUsers = population(users * 2, seed, now).users;
-    for (const user of this.#futureUsers.splice(0, users)) this.users.set(user.userId, user);
+    for (const user of this.#futureUsers.splice(0, users)) this.#add(user);
+  }
+
+  #add(user: User): void {
+    this.users.set(user.userId, user);
+    const emails = this.#emails.get(user.userId) ?? new Set();
+    if (user.email) emails.add(user.email.toLowerCase());
+    this.#emails.set(user.userId, emails);
+  }
+
+  /** Whether any user had an email. */
+  isOfUser(email: string): boolean {
+    return [...this.#emails.values()].some((emails) => emails.has(email.toLowerCase()));
+  }
+
+  /** The emails that a user had, in lower case. */
+  emailsOf(userId: string): ReadonlySet<string> {
+    return this.#emails.get(userId) ?? new Set();
   }
 
   pick<Item>(items: readonly Item[]): Item | undefined {
@@ -70,30 +119,15 @@ export class World {
   }
 
   /**
-   * Records that a user is created or changed, which sends at most one message.
+   * Records that a user is created or changed.
    *
    * @returns the user as expected afterwards.
    */
   change(user: User, changes: Partial<User> = {}): User {
     const changed = { ...user, ...changes };
-    this.users.set(user.userId, changed);
+    this.#add(changed);
     this.changes++;
-    this.expectMessage(changed);
     return changed;
-  }
-
-  /** Records that a message about a user is sent: a dead letter if the user has no usable email when it is handled. */
-  expectMessage({ userId, email }: User): void {
-    const expected = this.#withoutEmail.get(userId);
-    if (email === NO_EMAIL) this.#withoutEmail.set(userId, { least: 1, most: (expected?.most ?? 0) + 1 });
-    else if (expected) this.#withoutEmail.set(userId, { ...expected, least: 0 });
-  }
-
-  /** The dead letters of users without a usable email. @param more messages that are not those of changes, for each user. */
-  deadLettersWithoutEmail(more: number): ReadonlyMap<string, ExpectedCount> {
-    return new Map(
-      [...this.#withoutEmail].map(([userId, { least, most }]) => [userId, { least, most: most + more }]),
-    );
   }
 
   /** Records that a user is deleted. */
@@ -101,21 +135,31 @@ export class World {
     this.users.delete(userId);
     this.readItems.delete(userId);
     this.changes++;
-    const expected = this.#withoutEmail.get(userId);
-    if (expected) this.#withoutEmail.set(userId, { ...expected, least: 0 });
   }
 
-  /** Users who may meet another one: with an email that works, and without a step that is still to come. */
+  /** Records that a user gets an email that no CRM can take. @returns the email. */
+  breakEmail({ userId }: User): string {
+    this.rejected.add(userId);
+    return this.pick(UNUSABLE_EMAILS) ?? '';
+  }
+
+  /** Users whom an action may change. */
+  changeable(): User[] {
+    return [...this.users.values()].filter(({ userId }) => !this.rejected.has(userId));
+  }
+
+  /** Users who may meet another one: with an email, and without a step that is still to come. */
   sociable(): User[] {
     const busy = new Set(this.#later.flatMap(({ userIds }) => userIds));
     const isSociable = ({ userId, email }: User) =>
-      email !== NO_EMAIL && !this.forbidden.has(userId) && !busy.has(userId);
-    return [...this.users.values()].filter(isSociable);
+      email && ![busy, this.drifted, this.forbidden].some((others) => others.has(userId));
+    return this.changeable().filter(isSociable);
   }
 
   /** A new email, which no other user has. */
   newEmail({ userId }: User): string {
-    return `moved.${Math.floor(this.random() * 1_000_000)}.${userId.slice(0, 8)}@example.com`;
+    const form = this.pick(EMAIL_FORMS) ?? String;
+    return form(`moved.${Math.floor(this.random() * 1_000_000)}.${userId.slice(0, 8)}`);
   }
 
   /** Runs a step later. @param afterMs milliseconds from `now` (epoch milliseconds). */
@@ -143,7 +187,7 @@ export class World {
       () => ({ progress: { program: 'Running', week: 1 + (number % 12), workoutsCompleted: number } }),
       () => ({ lastActiveAt: new Date(Date.now() - (number % 40) * 86_400_000).toISOString() }),
       () => ({ email: this.newEmail(user) }),
-      () => (this.random() < 0.1 ? { email: NO_EMAIL } : { marketingOptIn: number % 2 === 0 }),
+      () => ({ marketingOptIn: number % 2 === 0 }),
     ];
     return this.pick(kinds)?.() ?? {};
   }

@@ -37,6 +37,9 @@ const tagged = z.object({ contacts: z.array(z.object({ contact: z.object({ id: z
 const PAGE = 1000;
 const TAGGED_AT_ONCE = 100;
 
+/** Properties that the CRM shows only on request. */
+const READ_PROPERTIES = 'custom_fields,time_zone,preferred_locale';
+
 export function crmAccount(url: string, token: string, requestsPerSecond: number): CrmAccount {
   const throttled = pThrottle({ limit: requestsPerSecond, interval: 1100, strict: true });
   const http = ky.create({
@@ -60,7 +63,7 @@ export function crmAccount(url: string, token: string, requestsPerSecond: number
   const listContacts = () =>
     everyPage(
       async (offset) =>
-        (await get('contacts', offset, { optional_properties: 'custom_fields' }).json(contactList)).contacts,
+        (await get('contacts', offset, { optional_properties: READ_PROPERTIES }).json(contactList)).contacts,
     );
 
   return {

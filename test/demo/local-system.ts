@@ -54,7 +54,10 @@ export interface LocalSystemOptions {
   /** Credentials for the CRM. */
   credentials: CrmSecret;
   /** Options of the local cloud. */
-  cloud?: Pick<LocalCloudOptions, 'visibilityTimeoutSeconds' | 'functionEnvironment' | 'processorQuotas'>;
+  cloud?: Pick<
+    LocalCloudOptions,
+    'visibilityTimeoutSeconds' | 'functionEnvironment' | 'processorQuotas' | 'waitScale' | 'variables'
+  >;
   /** Users that are in the table before the stack is deployed, so they are in no stream. */
   existingUsers?: readonly Record<string, AttributeValue>[];
   /** Items of the sync's table from an earlier system. */
@@ -100,7 +103,7 @@ export async function startLocalSystem({
   const cloud = await startLocalCloud({
     ...cloudOptions,
     assembly,
-    variables: { CRM_URL: crmUrl },
+    variables: { ...cloudOptions.variables, CRM_URL: crmUrl },
     secrets: { [SECRET_NAME]: JSON.stringify(credentials) },
     existingItems: { Users: existingUsers, SyncTable: existingSyncItems },
     log({ functionName, line }) {

@@ -74,10 +74,17 @@ ${done.problems.length === 0 ? '✓ Every user is in sync with the CRM' : '✗ S
   tags                    ${orUnknown(done.tagsApplied)} applied, ${orUnknown(done.tagsRemoved)} removed
   requests                ${done.requests}: ${done.requestsPerUser} per user in the first sync, ${done.burstRequests} for the burst
   most in any second      ${orUnknown(done.maxRequestsInAnySecond)} (${done.throttled} refused)
-  array items             ${done.arrays === 'merge' ? 'kept when an update does not list them' : done.arrays === 'replace' ? 'removed when an update does not list them, so whole arrays are sent' : 'unknown, so whole arrays are sent'}
+  array items             ${unlistedItems(done.arrays)}
   foreign writes          ${orUnknown(done.foreignWrites)}
   dead letters            ${done.deadLetters}
   first contact after     ${seconds(done.firstContactMs)}
   all of it               ${seconds(done.elapsedMs)}
 `;
+}
+
+/** What happens to array items that a request does not list. */
+function unlistedItems(arrays: DemoReport['arrays']): string {
+  if (arrays === 'unknown') return 'unknown, so whole arrays are sent';
+  const said = { merge: 'keeps', replace: 'removes' };
+  return `PUT ${said[arrays.put]}, PATCH ${said[arrays.patch]} those that it does not list`;
 }

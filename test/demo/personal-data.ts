@@ -35,7 +35,7 @@ export class PersonalData {
 
   /** @throws RangeError for a value so short that other text could contain it by chance. */
   remember({ email, firstName, lastName, phone }: Partial<User>): void {
-    if (email !== undefined) this.#rememberWord(identifyingPart(email));
+    if (email) this.#rememberWord(identifyingPart(email));
     if (firstName !== undefined) this.#rememberWord(firstName);
     if (lastName !== undefined) this.#rememberWord(lastName);
     if (phone !== undefined) remember(this.#numbers, phone.replace(/\D/g, '').slice(-NATIONAL_DIGITS));

@@ -34,6 +34,8 @@ export function dayOfEdits(users: readonly User[], seed: number): Edit[] {
         return edit({ email: email.replace('@', `.moved${seed}@`) });
       case 5:
         return edit({ phone: undefined });
+      case 6:
+        return edit({ marketingOptIn: !user.marketingOptIn });
       default:
         return [];
     }

@@ -1,17 +1,9 @@
-import { ADDRESS_FIELDS, SOCIAL_FIELDS } from '../../shared/user/define-mapping.ts';
-
-const PATHS: Readonly<Record<string, string>> = {
-  EMAIL1: 'email_addresses.EMAIL1',
-  PHONE1: 'phone_numbers.PHONE1',
-  lead_source: 'lead_source_id',
-  owner: 'owner_id',
-};
-const ADDRESS_PARTS = ['line1', 'line2', 'locality', 'region', 'postal_code', 'country_code'];
+import { ADDRESS_PARTS, contactField, isStandardField } from '../../shared/user/contact-fields.ts';
 
 /** Paths of a mapping's field in the CRM: one, or one per part of an address. */
 export function pathsOf(key: string): string[] {
-  if ((ADDRESS_FIELDS as readonly string[]).includes(key))
-    return ADDRESS_PARTS.map((part) => `addresses.${key}.${part}`);
-  if ((SOCIAL_FIELDS as readonly string[]).includes(key)) return [`social_accounts.${key}`];
-  return [PATHS[key] ?? key];
+  if (!isStandardField(key)) return [key];
+  const { kind, property } = contactField(key);
+  if (kind === 'address') return ADDRESS_PARTS.map((part) => `${property}.${key}.${part}`);
+  return kind === 'email' || kind === 'phone' || kind === 'social' ? [`${property}.${key}`] : [property];
 }

@@ -2,8 +2,15 @@ import ky from 'ky';
 import type { CrmSecret } from '../../shared/infusionsoft/auth/crm-secret.ts';
 import { type Mapping, managedTags } from '../../shared/user/define-mapping.ts';
 import { mapping as defaultMapping } from '../../shared/user/mapping.ts';
+import type { StoredAddress } from '../simulator/account/email-addresses.ts';
 import type { Ownership } from '../simulator/account/foreign-writes.ts';
-import type { DirectoryReport, PreloadedContact, ReadableContact } from '../simulator/admin-routes.ts';
+import type { NewRecords } from '../simulator/account/records.ts';
+import type {
+  ContactEdit,
+  DirectoryReport,
+  PreloadedContact,
+  ReadableContact,
+} from '../simulator/admin-routes.ts';
 import { DEFAULT_CLIENT, type IssuedPair } from '../simulator/oauth.ts';
 import type { Statistics } from '../simulator/traffic/statistics.ts';
 import { pathsOf } from './shown-path.ts';
@@ -19,13 +26,21 @@ function ownedBy(mapping: Mapping): Ownership {
 }
 
 /** Client of the simulator's control API. */
-export function simulatorClient(url: string) {
-  const http = ky.create({ prefix: `${url}/_simulator` });
+export function simulatorClient(url: string, fetch: typeof globalThis.fetch = globalThis.fetch) {
+  const http = ky.create({ prefix: `${url}/_simulator`, fetch });
   return {
     stats: () => http.get('stats').json<Statistics>(),
     /** Readable contacts: all, or those with an email. */
     contacts: (email?: string) =>
       http.get('contacts', { searchParams: email ? { email } : {} }).json<ReadableContact[]>(),
+    /** Email addresses with their status and its changes. */
+    addresses: () => http.get('addresses').json<StoredAddress[]>(),
+    /** Opts an address out in the CRM. */
+    optOut: async (email: string, by: 'staff' | 'person') => {
+      await http.post('addresses', {
+        json: { email, by, status: by === 'staff' ? 'Manual' : 'ListUnsubscribe' },
+      });
+    },
     /** Resets the statistics. Keeps the contacts. */
     countAnew: async () => {
       await http.post('reset', { json: { data: false } });
@@ -50,19 +65,31 @@ export function simulatorClient(url: string) {
     /** Configures the simulator, see `admin-routes.ts`. */
     set: async (
       what:
+        | 'addresses'
         | 'answers'
         | 'bulk-refusals'
+        | 'consent'
         | 'directory'
+        | 'failing'
         | 'faults'
         | 'forbidden'
         | 'hidden'
         | 'limits'
         | 'oauth'
         | 'reset'
-        | 'search',
+        | 'search'
+        | 'strictness',
       json: Record<string, unknown>,
     ) => {
       await http.post(what, { json });
+    },
+    /** From now on, the account refuses values that contain one of these texts. */
+    refuseValues: async (...texts: string[]) => {
+      await http.post('refused-values', { json: texts });
+    },
+    /** Changes a contact, like a person. */
+    edit: async (id: number, json: ContactEdit) => {
+      await http.post(`contacts/${id}`, { json });
     },
     /** Deletes a contact, like a person. */
     removeContact: async (id: number) => {
@@ -79,6 +106,18 @@ export function simulatorClient(url: string) {
     },
     addContacts: (json: readonly PreloadedContact[]) =>
       http.post('contacts', { json }).json<{ id: number }[]>(),
+    addRecords: async (json: NewRecords) => {
+      await http.post('records', { json });
+    },
+    /** Creates, changes and deletes a record other than a contact, like a person. */
+    addRecord: (name: string, json: Record<string, unknown>) =>
+      http.post(`records/${name}`, { json }).json<{ id: number }>(),
+    editRecord: async (name: string, id: number, json: Record<string, unknown>) => {
+      await http.patch(`records/${name}/${id}`, { json });
+    },
+    removeRecord: async (name: string, id: number) => {
+      await http.delete(`records/${name}/${id}`);
+    },
     directory: () => http.get('directory').json<DirectoryReport>(),
     declareOwnership: async (mapping: Mapping = defaultMapping) => {
       await http.post('ownership', { json: ownedBy(mapping) });

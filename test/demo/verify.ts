@@ -1,4 +1,5 @@
 import { desiredState } from '../../shared/sync/desired-state.ts';
+import { withoutRefused } from '../../shared/sync/refused-fields.ts';
 import { type Mapping, managedFields, managedTags } from '../../shared/user/define-mapping.ts';
 import { mapping as defaultMapping } from '../../shared/user/mapping.ts';
 import type { User } from '../../shared/user/user.ts';
@@ -16,9 +17,6 @@ export interface Verification {
   /** Users whose tags are wrong. */
   wrongTags: number;
 }
-
-/** The API does not return the reason for an opt-in. */
-const NOT_SHOWN = 'opt_in_reason';
 
 export const ALL_TAGS: readonly string[] = [...managedTags(defaultMapping), ...HAND_MADE.tags];
 
@@ -88,14 +86,17 @@ function problemsOf(
   now: number,
   mapping: Mapping,
 ): { text: string; isAboutTags: boolean }[] {
-  const { fields, tags } = desiredState(mapping, user, now);
+  // What the CRM refuses costs that field only.
+  const desired = withoutRefused(desiredState(mapping, user, now), user.crm?.refusedFields);
+  const { fields, tags, refused = {} } = desired;
   const contact = byId.get(user.crm?.contactId ?? 0);
   const other = (text: string) => ({ text, isAboutTags: false });
   if (!contact) return [other(`has no contact (crm: ${JSON.stringify(user.crm ?? null)})`)];
   const doubles = byEmail.get(fields.EMAIL1?.toLowerCase())?.length ?? 0;
   const wrongFields = [...managedFields(mapping)].filter((key) => {
     const wanted = (fields as Readonly<Record<string, string>>)[key];
-    return key !== NOT_SHOWN && contact.values.get(pathsOf(key)[0] ?? key) !== wanted;
+    // A field whose value the CRM refuses keeps what the contact had.
+    return !Object.hasOwn(refused, key) && contact.values.get(pathsOf(key)[0] ?? key) !== wanted;
   });
   const held = managedTags(mapping).filter((tag) => contact.tags.has(tag));
   return [

@@ -10,6 +10,8 @@ const VALUES = {
   other: USERS,
   email: ['one@example.com', 'two@example.com', 'three@example.com', 'four@example.com', 'five@example.com'],
   attribute: ['name', 'phone', 'week', 'subscription'],
+  consent: ['consents to marketing', 'withdraws the consent', 'is not asked for consent'],
+  party: ['staff', 'the person'],
   item: ['an older crm map', 'its first crm map', 'no crm map'],
   keeps: ['its own values', 'the values of the other'],
   ordinal: ['next', 'second', 'third', 'fourth', 'fifth', 'sixth'],
@@ -27,24 +29,41 @@ export class Script {
   readonly world: World;
   /** Users whose contact was deleted or merged by hand, which the sync does not notice by itself. */
   readonly touched = new Set<string>();
-  /** How often a user lost its contact in a merge with that of another user. */
+  /**
+   * How often a user may have lost its contact: it was deleted or merged away, or names another user since a merge. The sync cannot tell a
+   * deletion from a merge, and finds the contact that has the values only while that one shows the user's email.
+   */
   readonly losses = new Map<string, number>();
   /** Users who have left the app and asked for erasure, with the contacts that named them at that time. */
   readonly forgotten = new Map<string, readonly number[]>();
+  /** Contacts of nobody into which the contact of a user was merged, by their id, with the user if they show its id. */
+  readonly mergedAway = new Map<number, string | undefined>();
+  /** Users whose item has lost its `crm` map or got another one since {@link mergedAway}: nothing leads to what became of their contact. */
+  readonly uninformed = new Set<string>();
   /** Users who have ever asked for erasure. */
   readonly everForgotten = new Set<string>();
   /** Contacts of deleted users that the sync has lost with its table: an operator has to name them. */
   readonly withoutRecord = new Set<number>();
   /** Users who have ever had no email. */
   readonly withoutEmail = new Set<string>();
+  /** Emails with which a user has said yes to marketing in the present account, by user. */
+  readonly saidYes = new Map<string, Set<string>>();
+  /** Emails that others opted out while a sync was working on their user: between its read of the status and its opt-in, perhaps. */
+  readonly optedOutMeanwhile = new Set<string>();
   /** When the next spell of 404s may begin, in epoch milliseconds. */
   nextSpellAt = 0;
+  /** Whether the sync has lost its table. */
+  hasLostTable = false;
   /** Items that the app has read, by user. */
   readonly read = new Map<string, Item>();
   #last = 0;
 
   constructor(world: World) {
     this.world = world;
+  }
+
+  countLoss(userId: string): void {
+    this.losses.set(userId, (this.losses.get(userId) ?? 0) + 1);
   }
 
   /** A number that no other edit has. */
@@ -70,6 +89,9 @@ function signUp(script: Script, userId: string, email: string): void {
   if (script.world.item(userId)) return;
   const number = script.number();
   script.forgotten.delete(userId);
+  script.uninformed.add(userId);
+  // A new account has its own consent.
+  script.saidYes.delete(userId);
   script.world.put({
     userId,
     email,
@@ -114,22 +136,37 @@ function forget(script: Script, userId: string): void {
 }
 
 function merge(script: Script, from: string, into: string, keeps: string): void {
-  const { world, losses, touched } = script;
+  const { world, touched } = script;
   const contacts = [from, into].map((userId) => world.contactOf(userId)) as StoredContact[];
   const [source, survivor] = contacts;
   if (!source || !survivor || source === survivor) return;
   world.crm.merge(source, survivor, keeps === VALUES.keeps[1]);
-  const keeper = world.crm.userIdOf(survivor);
-  for (const userId of [from, into]) {
-    touched.add(userId);
-    if (userId !== keeper) losses.set(userId, (losses.get(userId) ?? 0) + 1);
-  }
+  script.countLoss(from);
+  if (world.crm.userIdOf(survivor) !== into) script.countLoss(into);
+  for (const userId of [from, into]) touched.add(userId);
+}
+
+/** Staff merge the contact of a user into one that is nobody's. */
+function mergeAway(script: Script, userId: string, keeps: string): void {
+  const { world, touched, mergedAway } = script;
+  const contact = world.contactOf(userId);
+  if (!contact) return;
+  const survivor = world.crm.fillInForm(`former.${userId}.${script.number()}@example.com`);
+  world.crm.merge(contact, survivor, keeps === VALUES.keeps[1]);
+  mergedAway.set(survivor.id, world.crm.userIdOf(survivor));
+  script.countLoss(userId);
+  touched.add(userId);
+  // What became of earlier contacts stays unknown.
+  if (script.uninformed.delete(userId))
+    for (const [id, named] of mergedAway)
+      if (named === userId && id !== survivor.id) mergedAway.set(id, undefined);
 }
 
 /** The app writes a whole item (`PutItem`) with an older `crm` map, or none. */
-function putWholeItem({ world }: Script, userId: string, which: string): void {
+function putWholeItem({ world, uninformed }: Script, userId: string, which: string): void {
   const item = world.item(userId);
   if (!item) return;
+  uninformed.add(userId);
   const { crm: _, ...attributes } = item;
   const maps = world.crmMaps.get(userId) ?? [];
   const older = which === 'its first crm map' ? maps[0] : maps.at(-2);
@@ -188,6 +225,28 @@ export const ACTIONS: readonly Action[] = [
       world.edit(other, { email: mine });
     },
   },
+  {
+    text: '<user> <consent>',
+    weight: 8,
+    run({ world }, { user, consent }) {
+      const [yes, no] = VALUES.consent;
+      world.edit(user, { marketingOptIn: consent === yes ? true : consent === no ? false : undefined });
+    },
+  },
+  {
+    text: '<party> opted out the email of <user> in the CRM',
+    weight: 3,
+    run({ world, optedOutMeanwhile }, { party, user }) {
+      const item = world.item(user);
+      const email = item?.['email'];
+      const [staff] = VALUES.party;
+      const { addresses } = world.crm.simulator.store;
+      if (typeof email !== 'string') return;
+      if (item?.crm?.lease) optedOutMeanwhile.add(email);
+      if (party === staff) addresses.set(email, 'Manual', 'staff');
+      else addresses.set(email, 'ListUnsubscribe', 'person');
+    },
+  },
   { text: '<user> is deleted', weight: 4, run: ({ world }, { user }) => world.delete(user) },
   {
     text: '<user> is deleted and signs up again with <email>',
@@ -215,7 +274,10 @@ export const ACTIONS: readonly Action[] = [
   {
     text: 'the app removes the crm map of <user>',
     weight: 2,
-    run: ({ world }, { user }) => world.edit(user, { crm: undefined }),
+    run({ world, uninformed }, { user }) {
+      world.edit(user, { crm: undefined });
+      uninformed.add(user);
+    },
   },
   {
     text: 'the app reads the item of <user>',
@@ -228,18 +290,21 @@ export const ACTIONS: readonly Action[] = [
   {
     text: 'the app writes back the item of <user> that it has read',
     weight: 2,
-    run({ world, read }, { user }) {
+    run({ world, read, uninformed }, { user }) {
       const item = read.get(user);
-      if (item && world.item(user)) world.put(item);
+      if (!item || !world.item(user)) return;
+      world.put(item);
+      uninformed.add(user);
     },
   },
   {
     text: 'the app brings <user> back with the item that it has read',
     weight: 2,
-    run({ world, read, forgotten }, { user }) {
+    run({ world, read, forgotten, uninformed }, { user }) {
       const item = read.get(user);
       if (!item || world.item(user)) return;
       forgotten.delete(user);
+      uninformed.add(user);
       world.put(item);
     },
   },
@@ -254,10 +319,12 @@ export const ACTIONS: readonly Action[] = [
   {
     text: 'the sync table is lost',
     weight: 1,
-    async run({ world, forgotten, withoutRecord }) {
+    async run(script) {
+      const { world, forgotten, withoutRecord } = script;
       // The messages of the old stack are lost with its queue, so it is only replaced once nothing is pending.
       await world.settle(MAX_SETTLE_MS);
       world.replaceSyncTable();
+      script.hasLostTable = true;
       // With the records, the proofs are lost.
       forgotten.clear();
       for (const contact of world.contacts())
@@ -295,17 +362,23 @@ export const ACTIONS: readonly Action[] = [
   {
     text: 'staff delete the contact of <user>',
     weight: 2,
-    run({ world, touched }, { user }) {
-      const contact = world.contactOf(user);
+    run(script, { user }) {
+      const contact = script.world.contactOf(user);
       if (!contact) return;
-      world.crm.deleteContact(contact);
-      touched.add(user);
+      script.world.crm.deleteContact(contact);
+      script.touched.add(user);
+      script.countLoss(user);
     },
   },
   {
     text: 'staff merge the contact of <user> into that of <other>, which keeps <keeps>',
     weight: 8,
     run: (script, { user, other, keeps }) => merge(script, user, other, keeps),
+  },
+  {
+    text: 'staff merge the contact of <user> into one of nobody, which keeps <keeps>',
+    weight: 3,
+    run: (script, { user, keeps }) => mergeAway(script, user, keeps),
   },
   {
     text: 'the <ordinal> CRM <request> <fault>',
@@ -326,6 +399,12 @@ export const ACTIONS: readonly Action[] = [
     },
   },
 ];
+
+function noteConsents({ world, saidYes }: Script): void {
+  for (const { userId, email, marketingOptIn } of world.livingUsers())
+    if (marketingOptIn === true && typeof email === 'string')
+      saidYes.set(userId, (saidYes.get(userId) ?? new Set()).add(email));
+}
 
 const PLACEHOLDER = /<(\w+)>/g;
 
@@ -352,6 +431,7 @@ export async function perform(script: Script, step: string): Promise<void> {
     const match = pattern.exec(step);
     if (!match) continue;
     await run(script, { ...match.groups } as Record<Placeholder, string>);
+    noteConsents(script);
     return;
   }
   throw new Error(`No action reads: ${step}`);

@@ -1,11 +1,16 @@
 import { catalogOf } from '../../shared/infusionsoft/catalog/catalog.ts';
 import type { CatalogSource } from '../../shared/infusionsoft/catalog/catalog-source.ts';
-import { ANSWER_TIME, OUT_OF_TIME_MS, WRITE_BACK_MS } from '../../shared/quota/retry-policy.ts';
+import {
+  ANSWER_TIME,
+  INVOCATION_MS,
+  OUT_OF_TIME_MS,
+  WRITE_BACK_MS,
+} from '../../shared/quota/retry-policy.ts';
 import { RetryableError } from '../../shared/sync/errors.ts';
 import { managedFields, managedTags } from '../../shared/user/define-mapping.ts';
 import { mapping } from '../../shared/user/mapping.ts';
 import { requirementsOf } from '../../shared/user/requirements.ts';
-import type { ArrayMode, StoredContact } from '../simulator/account/contact-store.ts';
+import { type ArrayMode, EMAIL_PATHS, type StoredContact } from '../simulator/account/contact-store.ts';
 import { mergeContacts } from '../simulator/account/merge-contacts.ts';
 import type { SearchMode } from '../simulator/account/search.ts';
 import { createSimulator, DEFAULT_TOKEN, type Simulator } from '../simulator/simulator.ts';
@@ -16,14 +21,25 @@ import type { Life, Simulation } from './simulation.ts';
 export interface Account {
   /** What an update does to array items that it does not list. */
   arrays: ArrayMode;
+  /** The same of a create-or-update. */
+  putArrays: ArrayMode;
   search: SearchMode;
   /** Time until searches find a new contact, in seconds. */
   searchDelay: number;
   /** Whether answers list the tags of a contact. */
   tagIds: 'listed' | 'left out';
+  /** Whether lists show the custom fields of a contact. */
+  customFields: 'listed' | 'left out';
 }
 
-export const PLAIN_ACCOUNT: Account = { arrays: 'merge', search: 'exact', searchDelay: 0, tagIds: 'listed' };
+export const PLAIN_ACCOUNT: Account = {
+  arrays: 'merge',
+  putArrays: 'merge',
+  search: 'exact',
+  searchDelay: 0,
+  tagIds: 'listed',
+  customFields: 'listed',
+};
 
 export const FAULT_KINDS = [
   /** The connection breaks before the request takes effect, and so do those of its repetitions. */
@@ -54,7 +70,8 @@ export const USER_ID_FIELD = 'App User Id';
 /** Not managed: typed in by staff, or by a person who fills in a web form. */
 const SHOE_SIZE = 'Shoe Size';
 const NEWSLETTER = 'Newsletter';
-const CONTACT_PATH = /\/contacts\/\d+/;
+const CONTACT_PATH = /\/contacts\/(\d+)/;
+const ADDRESS_PATH = /\/emailAddresses\/([^/?]+)/;
 const MS_UNTIL_ARRIVAL = 80;
 const MS_UNTIL_ANSWER = 80;
 
@@ -68,10 +85,16 @@ export class Crm {
   readonly seen = new Map<string, Set<number>>();
   /** Contacts that the sync created. */
   readonly createdBySync = new Set<number>();
-  /** Contacts that the sync deleted, with the user that they named. */
-  readonly deletedBySync: { contactId: number; userId: string | undefined }[] = [];
+  /** Contacts that the sync deleted, with the user that they named and their emails. */
+  readonly deletedBySync: { contactId: number; userId: string | undefined; emails: string[] }[] = [];
+  /** Contacts that people changed between the read and the write of an update that names the array items that it read. */
+  readonly changedDuringUpdate = new Set<number>();
+  /** Contacts that were merged into another. */
+  merges = 0;
   /** Requests that the CRM refused. */
   refusals = 0;
+  /** Emails whose opt-in or withdrawal the CRM refused. */
+  readonly refusedAddresses = new Set<string>();
   readonly #simulation: Simulation;
   readonly #account: Account;
   readonly #app: ReturnType<typeof simulatorApp>;
@@ -80,6 +103,8 @@ export class Crm {
   readonly #newsletter: number;
   #faults: Fault[] = [];
   #missingUntil = 0;
+  /** When the sync last read each contact, in epoch milliseconds. */
+  readonly #readAt = new Map<number, number>();
   #formsFilledIn = 0;
 
   /** Whether answers leave out tags. */
@@ -89,14 +114,19 @@ export class Crm {
 
   /** Whether an update drops array items that it does not list. */
   get replacesArrays(): boolean {
-    return this.#account.arrays === 'replace';
+    return this.#account.arrays === 'replace' || this.#account.putArrays === 'replace';
   }
 
   constructor(simulation: Simulation, account: Account) {
     this.#simulation = simulation;
     this.#account = account;
     this.simulator = createSimulator({
-      ...account,
+      arrays: { put: account.putArrays, patch: account.arrays },
+      answers: {
+        tagIds: account.tagIds === 'listed',
+        listedCustomFields: account.customFields === 'listed',
+      },
+      search: account.search,
       searchDelayMs: account.searchDelay * 1000,
       latency: { medianMs: 0, p95Ms: 0 },
       limits: { second: 10_000, minute: 100_000 },
@@ -123,14 +153,15 @@ export class Crm {
     this.#app = simulatorApp(this.simulator);
     const read = () => {
       const account = { tags, customFields, leadSources: [], contactTypes: [] };
-      const mode = this.#account.arrays;
+      const modes = { put: this.#account.putArrays, patch: this.#account.arrays };
       const catalog = catalogOf(account, requirements, simulation.now);
-      return { ...catalog, arrays: { mode, learnedAt: catalog.refreshedAt } };
+      return { ...catalog, arrays: { modes, learnedAt: catalog.refreshedAt } };
     };
     const catalog = read();
     this.catalog = {
       current: async () => catalog,
       newerThan: async () => read(),
+      withProvinces: async () => read(),
       exclusively: (work) => work(),
       adopt: async (account) => account,
     };
@@ -155,6 +186,8 @@ export class Crm {
       }
       if (fault === 'is refused') {
         this.refusals++;
+        const [, address] = ADDRESS_PATH.exec(request.url) ?? [];
+        if (address) this.refusedAddresses.add(decodeURIComponent(address));
         return Response.json({ message: 'Refused' }, { status: 400 });
       }
       if (fault === 'is lost') throw noAnswer();
@@ -186,7 +219,7 @@ export class Crm {
   }
 
   /** A person fills in a web form. */
-  fillInForm(email: string): void {
+  fillInForm(email: string): StoredContact {
     const values = new Map([
       ['email_addresses.EMAIL1', email],
       ['given_name', 'Someone'],
@@ -194,11 +227,13 @@ export class Crm {
     const contact = this.simulator.store.create(values, this.#simulation.now);
     contact.tagIds.add(this.#newsletter);
     this.typeInto(contact);
+    return contact;
   }
 
   /** Staff add what the sync does not manage. */
   typeInto({ id, values }: StoredContact): void {
     const number = ++this.#formsFilledIn;
+    this.#noteChange(id);
     const typed = new Map([
       [this.#shoeSizePath, String(30 + number)],
       ['phone_numbers.PHONE2', `+1303555${1000 + number}`],
@@ -215,6 +250,8 @@ export class Crm {
 
   /** Staff merge two contacts by hand. @param takesValues whether the survivor gets the values of the other where both have one. */
   merge(from: StoredContact, into: StoredContact, takesValues: boolean): void {
+    this.merges++;
+    this.#noteChange(into.id);
     const values = takesValues ? 'from' : 'into';
     mergeContacts(this.simulator.store, { fromId: from.id, intoId: into.id, values }, this.#simulation.now);
     const paths = [from, into].flatMap(({ id }) => [...(this.typed.get(id)?.keys() ?? [])]);
@@ -249,6 +286,11 @@ export class Crm {
     return values.get(`custom_fields.${field?.id}`);
   }
 
+  #noteChange(contactId: number): void {
+    if (this.#simulation.now - (this.#readAt.get(contactId) ?? 0) <= INVOCATION_MS)
+      this.changedDuringUpdate.add(contactId);
+  }
+
   #faultFor(request: Request): FaultKind | undefined {
     const isWrite = request.method !== 'GET';
     const fault = this.#faults.find(({ onlyWrites }) => isWrite || !onlyWrites);
@@ -261,13 +303,16 @@ export class Crm {
     if (this.#simulation.now < this.#missingUntil && CONTACT_PATH.test(request.url))
       return Response.json({ message: 'Unable to find this Contact' }, { status: 404 });
     const { contacts } = this.simulator.store;
+    const [, contactId] = CONTACT_PATH.exec(request.url) ?? [];
+    if (contactId && request.method === 'GET') this.#readAt.set(Number(contactId), this.#simulation.now);
     const before = new Map(contacts);
     const answer = await this.#app.fetch(request);
-    for (const [contactId, contact] of before)
-      if (!contacts.has(contactId)) this.deletedBySync.push({ contactId, userId: this.userIdOf(contact) });
-    for (const contactId of contacts.keys()) if (!before.has(contactId)) this.createdBySync.add(contactId);
+    for (const [id, contact] of before)
+      if (!contacts.has(id))
+        this.deletedBySync.push({ contactId: id, userId: this.userIdOf(contact), emails: emailsOf(contact) });
+    for (const id of contacts.keys()) if (!before.has(id)) this.createdBySync.add(id);
     this.#look();
-    return this.#account.tagIds === 'listed' ? answer : withoutTags(answer);
+    return answer;
   }
 
   #look(): void {
@@ -284,14 +329,11 @@ const ARRAY_ITEMS: Readonly<Record<string, string>> = {
   PHONE1: 'phone_numbers.PHONE1',
 };
 
+const emailsOf = ({ values }: StoredContact): string[] =>
+  EMAIL_PATHS.flatMap((path) => values.get(path) ?? []);
+
 /** As from an expired `AbortSignal.timeout`. The client does not repeat such a request. */
 const noAnswer = () => new DOMException('No answer', 'TimeoutError');
 
 const outOfTime = () =>
   new RetryableError('The invocation ends too soon for another request', { afterMs: OUT_OF_TIME_MS });
-
-async function withoutTags(answer: Response): Promise<Response> {
-  if (!answer.headers.get('content-type')?.includes('json')) return answer;
-  const body = JSON.stringify(await answer.json(), (key, value) => (key === 'tag_ids' ? undefined : value));
-  return new Response(body, answer);
-}

@@ -34,12 +34,17 @@ export const anyHistory: fc.Arbitrary<History> = fc.record({
     environments: fc.constantFrom(1 as const, 2 as const),
     seed: fc.nat({ max: 9999 }),
     arrays: fc.constantFrom('merge' as const, 'replace' as const),
+    putArrays: fc.constantFrom('merge' as const, 'replace' as const),
     search: fc.oneof(
       { weight: 4, arbitrary: fc.constant('exact' as const) },
       fc.constantFrom(...SEARCH_MODES),
     ),
     searchDelay: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.constantFrom(1, 10)),
     tagIds: fc.oneof(
+      { weight: 4, arbitrary: fc.constant('listed' as const) },
+      fc.constant('left out' as const),
+    ),
+    customFields: fc.oneof(
       { weight: 4, arbitrary: fc.constant('listed' as const) },
       fc.constant('left out' as const),
     ),

@@ -1,16 +1,19 @@
 import { desiredState } from '../../shared/sync/desired-state.ts';
+import { withoutRefused } from '../../shared/sync/refused-fields.ts';
 import { managedTags } from '../../shared/user/define-mapping.ts';
 import { mapping } from '../../shared/user/mapping.ts';
 import { readUser } from '../../shared/user/read-user.ts';
+import type { CrmState, User } from '../../shared/user/user.ts';
+import { consentFindings, NOT_OPTED_IN } from '../demo/consent-findings.ts';
 import type { StoredContact } from '../simulator/account/contact-store.ts';
 import type { Script } from './actions.ts';
 import { USER_ID_FIELD } from './crm.ts';
 import type { DeadLetter, Item, World } from './world.ts';
 
 const DELETED = mapping.deletedTag.name;
+/** What the simulator calls a deletion. `typedProblems` decides whether it is right. */
+const DELETION = 'deletion of a contact that is not the client’s';
 const MANAGED = new Set(managedTags(mapping));
-/** Written and never returned by the CRM. */
-const NOT_COMPARED: ReadonlySet<string> = new Set(['opt_in_reason']);
 
 /** Everything that is wrong after a history, once all changes are processed. */
 export async function findProblems(script: Script): Promise<string[]> {
@@ -18,23 +21,24 @@ export async function findProblems(script: Script): Promise<string[]> {
   return [
     ...world.bugs.map((bug) => `unexpected error: ${bug instanceof Error ? bug.stack : String(bug)}`),
     ...world.crm.simulator.foreign.found
-      .filter(({ what }) => !isLostByUpdate(script, what))
+      .filter(({ contactId, what }) => !isLostByUpdate(script, contactId, what) && what !== DELETION)
       .map(({ contactId, what }) => `contact ${contactId}: the sync wrote to ${what}`),
     ...deadLetterProblems(script),
     ...userProblems(script),
     ...contactProblems(script),
     ...typedProblems(script),
+    ...consentProblems(script),
     ...(await erasureProblems(script)),
   ];
 }
 
 /** Whether the account has dropped an array item that nobody could preserve. */
-const isLostByUpdate = ({ world, losses }: Script, what: string): boolean =>
-  world.crm.replacesArrays && (LOST_EMAILS.test(what) || losses.size > 0);
+const isLostByUpdate = ({ world }: Script, contactId: number | null, what: string): boolean =>
+  world.crm.replacesArrays && (LOST_EMAILS.test(what) || world.crm.changedDuringUpdate.has(contactId ?? 0));
 
 /**
- * An account that replaces array items drops the other emails of a contact that its search does not show yet, or that is merged between the
- * read and the write: an update has to name the first, and nothing tells what else there is.
+ * An account that replaces array items drops the other emails of a contact that its search does not show yet: an update has to name the first,
+ * and nothing tells what else there is.
  */
 const LOST_EMAILS = /^email_addresses\.EMAIL[23]$/;
 
@@ -73,9 +77,12 @@ function userProblems(script: Script): string[] {
   const { world } = script;
   const users = world.livingUsers();
   const excused = users.filter((user) => isExcused(script, user));
-  const isAbandoned = ({ userId, email }: Item) => {
+  const isAbandoned = ({ email }: Item) => {
     const sameEmail = users.filter((other) => other['email'] === email);
-    const isMerged = (script.losses.get(userId) ?? 0) > 1;
+    // After a second merge, a user is rejected. Others with its email wait for it.
+    const isMerged = sameEmail.some(
+      (each) => (script.losses.get(each.userId) ?? 0) > 1 || each.crm?.separated,
+    );
     return sameEmail.length > 1 && !isMerged && sameEmail.every((other) => excused.includes(other));
   };
   return [
@@ -88,30 +95,49 @@ function userProblems(script: Script): string[] {
   ];
 }
 
-function wrongContact({ world, losses }: Script, item: Item): string[] {
+/**
+ * Whether a value may be that of an earlier account, or of an earlier time with this contact: the user has none now, and with the table the sync
+ * has lost that the contact had an owner. Only the message of the deletion says so, which can arrive after the sign-up was processed.
+ */
+function mayBeOld(
+  { world, hasLostTable }: Script,
+  userId: string,
+  contactId: number,
+  wanted: unknown,
+): boolean {
+  const maps = world.crmMaps.get(userId) ?? [];
+  const hadLeft = maps.some(({ formerContactIds }) => formerContactIds?.includes(contactId));
+  return hasLostTable && wanted === undefined && (hadLeft || (world.accounts.get(userId) ?? 0) > 1);
+}
+
+function wrongContact(script: Script, item: Item): string[] {
+  const { world } = script;
   const { userId } = item;
   const contact = world.contactOf(userId);
   const state = `(crm ${JSON.stringify(item.crm ?? null)})`;
   if (!contact) return [`${userId}: no contact ${state}`];
   const desired = desiredState(mapping, readUser(structuredClone(item)).user, world.now);
+  // A request that the CRM refused without saying why costs fields.
+  const { refused = {} } = withoutRefused(
+    desired,
+    world.crm.refusals > 0 ? (item.crm as CrmState | undefined)?.refusedFields : undefined,
+  );
   const keys = [
     ...Object.keys(mapping.contact),
     ...Object.keys(mapping.customFields).map((label) => `custom_fields.${label}`),
-  ];
-  const fields = keys
-    .filter((key) => !NOT_COMPARED.has(key))
-    .flatMap((key) => {
-      const [actual, wanted] = [world.crm.valueOf(contact, key), desired.fields[key as 'EMAIL1']];
-      return actual === wanted
-        ? []
-        : [`${userId}: contact ${contact.id} has ${key} ${actual}, not ${wanted}`];
-    });
+  ].filter((key) => !Object.hasOwn(refused, key));
+  const fields = keys.flatMap((key) => {
+    const [actual, wanted] = [world.crm.valueOf(contact, key), desired.fields[key as 'EMAIL1']];
+    return actual === wanted || mayBeOld(script, userId, contact.id, wanted)
+      ? []
+      : [`${userId}: contact ${contact.id} has ${key} ${actual}, not ${wanted}`];
+  });
   const tags = managedTagsOf(world, contact).join(', ');
   const wantedTags = [...desired.tags].sort().join(', ');
   return [
     ...fields,
     // Without tags in an answer, the tags that a merge has added are not seen.
-    ...(tags === wantedTags || (world.crm.hidesTags && losses.size > 0)
+    ...(tags === wantedTags || (world.crm.hidesTags && world.crm.merges > 0)
       ? []
       : [`${userId}: contact ${contact.id} has the tags ${tags}, not ${wantedTags}`]),
   ];
@@ -132,6 +158,7 @@ function contactProblems(script: Script): string[] {
     const named = world.item(world.crm.userIdOf(contact) ?? '');
     // A contact of a deleted user keeps its values. The user can come back with another email, and another contact.
     const isOfRejected = owner !== undefined && (owner['email'] === undefined || isExcused(script, owner));
+    if (isUntraceable(script, contact)) return [];
     const isWrong = named && named !== owner && (owner || isAlive(contact)) && !isOfRejected;
     if (isWrong && !mayNotKnow(script, named, contact))
       return [
@@ -145,32 +172,51 @@ function contactProblems(script: Script): string[] {
   });
 }
 
+/** Whether nothing leads to a contact that was nobody's, and got the tags of a user by hand. */
+function isUntraceable({ world, mergedAway, uninformed }: Script, { id }: StoredContact): boolean {
+  const userId = mergedAway.get(id);
+  return mergedAway.has(id) && (userId === undefined || uninformed.has(userId) || !world.item(userId));
+}
+
 /** Whether a user is not synced, so that the item does not name the one contact that names the user. */
 function mayNotKnow(script: Script, user: Item, contact: StoredContact): boolean {
   const { world } = script;
   const names = (each: StoredContact) => world.crm.userIdOf(each) === user.userId;
   const isRetired = (each: StoredContact) => managedTagsOf(world, each).includes(DELETED);
   const isOnlyOne = world.contacts().every((each) => each === contact || !names(each) || isRetired(each));
-  // It is left with the next sync.
-  const isFormer = user.crm?.formerContactIds?.includes(contact.id) === true;
-  return (isOnlyOne || isFormer) && (user['email'] === undefined || isExcused(script, user));
+  // It is left with the next sync, which finds contacts that were created without an answer.
+  const { contactId, formerContactIds, attempt } = user.crm ?? {};
+  const isFormer =
+    formerContactIds?.includes(contact.id) && (user['email'] !== undefined || contactId === undefined);
+  return (
+    (isOnlyOne || isFormer || attempt !== undefined) &&
+    (user['email'] === undefined || isExcused(script, user))
+  );
 }
 
 function typedProblems(script: Script): string[] {
   const { world, everForgotten, touched } = script;
   const { typed, deletedBySync, createdBySync } = world.crm;
-  // A create can be cut off before the contact names its user, and another user may have taken the contact over, or get its values by a merge.
-  const forbidden = deletedBySync.filter(({ userId, contactId }) =>
-    userId === undefined
-      ? !createdBySync.has(contactId)
-      : !everForgotten.has(userId) && !touched.has(userId) && world.item(userId) && !world.contactOf(userId),
+  const isOfForgotten = (email: string) =>
+    [...everForgotten].some((userId) => world.emails.get(userId)?.has(email));
+  // A create, or the first update of a contact that was found by the email, can be cut off before the contact names its user. Another user may
+  // have taken the contact over, or get its values by a merge.
+  const forbidden = deletedBySync.filter(({ userId, contactId, emails }) =>
+    emails.some(isOfForgotten)
+      ? false
+      : userId === undefined
+        ? !createdBySync.has(contactId)
+        : !everForgotten.has(userId) &&
+          !touched.has(userId) &&
+          world.item(userId) &&
+          !world.contactOf(userId),
   );
   const { contacts } = world.crm.simulator.store;
   const lost = [...typed].flatMap(([contactId, values]) => {
     const contact = contacts.get(contactId);
     if (!contact) return [];
     return [...values].flatMap(([path, value]) =>
-      contact.values.get(path) === value || isLostByUpdate(script, path)
+      contact.values.get(path) === value || isLostByUpdate(script, contactId, path)
         ? []
         : [`contact ${contactId}: lost ${path} ${value}`],
     );
@@ -181,17 +227,55 @@ function typedProblems(script: Script): string[] {
   ];
 }
 
+function consentProblems(script: Script): string[] {
+  const { world, saidYes, optedOutMeanwhile } = script;
+  const { addresses } = world.crm.simulator.store;
+  const users = world
+    .livingUsers()
+    .filter((item) => item['email'] !== undefined && !isExcused(script, item))
+    .map((item) => readUser(structuredClone(item)).user);
+  // Only one user has ever said yes with the address, and with no other: whatever happened to the item, the withdrawal has to be there.
+  const isLeft = ({ userId, email = '', marketingOptIn }: User) => {
+    const others = [...saidYes].filter(([other]) => other !== userId);
+    const own = saidYes.get(userId);
+    const isOnlyYes = own?.size === 1 && own.has(email) && !others.some(([, emails]) => emails.has(email));
+    const last = addresses.get(email).events.findLast(({ by }) => by === 'client');
+    return marketingOptIn === false && isOnlyYes && last?.what === 'opt-in';
+  };
+  // A refused opt-in is left out, with a warning.
+  const leftOut = users.filter(({ email = '' }) => world.crm.refusedAddresses.has(email));
+  return [
+    ...addresses.undone
+      .filter((email) => !optedOutMeanwhile.has(email))
+      .map((email) => `${email}: an opt-out of others was undone`),
+    ...consentFindings(users, addresses.all(), world.now).filter(
+      (finding) =>
+        !finding.includes(NOT_OPTED_IN) || !leftOut.some(({ userId }) => finding.startsWith(`${userId}:`)),
+    ),
+    ...users.filter(isLeft).map(({ userId }) => `${userId}: said no, and is opted in`),
+  ];
+}
+const isHeldWithoutEmail = (world: World, contactId: number): boolean =>
+  world.livingUsers().some(({ email, crm }) => email === undefined && crm?.contactId === contactId);
+
 async function erasureProblems({ world, forgotten, touched }: Script): Promise<string[]> {
   const checks = [...forgotten].map(async ([userId, contactIds]) => {
     const alive = world.contacts().filter((contact) => world.crm.userIdOf(contact) === userId);
     const record = await world.erasureRecords.read(userId);
     // Another user has taken the contact over, and overwritten its values.
     const isKept = (record?.answer ?? record?.done) === 'kept';
-    const isProven = record?.done === 'delete' || isKept || (record !== undefined && contactIds.length === 0);
+    // Another user took the contact over before the sync had stored that it was this user's.
+    const isTaken = contactIds.every((id) => world.livingUsers().some(({ crm }) => crm?.contactId === id));
+    const isProven =
+      record?.done === 'delete' ||
+      isKept ||
+      (record !== undefined && contactIds.length === 0) ||
+      (record?.done === 'no-contact' && isTaken);
     return [
-      // Nothing leads from a contact that was merged away to the one that has its values.
+      // Nothing leads from a contact that was merged away to the one that has its values. And another user may have taken a contact over in a
+      // spell of 404s, and removed the email before it wrote its own values.
       ...alive
-        .filter(() => !touched.has(userId))
+        .filter(({ id }) => !touched.has(userId) && !(isKept && isHeldWithoutEmail(world, id)))
         .map(({ id }) => `${userId}: forgotten, but contact ${id} is there`),
       ...(isProven ? [] : [`${userId}: forgotten, but the erasure record says ${record?.done}`]),
     ];

@@ -1,6 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import type { SQSClient } from '@aws-sdk/client-sqs';
+import type { EventBridge } from './emulators/event-bridge.ts';
 import type { SecretStore } from './emulators/secrets-manager.ts';
 import type { EventSource } from './event-sources/event-source.ts';
 import type { LambdaFunction } from './lambda/lambda-function.ts';
@@ -28,6 +29,8 @@ export interface CloudServices {
   streams: DynamoDBStreamsClient;
   sqs: SQSClient;
   secrets: SecretStore;
+  /** Rules of each event bus, by its ARN. */
+  buses: EventBridge['buses'];
   /** By ARN. */
   stateMachines: Map<string, LocalStateMachine>;
   /** Factor of the duration of `Wait` states. */

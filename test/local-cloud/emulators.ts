@@ -3,6 +3,7 @@ import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { FAKE_CREDENTIALS } from './account.ts';
 import type { DynamoDbLocal } from './emulators/dynamodb-local.ts';
+import { type EventBridge, startEventBridge } from './emulators/event-bridge.ts';
 import { type SecretStore, startSecretsManager } from './emulators/secrets-manager.ts';
 import { type SentMessage, startSqsServer } from './emulators/sqs.ts';
 import { type StepFunctions, startStepFunctions } from './state-machines/step-functions.ts';
@@ -13,6 +14,10 @@ export interface Emulators {
   streams: DynamoDBStreamsClient;
   sqs: SQSClient;
   secrets: SecretStore;
+  /** Rules of each event bus, by its ARN. */
+  buses: EventBridge['buses'];
+  /** Whether all events were delivered. */
+  areEventsDelivered: EventBridge['idle'];
   /** By ARN. */
   stateMachines: StepFunctions['machines'];
   /** Environment variables with which an SDK client in any process finds them. */
@@ -33,10 +38,11 @@ export async function startEmulators(
   dynamodbLocal: DynamoDbLocal,
   onMessage?: (sent: SentMessage) => void,
 ): Promise<Emulators> {
-  const [sqsServer, secretsManager, stepFunctions] = await Promise.all([
+  const [sqsServer, secretsManager, stepFunctions, eventBridge] = await Promise.all([
     startSqsServer(region, onMessage, () => Math.random() < EMPTY_SHORT_POLLS),
     startSecretsManager(),
     startStepFunctions(),
+    startEventBridge(),
   ]);
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = FAKE_CREDENTIALS;
   const client = { region, credentials: { accessKeyId, secretAccessKey } };
@@ -48,6 +54,8 @@ export async function startEmulators(
     streams,
     sqs,
     secrets: secretsManager.store,
+    buses: eventBridge.buses,
+    areEventsDelivered: eventBridge.idle,
     stateMachines: stepFunctions.machines,
     environment: {
       ...FAKE_CREDENTIALS,
@@ -58,11 +66,12 @@ export async function startEmulators(
       AWS_ENDPOINT_URL_SQS: sqsServer.endpoint,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.endpoint,
       AWS_ENDPOINT_URL_SFN: stepFunctions.endpoint,
+      AWS_ENDPOINT_URL_EVENTBRIDGE: eventBridge.endpoint,
     },
     async stop() {
       await stepFunctions.stop();
       for (const each of [dynamodb, streams, sqs]) each.destroy();
-      await Promise.all([dynamodbLocal.stop(), sqsServer.stop(), secretsManager.stop()]);
+      await Promise.all([dynamodbLocal.stop(), sqsServer.stop(), secretsManager.stop(), eventBridge.stop()]);
     },
   };
 }

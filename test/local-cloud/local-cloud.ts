@@ -91,7 +91,7 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
     functions: new Map(),
     eventSources: new Map(),
   };
-  cloud = new LocalCloud(services, emulators.stop);
+  cloud = new LocalCloud(services, emulators.areEventsDelivered, emulators.stop);
   try {
     cloud.outputs = await createResources(stack, services);
     overrides.requireAllUsed();
@@ -123,13 +123,19 @@ export class LocalCloud {
   /** Environment variables with which an SDK client in any process finds this cloud. */
   readonly environment: Readonly<Record<string, string>>;
   readonly #services: CloudServices;
+  readonly #areEventsDelivered: () => boolean;
   readonly #stopEmulators: () => Promise<void>;
   #failure: Error | undefined;
   #stopped: Promise<void> | undefined;
 
-  constructor(services: CloudServices, stopEmulators: () => Promise<void>) {
+  constructor(
+    services: CloudServices,
+    areEventsDelivered: () => boolean,
+    stopEmulators: () => Promise<void>,
+  ) {
     this.environment = services.environment;
     this.#services = services;
+    this.#areEventsDelivered = areEventsDelivered;
     this.#stopEmulators = stopEmulators;
   }
 
@@ -173,7 +179,7 @@ export class LocalCloud {
   }
 
   /**
-   * Whether no invocation runs and no event source has anything left to do. Ignores dead-letter queues, and executions of
+   * Whether no invocation runs, all events are delivered, and no event source has anything left to do. Ignores dead-letter queues, and executions of
    * state machines, which may wait for days.
    *
    * @throws Error when an emulator has died.
@@ -183,7 +189,7 @@ export class LocalCloud {
     const invocations = () => this.#functions().reduce((sum, each) => sum + each.statistics.invocations, 0);
     const busy = () => this.#functions().some((each) => each.busy > 0);
     const before = invocations();
-    if (busy()) return false;
+    if (busy() || !this.#areEventsDelivered()) return false;
     const idle = await Promise.all(this.#sources().map((each) => each.idle()));
     return idle.every(Boolean) && !busy() && invocations() === before;
   }
@@ -217,6 +223,11 @@ export class LocalCloud {
   /** Kills one busy execution environment of a function. @returns whether one was busy. */
   killEnvironment(functionName: string): boolean {
     return this.#function(functionName).killBusyEnvironment();
+  }
+
+  /** Deploys the functions with other environment variables: see {@link LambdaFunction.deploy}. */
+  async deploy(variables: Readonly<Record<string, string>>): Promise<void> {
+    await Promise.all(this.#functions().map((each) => each.deploy(variables)));
   }
 
   /** Stops reading queues and streams; running invocations continue. */

@@ -1,4 +1,5 @@
 import { describe, it } from 'vitest';
+import { checkPollHistories } from '../histories/poll-history.ts';
 import { checkHistories } from '../histories/random-histories.ts';
 
 /** Each seed has 1000 histories. */
@@ -14,3 +15,11 @@ describe('10,000 histories of three users', () => {
     TIMEOUT_MS,
   );
 });
+
+it(
+  '3,000 histories of polls: each change made by hand arrives as exactly one event',
+  async () => {
+    await checkPollHistories({ runs: 3000 });
+  },
+  60 * 60_000,
+);

@@ -21,7 +21,6 @@ const SMALL: Mapping = {
     PHONE1: noValue,
     time_zone: noValue,
     preferred_locale: noValue,
-    opt_in_reason: noValue,
   },
   customFields: {},
   tagGroups: [tagGroup({ tags: { 'App User': '' }, pick: () => 'App User' })],

@@ -9,8 +9,8 @@ interface Run {
   onPrompt?: (text: string) => void;
 }
 
-/** The one command whose output is personal data. */
-const SHOWS_PERSONAL_DATA = 'preview';
+/** The commands whose output is personal data. */
+const SHOWS_PERSONAL_DATA = ['crm', 'preview'];
 
 /**
  * Runs commands of `user-sync` on a system. Their output must not contain personal data, which the system checks when it stops.
@@ -18,14 +18,14 @@ const SHOWS_PERSONAL_DATA = 'preview';
 export function commandsOn(system: () => Pick<LocalSystem, 'overhear'>) {
   return async (name: string, args: string[], run: Run = {}) => {
     const result = await runCommand(name, args, run);
-    if (name !== SHOWS_PERSONAL_DATA)
+    if (!SHOWS_PERSONAL_DATA.includes(name))
       system().overhear({ source: `user-sync ${name}`, text: result.out + result.err });
     return result;
   };
 }
 
 async function runCommand(name: string, args: string[], { environment = {}, input = '', onPrompt }: Run) {
-  const child = spawn(process.execPath, ['infra/cli/main.ts', name, '--local', ...args], {
+  const child = spawn(process.execPath, ['infra/cli/main.ts', name, ...args, '--local'], {
     env: {
       PATH: process.env['PATH'],
       USER_SYNC_CONNECTION_FILE: process.env['USER_SYNC_CONNECTION_FILE'],

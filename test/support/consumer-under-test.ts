@@ -64,6 +64,7 @@ export interface ConsumerOptions {
   /** In place of the queue whose retries, rejections and new messages are in the result. */
   queue?: FailureQueue;
   logger?: Logger;
+  events?: ConsumerPorts['events'];
   recordLag?: (ms: number) => void;
 }
 
@@ -88,6 +89,7 @@ export function consumerOf(
     endsAt = () => now() + INVOCATION_MS,
     queue: ownQueue,
     logger = new Logger({ logLevel: 'SILENT' }),
+    events,
     recordLag = () => {},
   }: ConsumerOptions = {},
 ) {
@@ -121,6 +123,7 @@ export function consumerOf(
     mapping: crm.mapping,
     settings: { budget, tagBatch, maxConcurrentTagRequests, deletionPolicy, forgetPolicy },
     now,
+    events,
     ...(crm.catalog && { catalog: crm.catalog }),
   });
   /** @returns ids of the messages that stay in the queue. */

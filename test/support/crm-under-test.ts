@@ -10,7 +10,7 @@ import {
   strongest,
 } from '../../shared/store/erasure-records.ts';
 import type { PostponedStore, Postponement } from '../../shared/store/postponed-store.ts';
-import type { Inspection, PendingRetirement, SyncTable } from '../../shared/store/sync-table.ts';
+import type { Inspection, PendingRetirement, ProbeRecord, SyncTable } from '../../shared/store/sync-table.ts';
 import type { UserTable } from '../../shared/store/user-table.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
 import { mapping as defaultMapping } from '../../shared/user/mapping.ts';
@@ -18,7 +18,8 @@ import { readUser, userOf } from '../../shared/user/read-user.ts';
 import type { User } from '../../shared/user/user.ts';
 import { simulatorClient } from '../demo/simulator-client.ts';
 import type { PreloadedContact } from '../simulator/admin-routes.ts';
-import { DEFAULT_TOKEN, type SimulatorOptions } from '../simulator/simulator.ts';
+import { createSimulator, DEFAULT_TOKEN, type SimulatorOptions } from '../simulator/simulator.ts';
+import { simulatorApp } from '../simulator/simulator-app.ts';
 import { startSimulator } from '../simulator/start-simulator.ts';
 import { memoryStore } from './memory-store.ts';
 
@@ -29,13 +30,24 @@ export const invocationOf = (environment: string, number = 1, now = Date.now()):
   endsAt: now + INVOCATION_MS,
 });
 
-/** A simulated CRM that answers at once, with a client without a rate limit. */
-export async function startCrm(options: SimulatorOptions = {}, mapping: Mapping = defaultMapping) {
-  const { url, stop } = await startSimulator({
+/**
+ * A simulated CRM that answers at once, with a client without a rate limit.
+ *
+ * @param isServer false: requests are function calls instead of HTTP, which is ten times as fast.
+ */
+export async function startCrm(
+  options: SimulatorOptions = {},
+  mapping: Mapping = defaultMapping,
+  { isServer = true }: { isServer?: boolean } = {},
+) {
+  const common = {
     latency: { medianMs: 0, p95Ms: 0 },
     limits: { second: 10_000, minute: 100_000 },
     ...options,
-  });
+  };
+  const { url, stop, fetch } = isServer
+    ? { ...(await startSimulator(common)), fetch: globalThis.fetch }
+    : withoutServer(common);
   const identified: typeof fetch = (input, init) => {
     const request = new Request(input, init);
     request.headers.set('x-keap-api-key', DEFAULT_TOKEN);
@@ -46,7 +58,7 @@ export async function startCrm(options: SimulatorOptions = {}, mapping: Mapping 
   const environment = (name: string) =>
     catalogSource({ table, client, mapping, invocation: () => invocationOf(name) });
   const catalog = environment('test');
-  const admin = simulatorClient(url);
+  const admin = simulatorClient(url, fetch);
   /** Counts the requests that some work makes, by route, without those of the catalog. */
   const requestsOf = async (work: () => Promise<unknown>): Promise<Record<string, number>> => {
     await catalog.current();
@@ -59,6 +71,8 @@ export async function startCrm(options: SimulatorOptions = {}, mapping: Mapping 
   return {
     url,
     stop,
+    /** Makes a request with credentials. */
+    fetch: identified,
     client,
     catalog,
     mapping,
@@ -69,17 +83,25 @@ export async function startCrm(options: SimulatorOptions = {}, mapping: Mapping 
     requestsOf,
     contacts: () => admin.contacts(),
     preload: (...json: PreloadedContact[]) =>
-      ky.post(`${url}/_simulator/contacts`, { json }).json<{ id: number }[]>(),
+      ky.post(`${url}/_simulator/contacts`, { json, fetch }).json<{ id: number }[]>(),
   };
+}
+
+function withoutServer(options: SimulatorOptions) {
+  const app = simulatorApp(createSimulator(options));
+  const fetchApp: typeof fetch = async (input, init) => app.fetch(new Request(input, init));
+  return { url: 'http://crm.test', stop: async () => {}, fetch: fetchApp };
 }
 
 /** The sync table in memory, with the same rules. */
 export function memorySyncTable(): SyncTable {
   let catalog: Awaited<ReturnType<SyncTable['readCatalog']>>;
   let inspection: Inspection | undefined;
+  let probe: ProbeRecord | undefined;
   let claimIndex: Awaited<ReturnType<SyncTable['readClaimIndex']>>;
   const retirements = new Map<string, PendingRetirement>();
   const ids = new Map<string, number>();
+  const ownCompanies = new Set<string>();
   const leases = new Map<string, Invocation>();
   return {
     readCatalog: async () => structuredClone(catalog),
@@ -92,7 +114,15 @@ export function memorySyncTable(): SyncTable {
     },
     readId: async (key) => ids.get(key),
     writeId: async (key, crmId) => void ids.set(key, crmId),
-    deleteId: async (key) => void ids.delete(key),
+    hasOwnCompany: async (name) => ownCompanies.has(name.trim().toLowerCase()),
+    writeOwnCompany: async (name) => void ownCompanies.add(name.trim().toLowerCase()),
+    readProbe: async () => structuredClone(probe),
+    writeProbe: async (written) => {
+      probe = structuredClone(written);
+    },
+    deleteProbe: async () => {
+      probe = undefined;
+    },
     readClaimIndex: async () => structuredClone(claimIndex),
     writeClaimIndex: async (written) => {
       claimIndex = structuredClone(written);
@@ -102,6 +132,7 @@ export function memorySyncTable(): SyncTable {
     deleteRetirement: async (userId) => void retirements.delete(userId),
     ledger: memoryStore(),
     progress: memoryStore(),
+    refusals: memoryStore(),
     slots: memoryStore(),
     acquireLease: async (name, holder, now) => {
       const held = leases.get(name);

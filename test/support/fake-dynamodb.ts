@@ -32,16 +32,28 @@ export interface FakeDynamoDb {
  *
  * @param fateOf decides about the response before each write. Can wait, so that other writes are applied first.
  * @param between runs between a lost response and the SDK's next attempt.
+ * @param now the time of AWS, which each response tells, in epoch milliseconds.
  */
 export function fakeDynamoDb({
   fateOf = () => 'returned',
   between = async () => {},
+  now = Date.now,
 }: {
   fateOf?: () => Fate | Promise<Fate>;
   between?: () => Promise<unknown>;
+  now?: () => number;
 } = {}): FakeDynamoDb {
   const items = new Map<string, Item>();
   const requests: Record<string, number> = {};
+  const answer = (statusCode: number, body: unknown) => ({
+    response: {
+      // The SDK checks that it is one of its own class.
+      constructor: { name: 'HttpResponse' },
+      statusCode,
+      headers: { 'content-type': 'application/x-amz-json-1.0', date: new Date(now()).toUTCString() },
+      body: Readable.from([Buffer.from(JSON.stringify(body))]),
+    },
+  });
 
   const write = async (action: string, input: Input) => {
     const key = keyOf(input.Item ?? input.Key ?? {});
@@ -85,14 +97,6 @@ export function fakeDynamoDb({
 }
 
 const keyOf = (item: Item): string => item['id']?.S ?? item['userId']?.S ?? '';
-
-const answer = (statusCode: number, body: unknown) => ({
-  response: {
-    statusCode,
-    headers: { 'content-type': 'application/x-amz-json-1.0' },
-    body: Readable.from([Buffer.from(JSON.stringify(body))]),
-  },
-});
 
 /** The SDK's three attempts, without a delay. */
 const token = (count: number) => ({ getRetryCount: () => count, getRetryDelay: () => 0 });

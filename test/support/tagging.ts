@@ -22,14 +22,14 @@ export const usersUpTo = (count: number): User[] =>
 export const LATER = { cause: 'backfill', tagsLater: true } as const;
 
 let groups = 0;
-/** A message about the tags of many users. */
-export const tagJob = (userIds: readonly string[], deliveries = 1) => {
+/** A message about the tags of many users. @param sentAt epoch milliseconds. */
+export const tagJob = (userIds: readonly string[], deliveries = 1, sentAt = NOW) => {
   groups++;
   const message: TagUsersMessage = {
     version: 1,
     kind: 'tag-users',
     userIds: [...userIds],
-    changedAt: new Date(NOW).toISOString(),
+    changedAt: new Date(sentAt).toISOString(),
     correlationId: 'run-1',
   };
   const each = record(message, `tags:${groups}`);

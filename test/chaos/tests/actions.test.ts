@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { desiredState, isSyncable } from '../../../shared/sync/desired-state.ts';
+import { mapping } from '../../../shared/user/mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
 import type { ReadableContact } from '../../simulator/admin-routes.ts';
 import { ACTIONS } from '../actions.ts';
 import type { ChaosContext } from '../chaos-context.ts';
+import { Handwork } from '../handwork.ts';
 import { World } from '../world.ts';
 
 /** Actions that change users or contacts, and no service. */
@@ -23,8 +26,14 @@ const NAMES = [
   'webForm',
   'forbid',
   'forget',
+  'breakEmail',
+  'withoutEmail',
+  'unreadable',
+  'refuseBulkTags',
+  'failContact',
+  'serverErrors',
 ] as const;
-const USERS = 30;
+const USERS = 40;
 const ROUNDS = 400;
 
 /** A run whose users are in memory, and whose sync is perfect: each user has a contact at once. */
@@ -60,8 +69,9 @@ function runWith(seed: number) {
   };
   const sqs = { send: async () => undefined };
   const running = { system: { app, cloud: { outputs: {} } }, door };
-  const counts = { killed: 0, duplicates: 0, backfills: 0 };
-  const context = { world, running, sqs, counts } as unknown as ChaosContext;
+  const counts = { killed: 0, duplicates: 0, backfills: 0, limitsRaised: 0 };
+  const handwork = new Handwork([]);
+  const context = { world, running, handwork, sqs, counts } as unknown as ChaosContext;
   return { world, rows, merges, context };
 }
 
@@ -71,7 +81,7 @@ const contactOf = ({ userId, crm }: User): ReadableContact => ({
   values: {},
   customFields: { 'App User Id': userId },
   tags: [],
-  emailStatus: '',
+  emailStatus: null,
 });
 
 async function play(seed: number) {
@@ -96,8 +106,8 @@ describe.each([1, 2, 3, 4, 5])('after many actions (seed %i)', (seed) => {
   it('no two users have the same email, so nobody has to be rejected for it', async () => {
     const { world } = await play(seed);
     const emails = [...world.users.values()]
-      .map(({ email }) => email)
-      .filter((email) => email?.includes('@'));
+      .filter(({ userId, email }) => email?.includes('@') && !world.rejected.has(userId))
+      .map(({ email }) => email);
     expect(emails.length).toBeGreaterThan(5);
     expect(new Set(emails).size).toBe(emails.length);
   });
@@ -107,6 +117,17 @@ describe.each([1, 2, 3, 4, 5])('after many actions (seed %i)', (seed) => {
     const merged = merges.flat().filter((id) => [...world.merged].map(numberOf).includes(id));
     expect(merged.length).toBeGreaterThan(0);
     expect(new Set(merged).size).toBe(merged.length);
+  });
+
+  it('users whose email became unusable are still there, and only they have no email that the CRM accepts', async () => {
+    const { world, rows } = await play(seed);
+    const unusable = [...rows.values()].filter(
+      (user) => !isSyncable(desiredState(mapping, user, Date.now())),
+    );
+    expect(new Set(unusable.map(({ userId }) => userId))).toEqual(world.rejected);
+    expect(world.rejected.size).toBeGreaterThan(0);
+    expect(world.unreadable.size).toBeGreaterThan(0);
+    expect(world.bulkRefusals.size).toBeGreaterThan(0);
   });
 
   it('users without a contact of their own have not left', async () => {

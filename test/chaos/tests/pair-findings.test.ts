@@ -19,6 +19,8 @@ const BOB: User = {
 };
 /** A contact that a person merged a user's contact into. */
 const UNTRACEABLE = 77;
+/** Has left and signed up again. */
+const RECREATED: User = { userId: 'dee', email: 'dee@example.com', crm: { contactId: 4 } };
 /** Has no contact yet. */
 const CY: User = { userId: 'cy', email: 'cy@example.com' };
 
@@ -51,6 +53,7 @@ const findings = (users: User[], contacts: ShownContact[], forgotten: string[] =
     contacts,
     forgotten: new Set(forgotten),
     untraceable: new Set([UNTRACEABLE]),
+    recreated: new Set(['dee']),
     mapping,
     now: NOW,
   });
@@ -206,6 +209,13 @@ describe('an orphan', () => {
     expect(findings(users, contacts, forgotten)).toEqual([
       { kind: 'orphan', contactId: expect.any(Number), text },
     ]);
+  });
+
+  it('is not the contact of an earlier account that is marked as deleted', () => {
+    const earlier = (tag: string) =>
+      contactOf(RECREATED, { 'email_addresses.EMAIL1': 'old@example.com' }, [tag], 9);
+    expect(findings([RECREATED], [contactOf(RECREATED), earlier('Account Deleted')])).toEqual([]);
+    expect(findings([RECREATED], [contactOf(RECREATED), earlier('App User')])).toHaveLength(1);
   });
 
   it('is not the contact of a user who signed up again after being forgotten', () => {

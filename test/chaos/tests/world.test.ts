@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { desiredState, hasNoEmailYet, isSyncable } from '../../../shared/sync/desired-state.ts';
+import { mapping } from '../../../shared/user/mapping.ts';
 import { World } from '../world.ts';
 
 const NOW = Date.parse('2026-06-15T12:00:00Z');
-const NO_EMAIL = 'nobody at nowhere';
 const worldOf = (users: number) => new World(1, users, NOW);
 const firstOf = (world: World) => [...world.users.values()][0] ?? expect.fail('no user');
 
@@ -33,34 +34,32 @@ describe('the steps of an action', () => {
   });
 });
 
-describe('users without a usable email', () => {
-  it('do not meet others', () => {
+describe('a user whose email becomes unusable', () => {
+  it('is touched by no action afterwards', () => {
     const world = worldOf(2);
-    world.change(firstOf(world), { email: NO_EMAIL });
+    const user = firstOf(world);
+    const email = world.breakEmail(user);
+    world.change(user, { email });
+    expect(hasNoEmailYet(desiredState(mapping, { ...user, email }, NOW))).toBe(false);
+    expect(isSyncable(desiredState(mapping, { ...user, email }, NOW))).toBe(false);
+    expect(world.changeable()).toHaveLength(1);
     expect(world.sociable()).toHaveLength(1);
+    expect([...world.rejected]).toEqual([user.userId]);
   });
+});
 
-  it('have at least one dead letter, and at most one for each message', () => {
-    const world = worldOf(1);
-    const user = world.change(firstOf(world), { email: NO_EMAIL });
-    world.change(user, { firstName: 'Zenobia' });
-    expect(world.deadLettersWithoutEmail(0).get(user.userId)).toEqual({ least: 1, most: 2 });
-    expect(world.deadLettersWithoutEmail(3).get(user.userId)).toEqual({ least: 1, most: 5 });
-  });
+it('a user without an email does not meet others', () => {
+  const world = worldOf(2);
+  world.change(firstOf(world), { email: undefined });
+  expect(world.changeable()).toHaveLength(2);
+  expect(world.sociable()).toHaveLength(1);
+});
 
-  it.each<[string, (world: World, userId: string) => void]>([
-    ['they get one again', (world) => world.change(firstOf(world), { email: 'ann@example.com' })],
-    ['they are deleted', (world, userId) => world.remove(userId)],
-  ])('may have no dead letter if %s', (_, end) => {
-    const world = worldOf(1);
-    const user = world.change(firstOf(world), { email: NO_EMAIL });
-    end(world, user.userId);
-    expect(world.deadLettersWithoutEmail(0).get(user.userId)).toEqual({ least: 0, most: 1 });
-  });
-
-  it('are the only ones with dead letters', () => {
-    const world = worldOf(1);
-    world.change(firstOf(world), { firstName: 'Zenobia' });
-    expect(world.deadLettersWithoutEmail(9).size).toBe(0);
-  });
+it('a new email is one that the CRM may accept, in many forms', () => {
+  const world = worldOf(1);
+  const user = firstOf(world);
+  const emails = Array.from({ length: 100 }, () => world.newEmail(user));
+  for (const email of emails) expect(isSyncable(desiredState(mapping, { ...user, email }, NOW))).toBe(true);
+  for (const part of [/xn--/, /&.*!/, /\P{ASCII}/u])
+    expect(emails.some((email) => part.test(email))).toBe(true);
 });

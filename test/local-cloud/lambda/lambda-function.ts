@@ -49,9 +49,11 @@ export class LambdaFunction {
   readonly name: string;
   readonly arn: string;
   readonly timeoutSeconds: number;
-  readonly #settings: FunctionSettings;
+  #settings: FunctionSettings;
   readonly #idle: ExecutionEnvironment[] = [];
   readonly #busy = new Set<ExecutionEnvironment>();
+  /** Busy environments of an earlier deployment. */
+  readonly #outdated = new Set<ExecutionEnvironment>();
   readonly #statistics: FunctionStatistics = {
     invocations: 0,
     errors: 0,
@@ -110,7 +112,8 @@ export class LambdaFunction {
       this.#busy.delete(environment);
       const { maxHeapBytes } = this.#statistics;
       this.#statistics.maxHeapBytes = Math.max(maxHeapBytes, environment.maxHeapBytes);
-      if (environment.alive) this.#idle.push(environment);
+      if (this.#outdated.delete(environment)) void environment.stop();
+      else if (environment.alive) this.#idle.push(environment);
     }
   }
 
@@ -122,6 +125,21 @@ export class LambdaFunction {
       errorMessage: 'Runtime exited with error: signal: killed',
     });
     return environment !== undefined;
+  }
+
+  /**
+   * Changes environment variables, as a deployment does: running invocations end with the old values, later ones have new environments.
+   *
+   * @param variables those that the function does not have are ignored.
+   */
+  async deploy(variables: Readonly<Record<string, string>>): Promise<void> {
+    const { environment } = this.#settings;
+    const changed = Object.entries(variables).filter(([name]) => name in environment.variables);
+    if (changed.length === 0) return;
+    const all = { ...environment.variables, ...Object.fromEntries(changed) };
+    this.#settings = { ...this.#settings, environment: { ...environment, variables: all } };
+    for (const each of this.#busy) this.#outdated.add(each);
+    await Promise.all(this.#idle.splice(0).map((each) => each.stop()));
   }
 
   async stop(): Promise<void> {

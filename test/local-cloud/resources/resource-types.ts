@@ -1,4 +1,5 @@
 import { arnOf } from '../account.ts';
+import { eventBus, eventRule } from './event-bus.ts';
 import { eventSourceMapping } from './event-source-mapping.ts';
 import { lambdaFunction } from './function.ts';
 import { queue } from './queue.ts';
@@ -11,6 +12,8 @@ import { table } from './table.ts';
 /** All supported resource types. To add one, write a file beside this one and add a line here. */
 export const RESOURCE_TYPES: ReadonlyMap<string, ResourceType> = new Map([
   ['AWS::DynamoDB::Table', table],
+  ['AWS::Events::EventBus', eventBus],
+  ['AWS::Events::Rule', eventRule],
   ['AWS::Lambda::EventSourceMapping', eventSourceMapping],
   ['AWS::Lambda::Function', lambdaFunction],
   ['AWS::Scheduler::Schedule', schedule],

@@ -13,6 +13,7 @@ const properties = z.strictObject({
   Target: z.strictObject({
     Arn: z.string(),
     Input: z.string().refine(isJson, 'must be JSON').optional(),
+    SqsParameters: z.strictObject({ MessageGroupId: z.string() }).optional(),
     RoleArn: ignored('there is no access control'),
     RetryPolicy: neverFires,
     DeadLetterConfig: neverFires,
@@ -26,14 +27,15 @@ const properties = z.strictObject({
   KmsKeyArn: ignored('nothing is encrypted'),
 });
 
-/** `AWS::Scheduler::Schedule`: checks the target (a state machine or function) and its input. The schedule never fires. */
+/** `AWS::Scheduler::Schedule`: checks the target (a state machine, a function or a queue) and its input. The schedule never fires. */
 export const schedule = resourceType(properties, async ({ Name, GroupName, Target }, context) => {
   const { logicalId, services, physicalName } = context;
   const functionArns = [...services.functions.values()].map(({ arn }) => arn);
-  if (!services.stateMachines.has(Target.Arn) && !functionArns.includes(Target.Arn))
+  const isKnown = services.stateMachines.has(Target.Arn) || functionArns.includes(Target.Arn);
+  if (!isKnown && !services.queues.has(Target.Arn))
     throw new TemplateError(
       logicalId,
-      `the target ${Target.Arn} is not a state machine or function of this template`,
+      `the target ${Target.Arn} is not a state machine, function or queue of this template`,
     );
   const name = Name ?? physicalName;
   const arn = arnOf('scheduler', services.region, `schedule/${GroupName}/${name}`);

@@ -61,6 +61,19 @@ describe('LambdaFunction', () => {
     expect(probe.statistics.gbSeconds - cold).toBeLessThan(gigabyteSeconds * 4);
   });
 
+  it('has new variables after a deployment, in new environments, while a running invocation ends with the old ones', async () => {
+    const code =
+      'let count = 0; export const handler = async ({ waitMs = 0 }) => { await new Promise((r) => setTimeout(r, waitMs)); return [process.env.LIMIT, ++count].join(" "); };';
+    const { function: probe } = newFunction(code, { variables: { LIMIT: 'low' } });
+    const running = probe.invoke({ waitMs: 300 });
+    expect(await probe.invoke({})).toBe('low 1');
+    await probe.deploy({ LIMIT: 'high', OTHER: 'ignored' });
+    expect(await probe.invoke({})).toBe('high 1');
+    expect(await running).toBe('low 1');
+    expect(await probe.invoke({})).toBe('high 2');
+    expect(probe.statistics).toMatchObject({ coldStarts: 3, errors: 0 });
+  });
+
   it('throttles invocations beyond its concurrency', async () => {
     const { function: probe } = newFunction(COUNTER, { reservedConcurrency: 1 });
     const first = probe.invoke({ waitMs: 200 });

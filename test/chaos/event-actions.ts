@@ -1,0 +1,49 @@
+import { sendPoll } from '../../shared/polls/send-poll.ts';
+import type { PollMessage } from '../../shared/sync/message.ts';
+import type { Action, ChaosContext } from './chaos-context.ts';
+
+const POLLS = ['changes', 'opt-outs', 'listing'] as const satisfies PollMessage['poll'][];
+/** Share of polls after which the callback does not accept the next event. */
+const REFUSED_SHARE = 0.2;
+
+/** Starts a poll, as a schedule does. */
+export async function startPoll(
+  { running, sqs }: Pick<ChaosContext, 'running' | 'sqs'>,
+  poll: PollMessage['poll'],
+): Promise<void> {
+  const scheduledAt = new Date().toISOString();
+  await sendPoll(sqs, running.system.cloud.outputs['QueueUrl'] ?? '', {
+    ...{ version: 1, kind: 'poll-crm', poll, scheduledAt },
+  });
+}
+
+/** A poll starts. The callback may be down. */
+export const poll: Action = async (context) => {
+  const { world, callback } = context;
+  if (world.random() < REFUSED_SHARE) callback.answers.push(503);
+  await startPoll(context, world.pick(POLLS) ?? 'changes');
+};
+
+/** A person changes or deletes a contact that is nobody's, or adds an order for it. */
+export const byHand: Action = async ({ running: { door }, world, handwork }) => {
+  const change = handwork.next(world.random);
+  if (!change) return;
+  const { kind, contactId } = change;
+  switch (kind) {
+    case 'contact.changed':
+      return door.edit(contactId, { values: { job_title: `Coach ${contactId}` } });
+    case 'tag.applied':
+      return door.edit(contactId, { addTags: ['Called'] });
+    case 'tag.removed':
+      return door.edit(contactId, { removeTags: ['VIP'] });
+    case 'contact.unsubscribed':
+      return door.edit(contactId, { emailStatus: 'ListUnsubscribe' });
+    case 'contact.deleted':
+      return door.removeContact(contactId);
+    case 'order.created': {
+      const order_date = new Date().toISOString();
+      const order = { title: 'Mat', order_date, creation_date: order_date, contact: { id: contactId } };
+      await door.addRecord('orders', order);
+    }
+  }
+};
