@@ -14,13 +14,14 @@ import { growth } from './parts/growth.ts';
 import { live } from './parts/live.ts';
 import { memory } from './parts/memory.ts';
 import { pace } from './parts/pace.ts';
+import { reading } from './parts/reading.ts';
 import { realTimePace } from './parts/real-time-pace.ts';
 import { requests } from './parts/requests.ts';
 import { drawChart } from './report/chart.ts';
 import { type BenchReport, type Machine, pageOf } from './report/page.ts';
 import { goalTable, type Part, type Section, type Table } from './report/section.ts';
 
-const PARTS: readonly Part[] = [requests, pace, realTimePace, live, memory, growth, code];
+const PARTS: readonly Part[] = [requests, pace, realTimePace, live, reading, memory, growth, code];
 const GIB = 1024 ** 3;
 
 const options = new Command('npm run bench --')

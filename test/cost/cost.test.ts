@@ -28,6 +28,15 @@ const COUNTS: Counts = {
   refresh: { users: 100, usage: { dynamodbReadUnits: 10, lambdaGbSeconds: 0.02, stateTransitions: 4 } },
   rotation: { secretCalls: 9 },
   healthCheck: { lambdaRequests: 1 },
+  polls: {
+    contacts: 3000,
+    events: 10,
+    changes: { lambdaRequests: 1 },
+    optOuts: { dynamodbReadUnits: 1 },
+    listing: { dynamodbWriteUnits: 3 },
+    changed: { lambdaGbSeconds: 1, busEvents: 10 },
+    standing: { alarmMonths: 3 },
+  },
   standing: { alarmMonths: 18, secretMonths: 1 },
 };
 
@@ -47,7 +56,7 @@ describe('the bill', () => {
 
   it('has a total that is the sum of its lines', () => {
     const { rows } = billTable(scenariosOf(COUNTS, 60_000), readPrices());
-    for (const column of [1, 2, 3]) {
+    for (const column of [1, 2, 3, 4]) {
       const dollars = rows.map((row) =>
         Number(/\$([\d.,]+)$/.exec(row[column] ?? '')?.[1]?.replace(',', '') ?? 0),
       );
@@ -88,18 +97,19 @@ describe('traces', () => {
   it('are billed only when X-Ray is on', () => {
     const traces = (tracing: boolean) =>
       scenariosOf(COUNTS, 100, { tracing }).map(({ usage }) => usage.traces);
-    expect(traces(false)).toEqual([undefined, undefined, undefined]);
+    expect(traces(false)).toEqual([undefined, undefined, undefined, undefined]);
     // 20 invocations in 5 seconds; 1 and 2 million in a month.
     expect(traces(true)).toEqual([
       expect.closeTo(tracesOf(20, 5), 6),
       expect.closeTo(tracesOf(1e6, 2_592_000) + tracesOf(2e6, 2_592_000), 6),
+      undefined,
       undefined,
     ]);
   });
 });
 
 describe('the scenarios', () => {
-  const [backfill, changes, month] = scenariosOf(COUNTS, 60_000).map(({ usage }) => usage);
+  const [backfill, changes, month, polls] = scenariosOf(COUNTS, 60_000).map(({ usage }) => usage);
 
   it('are proportional to the users or the changes', () => {
     expect(backfill).toEqual({
@@ -125,6 +135,19 @@ describe('the scenarios', () => {
       lambdaRequests: 8640,
       alarmMonths: 18,
       secretMonths: 1,
+    });
+  });
+
+  it('of polls contain 96 polls of changes a day, 24 of opt-outs, a listing of as many contacts as users, and 600 events', () => {
+    expect(polls).toEqual({
+      lambdaRequests: 30 * 96,
+      dynamodbReadUnits: 30 * 24,
+      dynamodbWriteUnits: 30 * 3 * 20,
+      lambdaGbSeconds: 30 * 60,
+      busEvents: 30 * 600,
+      scheduledStarts: 30 * (96 + 24 + 1),
+      sqsRequests: 648_000,
+      alarmMonths: 3,
     });
   });
 });

@@ -39,6 +39,8 @@ interface Options {
   recorded?: true;
   sample: number;
   changes: number;
+  contacts: number;
+  changed: number;
   seed: number;
   write?: true;
   json?: true;
@@ -54,6 +56,8 @@ const options = new Command('npm run cost --')
   .option('--recorded', 'use the counts of test/cost/counts.json instead of running the system')
   .option('--sample <n>', 'users in the measurement', wholeNumber, 300)
   .option('--changes <n>', 'changes in the measurement', wholeNumber, 60)
+  .option('--contacts <n>', 'contacts of the CRM in the measurement of polls', wholeNumber, 5000)
+  .option('--changed <n>', 'contacts that change before a poll', wholeNumber, 100)
   .option('--seed <n>', 'seed of the users', wholeNumber, 1)
   .option('--write', 'save the counts and update the tables in README.md and docs/cost.md')
   .option('--json', 'print JSON')
@@ -64,7 +68,9 @@ await runCommand(async () => {
   const prices = readPrices(options.price);
   const counts = options.recorded
     ? readCounts()
-    : await measure({ ...options, users: options.sample }, (what) => process.stderr.write(`${what}\n`));
+    : await measure({ ...options, users: options.sample, polls: options }, (what) =>
+        process.stderr.write(`${what}\n`),
+      );
   const { tracing = false } = options;
   const scenarios = scenariosOf(counts, options.users, { tracing });
   const shares = sharesOf(counts, options.users, prices, { tracing });

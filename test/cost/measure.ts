@@ -5,11 +5,11 @@ import { followBackfill, startBackfill } from '../../infra/cli/backfill/follow-b
 import { population } from '../demo/population.ts';
 import { dayOfEdits } from '../demo/scenario.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
-import type { LocalCloud } from '../local-cloud/local-cloud.ts';
 import { countingProxy } from './counting-proxy.ts';
+import { measurePolls, type PollOptions } from './measure-polls.ts';
 import { metricsIn, type Reading, readMeters, usedBetween, workBetween } from './meter.ts';
-import type { Usage } from './prices.ts';
-import type { Counts } from './scenarios.ts';
+import { nameOf } from './name-of.ts';
+import { type Counts, standingOf } from './scenarios.ts';
 
 export interface MeasureOptions {
   /** Users of the measurement. More users are assumed to use proportionally more. */
@@ -17,6 +17,7 @@ export interface MeasureOptions {
   /** Changes, made one at a time. */
   changes: number;
   seed: number;
+  polls: PollOptions;
 }
 
 const SETTLE_MS = 15 * 60_000;
@@ -26,7 +27,8 @@ const CHANGE_EVERY_MS = 700;
 const SECRET = 'user-sync/crm';
 
 /**
- * Counts the usage of a backfill, changes, a refresh, a rotation of the tokens and a health check, on the local cloud at the CRM's real pace and latency.
+ * Counts the usage of a backfill, changes, a refresh, a rotation of the tokens and a health check, on the local cloud at the CRM's real pace and latency;
+ * then of polls, on a local cloud of their own.
  *
  * @throws Error when a user has no contact after the backfill, because the counts are meaningless then.
  */
@@ -81,6 +83,14 @@ export async function measure(options: MeasureOptions, say: (what: string) => vo
 
     await cloud.invoke(nameOf(cloud, 'CheckHealth'), {});
     const afterHealthCheck = await settled();
+    const { Resources } = await system.template();
+    const metrics = metricsIn(system.logs);
+    const standing = standingOf(Resources, metrics.size);
+    await running.stop();
+    running = undefined;
+
+    say('Polls of the CRM');
+    const polls = await measurePolls(options.polls, { standing, metrics });
 
     return {
       measuredOn: new Date().toISOString().slice(0, 10),
@@ -89,28 +99,11 @@ export async function measure(options: MeasureOptions, say: (what: string) => vo
       refresh: { users: refreshed.scanned, usage: usedBetween(afterChanges.usage, afterRefresh.usage) },
       rotation: usedBetween(afterRefresh.usage, afterRotation.usage),
       healthCheck: usedBetween(afterRotation.usage, afterHealthCheck.usage),
-      standing: standingOf((await system.template()).Resources, metricsIn(system.logs).size),
+      polls,
+      standing,
     };
   } finally {
     await running?.stop();
     proxy.stop();
   }
-}
-
-function nameOf(cloud: LocalCloud, part: string): string {
-  const name = Object.keys(cloud.statistics().functions).find((each) => each.includes(part));
-  if (name === undefined) throw new Error(`There is no function ${part}`);
-  return name;
-}
-
-/** Usage that is billed by month: resources of the template, and emitted metrics. */
-function standingOf(resources: Readonly<Record<string, { Type: string }>>, metricMonths: number): Usage {
-  const count = (type: string) => Object.values(resources).filter(({ Type }) => Type === type).length;
-  return {
-    metricMonths,
-    alarmMonths: count('AWS::CloudWatch::Alarm'),
-    dashboardMonths: count('AWS::CloudWatch::Dashboard'),
-    secretMonths: count('AWS::SecretsManager::Secret'),
-    keyMonths: count('AWS::KMS::Key'),
-  };
 }

@@ -52,10 +52,10 @@ export function readMeters({ cloud, logs }: LocalSystem, proxy: CountingProxy): 
         .map(([, count]) => count.calls),
     );
   const unitsOf = (kind: 'readUnits' | 'writeUnits') => sum(Object.values(calls).map((count) => count[kind]));
-  const batches = sum(
-    Object.entries(eventSources).map(([id, each]) => (id.startsWith('ContactSync') ? each.batches : 0)),
-  );
-  const polls = batches * REQUESTS_PER_BATCH;
+  const pollsOf = (construct: string) =>
+    REQUESTS_PER_BATCH *
+    sum(Object.entries(eventSources).map(([id, each]) => (id.startsWith(construct) ? each.batches : 0)));
+  const polls = pollsOf('ContactSync');
   return {
     at: Date.now(),
     functions,
@@ -65,6 +65,7 @@ export function readMeters({ cloud, logs }: LocalSystem, proxy: CountingProxy): 
       lambdaRequests: sum(uses.map((each) => each.invocations)),
       lambdaGbSeconds: sum(uses.map((each) => each.gbSeconds)),
       sqsFifoRequests: callsOf('SQS') + polls,
+      sqsRequests: pollsOf('CrmEvents'),
       dynamodbReadUnits: unitsOf('readUnits'),
       dynamodbWriteUnits: unitsOf('writeUnits'),
       stateTransitions: sum(cloud.executions().map(({ history }) => transitionsIn(history))),

@@ -7,6 +7,7 @@ export const UNITS = [
   'lambdaRequests',
   'lambdaGbSeconds',
   'sqsFifoRequests',
+  'sqsRequests',
   'dynamodbWriteUnits',
   'dynamodbReadUnits',
   'stateTransitions',
@@ -19,6 +20,7 @@ export const UNITS = [
   'secretMonths',
   'keyMonths',
   'scheduledStarts',
+  'busEvents',
 ] as const;
 
 export const usageSchema = z.partialRecord(z.enum(UNITS), z.number().nonnegative());

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { sum } from '../support/sum.ts';
 import { type Prices, priceOf, sumOf, times, type Usage, usageSchema } from './prices.ts';
 
 /** Usage of one function. */
@@ -39,6 +40,21 @@ export const countsSchema = z.object({
   rotation: usageSchema,
   /** One health check. */
   healthCheck: usageSchema,
+  /** Polls of the CRM (`events` in the settings) with a callback. */
+  polls: z.object({
+    /** Contacts of the CRM. */
+    contacts: z.int().positive(),
+    /** Events about changed contacts. */
+    events: z.int().positive(),
+    /** A poll of changes, a listing of opt-outs and a full listing that find nothing new. */
+    changes: usageSchema,
+    optOuts: usageSchema,
+    listing: usageSchema,
+    /** A poll of changes that finds those, and their delivery to the callback. */
+    changed: usageSchema,
+    /** Fixed monthly usage beside that of a system without polls. */
+    standing: usageSchema,
+  }),
   /** Fixed monthly usage, from the template and the emitted metrics. */
   standing: usageSchema,
 });
@@ -55,6 +71,10 @@ const DAYS = 30;
 const ROTATIONS_A_DAY = 2;
 /** Every five minutes, see `infra/constructs/health-check.ts`. */
 const HEALTH_CHECKS = DAYS * 24 * 12;
+/** Defaults of `events.intervalMinutes` and `events.optOutMinutes`, and a listing each day. */
+const POLLS_A_DAY = { changes: 96, optOuts: 24, listing: 1 };
+/** Changes that people make in the CRM each day. */
+const CHANGES_A_DAY = 600;
 const MILLION = 1_000_000;
 /**
  * Lambda polls an idle queue with a maximum concurrency by five pollers (AWS Lambda developer guide, "Configuring scaling behavior for
@@ -80,8 +100,35 @@ export function tracesOf(invocations: number, seconds: number): number {
 const tracesOfAll = (functions: Work['functions'], factor: number, seconds: number): number =>
   Object.values(functions).reduce((sum, { invocations }) => sum + tracesOf(invocations * factor, seconds), 0);
 
+/** Usage that is billed by month: resources of the template, and emitted metrics. */
+export function standingOf(
+  resources: Readonly<Record<string, { Type: string }>>,
+  metricMonths: number,
+): Usage {
+  const count = (type: string) => Object.values(resources).filter(({ Type }) => Type === type).length;
+  return {
+    metricMonths,
+    alarmMonths: count('AWS::CloudWatch::Alarm'),
+    dashboardMonths: count('AWS::CloudWatch::Dashboard'),
+    secretMonths: count('AWS::SecretsManager::Secret'),
+    keyMonths: count('AWS::KMS::Key'),
+  };
+}
+
+/** Usage of a month of polls, beside everything else. The CRM has as many contacts as the app has users. */
+function monthOfPolls({ contacts, events, ...polls }: Counts['polls'], users: number): Usage {
+  return sumOf(
+    times(polls.changes, DAYS * POLLS_A_DAY.changes),
+    times(polls.optOuts, DAYS * POLLS_A_DAY.optOuts),
+    times(polls.listing, (DAYS * POLLS_A_DAY.listing * users) / contacts),
+    times(polls.changed, (DAYS * CHANGES_A_DAY) / events),
+    { scheduledStarts: DAYS * sum(Object.values(POLLS_A_DAY)), sqsRequests: IDLE_POLLS },
+    polls.standing,
+  );
+}
+
 /**
- * The three scenarios. Usage of a backfill and of changes is proportional to their number.
+ * The four scenarios. Usage of a backfill and of changes is proportional to their number.
  *
  * @param users of the app.
  * @param tracing whether X-Ray is on (`tracing` in the settings). The changes are then assumed to happen within a month. Omitted for a
@@ -111,6 +158,7 @@ export function scenariosOf(counts: Counts, users: number, { tracing = false } =
         standing,
       ),
     },
+    { name: `A month of polls, ${CHANGES_A_DAY} events a day`, usage: monthOfPolls(counts.polls, users) },
   ];
 }
 

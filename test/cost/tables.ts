@@ -124,7 +124,7 @@ export function generatedBlocks(counts: Counts): Record<string, string> {
     ),
     'cost-traces': `With \`tracing: true\`, X-Ray adds $${tracesUsd[0]} to that backfill, and $${tracesUsd[1]} to a million changes in a month.\n`,
     'cost-calls': markdownOf(callsTable(counts)),
-    'cost-counted': `Counted on ${counts.measuredOn}: a backfill of ${counts.backfill.users} users, ${counts.changes.changes} changes one at a time, a refresh of ${counts.refresh.users} users, a renewal of the tokens, and a health check.\n`,
+    'cost-counted': `Counted on ${counts.measuredOn}: a backfill of ${counts.backfill.users} users, ${counts.changes.changes} changes one at a time, a refresh of ${counts.refresh.users} users, a renewal of the tokens, a health check, and polls of ${counts.polls.contacts.toLocaleString('en-US')} contacts of which ${counts.polls.events} changed.\n`,
   };
 }
 

@@ -17,7 +17,7 @@ const LEAST_FAULTS = 150;
 const LEAST_KILLS = 8;
 /** Shortest and longest time for which faults are injected. It ends in between when there were enough. */
 const FAULTS_MS = 75_000;
-const MAX_FAULTS_MS = 180_000;
+const MAX_FAULTS_MS = 240_000;
 /** Longest time after the faults until every user is in sync. */
 const SETTLE_MS = 180_000;
 const KILL_EVERY_MS = 5000;

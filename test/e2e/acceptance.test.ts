@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AcceptanceReport } from '../../infra/cli/acceptance/report.ts';
+import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
 import {
   type AcceptanceSystem,
   NOTHING_LEFT,
@@ -45,6 +47,42 @@ describe('npx --no user-sync acceptance', () => {
     expect(await leftBehind()).toEqual(NOTHING_LEFT);
     const { windows } = JSON.parse((await command('quota', ['--json'])).out);
     expect(windows[1].used).toBeGreaterThanOrEqual((await running.door.stats()).totalRequests);
+  });
+
+  it('fails with the deviations when the contact is not what the sync wrote', async () => {
+    const lastContactId = async () => {
+      for (;;) {
+        const lastUser = (await running.door.contacts()).find(({ values }) =>
+          /^acceptance\+\w+-4@/.test(values['email_addresses.EMAIL1'] ?? ''),
+        );
+        if ((lastUser?.tags.length ?? 0) > 2) return lastUser?.id;
+        await sleep(100);
+      }
+    };
+    const changing = lastContactId().then((id) =>
+      fetch(`${running.simulator.url}/crm/rest/v1/contacts/${id}`, {
+        method: 'PATCH',
+        headers: { authorization: `Bearer ${DEFAULT_TOKEN}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ family_name: 'Changed by hand' }),
+      }),
+    );
+    const { code, out } = await command('acceptance', SMALL_RUN);
+    expect({ code, changed: (await changing).status }).toEqual({ code: 1, changed: 200 });
+    const { ok, deviations, cleanUp }: AcceptanceReport = JSON.parse(out);
+    expect({ ok, deviations, remaining: cleanUp.remaining }).toEqual({
+      ok: false,
+      deviations: [
+        {
+          userId: expect.stringMatching(/^acceptance-\w+-4$/),
+          change: 'created',
+          field: 'family_name',
+          expected: 'Test 4',
+          found: 'Changed by hand',
+        },
+      ],
+      remaining: [],
+    });
+    expect(await leftBehind()).toEqual(NOTHING_LEFT);
   });
 
   it('leaves nothing behind when it is killed at a random moment and cleaned up', async () => {

@@ -120,7 +120,7 @@ describe('user-sync trace', () => {
     expect(out).toMatch(
       /diff-user {2}Change sent: created; .*\[(\S+)\][\s\S]*sync-contact {2}Synced: .*\[\1\]/,
     );
-    expect(out).toMatch(/ {4}PUT \/crm\/rest\/v1\/contacts 200 \d+ ms/);
+    expect(out).toMatch(/ {4}PUT \/crm\/rest\/v1\/contacts 20[01] \d+ ms/);
     const lines = JSON.parse((await command('trace', ['--user', userId, '--json'])).out);
     expect(lines.every((line: { userId: string }) => line.userId === userId)).toBe(true);
   });

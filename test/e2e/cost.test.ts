@@ -8,9 +8,10 @@ import { sum } from '../support/sum.ts';
 const USERS = 20;
 const CHANGES = 4;
 
-it('npm run cost counts the usage of a backfill, changes, a refresh, a rotation and a health check by call', async () => {
-  const counts = await measure({ users: USERS, changes: CHANGES, seed: 1 }, () => {});
-  const { backfill, changes, refresh, rotation, healthCheck, standing } = counts;
+it('npm run cost counts the usage of a backfill, changes, a refresh, a rotation, a health check and polls', async () => {
+  const polled = { contacts: 1500, changed: 5 };
+  const counts = await measure({ users: USERS, changes: CHANGES, seed: 1, polls: polled }, () => {});
+  const { backfill, changes, refresh, rotation, healthCheck, standing, polls } = counts;
 
   expect(backfill.users).toBe(USERS);
   expect(backfill.calls['DynamoDB UpdateItem user table']?.calls).toBeGreaterThanOrEqual(USERS);
@@ -32,6 +33,15 @@ it('npm run cost counts the usage of a backfill, changes, a refresh, a rotation 
   expect(healthCheck.dynamodbWriteUnits).toBeUndefined();
   expect(standing).toMatchObject({ dashboardMonths: 1, secretMonths: 1 });
   expect(standing.metricMonths).toBeGreaterThan(10);
+  expect(polls).toMatchObject({
+    contacts: 1500,
+    events: 5,
+    changes: { lambdaRequests: 1 },
+    optOuts: { lambdaRequests: 1 },
+    changed: { busEvents: 5, sqsRequests: expect.toSatisfy((count: number) => count > 5) },
+    standing: { secretMonths: 1, alarmMonths: expect.toSatisfy((count: number) => count > 0) },
+  });
+  expect(polls.listing.dynamodbReadUnits).toBeGreaterThan(polls.changes.dynamodbReadUnits ?? 0);
   const shares = sharesOf(counts, USERS, readPrices());
   const bill = (usage: Usage) => sum([...billOf(usage, readPrices()).values()]);
   const [first, second] = scenariosOf(counts, USERS);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@aws-lambda-powertools/logger';
-import { createConsumer, pacedClient } from '../../../lambdas/sync-contact/consumer.ts';
+import { createConsumer } from '../../../lambdas/sync-contact/consumer.ts';
+import { pacedClient } from '../../../lambdas/sync-contact/paced-client.ts';
 import { BATCH_SIZE } from '../../../shared/quota/pace.ts';
 import { rateLimiter } from '../../../shared/quota/rate-limiter.ts';
 import type { Budget } from '../../../shared/quota/remaining-quota.ts';

@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BackfillInput } from '../../../lambdas/backfill/input.ts';
+import { leasedLimiter } from '../../../shared/quota/leased-limiter.ts';
 import { PRESETS } from '../../../shared/quota/limits.ts';
 import { inFlightFor, type PaceInput, paceFor, requestsPerSecond } from '../../../shared/quota/pace.ts';
 import type { Budget } from '../../../shared/quota/remaining-quota.ts';
+import type { SlotSchedule } from '../../../shared/quota/slots.ts';
+import type { SyncTable } from '../../../shared/store/sync-table.ts';
 import { messageGroupOf, userMessage } from '../../../shared/sync/message.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { population } from '../../demo/population.ts';
-import { createSimulator } from '../../simulator/simulator.ts';
+import { createSimulator, DEFAULT_TOKEN } from '../../simulator/simulator.ts';
 import { simulatorApp } from '../../simulator/simulator-app.ts';
 import type { Latency } from '../../simulator/traffic/latency.ts';
 import { simulate } from '../../support/backfill-definition.ts';
@@ -34,6 +37,8 @@ export interface WorldOptions {
   seed: number;
   /** Number of users who are already in the CRM and are edited one after another during the backfill. */
   live?: number;
+  /** Requests a second that a person's command leases and makes during the backfill. */
+  jobRate?: number;
 }
 
 /** Result of a backfill in a simulated world. */
@@ -46,6 +51,8 @@ export interface WorldResult extends Fill {
   historyEvents: number[];
   /** Time from each live change to its write-back, in milliseconds. */
   liveMs: number[];
+  /** Requests that the command made. */
+  jobRequests: number;
 }
 
 const URL_OF_CRM = 'http://crm.simulated';
@@ -114,13 +121,17 @@ export async function runWorld(options: WorldOptions): Promise<WorldResult> {
     },
   );
   const live = editAll(edited, users, queue);
+  let isBackfilling = true;
+  const job =
+    options.jobRate === undefined ? 0 : runJob(slowTable.slots, pace, options.jobRate, () => isBackfilling);
   const { historyEvents } = await Promise.race([
     backfill,
     environments.then(() => {
       throw new Error('The environments ended before the backfill');
     }),
   ]);
-  const liveMs = await live;
+  isBackfilling = false;
+  const [liveMs, jobRequests] = await Promise.all([live, job]);
   queue.stop();
   await environments;
   const failed = notInSync(backfilled, users);
@@ -136,7 +147,8 @@ export async function runWorld(options: WorldOptions): Promise<WorldResult> {
     environments: pace.environments,
     requests,
     rejectedShare: throttled / requests,
-    requestsPerUser: requests / backfilled.length,
+    requestsPerUser: (requests - jobRequests) / backfilled.length,
+    jobRequests,
     filled: steadyRate(statistics.times.slice(before), LIMIT) / LIMIT,
     maxArrivalsInAnySecond,
     duplicates: duplicateContacts,
@@ -201,4 +213,22 @@ function withDelay<Service extends object>(service: Service, ms: number): Servic
       };
     },
   });
+}
+
+/** Makes requests at a leased rate, as a command does that lists something. @returns how many. */
+async function runJob(
+  store: SyncTable['slots'],
+  { requestsPerWindow, windowMs }: SlotSchedule,
+  rate: number,
+  goesOn: () => boolean,
+): Promise<number> {
+  const lease = leasedLimiter({ store, id: 'command', rate, requestsPerWindow, windowMs, elapsed: Date.now });
+  let requests = 0;
+  while (goesOn()) {
+    await lease.acquireSlot(0);
+    requests++;
+    await fetch(`${URL_OF_CRM}/crm/rest/v1/tags?limit=1`, { headers: { 'x-keap-api-key': DEFAULT_TOKEN } });
+  }
+  await lease.release();
+  return requests;
 }

@@ -14,5 +14,10 @@ const region = tagGroup({
   },
 });
 
-/** The default mapping with a fifth tag group, so that each user has five tags. */
-export const mapping: Mapping = { ...defaultMapping, tagGroups: [...defaultMapping.tagGroups, region] };
+const { marketingConsent: _, ...withoutConsent } = defaultMapping;
+
+/**
+ * The default mapping with a fifth tag group, so that each user has five tags, and without consent, which costs each user who gives it another
+ * request (docs/consent.md).
+ */
+export const mapping: Mapping = { ...withoutConsent, tagGroups: [...defaultMapping.tagGroups, region] };
