@@ -33,8 +33,8 @@ class SlowFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     sequence: { sequencer: SlowFirst },
-    // One processor less than there are, which is the default, leaves half of a small machine idle.
-    maxWorkers: '100%',
+    // Some tests wait, so more of them run at a time than there are processors.
+    maxWorkers: '150%',
     projects: [
       {
         test: {

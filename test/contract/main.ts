@@ -39,7 +39,7 @@ async function runAll(exchanges: Exchange[]): Promise<void> {
   // Every method of the client, with every form of answers that the simulator knows.
   for (const tagResults of ['object', 'entries'] as const) {
     for (const nulls of [true, false]) {
-      const crm = await startCrm({ answers: { tagResults } });
+      const crm = await startCrm({ isServer: true, answers: { tagResults } });
       await crm.admin.set('directory', { staff: ['heidi@example.com'] });
       await crm.admin.set('answers', { nulls });
       await record(crm, exchanges, callEveryMethod);

@@ -102,7 +102,6 @@ async function runHistory(rounds: readonly Round[]): Promise<void> {
     {
       mapping,
       resources: RESOURCES,
-      isServer: false,
       store: memoryEventStore(),
     },
   );

@@ -6,14 +6,14 @@ import { userMessage } from './user-message.ts';
 /** The CRM of the running test. */
 export let crm: Awaited<ReturnType<typeof startCrm>>;
 
-export async function restartCrm(): Promise<void> {
-  crm = await startCrm();
+export async function restartCrm(options?: Parameters<typeof startCrm>[0]): Promise<void> {
+  crm = await startCrm(options);
   await crm.admin.declareOwnership();
 }
 
 /** Starts a CRM before each test of the calling file or `describe`, and stops it afterwards. */
-export function startCrmForEachTest(): void {
-  beforeEach(restartCrm);
+export function startCrmForEachTest(options?: Parameters<typeof startCrm>[0]): void {
+  beforeEach(() => restartCrm(options));
   afterEach(() => crm.stop());
 }
 

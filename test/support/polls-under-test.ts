@@ -24,21 +24,18 @@ export async function startPolls(
     resources = [],
     startAt,
     store: ownStore,
-    isServer = true,
     ...consumerOptions
   }: ConsumerOptions & {
     mapping?: Mapping;
     resources?: readonly PolledName[];
     startAt?: number;
-    /** False: requests to the CRM are function calls instead of HTTP. */
-    isServer?: boolean;
     /** In place of an empty one. */
     store?: EventStore;
   } = {},
 ) {
   let at = START;
   const now = () => at;
-  const crm = await startCrm({ searchDelayMs: 0, now, ...options }, mapping, { isServer });
+  const crm = await startCrm({ searchDelayMs: 0, now, ...options }, mapping);
   await crm.admin.declareOwnership(mapping);
   const users = memoryUserTable();
   const dynamodb = fakeDynamoDb();

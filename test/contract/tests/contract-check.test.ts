@@ -15,7 +15,7 @@ const findings = async (...exchanges: Exchange[]) => (await check(exchanges)).fi
 
 /** The exchanges of a create-or-update by the sync's client, whose body is changed on its way. */
 async function upsertWith(change: (body: string) => string): Promise<readonly Exchange[]> {
-  const crm = await startCrm();
+  const crm = await startCrm({ isServer: true });
   const proxy = await recordingProxy(crm.url);
   try {
     const client = infusionsoftClient({

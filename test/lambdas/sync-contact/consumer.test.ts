@@ -30,7 +30,7 @@ function environment() {
 
 describe('a consumer', () => {
   it('reads the catalog, counts its requests, and lists those of a user in the log', async () => {
-    crm = await startCrm();
+    crm = await startCrm({ isServer: true });
     const { receive, requests, log } = environment();
     expect(await receive(record(userMessage('ann')))).toEqual([]);
     expect((await crm.contacts())[0]?.tags).toEqual(ANN_TAGS);
@@ -53,7 +53,7 @@ describe('a consumer', () => {
   });
 
   it('logs that the mapping does not match the account', async () => {
-    crm = await startCrm({}, richMapping);
+    crm = await startCrm({ isServer: true }, richMapping);
     await crm.admin.set('directory', { contactTypes: ['Prospect'] });
     const { receive, log } = environment();
     await receive(record(userMessage('ann')));

@@ -23,7 +23,7 @@ const EVERYBODY = { rate: 1, kinds: ['server-error'], afterEffect: 0 };
 let crm: Awaited<ReturnType<typeof startCrm>>;
 beforeEach(async () => {
   vi.useFakeTimers({ now: NOON, toFake: ['Date'] });
-  crm = await startCrm();
+  crm = await startCrm({ isServer: true });
   await crm.catalog.current();
 });
 afterEach(async () => {

@@ -6,7 +6,7 @@ import { crm, startCrmForEachTest } from '../../support/crm-for-each-test.ts';
 import { tagJob, withContacts } from '../../support/tagging.ts';
 
 describe('a batch of the consumer', () => {
-  startCrmForEachTest();
+  startCrmForEachTest({ isServer: true });
   beforeEach(() => {
     vi.useFakeTimers({ now: NOW, toFake: ['Date'] });
   });

@@ -9,7 +9,7 @@ it('a poll for 600 changes among 6,000 contacts takes at most 6 requests, and a 
 }, 60_000);
 
 it('a full listing of 20,000 orders writes 8,000 request units at most', async () => {
-  const polls = await startPolls({}, { resources: ['orders'], isServer: false });
+  const polls = await startPolls({}, { resources: ['orders'] });
   const ORDERS = 640;
   for (let index = 0; index < ORDERS; index++)
     await polls.crm.admin.addRecord('orders', {

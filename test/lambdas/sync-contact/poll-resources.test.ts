@@ -13,7 +13,7 @@ let polls: Polls;
 afterEach(() => polls.crm.stop());
 
 async function start(resources: readonly PolledName[], more: Parameters<typeof startPolls>[1] = {}) {
-  polls = await startPolls({}, { isServer: false, ...more, resources });
+  polls = await startPolls({}, { ...more, resources });
   await polls.sync('ann', { email: 'ann@example.com' });
   return { contactId: polls.users.user('ann').crm?.contactId ?? 0 };
 }
@@ -83,7 +83,7 @@ describe('the first poll', () => {
 
   it('begins at a given date: what was created since makes events, also contacts', async () => {
     const given = Date.parse('2026-12-01T00:00:00Z');
-    polls = await startPolls({}, { isServer: false, resources: ['notes', 'transactions'], startAt: given });
+    polls = await startPolls({}, { resources: ['notes', 'transactions'], startAt: given });
     const before = { date_created: '2026-11-30T23:59:59.999Z', transaction_date: '2026-11-30T23:59:59.999Z' };
     const after = { date_created: '2026-12-01T00:00:00.000Z', transaction_date: '2026-12-01T00:00:00.000Z' };
     const ids = [];

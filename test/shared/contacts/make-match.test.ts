@@ -24,7 +24,7 @@ import { invocationOf, memoryClaimStore, memoryUserTable, startCrm } from '../..
 let crm: Awaited<ReturnType<typeof startCrm>>;
 let catalog: Catalog;
 beforeEach(async () => {
-  crm = await startCrm({}, mapping, { isServer: false });
+  crm = await startCrm({}, mapping);
   catalog = await crm.catalog.current();
 });
 afterEach(() => crm.stop());

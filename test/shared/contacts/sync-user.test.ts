@@ -171,7 +171,7 @@ describe('a user with a contact', () => {
   it('whose contact was deleted in the CRM gets a new one with all tags', async () => {
     const { users, receiveTwice } = await syncedUser();
     const gone = users.user('ann').crm?.contactId;
-    await ky.delete(`${crm.url}/_simulator/contacts/${gone}`);
+    await crm.fetch(`${crm.url}/_simulator/contacts/${gone}`, { method: 'DELETE' });
     users.edit('ann', { firstName: 'Anna' });
     expect(await receiveTwice()).toEqual([]);
     expect(await crm.contacts()).toMatchObject([{ values: { given_name: 'Anna' }, tags: ANN_TAGS }]);
@@ -180,7 +180,9 @@ describe('a user with a contact', () => {
 
   it('whose contact was deleted in the CRM gets a new one also when only a tag changes', async () => {
     const { users, receiveTwice } = await syncedUser();
-    await ky.delete(`${crm.url}/_simulator/contacts/${users.user('ann').crm?.contactId}`);
+    await crm.fetch(`${crm.url}/_simulator/contacts/${users.user('ann').crm?.contactId}`, {
+      method: 'DELETE',
+    });
     users.edit('ann', { lastActiveAt: '2026-05-01' });
     expect(await receiveTwice()).toEqual([]);
     expect((await crm.contacts())[0]?.tags).toContain('Inactive 30 days');
@@ -188,7 +190,7 @@ describe('a user with a contact', () => {
 
   it('whose next tag was deleted in the CRM has the tag created again', async () => {
     const { users, receive } = await syncedUser();
-    await ky.delete(`${crm.url}/_simulator/tags/Week%204`);
+    await crm.fetch(`${crm.url}/_simulator/tags/Week%204`, { method: 'DELETE' });
     users.edit('ann', { progress: { ...ANN.progress, week: 4 } });
     expect(await receive(changeOf('ann'))).toEqual([]);
     expect((await crm.contacts())[0]?.tags).toContain('Week 4');
@@ -231,7 +233,10 @@ describe('a contact that was merged away', () => {
     await receive(changeOf('ann'));
     const [survivor] = await crm.preload({ values: { 'email_addresses.EMAIL1': 'ann@old.example' } });
     const from = users.user('ann').crm?.contactId;
-    await ky.post(`${crm.url}/_simulator/merge`, { json: { from, into: survivor?.id, values } });
+    await ky.post(`${crm.url}/_simulator/merge`, {
+      json: { from, into: survivor?.id, values },
+      fetch: crm.fetch,
+    });
     users.edit('ann', changes);
     await receive(changeOf('ann'));
     clock += GONE_AFTER_MS;
@@ -276,7 +281,7 @@ describe('the changes of a sync', () => {
 describe('the result of a sync', () => {
   let memory: Awaited<ReturnType<typeof startCrm>>;
   beforeEach(async () => {
-    memory = await startCrm({}, mapping, { isServer: false });
+    memory = await startCrm({}, mapping);
   });
   afterEach(() => memory.stop());
 

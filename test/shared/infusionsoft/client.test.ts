@@ -12,7 +12,7 @@ afterEach(async () => {
 });
 
 async function start(options: SimulatorOptions = {}) {
-  crm = await startCrm(options);
+  crm = await startCrm({ isServer: true, ...options });
   return crm;
 }
 

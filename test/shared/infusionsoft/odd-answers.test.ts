@@ -33,7 +33,7 @@ const METHODS = {
   fields: (client: ReturnType<typeof infusionsoftClient>) => client.listCustomFields(),
 };
 
-it.each(Object.entries(METHODS))(
+it.concurrent.each(Object.entries(METHODS))(
   '%s turns any answer into a result or a known error',
   async (_, method) => {
     await fc.assert(

@@ -30,7 +30,7 @@ async function start(run: Partial<RunRecord> = {}) {
 const AT_ONCE = { timeoutMs: 0 };
 const QUICK = { timeoutMs: 2500 };
 
-describe('the clean-up of a run', () => {
+describe.concurrent('the clean-up of a run', () => {
   it('deletes its users, their contacts, the items about them and its record, and nothing else', async () => {
     const stranger: User = { userId: 'someone', email: 'ann@example.com', crm: { contactId: 9 } };
     const { system, rows, inCrm, items, deleted } = memorySystem(

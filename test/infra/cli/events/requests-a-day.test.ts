@@ -24,7 +24,7 @@ describe('requests a day', () => {
 
   it('are those that the CRM counts in a simulated day', async () => {
     const sizes = { contacts: 2500, optOuts: 1200, changes: 8, items: 1100, newItems: 0 };
-    polls = await startPolls({}, { isServer: false, resources: SETTINGS.resources });
+    polls = await startPolls({}, { resources: SETTINGS.resources });
     const { crm, poll, pass } = polls;
     await crm.preload(
       ...Array.from({ length: sizes.contacts }, (_, index) => ({

@@ -18,7 +18,7 @@ beforeEach(async () => {
   secrets.on(GetSecretValueCommand).resolves({
     SecretString: JSON.stringify({ kind: 'service-account-key', key: DEFAULT_TOKEN }),
   });
-  crm = await startCrm();
+  crm = await startCrm({ isServer: true });
 });
 afterEach(async () => {
   vi.useRealTimers();

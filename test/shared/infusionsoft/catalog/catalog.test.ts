@@ -18,7 +18,7 @@ beforeEach(async () => {
 afterEach(() => crm.stop());
 
 const preload = (tags: string[], customFields: Record<string, string>) =>
-  ky.post(`${crm.url}/_simulator/contacts`, { json: [{ tags, customFields }] });
+  ky.post(`${crm.url}/_simulator/contacts`, { json: [{ tags, customFields }], fetch: crm.fetch });
 const refresh = (client: Partial<InfusionsoftClient>) =>
   refreshCatalog({
     client: { ...crm.client, ...client },
@@ -113,7 +113,7 @@ describe('the catalog', () => {
 
   it('is read from the CRM again on demand, once for all environments', async () => {
     const first = await source('a').current();
-    await ky.delete(`${crm.url}/_simulator/tags/Week%203`);
+    await crm.fetch(`${crm.url}/_simulator/tags/Week%203`, { method: 'DELETE' });
     const since = Date.parse(first.refreshedAt);
     await new Promise((resolve) => setTimeout(resolve, 5));
     const [one, other] = await Promise.all([source('a').newerThan(since), source('b').newerThan(since)]);
