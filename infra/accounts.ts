@@ -22,7 +22,7 @@ interface AccountsInput {
 /** Settings of one stack, or of several. */
 export type Settings = ConfigInput | AccountsInput;
 
-/** Groups whose settings an account overrides one by one. It overrides everything else as a whole. */
+/** Groups that are merged setting by setting. An account overrides any other setting as a whole. */
 const GROUPS = ['crm', 'backfill'] as const;
 
 /**

@@ -6,7 +6,7 @@ import { ConfigError } from './config.ts';
 import { UserSyncStack } from './user-sync-stack.ts';
 
 /**
- * Writes the app's assembly (templates and bundled functions), and checks it by the AWS Solutions rules of cdk-nag. Needs no AWS account.
+ * Writes the app's assembly (templates and bundled functions), and checks it with the AWS Solutions rules of cdk-nag. Needs no AWS account.
  *
  * @param settings as `context.userSync` in cdk.json, which is the default.
  * @returns the directory of the assembly.

@@ -98,24 +98,24 @@ const eventSettings = group({
     /** ARN of an existing secret with the signing secret in base64. Without it, the stack creates one. */
     existingSecretArn: secretArn.optional(),
   }).optional(),
-  /** Resources whose changes make events, besides contacts and tags: docs/event-resources.md says how each is seen. */
+  /** Resources whose changes make events, besides contacts and tags. docs/event-resources.md says how changes of each are found. */
   resources: z
     .array(polledName)
     .refine((names) => new Set(names).size === names.length, 'must name each resource once')
     .default([]),
-  /** The first poll tells what was created since this time, or since it runs. It does not matter afterwards. ISO 8601. */
+  /** Start of the first poll, in ISO 8601: what was created since then makes events. By default, the time when the poll runs. */
   startAt: z
     .union([z.iso.date(), z.iso.datetime({ offset: true })], {
       error: 'must be a date or a time with its zone, for example 2027-01-01 or 2027-01-01T00:00:00Z',
     })
     .optional(),
-  /** Minutes between two polls of what has a date: 2 requests for contacts and tags, and one for each resource, when little has changed. */
+  /** Minutes between two polls by date. When little has changed, a poll costs 2 requests, and one for each resource with a date. */
   intervalMinutes: z.int().min(5).max(1440).default(15),
-  /** Minutes between two listings of the addresses that get no marketing: a request for each thousand. */
+  /** Minutes between two listings of the addresses that get no marketing. A listing costs a request for each thousand. */
   optOutMinutes: z.int().min(15).max(1440).default(60),
   /**
-   * When all contacts and all items of the resources are listed, which shows removed tags, deletions and merges: a request for each thousand.
-   * As an EventBridge Scheduler expression, or `off`.
+   * When all contacts and all items of the resources are listed, which shows removed tags, deletions and merges. A listing costs a request
+   * for each thousand. An EventBridge Scheduler expression, or `off`.
    */
   listing: text(
     /^(off|cron\(.+\)|rate\(.+\))$/,
@@ -132,7 +132,7 @@ const eventSettings = group({
       context.addIssue({
         code: 'custom',
         path: ['resources', index],
-        message: `${name} is seen by its whole list, so "listing" must not be off`,
+        message: `changes of ${name} are found by listing all items, so "listing" must not be off`,
       });
 });
 export type EventSettings = z.output<typeof eventSettings>;
@@ -159,8 +159,8 @@ export const configSchema = group({
     url: crmUrl.default('https://api.infusionsoft.com'),
     /**
      * Request limits of the contract, or the part of them that this system may use: a row of the vendor's table (`team`, `oauth`,
-     * `service-account-key`), or your own numbers. They determine the pace and the concurrency, see `shared/quota/pace.ts`. They must not
-     * allow more requests per second than can be paced, see `shared/quota/pace.ts`.
+     * `service-account-key`), or your own numbers. They determine the pace and the concurrency, and must not allow more requests per
+     * second than can be paced: see `shared/quota/pace.ts`.
      */
     limits: z
       .union([z.enum(PRESET_NAMES), limitsSchema], {
@@ -171,15 +171,15 @@ export const configSchema = group({
         error: `must not allow more than ${MAX_RATE} requests per second, the most that one DynamoDB item can pace: lower "second", or "minute" to ${MAX_RATE * 60} or less`,
       })
       .prefault('team'),
-    /** 95th percentile of the CRM's response time in milliseconds. It determines the concurrency too. */
+    /** 95th percentile of the CRM's response time in milliseconds. It also determines the concurrency. */
     latencyP95Ms: z
       .number()
       .positive()
       .max(INVOCATION_MS - WRITE_BACK_MS)
       .default(400),
     /**
-     * Milliseconds by which the pace's window is longer than a second, because requests start late and the network changes their
-     * distance. With less than 20, most slots would be missed: timers and DynamoDB take some milliseconds.
+     * Milliseconds by which the pace's window is longer than a second, because requests start late and the network changes the time
+     * between them. With less than 20, most slots would be missed: timers and DynamoDB take some milliseconds.
      */
     windowSlackMs: z.number().int().min(20).max(1000).default(45),
     /**
@@ -237,7 +237,7 @@ export const configSchema = group({
    * them, `leave` does nothing, `delete` deletes the contact, `anonymise` marks it and removes its personal data.
    */
   deletionPolicy: z.enum(['mark', 'untag', 'leave', 'delete', 'anonymise']).default('mark'),
-  /** The contact of a person who asks to be forgotten (`npx --no user-sync forget`). */
+  /** What happens to the contact of a person who asks to be forgotten (`npx --no user-sync forget`). */
   forgetPolicy: z.enum(['delete', 'anonymise']).default('delete'),
   /**
    * Lowest level of log lines to keep. Not above INFO: metrics are log lines of that level, and Lambda would drop them
@@ -246,8 +246,8 @@ export const configSchema = group({
   logLevel: z.enum(['DEBUG', 'INFO']).default('INFO'),
   /**
    * Whether X-Ray traces the functions. Off by default, because it would cost more than everything else together: Lambda traces the
-   * first invocation of a function each second, which are nearly all of them (docs/cost.md). The segments show
-   * how long an invocation took, which the logs say too; `npx --no user-sync trace` follows a user through them.
+   * first invocation of a function each second, which is nearly every invocation (docs/cost.md). The segments show how long an invocation
+   * took, which the logs say too; `npx --no user-sync trace` follows a user through the logs.
    */
   tracing: z.boolean().default(false),
   /** Retention of logs in days: a value that CloudWatch Logs offers; 9999 keeps them forever. */
@@ -266,7 +266,7 @@ export const configSchema = group({
       /^\S+$/,
       'must be an address without spaces, for example https://wiki.example.com/runbook',
     ).default('docs/runbook.md'),
-    /** Seconds within which 99 % of users should be in sync after a change. A backfill adds less than three. */
+    /** Seconds within which 99 % of changes should be in the CRM. A backfill delays changes by less than three seconds. */
     lagSeconds: z.int().min(60).default(900),
   }).prefault({}),
   /** What `cdk destroy` does with the tables, the secret and the key that the stack created. */

@@ -81,7 +81,7 @@ export class UserSyncStack extends Stack {
   }
 }
 
-/** What the command `events` has to know. */
+/** The settings that the command `events` needs. */
 const pollSettingsOf = ({ intervalMinutes, optOutMinutes, listing, resources }: EventSettings) => ({
   intervalMinutes,
   optOutMinutes,

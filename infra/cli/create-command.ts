@@ -30,7 +30,7 @@ type OptionValue<Definition> = Definition extends { repeatable: true }
     : boolean;
 type OptionValues<Definitions> = { readonly [Name in keyof Definitions]: OptionValue<Definitions[Name]> };
 
-/** Which system a command works on. `system`: `--stack` or `--local`; `none`: it has neither option. */
+/** Which system a command works on. `system`: the one of `--stack` or `--local`; `none`: the command has neither option. */
 type TargetKind = 'system' | 'none';
 type TargetValues<Kind> = Kind extends 'system'
   ? { readonly stack: string; readonly local: boolean }
@@ -58,7 +58,7 @@ interface CommandDefinition<Options, Kind> {
   handler(input: HandlerInput<Options, Kind>): Promise<void>;
 }
 
-/** A command that does not know its name yet. */
+/** A command without its name, which the registry or a group gives it. */
 export interface CommandModule {
   build(name: string): Command;
 }
@@ -112,7 +112,7 @@ export function createCommand<const Options extends OptionDefinitions, Kind exte
   };
 }
 
-/** Declares a command that has commands of its own: `user-sync crm list`. */
+/** Declares a command with subcommands: `user-sync crm list`. */
 export function createGroup({
   description,
   commands,

@@ -15,7 +15,7 @@ import { connect } from './support/connect.ts';
 import { integer } from './support/option-parsers.ts';
 import { textTable } from './support/text-table.ts';
 
-/** A contact that the CRM does not know is tried again after a minute. */
+/** Longer than the minute after which the sync tries a contact again that the CRM does not know. */
 const TIMEOUT_MS = 180_000;
 const POLL_MS = 500;
 
@@ -58,7 +58,9 @@ export default createCommand({
       },
     });
     const result = record.done === 'delete' ? 'deleted' : 'anonymised';
-    const unread = record.unread ? ` Not shown by the CRM before: ${record.unread.join(', ')}.` : '';
+    const unread = record.unread
+      ? ` The CRM did not show whether these had a value before: ${record.unread.join(', ')}.`
+      : '';
     print(
       record,
       () => `✓ Contact ${record.contactId} of user ${userId}: ${result}, ${record.doneAt}.${unread}\n`,
@@ -86,7 +88,7 @@ const REFUSALS: Readonly<Partial<Record<ErasureRecord['done'], (userId: string) 
   'no-contact': (userId) =>
     `No record knows a contact of user ${userId}. If the CRM has one, name it with --contact ID; otherwise nothing needs to be erased.`,
   'not-proven': (userId) =>
-    `Nothing shows that the contact is that of user ${userId}: no record names it, and its user id field has another value. It was not changed. Check the id.`,
+    `Nothing proves that the contact belongs to user ${userId}: no record names it, and its user id field has another value. It was not changed. Check the id.`,
   kept: (userId) =>
     `The contact that user ${userId} had belongs to another user now, or the user has come back. It was not changed.`,
 };
@@ -95,7 +97,7 @@ const REFUSALS: Readonly<Partial<Record<ErasureRecord['done'], (userId: string) 
  * Sends an erasure request and waits for its record. The message goes through the user's own group of the queue, after all earlier
  * messages of the user.
  *
- * @throws CommandError when nothing was erased, or not yet; the message stays in the queue then.
+ * @throws CommandError when nothing was erased, or there is no answer in time; in that case, the message stays in the queue.
  */
 async function requestErasure(
   sqs: SQSClient,

@@ -8,7 +8,7 @@ export interface RegisteredCommand {
 }
 
 /**
- * A new command is one entry here and one module that exports a {@link CommandModule}: `NAME.ts`, or `NAME/command.ts` with parts of its own.
+ * A new command is one entry here and one module that exports a {@link CommandModule}: `NAME.ts`, or `NAME/command.ts` beside its parts.
  */
 export const COMMAND_GROUPS: readonly { title: string; commands: readonly RegisteredCommand[] }[] = [
   {
@@ -56,7 +56,7 @@ export const COMMAND_GROUPS: readonly { title: string; commands: readonly Regist
       },
       {
         name: 'events',
-        summary: 'show changes made in the CRM, and how far they were read',
+        summary: 'show events about changes made in the CRM, and how far they were read',
         load: () => import('./events/command.ts'),
       },
       {

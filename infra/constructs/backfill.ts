@@ -124,7 +124,7 @@ export class Backfill extends Construct {
           }),
           outputPath: '$.Payload',
           taskTimeout: Timeout.duration(Duration.millis(BACKFILL_STEP_MS)),
-          // It would leave out throttles, see `retried`.
+          // CDK's own retries would leave out throttles, see `retried`.
           retryOnServiceExceptions: false,
         }),
       );

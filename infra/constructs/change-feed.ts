@@ -17,7 +17,7 @@ export interface ChangeFeedProps extends ConstructContext {
 /** Changes of the user table → diff-user → messages in the queue. */
 export class ChangeFeed extends Construct {
   readonly diffUser: NodeFunction;
-  /** Positions of stream records that could not be handled within the {@link STREAM_RETENTION_MS}. */
+  /** Positions of stream records that could not be handled within {@link STREAM_RETENTION_MS}. */
   readonly failureQueue: Queue;
 
   constructor(scope: Construct, id: string, { config, encryption, userTable, queue }: ChangeFeedProps) {
@@ -68,8 +68,9 @@ export class ChangeFeed extends Construct {
       ],
       bisectBatchOnError: true,
       reportBatchItemFailures: true,
-      // No limit of retries: what fails here (SQS, the function as a whole) concerns all records, and time or a deploy fixes it. The failure
-      // queue is no way out, since SQS is what mostly fails. No single record can block its shard: see `messageOf` of diff-user.
+      // No limit of retries: what fails here (SQS, the function as a whole) affects all records, and time or a deploy fixes it. The
+      // failure queue would rarely help, since it is mostly SQS that fails. No single record can block its shard: see `messageOf` of
+      // diff-user.
       maxRecordAge: Duration.millis(STREAM_RETENTION_MS),
       // CDK's SqsDlq would grant the function more than sqs:SendMessage.
       onFailure: { bind: () => ({ destination: this.failureQueue.queueArn }) },

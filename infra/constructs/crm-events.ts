@@ -63,7 +63,7 @@ export class CrmEvents extends Construct {
     }
   }
 
-  /** The schedules send messages to the queue, so the polls keep the pace of the consumer, its pause and the reserve. */
+  /** The schedules send messages to the queue, so polls follow the pace and the pauses of the consumer, and leave the reserve. */
   private schedulePolls({ events, contactSync: { queue }, encryption }: CrmEventsProps): void {
     const role = scheduleRole(
       this,

@@ -104,7 +104,8 @@ export const backfillLogGroupName = (stackName: string) => `/aws/vendedlogs/stat
  * Statements that the key's policy needs besides the default one for the account: for services that use the key without a role.
  *
  * - CloudWatch Logs, "Encrypt log data using AWS KMS": for the stack's log groups.
- * - Amazon SNS, "Key management", "Enable compatibility between event sources from AWS services and encrypted topics": for the stack's alarms.
+ * - Amazon SNS, "Key management", "Enable compatibility between event sources from AWS services and encrypted topics": for the stack's
+ *   alarms.
  */
 function serviceStatements(scope: Construct, stackName: string): PolicyStatement[] {
   const stack = Stack.of(scope);
@@ -141,8 +142,8 @@ function serviceStatements(scope: Construct, stackName: string): PolicyStatement
 }
 
 /**
- * The statement that the rule of the callback needs to send to its encrypted queue. Without a condition, because EventBridge names no rule to
- * the key (Amazon EventBridge, "Amazon SQS permissions"; the same as CDK's target).
+ * The statement that the rule of the callback needs to send to its encrypted queue. It has no condition, because EventBridge does not tell
+ * KMS the rule (Amazon EventBridge, "Amazon SQS permissions"; the same as CDK's target).
  */
 const eventsStatement = (): PolicyStatement =>
   new PolicyStatement({

@@ -18,10 +18,10 @@ export interface EventCallbackProps extends ConstructContext {
   callback: NonNullable<EventSettings['callback']>;
 }
 
-/** Most batches at the same time: the least that Lambda allows, which is 20 events at a time. */
+/** Most batches at the same time: the minimum that Lambda allows. With ten events in a batch, this is 20 events. */
 const CONCURRENCY = 2;
 
-/** All that AWS Secrets Manager would use besides letters and digits. */
+/** All characters besides letters and digits that AWS Secrets Manager would use. */
 const PUNCTUATION = '!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~';
 
 /** Events in a queue → send-callback → the callback of the app, with retries over a day. */

@@ -14,8 +14,8 @@ export function suppressRule(construct: IConstruct, required: keyof typeof RULES
 }
 
 /**
- * Allows a policy, or the policies of a role, this one resource with a wildcard. test/infra/wildcards.test.ts lists every statement that
- * has one.
+ * Suppresses the cdk-nag rule against wildcards for one resource of a policy, or of the policies of a role. test/infra/wildcards.test.ts
+ * lists every statement with a wildcard.
  */
 export function suppressWildcardRule(policy: IConstruct, resource: string, reason: string): void {
   // cdk-nag writes references in this form.

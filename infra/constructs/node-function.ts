@@ -73,7 +73,7 @@ export class NodeFunction extends NodejsFunction {
         // Without this, CDK leaves the AWS SDK to the runtime.
         externalModules: [],
         esbuildArgs: {
-          // Replaces the mapping that package.json names by the stack's own.
+          // Replaces the mapping that package.json names with the one of the stack.
           '--alias:#mapping': `${root}${config.mapping}`,
         },
         logLevel: LogLevel.WARNING,

@@ -36,8 +36,8 @@ export class UserTable extends Construct {
 }
 
 /**
- * The sync's own table: the CRM's catalog, the request ledger, leases, claims, progress, running backfills, failing users and erasure
- * records. All items but the erasure records can be rebuilt.
+ * The sync's own table: the CRM's catalog, the request ledger, leases, claims, progress, polls, running backfills, failing users and
+ * erasure records. docs/sync-table.md lists all items.
  */
 export class SyncTable extends Table {
   constructor(scope: Construct, id: string, { encryption, removalPolicy }: ConstructContext) {

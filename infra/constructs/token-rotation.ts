@@ -9,7 +9,7 @@ export interface TokenRotationProps extends ConstructContext {
   secretArn: string;
 }
 
-/** Rotates the OAuth tokens in the CRM's secret long before they expire. rotate-token is their only writer. */
+/** Rotates the OAuth tokens in the CRM's secret long before they expire. Nothing else renews them. */
 export class TokenRotation extends Construct {
   readonly rotateToken: NodeFunction;
 

@@ -27,9 +27,11 @@ interface AlarmDefinition {
 /**
  * Treatment of missing data, by the kind of metric (CloudWatch user guide, "Configuring how CloudWatch alarms treat missing data"):
  *
- * - Health: whether changes reach the CRM. check-health always measures it, so missing data means that the state is unknown, which raises the alarm.
+ * - Health: whether changes reach the CRM. check-health always measures it, so missing data means that the state is unknown, which raises
+ *   the alarm.
  * - Condition: lasts until a measurement shows that it has ended, so the alarm keeps its state. Failure queues belong here too, because SQS
- *   sends no metrics of a queue without activity for six hours, even if it has messages (SQS developer guide, "Available CloudWatch metrics").
+ *   sends no metrics of a queue without activity for six hours, even if it has messages (SQS developer guide, "Available CloudWatch
+ *   metrics").
  * - Event, such as an error: missing data means that none happened.
  */
 const HEALTH = TreatMissingData.BREACHING;
@@ -98,7 +100,7 @@ function definitions(system: MonitoredSystem): AlarmDefinition[] {
   return [
     {
       article: 'NothingSucceeds',
-      meaning: 'Users were waiting for half an hour, and no change reached the CRM.',
+      meaning: 'Changes have been waiting for half an hour, and none has reached the CRM.',
       metric: ownMetric(config, 'NothingSucceeds', 'Maximum'),
       threshold: 1,
       periods: HALF_AN_HOUR,
@@ -106,10 +108,10 @@ function definitions(system: MonitoredSystem): AlarmDefinition[] {
     },
     {
       article: 'OldestChange',
-      meaning: 'A change has been waiting for two hours, and not because one user fails.',
+      meaning: 'A change has been waiting for two hours, and the cause is not a single user who fails.',
       metric: ownMetric(config, 'OldestChangeAge', 'Maximum'),
       threshold: OLDEST_CHANGE_SECONDS,
-      // check-health ignores a single stuck user. Several failing at the same time for seconds is normal.
+      // check-health leaves out a user who is stuck alone. While another user fails too, it counts: normal for one check, not for three.
       periods: 3,
       whenMissing: HEALTH,
     },
@@ -122,7 +124,7 @@ function definitions(system: MonitoredSystem): AlarmDefinition[] {
     },
     {
       article: 'SyncLag',
-      meaning: `1 % of users reach the CRM more than ${config.alarms.lagSeconds} s after their change.`,
+      meaning: `1 % of changes take more than ${config.alarms.lagSeconds} s to reach the CRM.`,
       metric: ownMetric(config, 'SyncLag', 'p99'),
       threshold: config.alarms.lagSeconds * SECOND_MS,
       periods: 3,
@@ -151,14 +153,14 @@ function definitions(system: MonitoredSystem): AlarmDefinition[] {
     },
     {
       article: 'QuotaDay',
-      meaning: `${QUOTA_PERCENT} % of the daily request quota is used.`,
+      meaning: `${QUOTA_PERCENT} % of the daily request quota is used up.`,
       metric: ownMetric(config, 'QuotaDayUsed', 'Maximum'),
       threshold: QUOTA_PERCENT,
       whenMissing: CONDITION,
     },
     {
       article: 'QuotaMonth',
-      meaning: `${QUOTA_PERCENT} % of the monthly request quota is used.`,
+      meaning: `${QUOTA_PERCENT} % of the monthly request quota is used up.`,
       metric: ownMetric(config, 'QuotaMonthUsed', 'Maximum'),
       threshold: QUOTA_PERCENT,
       whenMissing: CONDITION,
@@ -191,7 +193,7 @@ function definitions(system: MonitoredSystem): AlarmDefinition[] {
     ...Object.entries(functions).flatMap(([name, lambda]): AlarmDefinition[] => [
       {
         article: `${name}Errors`,
-        meaning: `Invocations of ${lambda.node.id} fail as a whole. Lambda retries them.`,
+        meaning: `Invocations of ${name} fail as a whole. They are retried.`,
         metric: lambda.metricErrors({ period: MINUTES_5, statistic: 'Sum' }),
         threshold: 1,
         // A message that kills the function returns after the visibility timeout, so never twice in five minutes.
@@ -201,7 +203,7 @@ function definitions(system: MonitoredSystem): AlarmDefinition[] {
       },
       {
         article: `${name}Throttles`,
-        meaning: `AWS Lambda throttles ${lambda.node.id}: its concurrency is used up.`,
+        meaning: `AWS Lambda throttles ${name}: its concurrency is used up.`,
         metric: lambda.metricThrottles({ period: MINUTES_5, statistic: 'Sum' }),
         threshold: 10,
         periods: 3,
@@ -238,7 +240,7 @@ function eventAlarms({ config }: MonitoredSystem, { callback }: CrmEvents): Alar
   return [
     {
       article: 'EventLag',
-      meaning: `Changes in the CRM were not read for ${seconds} s, so the app has no events about them.`,
+      meaning: `Changes in the CRM have not been read for ${seconds} s, so the app gets no events about them.`,
       metric: ownMetric(config, 'EventLag', 'Maximum'),
       threshold: seconds,
       whenMissing: CONDITION,
@@ -247,7 +249,7 @@ function eventAlarms({ config }: MonitoredSystem, { callback }: CrmEvents): Alar
       ? [
           {
             article: 'CallbackDeadLetters',
-            meaning: 'The callback of the app did not accept events for a day.',
+            meaning: 'The callback of the app has not accepted some events for a day.',
             metric: callback.deadLetterQueue.metricApproximateNumberOfMessagesVisible({
               period: MINUTES_5,
               statistic: 'Maximum',

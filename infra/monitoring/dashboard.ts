@@ -24,7 +24,7 @@ const TOKEN_HOURS = 24;
 /** check-health writes its gauges every five minutes. */
 const MINUTES_5 = Duration.minutes(5);
 
-/** Answers on one page: is everything in sync, how late, how much quota is used, what fails. */
+/** Shows on one page whether everything is in sync, how late changes arrive, how much quota is used, and what fails. */
 export class OperationsDashboard extends Construct {
   readonly dashboardName: string;
 

@@ -9,7 +9,7 @@ import type { CrmEvents } from '../constructs/crm-events.ts';
 import type { CrmSecret } from '../constructs/crm-secret.ts';
 import type { Encryption } from '../constructs/encryption.ts';
 
-/** The parts of the system that alarms and the dashboard show. */
+/** The parts of the system that alarms watch and the dashboard shows. */
 export interface MonitoredSystem {
   config: Config;
   encryption: Encryption;

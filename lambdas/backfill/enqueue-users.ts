@@ -21,7 +21,7 @@ import { addPending, checkUsersInFlight, dropFailingUsers, pendingSize } from '.
 export interface EnqueueOptions {
   mapping: Mapping;
   budget: Budget;
-  /** Most requests a second of the consumer, all environments together. */
+  /** The consumer's rate in requests a second, all environments together. */
   requestsPerSecond: number;
   /** Most contacts that one request can tag. */
   tagBatch: number;
@@ -29,13 +29,13 @@ export interface EnqueueOptions {
   callMs: number;
 }
 
-/** From one check of the users in flight to the next, in milliseconds. */
+/** Interval between two checks of the users in flight, in milliseconds. */
 const POLL_MS = 500;
 /** A call ends after this long without progress, in milliseconds: a wait state costs less than a running function. */
 const QUIET_MS = 5000;
-/** The requests of a running tag job count as this part of the users in flight. */
+/** Part of the room for users in flight that a running tag job takes up. */
 const TAG_JOB_PART = 1 / 3;
-/** Users are scanned when this part of the room for users who wait to be sent is free. */
+/** More users are scanned when at least this part of the room for users to be sent is free. */
 const FREE_PART = 0.5;
 /** Most calls of one execution. A call costs 9 of the 25,000 events that the history of an execution can have (AWS quota). */
 const MAX_CALLS = 2000;
@@ -49,13 +49,14 @@ interface Call {
   /** Most users in flight. */
   inFlight: number;
   startedAt: number;
-  /** Users to be sent that were in the state that the execution has stored. Users that this call scans are sent by the next call. */
+  /** How many users to be sent are left from the state that the execution stored. Users that this call scans are sent by the next call. */
   stored: { ready: number; readyForTags: number };
 }
 
 /**
  * Keeps the consumer busy for some seconds: checks which users in flight are done, sends others in their place, and scans for more. The
- * queue never has more messages of the run than it takes to fill the pace, whatever else is in it. Safe to repeat with the same state.
+ * run never has more messages in the queue than the consumer needs to keep its pace, whatever else the queue holds. Safe to repeat with the
+ * same state.
  *
  * @param runs how many runs share the pace.
  * @returns the new state of the run.
@@ -135,8 +136,8 @@ export async function catalogFor(
 }
 
 /**
- * Sends users again whose message an environment may have handled with an older catalog, without a field or tag that the account has by now.
- * Nobody else would sync them before the next refresh.
+ * Sends a user again if an environment may have handled the first message with an older catalog, which lacks a field or tag that the
+ * account has by now. Otherwise that field or tag would be missing until the next refresh.
  */
 async function sendAgain(run: Run, catalog: Catalog, ports: BackfillPorts, now: number): Promise<void> {
   const usedUntil = Date.parse(catalog.refreshedAt) + CACHED_MS;
@@ -145,7 +146,7 @@ async function sendAgain(run: Run, catalog: Catalog, ports: BackfillPorts, now: 
   if (old.length === 0) return;
   run.sent = run.sent.map((user) => (isOld(user) ? { ...user, sentAt: now } : user));
   const messages = old.map(({ userId }) => backfillMessage(userId, run.runId, now));
-  // SQS would take them for the first ones.
+  // With the deduplication ids of the first messages, SQS would drop these as duplicates.
   await ports.send(messages, `${run.runId}:${usedUntil}`);
 }
 
@@ -182,7 +183,11 @@ async function send(run: Run, call: Call, quotaLeft: number, now: number): Promi
   }
 }
 
-/** Whether the pending tags are sent: when they fill a job, when they have waited for long, or when no more users follow. */
+/**
+ * Whether to send the pending tags: they fill a job, have waited too long, or no more users can be sent.
+ *
+ * @param isShort whether the quota allows no more users.
+ */
 function isTagJobDue(run: Run, tagBatch: number, isShort: boolean, now: number): boolean {
   const { pendingTags, tagJob, sent } = run;
   if (tagJob || pendingTags.userIds.length === 0) return false;
@@ -265,7 +270,7 @@ function estimatedEnd(
   return now + (((toScan + openUsers(run)) * requestsPerUser) / requestsPerSecond) * 1000;
 }
 
-/** Users who need a sync and are not finished yet. */
+/** The number of users who need a sync and are not finished yet. */
 export const openUsers = ({ ready, readyForTags, sent, pendingTags, tagJob }: Run): number =>
   ready.length +
   readyForTags.length +

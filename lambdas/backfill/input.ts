@@ -4,18 +4,18 @@ import '../../shared/zod-messages.ts';
 
 const positive = z._default(z.nullable(positiveInt), null);
 
-/** Which users a run is about. One run of each mode at a time. */
+/** Which users a run selects. Each mode has at most one run at a time. */
 export const MODES = ['contacts', 'tags', 'refresh'] as const;
 
 const inputSchema = z.strictObject({
-  /** `contacts`: users without a contact id; `tags`: users with a contact and no tags; `refresh`: all active users. */
+  /** `contacts`: users without a contact id or without stored tags; `tags`: users with a contact and no tags; `refresh`: active users. */
   mode: z._default(z.enum(MODES), 'contacts'),
   /** Sends nothing, and reports what would be done. */
   dryRun: z._default(z.boolean(), false),
   /** Most users to send, or null for all. */
   limit: positive,
   /**
-   * Most users in flight at the same time: a live change waits behind them. Null for as many as fill the pace. With more than 500, the
+   * Most users in flight at the same time: a live change waits behind them. Null for as many as the pace needs. With more than 500, the
    * state of a run could exceed the 256 KiB that Step Functions allows.
    */
   maxInFlight: z._default(z.nullable(z.int().check(z.minimum(1), z.maximum(500))), null),

@@ -10,7 +10,7 @@ import {
 /** The messages that a backfill sends. */
 export type BackfillMessage = UserMessage | TagUsersMessage;
 
-/** The FIFO group of a message: the user, or a group of its own for a tag job, since the order of tag jobs does not matter. */
+/** The FIFO group of a message: the group of its user. Each tag job has a separate group, since the order of tag jobs does not matter. */
 export function groupOf(message: BackfillMessage, runId: string): string {
   if (message.kind === 'user') return messageGroupOf(message.userId);
   const users = createHash('sha256').update(message.userIds.join()).digest('hex');

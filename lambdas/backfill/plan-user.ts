@@ -9,8 +9,8 @@ import type { User } from '../../shared/user/user.ts';
 import type { BackfillInput } from './input.ts';
 
 /**
- * What a backfill does with a user. `nothing`: the user is up to date, has no email yet, or is not selected by the mode; `invalid`: the CRM
- * cannot have it; `sync`: a message is sent.
+ * What a backfill does with a user. `nothing`: the user is up to date, has no email yet, or is not selected by the mode; `invalid`: the
+ * user cannot be in the CRM; `sync`: a message is sent.
  */
 export type UserPlan =
   | { kind: 'nothing' }
@@ -21,7 +21,7 @@ export type UserPlan =
 interface PlannedSync {
   creates: boolean;
   updates: boolean;
-  /** Requests for the contact, and for its tags if those are not left to a tag job. */
+  /** Requests for the contact, and for its tags unless a tag job changes them. */
   requests: number;
   /**
    * The tags that a tag job changes, by id or, before ids are known, by name. Undefined if the message about the user changes its tags.

@@ -57,7 +57,7 @@ export interface AwsPortsOptions {
 /** Items of one page of the scan. Small, since users in flight are checked between two pages. */
 const SCAN_PAGE = 500;
 
-/** The ports over AWS. */
+/** Implements the ports with AWS services. */
 export function awsPorts(options: AwsPortsOptions): BackfillPorts {
   const { dynamodb, sqs, sfn, queueUrl } = options;
   const users = userTable(dynamodb, options.userTable);

@@ -63,8 +63,9 @@ export interface Run extends Outcomes {
   skipped: number;
   /** Users who cannot be in the CRM. */
   invalid: number;
-  /** Requests for the enqueued users: as planned, and if the tags of each had to be changed alone. */
+  /** Planned requests for the enqueued users. */
   plannedRequests: number;
+  /** Their requests if the tags of each user had to be changed alone. */
   maxRequests: number;
   /** Requests of the day so far, by everyone who uses the quota. */
   requestsToday: number;
@@ -79,11 +80,11 @@ export interface Run extends Outcomes {
   calls: number;
   executions: number;
   findings: Findings;
-  /** Tags of users that are in `enqueued` and not in `plannedRequests` yet. */
+  /** Tag changes of enqueued users that `plannedRequests` does not include yet. */
   tagEstimate: TagEstimate;
-  /** Users to be sent, each by a message of its own. */
+  /** Users to be sent, each in a separate message. */
   ready: string[];
-  /** Users to be sent whose tags alone change. */
+  /** Users to be sent of whom only the tags change: in one message for many. */
   readyForTags: string[];
   /** Users in flight, oldest first. */
   sent: SentUser[];
@@ -101,7 +102,7 @@ export interface SkippedRun {
   runId: string;
   mode: BackfillInput['mode'];
   next: 'skip';
-  /** ARN of the execution that is running. */
+  /** ARN of the running execution, or a description of it if its lock cannot be read any more. */
   running: string;
 }
 
@@ -115,8 +116,9 @@ export interface Report extends Outcomes {
   skipped: number;
   invalid: number;
   findings: Findings;
-  /** As planned, and at most: a contact that is tagged alone costs one request for old tags and one for new tags. */
+  /** Planned requests. */
   requests: number;
+  /** Requests if each contact is tagged alone, which costs one request for old tags and one for new tags. */
   requestsAtMost: number;
   /** Shortest time for those requests at the pace, in seconds. */
   secondsAtPace: number;

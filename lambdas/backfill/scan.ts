@@ -21,16 +21,16 @@ export function isScanComplete(run: Run, tagBatch: number): boolean {
   );
 }
 
-/** Whether a part of the room for users who wait to be sent is free. @param freePart from 0 to 1. */
+/** Whether at least a part of the room for users to be sent is free. @param freePart from 0 to 1. */
 export function hasRoom({ ready, readyForTags }: Run, freePart: number): boolean {
   const used = 1 - freePart;
   if (ready.length + readyForTags.length >= MAX_READY * used) return false;
-  // Counts a byte a character, which is right for nearly all ids. The state has room to spare for the others.
+  // Counts one byte for each character, which is right for nearly all ids. The state has room to spare for others.
   const bytes = (sum: number, userId: string) => sum + userId.length;
   return readyForTags.reduce(bytes, ready.reduce(bytes, 0)) < MAX_READY_BYTES * used;
 }
 
-/** Counts a scanned user and, if it needs a sync, adds it to those to be sent. @param tagBatch most contacts that one request can tag. */
+/** Counts a scanned user, and adds a user who needs a sync to those to be sent. @param tagBatch most contacts that one request can tag. */
 export function addScannedUser(run: Run, { userId }: User, plan: UserPlan, tagBatch: number): void {
   run.cursor = userId;
   run.scanned++;

@@ -47,7 +47,7 @@ export async function startRun(
     (await catalogFor(hashRequirements(requirementsOf(options.mapping)), ports)) ?? {};
   if (problems.length > 0 && mode !== 'refresh')
     throw new MappingDoesNotFitError(
-      `The mapping does not fit the account. Fix it (npx --no user-sync catalog shows both):\n${problems.join('\n')}`,
+      `The mapping does not fit the account. Compare them with npx --no user-sync catalog, and fix:\n${problems.join('\n')}`,
     );
   const runId = executionArn.split(':').at(-1) ?? executionArn;
   if (!dryRun) {
@@ -57,7 +57,9 @@ export async function startRun(
     if (isOther && (await ports.isRunning(previous.executionArn))) return skipped(previous.executionArn);
     const lock = { runId, executionArn, busyUntil: ports.now() + BACKFILL_FUNCTION_MS };
     if (!(await ports.locks.take(mode, lock, previous)))
-      return skipped((await ports.locks.read(mode))?.executionArn ?? 'one that started at the same moment');
+      return skipped(
+        (await ports.locks.read(mode))?.executionArn ?? 'another execution that started at the same time',
+      );
   }
   const now = ports.now();
   const startedAt = new Date(now).toISOString();
@@ -151,13 +153,13 @@ export async function reportRun(run: Run, { ports, options }: StepContext): Prom
 async function ownLock(run: Run, { ports }: StepContext): Promise<RunLock> {
   const lock = await ports.locks.read(run.input.mode);
   if (lock?.runId !== run.runId)
-    throw new SupersededError(`Another backfill took over: ${lock?.executionArn}`);
+    throw new SupersededError(`Another backfill has taken over: ${lock?.executionArn}`);
   return lock;
 }
 
 async function renew(run: Run, lock: RunLock, previous: RunLock, ports: BackfillPorts): Promise<void> {
   if (!(await ports.locks.take(run.input.mode, lock, previous)))
-    throw new SupersededError('Another backfill took over at this moment');
+    throw new SupersededError('Another backfill has just taken over');
 }
 
 /** The number of runs of other modes that use a share of the pace. */

@@ -51,8 +51,8 @@ export async function checkUsersInFlight(
   if (!job) return;
   for (;;) {
     const checked = job.userIds.slice(0, TAG_JOB_CHECK).map((userId) => ({ userId, sentAt: job.sentAt }));
-    // After the job has tagged a user, time alone may require other tags. The next refresh changes those; no message is on its way. Where fields
-    // differ, the job cannot help.
+    // A user whom the job has tagged can need other tags by now, because some tags depend on time. That counts as done: no message about it
+    // is on its way, and the next refresh changes them. If fields differ, the job cannot help, and the user is in flight alone.
     const pending = await removeFinished(run, checked, ports, context, () => false, isTagged);
     if (pending.length < checked.length) job.lastProgressAt = context.now;
     job.userIds = [...pending.map(({ userId }) => userId), ...job.userIds.slice(TAG_JOB_CHECK)];
@@ -63,7 +63,7 @@ export async function checkUsersInFlight(
 
 /**
  * @param moveToTags moves a user whose contact is up to date to those who wait for a tag job. False keeps the user in flight.
- * @param isDone whether a user whose tags still differ counts as done. One whose fields differ is in flight on its own from then on.
+ * @param isDone whether a user whose tags still differ counts as done. If the fields of such a user differ, it is in flight alone instead.
  * @returns the users who are still in flight.
  */
 async function removeFinished(
@@ -96,7 +96,7 @@ async function removeFinished(
   });
 }
 
-/** Whether the tags of a user were set after a moment, and all of them are certain. */
+/** Whether the tags of a user were set after a time (epoch milliseconds), and all of them are certain. */
 const isTagged = (user: User | undefined, since: number): boolean => {
   const { tagIds, uncertainTagIds = [], syncedAt } = user?.crm ?? {};
   return (
@@ -107,7 +107,7 @@ const isTagged = (user: User | undefined, since: number): boolean => {
   );
 };
 
-/** The users whose tags wait for a job, as {@link isFull} counts them. */
+/** The size of the list of users whose tags wait for a job, for {@link isFull}. */
 export const pendingSize = ({ pendingTags: { userIds, bytes } }: Run) => ({ users: userIds.length, bytes });
 
 /** Adds a user whose tags wait for a job. */
@@ -117,8 +117,8 @@ export function addPending({ pendingTags }: Run, userId: string): void {
 }
 
 /**
- * Stops waiting for users who keep failing, so that the run ends. As long as there are users to send, this is limited to users who fail
- * while others are done: when all fail, the CRM is down, and the run waits.
+ * Stops waiting for users who keep failing, so that the run ends. While there are users to send, it drops only users who fail while others
+ * are done: when all fail, the CRM is down, and the run waits. After `BACKFILL_WAIT.idleMs` without progress, it drops the slow ones.
  *
  * @param allSent whether no more users are to be sent.
  */

@@ -60,7 +60,7 @@ export async function checkHealth({
   const at = now();
   const ledger = ledgerAt(stored?.value, at);
   const pause = pauseOf(ledger, budget, at);
-  // The pause of a minute ends before anyone could act. If the limit of every minute is used up, that is an outage and not a pause.
+  // A pause of a minute ends before anyone could act. If every minute's limit is spent and nothing succeeds, that is an outage.
   const paused = pause !== undefined && pause.reason !== 'minute';
   const health = assess({
     queue,
@@ -99,7 +99,7 @@ async function eventLag(
   ]);
   const isBegun = states.some((state) => state !== undefined);
   const since = states.flatMap((state) => {
-    // The first listing has to be complete before the first poll. A list that alone was never polled was added to the settings just now.
+    // The first listing has to be complete before the first poll. If only this list was never polled, it was just added to the settings.
     if (!state) return isBegun ? [] : [baselineAt ?? run?.startedAt];
     return [state.completedAt ?? state.run?.scheduledAt ?? baselineAt];
   });

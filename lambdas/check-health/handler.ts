@@ -19,7 +19,7 @@ const settings = z
   .object({
     SYNC_TABLE: filledText,
     SYNC_QUEUE_URL: z.url(),
-    /** Polls of changes in the CRM, with commas. Unset: changes make no events. */
+    /** Names of the polls of changes in the CRM, separated by commas. Unset: changes make no events. */
     EVENT_POLLS: z.optional(filledText),
     ...budgetSettings,
   })

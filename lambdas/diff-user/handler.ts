@@ -54,7 +54,8 @@ export const handler = middy<DynamoDBStreamEvent, DynamoDBBatchResponse>()
 
 /**
  * The message about a record, or undefined if it needs none. Never throws: the record would fail again and block its shard until it
- * expires. An error that is due to one user, such as a mapping that throws, is thrown again in the consumer, where it blocks only that user.
+ * expires. An error that one user's data causes, such as in a mapping that throws, occurs again in the consumer, where it blocks only
+ * that user.
  */
 function messageOf(
   { eventID, eventName, dynamodb = {} }: DynamoDBRecord,

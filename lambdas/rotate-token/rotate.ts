@@ -56,8 +56,8 @@ export interface RotationPorts {
 const FRESH_MS = 3_600_000;
 
 /**
- * How long to wait, in milliseconds, before a second read confirms the first one, if otherwise a refresh token would be used up or the
- * rotation would end without a new pair. Changes of a secret "aren't always immediately visible" (AWS Secrets Manager,
+ * How long to wait, in milliseconds, before a second read confirms the first one. For reads that decide whether a refresh token is used up,
+ * or whether the rotation ends without a new pair. Changes of a secret "aren't always immediately visible" (AWS Secrets Manager,
  * "Troubleshooting"). A rotation runs twice a day, so the wait costs nothing.
  */
 const SETTLE_MS = 10_000;
@@ -67,8 +67,8 @@ const SETTLE_MS = 10_000;
  *
  * - The token endpoint uses up the old refresh token when it responds, so the new pair is stored at once, with a label of our own.
  *   Secrets Manager and operators move and remove AWSPENDING; nobody else moves LATEST_PAIR.
- * - A stored pair names the versions that it renews. It is live as long as one of them is current; if a person has stored other
- *   credentials since, those are. No clocks are compared.
+ * - A stored pair names the versions that it renews. It is live as long as one of them is current. If a person has stored other
+ *   credentials since, those are live. No clocks are compared.
  * - Only a compare-and-set makes a pair current, so credentials that a person stores at the same moment are not overwritten.
  *
  * One loss cannot be prevented: the response of the token endpoint is lost, or the process dies before it stores the pair. Only the

@@ -4,14 +4,14 @@ import { CALLBACK_RETRY } from '../../shared/quota/retry-policy.ts';
 /** Sends events to the callback of the app. */
 export interface Callback {
   /**
-   * @param id the same for the same event.
+   * @param id of the event: the same at each attempt.
    * @param body the event as JSON.
    * @throws CallbackError unless the callback accepted it (2xx).
    */
   send(id: string, body: string): Promise<void>;
 }
 
-/** The callback did not accept an event. The message has no data of the event or of the answer. */
+/** The callback did not accept an event. The message contains no data of the event or of the response body. */
 export class CallbackError extends Error {
   override name = 'CallbackError';
 }
@@ -44,11 +44,11 @@ export function signedCallback({ url, secret, now, fetch = globalThis.fetch }: C
         status = answer.status;
         await answer.body?.cancel();
       } catch (error) {
-        throw new CallbackError(`No answer (${error instanceof Error ? error.name : typeof error})`, {
+        throw new CallbackError(`No response (${error instanceof Error ? error.name : typeof error})`, {
           cause: error,
         });
       }
-      if (status < 200 || status >= 300) throw new CallbackError(`Answered ${status}`);
+      if (status < 200 || status >= 300) throw new CallbackError(`Responded with status ${status}`);
     },
   };
 }

@@ -21,7 +21,7 @@ const sqs = new SQSClient({ requestHandler });
 const logger = new Logger();
 const metrics = new Metrics();
 
-/** How long a secret is used without reading it again: a new one is in use this soon. In milliseconds. */
+/** How long a secret is cached, in milliseconds. A new secret is in use after this time at the latest. */
 const SECRET_VALID_MS = 5 * 60_000;
 let secret: { value: string; readAt: number } | undefined;
 

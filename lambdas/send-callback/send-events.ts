@@ -13,7 +13,7 @@ export interface SendEventsDependencies {
 }
 
 /**
- * Sends the events of a batch to the callback, all at the same time. One that is not accepted stays in the queue until its next attempt.
+ * Sends the events of a batch to the callback, all at once. An event that is not accepted stays in the queue until its next attempt.
  *
  * @returns the events that stay in the queue.
  */
@@ -43,7 +43,7 @@ export async function sendEvents(
             nextInSeconds: seconds,
           });
         else logger.error('Unexpected error', { id, type, attempt, error });
-        // Without it, the event comes back after the queue's own time-out.
+        // If this fails, the event comes back after the visibility timeout of the queue.
         await hide(record, seconds).catch((hideError: unknown) =>
           logger.error('Could not update the queue', { id, error: hideError }),
         );

@@ -41,7 +41,7 @@ import { progressTracker } from './progress-tracker.ts';
 import { quotaTracker } from './quota-tracker.ts';
 import { userSync } from './user-sync.ts';
 
-/** The outside world of sync-contact. */
+/** What sync-contact uses, and tests replace. */
 export interface ConsumerPorts {
   /** Connects to the CRM. In the function, with {@link pacedClient}. */
   connect: (hooks: ClientHooks) => InfusionsoftClient;
@@ -255,7 +255,7 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
   };
 }
 
-/** Counts refused values for all environments. Under many at once, some are not counted. */
+/** Counts refused values for all environments. If many environments write at the same moment, some values are not counted. */
 const refusalCounter =
   ({ table, logger, now }: Pick<ConsumerPorts, 'table' | 'logger' | 'now'>) =>
   async (fields: readonly string[]): Promise<void> => {

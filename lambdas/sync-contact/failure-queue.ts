@@ -17,7 +17,7 @@ export interface FailureQueue {
   requeue(messages: readonly UserMessage[]): Promise<void>;
 }
 
-/** The failure queue over Amazon SQS. */
+/** Implements the failure queue with Amazon SQS. */
 export function failureQueue({
   queueUrl,
   deadLetterQueueUrl,

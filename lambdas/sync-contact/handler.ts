@@ -72,7 +72,7 @@ const consumer = createConsumer({
   now: Date.now,
 });
 
-/** Makes the CRM match the users that a batch of the queue names. Apart from a person's commands, only this function calls the CRM. */
+/** Makes the CRM match the users that a batch of messages names. Apart from commands, only this function calls the CRM's API. */
 export const handler = middy<SQSEvent, SQSBatchResponse>()
   .use(injectLambdaContext(logger))
   .use(logMetrics(metrics))

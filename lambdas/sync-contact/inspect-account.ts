@@ -19,7 +19,7 @@ export interface InspectAccountDependencies {
 /**
  * Reports which of a mapping's fields and tags the account has, and creates the missing ones if asked. The report goes to the sync table,
  * where the sender of the message reads it. A report for the deployed mapping also becomes the new catalog. If the time is too short to
- * count the contacts of all tags, the next delivery goes on.
+ * count the contacts of all tags, the next delivery counts the others.
  *
  * @returns the number of problems: parts of the mapping that the account cannot take.
  * @throws RejectedError or RetryableError, as the client does.

@@ -34,7 +34,7 @@ function readMessage({ body, messageId }: SQSRecord): Message | RejectedError {
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
-  // The same id at each delivery.
+  // The message id is the same at each delivery, so is the error id.
   return new RejectedError('unreadable-message', 'The record is not a message of this system', {
     errorId: messageId,
   });
@@ -44,8 +44,8 @@ function readMessage({ body, messageId }: SQSRecord): Message | RejectedError {
 export type Task = MessageGroup;
 
 /**
- * Splits a group into tasks, in order. Messages about one user that follow each other are one task. A deletion ends a task, so that one that
- * the CRM refuses does not take the sign-up after it with it.
+ * Splits a group into tasks, in order. Messages about one user that follow each other are one task, but deletions are separate from other
+ * messages: if the CRM refuses a deletion, the sign-up that follows is still handled.
  */
 export function tasksOf({ id, deliveries }: MessageGroup): Task[] {
   const tasks: Task[] = [];

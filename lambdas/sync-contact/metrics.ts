@@ -3,8 +3,8 @@ import type { ContactChange } from '../../shared/contacts/sync-user.ts';
 import type { UserOutcome } from './process-user.ts';
 
 /**
- * Outcomes of users that are counted as `Users.<outcome>`. Two are counted in addition to another outcome. `withoutOwner`: no member of staff
- * has the owner's email. `withoutField`: the CRM refuses the value of a field, so the user is in sync without it.
+ * Outcomes of users that are counted as `Users.<outcome>`. Two are counted in addition to another outcome. `withoutOwner`: no member of
+ * staff has the owner's email. `withoutField`: the CRM refuses the value of a field, so the user is in sync without it.
  */
 export const OUTCOMES = [
   'synced',
@@ -27,7 +27,7 @@ export interface SyncMetrics {
   countOutcome(outcome: Outcome): void;
   /** Also called for a sync that failed after the change. */
   countChange(change: ContactChange): void;
-  /** From a change to the end of its sync, in milliseconds. */
+  /** Time from a change to the end of its sync, in milliseconds. */
   recordLag(ms: number): void;
   /** A request to the CRM, retries included. `status` is undefined where there was no answer. */
   recordRequest(request: { status: number | undefined; durationMs: number }): void;

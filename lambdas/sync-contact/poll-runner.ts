@@ -21,7 +21,7 @@ export interface EventPorts {
   continuePoll: (message: PollMessage) => Promise<void>;
   /** Resources that are polled besides contacts and tags. */
   resources: readonly PolledName[];
-  /** The first poll begins at this time instead of now: epoch milliseconds. */
+  /** The first poll reads changes since this time, in epoch milliseconds. Undefined: since the time when it runs. */
   startAt?: number | undefined;
 }
 

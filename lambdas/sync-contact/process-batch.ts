@@ -40,9 +40,9 @@ export interface ProcessBatchDependencies extends HandleFailureDependencies {
 }
 
 /**
- * Handles a batch of the queue: users side by side, and the messages of each FIFO group in order, task by task. A group that fails does not
- * hold up the others. Messages that can succeed later stay in the queue with all that follow them in their group; a task that cannot succeed
- * becomes one dead letter at once, and the next task goes on.
+ * Handles a batch of the queue: groups in parallel, and the messages of each FIFO group in order, task by task. A group that fails does
+ * not hold up the others. Messages that can succeed later stay in the queue with all that follow them in their group. A task that cannot
+ * succeed becomes one dead letter at once, and the next task goes on.
  *
  * @returns the messages that stay in the queue.
  */
@@ -101,13 +101,14 @@ function toFailure(error: unknown, logger: Pick<Logger, 'error'>): RejectedError
   return new CloudError('Unexpected error', { cause: error });
 }
 
-/** @throws PausedError while the quota is spent, or while the part without the reserve is and the task is a poll or of a backfill. */
+/** @throws PausedError while requests are paused. For a poll or a backfill, also while only the reserve for live changes is left. */
 function assertAllowed(task: Task, { pause, backfillPausedUntil }: Allowance, now: number): void {
   if (pause) throw pausedFor(pause, now);
   if (backfillPausedUntil !== undefined && isOfBackfill(task))
     throw backfillPausedFor(backfillPausedUntil, now);
 }
 
+/** Whether a task must leave the reserve for live changes: a poll, or work of a backfill. */
 const isOfBackfill = ({ deliveries }: Task): boolean =>
   deliveries.every(
     ({ message }) =>
@@ -163,8 +164,8 @@ async function postpone(
     logger.warn('Retry scheduled', { ...context, problem: error.message, cause });
     metrics.countOutcome('postponed');
     await queue.scheduleRetry(records, error);
-    // A failure with a known end, such as a lease or a pause, is only a wait. A request without an answer can fail again and again, and a
-    // conflict can stand for longer than a backfill waits.
+    // A failure with a known end, such as a lease or a pause, is only a wait. Two such failures count all the same: a request without an
+    // answer can fail again and again, and a conflict can last longer than a backfill waits.
     const isLong = error instanceof UncertainError || error instanceof ConflictWaitError;
     if ((error.afterMs === undefined || isLong) && receiveCountOf(task) >= POSTPONED_AFTER)
       await postponed.record(task.id, { reason: error.message, at: new Date(now()).toISOString() });

@@ -28,8 +28,8 @@ export interface ProcessUserDependencies {
 
 export interface UserOutcome {
   /**
-   * `retired`: the user is no longer in the table, and the deletion policy was applied to the contact. `stillRejected`: a backfill found the
-   * user rejected for the same reason as before, and that rejection has its dead letter.
+   * `retired`: the user is no longer in the table, and the deletion policy was applied to the contact. `stillRejected`: a backfill found
+   * the user rejected for the same reason as before, and that rejection has its dead letter.
    */
   outcome: 'synced' | 'unchanged' | 'retired' | 'stillRejected';
   contactId: number | undefined;
@@ -129,9 +129,9 @@ interface KnownRejection {
 }
 
 /**
- * The stored rejection, if this one is the same. A user who stays rejected makes no new dead letter in a backfill. A message about a change
- * that the stored rejection has seen was in the queue at that time, or comes again because its environment died: its dead letter has the same
- * id, by which the queue recognizes a duplicate.
+ * The stored rejection, if the new one is the same. In a backfill, a user who stays rejected makes no new dead letter. A message about a
+ * change before the stored rejection was in the queue at that time, or is delivered again because its environment died. Its dead letter
+ * gets the same id, by which the queue recognizes a duplicate.
  */
 function knownRejection(
   failure: unknown,
@@ -203,8 +203,8 @@ const lastChangeOf = (messages: readonly UserMessage[]): number =>
   );
 
 /**
- * Adds to the state what it was before the app removed or replaced it: the contacts, and an unanswered create. Nothing else in it is certain
- * then.
+ * Adds to the state what it held before the app removed or replaced it: the contacts, and a create request without an answer. Nothing
+ * else in the state is certain.
  */
 function withHints(user: User, messages: readonly UserMessage[]): User {
   const hints = messages.filter(({ cause }) => cause === 'resync');
@@ -232,7 +232,7 @@ function withHints(user: User, messages: readonly UserMessage[]): User {
 const omitOwn = ({ isOwn: _, ...consent }: NonNullable<CrmState['consent']>) => consent;
 
 /**
- * After two writers have worked on a user at the same time, nothing in the state is certain but its contacts: the next sync writes or clears
+ * After two writers have worked on a user at the same time, only the contacts in the state are certain: the next sync writes or clears
  * all fields, and leaves contacts that are not the user's.
  */
 async function markUntrusted(

@@ -13,7 +13,10 @@ interface GroupWork {
   hasWritten: boolean;
 }
 
-/** Records what this environment achieves, for check-health and for users for whose contact alone the CRM fails. */
+/**
+ * Records the results of this environment. check-health reads them, and they show whether the CRM fails for one contact only
+ * (docs/decisions/0012-contact-faults.md).
+ */
 export interface ProgressTracker {
   succeeded(group: MessageGroup, work: GroupWork): void;
   failed(group: MessageGroup, error: RejectedError | RetryableError): void;
@@ -32,7 +35,7 @@ export interface ProgressTrackerOptions {
 }
 
 const WRITE_EVERY_MS = 60_000;
-/** Results that are kept while they cannot be written. */
+/** Most results that are kept while they cannot be written. */
 const MAX_UNWRITTEN = 10 * MAX_WAITING;
 
 /** Progress of one environment, in the sync table. */
@@ -45,7 +48,7 @@ export function progressTracker({ store, logger, now }: ProgressTrackerOptions):
   const add = (group: MessageGroup, result: Omit<GroupResult, 'group' | 'at' | 'changedAt'>) => {
     unwritten.push({ group: group.id, at: now(), changedAt: changedAtOf(group, now()), ...result });
     const isOver = result.result === 'synced' || result.result === 'settled';
-    // Once the list is full, another failure adds nothing: a backlog of thousands that fails costs no write for each batch.
+    // Once the list is full, another failure adds nothing to it. So a failing backlog of thousands does not cost a write for each batch.
     if (isOver ? receiveCountOf(group) > 1 : (known?.value.waiting.length ?? 0) < MAX_WAITING)
       isUrgent = true;
   };

@@ -14,9 +14,9 @@ import { CloudError } from '../../shared/sync/errors.ts';
 
 /** Which requests a batch may make. */
 export interface Allowance {
-  /** No requests at all until it ends. */
+  /** Until it ends, no requests at all. */
   pause: Pause | undefined;
-  /** No requests for users of a backfill until then, in epoch milliseconds. */
+  /** Until this time, no requests for backfills and polls, in epoch milliseconds. */
   backfillPausedUntil: number | undefined;
 }
 
@@ -30,9 +30,9 @@ export interface QuotaTracker {
    * ledger cannot be written.
    */
   limit(rateLimiter: RateLimiter): RateLimiter;
-  /** Runs work for a backfill. Its requests leave the reserve of live changes alone: they fail with a PausedError before. */
+  /** Runs work of a backfill or poll. Its requests fail with a PausedError where the reserve for live changes begins. */
   asBackfill<Result>(work: () => Promise<Result>): Promise<Result>;
-  /** Records what the CRM reported during a batch by one conditional write, or none where there were no requests. */
+  /** Records what the CRM reported during a batch, with one conditional write. Writes nothing if there were no requests. */
   recordUsage(): Promise<void>;
 }
 
@@ -41,8 +41,8 @@ export interface QuotaTrackerOptions {
   gate: RequestGate;
   budget: Budget;
   /**
-   * Requests that are counted by one write. An environment keeps the ones that it does not need for its next batch; those of an environment
-   * that has ended stay unused.
+   * Requests that are counted with one write. An environment keeps unused ones for its next batch. When it ends, they stay counted and
+   * unused.
    */
   block: number;
   logger: Pick<Logger, 'warn'>;
@@ -53,7 +53,7 @@ export interface QuotaTrackerOptions {
 /** When DynamoDB fails, reports are recorded with the next batch. */
 export function quotaTracker({ store, gate, budget, block, logger, now }: QuotaTrackerOptions): QuotaTracker {
   let known: Versioned<Ledger> | undefined;
-  /** Requests that are counted and not made yet, and until when they are valid: the end of the day in which they are counted. */
+  /** Requests that are counted and not made yet. They are valid until `countedUntil`: the end of the day in which they are counted. */
   let counted = 0;
   let countedUntil = 0;
   let counting: Promise<void> | undefined;
@@ -92,7 +92,7 @@ export function quotaTracker({ store, gate, budget, block, logger, now }: QuotaT
     gate.set(pause);
     throw pausedFor(pause, at);
   };
-  /** The requests that are counted are below the backfill's part as long as the ledger, which includes them, is. */
+  /** The ledger includes the requests that were counted in advance. So checking the ledger is enough to leave the reserve alone. */
   const assertReserve = (): void => {
     const at = now();
     const until = known && backfillPausedUntil(ledgerAt(known.value, at), budget);

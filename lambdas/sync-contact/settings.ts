@@ -23,7 +23,7 @@ const settingsSchema = z.object({
   /** Bus of the events and their `source`. Unset: changes in the CRM make no events. */
   EVENT_BUS: z.optional(filledText),
   EVENT_SOURCE: z.optional(filledText),
-  /** Resources that are polled besides contacts and tags, with commas. */
+  /** Resources that are polled besides contacts and tags, separated by commas. */
   EVENT_RESOURCES: z._default(
     z.pipe(
       z.pipe(
@@ -34,7 +34,7 @@ const settingsSchema = z.object({
     ),
     [],
   ),
-  /** Where the first poll begins. Unset: when it runs. */
+  /** The first poll reads changes since this time. Unset: since the time when it runs. */
   EVENT_START: z.optional(utcMoment),
 });
 

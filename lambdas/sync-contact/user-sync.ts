@@ -28,7 +28,7 @@ export interface UserSyncPorts {
   areClaimsComplete: () => boolean;
   /** When a sync of any user last ended with a change that the CRM accepted, in epoch milliseconds. */
   lastWriteAt: () => Promise<number>;
-  /** Has other users synced. */
+  /** Enqueues other users for a sync. */
   notify: (users: readonly AffectedUser[]) => Promise<void>;
   /** Counts fields whose values the CRM has refused. */
   countRefusals: (fields: readonly string[]) => Promise<void>;

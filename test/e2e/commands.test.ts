@@ -183,7 +183,10 @@ describe('user-sync authorize', () => {
 
   it('stores a key that is piped in, and says when the CRM does not take it', async () => {
     const wrong = await command('authorize', ['--service-account-key'], { input: 'wrong-key\n' });
-    expect(wrong).toMatchObject({ code: 1, err: expect.stringMatching(/rejected them.*401/) });
+    expect(wrong).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/test request to the CRM failed.*401/),
+    });
     const right = await command('authorize', ['--service-account-key'], { input: `${DEFAULT_TOKEN}\n` });
     expect(right).toMatchObject({ code: 0 });
     expect(newest()).toEqual({ kind: 'service-account-key', key: DEFAULT_TOKEN });

@@ -117,7 +117,7 @@ describe('user-sync crm list', () => {
     [['list', 'contacts', '--fields', 'given_nam'], /no field given_nam. Did you mean given_name/],
     [['list', 'tags', '--since', '2026-01-01'], /cannot be listed by date/],
     [['list', 'orders', '--filter', 'paid=perhaps'], /paid takes true or false/],
-    [['list', 'contacts', '--expand', 'orders'], /tags, emails, credit-cards can be/],
+    [['list', 'contacts', '--expand', 'orders'], /Nested lists: tags, emails, credit-cards/],
     [['get', 'contacts'], /Name the id/],
   ])('%j exits with 2 and says what there is', async (args, message) => {
     const { code, out, err } = await crm(...args);

@@ -34,7 +34,10 @@ describe('the setting events', () => {
     ],
     [{ resources: ['affiliate-commissions'] }, /cannot be polled \(its items have no id\)/],
     [{ resources: ['users', 'users'] }, /events\.resources: must name each resource once/],
-    [{ resources: ['emails', 'users'], listing: 'off' }, /resources\.1: users is seen by its whole list/],
+    [
+      { resources: ['emails', 'users'], listing: 'off' },
+      /resources\.1: changes of users are found by listing/,
+    ],
     [{ startAt: 'yesterday' }, /events\.startAt: must be a date or a time with its zone/],
     [{ webhook: {} }, /events\.webhook: is not a setting/],
   ])('refuses %j', (events, message) => {

@@ -92,7 +92,7 @@ async function retireUsers(
 
 /**
  * Waits until the sync has finished the last changes of all users. A user that is deleted during its sync would be retired twice, by the
- * sync and by the message of the deletion. It does not wait for ever: a user that the sync does not know would never be done.
+ * sync and by the message of the deletion. Gives up after {@link LAST_CHANGES_MS}: a user that the sync does not know would never be done.
  */
 async function waitForLastChanges(
   userIds: readonly string[],
@@ -168,7 +168,7 @@ async function deleteItems(
     return undefined;
   };
   if (!(await poll(removeItems, wait)))
-    result.remaining.push("items of the sync's table: they keep coming back");
+    result.remaining.push("items of the sync's table: new ones keep appearing");
   for (const { userId } of await app.read(userIdsOf(run)))
-    result.remaining.push(`user ${userId}: it came back`);
+    result.remaining.push(`user ${userId}: exists again`);
 }

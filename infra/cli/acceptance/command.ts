@@ -10,6 +10,7 @@ import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import { createCommand } from '../create-command.ts';
 import { CommandError } from '../support/command-error.ts';
 import { connect, type Outputs } from '../support/connect.ts';
+import { DEFAULT_RATE } from '../support/crm-reader.ts';
 import { loadMapping } from '../support/load-mapping.ts';
 import { integer, positiveNumber } from '../support/option-parsers.ts';
 import { quotaSettingsFrom } from '../support/quota-report.ts';
@@ -30,7 +31,7 @@ export default createCommand({
     examples: [
       ['acceptance --stack user-sync-sandbox', 'after a deploy'],
       ['acceptance --yes --json', 'every night'],
-      ['acceptance --clean-up', 'only remove what an earlier run has left'],
+      ['acceptance --clean-up', 'only remove what an earlier run has left behind'],
     ],
   },
   target: 'system',
@@ -38,15 +39,15 @@ export default createCommand({
     users: { value: 'n', description: 'test users', parse: integer(MIN_USERS, MAX_USERS), default: 10 },
     domain: {
       value: 'domain',
-      description: 'domain of their emails, which must not receive mail',
+      description: 'domain of the test emails, which must not receive mail',
       default: 'example.com',
     },
     timeout: { value: 'minutes', description: 'timeout of each step', parse: positiveNumber, default: 5 },
     yes: { description: 'do not ask' },
     yesProduction: {
-      description: `also with more than ${SANDBOX_USERS.toLocaleString('en')} users in the table`,
+      description: `run even if the table has more than ${SANDBOX_USERS.toLocaleString('en')} users`,
     },
-    cleanUp: { description: 'only remove what an earlier run has left' },
+    cleanUp: { description: 'only remove what an earlier run has left behind' },
   },
   async handler({ options, print }) {
     const outputs = await connect(options);
@@ -147,7 +148,7 @@ function announcement(
   { users, domain, stack, local, cleanUp }: TestUsers & { stack: string; local: boolean; cleanUp: boolean },
 ): string {
   const earlier = leftBehind
-    ? `  - removes what the run ${leftBehind.run.runId} of ${leftBehind.run.startedAt} has left (${leftBehind.run.users} users)\n`
+    ? `  - removes what run ${leftBehind.run.runId} of ${leftBehind.run.startedAt} has left behind (${leftBehind.run.users} users)\n`
     : '';
   const where = `${local ? 'the system on this machine' : `stack ${stack}`}, user table ${outputs.get('UserTableName')}, CRM ${outputs.get('CrmUrl')}`;
   if (cleanUp) return `Acceptance, ${where}:\n${earlier}`;
@@ -160,7 +161,7 @@ function announcement(
     `  - makes ${changes.length - users} more changes: edits, an email that moves from one user to another, deletions\n` +
     '  - verifies each in the CRM, field by field and tag by tag\n' +
     '  - deletes the users, their contacts, and what the sync keeps about them\n' +
-    `Besides those of the sync, it makes about ${requests} requests to the CRM, one a second. All count towards the quota.\n` +
+    `Besides the requests of the sync, the command makes about ${requests}, at most ${DEFAULT_RATE} a second. All count towards the quota.\n` +
     'Automations in the CRM that are triggered by a tag of the mapping also run for the test contacts.\n'
   );
 }
@@ -202,7 +203,7 @@ async function requestsOf(outputs: Outputs, runId: string, from: number) {
     const counted = countRequests(lines, userIdPrefix);
     return counted.users > 0 ? counted : null;
   } catch (error) {
-    // Only this number is missing then: the verification is complete.
+    // Without the log, only this number is missing. The verification is complete.
     writeProgress(
       `the log of the sync could not be read: ${error instanceof Error ? error.message : String(error)}`,
     );

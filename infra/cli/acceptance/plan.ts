@@ -46,7 +46,7 @@ export const emailsOf = (name: RunName): string[] => [
  * The changes of a run, each with the user as it is afterwards:
  *
  * 1. all users are created,
- * 2. those that are not deleted later are edited: a name, the subscription and the week of a program, or the phone number is removed,
+ * 2. the users who are not deleted later get a new first name, another subscription status and program week, or no phone number,
  * 3. the first user gets a new email,
  * 4. the second user takes the email that is free now (an email in use is rejected),
  * 5. a quarter of the users is deleted.

@@ -13,9 +13,7 @@ const LONGEST_RETRY_MS = 5000;
 /** The progress of the sync for a user, by the user's attribute `crm`. */
 export type SyncState = 'pending' | 'done' | { rejected: string };
 
-/**
- * Determines the state with a preview from the sync's own records: the sync is done when no request is left.
- */
+/** Determines the state with a preview from the sync's own records: the sync is done when no request is left. */
 export async function syncStateOf(user: User, context: PreviewContext): Promise<SyncState> {
   const crm = user.crm ?? {};
   if (isLeased(crm, newEnvironment(), context.now)) return 'pending';

@@ -22,7 +22,7 @@ export interface AcceptanceReport {
   /** ISO 8601. */
   startedAt: string;
   durationMs: number;
-  /** Everything was verified, and nothing of the run is left. */
+  /** Whether everything was verified, and nothing of the run is left. */
   ok: boolean;
   deviations: Deviation[];
   /** Why the run stopped before its last change, or null. */

@@ -58,7 +58,8 @@ export async function localLinesAbout(logFile: string, userIdPrefix: string): Pr
 }
 
 /**
- * Reads them from CloudWatch Logs. Logs Insights would return a line only some time after it was written.
+ * Reads log lines about users of the run from CloudWatch Logs. Not with Logs Insights, which returns a line only some time after it was
+ * written.
  *
  * @param from epoch milliseconds.
  */

@@ -30,7 +30,7 @@ export function runRecordStore(client: DynamoDBClient, TableName: string): RunRe
   };
 }
 
-/** Another run is in progress, or has taken over this one. */
+/** Another run is in progress, or another process has taken over this one. */
 export class OtherRunError extends CommandError {
   override name = 'OtherRunError';
 }
@@ -40,7 +40,7 @@ export interface Recorder {
   current(): RunRecord;
   /**
    * Changes the record. Changes are stored one after another.
-   * @throws OtherRunError when another process has taken the run over.
+   * @throws OtherRunError when another process has taken over the run.
    */
   update(changes: Partial<RunRecord>): Promise<void>;
   /** Deletes the record: nothing of the run is left. */
@@ -51,7 +51,7 @@ export interface Recorder {
 export const ALIVE_MS = 30_000;
 
 /**
- * Claims the record of the stack for this process: a new one, or that of a run that did not clean up.
+ * Claims the record of the stack for this process: a new record, or the one of a run that did not clean up.
  *
  * @param over version that was read, or undefined when there was none.
  * @throws OtherRunError when another process claimed it first.

@@ -23,7 +23,7 @@ export interface SessionOptions {
   countRequests: (runId: string, from: number) => Promise<RequestsMade | null>;
 }
 
-/** How often a process extends its record. */
+/** How often a process extends its record, in milliseconds. */
 const HEARTBEAT_MS = ALIVE_MS / 3;
 
 /** A run whose process ended without a clean-up. */
@@ -51,7 +51,7 @@ export async function findLeftBehind(records: RunRecordStore): Promise<LeftBehin
   return { run: stored.value, version: stored.version };
 }
 
-/** Removes everything that such a run has left. */
+/** Removes everything that such a run has left behind. */
 export async function cleanUpLeftBehind(
   { version }: LeftBehind,
   records: RunRecordStore,

@@ -24,7 +24,7 @@ import type { PreviewContext } from '../preview/preview-user.ts';
 import type { Outputs } from '../support/connect.ts';
 import { type OperatorCrm, operatorCrm } from '../support/crm-reader.ts';
 
-/** The interface of an acceptance run to the deployed system. */
+/** What an acceptance run uses of the deployed system. */
 export interface TestedSystem {
   /** The user table as the app uses it. */
   app: {
@@ -51,11 +51,11 @@ export interface TestedSystem {
   sync: {
     /** The context of a preview, or undefined while the sync has not read the account for this mapping. */
     context(): Promise<PreviewContext | undefined>;
-    /** The erasure record of a deleted user, once the policy was applied. */
+    /** The erasure record of a deleted user, or undefined until the policy is applied. */
     erasureRecord(userId: string): Promise<ErasureRecord | undefined>;
     /** Keys of all items about users whose id has this prefix. Scans the whole table. */
     itemsAbout(userIdPrefix: string): Promise<string[]>;
-    /** Deletes an item if it is about such a user. */
+    /** Deletes an item if it is about a user whose id has this prefix. */
     removeItem(key: string, userIdPrefix: string): Promise<void>;
   };
 }

@@ -50,7 +50,7 @@ export async function verifyUser(
     if (!isStandardField(field)) return true;
     const { property, shown, kind } = contactField(field);
     if (shown === 'never') return false;
-    // Some accounts return texts of their own only on request, too.
+    // Some accounts return plain text properties only on request too.
     const isAlways = shown === 'always' && ['email', 'phone', 'address', 'staff'].includes(kind);
     return isAlways || property in contact || requested.has(property);
   };

@@ -19,12 +19,15 @@ export default createCommand({
       "Gives the sync access to the CRM, by OAuth in a browser or with a service account key. Stores the credentials in the stack's secret and tests them with one request.",
     examples: [
       ['authorize', 'OAuth; the redirect URI is http://localhost:8787/callback'],
-      ['authorize --service-account-key < key.txt', 'a key instead'],
+      ['authorize --service-account-key < key.txt', 'a service account key instead'],
     ],
   },
   target: 'system',
   options: {
-    clientId: { value: 'id', description: 'id of the OAuth client (default: INFUSIONSOFT_CLIENT_ID)' },
+    clientId: {
+      value: 'id',
+      description: 'id of the OAuth client (default: the environment variable INFUSIONSOFT_CLIENT_ID)',
+    },
     port: {
       value: 'port',
       description: 'port of the redirect URI http://localhost:PORT/callback, which must be registered',
@@ -32,9 +35,9 @@ export default createCommand({
       default: 8787,
     },
     serviceAccountKey: { description: 'store a service account key, read from standard input' },
-    secret: { value: 'name', description: 'name or ARN of the secret (default: that of the stack)' },
+    secret: { value: 'name', description: 'name or ARN of the secret (default: the one of the stack)' },
     authorizeUrl: { value: 'url', description: `authorization page (default: ${VENDOR_AUTHORIZE_URL})` },
-    crmUrl: { value: 'url', description: "origin of the CRM's API (default: that of the stack)" },
+    crmUrl: { value: 'url', description: "origin of the CRM's API (default: the one of the stack)" },
   },
   async handler({ options, print }) {
     const client = options.serviceAccountKey ? undefined : oauthClient(options.clientId);
@@ -104,7 +107,7 @@ async function readKey(): Promise<string> {
  * Stores credentials as the current version of a secret, and then tests them with one request. They are stored first: a token pair that
  * is not stored is lost, since its refresh token is the only valid one.
  *
- * @throws CommandError when they cannot be stored, or the CRM rejects them.
+ * @throws CommandError when they cannot be stored, or the test request fails.
  */
 async function storeCredentials(secretId: string, crmUrl: string, secret: CrmSecret): Promise<void> {
   const client = new SecretsManagerClient();
@@ -127,7 +130,7 @@ async function storeCredentials(secretId: string, crmUrl: string, secret: CrmSec
   } catch (error) {
     const problem = isHTTPError(error) ? `status ${error.response.status}` : 'no response';
     throw new CommandError(
-      `The credentials are stored in ${secretId}, but the CRM rejected them in a test request (${problem}). ` +
+      `The credentials are stored in ${secretId}, but a test request to the CRM failed (${problem}). ` +
         'Check that they belong to the right account, and run this again.',
     );
   }

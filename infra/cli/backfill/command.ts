@@ -45,7 +45,7 @@ export default createCommand({
     process.once('SIGINT', () => {
       process.stderr.write(
         `\nThe backfill continues. To stop it:\n  aws stepfunctions stop-execution --execution-arn ${executionArn}\n` +
-          'Users that were sent stay sent, and a new backfill skips them.\n',
+          'Messages in the queue are still processed, and a new backfill skips their users.\n',
       );
       process.exit(130);
     });
@@ -91,7 +91,7 @@ function reportText(report: Report, historyEvents: readonly number[]): string {
   const unfinished = report.unfinished.users.map(({ userId, reason }) => `  ${userId}: ${reason}\n`);
   return `${report.dryRun ? 'Dry run: nothing was sent' : 'Done'} (${report.mode})
 
-  Users             ${report.scanned} scanned, ${report.enqueued} ${report.dryRun ? 'to send' : 'sent'}, ${report.skipped} up to date
+  Users             ${report.scanned} scanned, ${report.enqueued} ${report.dryRun ? 'to send' : 'sent'}, ${report.skipped} up to date or not selected
   Contacts          ${findings.created} to create, ${findings.updated} to update, ${findings.tagged} to tag
   Invalid           ${list(findings.invalid)}
   Rejected          ${list(report.rejected)}

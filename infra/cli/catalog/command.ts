@@ -26,7 +26,10 @@ export default createCommand({
   },
   target: 'system',
   options: {
-    mapping: { value: 'file', description: 'another mapping, deployed or not (default: that of the stack)' },
+    mapping: {
+      value: 'file',
+      description: 'another mapping, deployed or not (default: the one of the stack)',
+    },
     create: { description: 'create what is missing' },
     write: { value: 'file', description: 'only write the reference page of fields and tags' },
   },

@@ -15,12 +15,14 @@ export default createCommand({
     description:
       'Checks mappings without AWS or the CRM: names, choices, tag groups, and rules about time, with a thousand generated users. Part of npm run check.',
     examples: [
-      ['check-mapping', 'the mappings of cdk.json'],
+      ['check-mapping', 'the mappings that cdk.json names'],
       ['check-mapping shared/user/mapping.ts', 'one file'],
     ],
   },
   target: 'none',
-  arguments: [{ name: '[files...]', description: 'mappings to check (default: those of cdk.json)' }],
+  arguments: [
+    { name: '[files...]', description: 'mappings to check (default: the ones that cdk.json names)' },
+  ],
   options: {},
   async handler({ args, print }) {
     const files = args.length > 0 ? args : [...new Set(readAppConfigs().map(({ mapping }) => mapping))];

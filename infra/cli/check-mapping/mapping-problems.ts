@@ -2,7 +2,7 @@ import { optionsOf } from '../../../shared/user/custom-field.ts';
 import { type Mapping, managedTags } from '../../../shared/user/define-mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
 
-/** Longest name of a tag, custom field or choice, in characters. The API documents no limit: this is that of its text columns. */
+/** Longest name of a tag, custom field or choice, in characters. The API documents no limit: this is the one of its text columns. */
 const NAME_MAX = 255;
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** How many days ahead a user is evaluated: longer than any rule of a mapping looks back. */
@@ -47,7 +47,9 @@ export function checkNames(mapping: Mapping): string[] {
 
 function wrongUserIdField({ userIdField: label, customFields }: Mapping): string[] {
   if (label === undefined || customFields[label]?.type === 'Text') return [];
-  return [`userIdField names "${label}", which is no custom field of type Text. Declare it in customFields.`];
+  return [
+    `userIdField names "${label}", which is not a custom field of type Text. Declare it in customFields.`,
+  ];
 }
 
 /** The CRM requires a reason (v1, `UpdateEmailAddress`). */

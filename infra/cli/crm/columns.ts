@@ -8,13 +8,13 @@ import type { InZone } from './zone.ts';
 /** One column of a table: its name, and where its value is in an item. */
 export interface Column {
   name: string;
-  /** Names of properties; `{ key, place }` for the item of a list that has its own place. */
+  /** Names of properties; `{ key, place }` selects the item of a list whose `key` is `place`. */
   path: readonly (string | { key: string; place: string })[];
 }
 
 type Type = z.core.$ZodType;
 
-/** Custom fields by their label. Two fields with one label, or a label that is the name of a column, get their id as well. */
+/** Names of custom fields: their labels. A label that two fields share, or that is the name of a column, is followed by the field's id. */
 export function customFieldNames(
   { customFields }: Pick<ResourceModel, 'customFields'>,
   taken: readonly string[],
@@ -25,7 +25,10 @@ export function customFieldNames(
   return new Map(customFields.map(({ id, label }) => [id, isAmbiguous(label) ? `${label} (${id})` : label]));
 }
 
-/** All columns of items with a schema. Properties of objects have a column each: `company.id`. Other lists are one column. */
+/**
+ * All columns of items with a schema. Each property of a nested object is a column: `company.id`. A list whose items have named places,
+ * such as emails, has the columns of each place. Any other list is one column.
+ */
 export function columnsOf(schema: Type, customFields: Iterable<string> = []): Column[] {
   return columnsAt(schema, [], '').flatMap((column) =>
     column.name === 'custom_fields'
@@ -55,14 +58,14 @@ function columnsAt(type: Type, path: Column['path'], name: string): Column[] {
 
 const innerOf = (type: Type) => type._zod.def as object;
 
-/** The type without "may be missing or null". */
+/** The type without its `optional` and `nullable` wrappers. */
 function unwrapped(type: Type): Type {
   const def = innerOf(type);
   return 'innerType' in def ? unwrapped(def.innerType as Type) : type;
 }
 
 /**
- * The columns that a person asks for. A name of an object stands for all of its properties, and case does not matter.
+ * The columns that a person asks for. The name of an object selects all of its properties. Case does not matter.
  *
  * @throws UsageError for a name that no column has.
  */
@@ -81,7 +84,7 @@ export function selectColumns(columns: readonly Column[], fields: readonly strin
   });
 }
 
-/** The property of an item that a column is in. */
+/** The top-level property that holds the value of a column. */
 export const rootOf = ({ path: [root] }: Column): string => (typeof root === 'string' ? root : '');
 
 /** The value of a column; undefined if the item lacks it. */

@@ -5,7 +5,7 @@ import { NotSupportedError } from '../../../shared/infusionsoft/resources/reader
 import { RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 import { CommandError } from '../support/command-error.ts';
 
-/** What was read when the error came. */
+/** What was being read when the error occurred. */
 interface Reading {
   /** As the person named it: `contacts`, or `contacts/17`. */
   what: string;
@@ -15,7 +15,7 @@ interface Reading {
 
 /** Turns the failure of a read into a sentence that says what to do. Other errors stay as they are. */
 export function readableFailure(error: unknown, { what, rows = 0 }: Reading, now = Date.now()): unknown {
-  const after = rows > 0 ? ` ${rows.toLocaleString('en')} rows were printed before.` : '';
+  const after = rows > 0 ? ` ${rows.toLocaleString('en')} rows were printed before this error.` : '';
   const say = (message: string) => new CommandError(`${message}${after}`, { cause: error });
   if (error instanceof NotFoundError) return say(`The CRM does not have ${what} (404).`);
   if (error instanceof ForbiddenError)
@@ -25,7 +25,7 @@ export function readableFailure(error: unknown, { what, rows = 0 }: Reading, now
     );
   if (error instanceof PausedError) return say(`${error.message}. Run the command again after that.`);
   if (error instanceof RejectedError)
-    return say(`${error.message}: a filter, field or value is not what this account accepts.`);
+    return say(`${error.message}: a filter, field or value that this account does not accept.`);
   if (error instanceof UnexpectedAnswerError || error instanceof NotSupportedError)
     return say(`${error.message}.`);
   if (error instanceof RetryableError && error.afterMs !== undefined)
@@ -39,8 +39,10 @@ export function readableFailure(error: unknown, { what, rows = 0 }: Reading, now
   return error;
 }
 
-/** Says which properties have another type than is declared. Their values are shown as they are. */
+/** Reports properties whose values do not have the declared type. The values are shown as they are. */
 export function reportMismatches(places: ReadonlySet<string>): void {
   if (places.size === 0) return;
-  process.stderr.write(`! Not of the declared type, and shown as they are: ${[...places].join(', ')}\n`);
+  process.stderr.write(
+    `! Values that do not have the declared type are shown as they are: ${[...places].join(', ')}\n`,
+  );
 }

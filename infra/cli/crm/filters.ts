@@ -5,7 +5,7 @@ import { suggest } from './suggest.ts';
 type Value = string | number | boolean;
 
 /**
- * Parses filters as a person writes them, by the declaration of a list.
+ * Parses filters as a person writes them. The declaration of the list says which there are, and their types.
  *
  * @param texts `name=value`.
  * @throws UsageError for an unknown filter, or a value that it does not take.

@@ -13,7 +13,7 @@ export interface NamedResource {
  * Finds a resource by its name, or a nested one by a path.
  *
  * @param text `contacts`, or `contacts/17/tags`.
- * @throws UsageError that suggests near names.
+ * @throws UsageError that suggests similar names.
  */
 export function findResource(text: string): NamedResource {
   const [name = '', of, nested, ...more] = text.split('/');
@@ -30,14 +30,14 @@ export function findResource(text: string): NamedResource {
     const names = Object.keys(resource.nested ?? {}).map((each) => `${name}/ID/${each}`);
     throw new UsageError(
       names.length > 0
-        ? `There is no resource ${text}: ${names.join(', ')} exist.`
-        : `There is no resource ${text}: ${name} has no nested resources.`,
+        ? `There is no resource ${text}. Nested resources: ${names.join(', ')}.`
+        : `There is no resource ${text}. ${name} has no nested resources.`,
     );
   }
   return { resource: child, of };
 }
 
-/** Nested resources that are gathered for each item. @throws UsageError for a name that is none. */
+/** The nested resources to read for each item. @throws UsageError for a name that is not a nested list of the resource. */
 export function expansionsOf(
   resource: Resource,
   text: string | undefined,
@@ -48,7 +48,7 @@ export function expansionsOf(
     if (found) return found;
     const names = known.map(([each]) => each);
     throw new UsageError(
-      `${resource.name} cannot be expanded by ${name}: ${names.length > 0 ? `${names.join(', ')} can be` : 'it has no nested lists'}.`,
+      `${resource.name} has no nested list ${name}. Nested lists: ${names.join(', ') || 'none'}.`,
     );
   });
 }

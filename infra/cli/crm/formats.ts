@@ -55,8 +55,8 @@ const textOf = (value: unknown): string =>
       : String(value);
 
 /**
- * A text that a spreadsheet would take for a formula (OWASP, "CSV Injection"): people can type one into a web form. Digits with signs and
- * spaces, such as phone numbers, call nothing.
+ * A text that a spreadsheet would run as a formula (OWASP, "CSV Injection"): anyone can type one into a web form. Digits with signs and
+ * spaces, such as phone numbers, are harmless.
  */
 const FORMULA = /^[=+\-@\t\r](?![\d\s().+-]*$)/;
 

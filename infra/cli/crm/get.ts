@@ -18,12 +18,12 @@ export default createCommand({
     examples: [
       ['crm get contacts 17 --expand tags', 'a contact and its tags'],
       ['crm get products/12/subscriptions 3', 'a nested item'],
-      ['crm get settings --json', 'what there is only one of'],
+      ['crm get settings --json', 'a resource that has only one item'],
     ],
   },
   target: 'system',
   arguments: [
-    { name: '<resource>', description: 'a name of "crm resources", or NAME/ID/NESTED' },
+    { name: '<resource>', description: 'a name that "crm resources" lists, or NAME/ID/NESTED' },
     { name: '[id]', description: 'id of the item' },
   ],
   options: {
@@ -38,12 +38,13 @@ export default createCommand({
   async handler({ options, args: [name = '', id], print }) {
     const { resource, of } = findResource(name);
     const { get } = resource;
-    if (!get) throw new UsageError(`${name} has no single read; it can be listed: crm list ${name}.`);
+    if (!get)
+      throw new UsageError(`The items of ${name} cannot be read one by one. List them: crm list ${name}.`);
     const ids = [of, id].filter((each) => each !== undefined);
     const wanted = get.path.match(/\{\w+\}/g)?.length ?? 0;
     if (ids.length !== wanted)
       throw new UsageError(
-        wanted === 0 ? `There is only one ${name}: it takes no id.` : `Name the id: crm get ${name} ID.`,
+        wanted === 0 ? `${name} takes no id: crm get ${name}.` : `Name the id: crm get ${name} ID.`,
       );
     const expansions = expansionsOf(resource, options.expand);
     const outputs = await connect(options);

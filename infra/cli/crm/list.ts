@@ -18,7 +18,7 @@ import { inZone, timeZone } from './zone.ts';
 export default createCommand({
   metadata: {
     description:
-      'Lists the items of a resource, page by page. It takes a small rate from the sync, stops where the quota that is reserved for live changes begins, and changes nothing.',
+      'Lists the items of a resource, page by page. Takes a small rate from the sync, and stops when only the quota that is reserved for live changes is left. Changes nothing.',
     examples: [
       ['crm list contacts --limit 20', 'the first ones, as a table'],
       ['crm list contacts --format csv > contacts.csv', 'all of them with their custom fields'],
@@ -30,22 +30,22 @@ export default createCommand({
     ],
   },
   target: 'system',
-  arguments: [{ name: '<resource>', description: 'a name of "crm resources", or NAME/ID/NESTED' }],
+  arguments: [{ name: '<resource>', description: 'a name that "crm resources" lists, or NAME/ID/NESTED' }],
   options: {
     since: {
       value: 'date',
-      description: 'from this moment, by the date that the resource declares',
+      description: 'from this time on, by the date that "crm resources" shows',
       parse: timestamp,
     },
-    until: { value: 'date', description: 'up to this moment', parse: timestamp },
+    until: { value: 'date', description: 'up to this time', parse: timestamp },
     filter: { value: 'name=value', description: 'only matching items (repeatable)', repeatable: true },
     fields: { value: 'names', description: 'columns, separated by commas; custom fields by their label' },
     expand: {
       value: 'names',
       description: 'nested resources to read for each item: one request or more each',
     },
-    limit: { value: 'n', description: 'most items', parse: integer(1) },
-    format: { value: 'format', description: 'how to print', choices: FORMATS },
+    limit: { value: 'n', description: 'most items to list', parse: integer(1) },
+    format: { value: 'format', description: 'output format (default: table)', choices: FORMATS },
     zone: {
       value: 'zone',
       description: 'show times in this time zone, such as Europe/Berlin',
@@ -60,7 +60,7 @@ export default createCommand({
   async handler({ options, args: [name = ''] }) {
     const { resource, of } = findResource(name);
     const { list } = resource;
-    if (!list) throw new UsageError(`${name} cannot be listed; it can be read: crm get ${name}.`);
+    if (!list) throw new UsageError(`${name} cannot be listed. Read it: crm get ${name}.`);
     const { since, until, limit, rate } = options;
     if (!list.dates && (since !== undefined || until !== undefined))
       throw new UsageError(`${name} cannot be listed by date: --since and --until do not apply.`);
@@ -129,7 +129,7 @@ const partsOf = <Item>(items: readonly Item[], size: number): Item[][] =>
     items.slice(index * size, (index + 1) * size),
   );
 
-/** The item with the items of its nested resources. */
+/** Adds the items of nested resources to an item. */
 export async function expand(
   reader: ResourceReader,
   { key }: Resource,

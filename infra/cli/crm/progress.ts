@@ -1,7 +1,7 @@
 /** What a job has done so far. */
 export interface JobProgress {
   rows: number;
-  /** Rows in all, if the CRM says it. */
+  /** Total number of rows, if the CRM reports it. */
   total: number | undefined;
   requests: number;
   elapsedMs: number;
@@ -29,7 +29,7 @@ function duration(ms: number): string {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** A line of a terminal that is written over. It shows nothing where standard error is no terminal. */
+/** A line of a terminal that is overwritten. Writes nothing if the stream is not a terminal. */
 export function statusLine(stream: NodeJS.WriteStream): { show(text: string): void; clear(): void } {
   const write = (text: string) => {
     if (stream.isTTY) stream.write(`\r\u001b[K${text}`);

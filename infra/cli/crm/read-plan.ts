@@ -6,7 +6,7 @@ import type { Format } from './formats.ts';
 import type { InZone } from './zone.ts';
 
 export interface Shown {
-  /** Names of columns that a person asks for; empty for the usual ones. */
+  /** Names of columns that a person asks for; empty for the default ones. */
   fields: readonly string[];
   format: Format;
   /** Names of nested resources that each item gets as a property. */
@@ -20,12 +20,12 @@ export interface ReadPlan {
   properties: string[];
   /** Undefined for whole items. */
   columns: Column[] | undefined;
-  /** An item as it is shown. */
+  /** Returns an item as it is shown. */
   show(item: unknown): unknown;
 }
 
 /**
- * Decides what to request and to show. The resource's model is read, by one request, when custom fields or optional properties matter.
+ * Decides what to request and to show. Reads the resource's model, with one request, if custom fields or optional properties matter.
  *
  * @param takesOptional whether the request takes `optional_properties`.
  * @throws UsageError for a field that the resource does not have.

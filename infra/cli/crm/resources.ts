@@ -5,7 +5,7 @@ import { textTable } from '../support/text-table.ts';
 
 export default createCommand({
   metadata: {
-    description: 'Shows the resources of the CRM, what can be done with them here, and their filters.',
+    description: 'Lists the resources of the CRM that crm list and crm get can read, and their filters.',
     examples: [['crm resources', 'all of them']],
   },
   target: 'none',

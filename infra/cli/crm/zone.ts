@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 
-/** Shows a moment in the reader's time zone. */
+/** Formats a moment in a time zone. */
 export type InZone = (text: string) => string;
 
 /** A date with a time, in ISO 8601. The CRM writes the offset without a colon. */
@@ -17,7 +17,7 @@ export function timeZone(text: string): string {
 }
 
 /**
- * Formats moments in a time zone. Dates without a time, and what is no date, stay as they are.
+ * Formats moments in a time zone. Dates without a time, and texts that are not dates, stay as they are.
  *
  * @example inZone('Europe/Berlin')('2026-11-29T05:00:00.000+0000') // → '2026-11-29T06:00:00+01:00'
  */

@@ -28,14 +28,17 @@ export default createCommand({
   metadata: {
     description: 'Shows what a deploy would change, asks, deploys, and checks the result.',
     examples: [
-      ['deploy', 'the stack of cdk.json, if there is one'],
+      ['deploy', 'the stack of cdk.json, if it has only one'],
       ['deploy --stack user-sync-sandbox', 'one of several stacks'],
-      ['deploy --yes', 'without a question, as in a pipeline'],
+      ['deploy --yes', 'without asking, for a pipeline'],
     ],
   },
   target: 'none',
   options: {
-    stack: { value: 'name', description: 'name of the stack (default: the only one of cdk.json)' },
+    stack: {
+      value: 'name',
+      description: 'name of the stack (default: the one in cdk.json, if it has only one)',
+    },
     yes: { description: 'deploy without asking' },
   },
   async handler({ options, print }) {
@@ -83,7 +86,7 @@ async function confirm(question: string): Promise<boolean> {
   return /^y(es)?$/i.test(answer.trim());
 }
 
-/** Runs the CDK CLI in this terminal. With `toStderr`, standard output is left to the result. @throws CommandError when it fails. */
+/** Runs the CDK CLI in this terminal. @param toStderr keeps standard output free for the result. @throws CommandError when it fails. */
 async function runCdk(toStderr: boolean, ...args: string[]): Promise<void> {
   const stdout = toStderr ? process.stderr : 'inherit';
   const child = spawn(CDK, args, { cwd: ROOT, stdio: ['inherit', stdout, 'inherit'] });

@@ -168,7 +168,7 @@ async function checkCredentials(outputs: Outputs): Promise<Check> {
     : missing(name, `${kind}, expired ${expiresAt}. Run: npx --no user-sync authorize`);
 }
 
-/** Runs a check that may fail: a doctor reports failures instead of stopping at the first. */
+/** Runs a check that may fail: `doctor` reports failures instead of stopping at the first. */
 async function attempt<Value>(
   run: () => Promise<Value>,
 ): Promise<{ value: Value } | { error: unknown; problem: string }> {

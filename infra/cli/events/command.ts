@@ -18,11 +18,11 @@ const TAIL_EVERY_MS = 2000;
 export default createCommand({
   metadata: {
     description:
-      'Shows how far changes in the CRM were read, and the events about them. Reads changes again, and sends events again.',
+      'Shows up to when changes in the CRM were read, and the last events. Can also publish changes again, and send events again that the callback did not accept.',
     examples: [
-      ['events', 'how far changes were read, counts, the last events'],
+      ['events', 'up to when changes were read, counts, the last events'],
       ['events --tail', 'events as they are published'],
-      ['events --replay --since 2027-01-01', 'publish what changed since then once more'],
+      ['events --replay --since 2027-01-01', 'publish again what changed since then'],
       ['events --redrive', 'send events again that the callback did not accept for a day'],
       ['events --requests', 'requests to the CRM that the polls make in a day'],
       ['events --requests --contacts 250000 --items 50000', 'the same for another account'],
@@ -30,12 +30,16 @@ export default createCommand({
   },
   target: 'system',
   options: {
-    tail: { description: 'show events as they are published, until it is interrupted' },
-    replay: { description: 'read from the CRM again what changed since a time, and publish it once more' },
+    tail: { description: 'show events as they are published, until interrupted' },
+    replay: { description: 'read again what changed in the CRM since a time, and publish it again' },
     since: { value: 'time', description: 'for --replay (ISO 8601)', parse: timestamp },
     redrive: { description: 'move dead letters of the callback back into its queue' },
     requests: { description: 'calculate the requests to the CRM that the polls make in a day' },
-    contacts: { value: 'number', description: 'for --requests; 60,000 by default', parse: integer(0) },
+    contacts: {
+      value: 'number',
+      description: 'for --requests: contacts in the account; 60,000 by default',
+      parse: integer(0),
+    },
     optOuts: {
       value: 'number',
       description: 'for --requests: addresses that get no marketing; a tenth of the contacts by default',
@@ -43,7 +47,8 @@ export default createCommand({
     },
     changes: {
       value: 'number',
-      description: 'for --requests: contacts that change in a day; 600 by default',
+      description:
+        'for --requests: contacts that change, and tags that are applied, in a day; 600 by default',
       parse: integer(0),
     },
     items: {

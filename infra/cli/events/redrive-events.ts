@@ -2,8 +2,8 @@ import { DeleteMessageCommand, SendMessageCommand, type SQSClient } from '@aws-s
 import { receiveAll } from '../support/receive-all.ts';
 
 /**
- * Moves events that the callback did not accept for a day back into its queue. In between, an event is in both queues, which is harmless: a
- * receiver knows its id.
+ * Moves events that the callback did not accept for a day back into its queue. Meanwhile, an event is in both queues, which is harmless:
+ * the receiver recognizes a duplicate by its id.
  *
  * @returns the number of events.
  */

@@ -26,7 +26,7 @@ export interface EventsReport {
   polls: PollStatus[];
   counts: EventLog['counts'];
   recent: EventLog['recent'];
-  /** Why polls fail, if they have failed several times in a row. */
+  /** Why and when polls last failed, if they have failed several times in a row. */
   failure: Postponement | null;
   /** Events that wait for the callback, and those that it did not accept for a day; null without a callback. */
   callback: { waiting: number; deadLetters: number } | null;
@@ -131,10 +131,10 @@ export function reportText({ baselineAt, polls, counts, recent, failure, callbac
     .map(([type, count]) => [type, String(count)]);
   return [
     baselineAt === null
-      ? 'The first full listing is not complete: it makes no events.\n\n'
+      ? 'No events yet: they begin when the first full listing is complete.\n\n'
       : `Events since ${baselineAt}\n\n`,
     textTable(['poll', 'read up to', 'last complete', ''], rows, []),
-    failure ? `\n✗ Polls fail since ${failure.at}: ${failure.reason}\n` : '',
+    failure ? `\n✗ Polls fail, last at ${failure.at}: ${failure.reason}\n` : '',
     kinds.length > 0 ? `\n${textTable(['event', 'count'], kinds, [1])}` : '\nNo events so far.\n',
     recent.length > 0 ? `\nLast events\n${recent.map((event) => `  ${eventLine(event)}\n`).join('')}` : '',
     callback ? `\nCallback: ${callback.waiting} waiting, ${callback.deadLetters} dead letters\n` : '',

@@ -26,7 +26,7 @@ export interface AccountSizes {
   newItems: number;
 }
 
-/** Sizes that the docs calculate with. */
+/** Sizes that the docs use in calculations. */
 export const USUAL_SIZES: AccountSizes = {
   contacts: 60_000,
   optOuts: 6_000,
@@ -46,8 +46,9 @@ const PAGE = 1000;
 const OVERLAP = 10;
 const DAY_MINUTES = 1440;
 
-/** Requests of a list in pages with tokens, and of one by offset, whose last page is not full. */
+/** Requests for a list in pages with tokens. */
 const pages = (items: number): number => Math.max(1, Math.ceil(items / PAGE));
+/** Requests for a list in pages by offset: it ends with a page that is not full. */
 const offsetPages = (items: number): number =>
   items < PAGE ? 1 : Math.floor((items - PAGE) / (PAGE - OVERLAP)) + 2;
 
@@ -57,9 +58,9 @@ function requestsOf(paging: 'offset' | 'token' | 'none' | undefined, items: numb
 }
 
 /**
- * Requests to the CRM that polls make in a day, without those for names of tags and custom fields. Changes are taken to be spread evenly.
+ * Requests to the CRM that polls make in a day, without those for names of tags and custom fields. Assumes that changes are spread evenly.
  *
- * @returns a row for each list; only those that are polled.
+ * @returns a row for each list that is polled.
  */
 export function requestsADay(settings: PollSettings, sizes: AccountSizes): PollRequests[] {
   const { contacts, optOuts, changes, items, newItems } = sizes;
@@ -92,7 +93,7 @@ export function requestsADay(settings: PollSettings, sizes: AccountSizes): PollR
 
 const MINUTES: Readonly<Record<string, number>> = { minute: 1, hour: 60, day: DAY_MINUTES };
 
-/** A cron expression counts as one a day. */
+/** Listings in a day. A cron expression counts as one. */
 function listingsADay(listing: string): number {
   if (listing === 'off') return 0;
   const [, count, unit = ''] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(listing) ?? [];
@@ -102,7 +103,7 @@ function listingsADay(listing: string): number {
 export const totalOf = (polls: readonly PollRequests[]): number =>
   polls.reduce((sum, { requestsADay: requests }) => sum + requests, 0);
 
-/** Sizes of which some are given. */
+/** Completes the sizes that are given with the usual ones. */
 export function sizesOf(given: { [Name in keyof AccountSizes]?: number | undefined }): AccountSizes {
   const known = Object.fromEntries(Object.entries(given).filter(([, size]) => size !== undefined));
   const optOuts = Math.round((given.contacts ?? USUAL_SIZES.contacts) / 10);
@@ -113,7 +114,7 @@ interface RequestsReport {
   sizes: AccountSizes;
   polls: PollRequests[];
   requestsADay: number;
-  /** Of the contract's requests in a day, in percent. */
+  /** Share of the contract's daily limit, in percent. */
   percentOfDay: number;
 }
 

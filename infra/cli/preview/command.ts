@@ -30,18 +30,21 @@ export default createCommand({
     examples: [
       ['preview --user u-17', 'a user of the table'],
       ['preview --file user.json', 'a user that does not exist yet'],
-      ['preview --user u-17 --at 2027-01-01', 'on another day'],
+      ['preview --user u-17 --at 2027-01-01', 'the same user on another day'],
       ['preview --all --sample 500', 'all users, estimated from a sample'],
     ],
   },
   target: 'system',
   options: {
-    user: { value: 'id', description: 'a user of the table' },
+    user: { value: 'id', description: 'id of a user in the table' },
     file: { value: 'file', description: 'a user that does not exist yet: an item of the table as JSON' },
-    all: { description: "all users in total, from the sync's own records; makes no requests" },
+    all: { description: "totals for all users, from the sync's own records; makes no requests" },
     sample: { value: 'n', description: 'with --all: estimate from this many users', parse: integer(1) },
-    at: { value: 'date', description: 'on another day: some tags depend on the date', parse: timestamp },
-    mapping: { value: 'file', description: 'another mapping, deployed or not (default: that of the stack)' },
+    at: { value: 'date', description: 'preview another day: some tags depend on the date', parse: timestamp },
+    mapping: {
+      value: 'file',
+      description: 'another mapping, deployed or not (default: the one of the stack)',
+    },
   },
   async handler({ options, print }) {
     const { user, file, all } = options;

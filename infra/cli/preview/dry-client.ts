@@ -32,7 +32,7 @@ const unused = (): never => {
  */
 export function dryClient({ contact }: KnownCrm, requests: PlannedRequest[]): InfusionsoftClient {
   let { email_addresses: emails } = contact ?? {};
-  /** A status that is not known counts as that of an address that nobody has opted out. */
+  /** An unknown email status counts as `NonMarketable`: the status of an address that nobody has opted out. */
   const answer = (id: number, written: ContactBody = {}): Contact => {
     emails = written.email_addresses ?? emails;
     const status = contact?.['email_status'] ?? 'NonMarketable';

@@ -9,9 +9,9 @@ export interface ProvisionalCatalog {
 }
 
 /**
- * Builds the catalog for a mapping that may not be deployed yet: missing names get ids that no account has. If the stored catalog is of
- * this mapping, the account has refused to create what it lacks, and the sync leaves that out. While the array modes are unknown, it assumes
- * that an update keeps unlisted items.
+ * Builds the catalog for a mapping that may not be deployed yet: missing names get ids that no account has. If the stored catalog
+ * belongs to this mapping, the account has refused to create what is missing, and the sync leaves that out. While the array modes are
+ * unknown, the catalog assumes that an update keeps unlisted items.
  *
  * @param now epoch milliseconds.
  */

@@ -1,13 +1,13 @@
 import { textTable } from '../support/text-table.ts';
 import type { Summary } from './summary.ts';
 
-/** What an estimate needs beside the summary. */
+/** What an estimate needs besides the summary. */
 export interface SummaryFrame {
   /** Approximate number of users in the table. */
   total: number;
   /** What the sync would create in the account first. */
   created: readonly string[];
-  /** What of the mapping the account does not accept, so that the sync leaves it out. */
+  /** Parts of the mapping that the account does not accept. The sync leaves them out. */
   problems: readonly string[];
   requestsPerSecond: number;
   requestsPerDay: number;

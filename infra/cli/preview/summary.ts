@@ -24,7 +24,7 @@ export interface Summary {
   fields: Record<string, number>;
   tagsAdded: Record<string, number>;
   tagsRemoved: Record<string, number>;
-  /** Users by what is corrected or left out, and why: without values. */
+  /** Users by what is corrected or left out, and why. Contains no values. */
   warnings: Record<string, number>;
   /** Users that would be rejected, by reason. */
   rejected: Record<string, number>;

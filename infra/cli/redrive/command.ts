@@ -9,7 +9,7 @@ import { type RedriveReport, redrive } from './redrive.ts';
 export default createCommand({
   metadata: {
     description:
-      'Moves dead letters back into the queue. Safe at any time: a message carries no data, and syncs the user as it is now.',
+      'Moves dead letters back into the queue. Safe at any time: a message only names a user, who is synced as the table has it now.',
     examples: [
       ['redrive --dry-run', 'list dead letters by reason, with an example of each'],
       ['redrive', 'move all back'],
@@ -53,7 +53,7 @@ function reportText(
   ]);
   return [
     textTable(['reason', 'count', 'oldest', 'example user'], rows, [1]),
-    behindOthers > 0 ? `  and about ${behindOthers} more behind others of the same users\n` : '',
+    behindOthers > 0 ? `  About ${behindOthers} more are queued behind others of the same users.\n` : '',
     ...unreadable.map(
       ({ messageId, characters }) =>
         `  Not moved: ${messageId} is not a message of this system (${characters} characters)\n`,

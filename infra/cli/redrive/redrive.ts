@@ -54,7 +54,7 @@ export async function redrive(sqs: SQSClient, options: RedriveOptions): Promise<
       redriven: 0,
     };
     if (reason && !report.reasons.some((each) => each.reason === reason)) {
-      const known = report.reasons.map((each) => each.reason).join(', ') || 'none at all';
+      const known = report.reasons.map((each) => each.reason).join(', ') || 'none';
       throw new CommandError(`No dead letter has the reason ${reason}. Reasons: ${known}.`);
     }
     if (options.dryRun) return report;
@@ -124,7 +124,7 @@ async function receiveDeadLetters(sqs: SQSClient, QueueUrl: string): Promise<Dea
   return [...held.values()];
 }
 
-/** Sends a dead letter to the queue and then deletes it. In between it is in both queues, which is harmless. */
+/** Sends a dead letter to the queue and then deletes it. Meanwhile it is in both queues, which is harmless. */
 async function putBack(
   sqs: SQSClient,
   { body, group, messageId, receiptHandle }: DeadLetter,
@@ -143,8 +143,8 @@ async function putBack(
 }
 
 /**
- * A user who stays rejected makes no new dead letter in a backfill, or for a change that was rejected before, and the redriven one is removed.
- * So it is sent as a change that happens now. The message of a deletion keeps the time of the deletion.
+ * Turns a message into one about a change that happens now. As part of a backfill, or as a change that was rejected before, it would make
+ * no new dead letter if the user is still rejected, although the redriven one is deleted. The message of a deletion keeps its time.
  *
  * @param now epoch milliseconds.
  */

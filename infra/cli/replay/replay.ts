@@ -141,7 +141,7 @@ async function recordsAt(
   }
 }
 
-/** The message for the record's user; none when the item is not a user. */
+/** The message about the record's user; none if the item is not a user. */
 function outgoingOf({ eventID = '', eventName, dynamodb = {} }: StreamRecord): Outgoing[] {
   const { Keys: keys, OldImage: oldImage, NewImage: newImage } = dynamodb;
   const { ApproximateCreationDateTime, SequenceNumber = '' } = dynamodb;

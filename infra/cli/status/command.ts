@@ -23,7 +23,7 @@ export default createCommand({
       'Shows lag, backlog, quota, failures and backfills on one screen. Exits with 1 when something needs a person.',
     examples: [
       ['status', 'the stack user-sync'],
-      ['status --stack user-sync-sandbox --json', 'another stack, for a script'],
+      ['status --stack user-sync-sandbox --json', 'another stack, as JSON for a script'],
     ],
   },
   target: 'system',

@@ -16,7 +16,7 @@ import { percentile } from '../support/percentile.ts';
 
 /** Metrics of the functions over a period. A value is undefined when nothing was recorded. */
 export interface Metrics {
-  /** From a change of the user to the CRM, in milliseconds. */
+  /** Time from a change of the user until it is in the CRM, in milliseconds. */
   lagP50Ms: number | undefined;
   lagP99Ms: number | undefined;
   /** Requests to the CRM, and those that it refused for exceeding its limits. */

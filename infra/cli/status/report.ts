@@ -12,7 +12,7 @@ export interface Status {
   at: string;
   /** Of the last hour. */
   metrics: Metrics;
-  /** The limit of the settings. */
+  /** The rate limit, from the settings. */
   requestsPerSecond: number;
   queue: MessageCounts;
   health: Health;

@@ -1,4 +1,4 @@
-/** A command could not do its work. The message says why and what to do, and is all that is printed. */
+/** A command could not do its work. Only the message is printed: it says why, and what to do. */
 export class CommandError extends Error {
   override name = 'CommandError';
 }

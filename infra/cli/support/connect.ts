@@ -21,7 +21,7 @@ export interface Outputs {
  * Finds the system that a command works on. For one on this machine it sets environment variables of this process, so that SDK
  * clients created afterwards use it.
  *
- * @throws NoStackError when the stack does not exist; CommandError when AWS does not answer or no system runs on this machine.
+ * @throws NoStackError when the stack does not exist; CommandError when AWS cannot be read or no system runs on this machine.
  */
 export async function connect({ local, stack }: Target): Promise<Outputs> {
   if (!local) return outputsOf(stack, await stackOutputs(stack));
@@ -50,7 +50,7 @@ async function stackOutputs(StackName: string): Promise<Record<string, string>> 
       );
     const problem = error instanceof Error ? error.message : String(error);
     throw new CommandError(
-      `AWS is not reachable (${problem}). Set AWS_PROFILE or access keys, and AWS_REGION; or use --local.`,
+      `Could not read the stack ${StackName} from AWS (${problem}). Set AWS_PROFILE or access keys, and AWS_REGION; or use --local.`,
       { cause: error },
     );
   }

@@ -20,17 +20,17 @@ import type { Outputs } from './connect.ts';
 import { quotaSettingsFrom } from './quota-report.ts';
 import { waitingForMinute } from './wait-for-minute.ts';
 
-/** Requests a second that a command takes from the sync if nobody asks for another rate. */
+/** Default rate that a command takes from the sync, in requests a second. */
 export const DEFAULT_RATE = 2;
 /** Longest that one request may take, in milliseconds. */
 const REQUEST_MS = 60_000;
-/** How often a command looks whether requests are paused, in milliseconds. */
+/** How often a command checks whether requests are paused, in milliseconds. */
 const LOOK_MS = 5000;
 
 export interface OperatorCrmOptions {
   /** Requests a second. */
   rate?: number | undefined;
-  /** Whether requests end where the quota that is reserved for live changes begins, as a backfill does. For commands that make many. */
+  /** Whether to stop when only the reserve for live changes is left, as a backfill does. For commands that make many requests. */
   stopsAtReserve?: boolean;
   /** See `ReaderOptions`. */
   onMismatch?: (where: string) => void;
@@ -39,8 +39,8 @@ export interface OperatorCrmOptions {
 /** Access to the CRM for a command. */
 export interface OperatorCrm {
   /**
-   * Runs work that makes requests. Their rate is leased from the sync, and given back afterwards. They are counted in the quota's ledger, and
-   * none is made during a pause.
+   * Runs work that makes requests. Their rate is leased from the sync, and given back afterwards. They are counted in the request ledger,
+   * and none is made during a pause.
    *
    * @throws PausedError, which says when requests are possible again; RetryableError or RejectedError, as the client does.
    */
@@ -57,7 +57,7 @@ export function operatorCrm(
 ): OperatorCrm {
   const settings = quotaSettingsFrom(outputs.get('QuotaSettings'));
   const table = syncTable(dynamodb, outputs.get('SyncTableName'));
-  // By the clock of AWS, which each answer of DynamoDB tells: what is written to the ledger must be right for all.
+  // The clock of AWS, which each response of DynamoDB reports: times in the ledger must be right for all of its writers.
   const now = () => Date.now() + dynamodb.config.systemClockOffset;
   const gate = requestGate(marginOf(settings.limits));
   const quota = quotaTracker({
@@ -129,7 +129,8 @@ function reserveReached(until: number, now: number): PausedError {
 }
 
 /**
- * Reads a contact with all that the sync may write, from the CRM directly: the response contains personal data, which must not go through the queue or the sync's table.
+ * Reads a contact with all that the sync may write, from the CRM directly: the response contains personal data, which must not go through
+ * the queue or the sync's table.
  *
  * @returns the contact with the id, or else the oldest contact with the email; undefined when there is none.
  * @throws RetryableError or RejectedError, as the client does.

@@ -5,7 +5,7 @@ import { PausedError } from '../../../shared/infusionsoft/http/request-gate.ts';
 /**
  * A `fetch` that waits while the limit of the minute is exceeded. Longer pauses end the command.
  *
- * @param fetch a paced one, which pauses after an answer about the limit of the minute.
+ * @param fetch a paced `fetch`, which pauses after a response that reports the limit of the minute.
  * @param look reads whether requests are still paused.
  */
 export function waitingForMinute(
@@ -18,7 +18,7 @@ export function waitingForMinute(
     for (;;) {
       try {
         const answer = await fetch(request.clone());
-        // The next attempt finds the pause.
+        // The next attempt fails with the error of the pause.
         if (answer.status === 429 && exceededLimit(await answer.clone().text()) === 'minute') continue;
         return answer;
       } catch (error) {

@@ -19,12 +19,12 @@ describe('a failure of a read', () => {
     [new RetryableError('Exceeded', { afterMs: 3_600_000 }), /again after 2026-06-15T13:00:00.000Z/],
     [new RetryableError('No answer'), /could not be read: No answer/],
     [new RejectedError('refused-by-crm', 'Refused (400)'), /Refused \(400\): a filter, field or value/],
-    [new UnexpectedAnswerError('No list'), /^No list\. 2,000 rows were printed before\.$/],
+    [new UnexpectedAnswerError('No list'), /^No list\. 2,000 rows were printed before this error\.$/],
   ])('%s is a sentence that says what to do, and how much was printed', (error, sentence) => {
     const shown = readableFailure(error, { what: 'orders', rows: 2000 }, NOON);
     expect(shown).toBeInstanceOf(CommandError);
     expect((shown as Error).message).toMatch(sentence);
-    expect((shown as Error).message).toContain('2,000 rows were printed before.');
+    expect((shown as Error).message).toContain('2,000 rows were printed before this error.');
   });
 
   it('that nobody expects stays as it is', () => {
