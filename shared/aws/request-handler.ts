@@ -1,7 +1,7 @@
 import { AWS_REQUEST_TIMEOUT_MS } from '../quota/retry-policy.ts';
 
 /**
- * Options for AWS SDK clients: time-outs, after which the SDK repeats the request. Its default is to wait for ever, so one lost answer
+ * Options for AWS SDK clients: time-outs, after which the SDK repeats the request. Its default is to wait forever, so one lost answer
  * would block an invocation until the function times out.
  */
 export const requestHandler = {

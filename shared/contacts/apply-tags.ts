@@ -20,8 +20,8 @@ export interface ApplyTagsDependencies {
 }
 
 /**
- * Makes the managed tags of a contact match: one request removes tags, another adds tags, and neither is made without need. A tag that
- * was deleted in the CRM is created again.
+ * Makes the managed tags of a contact match. One request removes tags and another adds tags, each only if needed. A tag that was deleted in
+ * the CRM is created again.
  *
  * @param tags names of the managed tags that the contact should have.
  * @param onProgress receives the state after each request that succeeded, so that nothing is done twice.

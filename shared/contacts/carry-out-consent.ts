@@ -32,16 +32,16 @@ export interface ConsentDependencies {
 export interface ConsentRecorder {
   /** Stores the state before a request. @returns it with its new revision. */
   save: (crm: CrmState) => Promise<CrmState>;
-  /** Receives the state after each step: it holds if the next one fails. */
+  /** Receives the state after each step. It is the state to store if the next step fails. */
   state: (crm: CrmState) => void;
   warning: (warning: Warning) => void;
 }
 
 /**
- * Withdraws the address for which the app's consent was carried out. It is the first step of a sync: it must not wait for anything that may
- * reject the user, and an address that is about to be replaced is only found while the contact still shows it.
+ * If the app's consent was withdrawn, opts out the address for which it had been carried out. This is the first step of a sync: it must not
+ * wait for anything that may reject the user, and an address that is about to be replaced is only found while the contact still shows it.
  *
- * Costs nothing while nothing is to be withdrawn, else two requests.
+ * Costs two requests, or none if there is nothing to withdraw.
  *
  * @throws RejectedError or RetryableError, as the client does.
  */
@@ -55,7 +55,7 @@ export async function withdrawConsent(
   if (!record || !isWithdrawalOpen(app, record)) return crm;
   const address = email === undefined ? undefined : hashAddress(email);
   const isSame = record.address === address;
-  // The user's contact may not show it yet: that is the second step.
+  // The user's contact may not show the address yet, so `carryOutConsent` withdraws it.
   if (isSame && record.step === 'due') return crm;
   const contact = contactId === undefined ? undefined : await readOrMissing(client, contactId);
   const shown = contact ? shownFor(contact, record.address) : 'unknown';
@@ -65,7 +65,7 @@ export async function withdrawConsent(
   if (text !== undefined) {
     const saved = await save({ ...crm, consent: before }, recorder);
     const isKnown = await withdraw(text, before, { client, mapping, now });
-    // Without a contact the CRM does not know the address. It shows the old status again with the next contact.
+    // Without a contact, the CRM does not know the address. With the next contact, it shows the old status again.
     const consent: ConsentRecord =
       isSame && !isKnown && !contact ? { step: 'due', address: record.address } : after.consent;
     recorder.state({ ...saved, consent });
@@ -75,7 +75,7 @@ export async function withdrawConsent(
     recorder.state({ ...crm, consent: before });
     assertGone(before, 'contact', now());
   }
-  // Nothing that is the user's shows the address any more.
+  // No contact of the user shows the address any more.
   recorder.state(after);
   return after;
 }
@@ -98,7 +98,7 @@ export async function carryOutConsent(
 ): Promise<CrmState | 'changed'> {
   if (email === undefined) return crm;
   const address = hashAddress(email);
-  // The email has changed again before the address was withdrawn.
+  // The email may have changed again before the address was withdrawn: then the new one is due.
   const record: ConsentRecord | undefined =
     crm.consent?.step === 'due' && app !== true ? { step: 'due', address } : crm.consent;
   const decide = (shown: ShownConsent) => decideConsent({ app, address, record, shown });
@@ -143,7 +143,8 @@ export async function carryOutConsent(
     if (error instanceof RejectedError) leaveOut('the CRM refused it');
     else {
       if (error instanceof NotFoundError) assertGone(before, 'address', now());
-      // Without an effect, the next try decides again. Otherwise it may have to read first: others may have opted the address out since.
+      // Had the request no effect, the next attempt decides anew. If it may have had one, the record stays `giving`, so that the next
+      // attempt reads the status first: others may have opted the address out since.
       else if (!(error instanceof UncertainError)) recorder.state(withConsent(saved, record));
       if (!(error instanceof NotFoundError)) throw error;
       leaveOut('the CRM does not know the address');
@@ -163,7 +164,7 @@ const withConsent = ({ consent: _, ...crm }: CrmState, consent: ConsentRecord | 
   ...(consent && { consent }),
 });
 
-/** Sends a withdrawal. @returns false if the CRM has not known the address for a while: it is on no contact. */
+/** Sends a withdrawal. @returns false if the CRM has not known the address for a while, so that no contact has it. */
 async function withdraw(
   email: string,
   record: ConsentRecord,

@@ -35,7 +35,7 @@ export function checkpointOf(
   };
 }
 
-/** The state of a contact of which nothing is certain: the next sync writes or clears all managed fields, and makes all tags match. */
+/** The state of a contact about which nothing is certain: the next sync writes or clears all managed fields, and makes all tags match. */
 export function uncertainState(crm: CrmState, catalog: Catalog, mapping: Mapping): CrmState {
   const { tagIds: _, untrusted: __, fingerprint = {}, ...rest } = crm;
   const keys = new Set([...usableFields(mapping, catalog), ...Object.keys(fingerprint)]);

@@ -12,7 +12,9 @@ import type { Mapping } from '../user/define-mapping.ts';
 /** Whether every user's claims are recorded, so that an email without a claim is nobody's. */
 export interface ClaimIndex {
   isComplete(): boolean;
-  /** Records claims of users for a few seconds, if some are missing and no other environment does. Call it before each batch. */
+  /**
+   * Records claims of users for a few seconds, if some are missing and no other environment is recording them. Call it before each batch.
+   */
   refresh(): Promise<void>;
 }
 
@@ -36,8 +38,8 @@ const POLL_MS = 100;
 const CONCURRENCY = 25;
 
 /**
- * Records the claims of all users once, by a scan of the user table. A new stack on an old table has none: until they are complete, the sync
- * looks up each contact before it creates one.
+ * Records the claims of all users once, by a scan of the user table. A new stack on an old table has none: until they are complete, the
+ * sync looks up each contact before it creates one.
  */
 export function claimIndex({ table, store, users, mapping, invocation, now }: ClaimIndexOptions): ClaimIndex {
   let complete = false;
@@ -68,7 +70,7 @@ export function claimIndex({ table, store, users, mapping, invocation, now }: Cl
       let index = await read();
       const isMine = !index.complete && (await table.acquireLease(LEASE, holder, now()));
       if (isMine) {
-        // Another environment may have gone on in the meantime.
+        // Another environment may have recorded more in the meantime.
         index = await read();
         while (!index.complete && now() < until) {
           const cursor = await recordPage(index.cursor);
@@ -77,7 +79,7 @@ export function claimIndex({ table, store, users, mapping, invocation, now }: Cl
         }
         await table.releaseLease(LEASE, holder);
       }
-      // A small table is done in no time. Until then, each new user costs a search.
+      // Waiting pays: a small table is done soon, and each new user costs a search until then.
       for (let wait = 0; !isMine && !index.complete && wait < LEASE_RETRY.claimIndexMs; wait += POLL_MS) {
         await sleep(POLL_MS);
         index = await read();

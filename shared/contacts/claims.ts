@@ -17,8 +17,8 @@ import type { CrmState, User } from '../user/user.ts';
 type EmailClaim = { kind: 'new' | 'again' } | { kind: 'moved' | 'contested'; other: User };
 
 /**
- * Who has a contact by the claims. `new`: nobody. `own`: the user, who may have inherited it. `former`: a user who no longer has it, so the
- * sync wrote its managed fields. `other`: another living user.
+ * Who has a contact, by the claims. `new`: nobody. `own`: the user, who may have inherited it. `former`: a user who no longer has it, so
+ * the sync wrote its managed fields. `other`: another living user.
  */
 export type ContactHolder =
   | { kind: 'new' | 'former' }
@@ -45,7 +45,7 @@ export interface Claims {
   claimContact(contactId: number, userId: string, force?: boolean): Promise<ContactHolder>;
   /** Gives the claim on a contact to another user, if the user has it. */
   giveContact(contactId: number, userId: string, otherUserId: string): Promise<void>;
-  /** The users of a list of contacts whose claims say so. Costs one read for each hundred. */
+  /** The users of the list who have the claim on their contact. Costs one read for each hundred. */
   confirm(contacts: readonly { contactId: number; userId: string }[]): Promise<ReadonlySet<string>>;
   /** A living user; undefined if the item is missing or is not a user. */
   findUser(userId: string): Promise<User | undefined>;
@@ -102,7 +102,7 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
   const hasEmail = (user: User, email: string): boolean =>
     desiredState(mapping, user, now()).fields.EMAIL1?.toLowerCase() === email.toLowerCase();
   const concurrent = () =>
-    new RetryableError('Another user makes the same claim, or the contact is being retired', {
+    new RetryableError('Another user is making the same claim, or the contact is being retired', {
       afterMs: LEASE_RETRY.claimMs,
     });
 
@@ -137,7 +137,7 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
       const { found } = written;
       const before = await holder(found, contactId, userId);
       if (before.kind === 'other' && !force) return before;
-      // A new time, also for the user who has it: an earlier deletion of the same user must not retire it.
+      // The claim gets a new time, also if the user has it already: an earlier deletion of the same user must not retire the contact.
       const isInherited = before.kind === 'own' ? before.isInherited : true;
       const over = { userId: found?.userId ?? userId, notRetiringAt: now() };
       if (!(await store.write(key, { ...mine, inherited: isInherited }, over)).stored) throw concurrent();

@@ -48,7 +48,7 @@ export function companies({ client, table, invocation, now }: CompaniesOptions):
       });
     try {
       const found = (await client.findCompanies(name)).sort((a, b) => a.id - b.id)[0];
-      // Before the request, whose answer may be lost: a poll tells companies of the sync from those of others.
+      // Stored before the request, whose answer may be lost: a poll makes no event of a company that the sync created.
       if (!found) await table.writeOwnCompany(name, now());
       const { id } = found ?? (await client.createCompany(name));
       await table.writeId(key, id);

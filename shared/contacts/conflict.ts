@@ -3,7 +3,7 @@ import { CONFLICT } from '../quota/retry-policy.ts';
 import { RejectedError, RetryableError } from '../sync/errors.ts';
 import type { CrmState, User } from '../user/user.ts';
 
-/** Another user who has to be synced: because of a change that may be pending, or with all values, since its contact may be wrong. */
+/** Another user who has to be synced. `changed`: a change may be pending. `resync`: with all values, since the contact may be wrong. */
 export interface AffectedUser {
   userId: string;
   cause: 'changed' | 'resync';
@@ -19,7 +19,9 @@ export class ConflictError extends Error {
   readonly hasWritten: boolean;
   /** Whether the stored contact is another user's now. */
   readonly isLost: boolean;
-  /** Whether the other user's contact shows the email although that user has another one: a change is pending, or people have changed it. */
+  /**
+   * Whether the other user's contact shows the email although that user has another one: a change is pending, or people have changed it.
+   */
   readonly isOutdated: boolean;
 
   constructor(
@@ -48,7 +50,7 @@ export class ConflictWaitError extends RetryableError {
 export interface ConflictOutcome {
   conflict: NonNullable<CrmState['conflict']>;
   failure: RetryableError | RejectedError;
-  /** Whether the conflict is new: the other user is synced, since its next change may be what resolves it. */
+  /** Whether the conflict is new. If so, the other user is synced, since a pending change of that user may resolve it. */
   isNew: boolean;
 }
 
@@ -84,7 +86,7 @@ export function waitOrReject(
   };
 }
 
-/** Whether a conflict has stood for as long as a user waits. Times in epoch milliseconds. */
+/** Whether a conflict has lasted as long as a user waits for another. Times in epoch milliseconds. */
 export const hasWaited = (user: User, other: User, changedAt: number, now: number): boolean =>
   now - standsSince(user, other, changedAt, now) >= CONFLICT.limitMs;
 

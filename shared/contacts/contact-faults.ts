@@ -3,7 +3,7 @@ import { CONTACT_FAULT } from '../quota/retry-policy.ts';
 import { RejectedError, type RetryableError } from '../sync/errors.ts';
 import type { CrmState } from '../user/user.ts';
 
-// A contact for which the CRM fails again and again while it works for others.
+// What to do about a contact for which the CRM fails again and again while it works for others.
 
 /** Deliveries in a row that count, and when the last of them was (ISO 8601). */
 export type ServerErrors = NonNullable<CrmState['serverErrors']>;
@@ -17,13 +17,13 @@ export interface ContactFaultDependencies {
 
 /**
  * Counts a failure of the CRM that may be the fault of one contact. A delivery counts if the CRM has accepted a change of another user's
- * contact since the last one that counted, and some minutes have passed: so neither an outage nor a few unlucky minutes reject anybody. A user
- * who is alone in the queue is never rejected, but retried.
+ * contact since the last one that counted, and some minutes have passed: so neither an outage nor a few unlucky minutes reject anybody. A
+ * user who is alone in the queue is never rejected, but retried.
  *
  * The user's own success ends the count, so every later success is another user's.
  *
  * @param before the count so far; undefined after a success.
- * @param answer what the CRM said, without personal data; left out if that is not certain.
+ * @param answer the CRM's answer without personal data; undefined if it may contain some.
  * @returns the count, and the error of the delivery: RejectedError from {@link CONTACT_FAULT}.deliveries on.
  */
 export async function countContactFault(

@@ -26,7 +26,10 @@ export const hasConsent = (
   { consent: app, fields: { EMAIL1: email } }: DesiredState,
 ): boolean => isConsentDone({ app, address: email === undefined ? undefined : hashAddress(email), record });
 
-/** The state of a user whose contact is gone, or belongs to another user. The keys of the fingerprint name fields that may have been written. */
+/**
+ * The state of a user whose contact is gone, or belongs to another user. The keys of the fingerprint name fields that may have been
+ * written.
+ */
 export function withoutContact(crm: CrmState): CrmState {
   const kept = omit(crm, 'contactId', 'tagIds', 'uncertainTagIds', 'missingSince', 'untrusted');
   return { ...kept, fingerprint: uncertain(crm.fingerprint) };
@@ -67,8 +70,9 @@ const uncertain = (fingerprint: CrmState['fingerprint'] = {}): Record<string, st
   Object.fromEntries(Object.keys(fingerprint).map((key) => [key, UNCERTAIN]));
 
 /**
- * The uncertain tags after a write. Tags in the answer are newer than all requests of which nothing is known, and are remembered in case
- * that the sync is cut off before it removes them. Without them, a contact that is new to the user may have any tag.
+ * Sets the uncertain tags after a write. Managed tags in the answer that are not known count as uncertain, in case the sync is cut off
+ * before it removes them; the answer is newer than all requests with an unknown outcome. If the answer shows no tags, a contact that is new
+ * to the user may have any managed tag.
  */
 export function tagsAfterWrite(
   crm: CrmState,

@@ -33,8 +33,8 @@ export async function findContacts(
 }
 
 /**
- * Finds the contacts that the sync created for a user without getting an answer: they were updated since, and show the user id. An account
- * whose lists leave out custom fields shows it only for single contacts: the {@link MAX_READS} newest are read.
+ * Finds the contacts that the sync created for a user without getting an answer: they were updated since, and show the user id. In an
+ * account whose lists leave out custom fields, only single reads show the user id: the {@link MAX_READS} newest contacts are read.
  *
  * @param since when the first request was made, in ISO 8601.
  * @throws RetryableError while the CRM's search may not show the contact yet.
@@ -68,8 +68,8 @@ export async function findContactsOfUser(
   return found;
 }
 
-/** The clock of the CRM may be late. */
+/** The clock of the CRM may be slow. In milliseconds. */
 const CLOCK_DIFFERENCE_MS = 60_000;
 
-/** One after the other they take some ten seconds, which an invocation has. Needed only after a create without an answer. */
+/** Read one after the other, they take about ten seconds, which an invocation has. Needed only after a create without an answer. */
 const MAX_READS = 50;

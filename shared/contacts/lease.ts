@@ -25,7 +25,9 @@ export function withoutLease({ lease: _, ...crm }: CrmState): CrmState {
   return crm;
 }
 
-/** @throws RetryableError while another invocation is working on the user, or has died while it was. */
+/**
+ * @throws RetryableError until the lease of another invocation ends. That invocation is working on the user, or died while it was.
+ */
 export function assertNotLeased(crm: CrmState, invocation: Invocation, now: number): void {
   if (isLeased(crm, invocation, now))
     throw new RetryableError('Another invocation is syncing this user', { afterMs: LEASE_RETRY.userMs });

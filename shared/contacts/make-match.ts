@@ -42,7 +42,7 @@ export interface UserSync {
   user: User;
   desired: DesiredState;
   catalog: Catalog;
-  /** The CRM does not know the stored contact. */
+  /** Whether the stored contact is gone: the CRM does not know it. */
   isGone: boolean;
   /** Whether the tags of a new contact are left to a tag job. */
   tagsLater: boolean;
@@ -50,7 +50,7 @@ export interface UserSync {
   changedAt: number;
 }
 
-/** Receives what is done: the state after each step. */
+/** Receives the state after each step, and what was found out on the way. */
 export interface Recorder extends ConsentRecorder {
   /** A former contact has lost what the sync wrote to it. */
   left(contactId: number): void;
@@ -59,9 +59,9 @@ export interface Recorder extends ConsentRecorder {
 }
 
 /**
- * Makes one attempt. A step that fails throws, and the last recorded state holds.
+ * Makes one attempt to make a contact match. If a step throws, the last recorded state is the state to store.
  *
- * @returns `repeat` when the CRM's answer shows that the contact was changed by others, or when a refused field has an older value.
+ * @returns `repeat` if the CRM's answer shows that others changed the contact, or if a refused field still has an older value of the sync.
  */
 export async function makeMatch(
   { user, desired, catalog, isGone, ...options }: UserSync,
@@ -97,9 +97,9 @@ export async function makeMatch(
     email,
     now(),
   );
-  // A backfill does not wait for a user who was rejected before, so its tag job can come too early.
+  // A backfill does not wait for a user who was rejected before, so its tag job can run before this sync.
   const tagsLater = options.tagsLater && stored.contactId === undefined && !stored.rejection;
-  // If the user has been deleted in the meantime, the contact has to be retired.
+  // Recorded before the checkpoint: if the user was deleted in the meantime, this contact has to be retired.
   if (isUncertain) record.state(start);
   const planned = checkpointOf(
     isUncertain ? uncertainState(start, catalog, mapping) : start,
@@ -168,7 +168,7 @@ function withRefusals(
   };
 }
 
-/** Says which fields the CRM refused: to the log of the user, and to the list of all refusals. */
+/** Reports the fields that the CRM refused: as warnings about the user, and in the counts of all refusals. */
 async function noteRefusals(
   refused: readonly string[],
   record: Pick<Recorder, 'warning'>,
@@ -203,7 +203,7 @@ export async function leaveFormer(
   }
 }
 
-/** Whether nothing is known about the values of the contact: the state may be that of another contact, or of an earlier life of this one. */
+/** Whether the values of the contact are unknown: the stored state may be that of another contact, or an older one of this contact. */
 function isUncertainBefore(
   { contactId, isForeign }: Extract<Target, { kind: 'update' }>,
   { contactId: storedId, untrusted }: CrmState,

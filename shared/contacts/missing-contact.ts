@@ -4,7 +4,7 @@ import { RetryableError } from '../sync/errors.ts';
 /** Since when the CRM has not known contacts (404), in ISO 8601 by contact id. */
 export type MissingSince = Readonly<Record<string, string>>;
 
-/** Notes that the CRM does not know a contact, unless that is noted. @param now epoch milliseconds. */
+/** Notes that the CRM does not know a contact, unless that is noted already. @param now epoch milliseconds. */
 export const withMissing = (
   missing: MissingSince | undefined,
   contactId: number,
@@ -15,8 +15,8 @@ export const withMissing = (
 });
 
 /**
- * The error to throw while a contact may come back: an answer of 404 can be wrong for a while. Undefined once the CRM has not known the contact
- * for a minute: it was deleted or merged.
+ * The error to throw while a contact may come back, since an answer of 404 can be wrong for a while. Undefined once the CRM has not known
+ * the contact for a minute: then it was deleted or merged.
  *
  * @param now epoch milliseconds.
  */

@@ -15,8 +15,8 @@ export interface OptOutDependencies {
 }
 
 /**
- * Why the first address of a deleted user's contact is opted out. `withdrawn`: the app had withdrawn the consent, and the CRM does not know it
- * yet. `erased`: nobody must market to an erased person.
+ * Why the first address of a deleted user's contact is opted out. `withdrawn`: the app had withdrawn the consent, and the CRM does not know
+ * it yet. `erased`: nobody must market to an erased person.
  */
 export type OptOutCause = 'withdrawn' | 'erased';
 
@@ -26,8 +26,9 @@ const REASONS: Readonly<Record<OptOutCause, string>> = {
 };
 
 /**
- * Opts out the first address of a deleted user's contact, unless a living user has it. For an erased person who is not marketed to anyway, it
- * makes no request, else one. The other addresses can be those of other people. Safe to repeat.
+ * Opts out the first address of a deleted user's contact, unless a living user has it. Costs one request, or none for an erased person if
+ * the contact shows that the address is not opted in. Other addresses are left alone, since they can be those of other people. Safe to
+ * repeat.
  *
  * @param deletedAt when the user was deleted, in epoch milliseconds.
  * @throws RejectedError or RetryableError, as the client does, but never NotFoundError.

@@ -37,8 +37,8 @@ export function userIdIn(contact: Contact, catalog: Catalog, mapping: Mapping): 
 }
 
 /**
- * The owner of a contact: the user whom the claim names, if the item confirms it. The user id in a contact counts where no claim does. It
- * counts over a claim only for a user whose own contact is gone: the contacts were merged, and the person who merged them has chosen.
+ * The owner of a contact: the user whom the claim names, if that user's item confirms it. Without such a claim, the user id in the contact
+ * counts. It overrides a claim only for a user who has no other contact in the CRM: then people merged contacts, and chose this user's id.
  */
 export function ownerOf(
   userId: string,
@@ -110,7 +110,7 @@ export async function ownContact(
       return { own: { contactId, isClaimed: holder.kind === 'own' } };
     if (holder.kind === 'other') return { lostTo: holder.other };
   }
-  // An app that wrote an older item restored an older contact id, or a merge gave the user the contact of another.
+  // A former contact can be the user's again: the app wrote an older item with an older contact id, or people merged contacts.
   for (const former of formerContactIds)
     if ((await claims.holderOf(former, userId)).kind === 'own')
       return { own: { contactId: former, isClaimed: true } };

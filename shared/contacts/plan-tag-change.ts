@@ -24,10 +24,10 @@ export interface PlannedTagChange {
 }
 
 /**
- * What a tag job does with a user: nothing for a user who is `in-sync` (or that the CRM cannot accept), a planned change, or a message of its
- * own for the others. `leased`: another invocation is working on the user. `fields-differ`: not only the tags have to change. `rejected`: the
- * CRM refused the user before, and may refuse a request for many users because of this one. `contact-unconfirmed`: no claim says that the
- * contact is the user's.
+ * What a tag job does with a user: nothing for a user who is `in-sync` (or whom the CRM cannot accept), a planned change, or a message
+ * about that user alone for the others. `leased`: another invocation is working on the user. `fields-differ`: not only the tags have to
+ * change. `rejected`: the CRM refused the user before, and may refuse a request for many users because of this one. `contact-unconfirmed`:
+ * no claim says that the contact is the user's, or a conflict, a merge or a 404 leaves it open.
  */
 export type TagDecision =
   | PlannedTagChange

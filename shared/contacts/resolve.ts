@@ -16,8 +16,8 @@ import {
 
 /**
  * The contact to write. `update`: by its id; `isClaimed` says whether the claim confirms it already, `isForeign` whether it shows the id of
- * another user or of an earlier account, so that nothing is known about its values. `upsert`: by the email, since no user has it. `create`: a new
- * contact even though another user's contact shows the email.
+ * another user, or of this user although it is not the stored contact, so that nothing is known about its values. `upsert`: by the email,
+ * since no user has it. `create`: a new contact even though another user's contact shows the email.
  */
 export type Target =
   | { kind: 'update'; contactId: number; isClaimed: boolean; isForeign: boolean }
@@ -28,7 +28,7 @@ export interface Resolution {
   target: Target;
   /** Another living user has the stored contact now. */
   isLost: boolean;
-  /** Contacts that are the user's too. */
+  /** Other contacts of the user. */
   duplicates: readonly number[];
 }
 
@@ -37,7 +37,7 @@ export interface ResolveDependencies extends OwnershipDependencies, FindContacts
   claims: OwnershipDependencies['claims'] & Pick<Claims, 'claimEmail' | 'yieldEmail' | 'giveContact'>;
   /** Whether the claims of all users are recorded. */
   areClaimsComplete: () => boolean;
-  /** Has other users synced. It comes before the step that only they can complete: this sync may be cut off after any step. */
+  /** Sends messages that sync other users. Called before a step that only they can complete: this sync may be cut off after any step. */
   notify: (users: readonly AffectedUser[]) => Promise<void>;
 }
 
@@ -51,8 +51,8 @@ export interface ResolveOptions {
 }
 
 /**
- * Finds the contact of a user. A contact is the user's when the item names it and the claim confirms it, or when a search that was compared
- * with the question shows it and no other living user has it. docs/decisions has the reasons.
+ * Finds the contact of a user. A contact is the user's if the item names it and the claim confirms it, or if a search shows it, its answer
+ * matches what was asked for, and no other living user has it. docs/decisions/0003-claims.md has the reasons.
  *
  * Costs no request for a user who keeps the contact and the email, and for one who never had a contact. It is one search after a change of
  * the email, a 404, a rejection or a conflict, and while the claims are not complete.
@@ -110,7 +110,7 @@ export async function resolve(
   const other = first.owner.user;
   const emailOfOther = desiredState(dependencies.mapping, other, dependencies.now()).fields.EMAIL1;
   if (emailOfOther?.toLowerCase() === email.toLowerCase()) {
-    // The other has the contact. With the claim on the email it would wait for this user, and this user for it.
+    // The other user has the contact, and gets the claim on the email, too. Otherwise each of the two would wait for the other.
     await claims.yieldEmail(email, userId, other.userId);
     throw new ConflictError(other, 'has the same email', { isLost });
   }
@@ -118,8 +118,8 @@ export async function resolve(
     await notify([{ userId: other.userId, cause: 'changed' }]);
     return keep(own);
   }
-  // Two contacts were merged, or the email was typed into the other's, by hand: each user gets a contact of its own, once. Where it is the first
-  // email, the other may be about to leave it.
+  // People merged two contacts, or typed the email into the other user's contact: this user gets a contact of its own, but only once. If it
+  // is the first email of the contact, the other user may be about to change it, so this user waits.
   const isSeparating = crm.separated === true && crm.attempt !== undefined;
   const isDue = !hasFirstEmail(first.contact, email) || hasWaited(user, other, changedAt, dependencies.now());
   if (!isSeparating && (crm.separated || !isDue))
@@ -129,7 +129,7 @@ export async function resolve(
 }
 
 /**
- * Gives the stored contact to another user whose id it shows: the person who merged two contacts has chosen the values of that user.
+ * Gives the stored contact to the other user whose id it shows: the person who merged two contacts chose the values of that user.
  *
  * @returns whether it was given.
  * @throws ConflictError when this user has had a contact of its own after an earlier merge.
@@ -148,7 +148,7 @@ async function giveToRightful(
 }
 
 /**
- * Finds the contact into which a user's was merged, by emails that the user's had. Another person may have such an email by now, so only a
+ * Finds the contact into which a user's contact was merged, by emails that it had. Another person may have such an email by now, so only a
  * contact that shows the user's id counts. Costs one request for each email.
  */
 export async function findMerged(

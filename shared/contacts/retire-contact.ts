@@ -37,10 +37,10 @@ export interface Retirement {
   userId: string;
   /** When the user was deleted, in epoch milliseconds. */
   deletedAt: number;
-  /** A claim of the user from this time on is that of a user who has come back: the contact is kept. Epoch milliseconds. */
+  /** If the user claimed the contact at this time or later, the user has come back, and the contact is kept. Epoch milliseconds. */
   claimedBefore: number;
   policy: DeletionPolicy;
-  /** The erasure request that it answers, if it does. */
+  /** Id of the erasure request that this answers, if any. */
   requestId?: string;
   /** The app had withdrawn the consent, and the CRM does not know it yet. */
   withdrawn?: boolean | undefined;
@@ -72,7 +72,7 @@ interface ApplyPolicyDependencies {
 export interface RetireContactDependencies extends ApplyPolicyDependencies {
   claims: Pick<Claims, 'retire' | 'findUser' | 'giveContact' | 'holderOf' | 'isEmailTaken'>;
   erasureRecords: Pick<ErasureRecordStore, 'write'>;
-  /** Has users synced whose contact is the one of the deleted user. */
+  /** Sends messages that sync users who have the contact of the deleted user. */
   notify: (users: readonly AffectedUser[]) => Promise<void>;
   /** Epoch milliseconds. */
   now: () => number;
@@ -121,7 +121,7 @@ export async function retireContact(
 
 const isErasing = (policy: DeletionPolicy): boolean => policy === 'delete' || policy === 'anonymise';
 
-/** The contact, where the policy needs to know it: with every property that it may have, if all of them are about to be blanked. */
+/** Reads the contact, if the policy or a withdrawal needs it. Before all values are blanked, it is read with all optional properties. */
 async function readForPolicy(
   { contactId, policy, withdrawn }: Retirement,
   { client }: Pick<ApplyPolicyDependencies, 'client'>,
@@ -130,7 +130,7 @@ async function readForPolicy(
   return policy === 'delete' || withdrawn ? client.readContact(contactId) : undefined;
 }
 
-/** The living user whose id a contact shows that is about to lose its values: contacts were merged by hand. */
+/** The living user whose id the contact shows, since people merged contacts. Such a contact must not lose its values. */
 async function livingUserOf(
   contact: Contact,
   userId: string,
@@ -169,8 +169,8 @@ export interface LeaveContactDependencies extends WriteContactDependencies {
 }
 
 /**
- * Removes what is the app's from a contact that a living user no longer has: the managed tags and custom fields. Names, addresses and numbers
- * are the person's and stay. With the deletion policy `leave`, everything stays. A contact that another user has claimed is kept.
+ * Removes what is the app's from a contact that a living user no longer has: the managed tags and custom fields. Names, addresses and
+ * numbers are the person's and stay. With the deletion policy `leave`, everything stays. A contact that another user has claimed is kept.
  *
  * @throws NotFoundError when the CRM does not know the contact; RejectedError or RetryableError, as the client does.
  */

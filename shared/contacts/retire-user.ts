@@ -24,8 +24,8 @@ export interface RetireUserDependencies {
 }
 
 /**
- * Retires a contact. One that the CRM does not know counts as gone when it still does not know it a minute later: the answer can be wrong
- * for a while. Failures of the CRM that may be the fault of the contact are counted as those of a living user.
+ * Retires a contact. A contact that the CRM does not know counts as gone only if the answer is the same a minute later, since it can be
+ * wrong for a while. Failures of the CRM that may be the fault of the contact are counted as for a living user.
  *
  * @throws RetryableError until then; RejectedError for a contact for which the CRM fails again and again.
  */
@@ -51,7 +51,7 @@ export async function retireOrConfirmGone(
       deletedAt: new Date(deletedAt).toISOString(),
     };
     if (error instanceof ContactFaultError) {
-      // What the CRM says can be about a person of whom no values are known any more.
+      // Without the CRM's answer: it may contain personal data, and the values to redact are no longer known.
       const before = pending.serverErrors;
       const counted = await countContactFault(error, before, undefined, { lastWriteAt, now });
       await table.writeRetirement(userId, { ...pending, serverErrors: counted.serverErrors });
@@ -72,8 +72,8 @@ const STREAM_TIME_MS = 60_000;
 export type Departure = PendingRetirement;
 
 /**
- * Retires all contacts of a deleted user. What is known is stored first, since a failure that comes afterwards would lose it: the item of the
- * user is gone, and a message that is delivered again does not name contacts that were found in the meantime.
+ * Retires all contacts of a deleted user. What is known is stored first, since a failure that comes afterwards would lose it: the item of
+ * the user is gone, and a message that is delivered again does not name contacts that were found in the meantime.
  *
  * @param departure undefined: finishes what was stored before.
  * @param living the state of the user, if it has come back. Its contacts are kept.
@@ -92,7 +92,7 @@ export async function retireUser(
   if (departure) await table.writeRetirement(userId, pending);
   const record = await erasureRecords.read(userId);
   const found = await findCreated(userId, pending, dependencies);
-  // An erased contact is not found again.
+  // Stored, since an erased contact cannot be found again.
   if (found.length > 0)
     await table.writeRetirement(userId, { ...pending, contactIds: [...pending.contactIds, ...found] });
   const requestId = requestAfter(pending.deletedAt, record);
@@ -100,7 +100,7 @@ export async function retireUser(
   const kept = [living?.contactId, ...(living?.formerContactIds ?? [])];
   const contactIds = [...new Set([...pending.contactIds, ...found])].filter((id) => !kept.includes(id));
   const deletedAt = Date.parse(pending.deletedAt);
-  // A message that is older than the deletion can be the only one that names a contact.
+  // Not the time of the deletion: a message about an older change can be the only one that names a contact.
   const claimedBefore = living ? deletedAt + STREAM_TIME_MS : now() + 1;
   const retired: RetiredContact[] = [];
   for (const contactId of contactIds) {
@@ -113,8 +113,8 @@ export async function retireUser(
 }
 
 /**
- * What was done for the same deletion: its message comes again if the user is back and cannot be synced. Done sooner, it may have been for an
- * earlier one, since times in a stream are rounded down.
+ * What was already done for this deletion: its message comes again if the user is back and cannot be synced. What was done less than a
+ * minute after the deletion may have been for an earlier one, since times in a stream are rounded down.
  */
 function doneBefore(
   { contactId, deletedAt, policy }: Retirement,
@@ -144,7 +144,7 @@ function merge(earlier: Departure | undefined, departure: Departure | undefined)
   };
 }
 
-/** Contacts that were created without an answer. */
+/** Finds contacts that the sync created without getting an answer. */
 async function findCreated(
   userId: string,
   { attemptedAt }: Departure,

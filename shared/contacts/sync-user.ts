@@ -21,7 +21,7 @@ export interface SyncUserOptions {
   save: (crm: CrmState) => Promise<CrmState>;
   /** Whether the tags of a new contact are left to a tag job. */
   tagsLater: boolean;
-  /** The change that the messages are about, in epoch milliseconds: a conflict of two users is waited for from there. */
+  /** The change that the messages are about, in epoch milliseconds: the wait in a conflict of two users begins there. */
   changedAt: number;
   /** The messages say that the app withdrew the consent. It counts for a user without a record of consent. */
   isWithdrawn?: boolean;
@@ -49,8 +49,8 @@ export interface SyncResult {
  * Makes a user's contact match, with as few requests as possible: none for a user who is in sync, one for the fields, one for the tags to
  * remove and one for the tags to add. Consent costs requests only when the app's value or the email changes (docs/consent.md).
  *
- * In order: withdraw, resolve (whose contact is it?), plan and checkpoint, write, consent, tag, leave former contacts. The state is recorded by
- * the caller.
+ * In order: withdraw, resolve (whose contact is it?), plan and checkpoint, write, consent, tag, leave former contacts. The state is
+ * recorded by the caller.
  *
  * Never throws: the result holds what was done before a failure, so that it can be stored and is not done twice.
  */
@@ -93,7 +93,7 @@ export async function syncUser(
     };
     if ((await attemptOnce()) === 'repeat') await attemptOnce();
   };
-  /** A contact that the CRM does not know for a while was deleted or merged. */
+  /** If the CRM has not known the contact for a while, it was deleted or merged: makes a second attempt without it. */
   const attemptTwice = async (): Promise<void> => {
     try {
       await attempt(false);
@@ -113,7 +113,7 @@ export async function syncUser(
     const cause = error.hasWritten || error.isOutdated ? 'resync' : 'changed';
     if (error.hasWritten || isNew) await notify([{ userId, cause }]);
     if (error.isLost) crm = withoutContact(crm);
-    // A create that reached the contact of the other user has had its answer.
+    // A create that reached the contact of the other user got its answer.
     crm = { ...(error.hasWritten ? omit(crm, 'attempt') : crm), conflict };
     throw failure;
   };
@@ -140,7 +140,7 @@ export async function syncUser(
   } catch (error) {
     failure =
       error instanceof NotFoundError
-        ? new RetryableError('The contact vanished twice', { cause: error })
+        ? new RetryableError('The contact was gone in both attempts', { cause: error })
         : error;
     if (failure instanceof RejectedError) {
       const { reason, errorId, otherUserId, detail } = failure;
@@ -162,12 +162,12 @@ export async function syncUser(
   return { crm, unchanged, changes, desired, ...(failure !== undefined && { failure }) };
 }
 
-/** A second attempt leaves out what the first one found out. */
+/** Warnings without repeats: a second attempt warns again about the fields that the first one found to be refused. */
 const distinct = (warnings: readonly Warning[]): Warning[] => [
   ...new Map(warnings.map((warning) => [`${warning.field} ${warning.problem}`, warning])).values(),
 ];
 
-/** Adds a withdrawal that only the messages know of: the address is withdrawn when the user's contact shows it. */
+/** Adds a withdrawal that only the messages know of. The address is opted out once the user's contact shows it. */
 function withWithdrawal(
   crm: CrmState,
   { consent, fields: { EMAIL1: email } }: DesiredState,

@@ -4,8 +4,8 @@ import type { TagResult } from '../infusionsoft/schemas.ts';
 import { RejectedError, RetryableError } from '../sync/errors.ts';
 
 /**
- * The outcome for one contact: `done`; `requeue` when the user needs a message of its own; `no-tag` when the CRM does not know the tag; or the
- * failure after which the outcome is uncertain.
+ * The outcome for one contact: `done`; `requeue` when the user needs a message of its own; `no-tag` when the CRM does not know the tag; or
+ * the failure after which the outcome is uncertain.
  */
 export type TagOutcome = 'done' | 'requeue' | 'no-tag' | RetryableError;
 
@@ -16,7 +16,7 @@ export interface TagRequests {
 }
 
 export interface TagRequestsOptions {
-  /** Most contacts that one request can name. */
+  /** Largest number of contacts that one request can name. */
   batch: number;
   /** Most requests at the same time: the requests of live changes wait behind them. */
   maxConcurrent: number;
@@ -25,13 +25,13 @@ export interface TagRequestsOptions {
 type TagRequest = (ids: readonly number[]) => Promise<ReadonlyMap<number, TagOutcome>>;
 
 /**
- * Most requests to find the contacts because of which one request was refused: 28 find two among a hundred. If the first 14 are all refused,
- * it may be the tag. The users who are left get messages of their own.
+ * Most requests of a search for the contacts because of which a request was refused: 28 find two among a hundred. If the first 14 are all
+ * refused, the tag may be the cause. Users whose contacts were in no accepted request get messages of their own.
  */
 const SEARCH = { requests: 28, withoutSuccess: 14 } as const;
 
 /**
- * Names as many contacts in one request as `batch` says. A request can be refused because of one contact, or because it names too many. It is
+ * Names up to `batch` contacts in one request. A request can be refused because of one contact, or because it names too many. It is then
  * halved until the contact is found. From then on, the user of that contact gets messages of its own, and costs the others nothing.
  */
 export function tagRequests(
@@ -53,7 +53,7 @@ export function tagRequests(
     try {
       return await limited(() => request(ids));
     } catch (error) {
-      // It can be the fault of one of them.
+      // It can be the fault of one of the contacts.
       if (error instanceof ContactFaultError) return undefined;
       if (error instanceof RetryableError) return forAll(error);
       if (error instanceof NotFoundError) return forAll('requeue');

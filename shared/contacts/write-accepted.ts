@@ -37,17 +37,17 @@ export interface AcceptedWrite {
   writesLeft: number;
 }
 
-/** Most writes for one sync of a user. Once one was accepted, another is left for older values that have to be cleared (`stale`). */
+/** Most writes for one sync of a user. Once one was accepted, the last is kept for older values that have to be cleared (`stale`). */
 const MAX_WRITES = 4;
 
 /** What is done about a refused field: an address loses its region first, and an older value of the sync is cleared. */
 type Remedy = 'region' | 'clear' | 'omit';
 
 /**
- * Writes a plan without the fields that the CRM refuses: those that the answer names, or else those that are found by leaving fields out. At
- * most four writes. A refusal that no optional field causes is thrown. The email and the user id are not optional.
+ * Writes a plan without the fields that the CRM refuses: those that the answer names, or else those that are found by leaving fields out.
+ * At most four writes. A refusal that no optional field causes is thrown. The email and the user id are not optional.
  *
- * If the answers name nothing, some fields that were refused together with another can be among the refused.
+ * If the answers name no field, `refused` can include fields that were only written together with a refused one.
  *
  * @throws RejectedError if the CRM refuses the rest, too; otherwise as {@link writeContact} does.
  */
@@ -63,7 +63,7 @@ export async function writeAccepted(
   let contact: Contact | undefined;
   let writes = 0;
   let refusal: RejectedError | undefined;
-  /** @returns whether the CRM accepted the plan. An empty one is replaced by the email. */
+  /** @returns whether the CRM accepted the plan. Instead of an empty plan, the email is written. */
   const isAccepted = async (part: FieldPlan): Promise<boolean> => {
     const body: FieldPlan = isEmptyPlan(part) ? { write: { EMAIL1: email }, clear: [] } : part;
     writes++;
@@ -97,7 +97,7 @@ export async function writeAccepted(
   if (optional.length === 0 || isAboutRequired(refusal, plan, optional, catalog)) throw refusal;
 
   const remedies = new Map<string, Remedy>();
-  // The last write is left for all that is required.
+  // The last write is kept for the required fields alone.
   while (MAX_WRITES - writes > 1) {
     const possible = optional.filter((key) => remedies.get(key) !== 'omit');
     const named = refusal ? namedFields(refusal, possible, catalog) : [];
@@ -225,7 +225,10 @@ function isAboutRequired(
   return namedFields(refusal, required, catalog).length > 0;
 }
 
-/** Fields of a plan that the CRM may refuse without harm to the rest, the most suspicious first: values of which the CRM has a list, then custom fields. */
+/**
+ * Fields of a plan that the CRM may refuse without harm to the rest, the most suspicious first: values of which the CRM has a list, then
+ * custom fields.
+ */
 function optionalFields(
   { write, clear }: FieldPlan,
   { customFields, userIdField }: WriteAcceptedDependencies['mapping'],

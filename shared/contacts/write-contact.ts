@@ -77,7 +77,7 @@ async function write(
   return Object.keys(rest).length > 0 ? update(contact.id, rest) : contact;
 }
 
-/** Splits a body: the email and all values that are no arrays, and the other arrays. */
+/** Splits a body into the email with all values that are not arrays (`first`), and the other arrays (`rest`). */
 function withoutArrays(body: ContactBody): { first: ContactBody; rest: ContactBody } {
   const isLater = ([key, value]: [string, unknown]) => Array.isArray(value) && key !== 'email_addresses';
   const entries = Object.entries(body);

@@ -83,7 +83,7 @@ export async function writeFields(
     canClear: accepted.writesLeft > 0,
   };
   if (target.kind === 'update') {
-    // A state of which nothing is certain has all values written, the user id among them.
+    // If nothing is certain about the contact, all values are written, the user id among them: the answer shows no change of others.
     const isWhole = plan.write[userIdKey(dependencies.mapping)] !== undefined;
     const shown = { ...write, desired: withoutRefusals(desired, refused) };
     return {
@@ -97,7 +97,7 @@ export async function writeFields(
   const holder = await dependencies.claims.claimContact(contactId, userId);
   if (holder.kind === 'other')
     throw new ConflictError(holder.other, 'has the contact with this email', { hasWritten: true });
-  // The deleted tag shows it where claims were lost.
+  // If claims were lost, the deleted tag shows that the contact was retired.
   const wasRetired = tagIdsOf(catalog, [dependencies.mapping.deletedTag.name]).some((id) =>
     result.observed?.includes(id),
   );
@@ -135,8 +135,8 @@ const userIdKey = ({ userIdField }: Mapping): CustomKey | 'EMAIL1' =>
   userIdField === undefined ? 'EMAIL1' : `custom_fields.${userIdField}`;
 
 /**
- * Whether a contact still shows the person of earlier writes, by the values that were not just written: another email, none of the names, or
- * after a change of the email another number is another person. Undefined: nothing of it can be seen.
+ * Whether a contact still shows the person of earlier writes, by the values that were not just written. It does not if it shows another
+ * email, none of the names or, after a change of the email, another phone number. Undefined if there is no such value to compare.
  */
 function showsPerson(contact: Contact, desired: ContactFields, written: ContactFields): boolean | undefined {
   const isUnwritten = (key: 'EMAIL1' | 'PHONE1' | (typeof NAMES)[number]) =>
@@ -161,7 +161,7 @@ const isSameText = (shown: unknown, wanted = ''): boolean =>
 /** The CRM may format a number. */
 const lastDigits = (phone: string | null | undefined): string => (phone ?? '').replace(/\D/g, '').slice(-7);
 
-/** Whether others have changed the contact: a merge by hand, most likely. A contact that shows nothing is read. */
+/** Whether others have changed the contact: a merge by hand, most likely. If the answer cannot tell, the contact is read. */
 async function isOtherPerson(
   contact: Contact,
   { userId, desired, catalog }: FieldWrite,

@@ -1,13 +1,16 @@
-/** States of one item of the sync table, by id. Few enough for the largest contacts (DynamoDB: 400 KB), and enough to save writes. */
+/**
+ * Number of ids whose states share an item of the sync table: small enough for the largest contacts (DynamoDB: 400 KB an item), large
+ * enough to save writes.
+ */
 const BUCKET_IDS = 64;
 
-/** Number of the item that has the state of a contact or another record of the CRM. @param id of the record. */
+/** The bucket of a contact or another record of the CRM: the number of the item that stores its state. @param id of the record. */
 export const bucketOf = (id: number): number => Math.floor(id / BUCKET_IDS);
 
-/** Ranges of buckets that exist: first and last, in order. */
+/** The buckets that exist, as ranges: first and last bucket of each, in order. */
 export type BucketRanges = readonly (readonly [number, number])[];
 
-/** Gaps up to this size belong to a range: reading a few items that do not exist costs less than a longer list. */
+/** Ranges with a gap up to this size are merged: reading a few items that do not exist costs less than a longer list. */
 const GAP = 16;
 
 /** Adds buckets to the ranges. */
@@ -22,7 +25,7 @@ export function withBuckets(ranges: BucketRanges, buckets: readonly number[]): B
   return merged;
 }
 
-/** Buckets with ids that are above one id and up to another. Each is in a range; some may be empty. */
+/** The buckets in the ranges for ids above one id and up to another. Some may not exist. */
 export function bucketsBetween(ranges: BucketRanges, aboveId: number, upToId: number): number[] {
   return ranges.flatMap(([first, last]) => {
     const from = Math.max(first, bucketOf(aboveId + 1));

@@ -3,7 +3,7 @@ import { type CloudEvent, type EventData, type EventKind, typeOf } from './event
 
 export interface EventOf<Kind extends EventKind> {
   kind: Kind;
-  /** What the event is about, and in which state: the same for the same state only. */
+  /** Identifies what the event is about, and its state. Equal only for equal states: the event id is a hash of it. */
   state: readonly unknown[];
   /** The app's user id. */
   userId: string | undefined;

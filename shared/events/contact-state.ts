@@ -3,13 +3,13 @@ import * as z from 'zod/mini';
 import { positiveInt } from '../zod-types.ts';
 
 /**
- * What is known about a contact of the account, in a form so compact that a million contacts cost cents: hashes instead of values. The names
- * are short, since every contact has them.
+ * The stored state of a contact of the account. It has hashes instead of values, and short names, so that storing a million contacts costs
+ * cents.
  */
 export const contactStateSchema = z.object({
   /** Number of events about the contact so far: two equal states at different times are two events. */
   e: z.int(),
-  /** When the CRM last updated it, in epoch seconds: an older copy of a page changes nothing. */
+  /** When the CRM last updated it, in epoch seconds. An answer with an earlier time is ignored. */
   u: z.optional(z.number()),
   /** A hash of each field that has a value. */
   f: z.record(z.string(), z.string()),
@@ -22,17 +22,17 @@ export const contactStateSchema = z.object({
 });
 export type ContactState = z.infer<typeof contactStateSchema>;
 
-/** A contact of which nothing is known. */
+/** State of a contact about which nothing is known. */
 export const NOTHING_KNOWN: ContactState = { e: 0, f: {}, t: [], s: {} };
 
-/** What an answer of the CRM shows of a contact. What an answer leaves out is undefined, and is not compared. */
+/** What an answer of the CRM shows of a contact. A property that the answer leaves out is undefined, and is not compared. */
 export interface SeenContact {
   contactId: number;
   /** All fields that have a value: a field by its key in the mapping, a custom field as `custom_fields.<id>`. */
   fields?: ReadonlyMap<string, string> | undefined;
   /** All tags. */
   tagIds?: readonly number[] | undefined;
-  /** A tag among others. */
+  /** One tag that the contact has. The answer does not show the others. */
   addedTagId?: number | undefined;
   /** Statuses of email addresses by their field (`EMAIL1`). */
   statuses?: Readonly<Record<string, string>> | undefined;
@@ -49,7 +49,7 @@ export interface SeenContact {
 
 const EMAIL_FIELD = /^EMAIL\d$/;
 
-/** 36 bits: two values of one field are taken for equal once in 70 billion changes. The case of an email does not matter. */
+/** 36 bits: a new value has the hash of the old one in one of 70 billion changes. The case of an email does not matter. */
 export function hashValue(key: string, value: string): string {
   const text = EMAIL_FIELD.test(key) ? value.toLowerCase() : value;
   return createHash('sha256').update(text).digest('base64url').slice(0, 6);

@@ -2,9 +2,9 @@ import equal from 'fast-deep-equal';
 import { type ContactState, hashValue, NOTHING_KNOWN, type SeenContact } from './contact-state.ts';
 import { NEW_ADDRESS, type StatusEvent, statusEvent } from './email-status.ts';
 
-/** What the sync knows it wrote to a contact: what is its own makes no event. */
+/** What the sync wrote to a contact, by its records. The sync's own changes make no event. */
 export interface OwnWrites {
-  /** The sync is working on the contact, so its records are not up to date: the contact has to be looked at again. */
+  /** The sync is working on the contact, so its records are not up to date: the contact has to be read again. */
   isUnsettled: boolean;
   /** Whether the sync created the contact, or deleted it. */
   created: boolean;
@@ -24,13 +24,13 @@ export type ContactChange =
   | { type: 'tag.applied' | 'tag.removed'; tagId: number };
 
 export interface ContactDiff {
-  /** Undefined: the sync is working on the contact, so nothing is certain. The state stays as it was. */
+  /** Undefined if there is nothing to store: the sync is working on the contact, or the contact is unknown and gone. */
   next: ContactState | undefined;
   /** In the order in which they are numbered. */
   changes: readonly ContactChange[];
 }
 
-/** Whether an answer shows something that is not known yet. Cheap: most contacts of a page show nothing new. */
+/** Whether an answer shows something that the stored state lacks. It reads no records, since most contacts of a page show nothing new. */
 export function isNews(before: ContactState | undefined, seen: SeenContact): boolean {
   const { next, changes } = diffContact(before, seen, OWN_NOTHING);
   return changes.length > 0 || !equal(comparable(next), comparable(before));
@@ -48,9 +48,9 @@ const OWN_NOTHING: OwnWrites = {
 };
 
 /**
- * Compares what is known about a contact with what an answer of the CRM shows. Pure.
+ * Compares the stored state of a contact with what an answer of the CRM shows. Pure.
  *
- * @param before undefined if nothing is known: the contact is new.
+ * @param before undefined if nothing is stored: the contact is new.
  */
 export function diffContact(
   before: ContactState | undefined,
@@ -59,7 +59,7 @@ export function diffContact(
 ): ContactDiff {
   const { e, u, f, t, s, gone } = before ?? NOTHING_KNOWN;
   const seconds = seen.updatedAt === undefined ? undefined : Math.floor(seen.updatedAt / 1000);
-  // A page of an older copy of the account: it shows less than is known.
+  // The answer comes from an older copy of the account.
   if (before && seconds !== undefined && u !== undefined && seconds < u) return { next: before, changes: [] };
   if (own.isUnsettled) return { next: undefined, changes: [] };
   if (seen.isGone) {
@@ -128,7 +128,7 @@ function statusChanges(
   own: OwnWrites,
 ): ContactChange[] {
   return Object.entries(seen).flatMap(([field, status]) => {
-    // A new address may have been opted out before. Of a known one whose status is not known, nothing is said.
+    // A new address may have been opted out before, which makes an event. A known address whose status is not stored makes none.
     const before = known.s[field] ?? (known.f[field] === undefined ? NEW_ADDRESS : undefined);
     const type = statusEvent(before, status);
     return type && !own.status(field, status) ? [{ type, field, status }] : [];

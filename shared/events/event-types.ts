@@ -4,7 +4,7 @@ import { positiveInt } from '../zod-types.ts';
 /** `Source` of the events on the bus, and the first part of their own `source`. */
 export const EVENT_SOURCE = 'user-sync';
 
-/** Version of the types. A change that a receiver has to know about is a new one. */
+/** Version of the event types. A change that receivers have to know about gets a new version. */
 const VERSION = 'v1';
 
 const contactId = positiveInt;
@@ -25,7 +25,7 @@ const status = z.object({
 });
 const tag = z.object({ contactId, tagId: positiveInt, tagName: z.optional(z.string()) });
 
-/** Kinds of the items of a resource that is compared with its last listing, by the resource's name. */
+/** Item kinds of the resources whose whole list is read and compared with the last listing, by the resource's name. */
 const LISTED_KINDS = {
   affiliates: 'affiliate',
   appointments: 'appointment',
@@ -42,7 +42,7 @@ const LISTED_KINDS = {
   tasks: 'task',
   users: 'user',
 } as const;
-/** Kinds of what happens once: it is only read by its date. */
+/** Item kinds of the resources that are read by date only, since their items are things that happen once. */
 const DATED_KINDS = { emails: 'email', transactions: 'transaction' } as const;
 const ITEM_KINDS = { ...LISTED_KINDS, ...DATED_KINDS };
 
@@ -102,9 +102,9 @@ const envelope = {
   id: z.string(),
   /** `/user-sync/<name of the stack>`. */
   source: z.string(),
-  /** The app's user id, if the contact, or that of the item, belongs to a user. */
+  /** The app's user id, if the contact, or the contact of the item, belongs to a user. */
   subject: z.optional(z.string()),
-  /** When the change was made, as far as the CRM says, or when it was seen. */
+  /** When the change was made, if the CRM says so; otherwise when it was seen. */
   time: z.iso.datetime(),
   datacontenttype: z.literal('application/json'),
 };

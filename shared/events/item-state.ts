@@ -1,16 +1,17 @@
 import * as z from 'zod/mini';
 
 /**
- * What is known about an item of a resource, for example an order: hashes instead of values. The names are short, since every item has them.
+ * The stored state of an item of a resource, for example an order. It has hashes instead of values, and short names, since every item has
+ * them.
  */
 export const itemStateSchema = z.object({
   /** Number of events about the item so far: two equal states at different times are two events. */
   e: z.int(),
-  /** When the CRM last updated it, in epoch seconds: an older copy of a page changes nothing. */
+  /** When the CRM last updated it, in epoch seconds. The values of an answer with an earlier time are ignored. */
   u: z.optional(z.number()),
   /** A hash of each property that has a value. */
   f: z.record(z.string(), z.string()),
-  /** Number of the listing that had it last. */
+  /** Number of the last listing that showed it. */
   n: z.optional(z.int()),
   /** The item was deleted. */
   gone: z.optional(z.boolean()),
@@ -23,7 +24,7 @@ export interface SeenItem {
   /** A hash of each compared property that has a value; undefined if the item is gone. */
   hashes: Readonly<Record<string, string>> | undefined;
   contactId?: number | undefined;
-  /** For items that the sync itself may have created. */
+  /** Only of resources whose items the sync itself may create. */
   name?: string | undefined;
   /** When the CRM created the item, and last updated it, in epoch milliseconds. */
   createdAt?: number | undefined;
@@ -40,10 +41,10 @@ export interface ItemDiff {
 }
 
 /**
- * Compares what is known about an item with what an answer of the CRM shows. Pure.
+ * Compares the stored state of an item with what an answer of the CRM shows. Pure.
  *
- * @param before undefined if nothing is known: the item is new.
- * @param listing number of the last listing that is complete, or of the one that shows the item.
+ * @param before undefined if nothing is stored: the item is new.
+ * @param listing number of the listing that shows the item, or of the last complete one.
  */
 export function diffItem(before: ItemState | undefined, seen: SeenItem, listing: number): ItemDiff {
   const { hashes, updatedAt } = seen;

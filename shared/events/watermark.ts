@@ -1,23 +1,23 @@
 import * as z from 'zod/mini';
 import { utcMoment } from '../zod-types.ts';
 
-/** How far a list is read that is in the order of its times. */
+/** Where the next page of a list begins. */
 const positionSchema = z.object({
-  /** From this time on, in epoch milliseconds. */
+  /** The list is read from this time on, in epoch milliseconds. */
   from: z.number(),
-  /** Or the rest of a list that the CRM has begun, because all of a page has one time or the page is in another order. */
+  /** The CRM's token of the next page. Set if a time cannot tell it: all items of a page have one time, or the list is not in order. */
   token: z.optional(z.string()),
 });
 type Position = z.infer<typeof positionSchema>;
 
-/** A poll that has begun, so that the next invocation goes on where it stood. */
+/** A poll that has begun, stored so that the next invocation can continue it. */
 export const runSchema = z.object({
   ...positionSchema.shape,
-  /** The schedule's time for which it runs, in ISO 8601. */
+  /** The scheduled time of the poll, in ISO 8601. */
   scheduledAt: utcMoment,
   /** The newest time so far. */
   newest: z.number(),
-  /** The oldest time of an item that has to be looked at again. */
+  /** The oldest time of an item that has to be read again. */
   held: z.optional(z.number()),
   /** Pages that were read. */
   pages: z.optional(z.int()),
@@ -25,12 +25,12 @@ export const runSchema = z.object({
 export type Run = z.infer<typeof runSchema>;
 
 /**
- * How far a poll reads again behind its watermark: longer than a search of the CRM lags behind (a minute), and than a sync takes whose writes
- * were not in the records yet. What is read twice makes no second event, since its state is known.
+ * How far before its watermark a poll begins to read. This is longer than a search of the CRM lags behind (a minute), and longer than a
+ * sync takes whose writes were not in the records yet. An item that is read twice makes no second event, since its state is stored.
  */
 export const OVERLAP_MS = 5 * 60_000;
 
-/** How long the watermark waits for an item that has to be looked at again. After that, the full listing sees it. */
+/** How long the watermark waits for an item that has to be read again. After that, the next full listing shows its change. */
 export const HOLD_MS = 60 * 60_000;
 
 export const beginRun = (watermark: number, scheduledAt: string, overlapMs = OVERLAP_MS): Run => ({
@@ -43,7 +43,7 @@ export const beginRun = (watermark: number, scheduledAt: string, overlapMs = OVE
 export interface PageTimes {
   times: readonly (number | undefined)[];
   nextToken: string | undefined;
-  /** Times of items that have to be looked at again. */
+  /** Times of items that have to be read again. */
   deferred: readonly number[];
   /** The CRM lists items in the order of their times. */
   isOrdered: boolean;
@@ -52,8 +52,8 @@ export interface PageTimes {
 /**
  * The run after a page.
  *
- * Of a list in the order of its times, it goes on from the last time of the page instead of the next page, because pages shift: a contact that changes while they are read moves to
- * the end, and one behind it would be skipped.
+ * If the list is in the order of its times, the run continues from the last time of the page instead of with the next page, because pages
+ * shift: a contact that changes during the run moves to the end, and the one after it would be skipped.
  *
  * @param now epoch milliseconds: a time in the future does not move the watermark.
  */
@@ -85,5 +85,5 @@ export function afterPage(
   };
 }
 
-/** The watermark after a run: the newest time, but not past an item that has to be looked at again. */
+/** The watermark after a run: the newest time, but not past an item that has to be read again. */
 export const watermarkAfter = ({ newest, held }: Run): number => Math.min(newest, held ?? newest);

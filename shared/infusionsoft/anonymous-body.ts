@@ -26,7 +26,8 @@ export const anonymousEmail = (contactId: number): string => `forgotten-${contac
 
 /**
  * The request body that removes all personal data from a contact: names, addresses, numbers, accounts and custom fields, including values
- * that the sync did not write. What the answer does not contain is blanked too, since it may have a value, and so are all social accounts. The email becomes {@link anonymousEmail}. Tags are not changed.
+ * that the sync did not write. What the answer does not contain is blanked too, since it may have a value, and so are all social accounts.
+ * The email becomes {@link anonymousEmail}. Tags are not changed.
  *
  * @param contact the contact with every optional property that the account has.
  */
@@ -59,8 +60,8 @@ export function anonymousBody(contact: Contact): ContactBody {
 }
 
 /**
- * Names of the personal properties that an answer does not contain, so that nobody can tell whether they had a value. They are blanked unseen,
- * except for custom fields, whose ids only the answer has.
+ * Names of the personal properties that an answer does not contain, so that nobody can tell whether they had a value. They are blanked
+ * unseen, except for custom fields, whose ids only the answer has.
  */
 export function unreadProperties(contact: Contact): string[] {
   return [

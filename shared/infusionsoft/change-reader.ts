@@ -14,10 +14,10 @@ import { MAX_PAGE_SIZE, pathOf, type Resource } from './resources/define-resourc
 import { parsePage, UnexpectedAnswerError } from './resources/page.ts';
 import { offsetOf, pageToken, positionAfter } from './resources/paging.ts';
 
-/** Most contacts that one request can name (the vendor's client says so of tags; the address of a request has a limit too). */
+/** Most contacts that one request can name (the vendor's client says so for tags; the URL of a request has a limit, too). */
 export const MAX_LISTED_IDS = 100;
 
-/** A page of a list of version 2. */
+/** A page of a list. */
 export interface ListPage<Item> {
   items: readonly Item[];
   /** Continues the list; undefined after the last page. */
@@ -33,7 +33,8 @@ type ContactsQuery =
   | { ids: readonly number[] };
 
 /**
- * Lists what changed in the CRM, by version 2 of the API. A method makes one request for one page of up to a thousand items, and retries.
+ * Lists what changed in the CRM: contacts, tags and addresses by version 2 of the API, and resources by their declarations. A method makes
+ * one request for one page of up to a thousand items, and retries.
  *
  * @throws like the other methods of the client; RejectedError for a token that the CRM no longer knows.
  */
@@ -108,7 +109,7 @@ export function changeReader(get: Get): ChangeReader {
   };
 }
 
-/** @throws RejectedError if the answer is no list. */
+/** @throws RejectedError if the answer is not a list. */
 function pageOf(...parameters: Parameters<typeof parsePage>): ReturnType<typeof parsePage> {
   try {
     return parsePage(...parameters);

@@ -54,8 +54,8 @@ export interface InfusionsoftClient extends ChangeReader {
    * Finds the contacts with an email in any of their three email fields, ignoring case. They have their custom fields.
    *
    * The CRM's search may return other contacts, so contacts that do not show the email are filtered out, also those whose emails the answer
-   * does not have. The search may also miss a new contact. A create-or-update still finds such a contact, since the CRM itself looks it up; an
-   * update by id can give the same email to two contacts.
+   * does not have. The search may also miss a new contact. A create-or-update still finds such a contact, since the CRM itself looks it up;
+   * an update by id can give the same email to two contacts.
    */
   findContactsByEmail(email: string): Promise<Contact[]>;
   /**
@@ -63,7 +63,10 @@ export interface InfusionsoftClient extends ChangeReader {
    * Whether tagging or an opt-out counts as a change is not known (v1).
    */
   findContactsUpdatedSince(since: number): Promise<Contact[]>;
-  /** Changes the given values of a contact. Accounts differ in what happens to items of arrays that are not given: see `catalog/detect-array-modes.ts`. */
+  /**
+   * Changes the given values of a contact. Accounts differ in what happens to items of arrays that are not given: see
+   * `catalog/detect-array-modes.ts`.
+   */
   updateContact(contactId: number, body: ContactBody): Promise<Contact>;
   deleteContact(contactId: number): Promise<void>;
   /**
@@ -109,7 +112,10 @@ export interface InfusionsoftClient extends ChangeReader {
   createCompany(name: string): Promise<Company>;
 }
 
-/** Most ids that one request about tags can name (the vendor's PHP SDK enforces it; the vendor's staff says that it is the same for removals). */
+/**
+ * Most ids that one request about tags can name (the vendor's PHP SDK enforces it; the vendor's staff says that it is the same for
+ * removals).
+ */
 const MAX_IDS = 100;
 
 /** Most pages of a list, because a faulty list may never end: the CRM (v1) has returned endless links. 100 pages have 100,000 tags. */

@@ -42,9 +42,9 @@ const CUSTOM_FIELD = 'custom_fields.';
 /** An empty string clears a value. */
 const CLEARED = '';
 /**
- * A birthday is a date-time in the v1 contract, and in the vendor's forum dates without milliseconds were refused. At noon in UTC, it is the same day
- * in the time zone of any account.
- * Source: https://integration.keap.com/t/getting-invalid-date-format-while-creating-appointment/71578
+ * A birthday is a date-time in the v1 contract, and in the vendor's forum dates without milliseconds were refused. At noon in UTC, it is
+ * the same day in the time zone of any account. Source:
+ * https://integration.keap.com/t/getting-invalid-date-format-while-creating-appointment/71578
  */
 const NOON = 'T12:00:00.000Z';
 /** All parts, so that parts without a value are cleared. */
@@ -100,7 +100,7 @@ function setStandard(body: ContactBody, field: StandardField, value: string, ids
       break;
     default:
       if (field === 'lead_source') body.lead_source_id = ids.leadSource(value);
-      // The table of fields has them as texts of their own.
+      // All other fields are text properties of the contact.
       else body[property as 'given_name'] = value;
   }
 }

@@ -37,8 +37,8 @@ export const endpoints = {
 };
 
 /**
- * Whether a request writes or reads single contacts, their tags or their addresses by version 1. Lists and searches of many contacts are not
- * about any of them.
+ * Whether a request is about certain contacts, their tags or their addresses, by version 1: a write, a read by id or a search by email.
+ * Lists of many contacts are not.
  *
  * @param url the whole address, or its path without the query.
  */
@@ -57,5 +57,5 @@ const ABOUT_CONTACTS = new RegExp(
   ].join('|'),
 );
 
-/** A path for logs: the email that one of the paths contains is left out. */
+/** A path for logs. Paths of `emailAddresses` contain an email, which is left out. */
 export const pathForLogs = (path: string): string => path.replace(/(\/emailAddresses\/).*$/, '$1{email}');

@@ -7,7 +7,7 @@ const TEXTS = fieldsOfKind('text', 'website', 'timeZone', 'locale', 'option', 'c
   (field) => field !== 'lead_source',
 );
 
-/** Properties that are asked for. Others, such as scores, change by themselves. */
+/** Properties that are requested. Others, such as scores, change by themselves. */
 export const LISTED_PROPERTIES = [
   'id',
   'create_time',

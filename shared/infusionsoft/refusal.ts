@@ -12,10 +12,11 @@ export const isRefusal = (error: unknown): error is RejectedError =>
   error instanceof RefusedFieldsError || (error instanceof RejectedError && REFUSALS.includes(error.status));
 
 /**
- * The fields that the answer to a refused write names: by the key in the mapping, the property or label in the CRM, or the id of a custom field.
- * Nobody knows how the CRM names them, so this is a hint.
+ * The fields that the answer to a refused write names: by the key in the mapping, the property or label in the CRM, or the id of a custom
+ * field. Nobody knows how the CRM names them, so this is a hint.
  *
- * @param keys fields that were written. For an address whose region the answer names, the region.
+ * @param keys fields that were written.
+ * @returns keys; for an address whose region the answer names, the key of the region.
  */
 export function namedFields(
   error: RejectedError,

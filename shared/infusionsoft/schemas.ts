@@ -2,8 +2,8 @@ import * as z from 'zod/mini';
 import { positiveInt } from '../zod-types.ts';
 
 /*
- * Answers of the CRM. Every property but an id may be missing or null: the contract marks none as required, and answers have had nulls (README of
- * keap-python 1.3.0 on PyPI).
+ * Answers of the CRM. Every property but an id may be missing or null: the contract marks none as required, and answers have had nulls
+ * (README of keap-python 1.3.0 on PyPI).
  */
 
 const text = z.nullish(z.string());

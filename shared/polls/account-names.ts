@@ -2,17 +2,17 @@ import type { InfusionsoftClient } from '../infusionsoft/client.ts';
 
 /** Names of the account's tags and custom fields, by id. */
 export interface AccountNames {
-  /** Reads the names of ids that are not known yet, with one list of each kind at most. */
+  /** Reads the names of ids that are not known yet: lists all tags, or all custom fields, at most once each. */
   learn(ids: { tagIds: readonly number[]; fieldIds: readonly number[] }): Promise<void>;
   /** Undefined for a tag or field that was deleted. */
   tagName(tagId: number): string | undefined;
   fieldLabel(fieldId: number): string | undefined;
 }
 
-/** How long an id that the account does not have is not looked for again: a page can name many. In milliseconds. */
+/** Shortest time between two lists of one kind, in milliseconds: a page can show many ids that the account no longer has. */
 const LEARN_AGAIN_MS = 5 * 60_000;
 
-/** Names as the account had them when they were first needed. Create one for each environment. */
+/** Names as of the last list that was needed. Create one for each Lambda environment. */
 export function accountNames(
   client: Pick<InfusionsoftClient, 'listTags' | 'listCustomFields'>,
   now: () => number,

@@ -22,11 +22,13 @@ export interface ItemsDependencies extends OwnersDependencies {
 export interface ItemReading {
   /** Number of the listing that shows the items, or of the last complete one. */
   listing: number;
-  /** The first listing is complete: an item of which nothing is known is new. */
+  /** Whether the first listing is complete. If so, an item with neither a stored state nor a time of creation is new. */
   isComplete: boolean;
-  /** Items that were created before make no event when they are seen for the first time: epoch milliseconds. */
+  /** Items that were created before this time make no event when they are seen for the first time. Epoch milliseconds. */
   baselineAt: number;
-  /** A replay: each item makes an event once more, and nothing is stored. The text tells replays apart. */
+  /**
+   * Set for a replay: items make another event, and no state is stored. The text goes into the event ids, so each replay has its own ids.
+   */
   replay?: string | undefined;
 }
 
@@ -34,13 +36,13 @@ interface Outcome {
   seen: SeenItem;
   next: ItemState | undefined;
   change: ReturnType<typeof diffItem>['change'];
-  /** Tells the state apart from all others: the same for the same state only. */
+  /** Identifies the state: equal only for equal states. */
   state: readonly unknown[];
 }
 
 /**
- * Compares items of a resource with what is known, publishes the differences that the sync did not make itself, and stores what is known then.
- * In this order, so that a failure in between publishes an event twice, with the same id, and loses none.
+ * Compares items of a resource with their stored states, publishes the differences that the sync did not make itself, and stores the new
+ * states. In this order, so that a failure in between publishes an event twice, with the same id, and loses none.
  *
  * @throws RetryableError when the cloud fails.
  */
@@ -104,7 +106,7 @@ async function eventsOf(
     const changedAt = change?.type === 'created' ? createdAt : updatedAt;
     const common = { state, userId, time: Math.min(now, changedAt ?? now) };
     if (!change?.fields)
-      // Only resources that are listed lose items.
+      // Only kinds of listed resources have a `deleted` event.
       return cloudEvent(
         { ...common, kind: `${kind}.deleted` as 'order.deleted', data: { itemId } },
         dependencies.source,
@@ -133,7 +135,7 @@ async function storeStates(
     written.set(bucket, states);
   }
   const isNew = [...written.keys()].filter((bucket) => !buckets.has(bucket));
-  // First, so that a bucket that exists is never overlooked.
+  // Ranges first, so that no bucket exists outside of them.
   if (isNew.length > 0)
     await store.writeItemRanges(name, withBuckets(await store.readItemRanges(name), isNew));
   await store.writeItems(name, written);

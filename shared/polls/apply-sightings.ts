@@ -34,32 +34,32 @@ export interface SightingsDependencies extends OwnersDependencies {
 export interface Reading {
   /** When the request was made whose answer shows the contacts, in epoch milliseconds. */
   readAt: number;
-  /** Contacts that are older than this, and of which nothing is known, make no events: epoch milliseconds. */
+  /** Contacts that were created before this time make no events when they are seen for the first time. Epoch milliseconds. */
   baselineAt: number;
-  /** A replay: everything that is not the sync's makes an event once more, and nothing is stored. The text tells replays apart. */
+  /** Set for a replay: what the sync did not write makes another event, and no state is stored. The text goes into the event ids. */
   replay?: string;
 }
 
 /** Rows that are written at a time. */
 const CONCURRENT_WRITES = 20;
 
-/** A contact with what an answer showed of it, in the order in which it was shown. */
+/** A contact and all that an answer shows of it, in the order of the answer. */
 interface Group {
   contactId: number;
   sightings: SeenContact[];
 }
 
-/** What became of a contact. */
+/** The new state of a contact, and its events. */
 interface Outcome {
   next: ContactState;
   events: CloudEvent[];
 }
 
 /**
- * Compares what an answer of the CRM shows with what is known, publishes the differences that the sync did not make itself, and stores what is
- * known then. In this order, so that a failure in between publishes an event twice, with the same id, and loses none.
+ * Compares what an answer of the CRM shows with the stored states, publishes the differences that the sync did not make itself, and stores
+ * the new states. In this order, so that a failure in between publishes an event twice, with the same id, and loses none.
  *
- * @returns what has to be looked at again, because the sync is working on the contact, or the contact is not known yet.
+ * @returns what has to be read again: the sync is working on the contact, the contact has no stored state yet, or its user's row changed.
  * @throws RetryableError when the cloud fails.
  */
 export async function applySightings(
@@ -146,14 +146,14 @@ const withEmails = ({ contactId, sightings }: Group) => ({
 const shows = (key: string, { sightings }: Group, before: ContactState | undefined): boolean =>
   before?.f[key] !== undefined || sightings.some(({ fields }) => fields?.has(key));
 
-/** A tag or a status of a contact that was not listed yet. */
+/** Whether only a tag or a status was seen of a contact that has no stored state yet. */
 const isUnknown = (before: ContactState | undefined, { sightings }: Group): boolean =>
   (!before || before.gone === true) && sightings.every(({ fields, isGone }) => !fields && !isGone);
 
 interface NumberedChange {
   change: ContactChange;
   seen: SeenContact;
-  /** Tells the state apart from all others: the same for the same state only. */
+  /** Identifies the state: equal only for equal states. */
   state: readonly unknown[];
 }
 
@@ -181,7 +181,7 @@ function changesOf(
   return { next: state, changes };
 }
 
-/** Everything that is not the sync's. */
+/** The changes of a replay: everything in an answer that the sync did not write. */
 function changesAgain({ fields, addedTagId, isGone }: SeenContact, own: OwnWrites): ContactChange[] {
   if (isGone) return [];
   const foreign = [...(fields ?? [])].filter(([key, value]) => !own.field(key, value)).map(([key]) => key);
@@ -213,9 +213,9 @@ const idsToName = (changes: readonly ContactChange[]) => ({
 });
 
 /**
- * Stores the status of the first address on the user's row, if the mapping declares it.
+ * Stores the status of the first address on the user's row, if the mapping declares `emailStatus` as inbound.
  *
- * @returns false if another writer was faster, so the contact has to be looked at again.
+ * @returns false if another writer was faster, so the contact has to be read again.
  */
 async function storeStatus(
   { user, contactId }: ContactRecords,
@@ -243,7 +243,7 @@ async function storeStates(
     written.set(bucket, contacts);
   }
   const isNew = [...written.keys()].filter((bucket) => !buckets.has(bucket));
-  // First, so that a bucket that exists is never overlooked.
+  // Ranges first, so that no bucket exists outside of them.
   if (isNew.length > 0) await store.writeRanges(withBuckets(await store.readRanges(), isNew));
   await store.writeBuckets(written);
 }

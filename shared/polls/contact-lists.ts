@@ -5,7 +5,7 @@ import type { AppliedTag, ListedContact } from '../infusionsoft/listed-schemas.t
 import { applySightings, type Reading } from './apply-sightings.ts';
 import type { PollDependencies, PolledList } from './poll-list.ts';
 
-/** Whether a contact is the one with which the sync detects how the account updates arrays: it is there for a few requests. */
+/** Whether this is the test contact with which the sync detects how the account updates arrays. It exists for a few requests only. */
 const isProbe = ({ email_addresses }: ListedContact): boolean =>
   (email_addresses ?? []).some(({ email }) => isProbeEmail(email ?? ''));
 

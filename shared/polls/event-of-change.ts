@@ -21,7 +21,7 @@ const VALUE_MAX = 4000;
 /**
  * The event of a change.
  *
- * @param state tells the state apart from all others.
+ * @param state identifies the state: equal only for equal states.
  */
 export function eventOf(
   change: ContactChange,

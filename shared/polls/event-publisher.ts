@@ -5,11 +5,11 @@ import { PUBLISH_RETRY } from '../quota/retry-policy.ts';
 import { CloudError } from '../sync/errors.ts';
 
 export interface EventPublisher {
-  /** Publishes events. @throws CloudError if the bus did not accept all of them: those that it did are published again. */
+  /** Publishes events. @throws CloudError if the bus did not accept all of them. A caller that tries again publishes all of them again. */
   publish(events: readonly CloudEvent[]): Promise<void>;
 }
 
-/** Most entries and bytes of one PutEvents (Amazon EventBridge quotas: 10 entries, 256 KB in all), with room for the rest of the entry. */
+/** Limits of one PutEvents (Amazon EventBridge quotas: 10 entries, 256 KB in all), with room for what an entry has besides its detail. */
 const MAX_ENTRIES = 10;
 const MAX_BYTES = 200_000;
 

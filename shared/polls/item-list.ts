@@ -9,10 +9,10 @@ export interface ItemListDependencies extends ItemsDependencies {
   client: Pick<InfusionsoftClient, 'listItems'>;
 }
 
-/** Key of the watermark of a resource, and of its whole list. */
+/** Key under which the progress of a resource's full listing is stored. The key of the poll by date is the resource's name. */
 export const listingKey = (name: PolledResource['name']): string => `${name}-listing`;
 
-/** Items of a resource, by their date. */
+/** Items of a resource, read by date. */
 export function datedItems(
   polled: PolledResource,
   reading: ItemReading,
@@ -30,7 +30,7 @@ export function datedItems(
   };
 }
 
-/** All items of a resource, and those that are missing. */
+/** All items of a resource. After the last page, the items that the listing lacks are looked for. */
 export function listedItems(
   polled: PolledResource,
   reading: ItemReading,
@@ -66,8 +66,8 @@ async function compare(
 const CHUNK = 200;
 
 /**
- * Finds the items that a listing lacks. Pages shift while they are read, so an item counts as gone when two listings in a row lack it, unless the
- * listing had one page.
+ * Finds known items that a listing lacks. Pages shift while they are read, so an item counts as gone only when two listings in a row lack
+ * it. One listing is enough if it had a single page.
  */
 async function applyMissing(
   polled: PolledResource,

@@ -7,13 +7,13 @@ import { contactsSeen } from './contact-lists.ts';
 import type { PollDependencies } from './poll-list.ts';
 
 /**
- * Lists all contacts and compares them with what is known: this shows what no date does, such as removed tags, deletions and merges. The
- * first listing makes no events: from then on, changes do.
+ * Lists all contacts and compares them with their stored states. This finds changes that no date shows, such as removed tags, deletions and
+ * merges. The first listing makes no events, except for contacts that were created after `startAt`, if that is set.
  *
- * It goes on behind the last id instead of the next page, because pages shift when contacts are deleted. A contact that the listing lacks is
- * asked for by its id before it counts as gone.
+ * It continues after the last id instead of with the next page, because pages shift when contacts are deleted. A known contact that the
+ * listing lacks is read by its id before it counts as gone.
  *
- * @param scheduledAt a listing for this time or a later one that is complete is not repeated. ISO 8601.
+ * @param scheduledAt if a listing for this time or a later one is complete, nothing is done. ISO 8601.
  * @returns whether the listing is complete; if not, the invocation has no time for another page.
  */
 export async function listContacts(scheduledAt: string, dependencies: PollDependencies): Promise<boolean> {
@@ -49,14 +49,14 @@ export async function listContacts(scheduledAt: string, dependencies: PollDepend
   return true;
 }
 
-/** @throws RejectedError for a page that is not the one that was asked for: contacts would count as gone. */
+/** @throws RejectedError if the page is not in the order that was asked for: contacts would wrongly count as gone. */
 function assertInOrder(ids: readonly number[], afterId: number): void {
   for (const [index, id] of ids.entries())
     if (id <= (ids[index - 1] ?? afterId))
       throw new RejectedError('refused-by-crm', 'The CRM does not list contacts in the order of their ids');
 }
 
-/** Known contacts between two ids that a page lacks: as the CRM shows them by their id, or gone. */
+/** Known contacts between two ids that a page lacks: each as the CRM shows it when it is read by id, or as gone. */
 async function missing(
   seen: readonly SeenContact[],
   aboveId: number,

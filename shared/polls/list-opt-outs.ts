@@ -10,10 +10,10 @@ import { contactsSeen } from './contact-lists.ts';
 import type { PollDependencies } from './poll-list.ts';
 
 /**
- * Lists the email addresses that get no marketing, and compares them with the last listing: this shows opt-outs and bounces, which may not
- * count as updates of a contact. Only addresses of the app's users are looked up; those of other contacts are seen by the full listing.
+ * Lists the email addresses that get no marketing, and compares them with the last listing. This finds opt-outs and bounces, which may not
+ * count as updates of a contact. It only looks up addresses of the app's users; the full listing of contacts shows those of others.
  *
- * @param scheduledAt a listing for this time or a later one that is complete is not repeated. ISO 8601.
+ * @param scheduledAt if a listing for this time or a later one is complete, nothing is done. ISO 8601.
  * @param baselineAt when events began, in epoch milliseconds.
  * @returns whether the listing is complete; if not, the invocation has no time for another page.
  */
@@ -52,7 +52,7 @@ export async function listOptOuts(
   return true;
 }
 
-/** A token that the CRM no longer knows begins the list again: what is read twice makes no second event. */
+/** Reads a page. If the CRM no longer knows the token, the list begins again: what is read twice makes no second event. */
 async function readPage(client: PollDependencies['client'], token: string | undefined) {
   try {
     return await client.listOptOuts(token);
@@ -62,7 +62,7 @@ async function readPage(client: PollDependencies['client'], token: string | unde
   }
 }
 
-/** 72 bits: the listing is compared with itself only. */
+/** 72 bits are enough: a listing is only compared with the one before it. */
 const hashOf = (email: string): string =>
   createHash('sha256').update(email.toLowerCase()).digest('base64url').slice(0, 12);
 
@@ -90,7 +90,7 @@ async function compare(
   return Object.fromEntries(
     known.flatMap(({ email, status, hash }): [string, [string, number]][] => {
       const stored = before[hash];
-      // What has to be looked at again stays as it was, so the next listing finds it different once more.
+      // An address that has to be read again keeps its old entry, so that the next listing finds it changed again.
       if (again.has(email)) return stored ? [[hash, [...stored]]] : [];
       return [[hash, [status, contactIds.get(email) ?? (stored?.[0] === status ? stored[1] : 0)]]];
     }),
@@ -114,7 +114,7 @@ async function contactsOf(
   );
 }
 
-/** Reads contacts whose address left the listing: it was opted in again, or the contact has another one. */
+/** Reads contacts whose address is no longer in the listing: it was opted in again, or the contact has another address. */
 async function lookAgain(
   contactIds: readonly number[],
   baselineAt: number,

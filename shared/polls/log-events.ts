@@ -4,7 +4,7 @@ import type { EventLog, EventStore } from '../store/event-store.ts';
 /** Events that the log keeps. */
 const RECENT = 20;
 
-/** Counts events, and keeps the last ones for people, without values. */
+/** Counts events by type, and keeps the last ones, without values, for the command `events`. */
 export async function logEvents(
   events: readonly CloudEvent[],
   store: Pick<EventStore, 'readLog' | 'writeLog'>,

@@ -1,4 +1,4 @@
-/** Why a declared resource makes no events of its own. Every resource is either here or polled. */
+/** Why the setting `events.resources` cannot name a declared resource. Every resource is either here or can be polled. */
 export const NOT_POLLED: Readonly<Record<string, string>> = {
   'account-profile': 'one item without a list',
   'affiliate-commissions': 'its items have no id',

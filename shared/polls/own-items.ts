@@ -4,8 +4,8 @@ import type { Mapping } from '../user/define-mapping.ts';
 import type { ItemsDependencies } from './apply-items.ts';
 
 /**
- * Tells the items that the sync creates from those of others: companies by the record that it makes before it creates one, and the lead sources of
- * the mapping. An item with such a name that a person creates makes no event either.
+ * Tells whether the sync itself may have created an item: a company by the record that the sync stores before it creates one, a lead source
+ * by the names in the mapping. An item that a person creates with such a name makes no event either.
  */
 export function ownItems(
   table: Pick<SyncTable, 'hasOwnCompany'>,

@@ -18,13 +18,13 @@ import type { CrmState, User } from '../user/user.ts';
 /** What the sync's records say about a contact. */
 export interface ContactRecords {
   contactId: number;
-  /** Who has the contact by the claims. */
+  /** The claim on the contact: which user has it. */
   claim: Claim | undefined;
-  /** The living user of the claim. */
+  /** The user of the claim; undefined if the user was deleted. */
   user: User | undefined;
-  /** The proof of what was done with the contact of a deleted user. */
+  /** The record of what was done with the contact of a deleted user. */
   erasure: ErasureRecord | undefined;
-  /** Users whose email the contact has, if nobody has claimed it: one of them may be about to. */
+  /** Users whose email the contact has, if nobody has claimed the contact: one of them may be about to claim it. */
   usersOfEmails: readonly User[];
 }
 
@@ -33,7 +33,7 @@ export interface OwnWritesContext {
   mapping: Mapping;
   /** The running invocation. */
   invocation: Invocation;
-  /** Whether the contact shows the id of a user. */
+  /** Whether the contact has a value in the custom field for the user id. */
   showsUser: boolean;
   /** When the contact was read from the CRM, in epoch milliseconds. */
   readAt: number;
@@ -41,7 +41,7 @@ export interface OwnWritesContext {
   now: number;
 }
 
-/** Nothing in the contact is the sync's: it belongs to none of the app's users. */
+/** A contact of none of the app's users: the sync wrote nothing to it. */
 const STRANGER: OwnWrites = {
   isUnsettled: false,
   created: false,
@@ -52,8 +52,8 @@ const STRANGER: OwnWrites = {
 };
 
 /**
- * The values and tags that the sync has written to a contact, from its own records. A change to one of them makes no event, even if a person
- * made it.
+ * The values and tags that the sync has written to a contact, from its own records. A change to one of them makes no event, even if a
+ * person made it.
  */
 export function ownWrites(records: ContactRecords, context: OwnWritesContext): OwnWrites {
   const { claim, user, contactId, erasure, usersOfEmails } = records;
@@ -64,7 +64,7 @@ export function ownWrites(records: ContactRecords, context: OwnWritesContext): O
   if (user?.crm?.contactId === contactId) return ofUser(user, user.crm, context);
   const managedTags = managedTagIds(context.catalog);
   const done = erasure?.contactId === contactId ? erasure.done : undefined;
-  // A contact that its user no longer has: the sync removes its tags and fields, or marks, anonymises or deletes it.
+  // The user of the claim no longer has the contact: the sync removes its tags and fields, or marks, anonymises or deletes it.
   return {
     isUnsettled:
       (claim.retiringUntil ?? 0) > context.now || (user !== undefined && isCreating(user, context)),
@@ -76,7 +76,7 @@ export function ownWrites(records: ContactRecords, context: OwnWritesContext): O
   };
 }
 
-/** The sync has created the contact, and was cut off before it claimed it. */
+/** An unclaimed contact with a user id: the sync created it, and was cut off before it claimed it. */
 function unclaimed(context: OwnWritesContext): OwnWrites {
   const managedTags = managedTagIds(context.catalog);
   return {
@@ -87,7 +87,7 @@ function unclaimed(context: OwnWritesContext): OwnWrites {
   };
 }
 
-/** Whether a contact of the user may have been created whose id is not stored yet. */
+/** Whether the sync may have created a contact of the user whose id is not stored yet. */
 const isCreating = ({ crm = {} }: User, context: OwnWritesContext): boolean =>
   isAtWork(crm, context) || (crm.contactId === undefined && crm.attempt !== undefined);
 
@@ -108,7 +108,7 @@ function ofUser(user: User, crm: CrmState, context: OwnWritesContext): OwnWrites
       const field = mappedKey(key, context);
       if (!field) return false;
       const written = fingerprint[field];
-      // A write whose outcome is not known was one of the value that the user should have.
+      // A write whose outcome is not known wrote the value that the user should have.
       const known = written === UNCERTAIN ? fingerprintOf(desired)[field] : written;
       if (value === undefined || known === undefined) return value === undefined && known === undefined;
       return textsOf(field, value, user, desired, context).some(
@@ -140,7 +140,7 @@ const isManaged = (key: string, context: OwnWritesContext): boolean => mappedKey
 
 const CUSTOM_FIELD = 'custom_fields.';
 
-/** The texts that the sync may have written when the CRM shows this value: the CRM formats some, and shows ids of others. */
+/** The texts that the sync may have written if the CRM shows this value: the CRM formats some texts, and shows ids instead of others. */
 function textsOf(
   field: FieldKey,
   value: string,

@@ -18,8 +18,8 @@ export interface ContactWithEmails {
 }
 
 /**
- * What the sync's records say about contacts: whose they are, and what was done with those of deleted users. Reads the claims before the
- * users, so that a user is never older than the claim.
+ * What the sync's records say about contacts: whose they are, and what was done with contacts of deleted users. Claims are read before
+ * users, so that the copy of a user is never older than that of the claim.
  */
 export async function recordsOf(
   contacts: readonly ContactWithEmails[],

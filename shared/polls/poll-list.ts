@@ -17,7 +17,7 @@ export interface PollDependencies extends SightingsDependencies {
 export interface PolledList<Item> {
   /** Key of its watermark. */
   resource: string;
-  /** How far it is read again behind the watermark, in milliseconds; five minutes by default. */
+  /** How far before its watermark a poll begins to read, in milliseconds; five minutes by default. */
   overlapMs?: number;
   /** The CRM lists items in the order of their times. */
   isOrdered: boolean;
@@ -26,10 +26,10 @@ export interface PolledList<Item> {
   /** When an item was changed, in epoch milliseconds. */
   timeOf(item: Item): number | undefined;
   /**
-   * Compares a page with what is known, and publishes the differences.
+   * Compares a page with the stored states, and publishes the differences.
    *
    * @param readAt when the page was requested, in epoch milliseconds.
-   * @returns times of items that have to be looked at again.
+   * @returns times of items that have to be read again.
    */
   compare(items: readonly Item[], readAt: number): Promise<number[]>;
   /** Runs after the last page, before the run counts as complete. */
@@ -37,10 +37,10 @@ export interface PolledList<Item> {
 }
 
 /**
- * Reads a list from its watermark on, page by page. After each page, what was reached is stored.
+ * Reads a list from its watermark on, page by page, and stores the position after each page.
  *
- * @param scheduledAt a poll for this time or a later one that is complete is not repeated. ISO 8601.
- * @param start where the first poll begins, in epoch milliseconds, and whether this is a replay: that goes back there each time.
+ * @param scheduledAt if a poll for this time or a later one is complete, nothing is done. ISO 8601.
+ * @param start where the first poll begins, in epoch milliseconds, and whether this is a replay, which always begins there.
  * @returns whether the poll is complete; if not, the invocation has no time for another page.
  */
 export async function pollList<Item>(
@@ -51,7 +51,7 @@ export async function pollList<Item>(
 ): Promise<boolean> {
   const poll: Poll = (await store.readPoll(list.resource)) ?? { watermark: startAt, baselineAt: startAt };
   if (poll.completedAt !== undefined && poll.completedAt >= scheduledAt) return true;
-  // A replay goes back to its time, wherever the one before it had got to.
+  // A replay begins at its own time, wherever the replay before it stopped.
   const isOther = isReplay && poll.run?.scheduledAt !== scheduledAt;
   const begun = isOther ? undefined : poll.run;
   let run: Run = begun ?? beginRun(isOther ? startAt : poll.watermark, scheduledAt, list.overlapMs);
@@ -83,7 +83,7 @@ export async function pollList<Item>(
   return true;
 }
 
-/** A page of a list. A token that the CRM no longer knows, such as that of yesterday, begins the list again. */
+/** Reads a page of a list. If the CRM no longer knows the token, for example one of yesterday, the list begins again. */
 async function readPage<Item>(list: PolledList<Item>, run: Run): Promise<ListPage<Item>> {
   try {
     return await list.read(run.from, run.token);

@@ -10,16 +10,16 @@ export interface ResourceDependencies
   extends ItemListDependencies,
     Pick<PollDependencies, 'hasTime' | 'startAt'> {
   resources: readonly PolledResource[];
-  /** The CRM does not list a resource. The next poll goes on where this one stood. */
+  /** Called when the CRM does not list a resource. The next poll continues where this one stopped. */
   onUnreadable: (resource: PolledResource['name'], error: Error) => void;
 }
 
 /**
- * Polls each resource: by its date, or its whole list. A resource that the CRM does not list, for example because the account may not, does not
- * hold up others: the poll leaves it to the next one.
+ * Polls each resource: by its date, or its whole list. A resource that the CRM does not list, for example because the account may not read
+ * it, does not hold up the others: it is left to the next poll.
  *
  * @returns whether the poll is complete.
- * @throws RetryableError when the cloud fails, or no requests are made for a while.
+ * @throws RetryableError when the cloud fails, or requests to the CRM are paused.
  */
 export async function pollResources(
   poll: 'changes' | 'listing',
@@ -33,7 +33,7 @@ export async function pollResources(
   );
 }
 
-/** Reads the items whose date is not before a time once more. */
+/** Reads the items again whose date is not before a time, and makes an event of each. */
 export async function replayResources(
   since: number,
   scheduledAt: string,
@@ -67,7 +67,7 @@ async function forEachResource(
 const isAnswerOfCrm = (error: unknown): error is Error =>
   [RejectedError, ForbiddenError, NotFoundError, UncertainError].some((type) => error instanceof type);
 
-/** Lists the whole resource, if it is listed at all. */
+/** Reads the whole list of a resource, if that is how it is polled. */
 async function listResource(
   polled: PolledResource,
   scheduledAt: string,
@@ -84,7 +84,7 @@ async function listResource(
   return pollList(listedItems(polled, reading, dependencies), scheduledAt, { at: startAt }, dependencies);
 }
 
-/** Goes on with a listing that has begun, or the first one, with which changes are compared; then reads what has a later date. */
+/** Completes the first listing, with which changes are compared, or one that has begun. Then reads items by date. */
 async function pollByDate(
   polled: PolledResource,
   scheduledAt: string,
@@ -93,7 +93,7 @@ async function pollByDate(
   const { name, date, isListed, overlapMs } = polled;
   const { store, startAt = Date.parse(scheduledAt) } = dependencies;
   if (date !== undefined && !(await store.readPoll(name))) {
-    // Before the first request, so that a resource that is never read counts as late.
+    // Stored before the first request, so that a resource that the CRM never lists counts as late.
     const run = beginRun(startAt, scheduledAt, overlapMs);
     await store.writePoll(name, { watermark: startAt, baselineAt: startAt, run });
   }

@@ -23,9 +23,9 @@ interface Polling {
   resource: Resource;
   /** Properties that change by themselves, or repeat another resource. */
   ignored?: readonly string[];
-  /** Its date is that of its creation. */
+  /** The date by which an item is listed is the time when it was created. */
   datedByCreation?: true;
-  /** How far a poll reads again behind its watermark, in milliseconds. A day by default: people choose dates, and an order's has no time. */
+  /** How far before its watermark a poll begins to read, in milliseconds. A day by default: people choose dates, and some have no time. */
   overlapMs?: number;
   /** The property with the name of an item that the sync may create. */
   name?: string;
@@ -39,7 +39,7 @@ const POLLED: Readonly<Record<PolledName, Polling>> = {
     ignored: ['active_contact_count', 'completed_contact_count', 'goals', 'sequences'],
   },
   companies: { resource: companies, name: 'company_name' },
-  // Thousands a day, each with an exact time.
+  // Thousands a day, each with an exact time: a short overlap is enough, and cheaper.
   emails: {
     resource: emails,
     ignored: ['clicked_date', 'opened_date'],
@@ -72,7 +72,7 @@ export interface PolledResource {
   key: string;
   /** The property by which it is listed from a time on. */
   date: string | undefined;
-  /** Whether its whole list is read, too. */
+  /** Whether its whole list is also read. */
   isListed: boolean;
   /** Properties whose changes make events. */
   compared: readonly string[];

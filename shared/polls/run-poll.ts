@@ -8,9 +8,9 @@ import { pollResources, type ResourceDependencies, replayResources } from './pol
 export type RunPollDependencies = PollDependencies & ResourceDependencies;
 
 /**
- * Runs a poll of the CRM. Before the first full listing is complete, every poll goes on with that: it is what changes are compared with.
+ * Runs a poll of the CRM. Until the first full listing is complete, every poll continues that listing, since changes are compared with it.
  *
- * @returns whether the poll is complete; if not, it has to be continued by another message.
+ * @returns whether the poll is complete; if not, another message has to continue it.
  * @throws RetryableError or RejectedError. What was done before is stored.
  */
 export async function runPoll(message: PollMessage, dependencies: RunPollDependencies): Promise<boolean> {

@@ -4,11 +4,11 @@ import { momentOf } from '../infusionsoft/listed-contact.ts';
 import { RejectedError } from '../sync/errors.ts';
 import type { PolledResource } from './polled-resource.ts';
 
-/** Properties that name another record. Its own changes are none of the item. */
+/** Properties that refer to another record. Only its id is compared, since its own changes are not changes of the item. */
 const REFERENCES = ['contact', 'stage', 'user'];
 
 /**
- * What an item of a list shows. It has hashes instead of values.
+ * What an item of a list shows, with hashes instead of values.
  *
  * @throws RejectedError if the item has no id.
  */
@@ -42,7 +42,7 @@ export function timeOf(item: unknown, property: string): number | undefined {
 const propertyOf = (value: unknown, name: string): unknown =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
 
-/** Version 2 writes ids as texts. */
+/** Version 2 of the API writes ids as strings. */
 function idOf(value: unknown): number | undefined {
   const id = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
   return typeof id === 'number' && Number.isSafeInteger(id) && id > 0 ? id : undefined;

@@ -35,8 +35,8 @@ export interface GroupResult {
   group: string;
   at: number;
   /**
-   * `synced`: the CRM accepted it. `settled`: nothing is left to do, but no request proved that the CRM works. `held`: not tried, because the
-   * quota is spent.
+   * `synced`: the CRM accepted it. `settled`: nothing is left to do, but no request proved that the CRM works. `held`: not tried, because
+   * the quota is spent.
    */
   result: 'synced' | 'settled' | 'failed' | 'held';
   /** `synced` with a change of a contact. */

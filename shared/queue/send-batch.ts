@@ -37,13 +37,16 @@ export async function sendBatch(
 
 /**
  * A message as JSON with only characters that SQS accepts. SQS rejects or replaces characters that XML does not allow (its documentation
- * has said both). JSON escapes most of them; this escapes the rest. Otherwise one odd user id would be rejected for ever, and block its
+ * has said both). JSON escapes most of them; this escapes the rest. Otherwise one odd user id would be rejected forever, and block its
  * shard.
  */
 const bodyOf = (message: Message): string =>
   JSON.stringify(message).replace(/[\uD800-\uFFFF]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
 
-/** Most bytes in one call (Amazon SQS quotas: 256 KiB), with room for attributes. */
+/**
+ * Most bytes in one call: within the 256 KiB that SQS allowed until 2025, with room for attributes. Now it allows 1 MiB (Amazon SQS
+ * developer guide, "Amazon SQS batch actions").
+ */
 const MAX_BYTES = 200_000;
 
 /** Sends messages whose order does not matter. @throws Error if SQS does not accept all of them. */

@@ -20,7 +20,7 @@ export interface LeasedLimiterOptions {
   sleep?: (ms: number) => Promise<void>;
 }
 
-/** A rate limiter of its own, without request slots. */
+/** A rate limiter that does not take request slots, but has a rate of its own. */
 export interface LeasedLimiter extends RateLimiter {
   /** Requests in a window that were granted; 0 before the first request. */
   rate(): number;
@@ -28,7 +28,7 @@ export interface LeasedLimiter extends RateLimiter {
   release(): Promise<void>;
 }
 
-/** All of the rate that commands may take is taken. */
+/** Other commands have leased all of the rate that commands may take. */
 export class NoRateLeftError extends RetryableError {
   override name = 'NoRateLeftError';
 }
@@ -98,7 +98,7 @@ export function leasedLimiter(options: LeasedLimiterOptions): LeasedLimiter {
       const own = state.leases.find((lease) => lease.id === id);
       const rate = own && held ? held.rate : Math.min(wanted, most - sumOf(others));
       next = rate < 1 ? undefined : { ...begun, rate, renewal: ++renewals };
-      // An environment may have reserved slots at the full rate: they are over a window after the last of them.
+      // Environments may have reserved slots at the full rate, so the first request waits until a window after the last of them.
       const aheadMs = Math.min(Math.max(0, (state.slots.at(-1) ?? 0) - state.at), MAX_SLOT_AHEAD_MS);
       waitMs = own && held ? 0 : aheadMs + windowMs;
       return { ...state, leases: next ? [...others, leaseOf(next, RATE_LEASE.ms)] : others };

@@ -102,8 +102,8 @@ export function ledgerAt(ledger: Ledger | undefined, now: number): Ledger {
 }
 
 /**
- * The ledger for a deployment. If its limits are higher than those of the deployment that wrote last, the contract was raised: the limit that
- * the CRM reported and the pause for a spent quota are dropped. If the CRM still refuses, its next answer brings them back.
+ * The ledger for a deployment. If its limits are higher than those of the deployment that wrote last, the contract was raised: the limit
+ * that the CRM reported and the pause for a spent quota are dropped. If the CRM still refuses, its next answer brings them back.
  */
 export function underLimits(ledger: Ledger, { day, month }: Pick<Limits, 'day' | 'month'>): Ledger {
   const { limits, pause } = ledger;
@@ -133,8 +133,8 @@ export function reserve(ledger: Ledger, requests: number): Ledger {
 }
 
 /**
- * Adds what an environment has learned to the ledger. A higher number than the count that the CRM reports replaces it, since other programs
- * share the quota. Reports that are missing, late or of another window are ignored.
+ * Adds what an environment has learned to the ledger. If the CRM reports more requests than the ledger has counted, its number replaces the
+ * count, since other programs share the quota. Reports that are missing, late or of another window are ignored.
  *
  * @param limits those of the deployment.
  * @param now epoch milliseconds.
@@ -189,7 +189,7 @@ function recordDay(window: DayWindow, observed: Observation | undefined, now: nu
 
 /**
  * Resumes requests: removes the pause and forgets what the CRM has reported, which may be wrong. What remains is the count of own requests,
- * so a limit of one's own is still kept. The next answer of the CRM reports again.
+ * so the limits of the deployment still apply. The next answer of the CRM reports again.
  */
 export function resume(ledger: Ledger | undefined, now: number): Ledger {
   const current = ledgerAt(ledger, now);

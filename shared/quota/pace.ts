@@ -87,7 +87,9 @@ export const requestsPerSecond = ({ requestsPerWindow, windowMs }: SlotSchedule)
 const UNITS_PER_SECOND = 1000;
 /** Bytes that one unit writes (DynamoDB, "Capacity unit consumption for write operations"). */
 const BYTES_PER_UNIT = 1024;
-/** A slot is a number of 13 digits in a list: a byte for two digits, one more, and one for the element (DynamoDB, "Item sizes and formats"). */
+/**
+ * A slot is a number of 13 digits in a list: a byte for two digits, one more, and one for the element (DynamoDB, "Item sizes and formats").
+ */
 const BYTES_PER_SLOT = 9;
 /** Key, version, attribute names, the leases of three commands, and some room. */
 const OTHER_BYTES = 350;

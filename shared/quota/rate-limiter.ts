@@ -36,8 +36,8 @@ interface SlotRequest {
 }
 
 /**
- * A rate limiter that all environments share through one stored item, without the rates that commands have leased. Requests that arrive during
- * a write are served together by the next write, so a batch costs few writes.
+ * A rate limiter that all environments share through one stored item, without the rates that commands have leased. Requests that arrive
+ * during a write are served together by the next write, so a batch costs few writes.
  *
  * A missed slot is given up, and another is reserved: a request never starts later after its slot than the slack of the window. So the
  * requests of any second have slots in one window, and stay within the limit however long an environment is held up.

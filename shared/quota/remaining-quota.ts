@@ -55,7 +55,7 @@ export function remainingQuota(ledger: Ledger, { limits, liveReserve }: Budget):
     resetsAt,
   });
   const ofAll = left('day', day, Math.min(limits.day, day.limit ?? limits.day));
-  // The CRM may say that a new day has begun. A limit of one's own still counts all requests since midnight.
+  // The CRM may say that a new day has begun. The limit of the deployment still applies to all own requests since midnight (UTC).
   const ofOwn = left('day', own.day, limits.day);
   return [
     ofOwn.left < ofAll.left ? ofOwn : ofAll,
@@ -64,8 +64,8 @@ export function remainingQuota(ledger: Ledger, { limits, liveReserve }: Budget):
 }
 
 /**
- * Requests that stay unused at the end of a day or month: those of one second. So many may be under way when a day ends, and are counted in
- * the next one by the CRM.
+ * Requests of each day and month that are left unused: those of one second. That many may be in flight when a day ends, and the CRM counts
+ * them in the next one.
  */
 export const marginOf = (limits: Limits): number => rateOf(limits);
 
@@ -80,7 +80,7 @@ export function pauseOf(ledger: Ledger, budget: Budget, now: number): Pause | un
   );
 }
 
-/** Requests that may be made before the next look at the ledger: none during a pause. */
+/** Requests that may be made before the ledger is read again: none during a pause. */
 export function requestsLeft(ledger: Ledger, budget: Budget, now: number): number {
   if (pauseOf(ledger, budget, now)) return 0;
   return Math.min(...remainingQuota(ledger, budget).map(({ left }) => left - marginOf(budget.limits)));

@@ -1,9 +1,9 @@
 import { CloudError, type RetryableError } from '../sync/errors.ts';
 
 /*
- * The retry policy: every delay, backoff, attempt count, lease wait and time-out that decides when something is tried again. From the inside
- * out: a request, an environment, an invocation, AWS services, a message, the backfill, other functions. docs/retries.md shows it by failure:
- * `test/docs/retry-table.ts` makes the page from these values (`npm run docs`).
+ * The retry policy: every delay, backoff, attempt count, lease wait and time-out that decides when something is tried again. From the
+ * inside out: a request, an environment, an invocation, AWS services, a message, the backfill, other functions. docs/retries.md shows it by
+ * failure: `test/docs/retry-table.ts` makes the page from these values (`npm run docs`).
  *
  * Names end in the unit, for example `Ms`. Values that follow from others are derived, so a change is one edit.
  */
@@ -45,8 +45,8 @@ export const ANSWER_TIME = { minMs: 3 * SECOND_MS, maxMs: 10 * SECOND_MS } as co
 export const UNCERTAIN_WRITE_MS = MINUTE_MS;
 
 /**
- * How long until a contact that the CRM does not know (404) counts as gone: the answer may be wrong for a while, and after a merge the CRM's
- * search may not show the other contact yet.
+ * How long until a contact that the CRM does not know (404) counts as gone: the answer may be wrong for a while, and after a merge the
+ * CRM's search may not show the other contact yet.
  */
 export const GONE_AFTER_MS = MINUTE_MS;
 
@@ -54,15 +54,15 @@ export const GONE_AFTER_MS = MINUTE_MS;
 export const SEARCH_DELAY_MS = MINUTE_MS;
 
 /**
- * Two users who want one email or one contact: the second waits for a change of the first. It tries again after as long as it has waited, at
- * least `firstMs` and at most `maxMs`, and is rejected after `limitMs` without a change of either.
+ * Two users who want one email or one contact: the second waits for a change of the first. It tries again after as long as it has waited,
+ * at least `firstMs` and at most `maxMs`, and is rejected after `limitMs` without a change of either.
  */
 export const CONFLICT = { firstMs: 15 * SECOND_MS, maxMs: 5 * MINUTE_MS, limitMs: 15 * MINUTE_MS } as const;
 
 /**
- * A user for whose contact alone the CRM fails (500 with a message) is rejected after so many deliveries that count. A delivery counts
+ * A user for whose contact alone the CRM fails (500 with a message) is rejected after this number of counted deliveries. A delivery counts
  * `apartMs` after the last one that counted, if the CRM has accepted a change of another user's contact in between. So a failure that lasts
- * less than `(deliveries - 1) * apartMs`, eight minutes, rejects nobody. In a longer one that hits half of all requests, each of some nine
+ * less than `(deliveries - 1) * apartMs`, eight minutes, rejects nobody. In a longer failure of half of all requests, each of about nine
  * deliveries would have to fail, since a success ends the count.
  */
 export const CONTACT_FAULT = { deliveries: 3, apartMs: 4 * MINUTE_MS } as const;
@@ -102,8 +102,8 @@ export const CREDENTIALS_RETRY = {
   /** Shortest time between two reads of a secret that has no usable credentials. */
   readAgainMs: 5 * SECOND_MS,
   /**
-   * How long refused credentials are not sent again. It doubles with each refusal: a mistake of the gateway must not lock the sync out until
-   * the next rotation, and a revoked key must not be tried all the time.
+   * How long refused credentials are not sent again. It doubles with each refusal: a mistake of the gateway must not lock the sync out
+   * until the next rotation, and a revoked key must not be tried all the time.
    */
   firstRefusalMs: 10 * SECOND_MS,
   maxRefusalMs: 5 * MINUTE_MS,
@@ -138,7 +138,7 @@ export const RATE_LEASE = {
   ms: 30 * SECOND_MS,
   /** No request starts this long after the last renewal: a third, so that a slow write ends in time. */
   renewAfterMs: 10 * SECOND_MS,
-  /** How soon a command looks again while others have all of the rate. */
+  /** How soon a command tries again while others have all of the rate. */
   lookAgainMs: 2 * SECOND_MS,
 } as const;
 
@@ -152,17 +152,17 @@ export const LEASE_RETRY = {
   tagJobMs: 3 * SECOND_MS,
   /** A claim on an email or a contact. */
   claimMs: 5 * SECOND_MS,
-  /** The claims of all users. Afterwards, the invocation goes on without them. */
+  /** The claims of all users. Afterwards, the invocation continues without them. */
   claimIndexMs: SECOND_MS,
-  /** The catalog. An invocation first waits for it, so long that half of its time is left. */
+  /** The catalog. An invocation first waits for it itself, for up to half of its time. */
   catalogPollMs: 250,
   catalogWaitMs: INVOCATION_MS / 2,
   catalogMs: 2 * SECOND_MS,
 } as const;
 
 /**
- * How long until a failed detection of the account's array modes is repeated, if the failure does not say it. Users are synced without the
- * modes in the meantime. A probe contact whose deletion failed stays so long.
+ * How long until a failed detection of the account's array modes is repeated, if the failure does not say. Until then, users are synced
+ * without the modes, and a probe contact whose deletion failed stays in the account.
  */
 export const ARRAY_MODES_RETRY_MS = HOUR_MS;
 
@@ -182,7 +182,7 @@ export const PUBLISH_RETRY = { attempts: 4, firstDelayMs: 100 } as const;
 
 /**
  * A poll of the CRM reads pages for `sliceMs`, since the users of its batch wait for its end, and only while `pageMs` are left for another
- * page. Then it goes on in another invocation.
+ * page. Then it continues in another invocation.
  */
 export const POLL_TIME = { sliceMs: 5 * SECOND_MS, pageMs: 10 * SECOND_MS } as const;
 
@@ -203,7 +203,7 @@ export const MAX_RECEIVE_COUNT = 1000;
  */
 export const VISIBILITY_MS = 6 * INVOCATION_MS;
 
-/** The backoff after failures of our own cloud: short for the first deliveries, about an hour, since most pass by then. */
+/** The backoff after failures of AWS services: short for the first deliveries, about an hour, since most failures pass by then. */
 export const CLOUD_BACKOFF = { maxMs: MINUTE_MS, deliveries: 50 } as const;
 
 /** The backoff of a message whose failure does not say when to retry. */
@@ -215,15 +215,17 @@ export const MESSAGE_BACKOFF = {
     Math.ceil(MESSAGE_RETENTION_MS / (MAX_RECEIVE_COUNT - CLOUD_BACKOFF.deliveries) / MINUTE_MS) * MINUTE_MS,
 } as const;
 
-/** Longest time that a message is hidden at once, also during a longer pause: an operator may end it. In 14 days, this makes 336 deliveries. */
+/**
+ * Longest time that a message is hidden at once, also during a longer pause: an operator may end it. In 14 days, this makes 336 deliveries.
+ */
 export const MAX_HIDDEN_MS = HOUR_MS;
 
 /** Longest jitter of messages that wait for the same moment. */
 const MAX_SPREAD_MS = 30 * SECOND_MS;
 
 /**
- * How long to wait until the next delivery of a message, in milliseconds: as the error says, or an exponential backoff; the longer of the two
- * where the error backs off.
+ * How long to wait until the next delivery of a message, in milliseconds: as the error says, or an exponential backoff; the longer of the
+ * two where the error backs off.
  *
  * @param receiveCount deliveries of the message so far, this one included.
  * @param random from 0 to 1: jitter.
@@ -276,8 +278,8 @@ export const callbackDelayMs = (receiveCount: number): number =>
 // The backfill
 
 /**
- * Time-out of the function that runs the steps of the backfill. A run has its share of the pace for this long after its last call began: the
- * function has ended by then.
+ * Time-out of the function that runs the steps of the backfill. A run has its share of the pace for this long after its last call began:
+ * the function has ended by then.
  */
 export const BACKFILL_FUNCTION_MS = MINUTE_MS;
 
@@ -287,7 +289,9 @@ export const BACKFILL_CALL_MS = 20 * SECOND_MS;
 /** Time-out of a step: no call of the function lasts longer, so an answer that has not come by then is lost. */
 export const BACKFILL_STEP_MS = 2 * BACKFILL_FUNCTION_MS;
 
-/** Retries of a step by Step Functions, with full jitter. Together up to a quarter of an hour, longer than most outages of DynamoDB or SQS. */
+/**
+ * Retries of a step by Step Functions, with full jitter. Together up to a quarter of an hour, longer than most outages of DynamoDB or SQS.
+ */
 export const BACKFILL_STEP_RETRY = {
   maxAttempts: 8,
   intervalMs: 5 * SECOND_MS,
@@ -337,5 +341,8 @@ export const TOKEN_REQUEST = {
 /** Attempts of the SDK to store a new token pair, which would be lost: for as long as rotate-token may run. */
 export const STORE_TOKENS_ATTEMPTS = 12;
 
-/** Retries by EventBridge Scheduler. The next health check is due sooner than a retry would help; the refresh and the full listing are daily. */
+/**
+ * Retries by EventBridge Scheduler. The next health check is due sooner than a retry would help; the refresh and the full listing are
+ * daily.
+ */
 export const SCHEDULE_RETRIES = { dailyRefresh: 3, healthCheck: 0, poll: 3 } as const;

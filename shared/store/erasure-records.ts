@@ -11,7 +11,10 @@ export type ErasureRecord = z.infer<typeof schema>;
 /** The records of deleted users. */
 export interface ErasureRecordStore {
   read(userId: string): Promise<ErasureRecord | undefined>;
-  /** Stores what is stronger, the record or the one before ({@link strongest}). The messages of a user are handled one after the other. */
+  /**
+   * Stores the stronger of this record and the stored one ({@link strongest}). The write needs no condition, since the messages of a user
+   * are handled one after the other.
+   */
   write(erasureRecord: ErasureRecord): Promise<void>;
   /** All records, in no order. Scans the whole sync table. */
   list(): Promise<ErasureRecord[]>;
@@ -22,8 +25,8 @@ export const isAtLeast = (one: ErasureRecord['done'], other: ErasureRecord['done
   ERASURE_OUTCOMES.indexOf(one) >= ERASURE_OUTCOMES.indexOf(other);
 
 /**
- * The record that is kept: a record of the same contact, or of none, that says less does not replace one. It only adds its request and the
- * answer to it. The contact of an earlier account is remembered until it is deleted.
+ * The record to keep. A new record of the same contact, or of none, that says less does not replace the old one: only its request and the
+ * answer to it are added. The contact of an earlier account is remembered until it is deleted.
  */
 export function strongest(before: ErasureRecord | undefined, record: ErasureRecord): ErasureRecord {
   const { contactId, done, doneAt, requestId, answeredAt: at = doneAt } = record;

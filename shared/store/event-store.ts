@@ -27,8 +27,8 @@ type Bucket = Readonly<Record<string, ContactState>>;
 export type ItemBucket = Readonly<Record<string, ItemState>>;
 
 /**
- * What is known about the CRM, and how far it was read. Messages of polls share a message group, so one invocation at a time reads and writes
- * it.
+ * The stored states of contacts and other records of the CRM, and how far polls have read. Messages of polls share a message group, so only
+ * one invocation at a time reads and writes them.
  */
 export interface EventStore {
   readPoll(resource: string): Promise<Poll | undefined>;
@@ -40,7 +40,7 @@ export interface EventStore {
   /** Reads buckets of contacts by their number. Those that do not exist are missing. */
   readBuckets(buckets: readonly number[]): Promise<Map<number, Bucket>>;
   writeBuckets(buckets: ReadonlyMap<number, Bucket>): Promise<void>;
-  /** Ranges of the buckets of a resource's items, and the buckets, as those of contacts. */
+  /** The same for the items of a resource: ranges of their buckets, and the buckets. */
   readItemRanges(resource: string): Promise<BucketRanges>;
   writeItemRanges(resource: string, ranges: BucketRanges): Promise<void>;
   readItems(resource: string, buckets: readonly number[]): Promise<Map<number, ItemBucket>>;

@@ -42,9 +42,9 @@ const catalogSchema = z.object({
     z.record(z.string(), z.object({ readAt: utcMoment, names: z.record(z.string(), z.string()) })),
   ),
   /**
-   * The account's array modes: whether a create-or-update (`put`) and an update by id (`patch`) of a contact keep the array items that they do
-   * not list (`merge`) or remove them (`replace`), and when that was detected (ISO 8601). Without modes, detection failed and is repeated at
-   * `retryAt`.
+   * The account's array modes: whether a create-or-update (`put`) and an update by id (`patch`) of a contact keep the array items that they
+   * do not list (`merge`) or remove them (`replace`), and when that was detected (ISO 8601). Without modes, detection failed and is
+   * repeated at `retryAt`.
    */
   arrays: z.optional(
     z.object({
@@ -94,7 +94,7 @@ const claimSchema = z.object({
   claimedAt: z.optional(epochMs),
   /** Until when the contact of a deleted user is being retired, in epoch milliseconds. */
   retiringUntil: z.optional(epochMs),
-  /** The contact belonged to a user who was deleted, so the sync wrote its managed fields. */
+  /** The contact belonged to another user before, or was retired, so the sync has written its managed fields. */
   inherited: z.optional(z.boolean()),
 });
 
@@ -144,9 +144,9 @@ const erasureRecordSchema = z.object({
   /** The user's contact; undefined if none was known. */
   contactId: z.optional(positiveInt),
   /**
-   * What was done with the contact, or why nothing was done: another user has it by now (`kept`), none is known (`no-contact`), nothing shows
-   * that the requested contact is the user's (`not-proven`), or the user is still in the user table, so the next change would create it again
-   * (`not-deleted`).
+   * What was done with the contact, or why nothing was done: another user has it by now (`kept`), none is known (`no-contact`), nothing
+   * shows that the requested contact is the user's (`not-proven`), or the user is still in the user table, so the next change would create
+   * it again (`not-deleted`).
    */
   done: outcome,
   /** ISO 8601. */
@@ -204,7 +204,7 @@ const acceptanceRunSchema = z.object({
 const pollSchema = z.object({
   /** Everything up to this time was read, in epoch milliseconds. */
   watermark: epochMs,
-  /** The schedule's time of the last poll that is complete, in ISO 8601. */
+  /** The scheduled time of the last poll that is complete, in ISO 8601. */
   completedAt: z.optional(utcMoment),
   /** A poll that has begun. */
   run: z.optional(runSchema),
@@ -215,15 +215,15 @@ const pollSchema = z.object({
 });
 
 const contactListingSchema = z.object({
-  /** The schedule's time of the last listing that is complete, in ISO 8601. */
+  /** The scheduled time of the last listing that is complete, in ISO 8601. */
   completedAt: z.optional(utcMoment),
-  /** When the first listing began, which makes no events: from then on, changes do. In ISO 8601. Undefined until it is complete. */
+  /** When the first listing began, in ISO 8601: changes make events from then on. Undefined until the first listing is complete. */
   baselineAt: z.optional(utcMoment),
   /** A listing that has begun: the id of the last contact that was read. */
   run: z.optional(z.object({ scheduledAt: utcMoment, startedAt: utcMoment, afterId: z.int() })),
 });
 
-/** A listing is written beside the one before, so that both can be compared. */
+/** A listing is stored beside the one before it, so that the two can be compared. */
 const generation = z.enum(['a', 'b']);
 const optOutListingSchema = z.object({
   completedAt: z.optional(utcMoment),
@@ -349,7 +349,8 @@ export const SYNC_TABLE_ITEMS = {
     pattern: 'lease#<name>',
     key: (name: string) => `lease#${name}`,
     schema: leaseSchema,
-    contains: 'the one invocation that may create tags and fields (`lease#catalog`) or a company',
+    contains:
+      'the one invocation that may create tags and fields (`lease#catalog`), create a company, or record the claims of all users (`lease#claims`)',
     writers: 'sync-contact',
     readers: 'sync-contact',
     removed: 'by the invocation; one that is left behind ends with the invocation',
@@ -481,7 +482,7 @@ export const SYNC_TABLE_ITEMS = {
   ownCompany: {
     pattern: 'own-company#<hash of the name>',
     key: (name: string) => `own-company#${hashed(name.trim())}`,
-    /** When it was about to, in epoch milliseconds. */
+    /** When the sync was about to create it, in epoch milliseconds. */
     schema: z.object({ at: epochMs }),
     contains: 'a company that the sync was about to create: it makes no event',
     writers: 'sync-contact',

@@ -13,7 +13,7 @@ type AppConsent = 'yes' | 'no' | 'unset';
  * What the sync last did, from the record on the user's item.
  *
  * - `nothing`: nothing yet.
- * - `given`: it carried out the app's yes: it opted the address in, or had no need or no right to.
+ * - `given`: it carried out the app's yes: it opted the address in, or found that this was not needed or not allowed.
  * - `giving`: it was about to opt the address in, and does not know whether it did.
  * - `due`: the address has to be withdrawn as soon as the user's contact shows it.
  * - `withdrawing`: it was about to withdraw the address, and does not know whether it did.
@@ -23,8 +23,8 @@ type AppConsent = 'yes' | 'no' | 'unset';
 type LastStep = 'nothing' | 'given' | 'giving' | 'due' | 'withdrawing' | 'withdrawn' | 'kept-out';
 
 /**
- * What the CRM shows for an address. `not-opted-in` may be opted in: nobody has opted it out. `unknown`: it was read, and its answer does not
- * say. `unread`: it was not read yet.
+ * What the CRM shows for an address. `not-opted-in`: nobody has opted it out, so it may be opted in. `unknown`: it was read, but the answer
+ * does not say. `unread`: it was not read yet.
  */
 export type ShownConsent = 'opted-in' | 'not-opted-in' | 'opted-out' | 'unknown' | 'unread';
 
@@ -69,7 +69,7 @@ export const TRANSITIONS: readonly Transition[] = [
     address: 'any',
     shown: ['unread'],
     action: 'read',
-    why: 'The status shows whose an earlier opt-out is',
+    why: 'The status shows whether others have opted the address out before',
   },
   {
     app: ['no', 'unset'],
@@ -93,7 +93,7 @@ export const TRANSITIONS: readonly Transition[] = [
     address: 'any',
     shown: ['unread'],
     action: 'read',
-    why: 'The status shows whose an earlier opt-out is',
+    why: 'The status shows whether others have opted the address out before',
   },
   {
     app: ['no'],
@@ -157,7 +157,7 @@ export const TRANSITIONS: readonly Transition[] = [
     address: 'any',
     shown: ['opted-out', 'unknown'],
     action: 'record',
-    why: 'An opt-out made in the CRM is never undone. What cannot be read counts as one',
+    why: 'An opt-out made in the CRM is never undone. A status that cannot be read counts as one',
   },
 ];
 
@@ -200,8 +200,7 @@ export const isConsentDone = (situation: Omit<ConsentSituation, 'shown'>): boole
   decideConsent({ ...situation, shown: 'unread' }) === 'nothing';
 
 /**
- * Whether an address still has to be withdrawn that the CRM may have as opted in by the app. It has to be done even for a user who is
- * rejected or deleted.
+ * Whether the consent for an address still has to be withdrawn in the CRM. This has to be done even for a user who is rejected or deleted.
  */
 export function isWithdrawalOpen(app: boolean | undefined, record: ConsentRecord | undefined): boolean {
   if (!record || app === true || record.step === 'withdrawn') return false;
@@ -226,7 +225,7 @@ export function consentBefore(
 /**
  * The record after a withdrawal.
  *
- * @param address the hash of the address that the user has now. If it is another one, that is withdrawn next.
+ * @param address the hash of the address that the user has now. If it is not the withdrawn one, it is withdrawn next.
  */
 export function consentAfterWithdrawal(
   { address: withdrawn, isOwn }: ConsentRecord,
@@ -244,8 +243,9 @@ export const hashAddress = (email: string): string =>
   createHash('sha256').update(email.trim().toLowerCase()).digest('base64url').slice(0, 11);
 
 /**
- * What the vendor's names of a status mean (v1, `email_status` of a contact; contract and vendor forum, thread 82773). The vendor opts in the
- * three of the middle group and `Manual`, an opt-out by staff, which is nobody's to undo but theirs. Every other name counts as an opt-out.
+ * What the vendor's names of a status mean (v1, `email_status` of a contact; contract and vendor forum, thread 82773). An opt-in takes
+ * effect on the last three, and `Manual`: an opt-out by staff, which only they may undo. So `Manual` counts as an opt-out, as every other
+ * name does.
  */
 const SHOWN_BY_STATUS: Readonly<Record<string, ShownConsent>> = {
   SingleOptIn: 'opted-in',

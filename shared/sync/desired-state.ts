@@ -14,7 +14,7 @@ export interface DesiredState {
   fields: ContactFields;
   /** Names of the managed tags that the contact should have, in the order of the mapping. */
   tags: readonly string[];
-  /** Whether the person has consented to marketing; undefined: neither. */
+  /** Whether the person has consented to marketing; undefined if the app has not asked, or does not know. */
   consent?: boolean | undefined;
   /** Values that were corrected or left out. */
   warnings: readonly Warning[];
@@ -77,7 +77,7 @@ export function desiredState(mapping: Mapping, user: User, now: number): Desired
   };
 }
 
-/** An empty text does not count as a value, nor does a list or an address without any other. */
+/** Whether there is a value: an empty text is none, and neither is a list or an address of empty texts only. */
 function hasValue<Raw>(raw: Raw | undefined): raw is Raw {
   if (raw === undefined) return false;
   if (typeof raw === 'object' && raw !== null) return Object.values(raw).some(hasValue);

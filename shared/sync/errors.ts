@@ -5,7 +5,7 @@ export class RetryableError extends Error {
   override name = 'RetryableError';
   /** Milliseconds until a retry makes sense, if the cause is known to last so long. */
   readonly afterMs: number | undefined;
-  /** Whether `afterMs` is only the least wait: the retries of a message that fails again and again become rarer. */
+  /** Whether `afterMs` is only the shortest wait: a message that fails again and again is retried less and less often. */
   readonly backsOff: boolean = false;
 
   constructor(message: string, options: { afterMs?: number | undefined; cause?: unknown } = {}) {
@@ -14,7 +14,7 @@ export class RetryableError extends Error {
   }
 }
 
-/** A service of our own cloud fails or throttles. It is retried sooner than the CRM, since its requests have no quota. */
+/** An AWS service fails or throttles. It is retried sooner than the CRM, since its requests have no quota. */
 export class CloudError extends RetryableError {
   override name = 'CloudError';
 }
@@ -22,7 +22,7 @@ export class CloudError extends RetryableError {
 /** No request was made, because the CRM is down. */
 export class CrmDownError extends RetryableError {
   override name = 'CrmDownError';
-  // Each environment has its own circuit breaker, whose rest may be nearly over: a message would use up its deliveries.
+  // Each environment has its own circuit breaker, whose rest may be nearly over: without backoff, a message would use up its deliveries.
   override readonly backsOff = true;
 }
 
@@ -40,7 +40,10 @@ export type RejectionReason =
 export class RejectedError extends Error {
   override name = 'RejectedError';
   readonly reason: RejectionReason;
-  /** The same id in the log, on the dead letter and on the user's item. The queue takes one dead letter with an id in five minutes. */
+  /**
+   * The same id in the log, on the dead letter and on the user's item. The dead-letter queue accepts one message with this id in five
+   * minutes.
+   */
   readonly errorId: string;
   /** Status of the CRM's answer, if the CRM refused. */
   readonly status: number | undefined;
@@ -75,7 +78,7 @@ export class RejectedError extends Error {
   }
 }
 
-/** The CRM takes a user without some fields only: keys of the mapping. */
+/** The CRM accepts the user only without some fields, which are named by their keys in the mapping. */
 export class RefusedFieldsError extends RejectedError {
   override name = 'RefusedFieldsError';
   readonly fields: readonly string[];

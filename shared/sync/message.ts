@@ -25,11 +25,14 @@ const userMessageSchema = z.object({
   formerContactIds: z.optional(z.array(positiveInt)),
   /** When a contact was created whose id is not known, in ISO 8601. */
   attemptedAt: z.optional(utcMoment),
-  /** When the last request of an invocation that had leased a deleted user has taken effect, in ISO 8601. Until then, its contact may change. */
+  /**
+   * When the last request of an invocation that had leased the deleted user must have taken effect, in ISO 8601. Before that, the contact
+   * may still change.
+   */
   notBefore: z.optional(utcMoment),
   /**
-   * The app withdrew a consent with this change. The consumer needs it where the item no longer says so: the user was deleted, or the `crm`
-   * map was removed or replaced. The item decides otherwise.
+   * The app withdrew a consent with this change. It matters only if the item no longer says so, because the user was deleted, or the `crm`
+   * map was removed or replaced. Otherwise, the item decides.
    */
   withdrawn: z.optional(z.boolean()),
   /** The tags of a new contact are left to a `tag-users` message. */
@@ -74,15 +77,15 @@ const pollSchema = z.object({
   version: z.literal(1),
   kind: z.literal('poll-crm'),
   /**
-   * `changes`: what a date shows, `opt-outs`: the addresses without marketing, `listing`: all contacts, and all items of the resources that are
-   * polled, `replay`: what changed since a time, once more.
+   * `changes`: changes that a date shows. `opt-outs`: addresses that get no marketing. `listing`: all contacts, and all items of the polled
+   * resources. `replay`: another event for each change since a time.
    */
   poll: z.enum(['changes', 'opt-outs', 'listing', 'replay']),
-  /** The schedule's time, in ISO 8601. A poll that is complete for it is not repeated. */
+  /** The scheduled time, in ISO 8601. A poll that is complete for this time is not repeated. */
   scheduledAt: utcMoment,
-  /** For a replay, in ISO 8601. */
+  /** Where a replay begins, in ISO 8601. */
   since: z.optional(utcMoment),
-  /** How many messages have continued the poll before. */
+  /** How many messages have continued the poll before this one. */
   part: z.optional(z.int()),
 });
 

@@ -3,8 +3,9 @@ import type { ContactFields, DesiredState } from './desired-state.ts';
 import { fingerprintOf } from './plan.ts';
 
 /**
- * Values that the CRM has refused, as hashes by field, as the user's row has them. The region of an address is a field of its own here
- * (`BILLING.region`): without it, the CRM may take the address. The hash of an empty text: the CRM has refused to clear the field.
+ * Hashes of the values that the CRM has refused, by field, as stored on the user's item. The region of an address is a field of its own
+ * here (`BILLING.region`), since the CRM may accept the address without it. The hash of an empty text means that the CRM refused to clear
+ * the field.
  */
 export type RefusedFields = Readonly<Record<string, string>>;
 
@@ -35,7 +36,7 @@ export function withoutRegion(address: string): string {
 /**
  * Leaves out of a desired state what the CRM has refused, as long as the value is the same, with a warning.
  *
- * @returns with `refused`: what of it still counts.
+ * @returns the desired state; `refused` has the entries that still apply.
  */
 export function withoutRefused(desired: DesiredState, remembered: RefusedFields = {}): DesiredState {
   const entries = Object.entries(remembered).filter(

@@ -33,6 +33,10 @@ export function addUser(estimate: TagEstimate, userId: string, change: TagChange
 export const isFull = ({ users, bytes }: Pick<TagEstimate, 'users' | 'bytes'>): boolean =>
   users >= MAX_USERS || bytes >= MAX_BYTES;
 
-/** Requests of the job: the consumer tags together or one by one, whichever is cheaper. @param batch most contacts that one request can name. */
+/**
+ * Requests of the job: the consumer tags together or one by one, whichever is cheaper.
+ *
+ * @param batch most contacts that one request can name.
+ */
 export const requestsFor = ({ counts, alone }: TagEstimate, batch: number): number =>
   Math.min(alone, bulkRequests(counts, batch));

@@ -4,8 +4,8 @@
  */
 
 /**
- * What a field's value is. `text`: a text of its own; `option`: one of the API's own names; `choice`: a name of the account, which the mapping
- * lists; `staff`: the email of a member of staff; `company`: the name of a company; `social`: the name of an account in a network.
+ * What a field's value is. `text`: a text of its own; `option`: one of the API's own names; `choice`: a name of the account, which the
+ * mapping lists; `staff`: the email of a member of staff; `company`: the name of a company; `social`: the name of an account in a network.
  */
 export type FieldKind =
   | 'text'
@@ -31,13 +31,13 @@ interface ContactFieldRule {
   /** Whether a longer text is cut. A cut email, number or address is a wrong one, so those are left out. */
   isCut?: boolean;
   /**
-   * Whether answers have the property: always, only if the request names it in `optional_properties`, or never (v1 in use). Answers may lack
-   * any property.
+   * Whether answers have the property: always, only if the request names it in `optional_properties`, or never (v1 in use). Answers may
+   * lack any property.
    */
   shown: 'always' | 'named' | 'never';
   /** Name in the user interface of the CRM. */
   label: string;
-  /** Whether an empty text clears it. */
+  /** False if an empty text does not clear the field. */
   isClearable?: false;
 }
 
@@ -222,7 +222,7 @@ export type SourceType = (typeof SOURCE_TYPES)[number];
 export const ADDRESS_PARTS = ['line1', 'line2', 'locality', 'region', 'postal_code', 'country_code'] as const;
 export type AddressPart = (typeof ADDRESS_PARTS)[number];
 
-/** Longest part of an address that the CRM accepts, in characters. Lines and the locality are cut; a cut postal code is a wrong one. */
+/** Longest part of an address that the CRM accepts, in characters. A longer postal code is left out, other parts are cut. */
 export function addressPartMax(field: FieldOfKind<'address'>, part: AddressPart): number {
   switch (part) {
     case 'line1':

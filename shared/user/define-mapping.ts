@@ -59,7 +59,7 @@ export interface TagGroup {
 
 /** The consent to marketing by email. The CRM keeps it for the address, not for the contact: docs/consent.md. */
 interface MarketingConsent {
-  /** True: the person has consented; false: has not, or has withdrawn it; undefined: neither. */
+  /** True: the person has consented. False: has not, or has withdrawn the consent. Undefined: the app has not asked, or does not know. */
   given: Value<boolean>;
   /** Why the address is opted in, for the CRM's records. */
   optInReason: string;
@@ -72,7 +72,7 @@ type InboundField = 'emailStatus' | FieldKey;
 
 export interface Mapping {
   contact: ContactMapping;
-  /** Left out: the sync does not change the consent of any address, except that it opts out a person whom it erases. */
+  /** If left out, the sync does not change the consent of any address, except that it opts out a person whom it erases. */
   marketingConsent?: MarketingConsent;
   customFields: Readonly<Record<string, CustomField>>;
   /**

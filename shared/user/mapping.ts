@@ -1,8 +1,8 @@
 /**
  * The mapping: which fields and tags a user's contact has in the CRM. This is the file that a team edits; `docs/mapping.md` explains it.
  *
- * - `contact` sets standard fields, and `customFields` sets custom fields by their label. A function that returns `undefined` gives no value,
- *   and clears what an earlier sync wrote. Values are normalised afterwards: lengths, phone numbers, dates.
+ * - `contact` sets standard fields, and `customFields` sets custom fields by their label. A function that returns `undefined` gives no
+ *   value, and clears what an earlier sync wrote. Values are normalised afterwards: lengths, phone numbers, dates.
  * - A function reads attributes of the user. Declare a new attribute in `user.ts`.
  * - `marketingConsent` says whether the person wants marketing emails. `docs/consent.md` has what follows from it.
  * - A tag group assigns at most one of its tags to a user, and removes the others.
@@ -110,7 +110,7 @@ export const mapping: Mapping = {
   },
   userIdField: 'App User Id',
   tagGroups: [appUser, subscription, program, activity],
-  // The activity tags stop changing after 30 days; two weeks more are room for refreshes that did not run.
+  // The activity tags stop changing after 30 days; two more weeks leave room for refreshes that did not run.
   isActive: ({ lastActiveAt, subscription }, now) =>
     subscription?.status === 'trial' ||
     subscription?.status === 'active' ||

@@ -19,7 +19,7 @@ import type { User } from './user.ts';
 const EMAIL_MAX = 75;
 
 /**
- * An email address as HTML defines it for forms, with a domain of at least two labels, the last of which is no number. It is the widest
+ * An email address as HTML defines it for forms, with a domain of at least two labels, the last of which is not a number. It is the widest
  * definition in common use: the CRM decides about the rest. Source: https://html.spec.whatwg.org/#valid-e-mail-address
  */
 const EMAIL =
@@ -78,7 +78,7 @@ export function normaliseEmail(raw: string, max: number = EMAIL_MAX): Normalised
     : { dropped: `not an email address of up to ${max} characters` };
 }
 
-/** A domain in its ASCII form (UTS #46), or the text as it is if it is no internationalized domain. */
+/** A domain in its ASCII form (UTS #46), or the text as it is if it is not an internationalized domain. */
 function asciiDomain(text: string): string {
   // The conversion reads a host of a URL: it would cut the text at a slash, and decode or drop other characters.
   const isInternationalized = /\P{ASCII}/u.test(text) && /^(?:[A-Za-z\d.-]|\P{ASCII})+$/u.test(text);
@@ -94,8 +94,8 @@ export function normalisePhone(raw: string, locale: string | undefined): Normali
 }
 
 /**
- * The parts as JSON, in a fixed order. The CRM refuses a region without a country (v1), so it is left out. Whether the country has the region
- * is checked later, by the account's list (`catalog/resolve-fields.ts`).
+ * The parts as JSON, in a fixed order. The CRM refuses a region without a country (v1), so it is left out. Whether the country has the
+ * region is checked later, by the account's list (`catalog/resolve-fields.ts`).
  */
 function normaliseAddress(field: FieldOfKind<'address'>, raw: Address): Normalised {
   const parts: Address = {};

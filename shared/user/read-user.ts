@@ -10,14 +10,14 @@ export interface Warning {
   reason?: 'unknown-staff' | 'refused-value';
 }
 
-/** The item has no valid `userId`, so it is no user. */
+/** The item has no valid `userId`, so it is not a user. */
 export class InvalidUserError extends Error {
   override name = 'InvalidUserError';
 }
 
 /**
- * Reads an item of the user table. Null and empty texts count as missing. So does an invalid attribute, with a warning: the rest of the user
- * is still synced.
+ * Reads an item of the user table. Null and empty texts count as missing. So does an invalid attribute, with a warning: the rest of the
+ * user is still synced.
  *
  * @throws InvalidUserError if the item has no `userId`.
  */
@@ -39,7 +39,7 @@ export function readUser(item: Record<string, unknown>): { user: User; warnings:
   }
 }
 
-/** The user of an item as a list, which is empty for an item that is no user. */
+/** The user of an item as a list, which is empty if the item is not a user. */
 export function userOf(item: Record<string, unknown>): User[] {
   try {
     return [readUser(item).user];

@@ -88,8 +88,8 @@ export const KNOWN_TIME_ZONES: readonly string[] = [
 ];
 
 /**
- * The copy of the vendor's list that could be read ends here, within the zones of the Pacific. The list has the order and the zones of an old
- * version of jsTimezoneDetect, whose list ends with these. A zone that the CRM refuses costs that field only.
+ * The copy of the vendor's list that could be read ends here, within the zones of the Pacific. The list has the order and the zones of an
+ * old version of jsTimezoneDetect, whose list ends with these. A zone that the CRM refuses costs that field only.
  */
 const LIKELY_TIME_ZONES: readonly string[] = [
   'Pacific/Auckland',
@@ -110,10 +110,10 @@ const DAY_MS = 24 * HOUR_MS;
 const STEP_MS = 10 * DAY_MS;
 
 /**
- * The time zone of the CRM for a zone of the IANA database: the same, or one with the same offsets from 2027 to 2031, if possible on the same
- * continent. If there is none, one whose clocks change within the same day, at another hour.
+ * The time zone of the CRM for a zone of the IANA database: the same, or one with the same offsets from 2027 to 2031, if possible on the
+ * same continent. If there is none, one whose clocks change within the same day, at another hour.
  *
- * @returns undefined for a zone whose rules no supported zone has; `none` for a text that is no zone.
+ * @returns undefined for a zone whose rules no supported zone has; `none` for a text that is not a zone.
  */
 export const supportedTimeZone = memoize((text: string): string | undefined | 'none' => {
   const zone = text.trim();

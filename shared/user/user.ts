@@ -25,7 +25,7 @@ const crmStateSchema = z.object({
   missingSince: z.optional(z.record(z.string(), utcMoment)),
   /** The contact was created beside another user's, into which the user's former contact had been merged. */
   separated: z.optional(z.boolean()),
-  /** Another user has the email or the contact. The user waits for that user's next change, from a moment on (ISO 8601). */
+  /** Another user has the email or the contact. Since `since` (ISO 8601), the user has been waiting for that user's next change. */
   conflict: z.optional(
     z.object({
       otherUserId: z.string(),
@@ -35,8 +35,8 @@ const crmStateSchema = z.object({
     }),
   ),
   /**
-   * What the sync last did about the consent to marketing (`sync/consent.ts`): the step, a hash of the address, and since when the request is
-   * pending (ISO 8601). `isOwn`: an opt-out of the address is the sync's own.
+   * What the sync last did about the consent to marketing (`sync/consent.ts`): the step, a hash of the address, and since when the request
+   * is pending (ISO 8601). `isOwn`: an opt-out of the address is the sync's own.
    */
   consent: z.optional(
     z.object({
@@ -46,7 +46,10 @@ const crmStateSchema = z.object({
       isOwn: z.optional(z.boolean()),
     }),
   ),
-  /** The CRM fails for this user's contact alone (`contacts/contact-faults.ts`): deliveries that count, and when the last one was (ISO 8601). */
+  /**
+   * The CRM fails for this user's contact alone (`contacts/contact-faults.ts`): deliveries that count, and when the last one was (ISO
+   * 8601).
+   */
   serverErrors: z.optional(z.object({ count: z.int(), at: utcMoment })),
   /** A hash of each field's value as it was last written. */
   fingerprint: z.optional(z.record(z.string(), z.string())),
@@ -75,7 +78,9 @@ const crmStateSchema = z.object({
   lease: z.optional(z.object({ environment: z.string(), invocation: z.number(), until: utcMoment })),
   /** Number of write-backs: each is conditional on the last one. */
   revision: z.optional(z.number()),
-  /** Random id of the last write-back: it tells apart two accounts of one user, whose revisions can be equal. */
+  /**
+   * Random id of the last write-back. If a user is deleted and created again, it tells the two items apart: their revisions can be equal.
+   */
   attemptId: z.optional(z.string()),
 });
 

@@ -20,8 +20,8 @@ const oauthSchema = z.object({
 });
 
 /**
- * Staging label of the pair that the rotation obtained last. AWSPENDING cannot identify it: Secrets Manager also puts it on versions without
- * a value, and its documentation asks operators to remove it by hand.
+ * Staging label of the pair that the rotation obtained last. AWSPENDING cannot identify it: Secrets Manager also puts it on versions
+ * without a value, and its documentation asks operators to remove it by hand.
  */
 export const LATEST_PAIR = 'LATEST_PAIR';
 

@@ -42,8 +42,8 @@ const NOT_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CON
  * Requests a pair from `POST /token` (the vendor's OAuth 2.0 pages). It repeats only requests that cannot have used up the token: a second
  * use can end the whole authorization, and with it the access token that still works.
  *
- * @throws AuthorizationLostError for a token or code that is used up, revoked or of another client; AnswerLostError; Error if the endpoint is
- *   unreachable. None quotes a secret.
+ * @throws AuthorizationLostError for a token or code that is used up, revoked or of another client; AnswerLostError; Error if the endpoint
+ *   is unreachable. None quotes a secret.
  */
 async function requestPair(
   crmUrl: string,

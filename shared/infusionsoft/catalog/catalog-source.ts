@@ -20,8 +20,8 @@ export interface CatalogSource {
   /** A catalog that was read from the CRM after `since` (epoch milliseconds). */
   newerThan(since: number): Promise<Catalog>;
   /**
-   * A catalog with the provinces of some countries (ISO 3166-1, three letters). Costs a request for each country whose list was not read for
-   * a month.
+   * A catalog with the provinces of some countries (ISO 3166-1, three letters). Costs a request for each country whose list was not read
+   * for a month.
    */
   withProvinces(countries: readonly string[]): Promise<Catalog>;
   /** Runs work that creates things in the account, in one environment at a time. */
@@ -60,8 +60,8 @@ const LEASE = 'catalog';
 export const CACHED_MS = 60_000;
 
 /**
- * A catalog that one environment reads and creates for all. It takes a lease in the sync's table, and the others wait for its result: two at
- * once would create each missing tag twice.
+ * A catalog that one environment reads and creates for all. It takes a lease in the sync's table, and the others wait for its result: two
+ * at once would create each missing tag twice.
  *
  * @throws RetryableError if another environment has the lease for too long, and as the client does.
  */

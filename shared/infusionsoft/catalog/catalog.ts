@@ -8,8 +8,8 @@ import { type Account, CREATION_REFUSED, problemsOf } from './account.ts';
 export type Catalog = z.infer<typeof SYNC_TABLE_ITEMS.catalog.schema>;
 
 /**
- * What a create-or-update (`put`) and an update by id (`patch`) do with the array items that they do not list: `merge` keeps them, `replace`
- * removes them.
+ * What a create-or-update (`put`) and an update by id (`patch`) do with the array items that they do not list: `merge` keeps them,
+ * `replace` removes them.
  */
 export type ArrayModes = NonNullable<NonNullable<Catalog['arrays']>['modes']>;
 

@@ -37,12 +37,12 @@ export interface ArrayModeOptions {
 
 /**
  * Detects what the two kinds of updates do with the array items that they do not list, since the vendor documents both. Six requests: a
- * create-or-update creates a probe contact with two phone numbers and two custom fields, a second one lists the first of each, and an update by
- * id the second of each; both are followed by a read. Then the probe is deleted.
+ * create-or-update creates a probe contact with two phone numbers and two custom fields, a second one lists the first of each, and an
+ * update by id the second of each; both are followed by a read. Then the probe is deleted.
  *
- * No contact stays behind. The email of the probe, which is random, is stored before the first request, and used again by each detection: the
- * create-or-update finds the probe that one has left behind that has failed, or whose environment has died. There is no search. The contact is
- * changed by its id, and deleted, only after a read has shown the random email and the name, and no other email.
+ * No contact stays behind. The email of the probe, which is random, is stored before the first request, and used again by each detection:
+ * if a detection failed or its environment died, the next create-or-update finds the probe that it left behind. There is no search. The
+ * contact is changed by its id, and deleted, only after a read has shown the random email and the name, and no other email.
  *
  * @returns undefined if the contact is not proven to be the probe.
  * @throws NotFoundError, RejectedError or RetryableError, as the client does.
@@ -84,7 +84,7 @@ function bodyOf(
 }
 
 /**
- * Deletes the probe, unless the contact is not proven to be it: people rename and merge contacts.
+ * Deletes the probe, if a read proves that the contact is the probe: people rename and merge contacts.
  *
  * @param shown the contact, if it was read.
  */
@@ -99,7 +99,7 @@ async function deleteProbe(
       await client.deleteContact(id);
       await records.writeProbe({ email });
     } else {
-      onLeftover('A contact is not certain to be the probe, and was not deleted', id);
+      onLeftover('A contact may not be the probe, so it was not deleted', id);
       await records.deleteProbe();
     }
   } catch (error) {
@@ -108,7 +108,9 @@ async function deleteProbe(
   }
 }
 
-/** Whether a contact is the probe: it has the probe's name and its email, and no other one, which a merge with a person's contact would add. */
+/**
+ * Whether a contact is the probe: it has the probe's name and its email, and no other one, which a merge with a person's contact would add.
+ */
 function isProbe(contact: Contact, email: string): boolean {
   const hasName = Object.entries(PROBE_NAME).every(
     ([key, name]) => catalogKey(String(contact[key])) === catalogKey(name),
@@ -117,7 +119,7 @@ function isProbe(contact: Contact, email: string): boolean {
   return hasName && emails.length === 1 && catalogKey(emails[0] ?? '') === email;
 }
 
-/** What an update did that did not list these items. */
+/** What an update did with these items, which it did not list. */
 function keeps(
   { phone_numbers, custom_fields }: Contact,
   phone: string,

@@ -17,13 +17,14 @@ const WRITABLE = {
 } as const;
 
 /**
- * Adds to each array of a body the items of the contact that the body does not list, with their writable properties. So an account whose updates
- * by id replace arrays keeps the items that people have added by hand. Arrays that are not in the body are not changed by the CRM.
+ * Adds to each array of a body the items of the contact that the body does not list, with their writable properties. So an account whose
+ * updates by id replace arrays keeps the items that people have added by hand. Arrays that are not in the body are not changed by the CRM.
  *
  * Social accounts cannot be preserved, since the CRM does not show all of them: see `unpreservable` in resolve-fields.ts.
  *
  * @param contact read with {@link arraysToRead}.
- * @throws RefusedFieldsError for an address that would lose its region: the CRM refuses regions that it has shown itself (vendor's forum, 93909).
+ * @throws RefusedFieldsError for an address that would lose its region: the CRM refuses regions that it has shown itself (vendor's forum,
+ *   93909).
  */
 export function preserveUnlisted(body: ContactBody, contact: Contact, catalog: Catalog): ContactBody {
   const { email_addresses: emails, phone_numbers: phones, custom_fields: fields } = body;
@@ -88,7 +89,7 @@ function unlisted<Item extends object, Key extends keyof Item>(
     .map((item) => picked(item, writable));
 }
 
-/** Without what is null: a request has values only. */
+/** The properties of an item that have a value: a request has values only. */
 const picked = <Item extends object>(item: Item, properties: readonly (keyof Item)[]): Item =>
   Object.fromEntries(
     properties.filter((property) => hasText(item[property])).map((property) => [property, item[property]]),
@@ -101,7 +102,7 @@ type Address = NonNullable<Contact['addresses']>[number] & { field: string };
 const hasField = (address: NonNullable<Contact['addresses']>[number]): address is Address =>
   hasText(address.field);
 
-/** An address as a request may have it, with one code of two and a checked region; undefined if the region cannot be sent. */
+/** An address as a request can send it: with a postal code or a ZIP code, and a checked region. Undefined if the region cannot be sent. */
 function sendable(address: Address, catalog: Catalog): Address | undefined {
   const { postal_code, zip_code, zip_four, country_code, region } = address;
   const code = hasText(postal_code) ? undefined : zip_code;

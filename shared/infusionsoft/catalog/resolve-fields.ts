@@ -8,8 +8,8 @@ import { type Catalog, catalogKey } from './catalog.ts';
 import { regionCode } from './provinces.ts';
 
 /**
- * Resolves the names in a desired state against the account: emails of members of staff become ids, regions become codes, and values and tags
- * that the account does not accept are left out, with a warning.
+ * Resolves the names in a desired state against the account: emails of members of staff become ids, regions become codes, and values and
+ * tags that the account does not accept are left out, with a warning.
  *
  * @param crm the user's state: what the CRM has refused is left out, too.
  */
@@ -34,9 +34,9 @@ export function resolveFields(
     leaveOut(key, 'the update might remove accounts of other networks, which the CRM does not show');
   const { contact_type, lead_source, owner } = fields;
   if (contact_type && unusable.includes(`contact_type.${contact_type}`))
-    leaveOut('contact_type', 'no contact type of the account');
+    leaveOut('contact_type', 'not a contact type of the account');
   if (lead_source && leadSources[catalogKey(lead_source)] === undefined)
-    leaveOut('lead_source', 'no lead source of the account');
+    leaveOut('lead_source', 'not a lead source of the account');
   if (owner && staff[catalogKey(owner)] === undefined) leaveOutStaff('owner');
   for (const [label, { type }] of Object.entries(mapping.customFields)) {
     const key = `custom_fields.${label}`;
@@ -72,8 +72,8 @@ export function usableFields(mapping: Mapping, catalog: Catalog): ReadonlySet<st
 }
 
 /**
- * Fields that cannot be written without a risk to what people typed in: unless the account is known to keep the items that an update by id does
- * not list, those would have to be read and sent back, and the CRM does not show the accounts of four networks.
+ * Fields that cannot be written without a risk to what people typed in: unless the account is known to keep the items that an update by id
+ * does not list, those would have to be read and sent back, and the CRM does not show the accounts of four networks.
  */
 const unpreservable = ({ arrays }: Catalog): readonly string[] =>
   arrays?.modes?.patch === 'merge' ? [] : SOCIAL_FIELDS;

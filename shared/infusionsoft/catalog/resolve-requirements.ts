@@ -131,8 +131,8 @@ async function findLeadSources(
 }
 
 /**
- * Creates something that the account lacks. A refusal, such as at the maximum of an account, costs only what was refused: everything else is
- * used without it, and the next refresh of the catalog tries again.
+ * Creates something that the account lacks. A refusal, such as at the maximum of an account, costs only what was refused: everything else
+ * is used without it, and the next refresh of the catalog tries again.
  */
 async function createUnlessRefused(
   create: () => Promise<{ id: number }>,
@@ -159,7 +159,7 @@ async function findContactTypes(
       : {
           name,
           problem:
-            'is no contact type of the account: add it in the settings of the CRM, or remove it from the mapping',
+            'is not a contact type of the account: add it in the settings of the CRM, or remove it from the mapping',
         },
   );
 }

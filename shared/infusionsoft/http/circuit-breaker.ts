@@ -12,8 +12,8 @@ export interface CircuitBreaker {
   /**
    * No answer, or a status of 500 or more.
    *
-   * @param user whose contact may be at fault, see `contactFault`. It counts once until the next success: several users with such failures are
-   *   an outage, one alone is not.
+   * @param user whose contact may be at fault, see `contactFault`. Each user counts once until the next success: failures of several users
+   *   are an outage, those of one user are not.
    */
   failed(now: number, user?: string): void;
 }
@@ -41,7 +41,7 @@ export function circuitBreaker(random: () => number = Math.random): CircuitBreak
     },
     failed(now, user) {
       if (user !== undefined && faulty.has(user)) {
-        // It says nothing new about the CRM. Another request may be the probe.
+        // A repeated failure of one user says nothing new about the CRM. The next request may be the probe.
         probing = false;
         return;
       }

@@ -21,7 +21,8 @@ export interface CrmRequests {
   /** For a create-or-update: two at once for one email can create two contacts. A spike arrest had no effect. */
   afterSpikeArrest: KyInstance;
   /**
-   * Makes a request. @throws NotFoundError, RejectedError, ForbiddenError, ContactFaultError, UncertainError or another RetryableError, see `failures.ts`.
+   * Makes a request. @throws NotFoundError, RejectedError, ForbiddenError, ContactFaultError, UncertainError or another RetryableError, see
+   * `failures.ts`.
    */
   call<Result>(request: (http: KyInstance) => Promise<Result>, http?: KyInstance): Promise<Result>;
 }
@@ -60,8 +61,8 @@ export function crmRequests({ url, fetch, now = Date.now }: RequestOptions): Crm
 }
 
 /**
- * The limits of the minute and the day do not reset within an invocation, and the fault of a contact comes again, so a retry would only cost
- * requests.
+ * The limits of the minute and the day do not reset within an invocation, and the fault of a contact comes again, so a retry would only
+ * cost requests.
  */
 function isFinal(error: Error): boolean {
   if (error instanceof RetryableError) return true;

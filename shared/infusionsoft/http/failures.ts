@@ -33,8 +33,8 @@ export class UncertainError extends RetryableError {
 }
 
 /**
- * The CRM answered 500 with a message to a request about single contacts. It does so to some bad values, such as an owner that does not exist
- * (WP Fusion's plugin and laravel-keap handle it), and during outages.
+ * The CRM answered 500 with a message to a request about single contacts. It does so to some bad values, such as an owner that does not
+ * exist (WP Fusion's plugin and laravel-keap handle it), and during outages.
  */
 export class ContactFaultError extends UncertainError {
   override name = 'ContactFaultError';

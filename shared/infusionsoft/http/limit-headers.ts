@@ -8,8 +8,8 @@ const JUST_ENDED_MS = 5 * MINUTE_MS;
 const MONTH_MS = 31 * 24 * 60 * MINUTE_MS;
 
 /**
- * Reads the quota usage from the headers of an answer: `x-keap-product-quota-*` for the day, `x-keap-product-throttle-*` for the minute (the
- * vendor's developer pages). Values that are missing, invalid or of another unit are left out.
+ * Reads the quota usage from the headers of an answer: `x-keap-product-quota-*` for the day, `x-keap-product-throttle-*` for the minute
+ * (the vendor's developer pages). Values that are missing, invalid or of another unit are left out.
  *
  * @param startedAt when the request was started, in epoch milliseconds.
  */
@@ -28,8 +28,8 @@ export function observationOf(headers: Headers, startedAt: number): Observation 
 }
 
 /**
- * When an exceeded limit resets, in epoch milliseconds: at the time in the headers, else after a minute or at midnight (UTC). For a late
- * answer, this may be in the past.
+ * When an exceeded limit resets, in epoch milliseconds: at the time in the headers, otherwise after a minute or at midnight (UTC). For a
+ * late answer, this may be in the past.
  *
  * @param startedAt when the refused request was started, in epoch milliseconds.
  */

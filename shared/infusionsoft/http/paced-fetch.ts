@@ -27,7 +27,7 @@ export interface PacedFetchOptions {
   /** When the invocation ends, in epoch milliseconds. No request is started that could not finish before. */
   deadline: () => number;
   onRequest: (record: RequestRecord) => void;
-  /** The user about whom the request is, where it is about one. */
+  /** The user that the current request is about, if it is about one. */
   currentUser?: () => string | undefined;
   /** Epoch milliseconds. */
   now?: () => number;
@@ -43,9 +43,9 @@ interface Attempt {
 const KEPT_OF_SLOWEST = 0.9;
 
 /**
- * A `fetch` within the CRM's limits. Each request, retries included, waits for a request slot and for the rest after spike arrests, and fails
- * while the quota is spent or the CRM is down. It adds the credentials; after a 401 it reads them again, and repeats the request with other
- * ones. Create one for each environment and keep it across invocations.
+ * A `fetch` within the CRM's limits. Each request, retries included, waits for a request slot and for the rest after spike arrests, and
+ * fails while the quota is spent or the CRM is down. It adds the credentials; after a 401 it reads them again, and repeats the request with
+ * other ones. Create one for each environment and keep it across invocations.
  *
  * @throws RetryableError while the quota is spent, while the CRM is down, and if too little time is left before the deadline.
  */

@@ -28,7 +28,7 @@ export interface RequestGate {
  * The gate of one environment.
  *
  * @param margin requests of the day that stay unused, see `marginOf`.
- * @param random from 0 to 1: jitter, so that environments do not go on at the same moment.
+ * @param random from 0 to 1: jitter, so that environments do not continue at the same moment.
  */
 export function requestGate(margin: number, random: () => number = Math.random): RequestGate {
   let starts: number[] = [];

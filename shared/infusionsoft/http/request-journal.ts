@@ -6,10 +6,10 @@ import type { RequestRecord } from './paced-fetch.ts';
 export interface RequestJournal {
   /**
    * Runs work with a journal of its own.
-   * @param user about whom the work is. Left out: the same as that of the work around it.
+   * @param user that the work is about; by default the user of the enclosing work.
    */
   during<Result>(work: () => Promise<Result>, user?: string): Promise<Result>;
-  /** About whom the current work is. */
+  /** The user that the current work is about. */
   user(): string | undefined;
   /** Records a request in the journal of the current work. */
   record(request: RequestRecord): void;

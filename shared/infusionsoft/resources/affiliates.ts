@@ -1,7 +1,7 @@
 import { defineResource } from './define-resource.ts';
 import { flag, moment, number, text } from './properties.ts';
 
-/** People who refer customers, with what they were paid and what was taken back. */
+/** People who refer customers, with their payments and clawbacks. */
 export const affiliates = defineResource({
   name: 'affiliates',
   key: 'id',

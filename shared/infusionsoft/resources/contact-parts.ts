@@ -1,6 +1,6 @@
 import { object, places, text } from './properties.ts';
 
-// Lists of a contact in which each item has a fixed place. Functions, as the properties of a resource are.
+// Lists of a contact in which each item has a fixed place. They are functions for the same reason as the properties of a resource.
 
 export const emails = () => places('field', ['EMAIL1', 'EMAIL2', 'EMAIL3'], { email: text });
 export const phones = () =>

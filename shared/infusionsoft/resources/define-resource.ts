@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { type ObjectOf, object, type Properties } from './properties.ts';
 
-/** The versions of the API, and where each begins. No other file knows them. */
+/** Where the paths of each version of the API begin. No other file names them. */
 const BASE = { 1: 'crm/rest/v1', 2: 'crm/rest/v2' } as const;
 
 /** Largest page that a request can ask for (v1 names it for tags). A page can be shorter. */
@@ -21,7 +21,7 @@ type FilterValue<Type> = Type extends 'number'
 export interface ListAction {
   /** Path after the version, with a placeholder for the parent of a nested resource: `contacts/{contactId}/tags`. */
   path: string;
-  /** Where the items are in an answer, see {@link rowsOf}. */
+  /** Where the items are in an answer, see {@link RowsIn}. */
   rows: RowsIn;
   /** `offset`: `limit` and `offset`. `token`: `page_size` and `page_token`. `none`: one answer has everything. */
   paging: 'offset' | 'token' | 'none';
@@ -70,7 +70,7 @@ interface Definition {
   key?: string;
   /** The contract does not show the key, so an answer may lack it. */
   undocumentedKey?: true;
-  /** A function, since schemas that are created delay a cold start: functions use the paths of several resources, and few schemas. */
+  /** A function, since creating schemas delays a cold start: a Lambda function uses the paths of several resources, but few schemas. */
   properties: () => Properties;
   /** Properties that the CRM sets: no write takes them. */
   readOnly?: readonly string[];
@@ -78,7 +78,7 @@ interface Definition {
   required?: readonly string[];
   /** Properties that are returned only if a request names them. The model, if there is one, may name more. */
   optional?: readonly string[];
-  /** Columns of a table when no others are asked for. */
+  /** Default columns of a table. */
   columns: readonly string[];
   /** Path of the resource's model: its custom fields and optional properties. */
   model?: string;

@@ -1,7 +1,7 @@
 import { defineResource } from './define-resource.ts';
 import { text } from './properties.ts';
 
-/** Events that a hook can ask for. */
+/** Events that a hook can subscribe to. */
 export const hookEventKeys = defineResource({
   name: 'hook-event-keys',
   key: 'text',

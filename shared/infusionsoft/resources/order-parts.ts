@@ -1,6 +1,6 @@
 import { flag, list, moment, number, object, text } from './properties.ts';
 
-/** Properties of an order, by itself and in a transaction. */
+/** Properties of an order, also where a transaction contains it. */
 export const order = {
   allow_payment: flag,
   allow_paypal: flag,

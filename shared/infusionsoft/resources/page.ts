@@ -32,7 +32,7 @@ const pagePartsSchema = z.looseObject({
   next_page_token: z.catch(z.nullish(z.string()), undefined),
 });
 
-/** The token of the next page. Version 2 has been seen to answer with the whole address of that page. */
+/** The token of the next page. Version 2 has been seen to answer with the whole URL of that page. */
 function tokenOf(token: string | null | undefined): string | undefined {
   if (!token) return undefined;
   return URL.canParse(token) ? (new URL(token).searchParams.get('page_token') ?? undefined) : token;
@@ -46,7 +46,7 @@ function rowsOf(answer: unknown, where: RowsIn, name: string): unknown[] {
     return Object.entries(found).map(([code, value]) => ({ code, name: value }));
   const isEmpty = typeof where === 'object' && typeof answer === 'object' && answer !== null && !found;
   if (isEmpty) return [];
-  if (!Array.isArray(found)) throw new UnexpectedAnswerError(`The CRM's answer is no list of ${name}`);
+  if (!Array.isArray(found)) throw new UnexpectedAnswerError(`The CRM's answer is not a list of ${name}`);
   return where === 'texts' ? found.map((text: unknown) => ({ text })) : found;
 }
 

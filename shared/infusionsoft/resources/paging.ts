@@ -5,7 +5,7 @@ import { RejectedError } from '../../sync/errors.ts';
 /** Items of one answer. */
 export interface Page<Row> {
   rows: readonly Row[];
-  /** Number of all items, if the CRM says it. */
+  /** Number of all items, if the CRM gives it. */
   count?: number | undefined;
 }
 
@@ -15,17 +15,17 @@ type KeyOf<Row> = (row: Row) => string | number | undefined;
 /** Pages whose keys are remembered, besides the first: items only move a little between two requests. */
 const REMEMBERED_PAGES = 20;
 
-/** Pages without anything new after which a list ends whose count goes up and down. */
+/** A list whose count goes up and down ends after more than this many pages in a row without a new item. */
 const MAX_WITHOUT_NEW = 20;
 
 /**
- * Reads pages by offset until one has nothing new. The CRM's links are not followed: `next` has been seen never to end (v1). A short page is
- * not always the last.
+ * Reads pages by offset until one has nothing new. The CRM's links are not followed: `next` has been seen never to end (v1). A short page
+ * is not always the last.
  *
- * Items that were created meanwhile move others to the next page, where they are left out the second time. If the count says that items
- * were deleted, others have moved to pages that were read: so many items before the page are read again.
+ * Items that are created during the list move others to the next page, where they are left out the second time. If the count shows that
+ * items were deleted, others have moved to pages that were already read, so the list goes back by that number of items and half a page.
  *
- * @param keyOf for items without a key, equal items are kept, and a page that comes again is the end.
+ * @param keyOf for items without a key, equal items of a page are kept, and a page that comes again has nothing new.
  */
 export async function* offsetPages<Row>(
   readPage: (offset: number) => Promise<Page<Row>>,
@@ -50,33 +50,37 @@ export async function* offsetPages<Row>(
     if (fresh.length > 0) yield { rows: fresh, count };
     else if (!isMore || pagesWithoutNew > MAX_WITHOUT_NEW) return;
     reached = Math.max(reached, offset + rows.length);
-    // Half a page more, since others may be deleted meanwhile.
+    // Half a page more, since more items may be deleted in the meantime.
     if (deleted > 0) offset = Math.max(0, offset - deleted - Math.floor(size / 2));
     else offset += rows.length;
   }
 }
 
-/** Most items of a page that the next one reads again, so that as many deletions in between make no item overlooked. */
+/** Largest number of items that the next page reads again, so that no item is missed when up to as many were deleted in between. */
 const MAX_OVERLAP = 10;
 
-/** Equal pages in a row after which a list ends: the CRM ignores the offset. Items that are added can make two pages equal. */
+/** A list ends when a page repeats this often in a row: the CRM ignores the offset. A single repeat can come from items that were added. */
 const MAX_EQUAL = 4;
 
 /** The offset, the count that the last page had, the items that are read again, a hash of that page, and how many before it were equal. */
 const positionSchema = z.tuple([z.int(), z.nullable(z.int()), z.int(), z.string(), z.int()]);
 
 /**
- * Where a list is read on by offset, as a text that can be stored: the list goes on in another process, hours later. A page begins a few
- * items before the end of the last one, since items that were deleted meanwhile move others to the front. If the count says that more were
- * deleted, it begins so many items before.
+ * The offset of a position in a list. A position is a text that can be stored, so that another process can continue the list hours later.
  *
- * @param position undefined for the first page.
+ * @param position from {@link positionAfter}; undefined for the first page.
  */
 export function offsetOf(position: string | undefined): number {
   return position === undefined ? 0 : positionSchema.parse(JSON.parse(position))[0];
 }
 
-/** @param size items that were asked for. @returns undefined at the end of the list. */
+/**
+ * The position after a page. The next page begins a few items before the end of this one, since items that are deleted in between move
+ * others to the front. If the count shows that items were deleted, it begins that number of items and half a page before this one.
+ *
+ * @param size number of items that were asked for.
+ * @returns undefined at the end of the list.
+ */
 export function positionAfter(
   position: string | undefined,
   { rows, count }: Page<unknown>,
@@ -90,9 +94,9 @@ export function positionAfter(
   const at = (next: number, again: number) => JSON.stringify([next, count ?? null, again, hash, equal]);
   const deleted = Math.max(0, (lastCount ?? 0) - (count ?? lastCount ?? 0));
   if (deleted > 0 && offset > 0) return at(Math.max(0, offset - deleted - Math.floor(size / 2)), 0);
-  // Both say that it is the last: a short page may not be, and a count may be wrong.
+  // The size and the count both say that it is the last page. Each alone can be wrong: a short page is not always the last.
   if (rows.length < size && count === end) return undefined;
-  // Nothing new. A short page is not always the last.
+  // The page has nothing new, and the count does not say that there is more.
   if (rows.length === 0 || (rows.length <= overlap && !(count !== undefined && count > end)))
     return undefined;
   if (equal === MAX_EQUAL) return undefined;
@@ -101,9 +105,9 @@ export function positionAfter(
 }
 
 /**
- * The token of the next page of a list of version 2. The CRM has returned whole addresses in its place (WP Fusion's plugin), which contain it.
+ * The token of the next page of a list of version 2. The CRM has returned a whole URL that contains the token instead (seen by WP Fusion).
  *
- * @throws RejectedError for an address without a token: the list would end too soon without a sign of it.
+ * @throws RejectedError for a URL without a token: the list would silently end too soon.
  */
 export function pageToken(next: string | null | undefined): string | undefined {
   if (!next) return undefined;
@@ -131,8 +135,8 @@ export async function* tokenPages<Row>(
 }
 
 /**
- * @returns a function that leaves out rows of the first page and of the last few ones. It remembers their keys only, and a hash of a page
- * whose rows have none.
+ * @returns a function that leaves out rows that the first page or one of the last few pages had. It remembers their keys only, and a hash
+ * of the rows without a key.
  */
 function newRows<Row>(keyOf: KeyOf<Row>): (rows: readonly Row[]) => Row[] {
   const pages: Set<unknown>[] = [];

@@ -1,7 +1,7 @@
 import { defineResource } from './define-resource.ts';
 import { flag, list, number, object, text } from './properties.ts';
 
-/** What a list and a single read have in common. */
+/** Properties of both a list and a single read. */
 const common = {
   id: number,
   product_desc: text,
@@ -53,7 +53,7 @@ const optionValue = {
   sku: text,
 };
 
-/** Products, and the plans by which they are subscribed to. */
+/** Products and their subscription plans. */
 export const products = defineResource({
   name: 'products',
   key: 'id',

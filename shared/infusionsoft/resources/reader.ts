@@ -24,7 +24,7 @@ interface ListOptions<Of extends Resource> {
   filters?: FiltersOf<Of>;
   /** Optional properties to request. The CRM refuses names that it does not know. */
   properties?: readonly string[];
-  /** Most items. */
+  /** Largest number of items to read in all. */
   limit?: number | undefined;
   /** Items of one request; fewer need less memory. */
   pageSize?: number;
@@ -32,7 +32,7 @@ interface ListOptions<Of extends Resource> {
 
 export interface ReaderOptions extends RequestOptions {
   /**
-   * An item has a property of another type than its resource declares. The item is kept as it is.
+   * Called when an item has a property of another type than its resource declares. The item is kept as it is.
    *
    * @param where the resource and the property, for example `orders.total`.
    */
@@ -48,7 +48,7 @@ export interface ResourceReader {
    * @throws UnexpectedAnswerError; and what the client throws, see `http/failures.ts`.
    */
   list<Of extends Resource>(resource: Of, options?: ListOptions<Of>): AsyncGenerator<ItemOf<Of>>;
-  /** As {@link ResourceReader.list}, with the items of one request at a time, and the number of all if the CRM says it. */
+  /** As {@link ResourceReader.list}, with the items of one request at a time, and the number of all items if the CRM gives it. */
   pages<Of extends Resource>(resource: Of, options?: ListOptions<Of>): AsyncGenerator<Page<ItemOf<Of>>>;
   /**
    * Reads one item.
@@ -75,7 +75,7 @@ export class NotSupportedError extends Error {
   override name = 'NotSupportedError';
 }
 
-/** A reader. Its requests go through `fetch`, so that gives the pace. Without `onMismatch`, a property of another type is an error. */
+/** Creates a reader. The `fetch` of its options sets the pace. Without `onMismatch`, a property of another type is an error. */
 export function resourceReader(options: ReaderOptions): ResourceReader {
   const { call } = crmRequests(options);
   const read = (path: string, searchParams: Record<string, string | number | boolean> = {}) =>
@@ -83,7 +83,7 @@ export function resourceReader(options: ReaderOptions): ResourceReader {
   const mismatch =
     options.onMismatch ??
     ((where: string) => {
-      throw new UnexpectedAnswerError(`The CRM's answer has another type at ${where} than is declared`);
+      throw new UnexpectedAnswerError(`The CRM's answer has another type than declared at ${where}`);
     });
 
   async function* pages<Of extends Resource>(
@@ -123,7 +123,7 @@ export function resourceReader(options: ReaderOptions): ResourceReader {
       const answer = contactModelSchema.safeParse(
         await read(pathOf({ name, ...(version && { version }) }, model)),
       );
-      if (!answer.success) throw new UnexpectedAnswerError(`The CRM's answer is no model of ${name}`);
+      if (!answer.success) throw new UnexpectedAnswerError(`The CRM's answer is not a model of ${name}`);
       const { custom_fields, optional_properties } = answer.data;
       return {
         customFields: custom_fields ?? [],
@@ -187,7 +187,7 @@ function keyOfRow(row: unknown, key: string | undefined): string | number | unde
   return typeof value === 'string' || typeof value === 'number' ? value : undefined;
 }
 
-/** @throws UnexpectedAnswerError if it is no object, or lacks its key. */
+/** @throws UnexpectedAnswerError if the row is not an object, or lacks its key. */
 function parse(
   schema: z.ZodMiniType,
   row: unknown,

@@ -1,7 +1,7 @@
 import { defineResource } from './define-resource.ts';
 import { flag, moment, number, text } from './properties.ts';
 
-/** Products that a contact pays for again and again. */
+/** Products that a contact pays for at regular intervals. */
 export const subscriptions = defineResource({
   name: 'subscriptions',
   key: 'id',

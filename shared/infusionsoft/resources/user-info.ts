@@ -1,7 +1,7 @@
 import { defineResource } from './define-resource.ts';
 import { number, text } from './properties.ts';
 
-/** The owner of the credentials: the cheapest request that shows whether they work. */
+/** The owner of the credentials. Reading it is the cheapest way to see whether they work. */
 export const userInfo = defineResource({
   name: 'user-info',
   properties: () => ({

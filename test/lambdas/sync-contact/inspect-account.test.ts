@@ -24,7 +24,7 @@ describe('an inspection of the account', () => {
     expect(await receive(inspection(richMapping))).toEqual([]);
     const { account } = (await crm.table.readInspection()) ?? {};
     expect(account?.tags.every(({ id }) => id === undefined)).toBe(true);
-    expect(account?.contactTypes[1]?.problem).toMatch(/no contact type of the account/);
+    expect(account?.contactTypes[1]?.problem).toMatch(/not a contact type of the account/);
     const { requests } = await crm.admin.stats();
     expect(Object.keys(requests).filter((route) => !route.startsWith('GET'))).toEqual([]);
   });

@@ -214,7 +214,7 @@ describe('a mapping that does not match the account', () => {
         /^custom field "Plan Name": is of type Text in the CRM, and Dropdown in the mapping/,
       ),
       expect.stringMatching(/^custom field "Interests": has no option "Mobility", "Running" in the CRM/),
-      expect.stringMatching(/^contact type "Customer": is no contact type of the account/),
+      expect.stringMatching(/^contact type "Customer": is not a contact type of the account/),
     ]);
   });
 

@@ -119,7 +119,7 @@ describe('a contact', () => {
     expect(requests).not.toHaveProperty('PATCH /contacts/{id}');
     expect(requests).not.toHaveProperty('DELETE /contacts/{id}');
     const left = await ids();
-    expect(leftovers).toEqual([[expect.stringContaining('not certain to be the probe'), left[0]]]);
+    expect(leftovers).toEqual([[expect.stringContaining('may not be the probe'), left[0]]]);
     expect(await detect()).toEqual(MERGE);
     expect(await ids()).toEqual(left);
     expect(leftovers).toHaveLength(1);
