@@ -1,5 +1,6 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
-import { type Entry, MAX_ENTRIES, sendBatch } from '../../shared/queue/send-batch.ts';
+import { MAX_ENTRIES } from '../../shared/aws/batches.ts';
+import { type Entry, sendBatch } from '../../shared/queue/send-batch.ts';
 import { messageGroupOf, type UserMessage } from '../../shared/sync/message.ts';
 
 /** A message and its stream record. */

@@ -1,8 +1,12 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
+import * as z from 'zod/mini';
 import { anyCloudEventSchema } from '../../shared/events/event-types.ts';
 import { callbackDelayMs } from '../../shared/quota/retry-policy.ts';
+import { jsonText } from '../../shared/zod-types.ts';
 import { type Callback, CallbackError } from './callback.ts';
+
+const bodySchema = z.pipe(jsonText, anyCloudEventSchema);
 
 export interface SendEventsDependencies {
   callback: Callback;
@@ -24,7 +28,7 @@ export async function sendEvents(
   const kept = await Promise.all(
     records.map(async (record): Promise<string[]> => {
       const attempt = Number(record.attributes.ApproximateReceiveCount);
-      const { id, type } = anyCloudEventSchema.safeParse(JSON.parse(record.body)).data ?? {};
+      const { id, type } = bodySchema.safeParse(record.body).data ?? {};
       try {
         if (id === undefined) throw new CallbackError('Not an event of this system');
         await callback.send(id, record.body);

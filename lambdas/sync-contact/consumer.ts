@@ -14,7 +14,7 @@ import { retireOrConfirmGone, retireUser } from '../../shared/contacts/retire-us
 import { runTagJob, type TagJobDependencies } from '../../shared/contacts/tag-job.ts';
 import { tagRequests } from '../../shared/contacts/tag-requests.ts';
 import { type CatalogSource, catalogSource } from '../../shared/infusionsoft/catalog/catalog-source.ts';
-import { withRefusals } from '../../shared/infusionsoft/catalog/refusals.ts';
+import { countRefusals } from '../../shared/infusionsoft/catalog/refusals.ts';
 import type { InfusionsoftClient } from '../../shared/infusionsoft/client.ts';
 import { requestGate } from '../../shared/infusionsoft/http/request-gate.ts';
 import { requestJournal } from '../../shared/infusionsoft/http/request-journal.ts';
@@ -131,7 +131,7 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
       mapping,
       invocation,
       onRefresh({ problems }) {
-        if (problems.length > 0) logger.error('The mapping does not match the account', { problems });
+        if (problems.length > 0) logger.error('The mapping does not fit the account', { problems });
       },
       onLeftover: (problem, contactId) => logger.warn(problem, { contactId }),
       now,
@@ -260,7 +260,7 @@ const refusalCounter =
   ({ table, logger, now }: Pick<ConsumerPorts, 'table' | 'logger' | 'now'>) =>
   async (fields: readonly string[]): Promise<void> => {
     try {
-      await updateVersioned(table.refusals, (counts = {}) => withRefusals(counts, fields, now()));
+      await updateVersioned(table.refusals, (counts = {}) => countRefusals(counts, fields, now()));
     } catch (error) {
       if (!(error instanceof BusyError)) throw error;
       logger.warn('Could not count refused values', { fields });

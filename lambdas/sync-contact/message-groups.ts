@@ -1,6 +1,8 @@
 import type { SQSRecord } from 'aws-lambda';
+import * as z from 'zod/mini';
 import { RejectedError } from '../../shared/sync/errors.ts';
 import { type Message, messageSchema, type UserMessage } from '../../shared/sync/message.ts';
+import { jsonText } from '../../shared/zod-types.ts';
 
 interface Delivery {
   record: SQSRecord;
@@ -27,13 +29,11 @@ export function messageGroups(records: readonly SQSRecord[]): MessageGroup[] {
   return [...groups.values()];
 }
 
+const bodySchema = z.pipe(jsonText, messageSchema);
+
 function readMessage({ body, messageId }: SQSRecord): Message | RejectedError {
-  try {
-    const result = messageSchema.safeParse(JSON.parse(body));
-    if (result.success) return result.data;
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-  }
+  const { success, data } = bodySchema.safeParse(body);
+  if (success) return data;
   // The message id is the same at each delivery, so is the error id.
   return new RejectedError('unreadable-message', 'The record is not a message of this system', {
     errorId: messageId,

@@ -1,8 +1,8 @@
 import { assertNotLeased, withLease } from '../../shared/contacts/lease.ts';
 import type { RetiredContact } from '../../shared/contacts/retire-contact.ts';
-import type { Departure } from '../../shared/contacts/retire-user.ts';
 import type { ContactChange, SyncResult, SyncUserOptions } from '../../shared/contacts/sync-user.ts';
 import type { Invocation } from '../../shared/invocation.ts';
+import type { PendingRetirement } from '../../shared/store/sync-table.ts';
 import type { UserTable } from '../../shared/store/user-table.ts';
 import { isWithdrawalOpen } from '../../shared/sync/consent.ts';
 import { RejectedError, RetryableError } from '../../shared/sync/errors.ts';
@@ -16,7 +16,7 @@ export interface ProcessUserDependencies {
   /** Retires the contacts of a deleted user: see `retireUser`. */
   retireUser: (
     userId: string,
-    departure: Departure | undefined,
+    retirement: PendingRetirement | undefined,
     living: CrmState | undefined,
   ) => Promise<RetiredContact[]>;
   metrics: { countChange(change: ContactChange): void };
@@ -164,7 +164,7 @@ function assertDue(messages: readonly UserMessage[], now: number): void {
 function departureOf(
   messages: readonly [UserMessage, ...UserMessage[]],
   isLiving: boolean,
-): Departure | undefined {
+): PendingRetirement | undefined {
   // The app may have removed the `crm` map before it deleted the user, so that the message of the deletion names no contact.
   const naming = isLiving ? messages.filter(({ cause }) => cause === 'deleted') : messages;
   const contactIds = naming.flatMap(contactIdsOf);
@@ -179,7 +179,7 @@ function departureOf(
   };
 }
 
-const departureFrom = (crm: CrmState, now: number): Departure => ({
+const departureFrom = (crm: CrmState, now: number): PendingRetirement => ({
   contactIds: contactIdsOf(crm),
   ...(crm.attempt && { attemptedAt: crm.attempt.at }),
   deletedAt: new Date(now).toISOString(),

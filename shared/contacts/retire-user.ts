@@ -68,28 +68,25 @@ export async function retireOrConfirmGone(
 /** Times in a stream (`ApproximateCreationDateTime`) are rounded down: to the second on AWS, to the minute in the local cloud. */
 const STREAM_TIME_MS = 60_000;
 
-/** What is known about a deleted user's contacts. */
-export type Departure = PendingRetirement;
-
 /**
  * Retires all contacts of a deleted user. What is known is stored first, since a failure that comes afterwards would lose it: the item of
  * the user is gone, and a message that is delivered again does not name contacts that were found in the meantime.
  *
- * @param departure undefined: finishes what was stored before.
+ * @param retirement undefined: finishes what was stored before.
  * @param living the state of the user, if it has come back. Its contacts are kept.
  * @throws RejectedError or RetryableError, as the client does.
  */
 export async function retireUser(
   userId: string,
-  departure: Departure | undefined,
+  retirement: PendingRetirement | undefined,
   living: CrmState | undefined,
   dependencies: RetireUserDependencies,
 ): Promise<RetiredContact[]> {
   const { table, erasureRecords, policy, forgetPolicy, retire, now } = dependencies;
   const earlier = await table.readRetirement(userId);
-  const pending = merge(earlier, departure);
+  const pending = merge(earlier, retirement);
   if (!pending) return [];
-  if (departure) await table.writeRetirement(userId, pending);
+  if (retirement) await table.writeRetirement(userId, pending);
   const record = await erasureRecords.read(userId);
   const found = await findCreated(userId, pending, dependencies);
   // Stored, since an erased contact cannot be found again.
@@ -132,22 +129,25 @@ function requestAfter(deletedAt: string, record: ErasureRecord | undefined): str
     : undefined;
 }
 
-function merge(earlier: Departure | undefined, departure: Departure | undefined): Departure | undefined {
-  if (!earlier || !departure) return earlier ?? departure;
+function merge(
+  earlier: PendingRetirement | undefined,
+  retirement: PendingRetirement | undefined,
+): PendingRetirement | undefined {
+  if (!earlier || !retirement) return earlier ?? retirement;
   return {
-    contactIds: [...new Set([...earlier.contactIds, ...departure.contactIds])],
-    attemptedAt: [earlier.attemptedAt, departure.attemptedAt].sort()[0],
+    contactIds: [...new Set([...earlier.contactIds, ...retirement.contactIds])],
+    attemptedAt: [earlier.attemptedAt, retirement.attemptedAt].sort()[0],
     missingSince: earlier.missingSince,
     serverErrors: earlier.serverErrors,
-    deletedAt: departure.deletedAt,
-    ...((earlier.withdrawn || departure.withdrawn) && { withdrawn: true }),
+    deletedAt: retirement.deletedAt,
+    ...((earlier.withdrawn || retirement.withdrawn) && { withdrawn: true }),
   };
 }
 
 /** Finds contacts that the sync created without getting an answer. */
 async function findCreated(
   userId: string,
-  { attemptedAt }: Departure,
+  { attemptedAt }: PendingRetirement,
   { client, catalogSource, mapping, now }: RetireUserDependencies,
 ): Promise<number[]> {
   if (attemptedAt === undefined) return [];

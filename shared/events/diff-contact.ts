@@ -32,13 +32,14 @@ export interface ContactDiff {
 
 /** Whether an answer shows something that the stored state lacks. It reads no records, since most contacts of a page show nothing new. */
 export function isNews(before: ContactState | undefined, seen: SeenContact): boolean {
-  const { next, changes } = diffContact(before, seen, OWN_NOTHING);
+  const { next, changes } = diffContact(before, seen, NOTHING_OWN);
   return changes.length > 0 || !equal(comparable(next), comparable(before));
 }
 
 const comparable = ({ f, t, s, gone }: ContactState = NOTHING_KNOWN) => ({ f, t, s, gone: gone === true });
 
-const OWN_NOTHING: OwnWrites = {
+/** The writes of the sync to a contact of none of the app's users. */
+export const NOTHING_OWN: OwnWrites = {
   isUnsettled: false,
   created: false,
   deleted: false,

@@ -126,7 +126,7 @@ export async function applySightings(
   }
   const events = [...outcomes.values()].flatMap((outcome) => outcome.events);
   await publisher.publish(events);
-  if (!reading.replay) await storeStates(outcomes, buckets, store);
+  if (reading.replay === undefined) await storeStates(outcomes, buckets, store);
   await logEvents(events, store);
   return { deferred, events: events.length };
 }

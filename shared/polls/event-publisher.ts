@@ -1,5 +1,6 @@
 import type { EventBridgeClient, PutEventsRequestEntry } from '@aws-sdk/client-eventbridge';
 import { PutEventsCommand } from '@aws-sdk/client-eventbridge';
+import { batchesOf } from '../aws/batches.ts';
 import { type CloudEvent, EVENT_SOURCE } from '../events/event-types.ts';
 import { PUBLISH_RETRY } from '../quota/retry-policy.ts';
 import { CloudError } from '../sync/errors.ts';
@@ -8,10 +9,6 @@ export interface EventPublisher {
   /** Publishes events. @throws CloudError if the bus did not accept all of them. A caller that tries again publishes all of them again. */
   publish(events: readonly CloudEvent[]): Promise<void>;
 }
-
-/** Limits of one PutEvents (Amazon EventBridge quotas: 10 entries, 256 KB in all), with room for what an entry has besides its detail. */
-const MAX_ENTRIES = 10;
-const MAX_BYTES = 200_000;
 
 /** Publishes to an EventBridge bus, by name or ARN. */
 export function eventBridgePublisher(client: EventBridgeClient, EventBusName: string): EventPublisher {
@@ -36,7 +33,7 @@ export function eventBridgePublisher(client: EventBridgeClient, EventBusName: st
           Time: new Date(event.time),
         }),
       );
-      for (const batch of batchesOf(entries)) {
+      for (const batch of batchesOf(entries, ({ Detail = '' }) => Buffer.byteLength(Detail))) {
         try {
           await put(batch);
         } catch (error) {
@@ -46,21 +43,4 @@ export function eventBridgePublisher(client: EventBridgeClient, EventBusName: st
       }
     },
   };
-}
-
-function batchesOf(entries: readonly PutEventsRequestEntry[]): PutEventsRequestEntry[][] {
-  const batches: PutEventsRequestEntry[][] = [];
-  let bytes = 0;
-  for (const entry of entries) {
-    const size = Buffer.byteLength(entry.Detail ?? '');
-    const last = batches.at(-1);
-    if (last && last.length < MAX_ENTRIES && bytes + size <= MAX_BYTES) {
-      last.push(entry);
-      bytes += size;
-    } else {
-      batches.push([entry]);
-      bytes = size;
-    }
-  }
-  return batches;
 }

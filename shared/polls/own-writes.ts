@@ -1,5 +1,5 @@
 import { isLeased } from '../contacts/lease.ts';
-import type { OwnWrites } from '../events/diff-contact.ts';
+import { NOTHING_OWN, type OwnWrites } from '../events/diff-contact.ts';
 import { isStatusOfSync } from '../events/email-status.ts';
 import { type Catalog, catalogKey, managedTagIds } from '../infusionsoft/catalog/catalog.ts';
 import { regionCode } from '../infusionsoft/catalog/provinces.ts';
@@ -41,16 +41,6 @@ export interface OwnWritesContext {
   now: number;
 }
 
-/** A contact of none of the app's users: the sync wrote nothing to it. */
-const STRANGER: OwnWrites = {
-  isUnsettled: false,
-  created: false,
-  deleted: false,
-  field: () => false,
-  tag: () => false,
-  status: () => false,
-};
-
 /**
  * The values and tags that the sync has written to a contact, from its own records. A change to one of them makes no event, even if a
  * person made it.
@@ -59,7 +49,7 @@ export function ownWrites(records: ContactRecords, context: OwnWritesContext): O
   const { claim, user, contactId, erasure, usersOfEmails } = records;
   if (!claim) {
     const isUnsettled = usersOfEmails.some((each) => isCreating(each, context));
-    return { ...(context.showsUser ? unclaimed(context) : STRANGER), isUnsettled };
+    return { ...(context.showsUser ? unclaimed(context) : NOTHING_OWN), isUnsettled };
   }
   if (user?.crm?.contactId === contactId) return ofUser(user, user.crm, context);
   const managedTags = managedTagIds(context.catalog);
@@ -80,7 +70,7 @@ export function ownWrites(records: ContactRecords, context: OwnWritesContext): O
 function unclaimed(context: OwnWritesContext): OwnWrites {
   const managedTags = managedTagIds(context.catalog);
   return {
-    ...STRANGER,
+    ...NOTHING_OWN,
     created: true,
     field: (key) => isManaged(key, context),
     tag: (tagId) => managedTags.has(tagId),

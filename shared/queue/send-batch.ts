@@ -1,4 +1,5 @@
 import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { batchesOf } from '../aws/batches.ts';
 import type { Message } from '../sync/message.ts';
 
 /** A message to send to the FIFO queue. */
@@ -8,9 +9,6 @@ export interface Entry {
   /** SQS delivers messages with the same id within five minutes once. */
   deduplicationId: string;
 }
-
-/** Highest number of entries in one SendMessageBatch (Amazon SQS quotas). */
-export const MAX_ENTRIES = 10;
 
 /**
  * Sends up to ten messages in one call.
@@ -43,27 +41,9 @@ export async function sendBatch(
 const bodyOf = (message: Message): string =>
   JSON.stringify(message).replace(/[\uD800-\uFFFF]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
 
-/**
- * Most bytes in one call: within the 256 KiB that SQS allowed until 2025, with room for attributes. Now it allows 1 MiB (Amazon SQS
- * developer guide, "Amazon SQS batch actions").
- */
-const MAX_BYTES = 200_000;
-
 /** Sends messages whose order does not matter. @throws Error if SQS does not accept all of them. */
 export async function sendAll(sqs: SQSClient, queueUrl: string, entries: readonly Entry[]): Promise<void> {
-  const batches: Entry[][] = [];
-  let bytes = 0;
-  for (const entry of entries) {
-    const size = Buffer.byteLength(bodyOf(entry.message));
-    const last = batches.at(-1);
-    if (last && last.length < MAX_ENTRIES && bytes + size <= MAX_BYTES) {
-      last.push(entry);
-      bytes += size;
-    } else {
-      batches.push([entry]);
-      bytes = size;
-    }
-  }
+  const batches = batchesOf(entries, ({ message }) => Buffer.byteLength(bodyOf(message)));
   const failed = await Promise.all(batches.map((batch) => sendBatch(sqs, queueUrl, batch)));
   if (failed.flat().length > 0) throw new Error(`SQS did not accept ${failed.flat().length} messages`);
 }

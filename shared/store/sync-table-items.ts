@@ -291,7 +291,7 @@ export const SYNC_TABLE_ITEMS = {
     schema: inspectionSchema,
     contains: 'the last report on the account, which `catalog` and `deploy` ask for',
     writers: 'sync-contact',
-    readers: 'sync-contact, `catalog`, `deploy`',
+    readers: 'sync-contact, `catalog`, `deploy`, `doctor`',
     removed: 'never; replaced by the next report',
   },
   ledger: {
@@ -341,7 +341,7 @@ export const SYNC_TABLE_ITEMS = {
     schema: postponementSchema,
     contains: 'why a message group failed several times in a row',
     writers: 'sync-contact',
-    readers: 'backfill',
+    readers: 'backfill, `events`',
     removed:
       'when the group succeeds or becomes a dead letter. It stays if the queue drops the messages after 14 days; readers ignore an old one',
   },
@@ -495,7 +495,7 @@ export const SYNC_TABLE_ITEMS = {
     schema: optOutListingSchema,
     contains: 'how far the listing of addresses without marketing is read',
     writers: 'sync-contact',
-    readers: 'sync-contact, check-health, `events`',
+    readers: 'sync-contact, `events`',
     removed: 'never',
   },
   optOutPage: {

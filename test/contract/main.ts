@@ -36,7 +36,7 @@ try {
 }
 
 async function runAll(exchanges: Exchange[]): Promise<void> {
-  // Every method of the client, with every form of answers that the simulator knows.
+  // Every method of the client, with both forms of answers about tags, with and without nulls.
   for (const tagResults of ['object', 'entries'] as const) {
     for (const nulls of [true, false]) {
       const crm = await startCrm({ isServer: true, answers: { tagResults } });

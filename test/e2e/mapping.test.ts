@@ -115,7 +115,7 @@ describe('npx --no user-sync catalog', () => {
     expect(JSON.parse(again.out).customFields).toEqual(JSON.parse(after.out).customFields);
   });
 
-  it('fails for a mapping that does not match the account, with the reason', async () => {
+  it('fails for a mapping that does not fit the account, with the reason', async () => {
     const file = `${NEXT}.wrong.ts`;
     writeFileSync(
       root + file,

@@ -42,9 +42,6 @@ const isLostByUpdate = ({ world }: Script, contactId: number | null, what: strin
  */
 const LOST_EMAILS = /^email_addresses\.EMAIL[23]$/;
 
-/** Reasons of a user whose conflict with another user stands. */
-const CONFLICTS: ReadonlySet<string> = new Set(['contact-of-another-user', 'email-of-another-user']);
-
 /** The only reasons of a dead letter, and when they are right. */
 function isExplained(
   { world, losses, withoutEmail }: Script,
@@ -56,7 +53,7 @@ function isExplained(
     case 'no-usable-email':
       return withoutEmail.has(group);
     default:
-      return CONFLICTS.has(reason) && (conflict || (losses.get(group) ?? 0) > 1);
+      return reason === 'contact-of-another-user' && (conflict || (losses.get(group) ?? 0) > 1);
   }
 }
 
@@ -68,8 +65,8 @@ function deadLetterProblems(script: Script): string[] {
 /** Whether a user may be without a right contact: it was rejected, and its conflict with another user stands. */
 function isExcused({ world, losses }: Script, { userId, crm }: Item): boolean {
   const isRejected =
-    CONFLICTS.has(crm?.rejection?.reason ?? '') ||
-    world.undelivered.some(({ group, reason }) => group === userId && CONFLICTS.has(reason));
+    crm?.rejection?.reason === 'contact-of-another-user' ||
+    world.undelivered.some(({ group, reason }) => group === userId && reason === 'contact-of-another-user');
   return isRejected && ((losses.get(userId) ?? 0) > 1 || world.rivalsOf(userId).length > 0);
 }
 

@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import * as z from 'zod';
@@ -9,6 +8,7 @@ import { desiredState } from '../../../shared/sync/desired-state.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import { createCommand } from '../create-command.ts';
 import { CommandError } from '../support/command-error.ts';
+import { confirm } from '../support/confirm.ts';
 import { connect, type Outputs } from '../support/connect.ts';
 import { DEFAULT_RATE } from '../support/crm-reader.ts';
 import { loadMapping } from '../support/load-mapping.ts';
@@ -65,7 +65,7 @@ export default createCommand({
       return;
     }
     process.stderr.write(announcement(outputs, mapping, leftBehind, options));
-    if (!options.yes) await confirm();
+    if (!options.yes && !(await confirm('Continue?'))) throw new CommandError('Nothing was done.');
 
     const timeoutMs = options.timeout * 60_000;
     const signal = interruptSignal();
@@ -164,16 +164,6 @@ function announcement(
     `Besides the requests of the sync, the command makes about ${requests}, at most ${DEFAULT_RATE} a second. All count towards the quota.\n` +
     'Automations in the CRM that are triggered by a tag of the mapping also run for the test contacts.\n'
   );
-}
-
-async function confirm(): Promise<void> {
-  if (!process.stdin.isTTY)
-    throw new CommandError(
-      'Cannot ask for confirmation: the input is not a terminal. To run without a question: --yes.',
-    );
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question('Continue? (y/N) ').finally(() => terminal.close());
-  if (!/^y(es)?$/i.test(answer.trim())) throw new CommandError('Nothing was done.');
 }
 
 /** The first signal stops the run and cleans up; the second ends the process, and the next run cleans up. */

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { type CloudWatchLogsClient, paginateFilterLogEvents } from '@aws-sdk/client-cloudwatch-logs';
 import * as z from 'zod';
+import { jsonText } from '../../../shared/zod-types.ts';
 import { percentile } from '../support/percentile.ts';
 
 /** Requests that the sync made for the users of a run, retries included. */
@@ -40,14 +41,10 @@ export function countRequests(lines: Iterable<string>, userIdPrefix: string): Re
   };
 }
 
-function parse(text: string): z.infer<typeof lineSchema> | undefined {
-  try {
-    return lineSchema.safeParse(JSON.parse(text.slice(text.indexOf('{')))).data;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
+const textSchema = z.pipe(jsonText, lineSchema);
+
+const parse = (text: string): z.infer<typeof lineSchema> | undefined =>
+  textSchema.safeParse(text.slice(text.indexOf('{'))).data;
 
 /** Reads log lines about users of the run from a system on this machine. */
 export async function localLinesAbout(logFile: string, userIdPrefix: string): Promise<string[]> {

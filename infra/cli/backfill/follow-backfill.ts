@@ -7,6 +7,7 @@ import {
 } from '@aws-sdk/client-sfn';
 import * as z from 'zod';
 import type { Report, Run } from '../../../lambdas/backfill/run.ts';
+import { jsonText } from '../../../shared/zod-types.ts';
 import { CommandError } from '../support/command-error.ts';
 
 /** The execution ended without a report. */
@@ -96,14 +97,7 @@ export async function followBackfill(
 }
 
 /** The error message in the JSON that a failed function returns. */
-function messageOf(cause: string | undefined): string | undefined {
-  try {
-    return (
-      z.looseObject({ errorMessage: z.string() }).safeParse(JSON.parse(cause ?? '')).data?.errorMessage ??
-      cause
-    );
-  } catch (error) {
-    if (error instanceof SyntaxError) return cause;
-    throw error;
-  }
-}
+export const messageOf = (cause: string | undefined): string | undefined =>
+  causeSchema.safeParse(cause).data?.errorMessage ?? cause;
+
+const causeSchema = z.pipe(jsonText, z.looseObject({ errorMessage: z.string() }));

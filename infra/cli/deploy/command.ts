@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { LambdaClient } from '@aws-sdk/client-lambda';
@@ -14,6 +13,7 @@ import { createCommand } from '../create-command.ts';
 import { readAppConfigs } from '../support/app-configs.ts';
 import { checkConcurrency, reservedConcurrency } from '../support/check-concurrency.ts';
 import { CommandError, NoStackError, UsageError } from '../support/command-error.ts';
+import { confirm } from '../support/confirm.ts';
 import { connect, type Outputs } from '../support/connect.ts';
 import { credentialsStatus } from '../support/credentials-status.ts';
 import { inspectAccount } from '../support/inspect-account.ts';
@@ -77,13 +77,6 @@ function selectConfig(name: string | undefined): Config {
   throw new UsageError(
     `Name one stack: npx --no user-sync deploy --stack NAME. Stacks in cdk.json: ${names}.`,
   );
-}
-
-async function confirm(question: string): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question(`${question} (y/N) `);
-  terminal.close();
-  return /^y(es)?$/i.test(answer.trim());
 }
 
 /** Runs the CDK CLI in this terminal. @param toStderr keeps standard output free for the result. @throws CommandError when it fails. */

@@ -1,6 +1,8 @@
 import { DeleteMessageCommand, type Message, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import * as z from 'zod';
 import { countMessages } from '../../../shared/queue/count-messages.ts';
 import { messageSchema } from '../../../shared/sync/message.ts';
+import { jsonText } from '../../../shared/zod-types.ts';
 import { CommandError } from '../support/command-error.ts';
 import { receiveAll, release } from '../support/receive-all.ts';
 
@@ -175,14 +177,11 @@ function deadLetterOf({
   };
 }
 
+const bodySchema = z.pipe(jsonText, messageSchema);
+
 /** The (first) user of a message, the kind of a message without a user, or undefined when it is not a message of this system. */
 function userIdOf(body: string): string | undefined {
-  try {
-    const message = messageSchema.safeParse(JSON.parse(body)).data;
-    if (message && 'userId' in message) return message.userId;
-    return message && ('userIds' in message ? message.userIds[0] : message.kind);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  const message = bodySchema.safeParse(body).data;
+  if (message && 'userId' in message) return message.userId;
+  return message && ('userIds' in message ? message.userIds[0] : message.kind);
 }

@@ -12,6 +12,7 @@ import * as z from 'zod';
 import { messageByKey } from '../../../lambdas/diff-user/message-by-key.ts';
 import { type Outgoing, sendInOrder } from '../../../lambdas/diff-user/send-in-order.ts';
 import { countMessages } from '../../../shared/queue/count-messages.ts';
+import { jsonText } from '../../../shared/zod-types.ts';
 import { CommandError } from '../support/command-error.ts';
 import { receiveAll, release } from '../support/receive-all.ts';
 
@@ -95,14 +96,10 @@ export async function replay(
   }
 }
 
-function positionOf(body: string): Position | undefined {
-  try {
-    return positionSchema.safeParse(JSON.parse(body)).data?.DDBStreamBatchInfo;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
+const bodySchema = z.pipe(jsonText, positionSchema);
+
+const positionOf = (body: string): Position | undefined =>
+  bodySchema.safeParse(body).data?.DDBStreamBatchInfo;
 
 /** The records of a position, or undefined when they have left the stream. */
 async function recordsAt(

@@ -6,6 +6,8 @@ import {
   type SFNClient,
 } from '@aws-sdk/client-sfn';
 import * as z from 'zod';
+import { jsonText } from '../../../shared/zod-types.ts';
+import { messageOf } from '../backfill/follow-backfill.ts';
 
 /** One backfill. */
 export interface BackfillStatus {
@@ -19,8 +21,11 @@ export interface BackfillStatus {
   cause: string | null;
 }
 
-const runSchema = z.looseObject({ input: z.looseObject({ mode: z.string() }), shareDone: z.number() });
-const inputSchema = z.looseObject({ mode: z.string() });
+const runSchema = z.pipe(
+  jsonText,
+  z.looseObject({ input: z.looseObject({ mode: z.string() }), shareDone: z.number() }),
+);
+const inputSchema = z.pipe(jsonText, z.looseObject({ mode: z.string() }));
 const NEWEST_EVENTS = 20;
 /** Enough to include the running executions: at most one of each mode, among skipped ones. */
 const NEWEST_EXECUTIONS = 100;
@@ -30,7 +35,7 @@ export async function backfillStatuses(sfn: SFNClient, stateMachineArn: string):
   const { executions = [] } = await sfn.send(
     new ListExecutionsCommand({ stateMachineArn, maxResults: NEWEST_EXECUTIONS }),
   );
-  const running = executions.filter(({ status }) => status === 'RUNNING');
+  const running = executions.filter(({ status }) => status === 'RUNNING' || status === 'PENDING_REDRIVE');
   return Promise.all(
     (running.length > 0 ? running : executions.slice(0, 1)).map((each) => statusOf(sfn, each)),
   );
@@ -45,23 +50,14 @@ async function statusOf(
     sfn.send(new GetExecutionHistoryCommand({ executionArn, reverseOrder: true, maxResults: NEWEST_EVENTS })),
   ]);
   const outputs = (history.events ?? []).map((event) => event.stateExitedEventDetails?.output);
-  const run = outputs.map((output) => runSchema.safeParse(parsed(output)).data).find((each) => each);
-  const input = inputSchema.safeParse(parsed(described.input)).data;
+  const run = outputs.map((output) => runSchema.safeParse(output).data).find((each) => each);
+  const input = inputSchema.safeParse(described.input).data;
   return {
     name,
     status: status ?? '',
     startedAt: startDate?.toISOString() ?? null,
     mode: run?.input.mode ?? input?.mode ?? null,
     shareDone: run?.shareDone ?? null,
-    cause: described.cause ?? described.error ?? null,
+    cause: messageOf(described.cause) ?? described.error ?? null,
   };
-}
-
-function parsed(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? 'null');
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

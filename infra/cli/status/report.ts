@@ -40,7 +40,7 @@ export function problemsOf(status: Status): string[] {
       oldestWaitMs(status) > CHECK_EVERY_MS &&
       `Messages wait, and no sync succeeds (last success: ${lastSuccess(health)}): docs/runbook.md#nothingsucceeds`,
     health.stuck.length > 0 &&
-      `Failing for an hour: ${listed(health.stuck)}. See npx --no user-sync trace --user ID`,
+      `Failing for an hour: ${listed(health.stuck)}. For a user: npx --no user-sync trace --user ID`,
     deadLetters > 0 && `${deadLetters} dead letters: npx --no user-sync redrive --dry-run`,
     streamFailures > 0 && `${streamFailures} positions of the stream failed: npx --no user-sync replay`,
     quota.pause && `Paused until ${quota.pause.until} (${quota.pause.reason}): npx --no user-sync quota`,

@@ -8,6 +8,7 @@ import {
   StartQueryCommand,
 } from '@aws-sdk/client-cloudwatch-logs';
 import * as z from 'zod';
+import { jsonText } from '../../../shared/zod-types.ts';
 import { CommandError } from '../support/command-error.ts';
 
 const logLineSchema = z.looseObject({
@@ -20,15 +21,12 @@ const logLineSchema = z.looseObject({
 /** A log line of a function about a user. */
 export type LogLine = z.infer<typeof logLineSchema>;
 
+const logTextSchema = z.pipe(jsonText, logLineSchema);
+
 /** Parses a log line. @returns undefined when it is not JSON about this user. */
 export function parseLogLine(text: string, userId: string): LogLine | undefined {
-  try {
-    const { data } = logLineSchema.safeParse(JSON.parse(text));
-    return data?.userId === userId ? data : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  const { data } = logTextSchema.safeParse(text);
+  return data?.userId === userId ? data : undefined;
 }
 
 /** Reads a user's log lines of a system on this machine. @param logFile each line begins with the name of the function. */

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { filledText, utcMoment } from '../../zod-types.ts';
+import { filledText, jsonText, utcMoment } from '../../zod-types.ts';
 
 const oauthSchema = z.object({
   kind: z.literal('oauth'),
@@ -38,14 +38,11 @@ export type OAuthSecret = z.infer<typeof oauthSchema>;
 /** Name and value of the header with the credentials. */
 export type AuthorizationHeader = readonly [name: string, value: string];
 
+const secretTextSchema = z.pipe(jsonText, crmSecretSchema);
+
 /** Parses a secret. @returns undefined for an invalid one: an error message would quote the secret. */
 export function parseCrmSecret(text: string | undefined): CrmSecret | undefined {
-  try {
-    return crmSecretSchema.safeParse(JSON.parse(text ?? '')).data;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  return secretTextSchema.safeParse(text).data;
 }
 
 /** The pair in a version with the label LATEST_PAIR, if it renews the current version: then its refresh token is the valid one. */

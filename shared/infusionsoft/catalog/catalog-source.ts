@@ -6,7 +6,7 @@ import type { Mapping } from '../../user/define-mapping.ts';
 import { type Requirements, requirementsOf } from '../../user/requirements.ts';
 import type { InfusionsoftClient } from '../client.ts';
 import { type Account, missingFrom } from './account.ts';
-import { areArrayModesKnown, type Catalog, catalogOf, hashRequirements, withRefusals } from './catalog.ts';
+import { areArrayModesKnown, type Catalog, catalogOf, hashRequirements, withProblems } from './catalog.ts';
 import { readProvinces, validProvinces } from './provinces.ts';
 import { type RefreshCatalogOptions, refreshCatalog } from './refresh-catalog.ts';
 
@@ -164,7 +164,7 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
   const adopt = async (found: Account, accountRequirements: Requirements): Promise<Account> => {
     const previous = await table.readCatalog();
     const accountHash = hashRequirements(accountRequirements);
-    const account = previous?.requirementsHash === accountHash ? withRefusals(found, previous) : found;
+    const account = previous?.requirementsHash === accountHash ? withProblems(found, previous) : found;
     const isComplete = accountHash === hash && missingFrom(account).length === 0;
     if (!isComplete || !previous || !areArrayModesKnown(previous, now())) return account;
     const catalog = {

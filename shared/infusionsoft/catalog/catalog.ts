@@ -67,7 +67,7 @@ export function catalogOf(account: Account, requirements: Requirements, now: num
  *
  * @param catalog the catalog of the same requirements.
  */
-export function withRefusals(account: Account, catalog: Catalog): Account {
+export function withProblems(account: Account, catalog: Catalog): Account {
   const mark = <Item extends { name: string; id?: number | undefined; problem?: string | undefined }>(
     items: readonly Item[],
     ids: Readonly<Record<string, number>> = {},

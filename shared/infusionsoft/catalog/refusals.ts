@@ -7,7 +7,7 @@ export type Refusals = NonNullable<Awaited<ReturnType<SyncTable['refusals']['rea
 const LISTED_MS = 30 * 24 * 3_600_000;
 
 /** Counts refused values. Fields without a refusal for a month are dropped. @param now epoch milliseconds. */
-export function withRefusals(refusals: Refusals, fields: readonly string[], now: number): Refusals {
+export function countRefusals(refusals: Refusals, fields: readonly string[], now: number): Refusals {
   const at = new Date(now).toISOString();
   const counted = fields.map((field) => {
     const { count = 0, since = at } = listed(refusals, now)[field] ?? {};

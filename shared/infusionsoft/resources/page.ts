@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import type { RowsIn } from './define-resource.ts';
-import type { Page } from './paging.ts';
+import { type Page, pageToken } from './paging.ts';
 
 /** The CRM has answered, but not with what was asked for. A retry gets the same answer. */
 export class UnexpectedAnswerError extends Error {
@@ -12,7 +12,7 @@ export class UnexpectedAnswerError extends Error {
  *
  * @param where the items are.
  * @param name of the resource, for messages.
- * @throws UnexpectedAnswerError if the answer has no list there.
+ * @throws UnexpectedAnswerError if the answer has no list there; RejectedError like {@link pageToken}.
  */
 export function parsePage(
   answer: unknown,
@@ -23,7 +23,7 @@ export function parsePage(
   return {
     rows: rowsOf(answer, where, name),
     count: count ?? undefined,
-    nextToken: tokenOf(next_page_token),
+    nextToken: pageToken(next_page_token),
   };
 }
 
@@ -31,12 +31,6 @@ const pagePartsSchema = z.looseObject({
   count: z.catch(z.nullish(z.number()), undefined),
   next_page_token: z.catch(z.nullish(z.string()), undefined),
 });
-
-/** The token of the next page. Version 2 has been seen to answer with the whole URL of that page. */
-function tokenOf(token: string | null | undefined): string | undefined {
-  if (!token) return undefined;
-  return URL.canParse(token) ? (new URL(token).searchParams.get('page_token') ?? undefined) : token;
-}
 
 /** @throws UnexpectedAnswerError if the answer has no list there. A list that is null or missing is empty. */
 function rowsOf(answer: unknown, where: RowsIn, name: string): unknown[] {

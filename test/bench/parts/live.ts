@@ -113,7 +113,7 @@ export const live: Part = {
           },
         ],
         conclusions: [
-          `When the system is idle, half of the changes are in the CRM within ${seconds(figures.idle.p50)}, of which the CRM's response takes ${seconds(REAL_LATENCY.medianMs)}. During a backfill, a change waits behind the users that the backfill has in flight: less than two seconds of the pace.`,
+          `When the system is idle, half of the changes are in the CRM within ${seconds(figures.idle.p50)}, of which the CRM's response takes ${seconds(REAL_LATENCY.medianMs)}. During a backfill, a change waits behind the users that the backfill has in flight, which are less than two seconds of requests.`,
         ],
         goals: [
           atMost('p99 from write to CRM, idle', figures.idle.p99, MAX_IDLE_MS, seconds),

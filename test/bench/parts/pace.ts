@@ -163,7 +163,7 @@ function conclusion(good: readonly number[], windowSlackMs: number, defaultIsGoo
   const goals = `at least ${percent(MIN_FILLED, 0)} filled with at most ${percent(MAX_REJECTED_WITH_JITTER)} rejected`;
   const measured =
     good.length === 0
-      ? `None of the measured slacks reaches ${goals}`
+      ? `None of the other measured slacks reaches ${goals}`
       : `A slack of ${good.join(', ')} ms reaches ${goals}`;
   return `Two requests that are sent a second apart can arrive up to ${2 * JITTER_MS} ms closer together. A window of exactly one second would then exceed the limit, and each millisecond of slack costs a thousandth of the rate. ${measured}. The default of \`crm.windowSlackMs\`, ${windowSlackMs} ms, ${defaultIsGood ? 'reaches' : 'does not reach'} this goal.`;
 }

@@ -52,14 +52,14 @@ describe('a consumer', () => {
     expect(unchanged).toEqual(['Unchanged', expect.objectContaining({ requests: [] })]);
   });
 
-  it('logs that the mapping does not match the account', async () => {
+  it('logs that the mapping does not fit the account', async () => {
     crm = await startCrm({ isServer: true }, richMapping);
     await crm.admin.set('directory', { contactTypes: ['Prospect'] });
     const { receive, log } = environment();
     await receive(record(userMessage('ann')));
     expect(log.error.mock.calls).toEqual([
       [
-        'The mapping does not match the account',
+        'The mapping does not fit the account',
         { problems: [expect.stringMatching(/^contact type "Customer"/)] },
       ],
     ]);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type ProcessUserDependencies, processUser } from '../../../lambdas/sync-contact/process-user.ts';
-import type { Departure } from '../../../shared/contacts/retire-user.ts';
 import type { SyncResult, SyncUserOptions } from '../../../shared/contacts/sync-user.ts';
 import { INVOCATION_MS, LEASE_RETRY } from '../../../shared/quota/retry-policy.ts';
+import type { PendingRetirement } from '../../../shared/store/sync-table.ts';
 import { RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 import type { UserMessage } from '../../../shared/sync/message.ts';
 import { InvalidUserError } from '../../../shared/user/read-user.ts';
@@ -95,7 +95,7 @@ async function processAnn(
 ) {
   const users = memoryUserTable(...(item ? [{ ...item, userId: 'ann' }] : []));
   const synced: { user: User; options: Omit<SyncUserOptions, 'save'> }[] = [];
-  const retirements: [Departure | undefined, CrmState | undefined][] = [];
+  const retirements: [PendingRetirement | undefined, CrmState | undefined][] = [];
   const changes: string[] = [];
   const dependencies: ProcessUserDependencies = {
     users: readError ? { ...users.table, read: () => Promise.reject(readError) } : users.table,
@@ -257,7 +257,7 @@ describe('a user whose state the app removed or replaced', () => {
 describe('a deleted user', () => {
   const deletion = (more: Partial<UserMessage> = {}) => message({ cause: 'deleted', ...more });
 
-  it.each<[string, UserMessage[], Departure | undefined]>([
+  it.each<[string, UserMessage[], PendingRetirement | undefined]>([
     ['nothing, if no message names a contact', [deletion()], undefined],
     [
       'the contacts that any message names, and the time of the last message',
@@ -313,7 +313,7 @@ describe('a deleted user', () => {
     expect((await processAnn([message({ contactId: 2 })])).retirements).toEqual([]);
   });
 
-  it.each<[string, Partial<SyncResult>, Departure, number]>([
+  it.each<[string, Partial<SyncResult>, PendingRetirement, number]>([
     [
       'with the contact',
       { crm: { contactId: 1, formerContactIds: [2] } },

@@ -1,7 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Retirement } from '../../../shared/contacts/retire-contact.ts';
 import {
-  type Departure,
   type RetireUserDependencies,
   retireOrConfirmGone,
   retireUser,
@@ -10,6 +9,7 @@ import { ContactFaultError, NotFoundError } from '../../../shared/infusionsoft/h
 import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
 import { CONTACT_FAULT, GONE_AFTER_MS } from '../../../shared/quota/retry-policy.ts';
 import type { ErasureRecord } from '../../../shared/store/erasure-records.ts';
+import type { PendingRetirement } from '../../../shared/store/sync-table.ts';
 import { RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import type { CrmState } from '../../../shared/user/user.ts';
@@ -20,7 +20,7 @@ const FIELD = CATALOG.customFields['app user id'] ?? 0;
 const MINUTE = 60_000;
 const at = (ms: number) => new Date(NOON + ms).toISOString();
 const DELETED_AT = at(-10 * MINUTE);
-const departure = (contactIds: number[], more: Partial<Departure> = {}): Departure => ({
+const retirement = (contactIds: number[], more: Partial<PendingRetirement> = {}): PendingRetirement => ({
   contactIds,
   deletedAt: DELETED_AT,
   ...more,
@@ -28,7 +28,7 @@ const departure = (contactIds: number[], more: Partial<Departure> = {}): Departu
 
 interface World {
   /** What an earlier delivery has stored. */
-  stored?: Departure;
+  stored?: PendingRetirement;
   /** The erasure record of the user. */
   record?: Partial<ErasureRecord>;
   /** Contacts that the CRM shows as updated of late. */
@@ -39,7 +39,7 @@ interface World {
 
 /** Retires Ann's contacts: with the policy `mark`, or `delete` for who asks for erasure. */
 async function retireAnn(
-  message: Departure | undefined,
+  message: PendingRetirement | undefined,
   { stored, record, updated = [], living, retire = async ({ policy }) => policy }: World = {},
 ) {
   const table = memorySyncTable();
@@ -47,7 +47,7 @@ async function retireAnn(
   const write = vi.spyOn(table, 'writeRetirement');
   const retirements: Retirement[] = [];
   /** What was stored when each contact was retired. */
-  const storedThen: (Departure | undefined)[] = [];
+  const storedThen: (PendingRetirement | undefined)[] = [];
   const searchedSince: number[] = [];
   const result = await retireUser('ann', message, living, {
     table,
@@ -79,7 +79,7 @@ async function retireAnn(
 
 describe('the contacts of a deleted user', () => {
   it('are retired, each once, with everything that is known about the deletion', async () => {
-    const { result, retirements, left } = await retireAnn(departure([5, 6, 5], { withdrawn: true }));
+    const { result, retirements, left } = await retireAnn(retirement([5, 6, 5], { withdrawn: true }));
     const common = {
       userId: 'ann',
       deletedAt: NOON - 10 * MINUTE,
@@ -104,7 +104,7 @@ describe('the contacts of a deleted user', () => {
 
   it('are stored before the first is retired, and stay stored if that fails', async () => {
     const down = new RetryableError('down');
-    const message = departure([5]);
+    const message = retirement([5]);
     const retire = async () => Promise.reject(down);
     expect(await retireAnn(message, { retire })).toMatchObject({
       result: down,
@@ -114,14 +114,14 @@ describe('the contacts of a deleted user', () => {
   });
 
   it('are those of an earlier delivery, too, which needs no write', async () => {
-    expect(await retireAnn(undefined, { stored: departure([5]) })).toMatchObject({
+    expect(await retireAnn(undefined, { stored: retirement([5]) })).toMatchObject({
       writes: 0,
       ids: [5],
       left: undefined,
     });
   });
 
-  it.each<[string, Partial<Departure>, Partial<Departure>, Partial<Departure>]>([
+  it.each<[string, Partial<PendingRetirement>, Partial<PendingRetirement>, Partial<PendingRetirement>]>([
     ['the time of the newer deletion', {}, { deletedAt: at(0) }, { deletedAt: at(0) }],
     [
       'the first create without an answer',
@@ -151,14 +151,16 @@ describe('the contacts of a deleted user', () => {
       { serverErrors: { count: 2, at: at(0) } },
     ],
   ])('are merged with those of an earlier delivery, and so is %s', async (_, earlier, later, expected) => {
-    const { storedThen } = await retireAnn(departure([6, 7], later), { stored: departure([5, 6], earlier) });
-    expect(storedThen[0]).toEqual({ ...departure([5, 6, 7]), ...expected });
+    const { storedThen } = await retireAnn(retirement([6, 7], later), {
+      stored: retirement([5, 6], earlier),
+    });
+    expect(storedThen[0]).toEqual({ ...retirement([5, 6, 7]), ...expected });
   });
 });
 
 describe('a contact that was created without an answer', () => {
   const created: Contact = { id: 9, custom_fields: [{ id: FIELD, content: 'ann' }] };
-  const attempted = departure([5], { attemptedAt: at(-5 * MINUTE) });
+  const attempted = retirement([5], { attemptedAt: at(-5 * MINUTE) });
 
   it('is found by the user id, stored, since it may not be found again, and retired, too', async () => {
     const { ids, storedThen, searchedSince } = await retireAnn(attempted, {
@@ -170,7 +172,7 @@ describe('a contact that was created without an answer', () => {
   });
 
   it('is searched only after such a create', async () => {
-    expect(await retireAnn(departure([5]), { updated: [created] })).toMatchObject({
+    expect(await retireAnn(retirement([5]), { updated: [created] })).toMatchObject({
       ids: [5],
       searchedSince: [],
     });
@@ -184,12 +186,12 @@ describe('a contact that was created without an answer', () => {
 describe('the contacts of a user who was deleted and has come back', () => {
   it("are kept if they are the user's again", async () => {
     const living: CrmState = { contactId: 5, formerContactIds: [6] };
-    expect((await retireAnn(departure([5, 6, 7]), { living })).ids).toEqual([7]);
-    expect((await retireAnn(departure([5]), { living: {} })).ids).toEqual([5]);
+    expect((await retireAnn(retirement([5, 6, 7]), { living })).ids).toEqual([7]);
+    expect((await retireAnn(retirement([5]), { living: {} })).ids).toEqual([5]);
   });
 
   it('are kept if they were claimed a minute after the deletion, or later: times in a stream are rounded', async () => {
-    const { retirements } = await retireAnn(departure([5]), { living: {} });
+    const { retirements } = await retireAnn(retirement([5]), { living: {} });
     expect(retirements).toMatchObject([{ claimedBefore: NOON - 9 * MINUTE }]);
   });
 });
@@ -202,7 +204,7 @@ describe('the contact of a deleted user with an erasure record', () => {
     ['for another contact is retired', { contactId: 6, doneAt: at(0) }, true],
     ['that says that less was done is retired', { contactId: 5, doneAt: at(0), done: 'kept' }, true],
   ])('%s', async (_, record, isRetired) => {
-    const { ids, result } = await retireAnn(departure([5]), { record });
+    const { ids, result } = await retireAnn(retirement([5]), { record });
     expect(ids).toEqual(isRetired ? [5] : []);
     expect(result).toEqual([{ contactId: 5, done: 'mark' }]);
   });
@@ -228,7 +230,7 @@ describe('the contact of a deleted user with an erasure record', () => {
       false,
     ],
   ])('%s', async (_, record, isErased) => {
-    const { retirements } = await retireAnn(departure([5]), { record });
+    const { retirements } = await retireAnn(retirement([5]), { record });
     const [{ policy, requestId } = {}] = retirements;
     expect({ policy, requestId }).toEqual(
       isErased ? { policy: 'delete', requestId: 'r1' } : { policy: 'mark' },
@@ -247,7 +249,7 @@ describe('a contact of a deleted user', () => {
   const NOT_FOUND = new NotFoundError('gone');
   const FAULT = new ContactFaultError('failed', 'raw', MINUTE);
 
-  async function retireFive(stored: Departure | undefined, error: Error | undefined) {
+  async function retireFive(stored: PendingRetirement | undefined, error: Error | undefined) {
     const table = memorySyncTable();
     if (stored) await table.writeRetirement('ann', stored);
     const asked: Retirement[] = [];
@@ -278,12 +280,12 @@ describe('a contact of a deleted user', () => {
   });
 
   it('that the CRM does not know is waited for, and the time is stored', async () => {
-    const missing = departure([5], { missingSince: { 5: at(0) } });
+    const missing = retirement([5], { missingSince: { 5: at(0) } });
     expect(await retireFive(undefined, NOT_FOUND)).toMatchObject({
       result: { afterMs: GONE_AFTER_MS },
       left: missing,
     });
-    const stored = departure([5, 6], { missingSince: { 6: at(-MINUTE) } });
+    const stored = retirement([5, 6], { missingSince: { 6: at(-MINUTE) } });
     expect((await retireFive(stored, NOT_FOUND)).left).toEqual({
       ...stored,
       missingSince: { 5: at(0), 6: at(-MINUTE) },
@@ -291,7 +293,7 @@ describe('a contact of a deleted user', () => {
   });
 
   it('that the CRM has not known for a minute counts as gone', async () => {
-    const stored = departure([5], { missingSince: { 5: at(-GONE_AFTER_MS) } });
+    const stored = retirement([5], { missingSince: { 5: at(-GONE_AFTER_MS) } });
     expect(await retireFive(stored, NOT_FOUND)).toEqual({
       result: 'mark',
       asked: [RETIREMENT, { ...RETIREMENT, isGone: true }],
@@ -302,9 +304,9 @@ describe('a contact of a deleted user', () => {
   it('for which the CRM fails is counted, and rejected in the end', async () => {
     const first = await retireFive(undefined, FAULT);
     expect(first.result).toBeInstanceOf(ContactFaultError);
-    expect(first.left).toEqual(departure([5], { serverErrors: { count: 1, at: at(0) } }));
+    expect(first.left).toEqual(retirement([5], { serverErrors: { count: 1, at: at(0) } }));
     const { deliveries, apartMs } = CONTACT_FAULT;
-    const before = departure([5, 6], { serverErrors: { count: deliveries - 1, at: at(-apartMs) } });
+    const before = retirement([5, 6], { serverErrors: { count: deliveries - 1, at: at(-apartMs) } });
     const last = await retireFive(before, FAULT);
     expect(last.result).toBeInstanceOf(RejectedError);
     expect(last.left).toEqual({ ...before, serverErrors: { count: deliveries, at: at(0) } });

@@ -200,7 +200,7 @@ describe('a lead source', () => {
   });
 });
 
-describe('a mapping that does not match the account', () => {
+describe('a mapping that does not fit the account', () => {
   const startMismatched = async () => {
     await start({ contactTypes: ['Prospect'] });
     await crm.client.createCustomField('plan name', 'Text');

@@ -74,7 +74,7 @@ describe('a field and tags that the account refuses to create', () => {
     await receive(record(userMessage('ann')));
     await receive(record(userMessage('ann')));
     expect((await crm.table.readCatalog())?.problems).toEqual(PROBLEMS);
-    expect(error.mock.calls).toEqual([['The mapping does not match the account', { problems: PROBLEMS }]]);
+    expect(error.mock.calls).toEqual([['The mapping does not fit the account', { problems: PROBLEMS }]]);
   });
 
   it('are warnings of each user whom they concern', async () => {
