@@ -43,7 +43,7 @@ const backfill: Action = async ({ world, running, sfn, counts }) => {
   await startBackfill(sfn, running.system.cloud.outputs['BackfillStateMachineArn'] ?? '', { mode });
 };
 
-/** Actions by name, with weights that add up to about 170. */
+/** Actions by name. The weight says how often an action is drawn, relative to the others. */
 export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: Action]>> = {
   // Users on their own.
   edit: [34, edit],
@@ -60,7 +60,7 @@ export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: 
   putOlder: [3, putOlder],
   putWithout: [3, putWithout],
   resync: [2, resync],
-  // Users and contacts that meet.
+  // Two users want the same email or contact, or people change contacts by hand.
   handOver: [6, handOver],
   swap: [3, swap],
   mergeUsers: [3, mergeUsers],
@@ -73,7 +73,7 @@ export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: 
   refuseBulkTags: [2, refuseBulkTags],
   oddValue: [5, oddValue],
   failContact: [3, failContact],
-  // Changes that the app learns of.
+  // Polls, and changes made by hand that the app gets events about.
   poll: [8, poll],
   byHand: [6, byHand],
   // Limits.

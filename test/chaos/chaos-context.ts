@@ -47,14 +47,14 @@ export async function putUser({ world, running }: ChaosContext, user: User): Pro
   await running.system.app.signUp(user);
 }
 
-/** The app deletes a user, unless that has happened. */
+/** The app deletes a user. Nothing happens if the user was deleted before. */
 export async function removeUser({ world, running }: ChaosContext, userId: string): Promise<void> {
   if (!world.users.has(userId)) return;
   world.remove(userId);
   await running.system.app.remove(userId);
 }
 
-/** The users of the table, with their `crm` maps. The app remembers some of them. */
+/** Reads the users of the table, with their `crm` maps. The app keeps some of these items, to write them back later. */
 export async function readRows({ world, running }: ChaosContext): Promise<User[]> {
   const rows = await running.system.app.users();
   for (const row of rows) {
@@ -64,7 +64,7 @@ export async function readRows({ world, running }: ChaosContext): Promise<User[]
   return rows;
 }
 
-/** Sends a message to the queue of the sync, in the group of a user. @param id a message with the same id is not sent again. */
+/** Sends a message to the queue of the sync, in the group of a user. @param id the de-duplication id. */
 export async function sendMessage(
   { running, sqs }: ChaosContext,
   userId: string,

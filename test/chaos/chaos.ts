@@ -42,7 +42,7 @@ export interface ChaosOptions {
   without: readonly string[];
   /** Names of the only actions to run. Default: all. */
   only?: readonly string[];
-  /** Whether the CRM fails for one user's contact at the end, until the user is rejected: some ten minutes more. */
+  /** Whether the CRM fails for one user's contact at the end until the user is rejected, which takes some ten minutes more. */
   failForGood?: boolean;
   /** File for the log of the functions. */
   logFile?: string;
@@ -58,14 +58,15 @@ export interface ChaosReport {
   environmentsKilled: number;
   /** Backfills that were started, including skipped ones. */
   backfills: number;
-  /** Deployments with a higher daily limit of the sync's own, and how many of them found it reached. */
+  /** Deployments that raised the sync's own daily limit. */
   limitsRaised: number;
+  /** How often a check found that limit reached. */
   limitsReached: number;
   /** Users whom the CRM rejected with 403. */
   forbidden: number;
   /** Users who were not in sync when the refresh with forbidden users ended. */
   leftOut: number;
-  /** Users who are not in the table or not in sync, except for wrong tags, and erasure requests without an answer. */
+  /** Missing users, contacts with wrong fields, erasure requests without a record, and fields left out without a reason. */
   lost: number;
   doubledContacts: number;
   /** Contacts that two users have, or that have the data of two users. */
@@ -73,11 +74,11 @@ export interface ChaosReport {
   /** Contacts that look like those of users and that no user has, except those that are marked as deleted. */
   orphans: number;
   foreignWrites: number;
-  /** Requests of a day, as the CRM counted them, beyond the daily limit of the sync's own. */
+  /** Requests beyond the sync's own daily limit, as the CRM counted them. */
   overLimit: number;
-  /** Users whose address has another status than their consent asks for, and opt-outs of others that the sync has undone. */
+  /** Users whose address has another status than their consent asks for, and opt-outs by staff or the person that the sync undid. */
   wrongConsent: number;
-  /** Changes made by hand in the CRM of which the app got no event or two, and events about what the sync itself wrote. */
+  /** Changes made by hand in the CRM without exactly one event, and events about what the sync itself wrote. */
   wrongEvents: number;
   wrongTags: number;
   deadLettersExplained: number;
@@ -87,7 +88,7 @@ export interface ChaosReport {
   problems: string[];
 }
 
-/** Number of results that a run must not have. */
+/** Number of findings that make a run fail. */
 export const failuresIn = (report: ChaosReport): number =>
   report.lost +
   report.doubledContacts +
@@ -117,14 +118,14 @@ const QUIET_MS = 2000;
 /** An account that replaces array items drops them from a contact that a web form has just created. */
 const LOST_EMAIL = /^email_addresses\.EMAIL2$/;
 const OTHER = { merge: 'replace', replace: 'merge' } as const;
-/** Contacts that exist before the time of the actions begins: without any, users cannot meet, and a busy machine creates the first ones late. */
+/** The duration of the actions starts at this many contacts: without contacts users cannot meet, and a busy machine creates them late. */
 const FIRST_CONTACTS = 5;
 /** Longest wait for the first contacts. */
 const FIRST_CONTACTS_MS = 60_000;
 const ACTION_EVERY_MS = 120;
-/** Usable requests of the first daily limit, beside one for every fourth user: the sync reaches it, and waits until it is raised. */
+/** Usable requests of the first daily limit, plus one for every fourth user. The sync reaches this limit, and waits until it is raised. */
 const FIRST_LIMIT = 60;
-/** Factor of the durations of wait states. The backfill waits up to an hour for a quota, which a run lifts within seconds. */
+/** Factor by which wait states are shortened. The backfill waits up to an hour for a quota, which a run raises within seconds. */
 const WAIT_SCALE = 1 / 120;
 
 /** Runs random actions and faults against the whole system, then verifies every user against the CRM. */
@@ -142,14 +143,14 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
     const limits = { second: 25 * SPEED, minute: 1500 * SPEED, month: null };
     const ownLimit = new OwnLimit(limits);
     ownLimit.raise(FIRST_LIMIT + Math.ceil(options.users / 4));
-    // The backfill of contacts waits for a person who makes room for what the account refuses, so half of the seeds have an account that fits.
+    // A backfill of contacts waits until a person makes room for what the account refuses to create. So half of the seeds refuse nothing.
     const refused = options.seed % 2 === 1 ? refusedCreations(world.random) : [];
     // Eight consecutive seeds have eight different combinations of search and arrays.
     const search = SEARCH_MODES[options.seed % SEARCH_MODES.length] ?? 'exact';
     const arrays = Math.floor(options.seed / SEARCH_MODES.length) % 2 === 0 ? 'merge' : 'replace';
-    // Where the CRM does not say which field it refuses, a refusal can cost other fields, too.
+    // If the CRM does not say which field it refuses, the sync may leave out other fields too.
     const unnamedRefusals = Math.floor(options.seed / 4) % 2 === 1;
-    // And sixteen, with that of create-or-updates.
+    // Sixteen seeds also combine them with both array modes of create-or-updates.
     const putArrays = Math.floor(options.seed / SEARCH_MODES.length / 2) % 2 === 0 ? arrays : OTHER[arrays];
     const simulator = ['--speed', String(SPEED), '--day', '1000000', '--seed', String(options.seed)];
     running = await startSimulatedSystem({
@@ -188,7 +189,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
     log(
       `${existing.length} users exist, ${all.length - existing.length} sign up; running actions and faults for ${options.seconds} s`,
     );
-    // Polls tell what changes after the first ones.
+    // The first polls only record the state of the account. Later ones report changes.
     await pollAll(context);
     await signUpAll(system.app, all.slice(existing.length));
     log(`Ran ${listOf(await runActions(context, options))}`);
@@ -201,7 +202,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
       await liftLimit(context);
     }
     const settlingSince = Date.now();
-    // The sync finds out what people did to a contact by the next change of its user. Until then, users can wait for each other.
+    // The sync notices what people did to a contact only with the next change of its user. Until then, users can wait for each other.
     for (const userId of [...world.drifted, ...world.merged])
       await changeUser(context, userId, { firstName: 'Foundling' });
     const left = await refreshWithForbidden(context);
@@ -220,7 +221,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
       await untilIdle(running);
     }
 
-    // What the sync was working on is looked at again by the next polls.
+    // A poll leaves what the sync is working on to the next poll, so there are two.
     callback.answers.length = 0;
     await pollAll(context);
     await pollAll(context);
@@ -254,7 +255,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
       isLost: (contactId) =>
         !userIdOf(contactId) && world.isOfUser(byId.get(contactId)?.values['email_addresses.EMAIL1'] ?? ''),
     });
-    // A search did not show the contact yet, so nothing told what the account would drop.
+    // The search did not show the form's contact yet, so the sync could not know that the account would drop its second email.
     const foreignWrites = stats.foreignWrites.filter(
       ({ contactId, what }) =>
         !(putArrays === 'replace' && LOST_EMAIL.test(what) && world.forms.has(contactId ?? 0)),
@@ -326,7 +327,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
   }
 }
 
-/** Users who lack a field without having a value in it that the CRM refuses. */
+/** Fields that the sync left out for a user, although no user has had a value in them that the CRM refuses. */
 const unexpectedRefusals = (users: readonly User[], refusable: ReadonlySet<string>): string[] =>
   users.flatMap(({ userId, crm }) =>
     Object.keys(crm?.refusedFields ?? {})
@@ -334,7 +335,7 @@ const unexpectedRefusals = (users: readonly User[], refusable: ReadonlySet<strin
       .map((field) => `${userId}: lacks ${field}, which the CRM does not refuse`),
   );
 
-/** Polls the CRM for everything that the app wants to know. */
+/** Runs every kind of poll, one after the other. */
 async function pollAll(context: ChaosContext): Promise<void> {
   for (const poll of ['changes', 'opt-outs', 'listing'] as const) {
     await startPoll(context, poll);
@@ -342,7 +343,7 @@ async function pollAll(context: ChaosContext): Promise<void> {
   }
 }
 
-/** Runs random actions, from before the first contact exists. @returns how often each one ran. */
+/** Runs random actions, starting before the first contact exists. @returns how often each action ran. */
 async function runActions(
   context: ChaosContext,
   { seconds, without, only = Object.keys(ACTIONS) }: ChaosOptions,

@@ -1,6 +1,6 @@
 import { type Action, changeUser, randomUser } from './chaos-context.ts';
 
-/** A user changes the consent in the app, or does not want to be asked. */
+/** A user answers yes or no to marketing in the app, or has no answer any more. */
 export const changeConsent: Action = async (context) => {
   const user = randomUser(context);
   if (!user) return;

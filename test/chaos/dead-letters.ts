@@ -9,7 +9,7 @@ export interface DeadLetter {
   reason: string | undefined;
 }
 
-/** The users of whom exactly one dead letter is expected, by reason. None is expected of other reasons and users. */
+/** The users for whom exactly one dead letter is expected, by reason. Any other dead letter is unexplained. */
 export type ExpectedDeadLetters = Readonly<Partial<Record<RejectionReason, ReadonlySet<string>>>>;
 
 /** Compares dead letters with the expected ones. */

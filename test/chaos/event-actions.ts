@@ -17,14 +17,14 @@ export async function startPoll(
   });
 }
 
-/** A poll starts. The callback may be down. */
+/** Starts a poll. The callback may refuse the next event. */
 export const poll: Action = async (context) => {
   const { world, callback } = context;
   if (world.random() < REFUSED_SHARE) callback.answers.push(503);
   await startPoll(context, world.pick(POLLS) ?? 'changes');
 };
 
-/** A person changes or deletes a contact that is nobody's, or adds an order for it. */
+/** A person changes or deletes a contact that belongs to no user, or adds an order for it. */
 export const byHand: Action = async ({ running: { door }, world, handwork }) => {
   const change = handwork.next(world.random);
   if (!change) return;

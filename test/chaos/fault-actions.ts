@@ -8,11 +8,11 @@ import { liftLimit, resumeRequests } from './quota-actions.ts';
 const MAX_FORBIDDEN = 5;
 /** All faults except an exceeded quota, which is a separate action. */
 const KINDS = FAULT_KINDS.filter((kind) => kind !== 'quota');
-/** Longest that a write takes effect late, in milliseconds: less than a postponed write waits, which is a minute at the speed of a run. */
+/** Longest delay of a late write, in milliseconds: less than `UNCERTAIN_WRITE_MS`, a minute, divided by the speed of a run. */
 const LATE_MS = 5000;
-/** Longest that a search lags, in milliseconds. */
+/** Longest delay of searches, in milliseconds. */
 const SEARCH_DELAY_MS = 5000;
-/** Longest that contacts answer 404, in milliseconds. */
+/** Longest time that contacts answer 404, in milliseconds. */
 const HIDDEN_MS = 4000;
 
 /** Kills an execution environment while it works. */
@@ -39,7 +39,7 @@ export const forbid: Action = async (context) => {
   await running.door.set('forbidden', { emails: [...world.forbidden.values()] });
 };
 
-/** Requests to the CRM fail, or none does. */
+/** A share of the requests to the CRM fails from now on, or none. */
 export const faults: Action = async ({ world, running }) => {
   const kinds = KINDS.filter(() => world.random() < 0.4);
   const rate = world.random() < 0.4 ? 0 : world.random() * 0.6;
@@ -55,7 +55,7 @@ export const faults: Action = async ({ world, running }) => {
 /** The quota of the CRM is exceeded. */
 export const quota: Action = ({ running }) => running.door.set('faults', { rate: 0.2, kinds: ['quota'] });
 
-/** Searches match differently. */
+/** Changes how the CRM's searches match. */
 export const search: Action = ({ world, running }) =>
   running.door.set('search', { mode: world.pick(SEARCH_MODES) });
 
@@ -65,7 +65,7 @@ export const searchDelay: Action = ({ world, running }) =>
     delayMs: world.random() < 0.4 ? 0 : Math.round(world.random() * SEARCH_DELAY_MS),
   });
 
-/** Answers of the CRM leave out tags, custom fields or what has no value, or are complete, and have other forms. */
+/** Changes the form of the CRM's answers: they leave out tags, custom fields or properties without a value, or show them again. */
 export const partialAnswers: Action = ({ world, running }) =>
   running.door.set('answers', {
     tagIds: world.random() < 0.5,
@@ -83,12 +83,12 @@ export const hideContacts: Action = ({ world, running }) =>
     forMs: Math.round(world.random() * HIDDEN_MS),
   });
 
-/** Calls of AWS services are throttled, or none is. */
+/** A share of the calls of AWS services is throttled from now on, or none. */
 export const throttle: Action = async ({ world, proxy }) => {
   proxy.throttleRate = world.random() < 0.5 ? 0 : world.random() * 0.5;
 };
 
-/** Answers of AWS services are cut off, or none is. */
+/** A share of the answers of AWS services is cut off from now on, or none. */
 export const cutOff: Action = async ({ world, proxy }) => {
   proxy.cutOffRate = world.random() < 0.5 ? 0 : world.random() * 0.3;
 };

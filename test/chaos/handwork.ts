@@ -2,7 +2,7 @@ import type { CloudEvent, EventKind } from '../../shared/events/event-types.ts';
 import { type Mapping, managedTags } from '../../shared/user/define-mapping.ts';
 import { shown } from '../support/polls-under-test.ts';
 
-/** What a person does with a contact that is nobody's. */
+/** What a person does with a contact that belongs to no user. */
 const KINDS = [
   'contact.changed',
   'contact.unsubscribed',
@@ -24,7 +24,7 @@ interface Facts {
   emailsOf(userId: string): ReadonlySet<string>;
   /** The user id that a contact shows. */
   userIdOf(contactId: number): string | undefined;
-  /** Whether the sync has created a contact, and was cut off before it wrote whose it is: nothing leads to it. */
+  /** Whether the sync created a contact and was cut off before it wrote the user id to it, so that nothing leads to its user. */
   isLost(contactId: number): boolean;
 }
 
@@ -36,17 +36,17 @@ export class Handwork {
   readonly #done = new Map<number, Set<Kind>>();
   /** Ids of users' contacts that people or web forms changed, and of contacts that they created. Events about these are not verified. */
   readonly touched = new Set<number>();
-  /** Ids of users whose `crm` map the app replaced or removed: what the sync wrote before is not known any more. */
+  /** Ids of users whose `crm` map the app replaced or removed, so that the sync no longer knows what it wrote. */
   readonly unrecorded = new Set<string>();
   /** Emails that were opted out by hand. Events about the status of users who had one of them are not verified. */
   readonly optedOut = new Set<string>();
 
-  /** @param strangers ids of the contacts that are nobody's. */
+  /** @param strangers ids of the contacts that belong to no user. */
   constructor(strangers: readonly number[]) {
     this.#strangers = strangers;
   }
 
-  /** Chooses a change that did not happen yet. A contact is either deleted or changed. */
+  /** Chooses a change that has not happened yet. A contact that was changed is not deleted later, nor the other way round. */
   next(random: () => number): Change | undefined {
     const kind = KINDS[Math.floor(random() * KINDS.length)] ?? 'contact.changed';
     const free = this.#strangers.filter((id) => {

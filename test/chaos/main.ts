@@ -1,4 +1,4 @@
-/** `npm run chaos`: runs random actions and faults against the whole system, and fails if anything is lost, duplicated or touched that is not the sync's. */
+/** `npm run chaos`: runs random actions and faults against the whole system. Fails if anything is lost, doubled or foreign is touched. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ACTIONS } from './actions.ts';
 import { type ChaosOptions, failuresIn, runChaos } from './chaos.ts';
@@ -19,7 +19,7 @@ const options = new Command('npm run chaos --')
   .option('--seconds <n>', 'duration of the actions', number, 40)
   .addOption(new Option('--without <names...>', 'actions to leave out').choices(names).default([]))
   .addOption(new Option('--only <names...>', 'the only actions to run').choices(names))
-  .option('--fail-for-good', 'let the CRM fail for one contact at the end: some ten minutes more')
+  .option('--fail-for-good', 'let the CRM fail for one contact at the end, which takes some ten minutes more')
   .option('--log-file <file>', 'keep the log of the functions')
   .option('--json', 'print the figures as JSON on the last line')
   .parse()

@@ -1,7 +1,7 @@
 import { type Action, type ChaosContext, changeUser, putUser, readRows } from './chaos-context.ts';
 import type { World } from './world.ts';
 
-/** Longest time between the two changes of users who meet, in milliseconds. */
+/** Longest time between the two changes of {@link inAnyOrder}, in milliseconds. */
 const APART_MS = 4000;
 
 /** Makes two changes in any order, at once or seconds apart. */
@@ -61,7 +61,7 @@ async function usersWithContact(context: ChaosContext): Promise<{ userId: string
 
 const isUntouched = (world: World, userId: string) => !world.merged.has(userId) && !world.drifted.has(userId);
 
-/** A person takes the contacts of two users for the same, and merges them. */
+/** A person takes the contacts of two users for duplicates, and merges them. */
 export const mergeUsers: Action = async (context) => {
   const { world, running, handwork } = context;
   const candidates = (await usersWithContact(context)).filter(({ userId }) => isUntouched(world, userId));
@@ -76,7 +76,7 @@ export const mergeUsers: Action = async (context) => {
   }
 };
 
-/** A person deletes the contact of a user, or merges it into one that is nobody's. */
+/** A person deletes the contact of a user, or merges it into one that belongs to no user. */
 export const drift: Action = async (context) => {
   const { world, running, handwork } = context;
   const candidates = (await usersWithContact(context)).filter(({ userId }) => isUntouched(world, userId));
@@ -95,7 +95,7 @@ export const drift: Action = async (context) => {
     world.untraceable.add(survivor.id);
 };
 
-/** A person fills in a web form of the CRM, and signs up right after. What the app does not manage was typed by hand. */
+/** A person fills in a web form of the CRM, also with values that the app does not manage, and signs up right after. */
 export const webForm: Action = async (context) => {
   const { world, running, handwork } = context;
   const user = world.nextUser();

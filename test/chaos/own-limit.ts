@@ -8,7 +8,7 @@ export class OwnLimit {
   #day = 0;
   /** Requests beyond the limit. */
   passedBy = 0;
-  /** Times that the limit was reached, so that the sync had to wait, when it was raised. */
+  /** How often a check found the limit reached, so that the sync had to wait. */
   reached = 0;
 
   constructor(limits: Omit<Limits, 'day'>) {
@@ -24,7 +24,7 @@ export class OwnLimit {
    * Compares the limit with the requests that the CRM has admitted.
    *
    * @param times when they arrived, in epoch milliseconds.
-   * @param block requests that each environment counts in advance, so that they may stay unused.
+   * @param block requests that the environments have counted in advance, and that may stay unused.
    * @returns the requests of the day.
    */
   check(times: readonly number[], now: number, block = 0): number {

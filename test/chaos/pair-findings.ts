@@ -20,7 +20,7 @@ export interface PairFindingsInput {
   contacts: readonly ShownContact[];
   /** Ids of users for whom an erasure was requested. */
   forgotten: ReadonlySet<string>;
-  /** Ids of contacts whose tags do not count: a person merged a user's contact into them, and kept nothing that names the user. */
+  /** Ids of contacts whose tags are ignored: a person merged a user's contact into them, and kept nothing that names the user. */
   untraceable: ReadonlySet<number>;
   /** Ids of users with an earlier account, whose contact stays, marked as deleted. */
   recreated: ReadonlySet<string>;
@@ -35,10 +35,10 @@ const OWNER_PATH = 'custom_fields.App User Id';
 const PERSONAL_FIELDS = ['EMAIL1', 'PHONE1'] as const;
 
 /**
- * Asks for every pair of users whether they share a contact, and for every contact without a user whether it should have one. A contact is
- * connected with a user who names it, whom it names, or whose email or phone number it has.
+ * Finds contacts that two users share, and contacts that should have a user and have none. A contact is connected with a user if the
+ * user's item names the contact, the contact names the user, or the contact has the user's email or phone number.
  *
- * The other emails of a contact do not count: the sync does not manage them, and people merge contacts by hand.
+ * The other emails of a contact are ignored: the sync does not manage them, and people merge contacts by hand.
  */
 export function pairFindings({
   users,
@@ -66,7 +66,7 @@ export function pairFindings({
     for (const { field, users: byText } of byValue) {
       const value = values.get(pathsOf(field)[0] ?? field)?.toLowerCase();
       const withValue = value === undefined ? [] : (byText.get(value) ?? []);
-      // Two users can have the same value. The user whose contact it is explains it.
+      // Two users can have the same value. That is no finding if one of them is connected with the contact already.
       if (withValue.some(({ userId }) => found.has(userId))) continue;
       for (const { userId } of withValue) connect(userId, `has its ${field}`);
     }

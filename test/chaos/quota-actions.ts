@@ -12,7 +12,7 @@ const NOTICED_MS = 4000;
 const MAX_WRONG_ANSWERS = 3;
 /** Longest time until the CRM's day ends, in milliseconds. */
 const DAY_ENDS_MS = 5000;
-/** Requests by which the limit is raised for each user at the start: soon used up, or not. */
+/** By how many requests for each user at the start the limit is raised: so few that they are soon used up, or more. */
 const RAISES = [
   { least: 0.02, most: 0.15 },
   { least: 0.3, most: 1.5 },
@@ -49,11 +49,11 @@ export async function resumeRequests({ running: { system } }: ChaosContext): Pro
   dynamodb.destroy();
 }
 
-/** The day of the CRM ends soon. That of the sync's own limit ends at midnight. */
+/** The CRM's day ends soon. The day of the sync's own limit ends at midnight (UTC). */
 export const endDay: Action = ({ world, running }) =>
   running.door.set('limits', { dayEndsInMs: 1 + world.random() * DAY_ENDS_MS });
 
-/** A deployment raises the daily limit of the sync, which it may have reached. */
+/** A deployment raises the sync's own daily limit, whether it is reached or not. */
 export const raiseLimit: Action = async (context) => {
   const { world } = context;
   const { least, most } = world.pick(RAISES) ?? RAISES[0];

@@ -6,7 +6,7 @@ import { REFUSED_PROGRAM } from './world.ts';
 const MAX_REJECTED = 10;
 /** Maximum number of users whose contacts refuse tags in a request for many. */
 const MAX_BULK_REFUSALS = 5;
-/** Longest time that a new user has no email, in milliseconds. */
+/** Longest time that a new user is without an email, in milliseconds. */
 const WITHOUT_EMAIL_MS = 4000;
 
 /** A user gets an email that no CRM can take, and keeps it. */
@@ -19,7 +19,7 @@ export const breakEmail: Action = async (context) => {
   if (user) await changeUser(context, user.userId, { email: world.breakEmail(user) });
 };
 
-/** Attributes with values that the CRM does not take as they are, and the field of each if the CRM refuses it. */
+/** Attributes with values that the CRM does not store as they are, each with its field if the CRM refuses the value. */
 const ODD_VALUES: readonly (readonly [Partial<User>, field?: string])[] = [
   [{ timeZone: 'Pacific/Auckland' }, 'time_zone'],
   [{ progress: { program: REFUSED_PROGRAM, week: 2 } }, 'custom_fields.Program'],
@@ -30,7 +30,7 @@ const ODD_VALUES: readonly (readonly [Partial<User>, field?: string])[] = [
   [{ firstName: 'Maximiliana '.repeat(9) }],
 ];
 
-/** A user gets a value that the CRM refuses, or that the sync leaves out, cuts or replaces. It costs that field only. */
+/** A user gets a value that the CRM refuses, or that the sync leaves out, cuts or replaces. Other fields must still be synced. */
 export const oddValue: Action = async (context) => {
   const { world } = context;
   const user = randomUser(context);
@@ -40,7 +40,7 @@ export const oddValue: Action = async (context) => {
   await changeUser(context, user.userId, changes);
 };
 
-/** A user signs up without an email, and gets one soon. */
+/** A user signs up without an email, and adds one soon. */
 export const withoutEmail: Action = async (context) => {
   const { world } = context;
   const user = world.nextUser();

@@ -12,8 +12,8 @@ import type { ChaosContext } from './chaos-context.ts';
 const INSPECTION_MS = 5 * 60_000;
 
 /**
- * A custom field and a tag that the account refuses to create. Not those by which a run recognizes whose contact it is, and that of a deleted
- * user.
+ * A custom field and a tag that the account refuses to create. Never the user id field or the tag of deleted users: by them, a run
+ * recognizes contacts.
  */
 export function refusedCreations(random: Random): readonly string[] {
   const pick = (names: readonly string[]) => names[Math.floor(random() * names.length)] ?? '';

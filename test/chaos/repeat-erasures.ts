@@ -17,7 +17,7 @@ const recordsOf = ({ running: { system } }: ChaosContext): ErasureRecordStore =>
   );
 
 /**
- * Repeats each erasure request that was not carried out, as `user-sync forget` asks for: a request can come before the deletion of the user.
+ * Repeats each erasure request that was not carried out, as `user-sync forget` asks for: a request can come before the user is deleted.
  *
  * @returns ids of the new requests, by user id.
  */

@@ -11,9 +11,9 @@ const MAX_FAILING = 3;
 const FAILING_MS = 8000;
 /** Longest outage, in milliseconds. */
 const OUTAGE_MS = 5000;
-/** How often the other users succeed while the CRM fails for one, in milliseconds. */
+/** Time between two changes of another user, which succeed while the CRM fails for one, in milliseconds. */
 const SUCCESS_EVERY_MS = 5000;
-/** Longest until the user is rejected, in milliseconds. The policy asks for eight minutes, and retries come later and later. */
+/** Longest time until the user is rejected, in milliseconds. The policy asks for eight minutes, and retries come at growing intervals. */
 const REJECTED_WITHIN_MS = 15 * 60_000;
 
 const announce = ({ world, running }: ChaosContext): Promise<void> =>
@@ -34,7 +34,7 @@ export const failContact: Action = async (context) => {
   });
 };
 
-/** For a while, the CRM answers 500 with a message to everybody, or to many. */
+/** For a while, the CRM answers 500 with a message to all requests, or to half of them. */
 export const serverErrors: Action = async ({ world, running }) => {
   const rate = world.random() < 0.5 ? 1 : 0.5;
   await running.door.set('faults', { rate, kinds: ['server-error'] });
@@ -63,7 +63,7 @@ export async function failForGood(context: ChaosContext): Promise<void> {
   throw new Error(`The CRM fails for the contact of ${user.userId}, who is not rejected`);
 }
 
-/** Has the array modes of the account detected again, as in a week: it removes a probe contact that an earlier detection has left behind. */
+/** Makes the sync detect the array modes again, as it does every week. That removes a probe contact that an earlier detection left. */
 export async function detectAgain(context: ChaosContext): Promise<void> {
   const { world, running } = context;
   const { cloud } = running.system;

@@ -12,7 +12,7 @@ import {
   sendMessage,
 } from './chaos-context.ts';
 
-/** Most time between two parts of an action that "happen within a second". */
+/** Longest time between two parts of an action that "happen within a second", in milliseconds. */
 const SECOND_MS = 1000;
 
 /** A random edit of a random user. */
@@ -26,7 +26,7 @@ export const create: Action = async (context) => {
   if (user) await putUser(context, user);
 };
 
-/** Users who can leave: without a contact of their own, nothing says which contact has to be cleaned up. */
+/** Users who may leave. Not those whose contact people deleted or merged: nothing says which contact has to be cleaned up. */
 const canLeave = ({ world }: ChaosContext) =>
   world.changeable().filter(({ userId }) => !world.drifted.has(userId));
 
@@ -63,7 +63,7 @@ export const correctEmail: Action = async (context) => {
   world.later(Date.now(), world.random() * SECOND_MS, [userId], () => changeUser(context, userId, { email }));
 };
 
-/** The app writes the whole item with a change and with a `crm` map that it read earlier; attributes but the email can be as old. */
+/** The app writes the whole item with a change and a `crm` map that it read earlier. Attributes other than the email may be old too. */
 export const putOlder: Action = async (context) => {
   const { world } = context;
   const current = new Map((await readRows(context)).map(({ userId, crm }) => [userId, crm?.revision]));
@@ -78,7 +78,7 @@ export const putOlder: Action = async (context) => {
   await putUser(context, { ...attributes, email: user.email, ...world.edit(user), crm: item.crm });
 };
 
-/** A random change that is more often a new email, by which the contact cannot be found. */
+/** A random edit, often of the email, so that the contact cannot be found by it. */
 const editOrMove = ({ world }: ChaosContext, user: User): Partial<User> =>
   world.random() < 0.4 && !world.drifted.has(user.userId)
     ? { email: world.newEmail(user) }
@@ -103,7 +103,7 @@ export const resync: Action = async (context) => {
   if (world.random() < 0.5) await changeUser(context, user.userId, editOrMove(context, user));
 };
 
-/** Sends an old message again, possibly that of a deletion. */
+/** Sends a message that is out of date, possibly about a deletion. */
 export const duplicate: Action = async (context) => {
   const { world, counts } = context;
   const user = randomUser(context);
@@ -123,7 +123,7 @@ export async function requestErasure(context: ChaosContext, userId: string): Pro
   return requestId;
 }
 
-/** A user leaves and asks for erasure: before, at the same time or after. */
+/** A user leaves, and asks for erasure before, at the same time or afterwards. */
 export const forget: Action = async (context) => {
   const { world } = context;
   const user = world.pick(canLeave(context).filter(({ userId }) => !world.forbidden.has(userId)));

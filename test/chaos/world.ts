@@ -6,7 +6,7 @@ import { type Random, seededRandom } from '../simulator/traffic/random.ts';
 
 /** Emails that no CRM can take. */
 const UNUSABLE_EMAILS = ['nobody at nowhere', 'nobody@localhost', `nobody@${'long.'.repeat(14)}example.com`];
-/** Forms of an email that the CRM takes: as in HTML, with a domain in its ASCII form or not. */
+/** Forms of an email that the CRM accepts: all characters that HTML allows, and international domains, in their ASCII form or not. */
 const EMAIL_FORMS: readonly ((name: string) => string)[] = [
   (name) => `${name}@example.com`,
   (name) => `${name}&co!@example.com`,
@@ -17,7 +17,7 @@ const EMAIL_FORMS: readonly ((name: string) => string)[] = [
   (name) => `${name}@例え.example`,
 ];
 
-/** The account of a run refuses values with this text. */
+/** The account of a run refuses values that contain this text. */
 export const REFUSED_PROGRAM = 'Forbidden Program';
 
 const STRANGERS = 40;
@@ -40,24 +40,24 @@ export class World {
   readonly users = new Map<string, User>();
   /** Ids of users whose email became unusable. No action touches them afterwards, so each has one dead letter. */
   readonly rejected = new Set<string>();
-  /** Names of messages that are not of this system. Each is one dead letter. */
+  /** Names of messages that the system cannot read. Each becomes one dead letter. */
   readonly unreadable = new Set<string>();
   /** Emails of users because of whom the CRM refuses a request about one tag of many contacts. */
   readonly bulkRefusals = new Set<string>();
-  /** Fields in which users have got a value that the CRM refuses. It costs no other field. */
+  /** Fields in which a user has had a value that the CRM refuses. The sync may leave out no other field. */
   readonly refusable = new Set<string>();
   /**
-   * Ids of users whose contact was deleted by hand, or merged into one that is nobody's. The sync does not notice before their next change, and
-   * finds the other contact by the emails that it wrote. So they keep their `crm` map while they change the email.
+   * Ids of users whose contact was deleted by hand, or merged into one that belongs to no user. The sync notices that with their next
+   * change, and finds the other contact by the emails that it wrote. So no action takes their `crm` map while it changes the email.
    */
   readonly drifted = new Set<string>();
   /** Ids of contacts that a web form created. */
   readonly forms = new Set<number>();
-  /** Ids of contacts that got the tags of a user by hand, but nothing that says whose they are: nobody can find them again. */
+  /** Ids of contacts that got the tags of a user by a merge, but nothing that names the user: the sync cannot find them. */
   readonly untraceable = new Set<number>();
-  /** Ids of users whose contact was merged with that of another user by hand. Only once: the second time, the sync may give up. */
+  /** Ids of users whose contact was merged with that of another user by hand. No action merges it again: then the sync may give up. */
   readonly merged = new Set<string>();
-  /** Ids of users who have left and signed up again. What they changed last may never have reached their earlier contact. */
+  /** Ids of users who have left and signed up again. Their last changes before that may never have reached the earlier contact. */
   readonly recreated = new Set<string>();
   /** Ids of users for whom an erasure was requested. */
   readonly forgotten = new Set<string>();
@@ -148,7 +148,7 @@ export class World {
     return [...this.users.values()].filter(({ userId }) => !this.rejected.has(userId));
   }
 
-  /** Users who may meet another one: with an email, and without a step that is still to come. */
+  /** Users whom an action may involve with another user: they have an email, and no step of theirs is still to come. */
   sociable(): User[] {
     const busy = new Set(this.#later.flatMap(({ userIds }) => userIds));
     const isSociable = ({ userId, email }: User) =>

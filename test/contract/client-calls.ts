@@ -3,9 +3,9 @@ import { orders } from '../../shared/infusionsoft/resources/orders.ts';
 import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
 
 /**
- * Calls every method of the client once. The type makes a new method a compile error here until the check knows it.
+ * Calls every method of the client once. Because of the type of `calls`, a new method is a compile error until it is added here.
  *
- * @param url of the simulator or a proxy in front of it.
+ * @param url the URL of the simulator, or of a proxy in front of it.
  */
 export async function callEveryMethod(url: string): Promise<void> {
   const client = infusionsoftClient({ url, fetch: identified });

@@ -1,8 +1,8 @@
 import type { ApiDocument, OperationObject, Schema } from './document.ts';
 
 /**
- * Forbids properties that a schema does not list. A property that nobody knows is ignored by an OpenAPI validator unless the
- * schema says otherwise, and the vendor's document never does: a misspelt optional property would pass.
+ * Forbids properties that a schema does not list. An OpenAPI validator ignores unknown properties unless the schema forbids them, and the
+ * vendor's document never does: a misspelt optional property would pass.
  */
 export function closeSchemas(document: ApiDocument): void {
   for (const schema of allSchemas(document)) close(schema);
@@ -20,7 +20,7 @@ function* allSchemas({ components, paths }: ApiDocument): Iterable<Schema> {
 function close(schema: Schema): void {
   const { properties = {}, items } = schema;
   const nested = Object.values(properties);
-  // An object without properties is one of any content.
+  // An object without properties allows any content.
   if (nested.length > 0) schema.additionalProperties ??= false;
   for (const each of items ? [...nested, items] : nested) close(each);
 }

@@ -39,7 +39,7 @@ interface Located {
 }
 
 /**
- * Compares requests and answers with a document, which is changed by the known differences.
+ * Compares requests and answers with a document, after it was amended by the known differences.
  *
  * @throws DocumentError if a known difference does not fit the document.
  */
@@ -117,7 +117,7 @@ function violationsOf(
   ].map((violation) => ({ ...violation, request }));
 }
 
-/** Bodies of which any content would pass, each once. Errors may have any. */
+/** Bodies for which the document allows any content, each once. Bodies of errors are left out: they may have any content. */
 function uncheckedBodies(located: readonly Located[]): Found[] {
   const bodies = located.flatMap((each) =>
     (['request', 'answer'] as const).map((direction) => ({

@@ -40,14 +40,14 @@ const documentSchema = z.looseObject({
  */
 export type ApiDocument = Pick<z.output<typeof documentSchema>, 'openapi' | 'paths' | 'components'>;
 
-/** The file is not a document that the check can use. The message says why. */
+/** The document cannot be used for the check. The message says why. */
 export class DocumentError extends Error {
   override name = 'DocumentError';
 }
 
-/** Where version 1 of the API is. */
+/** The base path of version 1 of the API. */
 export const BASE_PATH = '/crm/rest/v1';
-/** Where a document may say that it is: that of 2022 leaves the version out. */
+/** Base paths that a document may have: the document of 2022 leaves the version out. */
 const BASE = /^\/crm\/rest(\/v1)?(?=\/(?!v\d+\/))/;
 
 /**

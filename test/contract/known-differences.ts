@@ -16,7 +16,7 @@ export interface KnownDifference {
   read?(content: unknown): unknown;
 }
 
-/** A request that the document does not have, and why it is right. */
+/** A request that the document does not have, and who says that it is right. */
 export interface UndocumentedRequest {
   /** Method and path, as in `GET /crm/rest/v2/leadSources`. */
   request: string;

@@ -23,8 +23,8 @@ const EXISTING = USERS.slice(0, 8);
 const NEWCOMERS = USERS.slice(8) as [User, User, User, User, ...User[]];
 
 /**
- * Runs what the system does for its users: a backfill, sign-ups, changes of every kind, deletions and erasures, and the commands that read the
- * CRM.
+ * Runs what the system does for its users: a backfill, sign-ups, changes of every kind, deletions and erasures, and the commands that read
+ * the CRM.
  *
  * @param crmUrl a proxy in front of the simulator.
  * @throws Error if a command fails or a user is not in sync at the end.

@@ -22,7 +22,7 @@ const [file = ''] = new Command('npm run check:contract --')
 try {
   const document = readDocument(file);
   const exchanges: Exchange[] = [];
-  // A wrong request can make the run fail: the report says which one it is.
+  // A wrong request can make the run fail. The report shows which one.
   const failure = await runAll(exchanges).catch((error: unknown) => error);
   const rules = { differences: KNOWN_DIFFERENCES, undocumented: UNDOCUMENTED_REQUESTS };
   const report = await checkContract(document, exchanges, rules);
@@ -36,7 +36,7 @@ try {
 }
 
 async function runAll(exchanges: Exchange[]): Promise<void> {
-  // Every method of the client, with both forms of answers about tags, with and without nulls.
+  // Every method of the client, with both forms of tag results, and with nulls and without.
   for (const tagResults of ['object', 'entries'] as const) {
     for (const nulls of [true, false]) {
       const crm = await startCrm({ isServer: true, answers: { tagResults } });

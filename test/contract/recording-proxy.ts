@@ -14,7 +14,7 @@ export interface Exchange {
 
 /** A proxy that keeps all requests and answers. */
 export interface RecordingProxy {
-  /** Base URL, used instead of that of the CRM. */
+  /** Base URL, used instead of the CRM's. */
   url: string;
   exchanges: readonly Exchange[];
   stop(): Promise<void>;

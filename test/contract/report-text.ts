@@ -1,6 +1,6 @@
 import type { ContractReport, Finding } from './contract-check.ts';
 
-/** The report for a person. */
+/** The report as text. */
 export function reportText({
   requests,
   undocumented,

@@ -2,7 +2,7 @@ import { validateInput, validateOutput } from '@stoplight/prism-http/dist/valida
 import type { Operation } from './document.ts';
 import type { Exchange } from './recording-proxy.ts';
 
-/** What a request or an answer has that the document does not allow. */
+/** A part of a request or an answer that the document does not allow. */
 export interface Violation {
   direction: 'request' | 'answer';
   /** Where it is: `body.addresses[].line1`, `query.limit`, `status`. Array positions and ids are left out. */
@@ -61,8 +61,7 @@ export function answerViolations(
 }
 
 /**
- * Whether Prism finds a wrong body. It takes a schema that it cannot compile for one that allows everything, and a schema without properties
- * allows everything too.
+ * Whether Prism rejects a wrong body. It does not if the schema has no properties, or if it cannot compile the schema.
  */
 export function isBodyChecked(
   operation: Operation,
@@ -82,7 +81,7 @@ export function isBodyChecked(
 
 const isAboutBody = ({ location }: Violation): boolean => location.startsWith('body');
 
-/** A body as Prism expects it: parsed if it is JSON. An empty one is none. */
+/** A body as Prism expects it: parsed if it is JSON, undefined if it is empty. */
 function contentOf({ headers, body }: Content): unknown {
   if (body === '') return undefined;
   if (!/\bjson\b/.test(headers['content-type'] ?? '')) return body;

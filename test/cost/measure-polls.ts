@@ -27,7 +27,7 @@ const PART = 1000;
 /**
  * Counts the usage of the polls of a system with the setting `events`, and of a callback that gets the events.
  *
- * @param others what a system without polls is billed by month, and its metrics.
+ * @param others the fixed monthly usage and the metrics of a system without polls, which are not counted again.
  * @throws Error when the callback did not get one event for each change, because the counts are meaningless then.
  */
 export async function measurePolls(
@@ -40,7 +40,7 @@ export async function measurePolls(
   try {
     callback = await startCallbackReceiver(signingSecretOf(() => running?.system.cloud));
     running = await startSimulatedSystem({
-      // The next poll would see the changes.
+      // With a delay, only a later poll would see the changes.
       simulator: ['--search-delay', '0'],
       settings: { events: { callback: { url: 'http://127.0.0.1:1/' } } },
       cloud: { functionEnvironment: proxy.between, variables: { CALLBACK_URL: callback.url } },
@@ -62,7 +62,7 @@ export async function measurePolls(
       }));
       ids.push(...(await door.addContacts(part)).map(({ id }) => id));
     }
-    // The first polls store what there is.
+    // The first polls only record the state of the account.
     for (const poll of ['listing', 'opt-outs', 'changes'] as const) await pollOnce(poll);
 
     const before = await pollOnce('changes');

@@ -27,8 +27,8 @@ const CHANGE_EVERY_MS = 700;
 const SECRET = 'user-sync/crm';
 
 /**
- * Counts the usage of a backfill, changes, a refresh, a rotation of the tokens and a health check, on the local cloud at the CRM's real pace and latency;
- * then of polls, on a local cloud of their own.
+ * Counts the usage of a backfill, changes, a refresh, a rotation of the tokens and a health check, on the local cloud with the CRM's real
+ * limits and latency. Then counts the usage of polls, on a second local cloud.
  *
  * @throws Error when a user has no contact after the backfill, because the counts are meaningless then.
  */
@@ -37,7 +37,7 @@ export async function measure(options: MeasureOptions, say: (what: string) => vo
   let running: SimulatedSystem | undefined;
   try {
     say(`Start the CRM and the local cloud, with ${options.users} users in the table`);
-    // One more user signs up before the measurement: with it, the catalog is read once.
+    // One more user signs up before the measurement, so that the catalog has been read when it begins.
     const { users } = population(options.users + 1, options.seed, Date.now());
     const [first, ...others] = users;
     running = await startSimulatedSystem({

@@ -50,9 +50,9 @@ export const countsSchema = z.object({
     changes: usageSchema,
     optOuts: usageSchema,
     listing: usageSchema,
-    /** A poll of changes that finds those, and their delivery to the callback. */
+    /** A poll that finds the changes of these events, and the delivery to the callback. */
     changed: usageSchema,
-    /** Fixed monthly usage beside that of a system without polls. */
+    /** Fixed monthly usage in addition to that of a system without polls. */
     standing: usageSchema,
   }),
   /** Fixed monthly usage, from the template and the emitted metrics. */
@@ -115,7 +115,7 @@ export function standingOf(
   };
 }
 
-/** Usage of a month of polls, beside everything else. The CRM has as many contacts as the app has users. */
+/** Usage of a month of polls, in addition to everything else. The CRM has as many contacts as the app has users. */
 function monthOfPolls({ contacts, events, ...polls }: Counts['polls'], users: number): Usage {
   return sumOf(
     times(polls.changes, DAYS * POLLS_A_DAY.changes),
@@ -131,8 +131,8 @@ function monthOfPolls({ contacts, events, ...polls }: Counts['polls'], users: nu
  * The four scenarios. Usage of a backfill and of changes is proportional to their number.
  *
  * @param users of the app.
- * @param tracing whether X-Ray is on (`tracing` in the settings). The changes are then assumed to happen within a month. Omitted for a
- *   month without a change, where it costs cents.
+ * @param tracing whether X-Ray is on (`tracing` in the settings). The changes are then assumed to happen within a month. Traces are left
+ *   out for the months without a change and of polls, where they cost cents.
  */
 export function scenariosOf(counts: Counts, users: number, { tracing = false } = {}): Scenario[] {
   const { backfill, changes, refresh, rotation, healthCheck, standing } = counts;

@@ -1,13 +1,16 @@
 /**
- * Slack of the pace's window for tests in which the sync, its cloud and the CRM share the processors of one machine, in
- * milliseconds. While an environment starts, a request can wait longer for a processor than a network would delay it.
+ * Setting `windowSlackMs` for tests in which the sync, its cloud and the CRM share the processors of one machine. While an environment
+ * starts, a request can wait longer for a processor than a network would delay it.
  */
 export const BUSY_SLACK_MS = 400;
 
 /** The same for `npm start`, where nothing else runs: with 400 ms it would take a quarter longer. */
 export const DEMO_SLACK_MS = 100;
 
-/** A machine that stands still for longer than the slack sends requests too close together. The CRM refuses these, and they are retried. */
+/**
+ * Share of requests that may be refused. After a pause that is longer than the slack, a machine sends requests too close together. The CRM
+ * refuses these, and they are retried.
+ */
 const REFUSED_PART = 0.01;
 
 /** Whether more requests were refused than a busy machine explains. */

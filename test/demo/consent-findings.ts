@@ -7,8 +7,8 @@ import type { StoredAddress } from '../simulator/account/email-addresses.ts';
 export const NOT_OPTED_IN = 'the app says yes, and the address is';
 
 /**
- * What is wrong with the consent of users who are in sync: a withdrawal that is still open, an address that is not opted in although the app
- * says yes and nobody opted it out, or one that is not opted out although the sync withdrew it.
+ * What is wrong with the consent of users who are in sync: a withdrawal that has not reached the CRM, an address that is not opted in
+ * although the app says yes and nobody opted it out, or an address that is not opted out although the sync withdrew the consent.
  *
  * @param now epoch milliseconds.
  */

@@ -11,11 +11,11 @@ export interface ShownContact {
   tags: ReadonlySet<string>;
 }
 
-/** The CRM's account as marketing uses it: through the API, so that it works with a real account too. */
+/** The CRM's account as marketing uses it. Uses the API only, so that it works with a real account too. */
 export interface CrmAccount {
-  /** Creates contacts with tags and fields that only marketing owns. Existing ones are kept. */
+  /** Creates contacts with tags and fields that only marketing owns. Tags and fields that exist are used. */
   addByHand(contacts: readonly ExistingContact[]): Promise<void>;
-  /** All contacts, with those of their tags that are listed. */
+  /** All contacts, each with those of its tags that are in `tagNames`. */
   contacts(tagNames: readonly string[]): Promise<ShownContact[]>;
 }
 

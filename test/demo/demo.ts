@@ -64,8 +64,8 @@ export interface DemoRun {
 }
 
 /**
- * Most requests per user in the first sync: one for the contact, one for the tags, a few for stale tags, and one for the consent of those who
- * give it.
+ * Most requests per user in the first sync, on average: one for the contact, one for the tags, one for the consent of those who give it,
+ * and a few to remove stale tags.
  */
 const MAX_REQUESTS_PER_USER = 3;
 /** Most requests for the catalog, once: reading the account and creating what is missing. */
@@ -130,7 +130,7 @@ export async function runDemo(options: DemoOptions, progress: Progress): Promise
       await door?.declareOwnership();
       return door?.stats();
     });
-    // Both end before an error of one is thrown, so that whatever has started is stopped.
+    // Waits for both before an error of one is thrown, so that everything that has started is stopped.
     await Promise.allSettled([starting, adding]);
     const [system, atFirst] = await Promise.all([starting, adding]);
     const { app, cloud, metrics } = system;
@@ -232,7 +232,7 @@ async function waitForFirstContact(app: App): Promise<number> {
   return performance.now();
 }
 
-/** Violated expectations, beside the state of every user. */
+/** Violated expectations, besides the state of every user. */
 function complaints(
   report: DemoReport,
   { users }: DemoOptions,
@@ -250,7 +250,7 @@ function complaints(
     burstRequests > maxBurst &&
       `a burst of ${BURST} edits took ${burstRequests} requests, more than ${maxBurst}`,
     requests === 0 && 'no request was counted',
-    (stats?.optOutsUndone ?? 0) > 0 && `${stats?.optOutsUndone} opt-outs of others were undone`,
+    (stats?.optOutsUndone ?? 0) > 0 && `${stats?.optOutsUndone} opt-outs by staff or the person were undone`,
     ...(stats?.foreignWrites ?? []).map(
       ({ contactId, what }) =>
         `foreign write: ${what}${contactId === null ? '' : ` of contact ${contactId}`}`,

@@ -46,7 +46,7 @@ describe('the data of a person', () => {
     expect(shownIn(text)).toEqual([]);
   });
 
-  it('is rejected when other text could contain it by chance', () => {
+  it('is rejected when it is so short that other text could contain it by chance', () => {
     const personal = new PersonalData();
     for (const short of [{ firstName: 'Ann' }, { email: 'a@b' }, { phone: '112' }])
       expect(() => personal.remember(short)).toThrow(/too short/);

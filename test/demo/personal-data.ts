@@ -6,7 +6,7 @@ export interface Output {
   text: string;
 }
 
-/** Personal data appears in output that may contain only ids. */
+/** Thrown when personal data appears in output that may contain only ids. */
 export class PersonalDataShownError extends Error {
   override name = 'PersonalDataShownError';
 
@@ -15,7 +15,7 @@ export class PersonalDataShownError extends Error {
   }
 }
 
-/** Length from which a value does not appear in other text by chance. */
+/** Shorter values could appear in other text by chance. */
 const MIN_LENGTH = 5;
 /** Usual length of a phone number without country code. */
 const NATIONAL_DIGITS = 10;

@@ -19,7 +19,7 @@ export interface Population {
   existing: ExistingContact[];
 }
 
-/** Names that appear in no other text. One in a log is personal data. */
+/** Names that appear in no other text, so that one in a log is surely personal data. */
 const FIRST = [
   'Annelise',
   'Benedikt',

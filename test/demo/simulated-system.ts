@@ -7,7 +7,7 @@ import { spawnSimulator } from './spawn-simulator.ts';
 /** The system on this machine with the simulator as its CRM. */
 export interface SimulatedSystem {
   simulator: RunningSimulator;
-  /** Control of the simulator, which knows what the sync may write. */
+  /** Client of the simulator's control API. */
   door: ReturnType<typeof simulatorClient>;
   system: LocalSystem;
   stop(): Promise<void>;

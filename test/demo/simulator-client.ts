@@ -15,7 +15,7 @@ import { DEFAULT_CLIENT, type IssuedPair } from '../simulator/oauth.ts';
 import type { Statistics } from '../simulator/traffic/statistics.ts';
 import { pathsOf } from './shown-path.ts';
 
-/** What the sync with a mapping may write in the CRM. */
+/** What the sync may write in the CRM with a mapping. */
 function ownedBy(mapping: Mapping): Ownership {
   return {
     fields: Object.keys(mapping.contact).flatMap(pathsOf),
@@ -109,7 +109,7 @@ export function simulatorClient(url: string, fetch: typeof globalThis.fetch = gl
     addRecords: async (json: NewRecords) => {
       await http.post('records', { json });
     },
-    /** Creates, changes and deletes a record other than a contact, like a person. */
+    /** These three create, change and delete a record other than a contact, like a person. */
     addRecord: (name: string, json: Record<string, unknown>) =>
       http.post(`records/${name}`, { json }).json<{ id: number }>(),
     editRecord: async (name: string, id: number, json: Record<string, unknown>) => {

@@ -7,7 +7,7 @@ import type { RunningSimulator } from '../simulator/start-simulator.ts';
 const MAIN = fileURLToPath(new URL('../simulator/main.ts', import.meta.url));
 
 /**
- * Starts the simulator in a process of its own, so that work of this process does not delay the arrival of requests.
+ * Starts the simulator in a separate process, so that work of this process does not delay the arrival of requests.
  *
  * @param args options of `npm run simulator`.
  * @throws Error with the simulator's output when it does not start.

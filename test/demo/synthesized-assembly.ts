@@ -25,8 +25,8 @@ const UNUSED_MS = 24 * 3_600_000;
 const run = promisify(execFile);
 
 /**
- * Directory of the synthesized stack. Synthesizes it in a process of its own, as the CDK's command does, unless an assembly of
- * the same settings and sources exists (in .local/assemblies).
+ * Directory of the synthesized stack. Synthesizes it in a separate process, like the CDK CLI, unless an assembly of the same settings
+ * and sources exists (in .local/assemblies).
  *
  * @throws Error with the output of the app, when a setting is wrong or a rule is broken.
  */
@@ -59,7 +59,7 @@ export async function synthesizedAssembly(settings: ConfigInput): Promise<string
 /** Directory of the assembly of these settings and the current sources. */
 export function assemblyDirectory(settings: ConfigInput): string {
   const hash = createHash('sha256').update(JSON.stringify([process.version, settings]));
-  // A mapping that a test writes counts only for the stack that uses it.
+  // A mapping that a test writes matters only for the stack that uses it.
   const isUsed = (file: string) => !file.includes('under-test') || file === settings.mapping;
   for (const file of globSync(SOURCES, { cwd: ROOT }).filter(isUsed).sort())
     hash.update(`\0${file}\0`).update(readFileSync(join(ROOT, file)));

@@ -86,7 +86,7 @@ function problemsOf(
   now: number,
   mapping: Mapping,
 ): { text: string; isAboutTags: boolean }[] {
-  // What the CRM refuses costs that field only.
+  // For a value that the CRM refuses, the sync leaves out that field only.
   const desired = withoutRefused(desiredState(mapping, user, now), user.crm?.refusedFields);
   const { fields, tags, refused = {} } = desired;
   const contact = byId.get(user.crm?.contactId ?? 0);

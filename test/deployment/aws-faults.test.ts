@@ -15,7 +15,7 @@ import { type Emulator, type FaultRule, startEmulator } from './emulator.ts';
 const USERS = 80;
 const LEAST_FAULTS = 150;
 const LEAST_KILLS = 8;
-/** Shortest and longest time for which faults are injected. It ends in between when there were enough. */
+/** Shortest and longest time for which faults are injected. In between, it ends as soon as there were enough. */
 const FAULTS_MS = 75_000;
 const MAX_FAULTS_MS = 240_000;
 /** Longest time after the faults until every user is in sync. */

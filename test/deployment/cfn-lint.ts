@@ -69,7 +69,7 @@ export async function lintTemplates(bin: string): Promise<Finding[]> {
     const explains = ({ rule, message }: (typeof EXCEPTIONS)[number], finding: Finding) =>
       rule === finding.rule && message.test(finding.message);
     const unexplained = findings.filter((finding) => !EXCEPTIONS.some((each) => explains(each, finding)));
-    // An unused exception is a finding too: it has lost its reason, or nothing was checked.
+    // An unused exception is a finding too: it is not needed any more, or nothing was checked.
     const unused = EXCEPTIONS.filter((each) => !findings.some((finding) => explains(each, finding))).map(
       ({ rule, message }) => ({
         template: 'all',

@@ -22,7 +22,7 @@ export interface RunOptions {
   onStandardError?: (text: string) => void;
 }
 
-/** A copy of the working tree with its own settings. Its commands use the given AWS. */
+/** A copy of the working tree with its own settings. Its commands run with the given environment variables. */
 export class Checkout {
   readonly directory: string;
   readonly #environment: Record<string, string>;

@@ -44,7 +44,7 @@ export interface Emulator {
   stop(): Promise<void>;
 }
 
-/** Starts both on free ports of 127.0.0.1. @throws Error with the name of the log file when one does not start. */
+/** Starts MiniStack and microburst on free ports of 127.0.0.1. @throws Error with the name of the log file when one does not start. */
 export async function startEmulator(): Promise<Emulator> {
   const bin = await pythonTools();
   // Outside this package, where Node.js would load MiniStack's script as an ES module.

@@ -68,7 +68,7 @@ describe('docs/event-resources.md', () => {
     expect(kinds.toSorted()).toEqual(EVENT_KINDS.filter((kind) => !/^(contact|tag)\./.test(kind)).toSorted());
   });
 
-  it('every polled resource can be listed, and one that is only read by its date has one', () => {
+  it('every polled resource can be listed, and one that is not listed as a whole has a date', () => {
     for (const { resource, date, isListed, createdAt } of polled) {
       expect(resource.list).toBeDefined();
       expect(isListed || (date !== undefined && date === createdAt)).toBe(true);
@@ -81,7 +81,7 @@ describe('docs/event-resources.md', () => {
       '',
       'Written by `npm run docs` from [shared/polls/polled-resource.ts](../shared/polls/polled-resource.ts) and the declarations of the resources.',
       'The setting `events.resources` names some of them ([events.md](events.md)). Latencies: `intervalMinutes` is the setting; a day is that of',
-      '`listing`. Requests are those to the CRM, `npx --no user-sync events --requests` adds them up.',
+      '`listing`. Requests are requests to the CRM; `npx --no user-sync events --requests` adds them up.',
       '',
       '| resource | events | new items | changes | deletions | requests |',
       '| --- | --- | --- | --- | --- | --- |',
@@ -92,7 +92,7 @@ describe('docs/event-resources.md', () => {
       '',
       '## Requests a day',
       '',
-      `For ${sizes}, by the setting \`intervalMinutes\`, with the usual other settings:`,
+      `For ${sizes}, by the setting \`intervalMinutes\`, with the defaults of the other settings:`,
       '',
       '| polled | 5 | 15 | 60 |',
       '| --- | --: | --: | --: |',

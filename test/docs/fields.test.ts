@@ -86,7 +86,7 @@ it('docs/fields.md shows every field of a contact (npm run docs writes it)', asy
     '',
     '## Time zones',
     '',
-    'The CRM accepts [a part of the IANA time zones](https://developer.infusionsoft.com/faqs/what-timezones-do-contact-calls-accept). Another zone is written as',
+    'The CRM accepts [some of the IANA time zones](https://developer.infusionsoft.com/faqs/what-timezones-do-contact-calls-accept). Another zone is written as',
     'one of them that has the same offsets from 2027 to 2031, `Europe/Paris` as `Europe/Berlin`, with a warning; if there is none, as one whose clocks',
     'change within the same day, `Europe/Helsinki` as `Asia/Beirut`. A zone that no other resembles is left out.',
     '',
@@ -101,7 +101,7 @@ it('docs/fields.md shows every field of a contact (npm run docs writes it)', asy
     '',
     '## Refused values',
     '',
-    'A value that the CRM refuses all the same (400 or 422) costs that field, not the user: [mapping.md](mapping.md#values-that-the-crm-refuses).',
+    'If the CRM still refuses a value (400 or 422), the sync leaves out that field only: [mapping.md](mapping.md#values-that-the-crm-refuses).',
     '',
   ].join('\n');
   await expect(page).toMatchFileSnapshot('../../docs/fields.md');

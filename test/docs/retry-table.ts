@@ -38,7 +38,7 @@ const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-/** How a kind of failure is retried, in words. */
+/** How one kind of failure is retried, as text. */
 export interface RetryRow {
   failure: string;
   /** Statuses of the CRM's answer. */
@@ -65,7 +65,7 @@ export function retryTable(): { consumer: RetryRow[]; others: RetryRow[] } {
         statuses: [500],
         error: 'ContactFaultError',
         inInvocation: 'no retry: it may be the fault of the contact',
-        later: `${backoff}, and ${after(UNCERTAIN_WRITE_MS)} at least for a create-or-update; a dead letter at the ${ordinal(CONTACT_FAULT.deliveries)} delivery that counts: ${span(CONTACT_FAULT.apartMs)} after the last one, with an accepted change of another user in between`,
+        later: `${backoff}, and ${after(UNCERTAIN_WRITE_MS)} at least for a create-or-update; a dead letter at the ${ordinal(CONTACT_FAULT.deliveries)} delivery that counts. A delivery counts ${span(CONTACT_FAULT.apartMs)} after the last that counted, if the CRM has accepted a change of another user in between`,
       },
       {
         failure: 'The CRM fails otherwise',
@@ -232,7 +232,7 @@ export function retryTable(): { consumer: RetryRow[]; others: RetryRow[] } {
         failure: 'The bus does not accept events about changes in the CRM (sync-contact)',
         inInvocation: `${PUBLISH_RETRY.attempts} attempts, after ${span(PUBLISH_RETRY.firstDelayMs)}, doubling`,
         later:
-          'the message of the poll, as one that our own cloud failed: it goes on with the page whose events were not accepted',
+          'the message of the poll returns as after a failure of DynamoDB or SQS, and continues with the page whose events were not accepted',
       },
       {
         failure: 'A poll of the CRM is not complete',

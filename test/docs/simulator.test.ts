@@ -25,7 +25,7 @@ it('docs/simulator.md shows every strictness and every form of answers (npm run 
     '',
     '## Forms of answers',
     '',
-    'Where answers differ, or nobody knows, the simulator can do either, and the tests run with both. The table is',
+    'Where answers differ or are not known, the simulator supports each form, and the tests run with all of them. The table is',
     '[test/simulator/answer-forms.ts](../test/simulator/answer-forms.ts); `POST /_simulator/answers` with `{"nulls": false}` changes a running simulator.',
     '',
     '| Switch | Default | Or | What | Source |',

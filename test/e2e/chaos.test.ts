@@ -3,8 +3,8 @@ import { runChaos } from '../chaos/chaos.ts';
 import { expectNothingWrong } from '../chaos/expect-nothing-wrong.ts';
 
 /**
- * Left to test/long: what keeps a run waiting, for the messages of a killed environment or a quota that is spent, and users who meet each
- * other, which `npm test` plays in random histories.
+ * Actions that run in test/long only: those that make a run wait, for messages of a killed environment or for a spent quota, and those that
+ * the random histories of `npm test` cover, such as meetings of two users.
  */
 const WITHOUT = [
   ...['kill', 'quota'],

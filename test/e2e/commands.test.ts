@@ -41,7 +41,7 @@ describe('user-sync quota', () => {
     expect(windows).toMatchObject([{ window: 'minute' }, { window: 'day' }, { window: 'month' }]);
     for (const { used } of windows.slice(1)) {
       expect(used).toBeGreaterThanOrEqual(totalRequests);
-      // What one environment has on its way counts twice when another's answer tells of it first.
+      // A request that is under way in one environment counts twice if an answer to another environment reports it first.
       expect(used).toBeLessThan(totalRequests + 100);
     }
   });

@@ -10,7 +10,7 @@ import { inSyncWith } from '../support/held.ts';
 
 const SETTLE_MS = 170_000;
 const USERS = population(120, 21, Date.now()).users as [User, ...User[]];
-/** Slow, so that the test looks in time on a busy machine too. */
+/** So low that the test can react in time, also on a busy machine. */
 const LIMITS = { second: 8, minute: 480, day: 125_000 };
 /** Requests of another program, and what the day then leaves to the backfill. */
 const OTHERS = 100;

@@ -24,7 +24,7 @@ const VALUES = {
 } as const;
 type Placeholder = keyof typeof VALUES;
 
-/** What a history has to remember, beside its world. */
+/** What a history has to remember besides its world. */
 export class Script {
   readonly world: World;
   /** Users whose contact was deleted or merged by hand, which the sync does not notice by itself. */
@@ -36,19 +36,19 @@ export class Script {
   readonly losses = new Map<string, number>();
   /** Users who have left the app and asked for erasure, with the contacts that named them at that time. */
   readonly forgotten = new Map<string, readonly number[]>();
-  /** Contacts of nobody into which the contact of a user was merged, by their id, with the user if they show its id. */
+  /** Contacts of no user into which a user's contact was merged, by id. The value is the user whose id the contact shows, if any. */
   readonly mergedAway = new Map<number, string | undefined>();
-  /** Users whose item has lost its `crm` map or got another one since {@link mergedAway}: nothing leads to what became of their contact. */
+  /** Users whose item lost its `crm` map, or got another one, after a merge of {@link mergedAway}: nothing leads to that contact. */
   readonly uninformed = new Set<string>();
   /** Users who have ever asked for erasure. */
   readonly everForgotten = new Set<string>();
   /** Contacts of deleted users that the sync has lost with its table: an operator has to name them. */
   readonly withoutRecord = new Set<number>();
-  /** Users who have ever had no email. */
+  /** Users who have been without an email at some time. */
   readonly withoutEmail = new Set<string>();
-  /** Emails with which a user has said yes to marketing in the present account, by user. */
+  /** Emails with which a user has said yes to marketing since the last sign-up, by user. */
   readonly saidYes = new Map<string, Set<string>>();
-  /** Emails that others opted out while a sync was working on their user: between its read of the status and its opt-in, perhaps. */
+  /** Emails that others opted out while a sync was working on their user, perhaps between its read of the status and its opt-in. */
   readonly optedOutMeanwhile = new Set<string>();
   /** When the next spell of 404s may begin, in epoch milliseconds. */
   nextSpellAt = 0;
@@ -77,7 +77,7 @@ interface Action {
   text: string;
   /** How often it is drawn. */
   weight: number;
-  /** Does nothing where it makes no sense, for example to a user who does not exist. */
+  /** Does nothing where it makes no sense, for example for a user who does not exist. */
   run(script: Script, values: Readonly<Record<Placeholder, string>>): unknown;
 }
 
@@ -146,7 +146,7 @@ function merge(script: Script, from: string, into: string, keeps: string): void 
   for (const userId of [from, into]) touched.add(userId);
 }
 
-/** Staff merge the contact of a user into one that is nobody's. */
+/** Staff merge the contact of a user into one that belongs to no user. */
 function mergeAway(script: Script, userId: string, keeps: string): void {
   const { world, touched, mergedAway } = script;
   const contact = world.contactOf(userId);
@@ -175,10 +175,10 @@ function putWholeItem({ world, uninformed }: Script, userId: string, which: stri
 
 const millisecondsOf = (time: string) => Number(time.split(' ')[0]) * 1000;
 
-/** All that can happen in a history. */
 /** Longer than any wait of a message. */
 const MAX_SETTLE_MS = 12 * 3_600_000;
 
+/** Everything that can happen in a history. */
 export const ACTIONS: readonly Action[] = [
   { text: '<calls> calls pass', weight: 16, run: ({ world }, { calls }) => world.passCalls(Number(calls)) },
   { text: '<time> pass', weight: 16, run: ({ world }, { time }) => world.pass(millisecondsOf(time)) },
@@ -325,7 +325,7 @@ export const ACTIONS: readonly Action[] = [
       await world.settle(MAX_SETTLE_MS);
       world.replaceSyncTable();
       script.hasLostTable = true;
-      // With the records, the proofs are lost.
+      // The records that prove the erasures are lost with the table.
       forgotten.clear();
       for (const contact of world.contacts())
         if (world.item(world.crm.userIdOf(contact) ?? '')?.crm?.contactId !== contact.id)
@@ -392,7 +392,7 @@ export const ACTIONS: readonly Action[] = [
     text: 'the CRM answers 404 for <spell>',
     weight: 2,
     run(script, { spell }) {
-      // A contact is missed for as long as a spell can last, so two spells in a row look like one that lasts.
+      // The sync remembers a missing contact for `GONE_AFTER_MS`, so two spells in a row would look like one long one.
       if (script.world.now < script.nextSpellAt) return;
       script.nextSpellAt = script.world.now + millisecondsOf(spell) + GONE_AFTER_MS;
       script.world.crm.hideContacts(millisecondsOf(spell));
@@ -425,7 +425,7 @@ const PARSERS = ACTIONS.map(({ text, run }) => ({
   ),
 }));
 
-/** Does what a step says. @throws Error if no action has this text. */
+/** Performs a step. @throws Error if no action has this text. */
 export async function perform(script: Script, step: string): Promise<void> {
   for (const { pattern, run } of PARSERS) {
     const match = pattern.exec(step);

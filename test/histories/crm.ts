@@ -21,7 +21,7 @@ import type { Life, Simulation } from './simulation.ts';
 export interface Account {
   /** What an update does to array items that it does not list. */
   arrays: ArrayMode;
-  /** The same of a create-or-update. */
+  /** The same for create-or-updates. */
   putArrays: ArrayMode;
   search: SearchMode;
   /** Time until searches find a new contact, in seconds. */
@@ -67,7 +67,7 @@ interface Fault {
 
 export const CRM_URL = 'http://crm.test';
 export const USER_ID_FIELD = 'App User Id';
-/** Not managed: typed in by staff, or by a person who fills in a web form. */
+/** A field and a tag that the sync does not manage: staff or web forms set them. */
 const SHOE_SIZE = 'Shoe Size';
 const NEWSLETTER = 'Newsletter';
 const CONTACT_PATH = /\/contacts\/(\d+)/;
@@ -87,7 +87,7 @@ export class Crm {
   readonly createdBySync = new Set<number>();
   /** Contacts that the sync deleted, with the user that they named and their emails. */
   readonly deletedBySync: { contactId: number; userId: string | undefined; emails: string[] }[] = [];
-  /** Contacts that people changed between the read and the write of an update that names the array items that it read. */
+  /** Contacts that people changed soon after the sync read them: an update that names the array items it read can undo the change. */
   readonly changedDuringUpdate = new Set<number>();
   /** Contacts that were merged into another. */
   merges = 0;
@@ -208,7 +208,7 @@ export class Crm {
     this.#faults.push({ kind, after, onlyWrites });
   }
 
-  /** Answers 404 to all requests that name a contact. */
+  /** Answers 404 to all requests that name a contact, for this time. */
   hideContacts(ms: number): void {
     this.#missingUntil = this.#simulation.now + ms;
   }

@@ -11,17 +11,17 @@ import { memoryEventStore } from '../support/memory-event-store.ts';
 import { type Polls, shown, startPolls } from '../support/polls-under-test.ts';
 
 /*
- * Random histories on a simulated clock. In each round, people change contacts and other records, before and while pages are read; the app
- * changes its users, whom the sync writes to the CRM; polls of all kinds are killed at random requests, writes and publications. At the end of
- * a round, each change made by hand has arrived as exactly one event after de-duplication, and nothing else has.
+ * Random histories on a simulated clock. In each round, people change contacts and other records, before and while pages are read. The app
+ * changes its users, whom the sync writes to the CRM. Polls of all kinds are killed at random requests, writes and publications. At the end
+ * of a round, each change made by hand has arrived as exactly one event after de-duplication, and nothing else has.
  */
 
-/** Listed by a date and as a whole; by a date; as a whole; the last ones the sync creates too. */
+/** Orders are listed by date and as a whole, transactions by date, users and companies as a whole. The sync creates companies, too. */
 const RESOURCES = ['orders', 'transactions', 'users', 'companies'] as const satisfies PolledName[];
 type Name = (typeof RESOURCES)[number];
 const KINDS = { orders: 'order', transactions: 'transaction', users: 'user', companies: 'company' } as const;
 const STRANGERS = 6;
-/** Items of a page, so that lists have several. */
+/** Items on a page: few, so that lists have several pages. */
 const PAGE = 4;
 
 /** A change made by hand, to the target with this index. */
@@ -32,7 +32,7 @@ type Edit =
 interface Round {
   minutes: number;
   before: Edit[];
-  /** While pages are read: the first before the first request of the client that reads changes, and so on. */
+  /** Changes while pages are read: one before each request of the client that reads changes. */
   during: Edit[];
   polls: { poll: PollMessage['poll']; kills: number[] }[];
   /** Users that the app changes, one before each poll. */
@@ -60,7 +60,7 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
   },
 );
 const round: fc.Arbitrary<Round> = fc.record({
-  // Past the end of a day, a month and a year, from half an hour before.
+  // The clock starts half an hour before the end of a day, a month and a year, so that most histories pass it.
   minutes: fc.constantFrom(1, 20, 120, 1500),
   before: fc.array(edit, { maxLength: 6 }),
   during: fc.array(edit, { maxLength: 6 }),
@@ -232,7 +232,7 @@ async function personOf(polls: Polls) {
     }
     const free = ids.filter((id) => !touched.has(`${name} ${id}`));
     const itemId = free[edit.target % Math.max(1, free.length)];
-    // What happened once does not change later.
+    // A transaction does not change any more.
     if (itemId === undefined || name === 'transactions') return;
     touched.add(`${name} ${itemId}`);
     if (edit.do === 'delete') {
@@ -326,7 +326,7 @@ const CHANGED: Readonly<Record<Name, string>> = {
 /**
  * Runs random histories.
  *
- * @throws the shortest history after which an event is missing, there twice, or about what the sync wrote.
+ * @throws Error that shows the first failing history, not shortened: an event is missing, there twice, or about what the sync wrote.
  */
 export async function checkPollHistories({ runs, seed }: { runs: number; seed?: number }): Promise<void> {
   await fc.assert(fc.asyncProperty(fc.array(round, { minLength: 1, maxLength: 3 }), runHistory), {

@@ -11,7 +11,7 @@ interface Event {
   run: () => unknown;
 }
 
-/** Turns of the event loop in which all work ends that waits for no event: reading the body of an answer takes more than one. */
+/** Turns of the event loop after which all work has ended that waits for no event. Reading the body of an answer takes more than one. */
 const TURNS = 2;
 const nextTurn = () => new Promise<void>((done) => setImmediate(done));
 

@@ -11,7 +11,7 @@ import { USER_ID_FIELD } from './crm.ts';
 import type { DeadLetter, Item, World } from './world.ts';
 
 const DELETED = mapping.deletedTag.name;
-/** What the simulator calls a deletion. `typedProblems` decides whether it is right. */
+/** The simulator's text for a foreign deletion. `typedProblems` decides which deletions are wrong. */
 const DELETION = 'deletion of a contact that is not the client’s';
 const MANAGED = new Set(managedTags(mapping));
 
@@ -37,12 +37,12 @@ const isLostByUpdate = ({ world }: Script, contactId: number | null, what: strin
   world.crm.replacesArrays && (LOST_EMAILS.test(what) || world.crm.changedDuringUpdate.has(contactId ?? 0));
 
 /**
- * An account that replaces array items drops the other emails of a contact that its search does not show yet: an update has to name the first,
- * and nothing tells what else there is.
+ * An account that replaces array items drops the other emails of a contact that its search does not show yet: an update has to name the
+ * first email, and the sync cannot know the others.
  */
 const LOST_EMAILS = /^email_addresses\.EMAIL[23]$/;
 
-/** The only reasons of a dead letter, and when they are right. */
+/** Whether a dead letter has one of the allowed reasons, and the history explains it. */
 function isExplained(
   { world, losses, withoutEmail }: Script,
   { reason, group, conflict }: DeadLetter,
@@ -93,8 +93,9 @@ function userProblems(script: Script): string[] {
 }
 
 /**
- * Whether a value may be that of an earlier account, or of an earlier time with this contact: the user has none now, and with the table the sync
- * has lost that the contact had an owner. Only the message of the deletion says so, which can arrive after the sign-up was processed.
+ * Whether a field for which the user has no value may keep the value of an earlier account, or of an earlier time with this contact.
+ * Without the sync table, only the message of the deletion says that the contact had an owner, and it can arrive after the sign-up was
+ * processed.
  */
 function mayBeOld(
   { world, hasLostTable }: Script,
@@ -143,7 +144,7 @@ function wrongContact(script: Script, item: Item): string[] {
 const managedTagsOf = (world: World, contact: StoredContact) =>
   world.crm.tagsOf(contact).filter((name) => MANAGED.has(name));
 
-/** Finds contacts that two users share, that show the id of another user, or that no user has although they have managed tags. */
+/** Contacts that two users share, that show the id of another user, or that have managed tags and no user. */
 function contactProblems(script: Script): string[] {
   const { world } = script;
   const isAlive = (contact: StoredContact) => !managedTagsOf(world, contact).includes(DELETED);
@@ -169,19 +170,19 @@ function contactProblems(script: Script): string[] {
   });
 }
 
-/** Whether nothing leads to a contact that was nobody's, and got the tags of a user by hand. */
+/** Whether nothing leads the sync to a contact of no user that got a user's tags by a merge. */
 function isUntraceable({ world, mergedAway, uninformed }: Script, { id }: StoredContact): boolean {
   const userId = mergedAway.get(id);
   return mergedAway.has(id) && (userId === undefined || uninformed.has(userId) || !world.item(userId));
 }
 
-/** Whether a user is not synced, so that the item does not name the one contact that names the user. */
+/** Whether a user is not synced, so that the user's item may not name the contact that names the user. */
 function mayNotKnow(script: Script, user: Item, contact: StoredContact): boolean {
   const { world } = script;
   const names = (each: StoredContact) => world.crm.userIdOf(each) === user.userId;
   const isRetired = (each: StoredContact) => managedTagsOf(world, each).includes(DELETED);
   const isOnlyOne = world.contacts().every((each) => each === contact || !names(each) || isRetired(each));
-  // It is left with the next sync, which finds contacts that were created without an answer.
+  // The next sync leaves former contacts, and finds those that were created without an answer.
   const { contactId, formerContactIds, attempt } = user.crm ?? {};
   const isFormer =
     formerContactIds?.includes(contact.id) && (user['email'] !== undefined || contactId === undefined);
@@ -196,8 +197,8 @@ function typedProblems(script: Script): string[] {
   const { typed, deletedBySync, createdBySync } = world.crm;
   const isOfForgotten = (email: string) =>
     [...everForgotten].some((userId) => world.emails.get(userId)?.has(email));
-  // A create, or the first update of a contact that was found by the email, can be cut off before the contact names its user. Another user may
-  // have taken the contact over, or get its values by a merge.
+  // A create, or the first update of a contact that was found by the email, can be cut off before the contact names its user. Another user
+  // may have taken the contact over, or get its values by a merge.
   const forbidden = deletedBySync.filter(({ userId, contactId, emails }) =>
     emails.some(isOfForgotten)
       ? false
@@ -231,7 +232,7 @@ function consentProblems(script: Script): string[] {
     .livingUsers()
     .filter((item) => item['email'] !== undefined && !isExcused(script, item))
     .map((item) => readUser(structuredClone(item)).user);
-  // Only one user has ever said yes with the address, and with no other: whatever happened to the item, the withdrawal has to be there.
+  // If only this user has ever said yes with the address, and with no other, the withdrawal must be there, whatever happened to the item.
   const isLeft = ({ userId, email = '', marketingOptIn }: User) => {
     const others = [...saidYes].filter(([other]) => other !== userId);
     const own = saidYes.get(userId);
@@ -252,6 +253,8 @@ function consentProblems(script: Script): string[] {
     ...users.filter(isLeft).map(({ userId }) => `${userId}: said no, and is opted in`),
   ];
 }
+
+/** Whether a user who has no email now has the contact. */
 const isHeldWithoutEmail = (world: World, contactId: number): boolean =>
   world.livingUsers().some(({ email, crm }) => email === undefined && crm?.contactId === contactId);
 
@@ -269,8 +272,8 @@ async function erasureProblems({ world, forgotten, touched }: Script): Promise<s
       (record !== undefined && contactIds.length === 0) ||
       (record?.done === 'no-contact' && isTaken);
     return [
-      // Nothing leads from a contact that was merged away to the one that has its values. And another user may have taken a contact over in a
-      // spell of 404s, and removed the email before it wrote its own values.
+      // Nothing leads from a contact that was merged away to the one that has its values. And another user may have taken the contact over
+      // in a spell of 404s, and removed the email before the sync wrote that user's values.
       ...alive
         .filter(({ id }) => !touched.has(userId) && !(isKept && isHeldWithoutEmail(world, id)))
         .map(({ id }) => `${userId}: forgotten, but contact ${id} is there`),

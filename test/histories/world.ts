@@ -46,7 +46,7 @@ export interface WorldOptions {
 const START = Date.parse('2026-06-15T12:00:00Z');
 /** How long a conflict of two users has to stand. The times of changes are rounded down to the second. */
 const CONFLICT_MS = CONFLICT.limitMs - 1000;
-/** More than any history needs that comes to rest. */
+/** More events than a history needs until every change is processed. */
 const MAX_EVENTS = 20_000;
 const INVOKE_MS = 15;
 /** Time from a change to its message, in milliseconds. */
@@ -59,7 +59,7 @@ export class World {
   readonly users: ReturnType<typeof memoryUserTable>;
   readonly queue = new FifoQueue();
   erasureRecords: ErasureRecordStore = memoryErasureRecordStore();
-  /** All that were ever sent. */
+  /** All dead letters that were ever sent. */
   readonly deadLetters: DeadLetter[] = [];
   /** Dead letters that were not redriven. */
   undelivered: DeadLetter[] = [];
@@ -78,7 +78,7 @@ export class World {
   #changesInStream = 0;
   /** When each user got the email that it has. */
   readonly #emailsSince = new Map<string, number>();
-  /** When the conflict of each user ended: an invocation that has read it may reject the user a little later. */
+  /** When each user was last in conflict: an invocation that has read the conflict may reject the user a little later. */
   readonly #conflictsUntil = new Map<string, number>();
 
   constructor(options: WorldOptions) {
@@ -165,12 +165,12 @@ export class World {
     this.#extraDelays.set(userId, this.now + ms);
   }
 
-  /** Ends the running environments, at whatever they are doing. Their messages return after the visibility time-out. */
+  /** Ends the running environments in the middle of their work. Their messages return after the visibility time-out. */
   killEnvironments(): void {
     for (const environment of this.#environments) if (environment.running) this.#kill(environment);
   }
 
-  /** Starts a new stack on the same user table and CRM: the sync table is empty. */
+  /** Starts a new stack, with an empty sync table, on the same user table and CRM. */
   replaceSyncTable(): void {
     this.erasureRecords = memoryErasureRecordStore();
     this.#ports = this.#newPorts();

@@ -40,7 +40,7 @@ export interface CloudServices {
   assets: ReadonlyMap<string, string>;
   /** Environment variables with which an SDK client finds this cloud. */
   environment: Readonly<Record<string, string>>;
-  /** The same, for the functions of the stack. */
+  /** The same for the functions of the stack, which may use a proxy. */
   functionEnvironment: Readonly<Record<string, string>>;
   /** Visibility timeout of all queues, in seconds, instead of the template's. */
   visibilityTimeoutSeconds: number | undefined;

@@ -25,11 +25,11 @@ export interface Emulators {
   stop(): Promise<void>;
 }
 
-/** Share of short polls that return nothing, as in SQS, so that code that takes one for an empty queue fails here. */
+/** Share of short polls that return nothing although there are messages, as on SQS. Code that relies on a short poll fails here. */
 const EMPTY_SHORT_POLLS = 0.3;
 
 /**
- * Starts the other emulators beside DynamoDB Local and connects clients to all of them.
+ * Starts all emulators but DynamoDB Local, and connects clients to all of them.
  *
  * @param onMessage called with each message that enters a queue.
  */

@@ -24,11 +24,11 @@ export interface LocalCloudOptions {
    */
   existingItems?: Readonly<Record<string, Items>>;
   /**
-   * Visibility timeout of all queues in seconds, instead of the template's: for a run that cannot wait that long for messages
-   * of a killed environment. It must be longer than any invocation, or a message is processed twice at the same time.
+   * Visibility timeout of all queues in seconds, instead of the template's, so that messages of a killed environment return sooner. It must
+   * be longer than any invocation, or a message is processed twice at the same time.
    */
   visibilityTimeoutSeconds?: number;
-  /** Environment variables with which functions find the cloud, made from its own: to put a proxy in between. */
+  /** Changes the environment variables with which functions find the cloud, for example to put a proxy in between. */
   functionEnvironment?: (environment: Readonly<Record<string, string>>) => Promise<Record<string, string>>;
   /**
    * Gives each environment the part of a processor that Lambda gives with its memory, by cgroups (Linux, as root).
@@ -58,7 +58,7 @@ const IDLE_POLL_MS = 50;
  * Runs a synthesized stack on this machine: its functions, event sources, filters, queues, tables, secrets and state
  * machines, as the template describes them.
  *
- * @throws TemplateError on an unsupported feature, with the name of the resource; Error when Java is missing, with a hint how to install it.
+ * @throws TemplateError on an unsupported feature, with the name of the resource; Error when Java is missing, which says how to install it.
  */
 export async function startLocalCloud(options: LocalCloudOptions): Promise<LocalCloud> {
   let cloud: LocalCloud | undefined;
@@ -179,8 +179,8 @@ export class LocalCloud {
   }
 
   /**
-   * Whether no invocation runs, all events are delivered, and no event source has anything left to do. Ignores dead-letter queues, and executions of
-   * state machines, which may wait for days.
+   * Whether no invocation runs, all events are delivered, and no event source has anything left to do. Ignores dead-letter queues, and
+   * executions of state machines, which may wait for days.
    *
    * @throws Error when an emulator has died.
    */

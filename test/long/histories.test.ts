@@ -8,7 +8,7 @@ const TIMEOUT_MS = 10 * 60_000;
 
 describe('10,000 histories of three users', () => {
   it.each(SEEDS)(
-    'seed %d: every user has one right contact, and nobody another',
+    'seed %d: every user ends with one correct contact and no other',
     async (seed) => {
       await checkHistories({ seed, runs: 1000 });
     },

@@ -24,7 +24,7 @@ const preloadSchema = z.array(
     emailStatus: z.enum(EMAIL_STATUSES).optional(),
     /** Whether the contact belongs to somebody else: each change and its deletion is a foreign write. */
     stranger: z.boolean().default(false),
-    /** Whether the contact is created now, and not long ago. */
+    /** Whether the contact was created just now. Otherwise it was created in 1970. */
     isNew: z.boolean().default(false),
   }),
 );
@@ -119,7 +119,7 @@ const forbiddenSchema = z.strictObject({ emails: z.array(z.string()) });
 const mergeSchema = z.strictObject({
   from: z.int(),
   into: z.int(),
-  /** Whose values the surviving contact has. */
+  /** Which contact's values the surviving contact keeps. */
   values: z.enum(['into', 'from']).default('into'),
 });
 
@@ -139,7 +139,7 @@ export interface ReadableContact {
   emailStatus: string | null;
 }
 
-/** `/_simulator`: inspects and configures the simulator. Without limits, latency and statistics. */
+/** `/_simulator`: inspects and configures the simulator. These requests have no limits and no latency, and are not counted. */
 export function adminRoutes({
   store,
   directory,
@@ -341,7 +341,7 @@ function statsPage(statistics: Statistics) {
     <h1>CRM simulator</h1><p><a href="/_simulator/contacts">Contacts</a></p><table>${rows}</table>`;
 }
 
-/** The settings that a request names. */
+/** The settings of a request that are not undefined. */
 const given = (settings: object): object =>
   Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 
@@ -356,7 +356,7 @@ function preload(
   return { id: stored.id };
 }
 
-/** Values by path, with those of custom fields. Creates the fields that the account does not have. */
+/** Values by path, those of custom fields included. Creates custom fields that the account does not have. */
 function changesOf(
   store: ContactStore,
   { values, customFields }: { values: Record<string, string>; customFields: Record<string, string> },
@@ -374,7 +374,7 @@ function tagNamed(store: ContactStore, name: string): number {
   return (existing ?? store.createTag(name)).id;
 }
 
-/** Changes a contact as a person does. An update of API v1 may drop array items; a person's does not. */
+/** Changes a contact as a person does. Unlike an update by API v1, it never drops array items. */
 function edit(
   store: ContactStore,
   contact: StoredContact,

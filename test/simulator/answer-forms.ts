@@ -1,4 +1,4 @@
-/** Something in which the CRM's answers differ, between accounts or over time, so that a client must be right with every form. */
+/** A property of answers that differs between accounts or over time. A client must work with every form. */
 interface AnswerForm {
   what: string;
   /** Possible values, the default first. */

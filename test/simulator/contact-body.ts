@@ -34,7 +34,7 @@ const LENIENT: Readonly<Record<string, number>> = {
   family_name: 40,
 };
 
-/** The schema of a request, by the strictnesses. */
+/** The schema of a request body. */
 function newContactBodySchema(strict: StrictnessSettings) {
   const limited = (key: string, max: number) => {
     const limit = strict.lengths ? max : LENIENT[key];
@@ -133,7 +133,7 @@ function newContactBodySchema(strict: StrictnessSettings) {
   });
 }
 
-/** By the strictnesses: it takes milliseconds to make one. */
+/** Schemas by strictness settings: creating one takes milliseconds. */
 const schemas = new Map<string, ReturnType<typeof newContactBodySchema>>();
 function contactBodySchema(strict: StrictnessSettings): ReturnType<typeof newContactBodySchema> {
   const key = JSON.stringify(strict);
@@ -142,7 +142,7 @@ function contactBodySchema(strict: StrictnessSettings): ReturnType<typeof newCon
   return schema;
 }
 
-/** Why a body is refused, as far as the CRM says it. */
+/** The error for a refused body. It says no more than the CRM does. */
 function refusal(error: z.ZodError, body: unknown, strict: StrictnessSettings): BadRequestError {
   if (strict.unnamedRefusals) return new BadRequestError(UNNAMED);
   const texts = issuesIn(error).map(({ path, message }) => {
@@ -155,7 +155,7 @@ function refusal(error: z.ZodError, body: unknown, strict: StrictnessSettings): 
   return new BadRequestError(texts.join('; '));
 }
 
-/** The problems of a body. In a list, those of the variant that fits best: with the same field. */
+/** The problems of a body. For a list item, those of the variant with the same field. */
 function issuesIn(error: z.ZodError): { path: PropertyKey[]; message: string }[] {
   return error.issues.flatMap((issue) => {
     if (issue.code !== 'invalid_union' || issue.errors.length < 2 || issue.path.length === 0) return [issue];

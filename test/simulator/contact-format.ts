@@ -5,7 +5,7 @@ import { isMarketable } from './account/email-addresses.ts';
 import type { AnswerOptions } from './answer-forms.ts';
 import type { StrictnessSettings } from './strictness.ts';
 
-/** Properties that a response contains only if the request names them, however lenient the simulator is. */
+/** Properties that a response contains only if the request names them, also without `withheldProperties`. */
 const OPTIONAL = ['custom_fields', 'lead_source_id', 'job_title', 'opt_in_reason', 'notes'];
 /** All optional properties of the account, as its model lists them. */
 export const OPTIONAL_PROPERTIES: readonly string[] = [
@@ -94,7 +94,7 @@ export function formatContact(
   return Object.fromEntries(Object.entries(all).filter(([property]) => !withheld.has(property)));
 }
 
-/** The real API shows the code of an address twice. */
+/** The postal code under both names, as the real API shows it. */
 function bothCodes({ postal_code, zip_code }: Record<string, string>): Record<string, string> {
   const code = postal_code ?? zip_code;
   return code === undefined ? {} : { postal_code: code, zip_code: code };

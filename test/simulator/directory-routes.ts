@@ -9,8 +9,8 @@ import type { Simulator, SimulatorEnv } from './simulator.ts';
 const companySchema = z.object({ company_name: z.string().min(1) });
 
 /**
- * `/users`, `/companies`, `/setting/application/configuration` and `/locales` of API v1: staff, companies, settings with the contact types, and
- * provinces.
+ * `/users`, `/companies`, `/setting/application/configuration` and `/locales` of API v1: staff, companies, settings with the contact types,
+ * and provinces.
  */
 export function directoryRoutes({ directory, foreign, search }: Simulator): Hono<SimulatorEnv> {
   const routes = new Hono<SimulatorEnv>();

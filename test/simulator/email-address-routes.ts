@@ -7,7 +7,7 @@ import type { Simulator, SimulatorEnv } from './simulator.ts';
 /** `UpdateEmailAddress` of API v1. */
 const updateSchema = z.strictObject({ opted_in: z.boolean(), reason: z.string().min(1) });
 
-/** `/emailAddresses`: opts an address in or out. An address that no contact shows is not found. */
+/** `/emailAddresses`: opts an address in or out. An address that no contact has is not found. */
 export function emailAddressRoutes({ store, hidden, forbidden, now }: Simulator): Hono<SimulatorEnv> {
   const routes = new Hono<SimulatorEnv>();
   routes.put('/:email', async (context) => {

@@ -6,8 +6,8 @@ import type { Simulator, SimulatorEnv } from './simulator.ts';
 const idsSchema = z.looseObject({ ids: z.array(z.int()).default([]) });
 
 /**
- * Answers 500 with a message to every change of some contacts, their tags and their addresses, and to changes of tags that name one of them
- * among others. Reads are answered. The message repeats values of the contact, as those of the CRM can.
+ * Answers 500 with a message to every change of some contacts, of their tags and addresses, and to tag changes of many contacts with one of
+ * them. Reads succeed. The message repeats values of the contact, as messages of the CRM can.
  */
 export function failForContacts({ failing, store }: Simulator): MiddlewareHandler<SimulatorEnv> {
   const emailOf = (id: number) => store.contacts.get(id)?.values.get('email_addresses.EMAIL1') ?? '';

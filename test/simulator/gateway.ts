@@ -12,7 +12,7 @@ const INVALID_TOKEN = {
   },
 };
 
-/** Writes that can take effect late. Other requests that create or delete something take effect at once, or never. */
+/** Writes that can take effect late. For all other requests, the fault `late` is a `hang` without an effect. */
 const LATE_WRITES =
   /^(PUT|PATCH) .*\/(contacts(\/\d+)?|emailAddresses\/[^/]+)$|^(POST|DELETE) .*\/(contacts\/\d+\/tags|tags\/\d+\/contacts)$/;
 
@@ -52,7 +52,7 @@ export function gateway(simulator: Simulator, base: string): MiddlewareHandler<S
     const fault = faults.next();
     if (fault) statistics.count('faults');
     if (fault?.kind === 'late' && LATE_WRITES.test(`${context.req.method} ${context.req.path}`)) {
-      // Keeps the body, which cannot be read after the connection broke.
+      // Reads the body now: after the connection breaks, it cannot be read.
       await context.req.text();
       lateWrites.add(arrivedAt + faults.plan.lateMs, next);
     }

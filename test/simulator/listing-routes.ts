@@ -119,7 +119,7 @@ export function listingRoutes(simulator: Simulator): Hono<SimulatorEnv> {
     return context.json({ email_addresses: addresses, ...more });
   });
 
-  /** One page, with the token of the next one, or its address. */
+  /** One page, with the token or the address of the next page. */
   function pageOf<Item>(all: readonly Item[], context: Context) {
     const { page_size: size, page_token: token } = pagingSchema.parse(context.req.query());
     const from = token ?? 0;
@@ -167,7 +167,7 @@ export function listingRoutes(simulator: Simulator): Hono<SimulatorEnv> {
 
 const isEmail = (path: string): boolean => path.startsWith('email_addresses.');
 
-/** `fields` of the vendor's client. */
+/** Values of `fields` that the vendor's client lists. */
 const FIELDS = new Set(
   (
     'addresses,anniversary_date,birth_date,company,contact_type,create_time,custom_fields,email_addresses,family_name,fax_numbers,' +
@@ -175,7 +175,7 @@ const FIELDS = new Set(
     'prefix,referral_code,score_value,social_accounts,source_type,spouse_name,suffix,tag_ids,time_zone,update_time,utm_parameters,website'
   ).split(','),
 );
-/** What an answer contains if the request names no fields: the worst that is known, hardly anything. */
+/** What an answer contains if the request names no fields: as little as any source reports. */
 const DEFAULT_FIELDS = new Set([
   'id',
   'given_name',
@@ -208,7 +208,7 @@ function filtersOf(context: Context, allowed: readonly string[]): Map<string, Fi
   );
 }
 
-/** Times need milliseconds and a zone: the vendor says that others are refused. */
+/** Parses a time. The vendor says that times without milliseconds or a zone are refused. */
 function momentOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(Z|[+-]\d\d:?\d\d)$/.test(text))

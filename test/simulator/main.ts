@@ -1,4 +1,4 @@
-/** `npm run simulator -- --help`: runs the CRM simulator as a process of its own. */
+/** `npm run simulator`: runs the CRM simulator as a separate process. `-- --help` lists the options. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { SEARCH_MODES } from './account/search.ts';
 import { DEFAULT_CLIENT } from './oauth.ts';
@@ -16,7 +16,7 @@ function number(text: string): number {
 
 const program = new Command('npm run simulator --')
   .description(
-    'Simulates the Infusionsoft REST API v1 on this machine, with its rate limits, latency and faults.',
+    'Simulates the Infusionsoft REST API (v1, and lists of v2) on this machine, with its rate limits, latency and faults.',
   )
   .option('--port <port>', 'port on 127.0.0.1 (0: any free port)', number, 0)
   .option('--second <n>', 'requests per sliding second', number, TEAM_LIMITS.second)
@@ -25,7 +25,7 @@ const program = new Command('npm run simulator --')
   .option('--month <n>', 'requests per month', number, TEAM_LIMITS.month)
   .option('--latency-median <ms>', 'median response time', number, REAL_LATENCY.medianMs)
   .option('--latency-p95 <ms>', '95th percentile of the response time', number, REAL_LATENCY.p95Ms)
-  .option('--jitter <ms>', 'network jitter: each request arrives 0 to twice as much late', number, 0)
+  .option('--jitter <ms>', 'network jitter: each request is delayed by 0 to twice as much', number, 0)
   .option('--fault-rate <share>', 'share of the requests that fail, from 0 to 1', number, 0)
   .addOption(
     new Option('--fault-kinds <kind...>', 'kinds of faults').choices(FAULT_KINDS).default([...FAULT_KINDS]),

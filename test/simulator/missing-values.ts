@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from 'hono';
 import type { Simulator, SimulatorEnv } from './simulator.ts';
 
-/** Leaves out the properties that are null in an answer, or makes empty lists null, where the account is set to do so. */
+/** Leaves out properties that are null, and makes empty lists null or leaves them out, as the answer forms `nulls` and `emptyLists` say. */
 export function missingValues({ answers }: Simulator): MiddlewareHandler<SimulatorEnv> {
   return async (context, next) => {
     await next();

@@ -33,7 +33,7 @@ export interface IssuedPair {
 
 /**
  * The account's OAuth authorizations. Refresh tokens are single use. A refresh revokes the old refresh token and its access token at
- * once. The vendor does not document the latter, so the stricter behavior is simulated.
+ * once. The vendor does not document that the access token is revoked, so the stricter behavior is simulated.
  */
 export class OAuth {
   options: OAuthOptions;
@@ -108,7 +108,8 @@ export class OAuth {
 const token = (): string => randomBytes(20).toString('base64url');
 
 /**
- * `/app/oauth/authorize` and `/token`, as in the vendor's OAuth 2.0 documentation. Without limits, latency and statistics.
+ * `/app/oauth/authorize` and `/token`, as in the vendor's OAuth 2.0 documentation. These requests have no limits and no latency, and are
+ * not counted.
  */
 export function oauthRoutes({ oauth }: { oauth: OAuth }): Hono<{ Bindings: HttpBindings }> {
   const routes = new Hono<{ Bindings: HttpBindings }>();

@@ -26,7 +26,7 @@ export function pageOf<Item>(all: readonly Item[], context: Context, defaultLimi
   };
 }
 
-/** The token of the next page of a list of version 2, or the whole address of that page in its place. */
+/** The token of the next page of a list of version 2, or with `pageAddresses` the whole address of that page. */
 export function nextPage(
   { req }: Context,
   next: number,

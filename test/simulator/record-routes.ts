@@ -37,7 +37,7 @@ const taskQuery = z.strictObject({
   has_due_date: flag,
 });
 
-/** Filters by a text or an id that some lists take: they do not matter here. An unknown one is refused. */
+/** Filters that some lists accept, and that have no effect here. An unknown one is refused. */
 const OTHER_FILTERS: Readonly<Record<string, readonly string[]>> = {
   affiliates: ['name', 'code', 'parent_id', 'contact_id', 'program_id', 'status', 'order_direction'],
   appointments: ['contact_id'],

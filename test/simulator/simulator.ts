@@ -19,9 +19,9 @@ export interface SimulatorOptions {
   port?: number;
   limits?: Partial<Limits>;
   latency?: Latency;
-  /** Network jitter, in milliseconds: each request arrives 0 to twice as much late. */
+  /** Network jitter, in milliseconds: each request is delayed by 0 to twice as much. */
   jitterMs?: number;
-  /** What an update does to array items that it does not list: both kinds of updates the same, or each its own. */
+  /** What an update does to array items that it does not list: one mode for both kinds of updates, or one for each. */
   arrays?: ArrayMode | ArrayModes;
   /** What answers contain, see {@link DEFAULT_ANSWERS}. */
   answers?: Partial<AnswerOptions>;
@@ -66,9 +66,9 @@ export interface Simulator {
   forbidden: Set<string>;
   /** Emails, in lower case, of contacts whose changes the CRM fails with 500. */
   failing: Set<string>;
-  /** Emails, in lower case, of contacts because of which a request about one tag of many contacts is refused. */
+  /** Emails, in lower case, of contacts for which tag requests about many contacts are refused. */
   refusesBulkTags: Set<string>;
-  /** Texts because of which the account refuses a value that contains one. */
+  /** The account refuses values that contain one of these texts. */
   refusedValues: Set<string>;
   /** Contacts that answer 404 for a while. */
   hidden: HiddenContacts;

@@ -9,7 +9,7 @@ export interface RunningSimulator {
   stop(): Promise<void>;
 }
 
-/** Idle time of a connection, as the default of AWS load balancers. */
+/** Idle time-out of a connection: the default of AWS load balancers. */
 const KEEP_ALIVE_MS = 60_000;
 
 /** Starts the simulator on 127.0.0.1, on a free port unless the options name one. */

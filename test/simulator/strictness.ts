@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-/** Something in which the simulator is as strict as the worst reading of what is known about the CRM. */
+/** A rule by which the simulator is as strict as the worst reading of what is known about the CRM. */
 interface Strictness {
   what: string;
   /** What the simulator does when the switch is off. */
@@ -41,7 +41,7 @@ export const STRICTNESSES = {
     isOn: true,
   },
   lengths: {
-    what: 'Each text has a longest length of its own.',
+    what: 'Each text has its own maximum length.',
     off: 'Only the first email (75) and the names (40) have one.',
     source: `${SDK}; [fields.md](fields.md) has the lengths`,
     isOn: true,

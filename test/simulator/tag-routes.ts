@@ -25,7 +25,7 @@ export function tagRoutes(simulator: Simulator): Hono<SimulatorEnv> {
     idsSchema.safeParse((context.req.query('ids') ?? '').split(',').map(Number)).data;
   const badIds = (context: Context) =>
     context.json({ message: `Between 1 and ${MAX_IDS} ids are required` }, 400);
-  /** Answers 400 to a request about one tag of many contacts, because of one of them. It has no effect on the others. */
+  /** Answers 400 to a request about one tag of many contacts if one of them refuses it. Then no contact is changed. */
   const refuseBulk = (context: Context, ids: readonly number[]) => {
     const emails = ids.map((id) => store.contacts.get(id)?.values.get('email_addresses.EMAIL1') ?? '');
     if (!emails.some((email) => refusesBulkTags.has(email.toLowerCase()))) return undefined;

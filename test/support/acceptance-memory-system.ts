@@ -2,13 +2,13 @@ import type { TestedSystem } from '../../infra/cli/acceptance/system.ts';
 import type { Contact } from '../../shared/infusionsoft/schemas.ts';
 import type { User } from '../../shared/user/user.ts';
 
-/** What the CRM answers to a clean-up, whatever it is asked. */
+/** Answers of the CRM to a clean-up, in place of those that fit the contacts in memory. */
 interface Answers {
   read?: (contactId: number) => Contact | undefined;
   search?: (email: string) => Contact[];
 }
 
-/** A system in memory in which the sync retires each deleted user at once. */
+/** A system in memory, in which the sync retires each deleted user at once. */
 export function memorySystem(users: readonly User[], contacts: readonly Contact[], answers: Answers = {}) {
   const rows = new Map(users.map((user) => [user.userId, user]));
   const inCrm = new Map(contacts.map((contact) => [contact.id, contact]));

@@ -32,8 +32,8 @@ interface Message {
 }
 
 /**
- * The consumer, its queue and the health check over a clock that jumps: the consumer, the backoffs and
- * `checkHealth` are the ones that are deployed. SQS counts lag by up to a minute. What the functions and AWS emit is collected by metric name.
+ * The consumer, its queue and the health check on a clock that jumps. The consumer, the backoffs and `checkHealth` are the ones that are
+ * deployed. SQS counts lag by up to a minute. What the functions and AWS emit is collected by metric name.
  */
 export function alarmWorld(crm: Awaited<ReturnType<typeof startCrm>>, seed = 1) {
   const chance = seededRandom(seed);
@@ -47,11 +47,11 @@ export function alarmWorld(crm: Awaited<ReturnType<typeof startCrm>>, seed = 1) 
   let sent = 0;
   const world = {
     samples,
-    /** What the CRM answers: an error for a request about this email (undefined: about no user by email), or nothing. */
+    /** The error with which the CRM answers a request; undefined: success. The email is that in the body of the request, if any. */
     fault: (_email: string | undefined): Error | undefined => undefined,
     consumes: true,
     checks: true,
-    /** Messages that all environments take in a step. */
+    /** Batches that all environments together process in a step. */
     batches: 5,
     now: clock,
     queued: () => queue.length,
@@ -156,7 +156,7 @@ export function alarmWorld(crm: Awaited<ReturnType<typeof startCrm>>, seed = 1) 
     for (const [name, value] of Object.entries(gauges)) if (value !== undefined) world.emit(name, value);
   }
 
-  /** What SQS would tell, from now on until a minute later, and what it sends to CloudWatch. */
+  /** Updates the counts that SQS returns for the next minute, and sends its metrics to CloudWatch. */
   function count(): void {
     const hidden = queue.filter(({ dueAt }) => dueAt > now).length;
     counts = { visible: queue.length - hidden, hidden, delayed: 0 };

@@ -28,7 +28,7 @@ export const signingSecretOf = (cloud: () => SecretHolder | undefined) => (): st
 };
 
 /**
- * An HTTP server of the app that gets events, as docs/events.md shows one: it verifies the signature, and refuses what is forged.
+ * An HTTP server of the app that receives events, like the one in docs/events.md: it verifies signatures and refuses forged requests.
  *
  * @param secret the signing secret in base64.
  */

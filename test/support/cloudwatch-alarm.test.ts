@@ -6,7 +6,7 @@ const TREATMENTS = ['missing', 'ignore', 'breaching', 'notBreaching'] as const;
 const read = (points: string) =>
   points.split(' ').map((point) => (point === '-' ? undefined : point === 'X' ? 1 : 0));
 
-/** The tables of "Configuring how CloudWatch alarms treat missing data" (CloudWatch user guide). 0 does not breach, X does, - is missing. */
+/** The tables in "Configuring how CloudWatch alarms treat missing data" (CloudWatch user guide). 0: no breach, X: a breach, -: missing. */
 describe.each([
   {
     title: 'three of three',

@@ -86,7 +86,7 @@ export async function startCrm(
   };
 }
 
-/** As of a socket. */
+/** The cause of a failed fetch whose connection broke. */
 const CONNECTION_RESET = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
 
 function withoutServer(options: SimulatorOptions) {

@@ -32,7 +32,7 @@ export interface FakeDynamoDb {
  *
  * @param fateOf decides about the response before each write. Can wait, so that other writes are applied first.
  * @param between runs between a lost response and the SDK's next attempt.
- * @param now the time of AWS, which each response tells, in epoch milliseconds.
+ * @param now the clock of AWS, in epoch milliseconds. Each response has its time.
  */
 export function fakeDynamoDb({
   fateOf = () => 'returned',
@@ -47,7 +47,7 @@ export function fakeDynamoDb({
   const requests: Record<string, number> = {};
   const answer = (statusCode: number, body: unknown) => ({
     response: {
-      // The SDK checks that it is one of its own class.
+      // The SDK accepts only a response of its own class.
       constructor: { name: 'HttpResponse' },
       statusCode,
       headers: { 'content-type': 'application/x-amz-json-1.0', date: new Date(now()).toUTCString() },

@@ -2,8 +2,8 @@ import { expect } from 'vitest';
 import { startPolls } from './polls-under-test.ts';
 
 /**
- * Expects that a poll for changes takes at most 6 requests however many contacts there are, a full listing one for each thousand, and a poll for
- * opt-outs one.
+ * Expects that a poll for changes takes at most 6 requests however many contacts there are, a full listing one for each thousand, and a
+ * poll for opt-outs one.
  *
  * @param changed number of contacts that people change. Every second one also gets a tag.
  */

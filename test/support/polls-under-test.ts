@@ -11,7 +11,7 @@ import { fakeDynamoDb } from './fake-dynamodb.ts';
 import { userMessage } from './user-message.ts';
 
 const MINUTE_MS = 60_000;
-/** The last minutes of a day, a month and a year. */
+/** Half an hour before the end of a day, a month and a year. */
 const START = Date.parse('2026-12-31T23:30:00Z');
 
 const inboundMapping: Mapping = { ...defaultMapping, inbound: ['emailStatus', 'given_name'] };
@@ -29,7 +29,7 @@ export async function startPolls(
     mapping?: Mapping;
     resources?: readonly PolledName[];
     startAt?: number;
-    /** In place of an empty one. */
+    /** Default: an empty one. */
     store?: EventStore;
   } = {},
 ) {
@@ -42,7 +42,7 @@ export async function startPolls(
   const store = ownStore ?? eventStore(dynamodb.client, 'sync');
   const published: CloudEvent[] = [];
   const continued: PollMessage[] = [];
-  /** Run before and after events are published. */
+  /** Functions that run before and after events are published. They can throw. */
   const faults: { beforePublish?: (() => void) | undefined; publish?: (() => void) | undefined } = {};
   const consumer = consumerOf(crm, users, {
     now,
@@ -72,7 +72,7 @@ export async function startPolls(
   const pass = (minutes: number) => {
     at += minutes * MINUTE_MS;
   };
-  /** Delivers a message and those that continue it, again and again until all are done. @returns how often. */
+  /** Delivers a message, and those that continue it, until all are processed. @returns the number of deliveries. */
   const deliver = async (sent: PollMessage): Promise<number> => {
     let deliveries = 0;
     for (let next: PollMessage | undefined = sent; next; next = continued.shift()) {
@@ -126,7 +126,7 @@ export async function startPolls(
 
 export type Polls = Awaited<ReturnType<typeof startPolls>>;
 
-/** Kinds of events with what they are about, without the envelope. */
+/** Events without the envelope: kind, subject and data. */
 export const shown = (events: readonly CloudEvent[]) =>
   events.map(({ type, subject, data }) => ({
     type: type.replace(/^crm\.(.*)\.v1$/, '$1'),

@@ -3,7 +3,7 @@ import { mapping } from '../../shared/user/mapping.ts';
 
 const DAY_MS = 86_400_000;
 
-/** The mapping of the app with all else that a mapping can declare. */
+/** The app's mapping, extended by everything else that a mapping can declare. */
 export const richMapping: Mapping = {
   ...mapping,
   contact: {

@@ -16,7 +16,7 @@ export const NOW = Date.parse('2026-06-15T12:00:00Z');
 /** Duration of a call. */
 const CALL_MS = 100;
 
-/** A call failed; it may have taken effect. */
+/** Thrown by a call that failed. The call may have taken effect. */
 export class SomeError extends Error {}
 
 /** What happens in a call instead of a success. */
@@ -35,7 +35,7 @@ export type Fault =
   /** A read returns the state of some seconds ago. */
   | 'stale';
 
-/** Maximum age of a stale read: less than the rotation waits. */
+/** Maximum age of a stale read, in milliseconds: less than the rotation waits. */
 const STALE_MS = 8000;
 
 /**

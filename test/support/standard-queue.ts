@@ -11,7 +11,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 interface Message {
   id: string;
   body: string;
-  /** Expires so long after this time, also in the dead-letter queue (Amazon SQS developer guide, "Dead-letter queues"). */
+  /** The retention period starts at this time, also in the dead-letter queue (Amazon SQS developer guide, "Dead-letter queues"). */
   sentAt: number;
   receives: number;
   visibleAt: number;
@@ -20,7 +20,7 @@ interface Message {
 export interface QueueSettings {
   visibilityMs: number;
   retentionMs: number;
-  /** Where a message goes that was received so often. */
+  /** The queue to which a message moves after so many receives. */
   deadLetters?: { queue: StandardQueue; maxReceiveCount: number };
 }
 

@@ -5,7 +5,7 @@ const instant = fc
   .date({ min: new Date('2025-01-01'), max: new Date('2026-12-31'), noInvalidDate: true })
   .map((date) => date.toISOString());
 
-/** Any user that the application could store, with or without a contact. */
+/** Any user that the app could store, without a `crm` map. */
 export const userArbitrary = (userId = 'u1'): fc.Arbitrary<User> =>
   fc.record(
     {

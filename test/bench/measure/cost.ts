@@ -11,7 +11,7 @@ export interface Cost {
   /** Contacts whose email another contact already has. */
   duplicates: number;
   requestsPerUser: number;
-  /** At the steady rate. */
+  /** Users that are finished in a minute at the steady rate. */
   usersPerMinute: number;
   /** Steady rate of admitted requests, as a share of the rate limit. */
   filled: number;

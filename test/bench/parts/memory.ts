@@ -14,7 +14,7 @@ import {
 } from '../system/processor-quotas.ts';
 import { type SteadyFill, steadyPart } from '../system/steady-backfill.ts';
 
-/** Sizes in MB: the one of a whole processor, the deployed one, and others. */
+/** Memory sizes in MB: the one with a whole processor, the deployed one, and others. */
 const SIZES = [...new Set([1769, SYNC_CONTACT_MEMORY_MB, 1024, 768, 512])];
 const WARM_EDITS = 30;
 const EDITS = 100;

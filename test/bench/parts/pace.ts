@@ -9,7 +9,7 @@ import type { WorldOptions } from '../simulated/world.ts';
 /** With jitter, results differ by seed, so several are combined. Without jitter, the first is used. */
 const SEEDS = [1, 2, 3, 4] as const;
 const USERS = 2000;
-/** Latencies of the CRM: faster than the real one, the real one, slower ones. */
+/** Latencies of the CRM: a faster one than the real one, the real one, and two slower ones. */
 export const LATENCIES = [
   { medianMs: 50, p95Ms: 130 },
   REAL_LATENCY,

@@ -10,17 +10,17 @@ import { type CsvRun, listToCsv } from '../system/list-to-csv.ts';
 const USERS = 4000;
 const EDITS = 600;
 const RATE = 2;
-/** As without a command (`live.ts`), with the slots that the lease leaves. */
+/** The limit of `live.ts`, scaled by the share of slots that the lease leaves. */
 const MAX_LIVE_MS = (3000 * LIMIT) / (LIMIT - RATE);
 /** The sync leaves two of 25 requests a second to the command. */
 const MIN_FILLED = 0.95;
 const FEW = 10_000;
 const MANY = 100_000;
-/** Ten times the contacts may need so much more memory, in bytes: garbage, and no contacts, which would need four times as much. */
+/** How much more memory ten times the contacts may need, in bytes: for garbage only. To keep the contacts would need four times as much. */
 const MAX_MORE_BYTES = 80 * 1024 ** 2;
 const MIB = 1024 ** 2;
 
-/** A person's command beside the sync, and its memory. */
+/** A person's command that runs beside the sync, and the memory of the command. */
 export const reading: Part = {
   name: 'reading',
   about: 'live changes beside a command that reads the CRM, and the memory of that command',

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { withFiveTags } from '../users/deploy-five-tags.ts';
 import { mapping } from '../users/five-tags.ts';
 
-it('puts the mapping of five tags where the stack can take it, and removes it afterwards', async () => {
+it('writes the mapping of five tags to a file that the stack can load', async () => {
   const path = (file: string) => fileURLToPath(new URL(`../../../${file}`, import.meta.url));
   const loaded = await withFiveTags(async (file) => {
     expect(file).toMatch(/^shared\/user\//);

@@ -17,7 +17,7 @@ const region = tagGroup({
 const { marketingConsent: _, ...withoutConsent } = defaultMapping;
 
 /**
- * The default mapping with a fifth tag group, so that each user has five tags, and without consent, which costs each user who gives it another
- * request (docs/consent.md).
+ * The default mapping with a fifth tag group, so that each user has five tags. It has no consent, which would cost another request for each
+ * user who gives it (docs/consent.md).
  */
 export const mapping: Mapping = { ...withoutConsent, tagGroups: [...defaultMapping.tagGroups, region] };

@@ -77,7 +77,7 @@ describe('an event about the contact of a user', () => {
     ).toHaveLength(1);
   });
 
-  it('is none if somebody changed that contact, if nothing leads to it, or if somebody opted out the user', () => {
+  it('is no finding if somebody changed that contact, if nothing leads to it, or if somebody opted out the user', () => {
     const touched = new Handwork([]);
     touched.touched.add(USERS_CONTACT);
     const change = event('contact.changed', { contactId: USERS_CONTACT, fields: ['given_name'] }, 'ann');

@@ -13,7 +13,7 @@ function limitOf(requests: number): OwnLimit {
   return limit;
 }
 
-it('has the margin of the sync on top of the usable requests, and is only raised', () => {
+it('is the usable requests plus the margin of the sync, and never goes down', () => {
   const limit = limitOf(100);
   expect(limit.limits).toEqual({ ...OTHERS, day: 100 + MARGIN });
   limit.raise(50);

@@ -3,7 +3,7 @@ import type { ListAction, Resource } from '../../../shared/infusionsoft/resource
 import { type ContractDocument, type DocumentSchema, type Route, routeName } from './document.ts';
 import type { Exceptions } from './exceptions.ts';
 
-/** Properties of every list's answer that are no items. `sync_token` belongs to a protocol that only products document. */
+/** Properties in the answer of a list that are not its items. `sync_token` belongs to a protocol that is documented only for products. */
 const PAGE_PARTS = ['count', 'next', 'previous', 'sync_token'];
 const PAGE_PARAMETERS = { offset: ['limit', 'offset'], token: ['page_size', 'page_token'], none: [] };
 /** Writes whose body is the resource itself. */

@@ -117,7 +117,7 @@ function expectedRows({ list }: Resource, answer: unknown): unknown[] {
   return Object.entries(found).map(([code, value]) => ({ code, name: value }));
 }
 
-/** Copies of an answer, each with one property missing or null. Only keys of items stay. */
+/** Copies of an answer, each with one property missing or null. The keys of items are never changed. */
 export function* variantsOf(answer: unknown, key: string | undefined): Generator<unknown> {
   const keys = new Set(key === undefined ? [] : [key]);
   for (const path of pathsIn(answer, [])) {

@@ -59,7 +59,7 @@ describe('a request of the client', () => {
     ]);
   });
 
-  it('is a finding when a value is not one of those that are allowed', async () => {
+  it('is a finding when a value is not allowed', async () => {
     expect(await requestFindings((body) => body.replace('"Email"', '"EMAIL"'))).toMatchObject([
       { location: 'body.duplicate_option', message: expect.stringContaining('Email, EmailAndName') },
     ]);

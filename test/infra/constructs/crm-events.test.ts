@@ -7,7 +7,7 @@ const QUEUE = 'arn:aws:sqs:eu-west-1:123456789012:mine';
 const BUS = 'arn:aws:events:eu-west-1:123456789012:event-bus/mine';
 const callback = { url: 'https://app.example.com/events' };
 
-it('without the setting, there is nothing of it', () => {
+it('without the setting, the stack has none of its resources', () => {
   const template = templateWith();
   for (const type of ['AWS::Events::EventBus', 'AWS::Events::Rule'])
     expect(resources(template, type)).toEqual({});

@@ -62,7 +62,7 @@ it.each(FUNCTIONS)('%s is traced and may send traces only if tracing is on', (id
   expect(traces(templateWith())).toEqual([]);
 });
 
-it('there are five functions, and every log group has a retention', () => {
+it('a stack without events has five functions, and every log group has a retention', () => {
   const template = templateWith();
   expect(Object.keys(resources(template, 'AWS::Lambda::Function')).toSorted()).toEqual(FUNCTIONS);
   for (const { Properties } of Object.values(resources(template, 'AWS::Logs::LogGroup')))

@@ -184,7 +184,7 @@ describe('a run waits for the quota', () => {
     expect(run).toMatchObject({ ready: ids(0, 50), tagJob: { userIds: ids(50, 60) } });
   });
 
-  it('and does not take that time for time without progress', async () => {
+  it('and does not count that time as time without progress', async () => {
     const waited = { next: 'waitForQuota' as const, lastProgressAt: NOON - HOUR_MS };
     const { run } = await callOnce({ ...ALL_SCANNED, sent: inFlight(0, 5, NOON - HOUR_MS), ...waited });
     // The catalog was read since the users were sent, so they are sent again.
@@ -519,7 +519,7 @@ describe('the progress of a run', () => {
   it.each([
     ['at its beginning', { users: 300 }, 0, 300 * 1.1],
     [
-      'in its midst',
+      'in the middle',
       { users: 300, scanned: 100, enqueued: 50, plannedRequests: 60, ...openUsers },
       0.2667,
       120 * 1.2,

@@ -108,7 +108,7 @@ describe('one cause makes one dead letter', () => {
     expect(rejected.map((each) => each.record)).toEqual([unreadable]);
   });
 
-  it('of nobody while a user has no email, who is synced when it gets one', async () => {
+  it('but a user without an email makes none, and is synced when it gets one', async () => {
     const users = memoryUserTable({ ...ANN, email: undefined });
     const { receive, rejected, outcomes } = consumerOf(crm, users);
     expect(await crm.requestsOf(() => receive(changeOf('ann')))).toEqual({});

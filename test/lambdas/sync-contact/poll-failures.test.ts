@@ -39,7 +39,7 @@ describe('a poll that is killed', () => {
   };
 
   it.each([1, 2, 3, 4, 5, 6, 7, 8])(
-    'before write %i of its state goes on where it stood, and tells everything once',
+    'before write %i of its state continues where it stopped, and publishes every event once',
     async (n) => {
       await start();
       await polls.addStrangers(5);
@@ -65,7 +65,7 @@ describe('a poll that is killed', () => {
     },
   );
 
-  it('after its events were published tells them once more, with the same ids', async () => {
+  it('after its events were published publishes them again, with the same ids', async () => {
     await start();
     const [one] = await polls.addStrangers(2);
     await polls.poll('listing');
@@ -156,7 +156,7 @@ describe('a sync that is running', () => {
     polls.users.edit('ann', { crm: { ...crm, lease: { environment: 'other', invocation: 1, until } } });
     await polls.deliver(polls.message('changes'));
     expect(polls.published).toEqual([]);
-    // It had written this value, and ends now.
+    // The running sync has written this value, and ends now.
     const { fingerprint, ...rest } = polls.users.user('ann').crm ?? {};
     const { given_name: _, ...others } = fingerprint ?? {};
     const { lease: __, ...ended } = rest;

@@ -6,8 +6,8 @@ import type { PollMessage } from '../../../shared/sync/message.ts';
 import { type Polls, startPolls } from '../../support/polls-under-test.ts';
 
 /*
- * Random histories: people change contacts in the CRM, the app changes users, and polls of all kinds run and are killed at random writes. At the
- * end, what the events say about each contact is what the CRM shows of it, and no event is about what the sync wrote.
+ * Random histories: people change contacts in the CRM, the app changes users, and polls of all kinds run and are killed at random writes.
+ * At the end, the events describe each contact as the CRM shows it, and no event is about what the sync wrote.
  */
 
 const STRANGERS = 4;

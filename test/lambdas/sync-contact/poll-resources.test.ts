@@ -49,7 +49,7 @@ describe.each(POLLED_NAMES)('%s', (name) => {
         ...change,
         ...(contact && { contact: { ...contact, id: contactId } }),
       });
-      // What has a date is polled until a day after it.
+      // A record with a date is polled until a day after that date.
       const changed = await poll(date === undefined ? 'listing' : 'changes');
       expect(changed).toEqual([{ type: `${kind}.changed`, itemId, fields, ...owner }]);
     }
@@ -114,7 +114,7 @@ describe('the first poll', () => {
 });
 
 describe('lists of several pages', () => {
-  it('are read on from where they stood, and pages that shift hide nothing', async () => {
+  it('are continued where they stopped, and pages that shift hide nothing', async () => {
     const { contactId } = await start(['notes']);
     const ids: number[] = [];
     for (let index = 0; index < 2100; index++)
@@ -140,7 +140,7 @@ describe('lists of several pages', () => {
     expect(polls.consumer.rejected).toEqual([]);
   }, 60_000);
 
-  it('that are empty all of a sudden delete nothing until they are so twice', async () => {
+  it('that are suddenly empty once delete nothing', async () => {
     const { contactId } = await start(['notes']);
     await add('notes', contactId);
     await poll('listing');

@@ -6,7 +6,7 @@ import { ServiceError, startJsonService } from './aws-json-service.ts';
 /** A rule of a bus. */
 interface EventRule {
   passes: EventFilter;
-  /** Sends a part of the event to a target. */
+  /** Sends the event, or a part of it, to a target. */
   deliver: (event: unknown) => Promise<void>;
 }
 
@@ -34,7 +34,7 @@ const requestSchema = z.object({
     .max(10),
 });
 
-/** Most bytes of one entry (Amazon EventBridge quotas). */
+/** Most bytes of all entries of a request (Amazon EventBridge quotas). */
 const MAX_BYTES = 256 * 1024;
 
 /** Starts an EventBridge with `PutEvents`, on a free port of 127.0.0.1. Events go to the targets of the rules that they match. */

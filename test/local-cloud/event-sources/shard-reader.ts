@@ -135,7 +135,7 @@ export type StreamRecord = ReturnType<typeof toStreamRecord>;
 
 type Item = Record<string, AttributeValue> | undefined;
 
-/** The change as Lambda passes it to a function: times in epoch seconds, binary values in base64 (Lambda developer guide, "Example event"). */
+/** Change as Lambda passes it to a function: times in epoch seconds, binary values in base64 (Lambda developer guide, "Example event"). */
 export function toStreamRecord(record: ApiRecord, eventSourceARN: string, awsRegion: string) {
   const { Keys, NewImage, OldImage, ApproximateCreationDateTime, ...change } = record.dynamodb ?? {};
   return {

@@ -117,7 +117,10 @@ function isExpired({ dynamodb }: StreamRecord, maximumAgeSeconds: number): boole
   );
 }
 
-/** Sends what Lambda sends: the position of the records in the stream, not the records (Lambda developer guide, "Retain discarded records for a DynamoDB event source"). */
+/**
+ * Sends what Lambda sends: the position of the records in the stream, not the records (Lambda developer guide, "Retain discarded records
+ * for a DynamoDB event source").
+ */
 export function sqsFailureDestination(sqs: SQSClient, queueUrl: string): FailureDestination {
   return async (batch) => {
     await sqs.send(

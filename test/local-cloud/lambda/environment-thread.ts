@@ -48,7 +48,10 @@ parentPort?.on('message', async ({ requestId, event, deadline }: InvocationMessa
 });
 post({ kind: 'ready' });
 
-/** Moves the calling thread into a cgroup with a quota. Synchronous fs calls run on the calling thread; only cgroups of version 1 take single threads. */
+/**
+ * Moves the calling thread into a cgroup with a quota. Only cgroups of version 1 take single threads. Synchronous fs calls run on the
+ * calling thread.
+ */
 function limitThisThread({ directory, share }: NonNullable<ThreadSettings['processor']>): void {
   const threadId = basename(readlinkSync('/proc/thread-self'));
   const group = join(directory, threadId);

@@ -64,7 +64,7 @@ export interface EnvironmentSettings {
   onLine(line: string): void;
 }
 
-/** How long loading a bundle may take. Lambda allows 10 seconds, on a processor of its own. */
+/** How long loading a bundle may take. Lambda allows 10 seconds, but there each environment has its own processor. */
 const INIT_DEADLINE_MS = 60_000;
 
 let runtime: URL | undefined;

@@ -34,7 +34,7 @@ const ruleProperties = z.strictObject({
   Description: ignored('documentation'),
 });
 
-/** `AWS::Events::Rule` from a bus of this template to its queues. Queues that are not in the template get nothing. */
+/** `AWS::Events::Rule` from a bus of this template to queues of this template. Any other bus or target is an error. */
 export const eventRule = resourceType(
   ruleProperties,
   async ({ EventBusName, EventPattern, Targets }, { logicalId, services, physicalName }) => {

@@ -3,7 +3,7 @@ import { arnOf } from '../account.ts';
 import { ignored, TemplateError } from '../template.ts';
 import { resourceType } from './resource-type.ts';
 
-/** A local run seldom lasts until a schedule is due. */
+/** A local run is usually over before a schedule is due. */
 const neverFires = ignored('schedules do not fire: start the target instead');
 
 const properties = z.strictObject({

@@ -84,7 +84,7 @@ describe('a user who signs up', () => {
     expect(await sync().edit()).toEqual({ ...WRITE, ...TAG });
   });
 
-  it('with consent has the contact read where the answer shows no status, and no opt-in where that shows none', async () => {
+  it('with consent has the contact read if the answer shows no status, and is not opted in if the contact shows none either', async () => {
     await crm.admin.set('answers', { emailStatus: false });
     const { edit } = sync();
     expect(await edit()).toEqual({ ...WRITE, ...READ, ...TAG });
@@ -198,7 +198,7 @@ describe('a withdrawal', () => {
     expect(await edit()).toEqual({});
   });
 
-  it('of which an old message says is not repeated', async () => {
+  it('is not repeated because of an old message', async () => {
     const { edit } = sync();
     await edit();
     await edit({ marketingOptIn: false }, { withdrawn: true });
@@ -278,7 +278,7 @@ describe('a change of the email', () => {
     expect(await statusOf(NEW_EMAIL)).toBe('Manual');
   });
 
-  it('in the case of its letters only is none', async () => {
+  it('in the case of its letters only is ignored', async () => {
     const { edit } = sync();
     await edit();
     expect(await edit({ email: 'Ann@Example.com' })).not.toHaveProperty('PUT /emailAddresses/{email}');
@@ -313,7 +313,7 @@ describe('an opt-in', () => {
     expect((await crm.admin.stats()).optOutsUndone).toBe(0);
   });
 
-  it('that had no effect is made by the next sync, also after an own withdrawal', async () => {
+  it('that was not sent is sent by the next sync, also after a withdrawal by the sync', async () => {
     let isDown = false;
     const client: InfusionsoftClient = {
       ...crm.client,
@@ -352,7 +352,7 @@ describe('an opt-in', () => {
 describe('a CRM', () => {
   startCrmWithClock();
 
-  it('works where the CRM calls a withdrawn address by another name', async () => {
+  it('may give a withdrawn address another status', async () => {
     await crm.admin.set('consent', { withdrawnStatus: 'Admin' });
     const { edit } = sync();
     await edit();

@@ -160,7 +160,7 @@ describe('a company whose id the CRM refuses', () => {
     expect(await costOf(() => one.idOf(NAME))).toEqual({});
   });
 
-  it('is not looked up by those who have another id', async () => {
+  it('is not looked up by environments that have another id', async () => {
     const { id } = await crm.client.createCompany(NAME);
     const one = environment('one');
     await one.idOf(NAME);

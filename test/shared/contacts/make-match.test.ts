@@ -252,7 +252,7 @@ describe('the values of a contact', () => {
     expect((await crm.contacts())[0]?.tags).not.toContain('Week 1');
   });
 
-  it('have a contact in the state before the checkpoint, only if they are unknown: it has to be retired', async () => {
+  it('that are unknown put the contact into the state before the checkpoint, so that it can be retired; known ones do not', async () => {
     const id = await contactOf(ANN.email);
     const untrusted = { ...inSync(id), untrusted: true };
     expect(await match({ crm: untrusted, saveError: down })).toMatchObject({
@@ -267,7 +267,7 @@ describe('the values of a contact', () => {
     expect(known).toMatchObject({ result: down, states: [] });
   });
 
-  it('of another contact than the stored one are not untrusted', async () => {
+  it('are trusted if the contact is another one than the stored one', async () => {
     const id = await contactOf(ANN.email);
     const { saved } = await match({
       crm: { ...inSync(id + 100), untrusted: true },

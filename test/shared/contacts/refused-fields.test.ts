@@ -66,7 +66,7 @@ describe('a value that the CRM refuses', () => {
     expect(refused.length).toBeLessThanOrEqual(3);
   });
 
-  it('is neither a tag job nor a backfill worth until it changes', async () => {
+  it('needs no sync by a tag job or a backfill until it changes', async () => {
     const users = memoryUserTable({ ...ANN, timeZone: REFUSED_ZONE });
     await consumerOf(crm, users).receive(changeOf('ann'));
     const catalog = await crm.catalog.current();

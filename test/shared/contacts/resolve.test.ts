@@ -191,7 +191,7 @@ describe('of the contacts that a search shows', () => {
   const look = (contacts: Contact[], world: World = {}) =>
     resolveAnn({ contacts, options: { alwaysLookUp: true }, ...world });
 
-  it('one of nobody is taken', async () => {
+  it('one that belongs to no user is taken', async () => {
     const { result, notified } = await look([contactOf(5, EMAIL), contactOf(6, EMAIL)]);
     expect(result).toEqual(resolved(update(5)));
     expect(notified).toEqual([]);
@@ -203,7 +203,7 @@ describe('of the contacts that a search shows', () => {
     expect(result).toEqual(resolved(update(1, { isClaimed: true }), { duplicates: [3] }));
   });
 
-  it('one that shows the user comes before one of nobody, and nothing is known about its values', async () => {
+  it('one that shows the user comes before one that belongs to no user, and nothing is known about its values', async () => {
     const { result } = await look([
       contactOf(3, EMAIL),
       contactOf(4, EMAIL, 'ann'),
@@ -314,7 +314,7 @@ describe('a contact with the email that another user has', () => {
     expect(notified).toEqual([{ userId: 'bob', cause: 'changed' }]);
   });
 
-  it('is passed over for one of nobody', async () => {
+  it('is passed over for one that belongs to no user', async () => {
     const contacts = [contactOf(2, EMAIL, 'bob'), contactOf(3, EMAIL)];
     expect((await bobs({ contacts })).result).toEqual(resolved(update(3)));
   });
@@ -362,7 +362,7 @@ describe('a stored contact that another user has by now', () => {
     });
   });
 
-  it('is lost also when a search shows one of nobody', async () => {
+  it('is lost also when a search shows one that belongs to no user', async () => {
     const contacts = [contactOf(3, EMAIL)];
     const { result } = await resolveAnn({ crm: SYNCED, others: [BOB], claimed: [[1, 'bob']], contacts });
     expect(result).toEqual(resolved(update(3), { isLost: true }));
@@ -432,7 +432,7 @@ describe('a contact that the CRM does not know any more', () => {
     expect(searches).toEqual([EMAIL, OLD_EMAIL]);
   });
 
-  it('was not merged into one of nobody with a former email, even if the user has claimed it', async () => {
+  it('was not merged into one with a former email that belongs to no user, even if the user has claimed it', async () => {
     const world: World = { crm: { ...SYNCED, emails }, claimed: [[3, 'ann']], options: GONE };
     const { result } = await resolveAnn({ ...world, contacts: [contactOf(3, OLD_EMAIL)] });
     expect(result).toEqual(resolved({ kind: 'upsert' }));

@@ -46,7 +46,7 @@ describe('a deleted user', () => {
     ['mark', [['Account Deleted', 'VIP']], 2],
     ['untag', [['VIP']], 1],
     ['leave', [[...ANN_TAGS, 'VIP'].sort()], 0],
-    // It reads the contact first, which may be another user's by a merge.
+    // It reads the contact first: after a merge, the contact may be another user's.
     ['delete', [], 2],
   ] as const)('has the contact retired by the policy %s', async (policy, tags, requests) => {
     const result = await deleteAnn(policy);

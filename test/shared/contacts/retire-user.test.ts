@@ -98,7 +98,7 @@ describe('the contacts of a deleted user', () => {
     expect(left).toBeUndefined();
   });
 
-  it('are none if nothing is known, now or from before', async () => {
+  it('are none if neither this delivery nor an earlier one knows any', async () => {
     expect(await retireAnn(undefined)).toMatchObject({ result: [], ids: [] });
   });
 

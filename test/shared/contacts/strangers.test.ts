@@ -13,7 +13,7 @@ const DAY_MS = 24 * 3_600_000;
 const ARRAYS = ['merge', 'replace'] as const;
 const CASES = SEARCH_MODES.flatMap((search) => ARRAYS.map((arrays) => [search, arrays] as const));
 
-/** Contacts that the sync does not know. Some look much like its users, or like the contact of its experiment with arrays. */
+/** Contacts that the sync does not know. Some look like its users, or like its probe contact for the detection of array modes. */
 const STRANGERS: PreloadedContact[] = [
   { values: { 'email_addresses.EMAIL1': 'ann@example.com.au', given_name: 'Ann' }, tags: ['VIP'] },
   { values: { 'email_addresses.EMAIL2': 'joann@example.com', 'phone_numbers.PHONE2': '+12125550100' } },

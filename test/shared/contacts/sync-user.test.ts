@@ -76,7 +76,7 @@ describe('a user with a contact', () => {
     const users = memoryUserTable({ ...item, userId: 'ann' });
     const consuming = consumerOf(crm, users, { now: () => clock });
     await consuming.receive(changeOf('ann'));
-    /** Syncs the user, whose contact the CRM does not know: once at once, and once when it counts as gone. */
+    /** Syncs the user, whose contact the CRM does not know, twice: at once, and when the contact counts as gone. */
     const receiveTwice = async () => {
       expect(await consuming.receive(changeOf('ann'))).toHaveLength(1);
       clock += GONE_AFTER_MS;
@@ -225,7 +225,7 @@ describe('an email that changes', () => {
 describe('a contact that was merged away', () => {
   startCrmForEachTest();
 
-  /** Merges Ann's contact into one of nobody, changes Ann, and syncs until the sync believes that the contact is gone. */
+  /** Merges Ann's contact into one that belongs to no user, changes Ann, and syncs until the contact counts as gone. */
   async function mergeAway(changes: Partial<User>, values: 'into' | 'from') {
     const users = memoryUserTable(ANN);
     let clock = NOW;

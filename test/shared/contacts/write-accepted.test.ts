@@ -46,7 +46,7 @@ type Field = keyof typeof OPTIONAL;
 const FIELDS = Object.keys(OPTIONAL) as Field[];
 const WHOLE = { write: { ...REQUIRED, ...OPTIONAL }, clear: [] } as unknown as FieldPlan;
 
-/** The fields of a body, and of an address with a region that too. */
+/** The fields of a body. The region of an address is a field of its own. */
 function fieldsOf(body: Record<string, unknown>): string[] {
   const items = (name: string) =>
     (body[name] ?? []) as { field?: string; type?: string; id?: number; region?: string }[];

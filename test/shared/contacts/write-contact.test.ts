@@ -245,7 +245,7 @@ describe('a contact with a company', () => {
   const UPDATE: Target = { kind: 'update', contactId: 5, isClaimed: true, isForeign: false };
   const refusal = new RejectedError('refused-by-crm', 'refused');
 
-  /** @param ids of the company, as it is asked for. @param refused ids that the CRM refuses. */
+  /** @param ids what each look-up of the company returns or throws. @param refused ids that the CRM refuses. */
   async function write(ids: (number | Error)[], refused: number[], options: WriteContactOptions = {}) {
     const written: unknown[] = [];
     const asked: unknown[][] = [];

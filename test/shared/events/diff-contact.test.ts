@@ -96,7 +96,7 @@ describe('a change makes', () => {
   });
 });
 
-it('a resubscription is one only after an address had left', () => {
+it('a resubscription is an event only after an unsubscription or a bounce', () => {
   const at = (status: string) => ({ contactId: 7, statuses: { EMAIL1: status } });
   const changesFrom = (from: string, to: string) =>
     diffContact(stateOf({ ...ANN, ...at(from) }), at(to), NOBODY).changes.map(({ type }) => type);
@@ -106,7 +106,7 @@ it('a resubscription is one only after an address had left', () => {
   expect(changesFrom('MANUAL', 'NON_MARKETABLE')).toEqual([]);
 });
 
-it('an address that had been opted out before it came to the contact is one too', () => {
+it('an opted-out address of a new contact is an event; the first status that is known of an older contact is not', () => {
   const out = seen({ EMAIL1: 'ann@example.com' }, [], { EMAIL1: 'MANUAL' });
   expect(diffContact(undefined, out, NOBODY).changes.map(({ type }) => type)).toEqual([
     'contact.created',

@@ -58,7 +58,7 @@ describe('a run', () => {
     expect(watermarkAfter(run)).toBe(NOW - 100);
   });
 
-  it('does not believe a time in the future', () => {
+  it('ignores a time in the future', () => {
     expect(watermarkAfter(afterPage(begin(), page([NOW + 86_400_000]), NOW))).toBe(NOW);
   });
 

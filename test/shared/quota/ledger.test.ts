@@ -289,7 +289,7 @@ describe('a resumption', () => {
     });
   });
 
-  it('of a ledger without requests', () => {
+  it('is possible for a ledger without requests', () => {
     expect(resume(undefined, NOON)).toEqual({ ...emptyLedger(NOON), resumedAt: NOON });
   });
 });

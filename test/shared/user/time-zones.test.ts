@@ -19,7 +19,7 @@ describe('the time zone of the CRM', () => {
     expect(supportedTimeZone(zone)).toBe(supported);
   });
 
-  it('of a zone without an equal is one whose clocks change on the same days', () => {
+  it('of a zone without an equivalent is one whose clocks change on the same days', () => {
     expect(supportedTimeZone('Europe/Helsinki')).toBe('Asia/Beirut');
   });
 

@@ -167,10 +167,10 @@ export class ContactStore {
     return contact;
   }
 
-  /** @param by the kind of update; left out for a person's, which keeps what it does not name. */
+  /** @param by the kind of update. Undefined: a person's change, which keeps what it does not name. */
   update(contact: StoredContact, changes: Changes, now: number, by?: keyof ArrayModes): void {
     const { updatedAt, values, earlier } = contact;
-    // The newest version that is older than every index can see replaces all before it.
+    // Drops versions that no index shows any more: all before the newest one that every index has.
     const last = earlier.findIndex((version) => version.updatedAt <= now - MAX_SEARCH_DELAY_MS);
     contact.earlier = [{ updatedAt, values }, ...(last < 0 ? earlier : earlier.slice(0, last + 1))];
     contact.values = new Map(values);
@@ -240,7 +240,7 @@ export class ContactStore {
   }
 }
 
-/** Removes all items of the arrays that an update names. */
+/** Removes all items of each array that an update names. */
 function removeUnlisted({ values }: StoredContact, changes: Changes): void {
   const named = new Set([...changes.keys()].map(arrayOf).filter((name) => name !== undefined));
   for (const path of values.keys()) {

@@ -17,7 +17,7 @@ export class Directory {
   contactTypes: readonly string[] = ['Prospect', 'Customer', 'Partner', 'Personal Contact', 'Vendor'];
   /** Whether API clients may create lead sources. */
   allowsLeadSources = true;
-  /** Names of tags and custom fields that the account refuses to create, as an account at its maximum does. */
+  /** Names of tags and custom fields that the account refuses to create, as when it has reached the maximum. */
   refusedCreations: readonly string[] = [];
   #lastId = 1000;
 

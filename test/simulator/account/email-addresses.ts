@@ -35,7 +35,7 @@ const MARKETABLE: ReadonlySet<EmailStatus> = new Set([
   'Confirmed',
   'UnengagedMarketable',
 ]);
-/** Statuses that nobody has opted out. */
+/** Statuses of addresses that are not opted out. */
 const OPEN: ReadonlySet<EmailStatus> = new Set([...MARKETABLE, 'UnengagedNonMarketable', 'NonMarketable']);
 
 /** Names of statuses in answers about an address (v1, `RestEmailAddress`), which differ from those of a contact. */
@@ -78,7 +78,7 @@ export interface StoredAddress {
   events: AddressEvent[];
 }
 
-/** The email addresses of the account, in any case of letters. */
+/** The email addresses of the account. Case is ignored. */
 export class EmailAddresses {
   readonly #addresses = new Map<string, StoredAddress>();
   /** Opt-ins by the client of addresses that others had opted out. */
@@ -105,7 +105,7 @@ export class EmailAddresses {
     return email === undefined ? null : this.get(email).status;
   }
 
-  /** The client gives a reason for an opt-in. */
+  /** The client opts an address in, with a reason. */
   optIn(email: string): void {
     const address = this.get(email);
     if (isOptedOutByOthers(address) && OPT_IN_CHANGES.has(address.status)) this.undone.push(email);
@@ -113,7 +113,7 @@ export class EmailAddresses {
     this.#change(email, 'client', 'opt-in', isChanged ? 'SingleOptIn' : address.status);
   }
 
-  /** The client opts an address out. One that is opted out stays as it is. */
+  /** The client opts an address out. An address that is opted out already keeps its status. */
   withdraw(email: string): void {
     const { status } = this.get(email);
     this.#change(email, 'client', 'opt-out', OPEN.has(status) ? this.withdrawnStatus : status);
@@ -142,10 +142,10 @@ export class EmailAddresses {
 
 export const isMarketable = (status: string | null): boolean => MARKETABLE.has(status as EmailStatus);
 
-/** Whether others than the client opted the address out, or have since the client did. */
+/** Whether the address is opted out, and it was not the client who did that. */
 export function isOptedOutByOthers({ status, events }: StoredAddress): boolean {
   if (OPEN.has(status)) return false;
-  // An opt-out of an address that is opted out already changes nothing, and does not change whose it is.
+  // A second opt-out changes nothing, so the first one counts.
   const last = events.findLast(({ before, after }) => OPEN.has(before) !== OPEN.has(after));
   return last?.by !== 'client';
 }

@@ -1,6 +1,6 @@
 import type { ContactStore, StoredContact } from './contact-store.ts';
 
-/** What an API client may write, by name. */
+/** Names of what an API client may write. */
 export interface Ownership {
   /** Standard fields and array items by path: `given_name`, `email_addresses.EMAIL1`. */
   fields: string[];
@@ -21,7 +21,7 @@ export interface ForeignWrite {
 type Snapshot = ReadonlyMap<string, string>;
 
 /**
- * Records writes that touch what the client does not own. Until ownership is declared, only writes to protected contacts count.
+ * Records writes to what the client does not own. Until ownership is declared, only writes to protected contacts count.
  */
 export class ForeignWrites {
   readonly found: ForeignWrite[] = [];
@@ -79,7 +79,7 @@ export class ForeignWrites {
       this.found.push({ contactId: null, what: `creation of ${kind} "${name}"` });
   }
 
-  /** @returns the names that the client may create, or undefined if any. A client that owns the company field may create any company. */
+  /** @returns the names that the client may create; undefined: all. A client that owns the company field may create any company. */
   #ownedNames(kind: 'tag' | 'custom field' | 'lead source' | 'company'): string[] | undefined {
     if (kind === 'tag') return this.#owned?.tags;
     if (kind === 'custom field') return this.#owned?.customFields;

@@ -10,8 +10,8 @@ export interface Merge {
 }
 
 /**
- * Merges one contact into another, as a person does in the CRM's web interface. The surviving contact gets the tags of both, and the emails
- * of the other that fit free slots. The other contact is deleted and its id leads nowhere.
+ * Merges one contact into another, as a person does in the CRM's web interface. The surviving contact gets the tags of both, and the other
+ * contact's emails in its free slots. The other contact is deleted, and its id is not found any more.
  *
  * @param now epoch milliseconds.
  * @returns false if a contact does not exist or both are the same.

@@ -1,4 +1,4 @@
-/** Provinces of some countries, by code. Every other country of the account has none. */
+/** Provinces by code, of the countries that the account knows. */
 const PROVINCES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   USA: {
     'US-AZ': 'Arizona',

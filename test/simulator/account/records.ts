@@ -27,7 +27,7 @@ export type NewRecords = z.input<typeof newRecordsSchema>;
 type Order = z.output<typeof orderSchema> & { id: number };
 type Task = z.output<typeof taskSchema> & { id: number };
 
-/** Resources whose records are only listed, by a date where one is named. */
+/** Resources whose records can only be listed, by a date if one is named here. */
 export const LISTED_RECORDS = {
   affiliates: {},
   appointments: { date: 'start_date', since: 'since', until: 'until' },

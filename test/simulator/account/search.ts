@@ -56,7 +56,7 @@ const searchSchema = z.object({
  *
  * @param query query parameters of the request.
  * @param mode how emails and names are matched.
- * @param indexedUntil epoch milliseconds: contacts created later are not in the search index yet, and updates made later neither.
+ * @param indexedUntil epoch milliseconds: the search index has no contacts and updates that are newer.
  * @returns the contacts as the index has them.
  * @throws ZodError if the CRM rejects a parameter.
  */

@@ -181,7 +181,7 @@ describe('a hidden contact', () => {
     ['GET of tags', (api, id) => api.get(`contacts/${id}/tags`)],
   ];
 
-  it.each(REQUESTS)('answers %s with 404 until the spell passes', async (_, request) => {
+  it.each(REQUESTS)('answers %s with 404 until the time is over', async (_, request) => {
     let now = Date.parse('2026-06-15T12:00:00Z');
     const { api, admin, preload, contacts } = await start({ now: () => now });
     const [ann, bob] = await preload([{ values: { given_name: 'Ann' } }, { values: { given_name: 'Bob' } }]);

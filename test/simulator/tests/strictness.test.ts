@@ -88,14 +88,14 @@ describe('a strictness', () => {
     expect(await optIn('bob@example.com')).toBe(true);
   });
 
-  it('has a switch of this name only', async () => {
+  it('is switched only by its own name', async () => {
     const { admin } = await start();
     expect((await admin.post('strictness', { json: { everything: false } })).status).toBe(400);
     expect(STRICTNESS_NAMES).toContain('provinces');
   });
 });
 
-it('the provinces of a country are a list by code; an unknown country has none', async () => {
+it('the provinces of a country are a list by code; an unknown country answers 404', async () => {
   const { api } = await start();
   expect(await api.get('locales/countries/DEU/provinces').json()).toMatchObject({
     provinces: { 'DE-BE': 'Berlin' },

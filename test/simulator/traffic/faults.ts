@@ -55,7 +55,7 @@ export interface Fault {
   afterEffect: boolean;
 }
 
-/** Faults that the gateway answers by itself, so the request never takes effect, and those of requests that do so later. */
+/** Faults without an effect before the answer: the gateway answers by itself, or the request takes effect later. */
 const BEFORE_EFFECT: ReadonlySet<FaultKind> = new Set(['spike', 'quota', 'unauthorized', 'late']);
 
 /** Draws faults. The same seed and order of requests give the same faults. */

@@ -5,7 +5,7 @@ interface LateWrite {
   apply: () => Promise<unknown>;
 }
 
-/** Writes that take effect after their connection broke, and after later requests. They need no timer: every request applies the due ones first. */
+/** Writes that take effect after their connection broke, and after later requests. There is no timer: each request applies due writes. */
 export class LateWrites {
   #waiting: LateWrite[] = [];
   #applied: Promise<unknown> = Promise.resolve();

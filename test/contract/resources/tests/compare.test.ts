@@ -8,7 +8,7 @@ import { readGenerated, variantsOf } from '../generated-answers.ts';
 
 const NONE: Exceptions = { undeclared: {}, undocumented: {}, properties: {} };
 
-/** A document about lamps, which no vendor has. @param change a change of its text. */
+/** An invented document, about lamps. @param change a change of its text. */
 const documentOf = (change: (yaml: string) => string = (yaml) => yaml): ContractDocument =>
   readContract(
     change(`
@@ -100,14 +100,14 @@ describe('the comparison with the document', () => {
     expect(differences([lamps], documentOf(change), NONE)).toContain(difference);
   });
 
-  it('finds a property that is declared as writable and is not', () => {
+  it('finds a property that is declared as writable but is read-only', () => {
     const open = defineResource({ ...lamps, readOnly: [] });
     expect(differences([open], documentOf(), NONE)).toEqual([
       'lamps: read-only properties are declared as (), but are (id) in the document',
     ]);
   });
 
-  it('respects exceptions, and names those that are not needed', () => {
+  it('accepts exceptions, and names those that are not needed', () => {
     const change = (yaml: string) => yaml.replace('    post:', '    put:');
     const undeclared = { 'PUT lamps': 'nobody needs it', 'GET moon': 'it is far' };
     const undocumented = { 'POST lamps': 'seen in use' };

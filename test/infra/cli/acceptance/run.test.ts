@@ -24,7 +24,7 @@ const RUN = {
 let crm: Awaited<ReturnType<typeof startCrm>>;
 afterEach(() => crm.stop());
 
-/** The sync's own consumer, which hears of each write at once. */
+/** A system with the consumer of the sync, which gets a message about each write at once. */
 async function start() {
   crm = await startCrm();
   const table = memoryUserTable();

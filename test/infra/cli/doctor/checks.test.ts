@@ -62,7 +62,7 @@ describe('doctor', () => {
     });
   });
 
-  it('takes the stub that macOS has instead of Java for no Java', async () => {
+  it('treats the stub that macOS has in place of Java as no Java', async () => {
     const bin = mkdtempSync(join(tmpdir(), 'java-stub-'));
     writeFileSync(join(bin, 'java'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
     vi.stubEnv('PATH', bin);

@@ -17,10 +17,10 @@ const sqs = mockClient(SQSClient);
 const DAY = 24 * 3_600_000;
 const NOW = Date.parse('2026-06-15T12:00:00Z');
 
-/** A FIFO dead-letter queue: of a group, only the oldest that is not hidden can be received. */
+/** A FIFO dead-letter queue: only the oldest message of each group can be received, while it is not hidden. */
 let letters: Message[];
 let hidden: Set<string>;
-/** So many polls come back empty, whatever is in the queue. */
+/** Number of polls that return nothing, whatever is in the queue. */
 let emptyPolls: number;
 beforeEach(() => {
   sqs.reset();

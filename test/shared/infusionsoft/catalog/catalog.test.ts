@@ -89,7 +89,7 @@ describe('the catalog', () => {
     expect(await provincesAfter(31)).toEqual({});
   });
 
-  it('lacks provinces that the account does not let it read, and waits for those of an outage', async () => {
+  it('lacks provinces that the account refuses to show; a failure that may pass is thrown', async () => {
     const read = (failure: Error) =>
       readProvinces({ listProvinces: () => Promise.reject(failure) }, 'USA', Date.now());
     expect((await read(new ForbiddenError('403'))).names).toEqual({});

@@ -45,7 +45,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Each answer comes after the next of these times, in milliseconds, and after the last of them from then on. */
+/** How long each answer takes, in milliseconds, one after the other. The last duration is that of all later answers. */
 function answersAfter(...durations: number[]): void {
   vi.stubGlobal('fetch', async (request: Request, { signal }: { signal: AbortSignal }) => {
     starts.push(Date.now());
@@ -58,7 +58,7 @@ function answersAfter(...durations: number[]): void {
   });
 }
 
-/** A rate limiter with one slot every so many milliseconds, and the number of those that were taken. */
+/** A rate limiter with one slot every `ms` milliseconds, and the number of slots that were taken. */
 function slotEvery(ms: number) {
   let next = 0;
   const limiter = {
