@@ -148,8 +148,8 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
     // Eight consecutive seeds have eight different combinations of search and arrays.
     const search = SEARCH_MODES[options.seed % SEARCH_MODES.length] ?? 'exact';
     const arrays = Math.floor(options.seed / SEARCH_MODES.length) % 2 === 0 ? 'merge' : 'replace';
-    // If the CRM does not say which field it refuses, the sync may leave out other fields too.
-    const unnamedRefusals = Math.floor(options.seed / 4) % 2 === 1;
+    // If the CRM does not say which field it refuses, the sync may leave out other fields too. With both array modes.
+    const unnamedRefusals = Math.floor(options.seed / 2) % 2 === Math.floor(options.seed / 4) % 2;
     // Sixteen seeds also combine them with both array modes of create-or-updates.
     const putArrays = Math.floor(options.seed / SEARCH_MODES.length / 2) % 2 === 0 ? arrays : OTHER[arrays];
     const simulator = ['--speed', String(SPEED), '--day', '1000000', '--seed', String(options.seed)];

@@ -81,8 +81,6 @@ export class Crm {
   readonly catalog: CatalogSource;
   /** Values that people typed into unmanaged fields, by contact and path. */
   readonly typed = new Map<number, Map<string, string>>();
-  /** Contacts that have ever had the id of a user, by user. */
-  readonly seen = new Map<string, Set<number>>();
   /** Contacts that the sync created. */
   readonly createdBySync = new Set<number>();
   /** Contacts that the sync deleted, with the user that they named and their emails. */
@@ -265,7 +263,6 @@ export class Crm {
         }),
       ),
     );
-    this.#look();
   }
 
   /** The user that a contact names. */
@@ -311,15 +308,7 @@ export class Crm {
       if (!contacts.has(id))
         this.deletedBySync.push({ contactId: id, userId: this.userIdOf(contact), emails: emailsOf(contact) });
     for (const id of contacts.keys()) if (!before.has(id)) this.createdBySync.add(id);
-    this.#look();
     return answer;
-  }
-
-  #look(): void {
-    for (const contact of this.simulator.store.contacts.values()) {
-      const userId = this.userIdOf(contact);
-      if (userId !== undefined) this.seen.set(userId, (this.seen.get(userId) ?? new Set()).add(contact.id));
-    }
   }
 }
 

@@ -41,6 +41,7 @@ const SETTINGS = [
   {},
   { encryptionKey: 'create' },
   { tracing: true },
+  { events: { callback: { url: 'https://app.example.com/events' } } },
   { userTable: { arn: TABLE, streamArn: `${TABLE}/stream/2026-01-01T00:00:00.000` } },
 ];
 

@@ -104,6 +104,7 @@ export function alarmWorld(crm: Awaited<ReturnType<typeof startCrm>>, seed = 1) 
     const ids = new Set(records.map(({ messageId }) => messageId));
     for (const message of queue) if (ids.has(message.id)) message.dueAt = now + ms;
   };
+  let deadLetters = 0;
   const consumer = consumerOf({ ...crm, table }, users, {
     connect,
     now: clock,
@@ -115,7 +116,7 @@ export function alarmWorld(crm: Awaited<ReturnType<typeof startCrm>>, seed = 1) 
         );
         hide(records, backoffMs(receives, error, chance()));
       },
-      reject: async () => {},
+      reject: async () => void deadLetters++,
       requeue: async () => {},
     },
   });
@@ -162,7 +163,7 @@ export function alarmWorld(crm: Awaited<ReturnType<typeof startCrm>>, seed = 1) 
     counts = { visible: queue.length - hidden, hidden, delayed: 0 };
     const oldest = Math.min(...queue.map(({ sentAt }) => sentAt));
     if (queue.length > 0) world.emit('ApproximateAgeOfOldestMessage Queue', (now - oldest) / SECOND);
-    world.emit('ApproximateNumberOfMessagesVisible DeadLetterQueue', consumer.rejected.length);
+    world.emit('ApproximateNumberOfMessagesVisible DeadLetterQueue', deadLetters);
   }
   return world;
 }

@@ -35,9 +35,8 @@ export function decideContact(
     return { action: 'foreign', why: 'it has no email of this run' };
   if (!present.every((email) => own.has(email)))
     return { action: 'keep', why: 'it has an email that is not of this run' };
-  const createdAt = Date.parse(String(found['date_created']));
-  if (!(createdAt >= startedAt - OLDER_MS))
-    return { action: 'keep', why: 'it was not created during this run' };
+  if (Date.parse(String(found['date_created'])) < startedAt - OLDER_MS)
+    return { action: 'keep', why: 'it was created before this run' };
   return { action: 'delete' };
 }
 

@@ -43,7 +43,9 @@ describe('the failure queue', () => {
     sqs.on(ChangeMessageVisibilityBatchCommand).resolves({});
     await failureQueue(queues).scheduleRetry([record(1), record(3)], new RetryableError('down'));
     const [call] = sqs.commandCalls(ChangeMessageVisibilityBatchCommand);
-    for (const { VisibilityTimeout } of call?.args[0].input.Entries ?? []) {
+    const entries = call?.args[0].input.Entries ?? [];
+    expect(entries).toHaveLength(2);
+    for (const { VisibilityTimeout } of entries) {
       expect(VisibilityTimeout).toBeGreaterThanOrEqual(8);
       expect(VisibilityTimeout).toBeLessThanOrEqual(12);
     }

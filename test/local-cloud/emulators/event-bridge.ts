@@ -55,7 +55,9 @@ export async function startEventBridge(): Promise<EventBridge> {
       for (const { passes, deliver } of rules) {
         if (!passes(event)) continue;
         delivering++;
-        void deliver(event).finally(() => delivering--);
+        void deliver(event)
+          .catch((error: unknown) => process.stderr.write(`Could not deliver an event: ${error}\n`))
+          .finally(() => delivering--);
       }
       return { EventId: randomUUID() };
     });

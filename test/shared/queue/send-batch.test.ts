@@ -20,7 +20,7 @@ it('sends ten messages in a call', async () => {
   expect(sizes()).toEqual([10, 10, 3]);
 });
 
-it('sends fewer long messages, since a call may have 256 KiB', async () => {
+it('sends fewer long messages, since a call has at most 200,000 bytes', async () => {
   await send('a', 'é'.repeat(50_000), 'b', 'é'.repeat(60_000), 'c');
   expect(sizes()).toEqual([3, 2]);
 });

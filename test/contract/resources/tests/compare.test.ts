@@ -120,11 +120,9 @@ describe('the comparison with the document', () => {
 
 describe('reads of generated answers', () => {
   it('lose nothing, with each property missing or null', async () => {
-    expect(await readGenerated([lamps], documentOf())).toEqual({
-      reads: 2,
-      variants: expect.any(Number),
-      problems: [],
-    });
+    const { reads, variants, problems } = await readGenerated([lamps], documentOf());
+    expect({ reads, problems }).toEqual({ reads: 2, problems: [] });
+    expect(variants).toBeGreaterThan(reads);
   });
 
   it('name a value that does not fit', async () => {

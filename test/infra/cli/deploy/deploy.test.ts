@@ -10,6 +10,7 @@ import { describe, expect, it } from 'vitest';
 import { type DeployResult, hasBackfilled, nextSteps } from '../../../../infra/cli/deploy/next-steps.ts';
 import { checkConcurrency } from '../../../../infra/cli/support/check-concurrency.ts';
 import { CommandError } from '../../../../infra/cli/support/command-error.ts';
+import { confirm } from '../../../../infra/cli/support/confirm.ts';
 
 const lambdaWith = (ConcurrentExecutions: number, UnreservedConcurrentExecutions: number) => {
   const lambda = mockClient(LambdaClient);
@@ -44,6 +45,10 @@ describe('an account without room for the reserved concurrency', () => {
       ).resolves.toBeUndefined();
     },
   );
+});
+
+it('a question without a terminal fails, and says how to run without it', async () => {
+  await expect(confirm('Deploy?')).rejects.toThrow(/not a terminal.*--yes/);
 });
 
 describe('whether existing users have been brought in', () => {

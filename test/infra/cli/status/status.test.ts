@@ -17,6 +17,13 @@ import { describeQuota } from '../../../../infra/cli/support/quota-report.ts';
 import { PRESETS } from '../../../../shared/quota/limits.ts';
 
 const NOW = Date.parse('2026-06-15T12:00:00Z');
+const execution = (name: string, status: 'RUNNING' | 'SUCCEEDED' | 'FAILED') => ({
+  executionArn: `arn:${name}`,
+  stateMachineArn: 'arn:machine',
+  name,
+  status,
+  startDate: new Date(NOW),
+});
 const WELL: Status = {
   at: new Date(NOW).toISOString(),
   metrics: metricsFrom(
@@ -73,14 +80,6 @@ describe('the status', () => {
 
   it('names each running backfill, and not a skipped one', async () => {
     const sfn = mockClient(SFNClient);
-    const startDate = new Date(NOW);
-    const execution = (name: string, status: 'RUNNING' | 'SUCCEEDED') => ({
-      executionArn: `arn:${name}`,
-      stateMachineArn: 'arn:machine',
-      name,
-      status,
-      startDate,
-    });
     sfn
       .on(ListExecutionsCommand)
       .resolves({
@@ -97,6 +96,16 @@ describe('the status', () => {
     );
   });
 
+  it('shows the message of a function that failed', async () => {
+    const sfn = mockClient(SFNClient);
+    const failed = { ...execution('a', 'FAILED'), cause: '{"errorType":"Error","errorMessage":"no table"}' };
+    sfn.on(ListExecutionsCommand).resolves({ executions: [failed] });
+    sfn.on(DescribeExecutionCommand).resolves(failed);
+    sfn.on(GetExecutionHistoryCommand).resolves({ events: [] });
+    const [backfill] = await backfillStatuses(new SFNClient({ region: 'eu-west-1' }), 'arn:machine');
+    expect(backfill?.cause).toBe('no table');
+  });
+
   it.each<[Partial<Status>, RegExp]>([
     [{ credentials: { kind: 'none', issuedAt: null, expiresAt: null } }, /npx --no user-sync authorize/],
     [
@@ -109,7 +118,7 @@ describe('the status', () => {
     ],
     [
       { health: { ...WELL.health, stuck: ['a', 'b', 'c', 'd', 'e', 'f', 'g'] } },
-      /an hour: a, b, c, d, e and 2 more\. See npx --no user-sync trace/,
+      /an hour: a, b, c, d, e and 2 more\. For a user: npx --no user-sync trace/,
     ],
     [{ deadLetters: 2 }, /2 dead letters: npx --no user-sync redrive/],
     [{ streamFailures: 1 }, /npx --no user-sync replay/],

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parsePage } from '../../../../shared/infusionsoft/resources/page.ts';
 import {
   offsetOf,
   offsetPages,
@@ -24,6 +25,11 @@ async function all<Row>(pages: AsyncGenerator<Page<Row>>, most = 1000): Promise<
   }
   return found;
 }
+
+it('a page whose next address has no token is refused, since the list would end too soon', () => {
+  const answer = { lead_sources: [], next_page_token: 'https://api.example.com/x?offset=5' };
+  expect(() => parsePage(answer, { in: 'lead_sources' }, 'lead-sources')).toThrow(/no page_token/);
+});
 
 describe('pages by offset', () => {
   it('go on after a short page', async () => {
