@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
+import { withoutConnection } from '../support/without-connection.ts';
 
 /** A request and its answer, as they were sent. */
 export interface Exchange {
@@ -19,9 +20,6 @@ export interface RecordingProxy {
   exchanges: readonly Exchange[];
   stop(): Promise<void>;
 }
-
-/** Headers of one connection, which are not forwarded. */
-const CONNECTION_HEADERS = ['host', 'connection', 'content-length', 'content-encoding', 'transfer-encoding'];
 
 /** Starts a proxy on 127.0.0.1. It forwards bodies as they are. */
 export async function recordingProxy(upstream: string): Promise<RecordingProxy> {
@@ -64,10 +62,4 @@ export async function recordingProxy(upstream: string): Promise<RecordingProxy> 
       await closed;
     },
   };
-}
-
-function withoutConnection(headers: Headers): Headers {
-  const kept = new Headers(headers);
-  for (const name of CONNECTION_HEADERS) kept.delete(name);
-  return kept;
 }

@@ -35,9 +35,9 @@ const COUNTS: Counts = {
     optOuts: { dynamodbReadUnits: 1 },
     listing: { dynamodbWriteUnits: 3 },
     changed: { lambdaGbSeconds: 1, busEvents: 10 },
-    standing: { alarmMonths: 3 },
+    monthly: { alarmMonths: 3 },
   },
-  standing: { alarmMonths: 18, secretMonths: 1 },
+  monthly: { alarmMonths: 18, secretMonths: 1 },
 };
 
 describe('the bill', () => {

@@ -3,6 +3,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import * as z from 'zod';
 import { sum } from '../support/sum.ts';
+import { withoutConnection } from '../support/without-connection.ts';
 
 /** Calls of one operation on one resource, and the capacity that they consumed. */
 interface CallCount {
@@ -29,9 +30,6 @@ const SERVICES = {
 /** Operations that return their consumed capacity on request (DynamoDB API reference, `ReturnConsumedCapacity`). */
 const READS = new Set(['GetItem', 'BatchGetItem', 'Query', 'Scan']);
 const WRITES = new Set(['PutItem', 'UpdateItem', 'DeleteItem']);
-/** Headers of one connection, which are not forwarded. */
-const CONNECTION_HEADERS = ['host', 'connection', 'content-length', 'content-encoding', 'transfer-encoding'];
-
 const requestSchema = z.looseObject({
   TableName: z.string().optional(),
   RequestItems: z.record(z.string(), z.unknown()).optional(),
@@ -110,10 +108,4 @@ function unitsOf(operation: string, answer: string): number {
 /** Table or queue of a request. */
 function resourceOf({ TableName, RequestItems = {}, QueueUrl }: z.output<typeof requestSchema>): string {
   return TableName ?? QueueUrl?.split('/').at(-1) ?? Object.keys(RequestItems).join(' ');
-}
-
-function withoutConnection(headers: Headers): Headers {
-  const kept = new Headers(headers);
-  for (const name of CONNECTION_HEADERS) kept.delete(name);
-  return kept;
 }

@@ -11,7 +11,7 @@ import { countingProxy } from './counting-proxy.ts';
 import { metricsIn, type Reading, readMeters, usedBetween } from './meter.ts';
 import { nameOf } from './name-of.ts';
 import { sumOf, type Usage } from './prices.ts';
-import { type Counts, standingOf } from './scenarios.ts';
+import { type Counts, monthlyUsageOf } from './scenarios.ts';
 
 export interface PollOptions {
   /** Contacts of the CRM, which belong to none of the app's users. */
@@ -27,12 +27,12 @@ const PART = 1000;
 /**
  * Counts the usage of the polls of a system with the setting `events`, and of a callback that gets the events.
  *
- * @param others the fixed monthly usage and the metrics of a system without polls, which are not counted again.
+ * @param others the monthly usage and the metrics of a system without polls, which are not counted again.
  * @throws Error when the callback did not get one event for each change, because the counts are meaningless then.
  */
 export async function measurePolls(
   { contacts, changed }: PollOptions,
-  others: { standing: Usage; metrics: ReadonlySet<string> },
+  others: { monthly: Usage; metrics: ReadonlySet<string> },
 ): Promise<Counts['polls']> {
   const proxy = countingProxy();
   let running: SimulatedSystem | undefined;
@@ -77,7 +77,7 @@ export async function measurePolls(
     await cloud.untilIdle(SETTLE_MS);
     const { Resources } = await system.template();
     const metrics = [...metricsIn(system.logs)].filter((name) => !others.metrics.has(name));
-    const standing = standingOf(Resources, (others.standing.metricMonths ?? 0) + metrics.length);
+    const monthly = monthlyUsageOf(Resources, (others.monthly.metricMonths ?? 0) + metrics.length);
     return {
       contacts,
       events,
@@ -89,7 +89,7 @@ export async function measurePolls(
         busEvents: events,
         sqsRequests: events,
       }),
-      standing: usedBetween(others.standing, standing),
+      monthly: usedBetween(others.monthly, monthly),
     };
   } finally {
     callback?.stop();

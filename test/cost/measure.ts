@@ -9,7 +9,7 @@ import { countingProxy } from './counting-proxy.ts';
 import { measurePolls, type PollOptions } from './measure-polls.ts';
 import { metricsIn, type Reading, readMeters, usedBetween, workBetween } from './meter.ts';
 import { nameOf } from './name-of.ts';
-import { type Counts, standingOf } from './scenarios.ts';
+import { type Counts, monthlyUsageOf } from './scenarios.ts';
 
 export interface MeasureOptions {
   /** Users of the measurement. More users are assumed to use proportionally more. */
@@ -85,12 +85,12 @@ export async function measure(options: MeasureOptions, say: (what: string) => vo
     const afterHealthCheck = await settled();
     const { Resources } = await system.template();
     const metrics = metricsIn(system.logs);
-    const standing = standingOf(Resources, metrics.size);
+    const monthly = monthlyUsageOf(Resources, metrics.size);
     await running.stop();
     running = undefined;
 
     say('Polls of the CRM');
-    const polls = await measurePolls(options.polls, { standing, metrics });
+    const polls = await measurePolls(options.polls, { monthly, metrics });
 
     return {
       measuredOn: new Date().toISOString().slice(0, 10),
@@ -100,7 +100,7 @@ export async function measure(options: MeasureOptions, say: (what: string) => vo
       rotation: usedBetween(afterRefresh.usage, afterRotation.usage),
       healthCheck: usedBetween(afterRotation.usage, afterHealthCheck.usage),
       polls,
-      standing,
+      monthly,
     };
   } finally {
     await running?.stop();

@@ -53,10 +53,10 @@ export const countsSchema = z.object({
     /** A poll that finds the changes of these events, and the delivery to the callback. */
     changed: usageSchema,
     /** Fixed monthly usage in addition to that of a system without polls. */
-    standing: usageSchema,
+    monthly: usageSchema,
   }),
   /** Fixed monthly usage, from the template and the emitted metrics. */
-  standing: usageSchema,
+  monthly: usageSchema,
 });
 export type Counts = z.infer<typeof countsSchema>;
 
@@ -101,7 +101,7 @@ const tracesOfAll = (functions: Work['functions'], factor: number, seconds: numb
   Object.values(functions).reduce((sum, { invocations }) => sum + tracesOf(invocations * factor, seconds), 0);
 
 /** Usage that is billed by month: resources of the template, and emitted metrics. */
-export function standingOf(
+export function monthlyUsageOf(
   resources: Readonly<Record<string, { Type: string }>>,
   metricMonths: number,
 ): Usage {
@@ -123,7 +123,7 @@ function monthOfPolls({ contacts, events, ...polls }: Counts['polls'], users: nu
     times(polls.listing, (DAYS * POLLS_A_DAY.listing * users) / contacts),
     times(polls.changed, (DAYS * CHANGES_A_DAY) / events),
     { scheduledStarts: DAYS * sum(Object.values(POLLS_A_DAY)), sqsRequests: IDLE_POLLS },
-    polls.standing,
+    polls.monthly,
   );
 }
 
@@ -135,7 +135,7 @@ function monthOfPolls({ contacts, events, ...polls }: Counts['polls'], users: nu
  *   out for the months without a change and of polls, where they cost cents.
  */
 export function scenariosOf(counts: Counts, users: number, { tracing = false } = {}): Scenario[] {
-  const { backfill, changes, refresh, rotation, healthCheck, standing } = counts;
+  const { backfill, changes, refresh, rotation, healthCheck, monthly } = counts;
   const [byUsers, byChanges] = [users / backfill.users, MILLION / changes.changes];
   const traces = (work: Work, factor: number, seconds: number): Usage =>
     tracing ? { traces: tracesOfAll(work.functions, factor, seconds) } : {};
@@ -155,7 +155,7 @@ export function scenariosOf(counts: Counts, users: number, { tracing = false } =
         times(rotation, DAYS * ROTATIONS_A_DAY),
         times(healthCheck, HEALTH_CHECKS),
         { sqsFifoRequests: IDLE_POLLS, scheduledStarts: DAYS + HEALTH_CHECKS },
-        standing,
+        monthly,
       ),
     },
     { name: `A month of polls, ${CHANGES_A_DAY} events a day`, usage: monthOfPolls(counts.polls, users) },

@@ -11,7 +11,7 @@ const CHANGES = 4;
 it('npm run cost counts the usage of a backfill, changes, a refresh, a rotation, a health check and polls', async () => {
   const polled = { contacts: 1500, changed: 5 };
   const counts = await measure({ users: USERS, changes: CHANGES, seed: 1, polls: polled }, () => {});
-  const { backfill, changes, refresh, rotation, healthCheck, standing, polls } = counts;
+  const { backfill, changes, refresh, rotation, healthCheck, monthly, polls } = counts;
 
   expect(backfill.users).toBe(USERS);
   expect(backfill.calls['DynamoDB UpdateItem user table']?.calls).toBeGreaterThanOrEqual(USERS);
@@ -31,15 +31,15 @@ it('npm run cost counts the usage of a backfill, changes, a refresh, a rotation,
   expect(rotation.secretCalls).toBeGreaterThanOrEqual(4);
   expect(healthCheck).toMatchObject({ lambdaRequests: 1, sqsFifoRequests: 1 });
   expect(healthCheck.dynamodbWriteUnits).toBeUndefined();
-  expect(standing).toMatchObject({ dashboardMonths: 1, secretMonths: 1 });
-  expect(standing.metricMonths).toBeGreaterThan(10);
+  expect(monthly).toMatchObject({ dashboardMonths: 1, secretMonths: 1 });
+  expect(monthly.metricMonths).toBeGreaterThan(10);
   expect(polls).toMatchObject({
     contacts: 1500,
     events: 5,
     changes: { lambdaRequests: 1 },
     optOuts: { lambdaRequests: 1 },
     changed: { busEvents: 5, sqsRequests: expect.toSatisfy((count: number) => count > 5) },
-    standing: { secretMonths: 1, alarmMonths: expect.toSatisfy((count: number) => count > 0) },
+    monthly: { secretMonths: 1, alarmMonths: expect.toSatisfy((count: number) => count > 0) },
   });
   expect(polls.listing.dynamodbReadUnits).toBeGreaterThan(polls.changes.dynamodbReadUnits ?? 0);
   const shares = sharesOf(counts, USERS, readPrices());

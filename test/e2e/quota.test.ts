@@ -6,7 +6,7 @@ import type { User } from '../../shared/user/user.ts';
 import { BUSY_SLACK_MS, isRefusedOften } from '../demo/busy-machine.ts';
 import { population } from '../demo/population.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
-import { inSyncWith } from '../support/held.ts';
+import { inSyncWith } from '../support/in-sync-with.ts';
 
 const SETTLE_MS = 170_000;
 const USERS = population(120, 21, Date.now()).users as [User, ...User[]];

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BUSY_SLACK_MS } from '../demo/busy-machine.ts';
 import { population } from '../demo/population.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
-import { inSyncWith } from '../support/held.ts';
+import { inSyncWith } from '../support/in-sync-with.ts';
 
 const SETTLE_MS = 150_000;
 const MOST_USERS = population(300, 31, Date.now()).users;

@@ -19,7 +19,7 @@ export function memorySystem(users: readonly User[], contacts: readonly Contact[
       create: async (user) => void rows.set(user.userId, user),
       edit: async (user) => void rows.set(user.userId, user),
       async remove(userId) {
-        if (rows.get(userId)?.crm?.contactId) items.set(`departed#${userId}`, userId);
+        if (rows.get(userId)?.crm?.contactId) items.set(`retired#${userId}`, userId);
         rows.delete(userId);
       },
       read: async (userIds) => userIds.flatMap((userId) => rows.get(userId) ?? []),
@@ -39,9 +39,7 @@ export function memorySystem(users: readonly User[], contacts: readonly Contact[
     sync: {
       context: async () => undefined,
       erasureRecord: async (userId) =>
-        items.has(`departed#${userId}`)
-          ? { userId, done: 'mark', doneAt: '2027-01-01T00:00:00Z' }
-          : undefined,
+        items.has(`retired#${userId}`) ? { userId, done: 'mark', doneAt: '2027-01-01T00:00:00Z' } : undefined,
       itemsAbout: async (prefix) => [...items].filter(([, id]) => id.startsWith(prefix)).map(([key]) => key),
       async removeItem(key, prefix) {
         if (items.get(key)?.startsWith(prefix)) items.delete(key);

@@ -6,7 +6,7 @@ import { BUSY_SLACK_MS } from '../demo/busy-machine.ts';
 import { population } from '../demo/population.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
 import { commandsOn } from './command.ts';
-import { inSyncWith } from './held.ts';
+import { inSyncWith } from './in-sync-with.ts';
 
 const SETTLE_MS = 60_000;
 /** Duration of a run with four users: its own requests to the CRM are a second apart. */

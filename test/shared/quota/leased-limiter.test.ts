@@ -12,6 +12,7 @@ import { MAX_SLOT_AHEAD_MS, RATE_LEASE } from '../../../shared/quota/retry-polic
 import type { VersionedStore } from '../../../shared/quota/versioned-store.ts';
 import { CloudError } from '../../../shared/sync/errors.ts';
 import { memoryStore } from '../../support/memory-store.ts';
+import { mostInASecond } from '../../support/most-in-a-second.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
 const HOUR_MS = 3_600_000;
@@ -23,17 +24,6 @@ beforeEach(() => vi.useFakeTimers({ now: NOON }));
 afterEach(() => vi.useRealTimers());
 
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
-/** The most starts in any second. */
-function mostInASecond(starts: readonly number[]): number {
-  const sorted = starts.toSorted((a, b) => a - b);
-  let first = 0;
-  let most = 0;
-  for (const [index, at] of sorted.entries()) {
-    while ((sorted[first] ?? at) <= at - 1000) first++;
-    most = Math.max(most, index - first + 1);
-  }
-  return most;
-}
 
 interface World {
   store: VersionedStore<SlotState>;

@@ -6,10 +6,10 @@ import { MAX_SLOT_AHEAD_MS, NO_SLOT_MS } from '../../../shared/quota/retry-polic
 import type { VersionedStore } from '../../../shared/quota/versioned-store.ts';
 import { CloudError, RetryableError } from '../../../shared/sync/errors.ts';
 import { memoryStore } from '../../support/memory-store.ts';
+import { mostInASecond } from '../../support/most-in-a-second.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
 const LIMIT = 25;
-const SECOND_MS = 1000;
 const schedule = { requestsPerWindow: LIMIT, windowMs: 1050, burst: 13 };
 
 beforeEach(() => vi.useFakeTimers({ now: NOON }));
@@ -18,10 +18,6 @@ afterEach(() => vi.useRealTimers());
 const slotStore = () => memoryStore<SlotState>();
 const later = () => Date.now() + 120_000;
 const sleep = (ms: number): Promise<void> => new Promise((due) => setTimeout(due, ms));
-
-/** The most starts in any second. */
-const mostInASecond = (starts: readonly number[]): number =>
-  Math.max(...starts.map((start) => starts.filter((at) => at >= start && at < start + SECOND_MS).length));
 
 /** Asks for so many slots. `starts` gets the moments at which requests may be sent. */
 function request(count: number, limiter: RateLimiter | undefined, starts: number[]): void {

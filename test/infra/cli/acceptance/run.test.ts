@@ -1,25 +1,17 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { PlannedChange } from '../../../../infra/cli/acceptance/plan.ts';
 import { type Findings, makeRun } from '../../../../infra/cli/acceptance/run.ts';
-import { type RunRecord, takeRecord } from '../../../../infra/cli/acceptance/run-record.ts';
+import { takeRecord } from '../../../../infra/cli/acceptance/run-record.ts';
 import type { TestedSystem } from '../../../../infra/cli/acceptance/system.ts';
 import { provisionalCatalog } from '../../../../infra/cli/preview/provisional-catalog.ts';
 import type { Contact } from '../../../../shared/infusionsoft/schemas.ts';
 import { mapping } from '../../../../shared/user/mapping.ts';
 import { requirementsOf } from '../../../../shared/user/requirements.ts';
+import { RUN, runRecords } from '../../../support/acceptance-run.ts';
 import { consumerOf, record } from '../../../support/consumer-under-test.ts';
 import { memoryUserTable, startCrm } from '../../../support/crm-under-test.ts';
-import { memoryStore } from '../../../support/memory-store.ts';
-import { userMessage } from '../../../support/user-message.ts';
 
-const RUN = {
-  runId: 'r',
-  domain: 'example.com',
-  users: 4,
-  startedAt: new Date().toISOString(),
-  contacts: [],
-  retired: false,
-};
+import { userMessage } from '../../../support/user-message.ts';
 
 let crm: Awaited<ReturnType<typeof startCrm>>;
 afterEach(() => crm.stop());
@@ -70,7 +62,7 @@ async function start() {
       removeItem: async () => {},
     },
   };
-  const recorder = await takeRecord({ ...memoryStore<RunRecord>(), remove: async () => {} }, RUN, undefined);
+  const recorder = await takeRecord(runRecords(), { ...RUN, startedAt: new Date().toISOString() }, undefined);
   const findings: Findings = { deviations: [], notReturned: new Set(), latencies: new Map() };
   const steps: PlannedChange['kind'][][] = [];
   const run = (tested: TestedSystem = system, timeoutMs = 5000, signal?: AbortSignal) =>
