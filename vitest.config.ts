@@ -20,7 +20,7 @@ const SHARED_WORKERS = {
 };
 
 /** End-to-end tests that wait for minutes. They start first, so that none is left over at the end. */
-const SLOW = ['e2e/acceptance', 'e2e/chaos', 'e2e/main-job'];
+const SLOW = ['e2e/acceptance', 'e2e/chaos', 'e2e/main-job', 'e2e/backfill', 'e2e/quota'];
 
 class SlowFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -9,7 +9,7 @@ import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-sy
 import { inSyncWith } from '../support/in-sync-with.ts';
 
 const SETTLE_MS = 170_000;
-const USERS = population(120, 21, Date.now()).users as [User, ...User[]];
+const USERS = population(90, 21, Date.now()).users as [User, ...User[]];
 /** So low that the test can react in time, also on a busy machine. */
 const LIMITS = { second: 8, minute: 480, day: 125_000 };
 /** Requests of another program, and what the day then leaves to the backfill. */
