@@ -94,11 +94,22 @@ async function handleGroup(
   return [];
 }
 
-/** An error of another kind may be a bug, so it is logged whole. */
 function toFailure(error: unknown, logger: Pick<Logger, 'error'>): RejectedError | RetryableError {
   if (error instanceof RejectedError || error instanceof RetryableError) return error;
-  logger.error('Unexpected error', { error });
+  logger.error('Unexpected error', { error: describeError(error) });
   return new CloudError('Unexpected error', { cause: error });
+}
+
+/**
+ * An error as it is logged. The message of an error that AWS did not send may quote the user's data, as one that a mapping throws, so only
+ * its name and its place in the code are logged.
+ */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return typeof error;
+  if ('$metadata' in error) return error;
+  const frames = error.stack?.replace(error.message, '').match(/^ +at .*$/gm) ?? [];
+  const cause = error.cause === undefined ? undefined : describeError(error.cause);
+  return { name: error.name, frames: frames.map((frame) => frame.trim()), cause };
 }
 
 /** @throws PausedError while requests are paused. For a poll or a backfill, also while only the reserve for live changes is left. */

@@ -1,6 +1,7 @@
 import type { RequestJournal } from '../infusionsoft/http/request-journal.ts';
 import type { Invocation } from '../invocation.ts';
 import type { UserTable } from '../store/user-table.ts';
+import { RetryableError } from '../sync/errors.ts';
 import type { TagPlan } from '../sync/plan.ts';
 import { groupByTag } from '../sync/tag-cost.ts';
 import type { CrmState } from '../user/user.ts';
@@ -91,14 +92,26 @@ export async function releaseUser(
   }
 }
 
-/** Another writer changed the item despite the lease, so these tags are stored as uncertain. */
+/**
+ * Another writer changed the item despite the lease, so these tags are stored as uncertain, and no longer as applied: the next sync would
+ * not apply a tag that the item names as applied.
+ *
+ * @throws RetryableError when others keep changing the item.
+ */
 async function markTagsUncertain(
   userId: string,
   tagIds: readonly number[],
   users: Pick<UserTable, 'read' | 'writeCrm'>,
 ): Promise<void> {
-  const crm = (await users.read(userId))?.user.crm;
-  if (!crm?.contactId) return;
-  const uncertainTagIds = [...new Set([...(crm.uncertainTagIds ?? []), ...tagIds])];
-  await users.writeCrm(userId, { ...crm, uncertainTagIds }, crm.revision);
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const crm = (await users.read(userId))?.user.crm;
+    if (!crm?.contactId) return;
+    const applied = crm.tagIds?.filter((id) => !tagIds.includes(id));
+    const uncertainTagIds = [...new Set([...(crm.uncertainTagIds ?? []), ...tagIds])];
+    const state = { ...crm, ...(applied && { tagIds: applied }), uncertainTagIds };
+    if ((await users.writeCrm(userId, state, crm.revision)) !== 'conflict') return;
+  }
+  throw new RetryableError('Other writers keep changing the item of the user');
 }
+
+const MAX_ATTEMPTS = 5;

@@ -4,11 +4,12 @@ import { type Catalog, managedTagIds, tagIds } from '../infusionsoft/catalog/cat
 import type { CatalogSource } from '../infusionsoft/catalog/catalog-source.ts';
 import { usableFields } from '../infusionsoft/catalog/resolve-fields.ts';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
+import { ForbiddenError } from '../infusionsoft/http/failures.ts';
 import type { Contact } from '../infusionsoft/schemas.ts';
 import { GONE_AFTER_MS } from '../quota/retry-policy.ts';
 import { type ErasureRecord, type ErasureRecordStore, isAtLeast } from '../store/erasure-records.ts';
 import type { UserTable } from '../store/user-table.ts';
-import { RetryableError } from '../sync/errors.ts';
+import { RejectedError, RetryableError } from '../sync/errors.ts';
 import type { ForgetMessage } from '../sync/message.ts';
 import type { CustomKey, Mapping } from '../user/define-mapping.ts';
 import type { User } from '../user/user.ts';
@@ -142,13 +143,30 @@ async function livingUserOf(
 }
 
 async function applyPolicy(
-  { contactId, policy, deletedAt, withdrawn }: Retirement,
+  retirement: Retirement,
   contact: Contact | undefined,
   dependencies: RetireContactDependencies,
 ): Promise<void> {
-  const { client, catalogSource, mapping } = dependencies;
-  // First, while the contact shows its address.
-  if (contact) await optOutContact(contact, withdrawn ? 'withdrawn' : 'erased', deletedAt, dependencies);
+  const { policy, deletedAt, withdrawn } = retirement;
+  let refusal: unknown;
+  try {
+    // First, while the contact shows its address.
+    if (contact) await optOutContact(contact, withdrawn ? 'withdrawn' : 'erased', deletedAt, dependencies);
+  } catch (error) {
+    // The opt-out matters only if the person comes back: a refusal must not keep the data of an erased person in the CRM.
+    const isRefused = error instanceof RejectedError || error instanceof ForbiddenError;
+    if (!isRefused || !isErasing(policy)) throw error;
+    refusal = error;
+  }
+  await changeContact(retirement, contact, dependencies);
+  if (refusal) throw refusal;
+}
+
+async function changeContact(
+  { contactId, policy }: Retirement,
+  contact: Contact | undefined,
+  { client, catalogSource, mapping }: RetireContactDependencies,
+): Promise<void> {
   if (policy === 'leave') return;
   if (policy === 'delete') return client.deleteContact(contactId);
   if (policy === 'anonymise' && contact) await client.updateContact(contactId, anonymousBody(contact));

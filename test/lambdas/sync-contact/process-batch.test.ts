@@ -510,16 +510,32 @@ describe('the tasks of a group', () => {
     expect(progress).toEqual([['ann', { requested: true, hasWritten: false }]]);
   });
 
-  it('that fail unexpectedly come back, and the error is logged whole', async () => {
-    const bug = new TypeError('x is not a function');
+  it('that fail unexpectedly come back, and the log says where', async () => {
+    const bug = new TypeError('Cannot convert Ann\n    at Lee', { cause: new Error('Ann') });
     const one = record(userMessage('ann'));
     const { kept, lines, progress } = await handle([one], { processTask: fails(bug) });
     expect(kept).toEqual([one.messageId]);
     expect(progress).toEqual([['ann', expect.any(CloudError)]]);
     expect(lines).toEqual([
-      ['Unexpected error', { error: bug }],
+      [
+        'Unexpected error',
+        {
+          error: {
+            name: 'TypeError',
+            frames: expect.arrayContaining([expect.stringMatching(/^at .*process-batch\.test/)]),
+            cause: expect.objectContaining({ name: 'Error' }),
+          },
+        },
+      ],
       ['Retry scheduled', expect.objectContaining({ userId: 'ann', cause: 'TypeError', messages: 1 })],
     ]);
+    expect(JSON.stringify(lines)).not.toMatch(/Ann|Lee/);
+  });
+
+  it('that AWS refuses unexpectedly come back, and the log has its message', async () => {
+    const refusal = Object.assign(new Error('not authorized to perform kms:Decrypt'), { $metadata: {} });
+    const { lines } = await handle([record(userMessage('ann'))], { processTask: fails(refusal) });
+    expect(lines[0]).toEqual(['Unexpected error', { error: refusal }]);
   });
 
   it.each([

@@ -111,6 +111,22 @@ describe('a user whose tags are changed with those of others', () => {
     expect(users.user('ann').crm).toMatchObject({ contactId: 8, uncertainTagIds });
   });
 
+  it('whose item names a tag of the plan as applied, and has changed twice, has it uncertain only', async () => {
+    const { users, pending } = await pendingAnn();
+    users.edit('ann', { crm: { contactId: 8, revision: 9, tagIds: [1, 4] } });
+    let reads = 0;
+    const table = {
+      ...users.table,
+      read: async (userId: string) => {
+        const found = await users.table.read(userId);
+        if (reads++ === 0) users.edit('ann', { crm: { contactId: 8, revision: 10, tagIds: [1, 4] } });
+        return found;
+      },
+    };
+    await releaseUser(pending, { users: table, now });
+    expect(users.user('ann').crm).toMatchObject({ tagIds: [4], uncertainTagIds: [3, 2, 1] });
+  });
+
   it('whose crm map was removed meanwhile gets a message only', async () => {
     const { users, pending } = await pendingAnn();
     users.edit('ann', { crm: undefined });

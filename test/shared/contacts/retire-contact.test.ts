@@ -9,10 +9,11 @@ import {
   retireContact,
 } from '../../../shared/contacts/retire-contact.ts';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
-import { NotFoundError } from '../../../shared/infusionsoft/http/failures.ts';
+import { ForbiddenError, NotFoundError } from '../../../shared/infusionsoft/http/failures.ts';
 import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
 import { GONE_AFTER_MS } from '../../../shared/quota/retry-policy.ts';
 import type { ErasureRecord } from '../../../shared/store/erasure-records.ts';
+import { RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';
@@ -140,6 +141,7 @@ async function worldOf({
   users = [],
   claimed = [],
   claimedAt = NOON - 1000,
+  optInFailure,
 }: {
   contacts?: Contact[];
   users?: User[];
@@ -147,6 +149,7 @@ async function worldOf({
   claimed?: string[];
   /** Epoch milliseconds. */
   claimedAt?: number;
+  optInFailure?: Error;
 }) {
   const requests: unknown[][] = [];
   const client = {
@@ -169,6 +172,7 @@ async function worldOf({
     deleteContact: async (contactId: number) => void requests.push(['delete', contactId]),
     async setOptIn(email: string, optedIn: boolean, reason: string) {
       requests.push(['opt-in', email, optedIn, reason]);
+      if (optInFailure) throw optInFailure;
       return optedIn;
     },
   };
@@ -248,6 +252,33 @@ describe('the contact of a deleted user', () => {
       const { done, requests, written } = await retireFive({ policy, withdrawn: true, isGone: true });
       expect({ done, requests }).toEqual({ done: policy, requests: [] });
       expect(written).toEqual([{ userId: 'ann', contactId: 5, done: policy, doneAt }]);
+    },
+  );
+
+  it.each<[DeletionPolicy, Error, boolean]>([
+    ['delete', new RejectedError('refused-by-crm', 'The CRM refuses it'), true],
+    ['anonymise', new RejectedError('refused-by-crm', 'The CRM refuses it'), true],
+    ['delete', new ForbiddenError('The CRM refuses it'), true],
+    ['delete', new RetryableError('The CRM refuses it'), false],
+    ['mark', new RejectedError('refused-by-crm', 'The CRM refuses it'), false],
+  ])(
+    'with the policy %s is changed before a refused opt-out fails: %s, %s',
+    async (policy, failure, isChanged) => {
+      const world = await worldOf({ claimed: ['ann'], optInFailure: failure });
+      const retirement = { contactId: 5, userId: 'ann', deletedAt: NOON, claimedBefore: NOON + 1, policy };
+      const written: ErasureRecord[] = [];
+      const retired = retireContact(
+        { ...retirement, withdrawn: true },
+        {
+          ...world,
+          client: world.client as never,
+          erasureRecords: { write: async (record) => void written.push(record) },
+          notify: async () => {},
+        },
+      );
+      await expect(retired).rejects.toBe(failure);
+      expect(world.requests.at(-1)?.[0] !== 'opt-in').toBe(isChanged);
+      expect(written).toEqual([]);
     },
   );
 

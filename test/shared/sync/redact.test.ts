@@ -39,6 +39,14 @@ describe('a message of the CRM', () => {
   });
 
   it.each([
+    ['田中太郎', ['太郎', '田中']],
+    ['王伟', ['伟', '王']],
+    ['Zoë-Anne', ['Zoë']],
+  ])('hides the name %s without spaces between %j', (written, values) => {
+    expect(redact(`Contact ${written} has no owner A`, [...values, 'a'])).toBe('Contact … has no owner A');
+  });
+
+  it.each([
     ['Groß', 'GROSS'],
     ['GROSS', 'groß'],
     ['Groß', 'GROẞ'],
