@@ -249,11 +249,13 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
     );
     const byId = new Map(contacts.map((contact) => [contact.id, contact]));
     const userIdOf = (contactId: number) => byId.get(contactId)?.customFields['App User Id'];
+    const emailOf = (contactId: number) =>
+      String(byId.get(contactId)?.values['email_addresses.EMAIL1'] ?? '');
     const eventFindings = handwork.findings(callback.events, mapping, {
       emailsOf: (userId) => world.emailsOf(userId),
       userIdOf,
-      isLost: (contactId) =>
-        !userIdOf(contactId) && world.isOfUser(byId.get(contactId)?.values['email_addresses.EMAIL1'] ?? ''),
+      isLost: (contactId) => !userIdOf(contactId) && world.usersOf(emailOf(contactId)) > 0,
+      isTakenOver: (contactId) => putArrays === 'replace' && world.usersOf(emailOf(contactId)) > 1,
     });
     // The search did not show the form's contact yet, so the sync could not know that the account would drop its second email.
     const foreignWrites = stats.foreignWrites.filter(

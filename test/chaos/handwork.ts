@@ -26,6 +26,8 @@ interface Facts {
   userIdOf(contactId: number): string | undefined;
   /** Whether the sync created a contact and was cut off before it wrote the user id to it, so that nothing leads to its user. */
   isLost(contactId: number): boolean;
+  /** Whether the sync created a contact with two requests, of which the first does not write the user id, and several users had its email. */
+  isTakenOver(contactId: number): boolean;
 }
 
 type Shown = Readonly<Record<string, unknown>>;
@@ -60,7 +62,7 @@ export class Handwork {
   }
 
   /** @returns what is wrong with the events: missing, doubled, or about what nobody did by hand. */
-  findings(events: readonly CloudEvent[], mapping: Mapping, { emailsOf, userIdOf, isLost }: Facts): string[] {
+  findings(events: readonly CloudEvent[], mapping: Mapping, facts: Facts): string[] {
     const distinct: Shown[] = shown([...new Map(events.map((event) => [event.id, event])).values()]);
     const expected = new Map<string, number>();
     for (const [contactId, kinds] of this.#done)
@@ -68,9 +70,11 @@ export class Handwork {
     const arrived = new Map<string, number>();
     const strangers = new Set(this.#strangers);
     const own = new Set<unknown>(managedTags(mapping));
-    const isExplained = ({ contactId, subject, status, tagName }: Shown) =>
+    const { emailsOf, userIdOf, isLost, isTakenOver } = facts;
+    const isExplained = ({ type, contactId, subject, status, tagName }: Shown) =>
       this.touched.has(Number(contactId)) ||
       isLost(Number(contactId)) ||
+      (type === 'contact.created' && isTakenOver(Number(contactId))) ||
       this.unrecorded.has(String(subject ?? userIdOf(Number(contactId)))) ||
       (tagName !== undefined && !own.has(tagName)) ||
       (status !== undefined &&

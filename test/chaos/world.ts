@@ -87,9 +87,9 @@ export class World {
     this.#emails.set(user.userId, emails);
   }
 
-  /** Whether any user had an email. */
-  isOfUser(email: string): boolean {
-    return [...this.#emails.values()].some((emails) => emails.has(email.toLowerCase()));
+  /** How many users had an email. */
+  usersOf(email: string): number {
+    return [...this.#emails.values()].filter((emails) => emails.has(email.toLowerCase())).length;
   }
 
   /** The emails that a user had, in lower case. */

@@ -30,11 +30,17 @@ function afterWork() {
   );
   return { handwork, changes };
 }
-const findings = (handwork: Handwork, all: readonly CloudEvent[], emails: readonly string[] = []) =>
+const findings = (
+  handwork: Handwork,
+  all: readonly CloudEvent[],
+  emails: readonly string[] = [],
+  isTakenOver = false,
+) =>
   handwork.findings(all, mapping, {
     emailsOf: () => new Set(emails),
     userIdOf: () => undefined,
     isLost: () => false,
+    isTakenOver: () => isTakenOver,
   });
 
 describe('changes made by hand', () => {
@@ -65,6 +71,14 @@ describe('changes made by hand', () => {
 });
 
 describe('an event about the contact of a user', () => {
+  it('is explained if the contact was created, and another user took it over before it showed its user', () => {
+    const created = event('contact.created', { contactId: USERS_CONTACT });
+    expect(findings(new Handwork([STRANGER]), [created], [], true)).toEqual([]);
+    expect(findings(new Handwork([STRANGER]), [created])).toHaveLength(1);
+    const changed = event('contact.changed', { contactId: USERS_CONTACT });
+    expect(findings(new Handwork([STRANGER]), [changed], [], true)).toHaveLength(1);
+  });
+
   const [managed = ''] = managedTags(mapping);
   it.each([
     ['contact.changed', { fields: ['given_name'], values: {} }],
@@ -82,7 +96,12 @@ describe('an event about the contact of a user', () => {
     touched.touched.add(USERS_CONTACT);
     const change = event('contact.changed', { contactId: USERS_CONTACT, fields: ['given_name'] }, 'ann');
     expect(findings(touched, [change])).toEqual([]);
-    const facts = { emailsOf: () => new Set<string>(), userIdOf: () => 'ann', isLost: () => false };
+    const facts = {
+      emailsOf: () => new Set<string>(),
+      userIdOf: () => 'ann',
+      isLost: () => false,
+      isTakenOver: () => false,
+    };
     const isLost = (contactId: number) => contactId === USERS_CONTACT;
     expect(new Handwork([]).findings([change], mapping, { ...facts, isLost })).toEqual([]);
     const unrecorded = new Handwork([]);
