@@ -36,6 +36,11 @@ export interface Reading {
   readAt: number;
   /** Contacts that were created before this time make no events when they are seen for the first time. Epoch milliseconds. */
   baselineAt: number;
+  /**
+   * Set for the first listing. A contact that the sync is working on is stored as it is shown, without events: later changes are compared
+   * with it, and those of the sync are found in its records then. If it were left out, the next change of a person would make no event.
+   */
+  isFirst?: boolean;
   /** Set for a replay: what the sync did not write makes another event, and no state is stored. The text goes into the event ids. */
   replay?: string;
 }
@@ -59,7 +64,8 @@ interface Outcome {
  * Compares what an answer of the CRM shows with the stored states, publishes the differences that the sync did not make itself, and stores
  * the new states. In this order, so that a failure in between publishes an event twice, with the same id, and loses none.
  *
- * @returns what has to be read again: the sync is working on the contact, the contact has no stored state yet, or its user's row changed.
+ * @returns what has to be read again: the sync is working on the contact, only a tag or a status was seen of a contact without a stored
+ * state, or the user's row changed.
  * @throws RetryableError when the cloud fails.
  */
 export async function applySightings(
@@ -91,6 +97,8 @@ export async function applySightings(
     own: OwnWrites;
     record: ContactRecords;
     before: ContactState | undefined;
+    /** The contact is stored without events. */
+    isOld: boolean;
   }[] = [];
   for (const group of news) {
     const record = records.get(group.contactId);
@@ -98,14 +106,21 @@ export async function applySightings(
     const before = known(group.contactId);
     const showsUser = userIdKey !== undefined && shows(userIdKey, group, before);
     const own = ownWrites(record, { ...context, showsUser });
-    if (own.isUnsettled || isUnknown(before, group)) deferred.push(...group.sightings);
-    else changed.push({ group, own, record, before });
+    const isStoredAnyway = reading.isFirst === true && !before;
+    if ((own.isUnsettled && !isStoredAnyway) || isUnknown(before, group)) {
+      deferred.push(...group.sightings);
+      continue;
+    }
+    const createdAt = group.sightings[0]?.createdAt ?? reading.readAt;
+    const isOld = !before && (own.isUnsettled || createdAt < reading.baselineAt);
+    changed.push({ group, own: { ...own, isUnsettled: false }, record, before, isOld });
   }
 
-  const all = changed.map(({ group, own, record, before }) => {
-    const isOld = !before && (group.sightings[0]?.createdAt ?? reading.readAt) < reading.baselineAt;
-    return { group, record, ...changesOf(group, before, own, isOld, reading.replay) };
-  });
+  const all = changed.map(({ group, own, record, before, isOld }) => ({
+    group,
+    record,
+    ...changesOf(group, before, own, isOld, reading.replay),
+  }));
   await names.learn(idsToName(all.flatMap(({ changes }) => changes.map(({ change }) => change))));
   const eventContext: EventContext = { names, mapping, source, now: now() };
   const outcomes = new Map<number, Outcome>();

@@ -6,6 +6,9 @@ import { applySightings, type SightingsDependencies } from './apply-sightings.ts
 import { contactsSeen } from './contact-lists.ts';
 import type { PollDependencies } from './poll-list.ts';
 
+/** How often the first listing stores a contact whose user's row another writer changes at that moment. Each takes milliseconds. */
+const MAX_STORES = 5;
+
 /**
  * Lists all contacts and compares them with their stored states. This finds changes that no date shows, such as removed tags, deletions and
  * merges. The first listing makes no events, except for contacts that were created after `startAt`, if that is set.
@@ -35,11 +38,15 @@ export async function listContacts(scheduledAt: string, dependencies: PollDepend
     const upTo = isLast ? Number.MAX_SAFE_INTEGER : (items.at(-1)?.id ?? run.afterId);
     const seen = contactsSeen(items);
     const lost = baselineAt === undefined ? [] : await missing(seen, run.afterId, upTo, ranges, dependencies);
+    const isFirst = baselineAt === undefined;
     const reading = {
       readAt,
+      isFirst,
       baselineAt: baselineAt === undefined ? (startAt ?? Number.POSITIVE_INFINITY) : Date.parse(baselineAt),
     };
-    await applySightings([...seen, ...lost], reading, dependencies);
+    let { deferred } = await applySightings([...seen, ...lost], reading, dependencies);
+    for (let stores = 1; isFirst && deferred.length > 0 && stores < MAX_STORES; stores++)
+      ({ deferred } = await applySightings(deferred, reading, dependencies));
     if (isLast) break;
     run = { ...run, afterId: upTo };
     await store.writeListing({ ...listing, run });

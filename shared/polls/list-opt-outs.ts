@@ -46,9 +46,15 @@ export async function listOptOuts(
   const left = Object.entries(before).flatMap(([hash, [, contactId]]) =>
     contactId > 0 && !after[hash] ? [contactId] : [],
   );
-  await lookAgain([...new Set(left)], baselineAt, dependencies);
+  const deferred = await lookAgain([...new Set(left)], baselineAt, dependencies);
+  let { pages } = run;
+  if (deferred.size > 0) {
+    // Their addresses keep their old entries, on a page of their own, so that the next listing looks at them again.
+    const kept = Object.entries(before).filter(([hash, [, id]]) => deferred.has(id) && !after[hash]);
+    await store.writeOptOuts(run.generation, pages++, Object.fromEntries(kept));
+  }
   const completedAt = scheduledAt > run.scheduledAt ? scheduledAt : run.scheduledAt;
-  await store.writeOptOutListing({ completedAt, generation: run.generation, pages: run.pages });
+  await store.writeOptOutListing({ completedAt, generation: run.generation, pages });
   return true;
 }
 
@@ -114,18 +120,25 @@ async function contactsOf(
   );
 }
 
-/** Reads contacts whose address is no longer in the listing: it was opted in again, or the contact has another address. */
+/**
+ * Reads contacts whose address is no longer in the listing: it was opted in again, or the contact has another address.
+ *
+ * @returns the contacts that have to be read again.
+ */
 async function lookAgain(
   contactIds: readonly number[],
   baselineAt: number,
   dependencies: PollDependencies,
-): Promise<void> {
+): Promise<Set<number>> {
   const { client, now } = dependencies;
+  const again = new Set<number>();
   for (let start = 0; start < contactIds.length; start += MAX_LISTED_IDS) {
     const ids = contactIds.slice(start, start + MAX_LISTED_IDS);
     const readAt = now();
     const { items } = await client.listContacts({ ids });
     const seen = contactsSeen(items.filter(({ id }) => ids.includes(id)));
-    await applySightings(seen, { readAt, baselineAt }, dependencies);
+    const { deferred } = await applySightings(seen, { readAt, baselineAt }, dependencies);
+    for (const { contactId } of deferred) again.add(contactId);
   }
+  return again;
 }

@@ -19,6 +19,12 @@ const REMEMBERED_PAGES = 20;
 const MAX_WITHOUT_NEW = 20;
 
 /**
+ * A list goes back this often in a row without coming further. Then its count is ignored to the end: it may be the count of the page, or of
+ * the items that remain, which falls without deletions. The documentation does not say which it is.
+ */
+const MAX_RETURNS = 8;
+
+/**
  * Reads pages by offset until one has nothing new. The CRM's links are not followed: `next` has been seen never to end (v1). A short page
  * is not always the last.
  *
@@ -35,24 +41,29 @@ export async function* offsetPages<Row>(
   let offset = 0;
   /** The end of the furthest page. Pages before it are read again after deletions. */
   let reached = 0;
+  let returns = 0;
   let lastCount = 0;
   let pagesWithoutNew = 0;
   let size = 0;
   for (;;) {
     const { rows, count } = await readPage(offset);
     const fresh = filter(rows);
-    const deleted = count ? lastCount - count : 0;
-    lastCount = count ?? lastCount;
+    const isIgnored = returns === MAX_RETURNS;
+    const deleted = count && !isIgnored ? lastCount - count : 0;
+    lastCount = isIgnored ? 0 : (count ?? lastCount);
     size = Math.max(size, rows.length);
     pagesWithoutNew = fresh.length > 0 ? 0 : pagesWithoutNew + 1;
     // The count can be wrong, so it does not prolong a list forever.
     const isMore = deleted > 0 || (rows.length > 0 && (offset < reached || lastCount > offset + rows.length));
     if (fresh.length > 0) yield { rows: fresh, count };
     else if (!isMore || pagesWithoutNew > MAX_WITHOUT_NEW) return;
+    if (offset + rows.length > reached && !isIgnored) returns = 0;
     reached = Math.max(reached, offset + rows.length);
-    // Half a page more, since more items may be deleted in the meantime.
-    if (deleted > 0) offset = Math.max(0, offset - deleted - Math.floor(size / 2));
-    else offset += rows.length;
+    if (deleted > 0) {
+      returns++;
+      // Half a page more, since more items may be deleted in the meantime.
+      offset = Math.max(0, offset - deleted - Math.floor(size / 2));
+    } else offset += rows.length;
   }
 }
 
@@ -62,8 +73,19 @@ const MAX_OVERLAP = 10;
 /** A list ends when a page repeats this often in a row: the CRM ignores the offset. A single repeat can come from items that were added. */
 const MAX_EQUAL = 4;
 
-/** The offset, the count that the last page had, the items that are read again, a hash of that page, and how many before it were equal. */
-const positionSchema = z.tuple([z.int(), z.nullable(z.int()), z.int(), z.string(), z.int()]);
+/**
+ * The offset, the count that the last page had, the items that are read again, a hash of that page, how many before it were equal, the end
+ * of the furthest page, and how often the list went back since then. A position that was stored by an earlier version lacks the last two.
+ */
+const positionSchema = z.tuple([
+  z.int(),
+  z.nullable(z.int()),
+  z.int(),
+  z.string(),
+  z.int(),
+  z.optional(z.int()),
+  z.optional(z.int()),
+]);
 
 /**
  * The offset of a position in a list. A position is a text that can be stored, so that another process can continue the list hours later.
@@ -76,24 +98,30 @@ export function offsetOf(position: string | undefined): number {
 
 /**
  * The position after a page. The next page begins a few items before the end of this one, since items that are deleted in between move
- * others to the front. If the count shows that items were deleted, it begins that number of items and half a page before this one.
+ * others to the front. If the count shows that items were deleted, it begins that number of items and half a page before this one. A count
+ * because of which the list would go back again and again is ignored.
  *
  * @param size number of items that were asked for.
  * @returns undefined at the end of the list.
  */
 export function positionAfter(
   position: string | undefined,
-  { rows, count }: Page<unknown>,
+  page: Page<unknown>,
   size: number,
 ): string | undefined {
-  const [offset, lastCount, overlap, lastHash, lastEqual] =
+  const [offset, lastCount, overlap, lastHash, lastEqual, lastReached = 0, lastReturns = 0] =
     position === undefined ? [0, null, 0, '', 0] : positionSchema.parse(JSON.parse(position));
+  const { rows } = page;
   const end = offset + rows.length;
+  const isIgnored = lastReturns === MAX_RETURNS;
+  const count = isIgnored ? undefined : page.count;
+  const returns = end > lastReached && !isIgnored ? 0 : lastReturns;
   const hash = hashOf(rows).slice(0, 12);
   const equal = hash === lastHash ? lastEqual + 1 : 0;
-  const at = (next: number, again: number) => JSON.stringify([next, count ?? null, again, hash, equal]);
+  const at = (next: number, again: number, back = 0) =>
+    JSON.stringify([next, count ?? null, again, hash, equal, Math.max(end, lastReached), returns + back]);
   const deleted = Math.max(0, (lastCount ?? 0) - (count ?? lastCount ?? 0));
-  if (deleted > 0 && offset > 0) return at(Math.max(0, offset - deleted - Math.floor(size / 2)), 0);
+  if (deleted > 0 && offset > 0) return at(Math.max(0, offset - deleted - Math.floor(size / 2)), 0, 1);
   // The size and the count both say that it is the last page. Each alone can be wrong: a short page is not always the last.
   if (rows.length < size && count === end) return undefined;
   // The page has nothing new, and the count does not say that there is more.

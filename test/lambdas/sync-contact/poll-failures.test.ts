@@ -169,6 +169,72 @@ describe('a sync that is running', () => {
     ]);
   });
 
+  /** Makes another invocation work on a user. @returns a function that ends its work. */
+  const leaseUser = (userId: string) => {
+    const until = new Date(polls.now() + 20_000).toISOString();
+    const { crm } = polls.users.user(userId);
+    polls.users.edit(userId, { crm: { ...crm, lease: { environment: 'other', invocation: 1, until } } });
+    return () => {
+      const { lease: _, ...rest } = polls.users.user(userId).crm ?? {};
+      polls.users.edit(userId, { crm: rest });
+    };
+  };
+
+  it.each([
+    ['', undefined],
+    [' that begins at an earlier time', Date.parse('2026-12-01T00:00:00Z')],
+  ])('during the first listing%s hides no later change of a person', async (_, startAt) => {
+    await start({}, { ...(startAt !== undefined && { startAt }) });
+    await polls.sync('ann', { email: 'ann@example.com', firstName: 'Ann' });
+    polls.pass(15);
+    const end = leaseUser('ann');
+    await polls.deliver(polls.message('listing'));
+    end();
+    expect(polls.published).toEqual([]);
+    expect(polls.users.user('ann').crm?.emailStatus).toBeDefined();
+    const contactId = polls.users.user('ann').crm?.contactId ?? 0;
+    await polls.crm.admin.edit(contactId, { values: { job_title: 'Coach' } });
+    expect(shown(await polls.poll('changes'))).toMatchObject([
+      { type: 'contact.changed', subject: 'ann', fields: ['job_title'] },
+    ]);
+  });
+
+  it('and stores the row of its user during the first listing hides no later change either', async () => {
+    await start();
+    await polls.sync('ann', { email: 'ann@example.com', firstName: 'Ann' });
+    const { table } = polls.users;
+    const { writeCrm } = table;
+    table.writeCrm = async () => {
+      table.writeCrm = writeCrm;
+      return 'conflict';
+    };
+    await polls.poll('listing');
+    expect(polls.users.user('ann').crm?.emailStatus).toBeDefined();
+    const contactId = polls.users.user('ann').crm?.contactId ?? 0;
+    await polls.crm.admin.edit(contactId, { values: { job_title: 'Coach' } });
+    expect(shown(await polls.poll('changes'))).toMatchObject([{ type: 'contact.changed', subject: 'ann' }]);
+  });
+
+  it('while an address leaves the list of opt-outs has its contact looked at by the next listing', async () => {
+    await start();
+    await polls.sync('ann', { email: 'ann@example.com', firstName: 'Ann' });
+    const contactId = polls.users.user('ann').crm?.contactId ?? 0;
+    await polls.poll('listing');
+    await polls.crm.admin.edit(contactId, { emailStatus: 'Manual' });
+    expect(shown(await polls.poll('opt-outs'))).toMatchObject([{ type: 'contact.unsubscribed' }]);
+    await polls.crm.admin.edit(contactId, { emailStatus: 'DoubleOptin' });
+    polls.pass(60);
+    const end = leaseUser('ann');
+    const before = polls.published.length;
+    await polls.deliver(polls.message('opt-outs'));
+    end();
+    expect(polls.published.slice(before)).toEqual([]);
+    expect(shown(await polls.poll('opt-outs'))).toMatchObject([
+      { type: 'contact.resubscribed', subject: 'ann', contactId },
+    ]);
+    expect(await polls.poll('opt-outs')).toEqual([]);
+  });
+
   it('of a new user makes no event of the contact that it is creating', async () => {
     await start();
     await polls.poll('listing');

@@ -90,13 +90,18 @@ describe('pages by offset', () => {
     );
   });
 
-  it('end when the count is that of the page', async () => {
-    const list = items(25);
-    const read = async (offset: number) => {
-      const rows = list.slice(offset, offset + 10);
-      return { rows, count: rows.length };
-    };
-    expect(await all(offsetPages(read, byId))).toEqual(list);
+  it.each([
+    ['of the page', (rows: Item[]) => rows.length],
+    ['of the items that remain', (_: Item[], remaining: number) => remaining],
+  ])('have every item when the count is that %s', async (_, countOf) => {
+    for (const total of [0, 5, 10, 11, 25, 300]) {
+      const list = items(total);
+      const read = async (offset: number) => {
+        const rows = list.slice(offset, offset + 10);
+        return { rows, count: countOf(rows, total - offset) };
+      };
+      expect(await all(offsetPages(read, byId), total / 10 + 30)).toEqual(list);
+    }
   });
 });
 
@@ -168,6 +173,31 @@ describe('a position in a list that is read on later', () => {
   ])('ends when the CRM returns %s', (_, read) => {
     const all50 = read(40).rows.some(({ id }) => id > 40);
     expect(readOn(read, 10).seen.size).toBe(all50 ? 50 : 10);
+  });
+
+  it.each<[string, (rows: Item[], remaining: number) => number]>([
+    ['of the page', (rows) => rows.length],
+    ['of the items that remain', (_, remaining) => remaining],
+  ])('shows every item, in few requests, when the count is that %s', (_, countOf) => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 5000 }), fc.integer({ min: 100, max: 1000 }), (total, size) => {
+        const list = items(total);
+        const { seen, requests } = readOn((offset) => {
+          const rows = list.slice(offset, offset + size);
+          return { rows, count: countOf(rows, total - offset) };
+        }, size);
+        expect(seen.size).toBe(total);
+        expect(requests).toBeLessThanOrEqual(total / (size - 10) + 20);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('of the form without returns is continued', () => {
+    expect(offsetOf('[990,2500,10,"hash",0]')).toBe(990);
+    expect(
+      offsetOf(positionAfter('[990,2500,10,"hash",0]', { rows: items(1000, 991), count: 2500 }, 1000)),
+    ).toBe(1980);
   });
 
   it('hides no item, whatever is deleted and added while the list is read', () => {
