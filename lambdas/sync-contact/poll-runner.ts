@@ -57,7 +57,12 @@ export function pollRunner(
     startAt,
   };
   return (message) => {
-    const until = Math.min(now() + POLL_TIME.sliceMs, invocation().endsAt - POLL_TIME.pageMs);
-    return runPoll(message, { ...dependencies, hasTime: () => now() < until });
+    let until: number | undefined;
+    const hasTime = () => {
+      // Begins before the first page: what pages are compared with may take longer to read than a slice, and each part needs a page.
+      until ??= Math.min(now() + POLL_TIME.sliceMs, invocation().endsAt - POLL_TIME.pageMs);
+      return now() < until;
+    };
+    return runPoll(message, { ...dependencies, hasTime });
   };
 }

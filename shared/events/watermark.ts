@@ -19,8 +19,10 @@ export const runSchema = z.object({
   newest: z.number(),
   /** The oldest time of an item that has to be read again. */
   held: z.optional(z.number()),
-  /** Pages that were read. */
+  /** Pages that were read since the run began, or began again. */
   pages: z.optional(z.int()),
+  /** The CRM refused a token, and the run began again. */
+  restarted: z.optional(z.boolean()),
 });
 export type Run = z.infer<typeof runSchema>;
 

@@ -57,5 +57,18 @@ const ABOUT_CONTACTS = new RegExp(
   ].join('|'),
 );
 
+/**
+ * Whether a request reads other records than contacts, tags and addresses, such as orders or staff. Some of these resources can fail while
+ * the CRM works for contacts.
+ *
+ * @param url the whole address, or its path without the query.
+ */
+export const isReadOfRecords = (method: string, url: string): boolean =>
+  method === 'GET' && RECORDS.test(new URL(url, 'http://crm.invalid').pathname);
+
+const RECORDS = new RegExp(
+  `^/(${pathOf(contacts, '')}|${pathOf(changes, '')})(?!contacts|tags|emailAddresses)`,
+);
+
 /** A path for logs. Paths of `emailAddresses` contain an email, which is left out. */
 export const pathForLogs = (path: string): string => path.replace(/(\/emailAddresses\/).*$/, '$1{email}');

@@ -4,10 +4,10 @@ import { MAX_LISTED_IDS } from '../infusionsoft/change-reader.ts';
 import type { AddressStatus } from '../infusionsoft/listed-schemas.ts';
 import type { OptOutAddresses } from '../store/event-store.ts';
 import { SYNC_TABLE_ITEMS } from '../store/sync-table-items.ts';
-import { RejectedError } from '../sync/errors.ts';
 import { applySightings } from './apply-sightings.ts';
 import { contactsSeen } from './contact-lists.ts';
 import type { PollDependencies } from './poll-list.ts';
+import { readPage } from './read-page.ts';
 
 /**
  * Lists the email addresses that get no marketing, and compares them with the last listing. This finds opt-outs and bounces, which may not
@@ -25,20 +25,26 @@ export async function listOptOuts(
   const { store, client, hasTime, now } = dependencies;
   const listing = await store.readOptOutListing();
   if (listing.completedAt !== undefined && listing.completedAt >= scheduledAt) return true;
-  let run = listing.run ?? {
+  const { run: begun, ...kept } = listing;
+  let run: NonNullable<typeof begun> = begun ?? {
     scheduledAt,
-    generation: listing.generation === 'a' ? ('b' as const) : ('a' as const),
+    generation: listing.generation === 'a' ? 'b' : 'a',
     pages: 0,
   };
   const before = await store.readOptOuts(listing.generation, listing.pages);
   for (;;) {
     if (!hasTime()) return false;
     const readAt = now();
-    const { items, nextToken } = await readPage(client, run.token);
+    const { page, run: current } = await readPage(
+      run,
+      (token) => client.listOptOuts(token),
+      () => store.writeOptOutListing(kept),
+    );
+    const { items, nextToken } = page;
     const addresses = await compare(items, before, { readAt, baselineAt }, dependencies);
-    await store.writeOptOuts(run.generation, run.pages, addresses);
-    const { token: _, ...rest } = run;
-    run = { ...rest, pages: run.pages + 1, ...(nextToken !== undefined && { token: nextToken }) };
+    await store.writeOptOuts(current.generation, current.pages, addresses);
+    const { token: _, ...rest } = current;
+    run = { ...rest, pages: current.pages + 1, ...(nextToken !== undefined && { token: nextToken }) };
     if (nextToken === undefined || items.length === 0) break;
     await store.writeOptOutListing({ ...listing, run });
   }
@@ -56,16 +62,6 @@ export async function listOptOuts(
   const completedAt = scheduledAt > run.scheduledAt ? scheduledAt : run.scheduledAt;
   await store.writeOptOutListing({ completedAt, generation: run.generation, pages });
   return true;
-}
-
-/** Reads a page. If the CRM no longer knows the token, the list begins again: what is read twice makes no second event. */
-async function readPage(client: PollDependencies['client'], token: string | undefined) {
-  try {
-    return await client.listOptOuts(token);
-  } catch (error) {
-    if (!(error instanceof RejectedError) || token === undefined) throw error;
-    return client.listOptOuts();
-  }
 }
 
 /** 72 bits are enough: a listing is only compared with the one before it. */

@@ -2,8 +2,8 @@ import { afterPage, beginRun, type Run, watermarkAfter } from '../events/waterma
 import type { ListPage } from '../infusionsoft/change-reader.ts';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
 import type { Poll } from '../store/event-store.ts';
-import { RejectedError } from '../sync/errors.ts';
 import type { SightingsDependencies } from './apply-sightings.ts';
+import { readPage } from './read-page.ts';
 
 export interface PollDependencies extends SightingsDependencies {
   client: Pick<InfusionsoftClient, 'listContacts' | 'listAppliedTags' | 'listOptOuts'>;
@@ -39,9 +39,9 @@ export interface PolledList<Item> {
 /**
  * Reads a list from its watermark on, page by page, and stores the position after each page.
  *
- * @param scheduledAt if a poll for this time or a later one is complete, nothing is done. ISO 8601.
+ * @param scheduledAt if a poll for this time or a later one is complete or has failed, nothing is done. ISO 8601.
  * @param start where the first poll begins, in epoch milliseconds, and whether this is a replay, which always begins there.
- * @returns whether the poll is complete; if not, the invocation has no time for another page.
+ * @returns whether the poll is over; if not, the invocation has no time for another page.
  */
 export async function pollList<Item>(
   list: PolledList<Item>,
@@ -50,7 +50,9 @@ export async function pollList<Item>(
   { store, hasTime, now }: Pick<PollDependencies, 'store' | 'hasTime' | 'now'>,
 ): Promise<boolean> {
   const poll: Poll = (await store.readPoll(list.resource)) ?? { watermark: startAt, baselineAt: startAt };
-  if (poll.completedAt !== undefined && poll.completedAt >= scheduledAt) return true;
+  const { completedAt = '', failedAt = '' } = poll;
+  if (completedAt >= scheduledAt || failedAt >= scheduledAt) return true;
+  const { run: _, failedAt: __, ...kept } = poll;
   // A replay begins at its own time, wherever the replay before it stopped.
   const isOther = isReplay && poll.run?.scheduledAt !== scheduledAt;
   const begun = isOther ? undefined : poll.run;
@@ -59,11 +61,17 @@ export async function pollList<Item>(
   for (;;) {
     if (!hasTime()) return false;
     const readAt = now();
-    const { items, nextToken } = await readPage(list, run);
+    const { from } = run;
+    const { page, run: current } = await readPage(
+      run,
+      (token) => list.read(from, token),
+      () => store.writePoll(list.resource, kept),
+    );
+    const { items, nextToken } = page;
     const deferred = await list.compare(items, readAt);
     const times = items.map(list.timeOf);
     const { isOver, ...next } = afterPage(
-      run,
+      current,
       { times, nextToken, deferred, isOrdered: list.isOrdered },
       readAt,
     );
@@ -73,7 +81,6 @@ export async function pollList<Item>(
     await store.writePoll(list.resource, { ...poll, run });
   }
   await list.finish?.({ pages: run.pages ?? 1, lastItems });
-  const { run: _, ...kept } = poll;
   await store.writePoll(list.resource, {
     ...kept,
     watermark: watermarkAfter(run),
@@ -81,14 +88,4 @@ export async function pollList<Item>(
     listings: (poll.listings ?? 0) + 1,
   });
   return true;
-}
-
-/** Reads a page of a list. If the CRM no longer knows the token, for example one of yesterday, the list begins again. */
-async function readPage<Item>(list: PolledList<Item>, run: Run): Promise<ListPage<Item>> {
-  try {
-    return await list.read(run.from, run.token);
-  } catch (error) {
-    if (!(error instanceof RejectedError) || run.token === undefined) throw error;
-    return list.read(run.from, undefined);
-  }
 }

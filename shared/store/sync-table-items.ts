@@ -206,6 +206,8 @@ const pollSchema = z.object({
   watermark: epochMs,
   /** The scheduled time of the last poll that is complete, in ISO 8601. */
   completedAt: z.optional(utcMoment),
+  /** The scheduled time of a poll in which the CRM did not list a resource, in ISO 8601, until one is complete. */
+  failedAt: z.optional(utcMoment),
   /** A poll that has begun. */
   run: z.optional(runSchema),
   /** When events about a resource began, in epoch milliseconds. */
@@ -232,7 +234,14 @@ const optOutListingSchema = z.object({
   pages: z.int(),
   /** A listing that has begun. */
   run: z.optional(
-    z.object({ scheduledAt: utcMoment, generation, pages: z.int(), token: z.optional(z.string()) }),
+    z.object({
+      scheduledAt: utcMoment,
+      generation,
+      pages: z.int(),
+      token: z.optional(z.string()),
+      /** The CRM refused a token, and the listing began again. */
+      restarted: z.optional(z.boolean()),
+    }),
   ),
 });
 

@@ -82,6 +82,7 @@ export async function startPolls(
         at += 1000;
       }
       deliveries++;
+      expect(deliveries, 'The poll continues without an end').toBeLessThan(100);
     }
     return deliveries;
   };

@@ -1,6 +1,12 @@
 import { CIRCUIT_BREAKER } from '../../quota/retry-policy.ts';
 import { CrmDownError } from '../../sync/errors.ts';
 
+/**
+ * All resources apart from contacts, tags and addresses, see `isReadOfRecords`. Together they count as one: resources that the CRM does not
+ * list are polled one after the other, and must not stop the sync of users.
+ */
+export const OTHER_RECORDS = Symbol('other records');
+
 /** Stops an environment's requests while the CRM is down, apart from one probe at a time. */
 export interface CircuitBreaker {
   /** @throws CrmDownError with the time until the next probe while the CRM is down. */
@@ -12,10 +18,10 @@ export interface CircuitBreaker {
   /**
    * No answer, or a status of 500 or more.
    *
-   * @param user whose contact may be at fault, see `contactFault`. Each user counts once until the next success: failures of several users
-   *   are an outage, those of one user are not.
+   * @param suspect what may be at fault instead of the CRM: a user's contact, see `contactFault`, or {@link OTHER_RECORDS}. Each suspect
+   *   counts once until the next success: failures of several users are an outage, those of one user are not.
    */
-  failed(now: number, user?: string): void;
+  failed(now: number, suspect?: string | typeof OTHER_RECORDS): void;
 }
 
 /** @param random from 0 to 1: jitter, so that environments do not probe at the same time. */
@@ -23,8 +29,8 @@ export function circuitBreaker(random: () => number = Math.random): CircuitBreak
   let failures = 0;
   let restUntil = 0;
   let probing = false;
-  /** Users whose contacts failed since the last success. */
-  const faulty = new Set<string>();
+  /** Those that failed since the last success. */
+  const suspects = new Set<string | typeof OTHER_RECORDS>();
   const isDown = () => failures >= CIRCUIT_BREAKER.failures;
   return {
     enter(now) {
@@ -37,15 +43,15 @@ export function circuitBreaker(random: () => number = Math.random): CircuitBreak
     },
     succeeded() {
       failures = 0;
-      faulty.clear();
+      suspects.clear();
     },
-    failed(now, user) {
-      if (user !== undefined && faulty.has(user)) {
-        // A repeated failure of one user says nothing new about the CRM. The next request may be the probe.
+    failed(now, suspect) {
+      if (suspect !== undefined && suspects.has(suspect)) {
+        // A repeated failure of one suspect says nothing new about the CRM. The next request may be the probe.
         probing = false;
         return;
       }
-      if (user !== undefined) faulty.add(user);
+      if (suspect !== undefined) suspects.add(suspect);
       failures++;
       // Requests that were under way when the breaker opened do not extend the rest.
       if (!isDown() || (now < restUntil && !probing)) return;

@@ -3,8 +3,8 @@ import { ANSWER_TIME, OUT_OF_TIME_MS, WRITE_BACK_MS } from '../../quota/retry-po
 import { RetryableError } from '../../sync/errors.ts';
 import type { Credentials } from '../auth/credentials.ts';
 import type { AuthorizationHeader } from '../auth/crm-secret.ts';
-import { pathForLogs } from '../endpoints.ts';
-import type { CircuitBreaker } from './circuit-breaker.ts';
+import { isReadOfRecords, pathForLogs } from '../endpoints.ts';
+import { type CircuitBreaker, OTHER_RECORDS } from './circuit-breaker.ts';
 import { contactFault, exceededLimit } from './failures.ts';
 import type { RequestGate } from './request-gate.ts';
 
@@ -81,9 +81,10 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
       gate.answered({ headers: answer.headers, exceeded, startedAt }, now());
       return { answer, header };
     } finally {
-      if (status === undefined || status >= 500) breaker.failed(now(), isFault ? currentUser() : undefined);
-      else breaker.succeeded();
       const { method, url } = request;
+      const suspect = isReadOfRecords(method, url) ? OTHER_RECORDS : isFault ? currentUser() : undefined;
+      if (status === undefined || status >= 500) breaker.failed(now(), suspect);
+      else breaker.succeeded();
       const durationMs = performance.now() - started;
       slowestMs = Math.max(durationMs, KEPT_OF_SLOWEST * slowestMs);
       onRequest({ method, path: pathForLogs(new URL(url).pathname), status, durationMs });

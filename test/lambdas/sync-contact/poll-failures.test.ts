@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { RetryableError } from '../../../shared/sync/errors.ts';
+import { RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 import type { SimulatorOptions } from '../../simulator/simulator.ts';
 import { type Polls, shown, startPolls } from '../../support/polls-under-test.ts';
 
@@ -104,6 +104,59 @@ describe('a poll without time for another page', () => {
       ...Array(3).fill('crm.contact.deleted.v1'),
       ...Array(3).fill('crm.tag.applied.v1'),
     ]);
+  });
+});
+
+describe('a listing of opt-outs', () => {
+  /** Two pages. `refuses` says whether the CRM refuses the token of the second. */
+  const twoPages = (refuses: () => boolean) => {
+    const { client } = polls.crm;
+    let requests = 0;
+    client.listOptOuts = async (token) => {
+      if (++requests > 20) throw new TypeError('endless');
+      if (token !== undefined && refuses())
+        throw new RejectedError('refused-by-crm', 'The CRM refused the request (400)');
+      return { items: [{ email: `${token}@example.com` }], nextToken: token ? undefined : 'second' };
+    };
+    return () => requests;
+  };
+
+  it('reads a page in each part, however long the addresses of the last listing take to read', async () => {
+    await start();
+    await polls.poll('listing');
+    const { readOptOuts } = polls.store;
+    polls.store.readOptOuts = async (...parameters) => {
+      polls.pass(0.1);
+      return readOptOuts(...parameters);
+    };
+    await polls.poll('opt-outs');
+    expect(await polls.store.readOptOutListing()).toMatchObject({ pages: 1 });
+  });
+
+  it('begins again when the CRM no longer knows its token', async () => {
+    await start();
+    await polls.poll('listing');
+    let refusals = 0;
+    const requests = twoPages(() => ++refusals === 1);
+    await polls.poll('opt-outs');
+    expect(requests()).toBe(4);
+    expect(await polls.store.readOptOutListing()).toMatchObject({ pages: 2 });
+    expect(polls.consumer.rejected).toEqual([]);
+  });
+
+  it('is rejected when its second try is refused, too, and the next one starts from the first page', async () => {
+    await start();
+    await polls.poll('listing');
+    let isRefused = true;
+    const requests = twoPages(() => isRefused);
+    await polls.poll('opt-outs');
+    expect(requests()).toBe(4);
+    expect(polls.consumer.rejected.map(({ error }) => error.reason)).toEqual(['refused-by-crm']);
+    isRefused = false;
+    await polls.poll('opt-outs');
+    expect(requests()).toBe(6);
+    expect(await polls.store.readOptOutListing()).toMatchObject({ pages: 2 });
+    expect(polls.consumer.rejected).toHaveLength(1);
   });
 });
 

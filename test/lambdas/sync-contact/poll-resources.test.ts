@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { isListed, itemKindOf, POLLED_NAMES, type PolledName } from '../../../shared/events/event-types.ts';
 import { ForbiddenError, UncertainError } from '../../../shared/infusionsoft/http/failures.ts';
 import { polledResource } from '../../../shared/polls/polled-resource.ts';
-import { RetryableError } from '../../../shared/sync/errors.ts';
+import { RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import { mapping as defaultMapping } from '../../../shared/user/mapping.ts';
 import { type Polls, shown, startPolls } from '../../support/polls-under-test.ts';
@@ -179,6 +179,72 @@ describe('a resource that the CRM does not list', () => {
     expect(await poll('changes')).toMatchObject([{ type: 'order.created' }]);
     expect(polls.consumer.rejected).toEqual([]);
   });
+
+  it('and that lets requests hang is tried once in a poll, which then continues with the others', async () => {
+    await start(['affiliates', 'notes']);
+    const { client } = polls.crm;
+    const list = client.listItems;
+    let requests = 0;
+    client.listItems = async (resource, query) => {
+      if (resource.name !== 'affiliates') return list(resource, query);
+      requests++;
+      polls.pass(20 / 60);
+      throw new UncertainError('No usable answer from the CRM (TimeoutError)');
+    };
+    await poll('listing');
+    expect(requests).toBe(1);
+    expect((await polls.store.readPoll('notes-listing'))?.listings).toBe(1);
+    await poll('changes');
+    expect(requests).toBe(2);
+    client.listItems = list;
+    await poll('changes');
+    expect((await polls.store.readPoll('affiliates-listing'))?.listings).toBe(1);
+  });
+
+  it('to the end is still read by date', async () => {
+    const { contactId } = await start(['orders']);
+    await poll('listing', 'changes');
+    await add('orders', contactId);
+    await poll('changes');
+    const { client } = polls.crm;
+    const list = client.listItems;
+    client.listItems = async (resource, query) => {
+      if (query.token !== undefined) throw new UncertainError('The CRM failed (500)', { isAnswered: true });
+      const page = await list(resource, query);
+      return query.since === undefined ? { ...page, nextToken: '1000' } : page;
+    };
+    await poll('listing');
+    expect((await polls.store.readPoll('orders-listing'))?.run).toBeDefined();
+    await add('orders', contactId);
+    expect(await poll('changes')).toMatchObject([{ type: 'order.created' }]);
+  });
+
+  it.each(['notes', 'orders'] as const)(
+    'at one page is given up after a second try, and listed from its begin by the next poll: %s',
+    async (name) => {
+      const warnings: unknown[] = [];
+      const logger = new Logger({ logLevel: 'SILENT' });
+      logger.warn = (...parameters) => void warnings.push(parameters);
+      const { contactId } = await start([name], { logger });
+      await add(name, contactId);
+      const { client } = polls.crm;
+      const list = client.listItems;
+      const tokens: (string | undefined)[] = [];
+      client.listItems = async (resource, query) => {
+        tokens.push(query.token);
+        if (tokens.length > 20) throw new TypeError('endless');
+        if (query.token !== undefined)
+          throw new RejectedError('refused-by-crm', 'The CRM refused the request (400)');
+        return { ...(await list(resource, query)), nextToken: '1000' };
+      };
+      await poll('listing');
+      expect(tokens).toEqual([undefined, '1000', undefined, '1000']);
+      expect(warnings).toMatchObject([['Resource not read', { resource: name }]]);
+      client.listItems = list;
+      await poll('listing');
+      expect(await polls.store.readPoll(`${name}-listing`)).toMatchObject({ listings: 1 });
+    },
+  );
 
   it('an answer that is no list, or an item without an id, is a failure of the resource', async () => {
     await start(['notes']);

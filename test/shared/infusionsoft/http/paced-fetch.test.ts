@@ -453,6 +453,45 @@ describe('the circuit breaker', () => {
     expect(starts).toHaveLength(state === 'opens' ? CIRCUIT_BREAKER.failures : 8);
   });
 
+  it.each([
+    [
+      'stays closed',
+      'of records, such as orders',
+      ['v1/affiliates', 'v1/campaigns', 'v1/orders'],
+      refusedConnection,
+    ],
+    ['stays closed', 'of records, with status 500', ['v1/notes', 'v2/affiliates'], status(500)],
+    ['opens', 'of contacts', ['v2/contacts'], status(500)],
+    ['opens', 'of tags', ['v1/tags', 'v2/contacts/-/tags'], status(503)],
+    ['opens', 'of addresses', ['v2/emailAddresses'], refusedConnection],
+  ] as const)('%s after failed lists %s', async (state, _, paths, answer) => {
+    answers = answer;
+    const { fetch } = paced();
+    for (let time = 0; time < 8; time++) {
+      const request = fetch(`http://crm.local/crm/rest/${paths[time % paths.length]}?limit=1000`);
+      await Promise.allSettled([request, vi.advanceTimersByTimeAsync(1100)]);
+    }
+    expect(starts).toHaveLength(state === 'opens' ? CIRCUIT_BREAKER.failures : 8);
+  });
+
+  it('opens when other requests fail, too, after failed lists of records', async () => {
+    answers = status(503);
+    const { fetch } = paced();
+    for (const path of [
+      'orders',
+      'notes',
+      'contacts/1',
+      'contacts/2',
+      'contacts/3',
+      'contacts/4',
+      'orders',
+    ]) {
+      const request = fetch(`http://crm.local/crm/rest/v1/${path}`);
+      await Promise.allSettled([request, vi.advanceTimersByTimeAsync(1100)]);
+    }
+    expect(starts).toHaveLength(6);
+  });
+
   it('lets one probe through after its rest, however many requests there are', async () => {
     answers = refusedConnection;
     const { fetch } = paced();
