@@ -10,7 +10,7 @@ import type { BackfillInput } from './input.ts';
 
 /**
  * What a backfill does with a user. `nothing`: the user is up to date, has no email yet, or is not selected by the mode; `invalid`: the
- * user cannot be in the CRM; `sync`: a message is sent.
+ * user cannot be in the CRM, or the mapping fails for it; `sync`: a message is sent.
  */
 export type UserPlan =
   | { kind: 'nothing' }
@@ -43,24 +43,40 @@ export interface PlanContext extends SyncContext {
   mode: BackfillInput['mode'];
 }
 
-/** Plans a user if the mode selects it. Pure. */
+/** Plans a user if the mode selects it. Pure. Never throws: see {@link planSync}. */
 export function planUser(user: User, context: PlanContext): UserPlan {
   const { mapping, mode, now } = context;
   const { contactId, tagIds } = user.crm ?? {};
   const isSelected = {
     // An earlier run may have ended after it created a contact and before it tagged it.
-    contacts: !contactId || tagIds === undefined,
-    tags: contactId !== undefined && !tagIds?.length,
-    refresh: mapping.isActive(user, now),
+    contacts: () => !contactId || tagIds === undefined,
+    tags: () => contactId !== undefined && !tagIds?.length,
+    refresh: () => mapping.isActive(user, now),
   }[mode];
-  return isSelected ? planSync(user, context) : NOTHING;
+  return unlessMappingFails(() => (isSelected() ? planOf(user, context) : NOTHING));
 }
 
 /**
  * Plans the sync of a user, whatever the mode: the same plan that the consumer makes, so a user who is up to date costs no message and no
  * request. Tags are left to a tag job if nothing else changes, or if the contact is new. Pure.
+ *
+ * Never throws: a user for whom the mapping fails is invalid, since otherwise each run would stop at this user. The reason has the name of
+ * the error.
  */
-export function planSync(user: User, { mapping, catalog, now }: SyncContext): UserPlan {
+export const planSync = (user: User, context: SyncContext): UserPlan =>
+  unlessMappingFails(() => planOf(user, context));
+
+function unlessMappingFails(plan: () => UserPlan): UserPlan {
+  try {
+    return plan();
+  } catch (error) {
+    // The message of the error may quote the user's data.
+    const name = error instanceof Error ? error.name : typeof error;
+    return { kind: 'invalid', reason: `mapping-fails (${name})` };
+  }
+}
+
+function planOf(user: User, { mapping, catalog, now }: SyncContext): UserPlan {
   const { contactId, tagIds, uncertainTagIds, fingerprint = {} } = user.crm ?? {};
   const wanted = desiredState(mapping, user, now);
   const desired = catalog ? resolveFields(wanted, catalog, mapping, user.crm) : wanted;

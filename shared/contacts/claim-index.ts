@@ -8,6 +8,7 @@ import { SYNC_TABLE_ITEMS } from '../store/sync-table-items.ts';
 import type { UserTable } from '../store/user-table.ts';
 import { desiredState } from '../sync/desired-state.ts';
 import type { Mapping } from '../user/define-mapping.ts';
+import type { User } from '../user/user.ts';
 
 /** Whether every user's claims are recorded, so that an email without a claim is nobody's. */
 export interface ClaimIndex {
@@ -44,12 +45,20 @@ const CONCURRENCY = 25;
 export function claimIndex({ table, store, users, mapping, invocation, now }: ClaimIndexOptions): ClaimIndex {
   let complete = false;
   const read = async () => (await table.readClaimIndex()) ?? { cursor: null, complete: false };
+  /** The email of a user. None if the mapping throws for the user, whose own sync reports that: the other users get their claims. */
+  const emailOf = (user: User): string | undefined => {
+    try {
+      return desiredState(mapping, user, now()).fields.EMAIL1;
+    } catch {
+      return undefined;
+    }
+  };
   const recordPage = async (cursor: string | null): Promise<string | null> => {
     const page = await users.scan(cursor, PAGE);
     const keys = page.users.flatMap((user) => {
       const contactId = user.crm?.contactId;
-      const email = desiredState(mapping, user, now()).fields.EMAIL1;
       if (contactId === undefined) return [];
+      const email = emailOf(user);
       return [
         { key: SYNC_TABLE_ITEMS.contactClaim.key(contactId), userId: user.userId },
         ...(email ? [{ key: SYNC_TABLE_ITEMS.emailClaim.key(email), userId: user.userId }] : []),
@@ -70,14 +79,17 @@ export function claimIndex({ table, store, users, mapping, invocation, now }: Cl
       let index = await read();
       const isMine = !index.complete && (await table.acquireLease(LEASE, holder, now()));
       if (isMine) {
-        // Another environment may have recorded more in the meantime.
-        index = await read();
-        while (!index.complete && now() < until) {
-          const cursor = await recordPage(index.cursor);
-          index = { cursor, complete: cursor === null };
-          await table.writeClaimIndex(index);
+        try {
+          // Another environment may have recorded more in the meantime.
+          index = await read();
+          while (!index.complete && now() < until) {
+            const cursor = await recordPage(index.cursor);
+            index = { cursor, complete: cursor === null };
+            await table.writeClaimIndex(index);
+          }
+        } finally {
+          await table.releaseLease(LEASE, holder);
         }
-        await table.releaseLease(LEASE, holder);
       }
       // Waiting pays: a small table is done soon, and each new user costs a search until then.
       for (let wait = 0; !isMine && !index.complete && wait < LEASE_RETRY.claimIndexMs; wait += POLL_MS) {

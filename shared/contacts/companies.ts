@@ -1,6 +1,7 @@
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
+import { UncertainError } from '../infusionsoft/http/failures.ts';
 import type { Invocation } from '../invocation.ts';
-import { LEASE_RETRY } from '../quota/retry-policy.ts';
+import { LEASE_RETRY, UNCERTAIN_WRITE_MS } from '../quota/retry-policy.ts';
 import type { SyncTable } from '../store/sync-table.ts';
 import { SYNC_TABLE_ITEMS } from '../store/sync-table-items.ts';
 import { RetryableError } from '../sync/errors.ts';
@@ -12,7 +13,8 @@ export interface Companies {
    *
    * @param refused an id of this company that the CRM did not accept, because the company may be gone: it is looked up again. The result is
    *   the same id if the CRM still has the company, so that something else was refused.
-   * @throws RetryableError while another environment looks up the same company, and as the client does.
+   * @throws RetryableError while another invocation looks up the same company, and up to `UNCERTAIN_WRITE_MS` after the end of one that may
+   *   have created it; and as the client does.
    */
   idOf(name: string, refused?: number): Promise<number>;
 }
@@ -32,7 +34,10 @@ export interface CompaniesOptions {
   now: () => number;
 }
 
-/** Each name is looked up under a lease: two environments at once would create two companies. */
+/**
+ * Each name is looked up under a lease: two environments at once would create two companies. So would a creation without an answer and a
+ * search that does not show its company yet, so the lease outlasts the invocation, unless it is released.
+ */
 export function companies({ client, table, invocation, now }: CompaniesOptions): Companies {
   const ids = new Map<string, number>();
   const pending = new Map<string, Promise<number>>();
@@ -41,20 +46,29 @@ export function companies({ client, table, invocation, now }: CompaniesOptions):
     const key = SYNC_TABLE_ITEMS.company.key(name);
     const stored = await table.readId(key);
     if (stored !== undefined && stored !== refused) return stored;
-    const holder = invocation();
+    const { environment, number, endsAt } = invocation();
+    // The next invocation of an environment can take over its lease. This one is of the invocation alone.
+    const holder = { environment: `${environment}/${number}`, number, endsAt: endsAt + UNCERTAIN_WRITE_MS };
     if (!(await table.acquireLease(key, holder, now())))
-      throw new RetryableError('Another environment is looking up the same company', {
+      throw new RetryableError('Another invocation looks up the same company, or may have created it', {
         afterMs: LEASE_RETRY.companyMs,
       });
-    try {
-      const found = (await client.findCompanies(name)).sort((a, b) => a.id - b.id)[0];
+    let isUncertain = false;
+    const create = async () => {
       // Stored before the request, whose answer may be lost: a poll makes no event of a company that the sync created.
-      if (!found) await table.writeOwnCompany(name, now());
-      const { id } = found ?? (await client.createCompany(name));
+      await table.writeOwnCompany(name, now());
+      return client.createCompany(name).catch((error: unknown) => {
+        isUncertain = error instanceof UncertainError;
+        throw error;
+      });
+    };
+    try {
+      const [found] = (await client.findCompanies(name)).sort((a, b) => a.id - b.id);
+      const { id } = found ?? (await create());
       await table.writeId(key, id);
       return id;
     } finally {
-      await table.releaseLease(key, holder);
+      if (!isUncertain) await table.releaseLease(key, holder);
     }
   };
 

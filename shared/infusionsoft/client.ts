@@ -147,18 +147,11 @@ export function infusionsoftClient(options: RequestOptions): InfusionsoftClient 
     ...changeReader((path, searchParams, schema) =>
       call((http) => http.get(path, { searchParams }).json(schema)),
     ),
-    upsertContact: async (body) => {
+    upsertContact: (body) => {
       const upsert = { ...body, duplicate_option: 'Email' };
-      try {
-        return await send('put', endpoints.contacts, upsert, contactSchema, afterSpikeArrest);
-      } catch (error) {
-        if (error instanceof ContactFaultError)
-          throw new ContactFaultError(error.message, error.answer, UNCERTAIN_WRITE_MS);
-        if (!(error instanceof UncertainError)) throw error;
-        throw new UncertainError(error.message, { cause: error.cause, afterMs: UNCERTAIN_WRITE_MS });
-      }
+      return creating(() => send('put', endpoints.contacts, upsert, contactSchema, afterSpikeArrest));
     },
-    createContact: (body) => send('post', endpoints.contacts, body, contactSchema, once),
+    createContact: (body) => creating(() => send('post', endpoints.contacts, body, contactSchema, once)),
     readContact: (contactId, properties = []) => {
       const searchParams = {
         optional_properties: [...new Set([...OPTIONAL_PROPERTIES, ...properties])].join(','),
@@ -279,7 +272,8 @@ export function infusionsoftClient(options: RequestOptions): InfusionsoftClient 
       // The CRM's search may return other companies.
       return itemsOf(companies, count).filter(({ company_name }) => isSameText(company_name, name));
     },
-    createCompany: (name) => send('post', endpoints.companies, { company_name: name }, companySchema, once),
+    createCompany: (name) =>
+      creating(() => send('post', endpoints.companies, { company_name: name }, companySchema, once)),
   };
 }
 
@@ -288,6 +282,21 @@ const inParts = (ids: readonly number[]): number[][] =>
   Array.from({ length: Math.ceil(ids.length / MAX_IDS) }, (_, index) =>
     ids.slice(index * MAX_IDS, (index + 1) * MAX_IDS),
   );
+
+/**
+ * Adds to the failure of a creation how long it may still be running, or may not be found yet: a second one would create a duplicate. Also
+ * one that the CRM answered with a failure may have taken effect.
+ */
+async function creating<Result>(create: () => Promise<Result>): Promise<Result> {
+  try {
+    return await create();
+  } catch (error) {
+    if (error instanceof ContactFaultError)
+      throw new ContactFaultError(error.message, error.answer, UNCERTAIN_WRITE_MS);
+    if (!(error instanceof UncertainError)) throw error;
+    throw new UncertainError(error.message, { cause: error.cause, afterMs: UNCERTAIN_WRITE_MS });
+  }
+}
 
 /** Adds to a failure without an answer how long the update may still be running. */
 async function settling<Result>(update: () => Promise<Result>): Promise<Result> {

@@ -39,8 +39,8 @@ export const REQUEST_RETRY = {
 export const ANSWER_TIME = { minMs: 3 * SECOND_MS, maxMs: 10 * SECOND_MS } as const;
 
 /**
- * How long a write without a usable answer may still be running at the CRM. A second create-or-update at that time can create a second
- * contact, and a later update can be overwritten by the earlier one.
+ * How long a write without a usable answer may still be running at the CRM. A second creation at that time can create a second contact
+ * or company, and a later update can be overwritten by the earlier one.
  */
 export const UNCERTAIN_WRITE_MS = MINUTE_MS;
 

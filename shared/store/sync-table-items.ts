@@ -362,7 +362,8 @@ export const SYNC_TABLE_ITEMS = {
       'the one invocation that may create tags and fields (`lease#catalog`), create a company, or record the claims of all users (`lease#claims`)',
     writers: 'sync-contact',
     readers: 'sync-contact',
-    removed: 'by the invocation; one that is left behind ends with the invocation',
+    removed:
+      'by the invocation; one that is left behind ends with the invocation, one of a company a minute later',
   },
   emailClaim: {
     pattern: 'email#<hash of the email>',

@@ -65,7 +65,7 @@ export function retryTable(): { consumer: RetryRow[]; others: RetryRow[] } {
         statuses: [500],
         error: 'ContactFaultError',
         inInvocation: 'no retry: it may be the fault of the contact',
-        later: `${backoff}, and ${after(UNCERTAIN_WRITE_MS)} at least for a create-or-update; a dead letter at the ${ordinal(CONTACT_FAULT.deliveries)} delivery that counts. A delivery counts ${span(CONTACT_FAULT.apartMs)} after the last that counted, if the CRM has accepted a change of another user in between`,
+        later: `${backoff}, and ${after(UNCERTAIN_WRITE_MS)} at least for one that may create it; a dead letter at the ${ordinal(CONTACT_FAULT.deliveries)} delivery that counts. A delivery counts ${span(CONTACT_FAULT.apartMs)} after the last that counted, if the CRM has accepted a change of another user in between`,
       },
       {
         failure: 'The CRM fails otherwise',
@@ -81,9 +81,9 @@ export function retryTable(): { consumer: RetryRow[]; others: RetryRow[] } {
         later: `${backoff}; a write of a contact or its tags ${after(UNCERTAIN_WRITE_MS)}, since it may still be running`,
       },
       {
-        failure: 'Both, for a create-or-update of a contact',
+        failure: 'Both, for the creation of a contact or company',
         error: 'UncertainError',
-        inInvocation: 'no retry: it may still be running, and two at once can create two contacts',
+        inInvocation: 'no retry: it may still be running, and two at once can create two',
         later: after(UNCERTAIN_WRITE_MS),
       },
       {

@@ -366,4 +366,16 @@ export const REGRESSIONS: Readonly<Record<string, History>> = {
     ],
     { seed: 12, putArrays: 'replace' },
   ),
+  'the second create of a contact of its own takes effect late, more than a minute after the first was lost':
+    history([
+      'ann signs up with one@example.com',
+      'bob signs up with two@example.com',
+      '5 s pass',
+      'staff merge the contact of ann into that of bob, which keeps the values of the other',
+      'the third CRM write is lost',
+      'the third CRM write takes effect 50 s later, without an answer',
+      'ann changes the phone',
+      'bob changes the phone',
+      '200 s pass',
+    ]),
 };

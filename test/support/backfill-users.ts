@@ -33,3 +33,24 @@ export function synced(user: User, now = NOON, mapping = defaultMapping, catalog
   const tagIds = tags.map((name) => catalog.tags[name.toLowerCase()] ?? 0).sort((a, b) => a - b);
   return { ...user, crm: { contactId: 7, tagIds, fingerprint: { ...fingerprintOf(fields) } } };
 }
+
+/** The mapping, with functions that throw for one user and quote the user's data. */
+export function failingFor(userId: string): Mapping {
+  const check = (user: User) => {
+    if (user.userId === userId) throw new TypeError(`No value for ${user.email}`);
+  };
+  return {
+    ...defaultMapping,
+    contact: {
+      ...defaultMapping.contact,
+      given_name: (user: User) => {
+        check(user);
+        return user.firstName;
+      },
+    },
+    isActive: (user, now) => {
+      check(user);
+      return defaultMapping.isActive(user, now);
+    },
+  };
+}

@@ -7,7 +7,7 @@ import { mapping } from '../../../shared/user/mapping.ts';
 import type { CrmState, User } from '../../../shared/user/user.ts';
 import { start } from '../../support/backfill-start.ts';
 import { begin } from '../../support/backfill-steps.ts';
-import { CATALOG, fresh, NOON, synced } from '../../support/backfill-users.ts';
+import { CATALOG, failingFor, fresh, NOON, synced } from '../../support/backfill-users.ts';
 
 const MINUTE_MS = 60_000;
 const NOW = NOON + 60 * MINUTE_MS;
@@ -24,14 +24,14 @@ const newRun = async (state: Partial<Run> = {}): Promise<Run> => ({
 
 describe('the users in flight', () => {
   /** Checks the users of a run against the table. @returns the ids that each read asked for. */
-  async function check(run: Run, userAt: (index: number) => User | undefined) {
+  async function check(run: Run, userAt: (index: number) => User | undefined, used = mapping) {
     const { ports } = start(1);
     const reads: (readonly string[])[] = [];
     ports.users = async (userIds) => {
       reads.push(userIds);
       return userIds.flatMap((userId) => userAt(Number(userId)) ?? []);
     };
-    await checkUsersInFlight(run, ports, { mapping, catalog: CATALOG, now: NOW });
+    await checkUsersInFlight(run, ports, { mapping: used, catalog: CATALOG, now: NOW });
     return reads;
   }
   const withCrm = (user: User, crm: Partial<CrmState>): User => ({ ...user, crm: { ...user.crm, ...crm } });
@@ -76,6 +76,12 @@ describe('the users in flight', () => {
     await check(run, () => user as User | undefined);
     expect(run).toMatchObject(expected);
     expect(run.rejected).toEqual(expected.rejected);
+  });
+
+  it('are rejected if the mapping throws for them, by the name of the error', async () => {
+    const run = await newRun(inFlight);
+    await check(run, fresh, failingFor('0'));
+    expect(run).toMatchObject({ ...finished, rejected: { 'mapping-fails (TypeError)': 1 } });
   });
 
   it('are not read when there are none', async () => {

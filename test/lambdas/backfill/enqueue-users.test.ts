@@ -6,7 +6,7 @@ import { emptyLedger, type Ledger } from '../../../shared/quota/ledger.ts';
 import { BACKFILL_WAIT } from '../../../shared/quota/retry-policy.ts';
 import { contacts, REQUESTS_PER_SECOND, start, tagged, watchQueue } from '../../support/backfill-start.ts';
 import { advance, begin, finish, type Started } from '../../support/backfill-steps.ts';
-import { CATALOG, fresh, NOON, synced } from '../../support/backfill-users.ts';
+import { CATALOG, failingFor, fresh, NOON, synced } from '../../support/backfill-users.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -556,6 +556,17 @@ describe('the progress of a run', () => {
 });
 
 describe('a dry run', () => {
+  it.each(['contacts', 'refresh'])('scans on after a user for whom the mapping throws: %s', async (mode) => {
+    const at = (index: number) =>
+      mode === 'refresh' ? { ...synced(fresh(index)), firstName: 'Ann' } : fresh(index);
+    const { run } = await callOnce(
+      {},
+      { started: start(100, at), mapping: failingFor('7'), input: { mode } },
+    );
+    expect(run).toMatchObject({ scanned: 100, enqueued: 99, invalid: 1, scanFinished: true });
+    expect(run.findings.invalid).toEqual({ 'mapping-fails (TypeError)': 1 });
+  });
+
   it('scans all users for as long as a call can last, and sends nothing', async () => {
     const started = start(1200, oneOfThree);
     slowScan(started);

@@ -3,6 +3,7 @@ import { claimIndex } from '../../../shared/contacts/claim-index.ts';
 import { claims } from '../../../shared/contacts/claims.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
+import { failingFor } from '../../support/backfill-users.ts';
 import {
   invocationOf,
   memoryClaimStore,
@@ -29,10 +30,16 @@ function pagedUsers(onPage = (_cursor: string | null) => {}) {
   };
 }
 
-function indexOf(users = pagedUsers(), table = memorySyncTable(), name = 'a', now = () => 1_000_000) {
+function indexOf(
+  users = pagedUsers(),
+  table = memorySyncTable(),
+  name = 'a',
+  now = () => 1_000_000,
+  recorded = mapping,
+) {
   const store = memoryClaimStore();
   const invocation = () => invocationOf(name, 1, now());
-  const index = claimIndex({ table, store, users, mapping, invocation, now });
+  const index = claimIndex({ table, store, users, mapping: recorded, invocation, now });
   const { table: userTable } = memoryUserTable(...rows);
   return { index, table, ...claims({ store, users: userTable, mapping, invocation, now }) };
 }
@@ -76,6 +83,32 @@ describe('the claims of users who had contacts before the stack', () => {
       pages: [null, 'ann', 'bob'],
       complete: true,
     });
+  });
+
+  it('are recorded without the email of a user for whom the mapping throws', async () => {
+    const { index, holderOf, isEmailTaken } = indexOf(
+      undefined,
+      undefined,
+      'a',
+      () => 1_000_000,
+      failingFor('ann'),
+    );
+    await index.refresh();
+    expect(index.isComplete()).toBe(true);
+    expect(await holderOf(5, 'eve')).toMatchObject({ kind: 'other', other: { userId: 'ann' } });
+    expect(await isEmailTaken('ann@example.com')).toBe(false);
+    expect(await isEmailTaken('bob@example.com')).toBe(true);
+  });
+
+  it('are recorded by another environment at once if one fails', async () => {
+    const table = memorySyncTable();
+    const failing = pagedUsers(() => {
+      throw new Error('throttled');
+    });
+    await expect(indexOf(failing, table).index.refresh()).rejects.toThrow('throttled');
+    const another = indexOf(pagedUsers(), table, 'b');
+    await another.index.refresh();
+    expect(another.index.isComplete()).toBe(true);
   });
 
   it('are waited for while another environment records them', async () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { companies } from '../../../shared/contacts/companies.ts';
-import { ForbiddenError } from '../../../shared/infusionsoft/http/failures.ts';
+import { ForbiddenError, UncertainError } from '../../../shared/infusionsoft/http/failures.ts';
+import { INVOCATION_MS } from '../../../shared/quota/retry-policy.ts';
 import { RetryableError } from '../../../shared/sync/errors.ts';
 import { consumerOf, record } from '../../support/consumer-under-test.ts';
 import { invocationOf, memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
@@ -93,6 +94,48 @@ describe('a company', () => {
     fails = false;
     const id = await environment('other').idOf('Lee Ltd');
     expect(await one.idOf('Lee Ltd')).toBe(id);
+  });
+
+  it('is not created again for a minute after its creation was not answered, even if the search shows none', async () => {
+    let created = 0;
+    let isAnswered = false;
+    const client = {
+      findCompanies: async () => [],
+      createCompany: async (company_name: string) => {
+        created++;
+        if (!isAnswered) throw new UncertainError('no answer');
+        return { id: 7, company_name };
+      },
+    };
+    const lookUp = (name: string, number: number, now: number) =>
+      companies({
+        client,
+        table: crm.table,
+        invocation: () => invocationOf(name, number, now),
+        now: () => now,
+      }).idOf('Lee Ltd');
+    await expect(lookUp('one', 1, 0)).rejects.toThrow(UncertainError);
+    await expect(lookUp('one', 2, 60_000)).rejects.toThrow('may have created it');
+    await expect(lookUp('other', 1, 60_000)).rejects.toThrow('may have created it');
+    expect(created).toBe(1);
+    isAnswered = true;
+    expect(await lookUp('other', 2, INVOCATION_MS + 60_001)).toBe(7);
+  });
+
+  it('is looked up at once after a search without an answer, or a refused creation', async () => {
+    const failing = {
+      findCompanies: async () => {
+        throw new UncertainError('no answer');
+      },
+    };
+    await expect(environment('one', failing).idOf('Lee Ltd')).rejects.toThrow(UncertainError);
+    const refusing = {
+      createCompany: async () => {
+        throw new ForbiddenError('no');
+      },
+    };
+    await expect(environment('two', refusing).idOf('Lee Ltd')).rejects.toThrow(ForbiddenError);
+    expect([await environment('other').idOf('Lee Ltd')]).toEqual(await named('Lee Ltd'));
   });
 
   it('that another environment is looking up is retried two seconds later', async () => {

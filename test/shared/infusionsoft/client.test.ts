@@ -170,13 +170,14 @@ describe('the client', () => {
     await client.removeTags(5, [1]);
   });
 
-  it('waits a minute after a create-or-update that may still be running: two at once can create two contacts', async () => {
+  it.each([
+    ['a create-or-update', (client: Client) => client.upsertContact(ANN)],
+    ['a create', (client: Client) => client.createContact(ANN)],
+    ['the creation of a company', (client: Client) => client.createCompany('Lee Ltd')],
+  ])('waits a minute after %s that may still be running: two at once can create two', async (_, create) => {
     for (const answer of [() => new Response('<html>', { status: 502 }), () => new Response('{"id"')]) {
       const { client, requests } = answering(answer);
-      await expect(client.upsertContact(ANN)).rejects.toMatchObject({
-        name: 'UncertainError',
-        afterMs: 60_000,
-      });
+      await expect(create(client)).rejects.toMatchObject({ name: 'UncertainError', afterMs: 60_000 });
       expect(requests()).toBe(1);
     }
   });
@@ -216,6 +217,7 @@ describe('the client', () => {
     ['setOptIn', (client: Client) => client.setOptIn('ann@example.com', false, 'asked'), undefined],
     ['tagContacts', (client: Client) => client.tagContacts(1, [5, 6]), undefined],
     ['upsertContact', (client: Client) => client.upsertContact(ANN), 60_000],
+    ['createContact', (client: Client) => client.createContact(ANN), 60_000],
   ] as const)('makes one attempt of %s when the CRM fails with a message', async (_, request, afterMs) => {
     const { client, requests } = answering(FAULT);
     const failed = request(client);
