@@ -16,13 +16,13 @@ type KeyOf<Row> = (row: Row) => string | number | undefined;
 const REMEMBERED_PAGES = 20;
 
 /** A list whose count goes up and down ends after more than this many pages in a row without a new item. */
-const MAX_WITHOUT_NEW = 20;
+const MAX_WITHOUT_NEW = 40;
 
 /**
  * A list goes back this often in a row without coming further. Then its count is ignored to the end: it may be the count of the page, or of
  * the items that remain, which falls without deletions. The documentation does not say which it is.
  */
-const MAX_RETURNS = 8;
+const MAX_RETURNS = 12;
 
 /**
  * Reads pages by offset until one has nothing new. The CRM's links are not followed: `next` has been seen never to end (v1). A short page
