@@ -102,14 +102,14 @@ function toFailure(error: unknown, logger: Pick<Logger, 'error'>): RejectedError
 
 /**
  * An error as it is logged. The message of an error that AWS did not send may quote the user's data, as one that a mapping throws, so only
- * its name and its place in the code are logged.
+ * its name and its place in the code are logged. Other properties are left out: an error of DynamoDB can have the item of a user.
  */
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return typeof error;
-  if ('$metadata' in error) return error;
+  const message = '$metadata' in error ? error.message : undefined;
   const frames = error.stack?.replace(error.message, '').match(/^ +at .*$/gm) ?? [];
   const cause = error.cause === undefined ? undefined : describeError(error.cause);
-  return { name: error.name, frames: frames.map((frame) => frame.trim()), cause };
+  return { name: error.name, message, frames: frames.map((frame) => frame.trim()), cause };
 }
 
 /** @throws PausedError while requests are paused. For a poll or a backfill, also while only the reserve for live changes is left. */

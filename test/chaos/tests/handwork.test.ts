@@ -91,7 +91,7 @@ describe('an event about the contact of a user', () => {
     ).toHaveLength(1);
   });
 
-  it('is no finding if somebody changed that contact, if nothing leads to it, or if somebody opted out the user', () => {
+  it('is not a finding if people changed the contact or opted out the user, or if nothing names its user', () => {
     const touched = new Handwork([]);
     touched.touched.add(USERS_CONTACT);
     const change = event('contact.changed', { contactId: USERS_CONTACT, fields: ['given_name'] }, 'ann');

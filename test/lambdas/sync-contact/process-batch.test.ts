@@ -533,9 +533,11 @@ describe('the tasks of a group', () => {
   });
 
   it('that AWS refuses unexpectedly come back, and the log has its message', async () => {
-    const refusal = Object.assign(new Error('not authorized to perform kms:Decrypt'), { $metadata: {} });
+    const message = 'not authorized to perform kms:Decrypt';
+    const refusal = Object.assign(new Error(message), { $metadata: {}, Item: { firstName: 'Ann' } });
     const { lines } = await handle([record(userMessage('ann'))], { processTask: fails(refusal) });
-    expect(lines[0]).toEqual(['Unexpected error', { error: refusal }]);
+    expect(lines[0]).toEqual(['Unexpected error', { error: expect.objectContaining({ message }) }]);
+    expect(JSON.stringify(lines)).not.toMatch(/Ann/);
   });
 
   it.each([

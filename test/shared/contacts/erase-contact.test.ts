@@ -149,7 +149,7 @@ describe('an erasure request', () => {
     expect(await crm.contacts()).toMatchObject([{ id: stranger?.id }]);
   });
 
-  it('of somebody who had two accounts erases both contacts, also if it names one', async () => {
+  it('of a person with two accounts erases both contacts, even if it names only one', async () => {
     const { receive, contactId } = await deleteAnn();
     const [{ id: other = 0 } = {}] = await crm.preload({
       values: { given_name: 'Ann', 'email_addresses.EMAIL1': 'ann@new.example' },

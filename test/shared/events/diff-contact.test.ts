@@ -1,16 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ContactState, SeenContact } from '../../../shared/events/contact-state.ts';
-import { diffContact, isNews, type OwnWrites } from '../../../shared/events/diff-contact.ts';
+import { diffContact, isNews, NOTHING_OWN, type OwnWrites } from '../../../shared/events/diff-contact.ts';
 
-const NOBODY: OwnWrites = {
-  isUnsettled: false,
-  created: false,
-  deleted: false,
-  field: () => false,
-  tag: () => false,
-  status: () => false,
-};
 const OURS: OwnWrites = {
   isUnsettled: false,
   created: true,
@@ -27,7 +19,7 @@ const seen = (
 ): SeenContact => ({ contactId: 7, fields: new Map(Object.entries(fields)), tagIds, statuses });
 
 const stateOf = (contact: SeenContact): ContactState => {
-  const { next } = diffContact(undefined, contact, NOBODY);
+  const { next } = diffContact(undefined, contact, NOTHING_OWN);
   if (!next) throw new Error('no state');
   return next;
 };
@@ -75,12 +67,12 @@ describe('a change makes', () => {
     ['nothing for another status of the same reach', { contactId: 7, statuses: { EMAIL1: 'CONFIRMED' } }, []],
     ['an event for a deletion', { contactId: 7, isGone: true }, [{ type: 'contact.deleted' }]],
   ])('%s', (_, contact, changes) => {
-    expect(diffContact(stateOf(ANN), contact, NOBODY).changes).toEqual(changes);
+    expect(diffContact(stateOf(ANN), contact, NOTHING_OWN).changes).toEqual(changes);
     expect(diffContact(stateOf(ANN), contact, OURS).changes).toEqual([]);
   });
 
   it('a creation and the tags for a new contact', () => {
-    expect(diffContact(undefined, ANN, NOBODY).changes).toEqual([
+    expect(diffContact(undefined, ANN, NOTHING_OWN).changes).toEqual([
       { type: 'contact.created', fields: ['EMAIL1', 'given_name'] },
       { type: 'tag.applied', tagId: 3 },
       { type: 'tag.applied', tagId: 5 },
@@ -88,9 +80,9 @@ describe('a change makes', () => {
   });
 
   it('a creation with new numbers for a contact that had been deleted', () => {
-    const { next: gone } = diffContact(stateOf(ANN), { contactId: 7, isGone: true }, NOBODY);
-    expect(diffContact(gone, { contactId: 7, isGone: true }, NOBODY).changes).toEqual([]);
-    const { next, changes } = diffContact(gone, ANN, NOBODY);
+    const { next: gone } = diffContact(stateOf(ANN), { contactId: 7, isGone: true }, NOTHING_OWN);
+    expect(diffContact(gone, { contactId: 7, isGone: true }, NOTHING_OWN).changes).toEqual([]);
+    const { next, changes } = diffContact(gone, ANN, NOTHING_OWN);
     expect(changes[0]?.type).toBe('contact.created');
     expect(next?.e).toBeGreaterThan(stateOf(ANN).e);
   });
@@ -99,7 +91,7 @@ describe('a change makes', () => {
 it('a resubscription is an event only after an unsubscription or a bounce', () => {
   const at = (status: string) => ({ contactId: 7, statuses: { EMAIL1: status } });
   const changesFrom = (from: string, to: string) =>
-    diffContact(stateOf({ ...ANN, ...at(from) }), at(to), NOBODY).changes.map(({ type }) => type);
+    diffContact(stateOf({ ...ANN, ...at(from) }), at(to), NOTHING_OWN).changes.map(({ type }) => type);
   expect(changesFrom('MANUAL', 'SINGLE_OPT_IN')).toEqual(['contact.resubscribed']);
   expect(changesFrom('HARD_BOUNCE', 'CONFIRMED')).toEqual(['contact.resubscribed']);
   expect(changesFrom('NON_MARKETABLE', 'SINGLE_OPT_IN')).toEqual([]);
@@ -108,16 +100,16 @@ it('a resubscription is an event only after an unsubscription or a bounce', () =
 
 it('an opted-out address of a new contact is an event; the first status that is known of an older contact is not', () => {
   const out = seen({ EMAIL1: 'ann@example.com' }, [], { EMAIL1: 'MANUAL' });
-  expect(diffContact(undefined, out, NOBODY).changes.map(({ type }) => type)).toEqual([
+  expect(diffContact(undefined, out, NOTHING_OWN).changes.map(({ type }) => type)).toEqual([
     'contact.created',
     'contact.unsubscribed',
   ]);
   const known = stateOf(seen({ EMAIL1: 'ann@example.com' }));
-  expect(diffContact(known, out, NOBODY).changes).toEqual([]);
+  expect(diffContact(known, out, NOTHING_OWN).changes).toEqual([]);
 });
 
 it('a contact that the sync works on stays as it was', () => {
-  expect(diffContact(stateOf(ANN), seen({}), { ...NOBODY, isUnsettled: true })).toEqual({
+  expect(diffContact(stateOf(ANN), seen({}), { ...NOTHING_OWN, isUnsettled: true })).toEqual({
     next: undefined,
     changes: [],
   });
@@ -127,7 +119,7 @@ it('an older copy of a contact changes nothing', () => {
   const now = Date.parse('2026-06-15T12:00:00Z');
   const known = stateOf({ ...ANN, updatedAt: now });
   const older = { ...seen({ given_name: 'Before' }), updatedAt: now - 60_000 };
-  expect(diffContact(known, older, NOBODY)).toEqual({ next: known, changes: [] });
+  expect(diffContact(known, older, NOTHING_OWN)).toEqual({ next: known, changes: [] });
 });
 
 const contacts = fc.record({
@@ -145,9 +137,9 @@ describe('for any history of a contact', () => {
       fc.property(fc.array(contacts, { minLength: 1 }), (history) => {
         let state: ContactState | undefined;
         for (const contact of history) {
-          const { next } = diffContact(state, contact, NOBODY);
+          const { next } = diffContact(state, contact, NOTHING_OWN);
           expect(next && isNews(next, contact)).toBe(false);
-          expect(diffContact(next, contact, NOBODY)).toEqual({ next, changes: [] });
+          expect(diffContact(next, contact, NOTHING_OWN)).toEqual({ next, changes: [] });
           state = next;
         }
       }),
@@ -158,7 +150,7 @@ describe('for any history of a contact', () => {
     fc.assert(
       fc.property(contacts, contacts, (one, two) => {
         const before = stateOf(one);
-        const { next, changes } = diffContact(before, two, NOBODY);
+        const { next, changes } = diffContact(before, two, NOTHING_OWN);
         expect(next?.e).toBe(before.e + changes.length);
         expect(next?.t).toEqual([...two.tagIds].sort((a, b) => a - b));
         const differs = JSON.stringify([...one.fields].sort()) !== JSON.stringify([...two.fields].sort());
