@@ -6,9 +6,8 @@ import type { ClaimStore } from '../store/claim-store.ts';
 import type { SyncTable } from '../store/sync-table.ts';
 import { SYNC_TABLE_ITEMS } from '../store/sync-table-items.ts';
 import type { UserTable } from '../store/user-table.ts';
-import { desiredState } from '../sync/desired-state.ts';
+import { desiredStateOfOther } from '../sync/desired-state.ts';
 import type { Mapping } from '../user/define-mapping.ts';
-import type { User } from '../user/user.ts';
 
 /** Whether every user's claims are recorded, so that an email without a claim is nobody's. */
 export interface ClaimIndex {
@@ -45,20 +44,12 @@ const CONCURRENCY = 25;
 export function claimIndex({ table, store, users, mapping, invocation, now }: ClaimIndexOptions): ClaimIndex {
   let complete = false;
   const read = async () => (await table.readClaimIndex()) ?? { cursor: null, complete: false };
-  /** The email of a user. None if the mapping throws for the user, whose own sync reports that: the other users get their claims. */
-  const emailOf = (user: User): string | undefined => {
-    try {
-      return desiredState(mapping, user, now()).fields.EMAIL1;
-    } catch {
-      return undefined;
-    }
-  };
   const recordPage = async (cursor: string | null): Promise<string | null> => {
     const page = await users.scan(cursor, PAGE);
     const keys = page.users.flatMap((user) => {
       const contactId = user.crm?.contactId;
       if (contactId === undefined) return [];
-      const email = emailOf(user);
+      const email = desiredStateOfOther(mapping, user, now())?.fields.EMAIL1;
       return [
         { key: SYNC_TABLE_ITEMS.contactClaim.key(contactId), userId: user.userId },
         ...(email ? [{ key: SYNC_TABLE_ITEMS.emailClaim.key(email), userId: user.userId }] : []),

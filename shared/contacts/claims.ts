@@ -4,7 +4,7 @@ import { LEASE_RETRY, UNCERTAIN_WRITE_MS } from '../quota/retry-policy.ts';
 import type { Claim, ClaimStore } from '../store/claim-store.ts';
 import { SYNC_TABLE_ITEMS } from '../store/sync-table-items.ts';
 import type { UserTable } from '../store/user-table.ts';
-import { desiredState } from '../sync/desired-state.ts';
+import { desiredStateOfOther } from '../sync/desired-state.ts';
 import { RetryableError } from '../sync/errors.ts';
 import type { Mapping } from '../user/define-mapping.ts';
 import { InvalidUserError } from '../user/read-user.ts';
@@ -99,8 +99,11 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
       ? { kind: 'other', other }
       : { kind: 'former' };
   };
-  const hasEmail = (user: User, email: string): boolean =>
-    desiredState(mapping, user, now()).fields.EMAIL1?.toLowerCase() === email.toLowerCase();
+  /** Whether a user who has the claim on an email still has the email. If the mapping throws for the user, the claim decides. */
+  const hasEmail = (user: User, email: string): boolean => {
+    const desired = desiredStateOfOther(mapping, user, now());
+    return !desired || desired.fields.EMAIL1?.toLowerCase() === email.toLowerCase();
+  };
   const concurrent = () =>
     new RetryableError('Another user is making the same claim, or the contact is being retired', {
       afterMs: LEASE_RETRY.claimMs,

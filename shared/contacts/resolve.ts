@@ -1,6 +1,6 @@
 import type { Catalog } from '../infusionsoft/catalog/catalog.ts';
 import type { Contact } from '../infusionsoft/schemas.ts';
-import { desiredState, isSyncable } from '../sync/desired-state.ts';
+import { desiredStateOfOther, isSyncable } from '../sync/desired-state.ts';
 import { fingerprintOf } from '../sync/plan.ts';
 import type { CrmState, User } from '../user/user.ts';
 import type { Claims } from './claims.ts';
@@ -108,8 +108,8 @@ export async function resolve(
   const [first] = owned;
   if (first?.owner.kind !== 'other') return own ? keep(own) : resolved({ kind: 'upsert' });
   const other = first.owner.user;
-  const emailOfOther = desiredState(dependencies.mapping, other, dependencies.now()).fields.EMAIL1;
-  if (emailOfOther?.toLowerCase() === email.toLowerCase()) {
+  const desiredByOther = desiredStateOfOther(dependencies.mapping, other, dependencies.now());
+  if (desiredByOther?.fields.EMAIL1?.toLowerCase() === email.toLowerCase()) {
     // The other user has the contact, and gets the claim on the email, too. Otherwise each of the two would wait for the other.
     await claims.yieldEmail(email, userId, other.userId);
     throw new ConflictError(other, 'has the same email', { isLost });
@@ -139,7 +139,8 @@ async function giveToRightful(
   { userId, crm = {} }: User,
   { claims, notify, mapping, now }: ResolveDependencies,
 ): Promise<boolean> {
-  if (owner.kind !== 'other' || !isSyncable(desiredState(mapping, owner.user, now()))) return false;
+  const desired = owner.kind === 'other' && desiredStateOfOther(mapping, owner.user, now());
+  if (owner.kind !== 'other' || !desired || !isSyncable(desired)) return false;
   await notify([{ userId: owner.user.userId, cause: 'resync', contactId: contact.id }]);
   await claims.giveContact(contact.id, userId, owner.user.userId);
   if (crm.separated && !crm.attempt)

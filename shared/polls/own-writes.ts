@@ -7,7 +7,7 @@ import type { Invocation } from '../invocation.ts';
 import type { Claim } from '../store/claim-store.ts';
 import type { ErasureRecord } from '../store/erasure-records.ts';
 import { hashAddress } from '../sync/consent.ts';
-import { type ContactFields, desiredState } from '../sync/desired-state.ts';
+import { type ContactFields, desiredStateOfOther } from '../sync/desired-state.ts';
 import { fingerprintOf, UNCERTAIN } from '../sync/plan.ts';
 import { ADDRESS_FIELDS, addressIn, type StandardField } from '../user/contact-fields.ts';
 import type { FieldKey, Mapping } from '../user/define-mapping.ts';
@@ -89,7 +89,7 @@ function ofUser(user: User, crm: CrmState, context: OwnWritesContext): OwnWrites
   const { catalog, mapping, now } = context;
   const { fingerprint = {}, tagIds = [], uncertainTagIds = [], consent } = crm;
   const managedTags = managedTagIds(catalog);
-  const desired: ContactFields = desiredState(mapping, user, now).fields;
+  const desired: ContactFields = desiredStateOfOther(mapping, user, now)?.fields ?? {};
   return {
     isUnsettled: isAtWork(crm, context),
     created: true,

@@ -77,6 +77,19 @@ export function desiredState(mapping: Mapping, user: User, now: number): Desired
   };
 }
 
+/**
+ * The desired state of another user than the one a sync is about. Undefined if the mapping throws for that user, whose own sync reports it.
+ *
+ * @param now epoch milliseconds.
+ */
+export function desiredStateOfOther(mapping: Mapping, user: User, now: number): DesiredState | undefined {
+  try {
+    return desiredState(mapping, user, now);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether there is a value: an empty text is none, and neither is a list or an address of empty texts only. */
 function hasValue<Raw>(raw: Raw | undefined): raw is Raw {
   if (raw === undefined) return false;

@@ -4,9 +4,11 @@ import type { ContactBody } from '../../../shared/infusionsoft/contact-body.ts';
 import { UncertainError } from '../../../shared/infusionsoft/http/failures.ts';
 import { INVOCATION_MS, LEASE_RETRY, UNCERTAIN_WRITE_MS } from '../../../shared/quota/retry-policy.ts';
 import { RetryableError } from '../../../shared/sync/errors.ts';
+import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import { InvalidUserError } from '../../../shared/user/read-user.ts';
 import { ANN } from '../../support/ann.ts';
+import { failingFor } from '../../support/backfill-users.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { changeOf, contactWithEmail, crm, startCrmForEachTest } from '../../support/crm-for-each-test.ts';
 import { invocationOf, memoryClaimStore, memoryUserTable } from '../../support/crm-under-test.ts';
@@ -17,7 +19,8 @@ describe('claims', () => {
   const ATTEMPT = { at: '2026-06-15T12:00:00Z', email: 'x' };
 
   let clock = 0;
-  function claimsOf(...rows: Parameters<typeof memoryUserTable>) {
+  const claimsOf = (...rows: Parameters<typeof memoryUserTable>) => claimsWith(mapping, ...rows);
+  function claimsWith(mapping: Mapping, ...rows: Parameters<typeof memoryUserTable>) {
     const store = memoryClaimStore();
     const write = vi.spyOn(store, 'write');
     const { table } = memoryUserTable(...rows);
@@ -48,6 +51,16 @@ describe('claims', () => {
     });
     await claimEmail('gone@example.com', 'deleted');
     expect(await claimEmail('gone@example.com', 'ann')).toEqual({ kind: 'new' });
+  });
+
+  it('of an email stay those of another user for whom the mapping throws', async () => {
+    const { claimEmail, isEmailTaken } = claimsWith(failingFor('bob'), BOB);
+    await claimEmail('bob@example.com', 'bob');
+    expect(await claimEmail('bob@example.com', 'ann')).toMatchObject({
+      kind: 'contested',
+      other: { userId: 'bob' },
+    });
+    expect(await isEmailTaken('bob@example.com')).toBe(true);
   });
 
   it('can be repeated by the same user, who has inherited nothing', async () => {

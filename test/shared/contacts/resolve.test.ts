@@ -5,9 +5,10 @@ import { emailHash, type ResolveOptions, resolve, type Target } from '../../../s
 import { NotFoundError } from '../../../shared/infusionsoft/http/failures.ts';
 import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
 import { CONFLICT, SEARCH_DELAY_MS } from '../../../shared/quota/retry-policy.ts';
-import { mapping } from '../../../shared/user/mapping.ts';
+import type { Mapping } from '../../../shared/user/define-mapping.ts';
+import { mapping as defaultMapping } from '../../../shared/user/mapping.ts';
 import type { CrmState, User } from '../../../shared/user/user.ts';
-import { CATALOG, NOON } from '../../support/backfill-users.ts';
+import { CATALOG, failingFor, NOON } from '../../support/backfill-users.ts';
 import { invocationOf, memoryClaimStore, memoryUserTable } from '../../support/crm-under-test.ts';
 
 const FIELD = CATALOG.customFields['app user id'] ?? 0;
@@ -35,6 +36,7 @@ interface World {
   /** Users who have claimed Ann's email, one after the other. */
   emailClaims?: string[];
   areClaimsComplete?: boolean;
+  mapping?: Mapping;
   options?: Partial<ResolveOptions>;
 }
 
@@ -46,6 +48,7 @@ async function resolveAnn({
   claimed = [],
   emailClaims = [],
   areClaimsComplete = true,
+  mapping = defaultMapping,
   options = {},
 }: World) {
   const ann: User = { ...ANN, crm };
@@ -265,6 +268,7 @@ describe('a contact with the email that another user has', () => {
       showing({ field: 'EMAIL1', email: 'ANN@example.com' }, { field: 'EMAIL2', email: 'x@example.com' }),
     ],
     ['of a user who has no email any more', { others: [{ ...BOB, email: undefined }] }],
+    ['of a user for whom the mapping throws', { mapping: failingFor('bob') }],
     ['after a create that was not beside it', { crm: { attempt: ATTEMPT } }],
   ])('is waited for %s: the other may be about to leave it', async (_, world, contact) => {
     const { result, notified } = await bobs(world, contact);
@@ -381,9 +385,9 @@ describe('a stored contact that another user has by now', () => {
 
 describe('a stored contact that shows the id of another user', () => {
   const BOB: User = { userId: 'bob', email: 'bob@example.com' };
-  const merged = (crm: CrmState, bob: User = BOB) =>
+  const merged = (crm: CrmState, bob: User = BOB, mapping: Mapping = defaultMapping) =>
     resolveAnn({
-      crm,
+      ...{ crm, mapping },
       others: [bob],
       contacts: [contactOf(1, EMAIL, 'bob')],
       claimed: [[1, 'ann']],
@@ -403,6 +407,11 @@ describe('a stored contact that shows the id of another user', () => {
     const { result, claims: after } = await merged({ ...MOVED, separated: true });
     expect(result).toMatchObject({ other: { userId: 'bob' }, isLost: true });
     expect(await after.holderOf(1, 'bob')).toEqual({ kind: 'own', isInherited: true });
+  });
+
+  it('stays when the mapping throws for that user', async () => {
+    const { result } = await merged(MOVED, BOB, failingFor('bob'));
+    expect(result).toEqual(resolved(update(1, { isClaimed: true, isForeign: true })));
   });
 
   it.each<[string, User]>([

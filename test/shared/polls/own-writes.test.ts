@@ -5,6 +5,7 @@ import { fingerprintOf } from '../../../shared/sync/plan.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import { mapping as defaultMapping } from '../../../shared/user/mapping.ts';
 import type { CrmState, User } from '../../../shared/user/user.ts';
+import { failingFor } from '../../support/backfill-users.ts';
 import { invocationOf } from '../../support/crm-under-test.ts';
 
 const NOW = Date.parse('2026-06-15T12:00:00Z');
@@ -40,7 +41,10 @@ const written = fingerprintOf({
 });
 const state: CrmState = { contactId: CONTACT, tagIds: [2], fingerprint: written };
 
-const own = (records: Partial<ContactRecords>, { readAt = NOW - 1000, showsUser = false } = {}) =>
+const own = (
+  records: Partial<ContactRecords>,
+  { readAt = NOW - 1000, showsUser = false, mapping: used = mapping } = {},
+) =>
   ownWrites(
     {
       contactId: CONTACT,
@@ -50,9 +54,17 @@ const own = (records: Partial<ContactRecords>, { readAt = NOW - 1000, showsUser 
       usersOfEmails: [],
       ...records,
     },
-    { catalog, mapping, invocation: invocationOf('here', 1, NOW), showsUser, readAt, now: NOW },
+    { catalog, mapping: used, invocation: invocationOf('here', 1, NOW), showsUser, readAt, now: NOW },
   );
 const withCrm = (crm: CrmState) => own({ user: { ...ANN, crm: { ...state, ...crm } } });
+
+describe('of the contact of a user for whom the mapping throws', () => {
+  it('the values that were written last are the sync’s own', () => {
+    const failing = own({}, { mapping: failingFor('ann') });
+    expect(failing.field('EMAIL1', 'ann@example.com')).toBe(true);
+    expect(failing.field('EMAIL1', 'other@example.com')).toBe(false);
+  });
+});
 
 describe('of a user’s contact, the sync’s own', () => {
   it.each<[string, string | undefined, boolean]>([
