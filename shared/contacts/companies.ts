@@ -44,8 +44,12 @@ export function companies({ client, table, invocation, now }: CompaniesOptions):
 
   const findOrCreate = async (name: string, refused: number | undefined): Promise<number> => {
     const key = SYNC_TABLE_ITEMS.company.key(name);
-    const stored = await table.readId(key);
-    if (stored !== undefined && stored !== refused) return stored;
+    const readStored = async () => {
+      const stored = await table.readId(key);
+      return stored === refused ? undefined : stored;
+    };
+    const stored = await readStored();
+    if (stored !== undefined) return stored;
     const { environment, number, endsAt } = invocation();
     // The next invocation of an environment can take over its lease. This one is of the invocation alone.
     const holder = { environment: `${environment}/${number}`, number, endsAt: endsAt + UNCERTAIN_WRITE_MS };
@@ -63,6 +67,9 @@ export function companies({ client, table, invocation, now }: CompaniesOptions):
       });
     };
     try {
+      // Another invocation may have found it since, and a search may not show it yet.
+      const foundSince = await readStored();
+      if (foundSince !== undefined) return foundSince;
       const [found] = (await client.findCompanies(name)).sort((a, b) => a.id - b.id);
       const { id } = found ?? (await create());
       await table.writeId(key, id);

@@ -63,6 +63,7 @@ describe('a company', () => {
   });
 
   it('is read from the sync table once by an environment', async () => {
+    await environment('other').idOf('Lee Ltd');
     const reads: string[] = [];
     const readId: typeof crm.table.readId = async (key) => {
       reads.push(key);
@@ -136,6 +137,20 @@ describe('a company', () => {
     };
     await expect(environment('two', refusing).idOf('Lee Ltd')).rejects.toThrow(ForbiddenError);
     expect([await environment('other').idOf('Lee Ltd')]).toEqual(await named('Lee Ltd'));
+  });
+
+  it('that another environment created just before is not created again, even if the search shows none', async () => {
+    const acquireLease: typeof crm.table.acquireLease = async (...lease) => {
+      await environment('other').idOf('Lee Ltd');
+      return crm.table.acquireLease(...lease);
+    };
+    const one = companies({
+      client: { ...crm.client, findCompanies: async () => [] },
+      table: { ...crm.table, acquireLease },
+      invocation: () => invocationOf('one'),
+      now: Date.now,
+    });
+    expect([await one.idOf('Lee Ltd')]).toEqual(await named('Lee Ltd'));
   });
 
   it('that another environment is looking up is retried two seconds later', async () => {
