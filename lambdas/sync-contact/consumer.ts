@@ -2,14 +2,8 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import { claimIndex } from '../../shared/contacts/claim-index.ts';
 import type { AffectedUser } from '../../shared/contacts/conflict.ts';
-import {
-  type DeletionPolicy,
-  eraseContact,
-  type ForgetPolicy,
-  prove,
-  type Retirement,
-  retireContact,
-} from '../../shared/contacts/retire-contact.ts';
+import { eraseContact, type ForgetPolicy, prove } from '../../shared/contacts/erase-contact.ts';
+import { type DeletionPolicy, type Retirement, retireContact } from '../../shared/contacts/retire-contact.ts';
 import { retireOrConfirmGone, retireUser } from '../../shared/contacts/retire-user.ts';
 import { runTagJob, type TagJobDependencies } from '../../shared/contacts/tag-job.ts';
 import { tagRequests } from '../../shared/contacts/tag-requests.ts';

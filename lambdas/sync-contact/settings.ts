@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
-import { deletionPolicySchema, forgetPolicySchema } from '../../shared/contacts/retire-contact.ts';
+import { forgetPolicySchema } from '../../shared/contacts/erase-contact.ts';
+import { deletionPolicySchema } from '../../shared/contacts/retire-contact.ts';
 import { POLLED_NAMES } from '../../shared/events/event-types.ts';
 import { budgetSettings } from '../../shared/quota/remaining-quota.ts';
 import { slotScheduleSchema } from '../../shared/quota/slots.ts';

@@ -6,9 +6,10 @@ import type { PendingRetirement, SyncTable } from '../store/sync-table.ts';
 import type { Mapping } from '../user/define-mapping.ts';
 import type { CrmState } from '../user/user.ts';
 import { type ContactFaultDependencies, countContactFault } from './contact-faults.ts';
+import type { ForgetPolicy } from './erase-contact.ts';
 import { findContactsOfUser } from './find-contacts.ts';
 import { mayComeBack, withMissing } from './missing-contact.ts';
-import type { DeletionPolicy, ForgetPolicy, RetiredContact, Retirement } from './retire-contact.ts';
+import type { DeletionPolicy, RetiredContact, Retirement } from './retire-contact.ts';
 
 export interface RetireUserDependencies {
   table: Pick<SyncTable, 'readRetirement' | 'writeRetirement' | 'deleteRetirement'>;

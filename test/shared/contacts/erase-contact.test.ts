@@ -1,11 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  eraseContact,
-  type ForgetPolicy,
-  type Proof,
-  type RetiredContact,
-  type Retirement,
-} from '../../../shared/contacts/retire-contact.ts';
+import { eraseContact, type ForgetPolicy, type Proof } from '../../../shared/contacts/erase-contact.ts';
+import type { RetiredContact, Retirement } from '../../../shared/contacts/retire-contact.ts';
 import { GONE_AFTER_MS } from '../../../shared/quota/retry-policy.ts';
 import type { ErasureRecord } from '../../../shared/store/erasure-records.ts';
 import { SOCIAL_FIELDS } from '../../../shared/user/contact-fields.ts';

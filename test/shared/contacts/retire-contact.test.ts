@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { claims } from '../../../shared/contacts/claims.ts';
 import type { AffectedUser } from '../../../shared/contacts/conflict.ts';
+import { prove } from '../../../shared/contacts/erase-contact.ts';
 import {
   type DeletionPolicy,
   leaveContact,
-  prove,
   type Retirement,
   retireContact,
 } from '../../../shared/contacts/retire-contact.ts';
