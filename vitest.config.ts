@@ -1,5 +1,8 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+const PROCESSORS = availableParallelism();
 
 /** Test files that read a synthesized template or run the synthesized state machine. */
 const SYNTH = [
@@ -20,21 +23,19 @@ const SHARED_WORKERS = {
 };
 
 /** End-to-end tests that wait for minutes. They start first, so that none is left over at the end. */
-const SLOW = ['e2e/acceptance', 'e2e/chaos', 'e2e/main-job', 'e2e/backfill', 'e2e/quota'];
+const SLOW = ['acceptance', 'chaos', 'main-job', 'quota', 'backfill', 'cost', 'commands', 'crm', 'mapping'];
 
 class SlowFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const isSlow = ({ moduleId }: TestSpecification) => SLOW.some((name) => moduleId.includes(name));
     const sorted = await super.sort(files);
-    return [...sorted.filter(isSlow), ...sorted.filter((file) => !isSlow(file))];
+    const slow = SLOW.flatMap((name) => sorted.filter(({ moduleId }) => moduleId.includes(`/e2e/${name}`)));
+    return [...new Set([...slow, ...sorted])];
   }
 }
 
 export default defineConfig({
   test: {
     sequence: { sequencer: SlowFirst },
-    // Some tests wait, so more of them run at a time than there are processors.
-    maxWorkers: '150%',
     projects: [
       {
         test: {
@@ -42,6 +43,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: [...SYNTH, 'test/e2e/**', 'test/long/**', 'test/deployment/**'],
+          // Some tests wait, so more files run at a time than there are processors. Vitest limits a percentage to the processors.
+          maxWorkers: 2 * PROCESSORS,
         },
       },
       {
@@ -52,19 +55,22 @@ export default defineConfig({
           pool: 'forks',
           include: SYNTH,
           globalSetup: ['test/support/synthesize-once.ts'],
+          maxWorkers: PROCESSORS,
+          sequence: { groupOrder: 1 },
         },
       },
       {
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          isolate: false,
           testTimeout: 180_000,
           hookTimeout: 180_000,
           globalSetup: 'test/support/synthesize-local-system.ts',
           setupFiles: ['test/support/own-connection-file.ts'],
           // The files mostly wait, each for a system of its own, so more of them run at a time than there are processors.
-          maxWorkers: 4,
-          sequence: { groupOrder: 1 },
+          maxWorkers: 3 * PROCESSORS,
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -85,6 +91,7 @@ export default defineConfig({
           hookTimeout: 300_000,
           // The parts build on each other.
           bail: 1,
+          sequence: { groupOrder: 3 },
         },
       },
     ],
