@@ -1,8 +1,9 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { ledgerAt, resume } from '../../shared/quota/ledger.ts';
+import { type Ledger, ledgerAt, type Pause, resume } from '../../shared/quota/ledger.ts';
 import { updateVersioned } from '../../shared/quota/versioned-store.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { createCommand } from './create-command.ts';
+import { awsClock } from './support/aws-clock.ts';
 import { UsageError } from './support/command-error.ts';
 import { connect } from './support/connect.ts';
 import { positiveNumber } from './support/option-parsers.ts';
@@ -35,15 +36,32 @@ export default createCommand({
       throw new UsageError('--pause and --resume cannot be used together.');
     const outputs = await connect(options);
     const budget = quotaSettingsFrom(outputs.get('QuotaSettings'));
-    const table = syncTable(new DynamoDBClient(), outputs.get('SyncTableName'));
-    const now = Date.now();
-    if (options.pause !== undefined) {
-      const pause = { reason: 'operator', since: now, until: now + options.pause * 60_000 } as const;
-      await updateVersioned(table.ledger, (ledger) => ({ ...ledgerAt(ledger, now), pause }));
-    } else if (options.resume) {
-      await updateVersioned(table.ledger, (ledger) => resume(ledger, now));
-    }
-    const quota = describeQuota((await table.ledger.read())?.value, budget, now);
+    const { ledger, now } = await changePause(new DynamoDBClient(), outputs.get('SyncTableName'), options);
+    const quota = describeQuota(ledger, budget, now);
     print(quota, () => quotaTable(quota, now));
   },
 });
+
+/**
+ * Pauses all requests, lifts a pause, or changes nothing.
+ *
+ * @returns the ledger afterwards, and the time by the clock of AWS in epoch milliseconds.
+ */
+export async function changePause(
+  dynamodb: DynamoDBClient,
+  tableName: string,
+  { pause: minutes, resume: lifts }: { pause?: number | undefined; resume?: boolean | undefined },
+): Promise<{ ledger: Ledger | undefined; now: number }> {
+  const { ledger } = syncTable(dynamodb, tableName);
+  const before = (await ledger.read())?.value;
+  const now = awsClock(dynamodb)();
+  if (minutes !== undefined) {
+    const pause: Pause = { reason: 'operator', since: now, until: now + minutes * 60_000 };
+    await updateVersioned(ledger, (current) => ({ ...ledgerAt(current, now), pause }));
+  } else if (lifts) {
+    await updateVersioned(ledger, (current) => resume(current, now));
+  } else {
+    return { ledger: before, now };
+  }
+  return { ledger: (await ledger.read())?.value, now };
+}

@@ -16,6 +16,7 @@ import type { RateLimiter } from '../../../shared/quota/rate-limiter.ts';
 import { marginOf } from '../../../shared/quota/remaining-quota.ts';
 import { syncTable } from '../../../shared/store/sync-table.ts';
 import { namedProperties } from '../../../shared/user/contact-fields.ts';
+import { awsClock } from './aws-clock.ts';
 import type { Outputs } from './connect.ts';
 import { quotaSettingsFrom } from './quota-report.ts';
 import { waitingForMinute } from './wait-for-minute.ts';
@@ -57,8 +58,7 @@ export function operatorCrm(
 ): OperatorCrm {
   const settings = quotaSettingsFrom(outputs.get('QuotaSettings'));
   const table = syncTable(dynamodb, outputs.get('SyncTableName'));
-  // The clock of AWS, which each response of DynamoDB reports: times in the ledger must be right for all of its writers.
-  const now = () => Date.now() + dynamodb.config.systemClockOffset;
+  const now = awsClock(dynamodb);
   const gate = requestGate(marginOf(settings.limits));
   const quota = quotaTracker({
     store: table.ledger,
