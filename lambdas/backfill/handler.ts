@@ -32,7 +32,7 @@ const settings = z
 const clients = {
   dynamodb: new DynamoDBClient({ requestHandler }),
   sqs: new SQSClient({ requestHandler }),
-  sfn: new SFNClient(),
+  sfn: new SFNClient({ requestHandler }),
 };
 const logger = new Logger();
 const metrics = new Metrics();

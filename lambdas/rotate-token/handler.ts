@@ -8,6 +8,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import middy from '@middy/core';
 import type { SecretsManagerRotationEvent } from 'aws-lambda';
 import * as z from 'zod/mini';
+import { requestHandler } from '../../shared/aws/request-handler.ts';
 import {
   AnswerLostError,
   AuthorizationLostError,
@@ -19,7 +20,7 @@ import { secretVersions } from './secret-versions.ts';
 import '../../shared/zod-messages.ts';
 
 const { CRM_URL } = z.object({ CRM_URL: z.url() }).parse(process.env);
-const secrets = new SecretsManagerClient({ maxAttempts: STORE_TOKENS_ATTEMPTS });
+const secrets = new SecretsManagerClient({ requestHandler, maxAttempts: STORE_TOKENS_ATTEMPTS });
 const logger = new Logger();
 const metrics = new Metrics();
 const memory: RotationMemory = {};
