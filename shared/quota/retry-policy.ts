@@ -67,9 +67,6 @@ export const CONFLICT = { firstMs: 15 * SECOND_MS, maxMs: 5 * MINUTE_MS, limitMs
  */
 export const CONTACT_FAULT = { deliveries: 3, apartMs: 4 * MINUTE_MS } as const;
 
-/** How soon a message returns after a 429 for the limit of the second. */
-export const SPIKE_ARREST_MS = 2 * SECOND_MS;
-
 // One environment of sync-contact: what it does after several failures
 
 /**
@@ -203,16 +200,18 @@ export const MAX_RECEIVE_COUNT = 1000;
  */
 export const VISIBILITY_MS = 6 * INVOCATION_MS;
 
-/** The backoff after failures of AWS services: short for the first deliveries, about an hour, since most failures pass by then. */
-export const CLOUD_BACKOFF = { maxMs: MINUTE_MS, deliveries: 50 } as const;
+/** Deliveries of a message that may follow each other soon. The ones after them have to last for the retention. */
+export const SOON_DELIVERIES = 50;
 
-/** The backoff of a message whose failure does not say when to retry. */
+/** The backoff after failures of AWS services: short for the first deliveries, about an hour, since most failures pass by then. */
+export const CLOUD_BACKOFF = { maxMs: MINUTE_MS } as const;
+
+/** The backoff of a message whose failure does not say when to retry, and of every message after {@link SOON_DELIVERIES}. */
 export const MESSAGE_BACKOFF = {
   /** After the first delivery. It doubles with each, and jitter adds up to half of it. */
   firstMs: 2 * SECOND_MS,
-  /** 22 minutes: the deliveries after those of {@link CLOUD_BACKOFF} have to last for the retention. */
-  maxMs:
-    Math.ceil(MESSAGE_RETENTION_MS / (MAX_RECEIVE_COUNT - CLOUD_BACKOFF.deliveries) / MINUTE_MS) * MINUTE_MS,
+  /** 22 minutes: the retention, divided by the deliveries that it has to last for. */
+  maxMs: Math.ceil(MESSAGE_RETENTION_MS / (MAX_RECEIVE_COUNT - SOON_DELIVERIES) / MINUTE_MS) * MINUTE_MS,
 } as const;
 
 /**
@@ -225,19 +224,20 @@ const MAX_SPREAD_MS = 30 * SECOND_MS;
 
 /**
  * How long to wait until the next delivery of a message, in milliseconds: as the error says, or an exponential backoff; the longer of the
- * two where the error backs off.
+ * two where the error backs off, and after {@link SOON_DELIVERIES}.
  *
  * @param receiveCount deliveries of the message so far, this one included.
  * @param random from 0 to 1: jitter.
  * @example backoffMs(3, new RetryableError('The CRM failed (503)'), 0) // → 8000
  */
 export function backoffMs(receiveCount: number, error: RetryableError, random: number): number {
-  const isCloud = error instanceof CloudError && receiveCount <= CLOUD_BACKOFF.deliveries;
+  const isSoon = receiveCount <= SOON_DELIVERIES;
+  const isCloud = error instanceof CloudError && isSoon;
   const { maxMs } = isCloud ? CLOUD_BACKOFF : MESSAGE_BACKOFF;
   const backoff = Math.min(maxMs, MESSAGE_BACKOFF.firstMs * 2 ** (receiveCount - 1));
   const { afterMs } = error;
   if (afterMs === undefined) return backoff * (1 + random / 2);
-  const wait = error.backsOff ? Math.max(afterMs, backoff) : afterMs;
+  const wait = error.backsOff || !isSoon ? Math.max(afterMs, backoff) : afterMs;
   const base = Math.min(MAX_HIDDEN_MS, wait);
   return base + Math.min(base / 2, MAX_SPREAD_MS) * random;
 }

@@ -23,7 +23,7 @@ import {
   RATE_LEASE,
   REQUEST_RETRY,
   SCHEDULE_RETRIES,
-  SPIKE_ARREST_MS,
+  SOON_DELIVERIES,
   SPIKE_BACKOFF,
   STORE_TOKENS_ATTEMPTS,
   STREAM_RETENTION_MS,
@@ -97,7 +97,15 @@ export function retryTable(): { consumer: RetryRow[]; others: RetryRow[] } {
         statuses: [429],
         error: 'RetryableError',
         inInvocation: `${retries}, or after \`Retry-After\`, up to ${span(maxDelayMs)}. After two within ${span(SPIKE_BACKOFF.withinMs)}, the environment makes no requests for ${span(SPIKE_BACKOFF.restMs)} to ${span(2 * SPIKE_BACKOFF.restMs)}`,
-        later: after(SPIKE_ARREST_MS),
+        later: backoff,
+      },
+      {
+        failure: 'A limit that the CRM does not name is exceeded, such as that of the whole account',
+        statuses: [429],
+        error: 'RetryableError',
+        inInvocation:
+          'no retry. It counts as a failure of the CRM: after several, the environment makes no requests',
+        later: backoff,
       },
       {
         failure: 'The quota of the minute, day or month is spent, or an operator has paused all requests',
@@ -156,7 +164,7 @@ export function retryTable(): { consumer: RetryRow[]; others: RetryRow[] } {
         failure: 'DynamoDB, SQS or Secrets Manager fails or throttles',
         error: 'CloudError',
         inInvocation: `attempts of the SDK with a time-out of ${span(AWS_REQUEST_TIMEOUT_MS)}; up to ${VERSIONED_WRITE.attempts} conditional writes of a shared item`,
-        later: `after ${span(MESSAGE_BACKOFF.firstMs)}, doubling up to ${span(CLOUD_BACKOFF.maxMs)}; up to ${span(MESSAGE_BACKOFF.maxMs)} after ${CLOUD_BACKOFF.deliveries} deliveries`,
+        later: `after ${span(MESSAGE_BACKOFF.firstMs)}, doubling up to ${span(CLOUD_BACKOFF.maxMs)}; up to ${span(MESSAGE_BACKOFF.maxMs)} after ${SOON_DELIVERIES} deliveries`,
       },
       {
         failure: 'Another invocation works on the user, the company, the users of a tag job, or the claim',
@@ -178,7 +186,7 @@ export function retryTable(): { consumer: RetryRow[]; others: RetryRow[] } {
       {
         failure: 'Any of these, repeatedly',
         inInvocation: `after ${POSTPONED_AFTER} deliveries, the user is recorded as postponed, and a backfill no longer waits for it`,
-        later: `until the message is ${span(MESSAGE_RETENTION_MS)} old. The limit of ${MAX_RECEIVE_COUNT.toLocaleString('en')} deliveries is not reached before`,
+        later: `until the message is ${span(MESSAGE_RETENTION_MS)} old, after ${SOON_DELIVERIES} deliveries as after a failure of the CRM. The limit of ${MAX_RECEIVE_COUNT.toLocaleString('en')} deliveries is not reached before`,
       },
     ],
     others: [

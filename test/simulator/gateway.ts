@@ -102,6 +102,8 @@ async function fail(
       return Response.json(tooManyRequests('second', limits.limits), { status: 429 });
     case 'quota':
       return Response.json(tooManyRequests('minute', limits.limits), { status: 429 });
+    case 'account-limit':
+      return Response.json({ message: 'Too many requests' }, { status: 429 });
     case 'unauthorized':
       return Response.json(INVALID_TOKEN, { status: 401 });
     case 'hang':

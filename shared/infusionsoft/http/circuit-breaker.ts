@@ -13,10 +13,10 @@ export interface CircuitBreaker {
   enter(now: number): void;
   /** A request was started. */
   started(): void;
-  /** The CRM answered with a status under 500. */
+  /** The CRM answered with a status under 500, apart from a 429 for an unknown limit. */
   succeeded(): void;
   /**
-   * No answer, or a status of 500 or more.
+   * No answer, a status of 500 or more, or a 429 for an unknown limit, which can last for hours.
    *
    * @param suspect what may be at fault instead of the CRM: a user's contact, see `contactFault`, or {@link OTHER_RECORDS}. Each suspect
    *   counts once until the next success: failures of several users are an outage, those of one user are not.

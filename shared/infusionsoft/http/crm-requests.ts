@@ -61,7 +61,7 @@ export function crmRequests({ url, fetch, now = Date.now }: RequestOptions): Crm
 }
 
 /**
- * The limits of the minute and the day do not reset within an invocation, and the fault of a contact comes again, so a retry would only
+ * The limits of the minute and the day do not reset within an invocation, nor perhaps an unknown one, and the fault of a contact comes again, so a retry would only
  * cost requests.
  */
 function isFinal(error: Error): boolean {

@@ -1,5 +1,4 @@
 import { HTTPError } from 'ky';
-import { SPIKE_ARREST_MS } from '../../quota/retry-policy.ts';
 import { RejectedError, RetryableError } from '../../sync/errors.ts';
 import { isAboutContacts } from '../endpoints.ts';
 import { type ExceededLimit, resetOf } from './limit-headers.ts';
@@ -76,13 +75,13 @@ function asObject(body: unknown): { message?: unknown } {
 
 /**
  * The limit that a 429 is about. Three bodies are known: two faults of the gateway, with the error codes `…QuotaViolation` for the day and
- * `…SpikeArrestViolation` for the second, and `{"message":"Quota Exceeded"}` for the minute. Any other counts as the limit of the second,
- * which has the shortest wait.
+ * `…SpikeArrestViolation` for the second, and `{"message":"Quota Exceeded"}` for the minute.
  */
 export function exceededLimit(body: unknown): ExceededLimit {
   const text = JSON.stringify(body ?? '');
   if (text.includes('QuotaViolation')) return 'day';
-  return text.includes('Quota Exceeded') ? 'minute' : 'second';
+  if (text.includes('SpikeArrestViolation')) return 'second';
+  return text.includes('Quota Exceeded') ? 'minute' : 'unknown';
 }
 
 /**
@@ -116,7 +115,11 @@ export function toFailure(error: unknown, now: number): Error {
 }
 
 function tooManyRequests(limit: ExceededLimit, headers: Headers, now: number): RetryableError {
-  const afterMs = limit === 'second' ? SPIKE_ARREST_MS : Math.max(0, resetOf(limit, headers, now) - now);
+  if (limit === 'unknown')
+    return new RetryableError(
+      'A limit that the CRM does not name is exceeded, perhaps that of the account (429)',
+    );
+  const afterMs = limit === 'second' ? undefined : Math.max(0, resetOf(limit, headers, now) - now);
   return new RetryableError(`The CRM's limit of the ${limit} is exceeded (429)`, { afterMs });
 }
 

@@ -1,7 +1,7 @@
 import { dayStart, nextDay, type Observation } from '../../quota/ledger.ts';
 
-/** The limit that a 429 is about. */
-export type ExceededLimit = 'second' | 'minute' | 'day';
+/** The limit that a 429 is about. `unknown`: perhaps that of the whole account, whose answer the vendor does not document. */
+export type ExceededLimit = 'second' | 'minute' | 'day' | 'unknown';
 
 const MINUTE_MS = 60_000;
 const JUST_ENDED_MS = 5 * MINUTE_MS;

@@ -6,6 +6,7 @@ import type { AuthorizationHeader } from '../auth/crm-secret.ts';
 import { isReadOfRecords, pathForLogs } from '../endpoints.ts';
 import { type CircuitBreaker, OTHER_RECORDS } from './circuit-breaker.ts';
 import { contactFault, exceededLimit } from './failures.ts';
+import type { ExceededLimit } from './limit-headers.ts';
 import type { RequestGate } from './request-gate.ts';
 
 /** One attempt of a request. Each retry has a record of its own. */
@@ -71,19 +72,20 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
     breaker.started();
     const started = performance.now();
     let status: number | undefined;
+    let exceeded: ExceededLimit | undefined;
     let isFault = false;
     try {
       const timeout = AbortSignal.timeout(cutOffAt() - startedAt);
       const answer = await fetch(request, { signal: AbortSignal.any([request.signal, timeout]) });
       status = answer.status;
-      const exceeded = status === 429 ? exceededLimit(await answer.clone().text()) : undefined;
+      if (status === 429) exceeded = exceededLimit(await answer.clone().text());
       isFault = status === 500 && contactFault(request, status, await answer.clone().text()) !== undefined;
       gate.answered({ headers: answer.headers, exceeded, startedAt }, now());
       return { answer, header };
     } finally {
       const { method, url } = request;
       const suspect = isReadOfRecords(method, url) ? OTHER_RECORDS : isFault ? currentUser() : undefined;
-      if (status === undefined || status >= 500) breaker.failed(now(), suspect);
+      if (status === undefined || status >= 500 || exceeded === 'unknown') breaker.failed(now(), suspect);
       else breaker.succeeded();
       const durationMs = performance.now() - started;
       slowestMs = Math.max(durationMs, KEPT_OF_SLOWEST * slowestMs);

@@ -60,7 +60,7 @@ export function requestGate(margin: number, random: () => number = Math.random):
       const seen = observationOf(headers, startedAt);
       if (seen.dayUsed !== undefined && seen.startedAt >= (observed?.startedAt ?? 0)) observed = seen;
       if (exceeded === 'second') spikeArrest(now);
-      else if (exceeded) close(exceeded, headers, startedAt, now);
+      else if (exceeded === 'minute' || exceeded === 'day') close(exceeded, headers, startedAt, now);
       else if (seen.dayUsed !== undefined && seen.dayLimit && seen.dayLimit - seen.dayUsed <= margin)
         close('day', headers, startedAt, now);
     },

@@ -79,6 +79,8 @@ describe('the numbers agree with each other', () => {
     ['a failure of the CRM', new RetryableError('')],
     ['a failure of our own cloud', new CloudError('')],
     ['a pause', new RetryableError('', { afterMs: Number.POSITIVE_INFINITY })],
+    ['a limit that is exceeded again and again', new RetryableError('', { afterMs: MINUTE_MS })],
+    ['a failure that passes at once', new RetryableError('', { afterMs: 0 })],
   ])('the deliveries of a message last as long as the queue keeps it: %s', (_, error) => {
     expect(timeOf(policy.MAX_RECEIVE_COUNT, error)).toBeGreaterThan(policy.MESSAGE_RETENTION_MS);
   });

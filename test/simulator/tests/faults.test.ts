@@ -11,6 +11,7 @@ const BODIES: [FaultKind, number, string][] = [
   ['truncated', 200, '{"id"'],
   ['empty', 500, ''],
   ['spike', 429, 'SpikeArrestViolation'],
+  ['account-limit', 429, 'Too many requests'],
   ['quota', 429, 'Quota Exceeded'],
   ['unauthorized', 401, 'invalid_access_token'],
 ];

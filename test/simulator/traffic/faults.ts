@@ -23,6 +23,8 @@ export const FAULT_KINDS = [
   'spike',
   /** 429 as if the limit per minute were reached. */
   'quota',
+  /** 429 as if a limit were reached that the vendor does not document, such as that of the whole account. */
+  'account-limit',
   /** 401 for a valid key. */
   'unauthorized',
   /** The correct response, `slowMs` late. */
@@ -56,7 +58,13 @@ export interface Fault {
 }
 
 /** Faults without an effect before the answer: the gateway answers by itself, or the request takes effect later. */
-const BEFORE_EFFECT: ReadonlySet<FaultKind> = new Set(['spike', 'quota', 'unauthorized', 'late']);
+const BEFORE_EFFECT: ReadonlySet<FaultKind> = new Set([
+  'spike',
+  'quota',
+  'account-limit',
+  'unauthorized',
+  'late',
+]);
 
 /** Draws faults. The same seed and order of requests give the same faults. */
 export class FaultSource {

@@ -115,7 +115,7 @@ describe('a failed request', () => {
   });
 
   it.each([
-    ['second', 'second', 2000],
+    ['second', 'second', undefined],
     ['minute', 'minute', 60_000],
     ['day', 'day', 6 * HOUR_MS],
     ['month', 'day', 6 * HOUR_MS],
@@ -149,9 +149,10 @@ describe('a failed request', () => {
   });
 
   it.each([[undefined], [''], ['<html>'], [null], [[1]]])(
-    'past a limit with the unknown body %j counts as the second',
+    'past a limit with the unknown body %j may last for hours, so the message backs off',
     (body) => {
-      expect(exceededLimit(body)).toBe('second');
+      expect(exceededLimit(body)).toBe('unknown');
+      expect(toFailure(answer(429, body), NOW)).toMatchObject({ name: 'RetryableError', afterMs: undefined });
     },
   );
 });

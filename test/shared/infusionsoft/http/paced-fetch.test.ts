@@ -415,6 +415,7 @@ describe('the circuit breaker', () => {
     throw new TypeError('fetch failed');
   };
   const status = (code: number) => () => new Response(null, { status: code });
+  const SPIKE_ARREST = { fault: { detail: { errorcode: 'policies.ratelimit.SpikeArrestViolation' } } };
 
   it.each([
     ['opens', 'without an answer', refusedConnection],
@@ -422,7 +423,8 @@ describe('the circuit breaker', () => {
     ['opens', 'with status 503', status(503)],
     ['stays closed', 'with status 499', status(499)],
     ['stays closed', 'with status 404', status(404)],
-    ['stays closed', 'with status 429', status(429)],
+    ['opens', 'past an unknown limit', status(429)],
+    ['stays closed', 'past the limit of the second', () => Response.json(SPIKE_ARREST, { status: 429 })],
     ['stays closed', 'with status 200', status(200)],
   ])('%s after five requests in a row %s', async (state, _, answer) => {
     const isOpen = state === 'opens';
