@@ -23,6 +23,8 @@ export const runSchema = z.object({
   pages: z.optional(z.int()),
   /** The CRM refused a token, and the run began again. */
   restarted: z.optional(z.boolean()),
+  /** Set when all pages were read: the number of items of the last one, and where the search for missing items continues. */
+  end: z.optional(z.object({ lastItems: z.int(), from: z.int() })),
 });
 export type Run = z.infer<typeof runSchema>;
 

@@ -42,8 +42,8 @@ export function listedItems(
     read: (_, token) => dependencies.client.listItems(polled.resource, { token }),
     timeOf: () => undefined,
     compare: (items) => compare(items, polled, reading, dependencies),
-    finish: ({ pages, lastItems }) =>
-      applyMissing(polled, reading, pages === 1 && lastItems > 0, dependencies),
+    finish: ({ pages, lastItems }, from) =>
+      applyMissing(polled, reading, { isOnePage: pages === 1 && lastItems > 0, from }, dependencies),
   };
 }
 
@@ -62,29 +62,32 @@ async function compare(
   return [];
 }
 
-/** Buckets that are in memory at a time. */
-const CHUNK = 200;
+/** Buckets of one step: the states of 6,400 items, which take about a second to read. */
+const STEP_BUCKETS = 100;
 
 /**
- * Finds known items that a listing lacks. Pages shift while they are read, so an item counts as gone only when two listings in a row lack
- * it. One listing is enough if it had a single page.
+ * Finds known items that a listing lacks, in the next buckets. Pages shift while they are read, so an item counts as gone only when two
+ * listings in a row lack it. One listing is enough if it had a single page.
+ *
+ * @param from the first bucket.
+ * @returns the bucket after these; undefined if they were the last.
  */
 async function applyMissing(
   polled: PolledResource,
   reading: ItemReading,
-  isOnePage: boolean,
+  { isOnePage, from }: { isOnePage: boolean; from: number },
   dependencies: ItemsDependencies,
-): Promise<void> {
+): Promise<number | undefined> {
   const { store } = dependencies;
   const { name } = polled;
   const oldest = isOnePage ? reading.listing : reading.listing - 1;
-  const buckets = bucketsBetween(await store.readItemRanges(name), 0, Number.MAX_SAFE_INTEGER);
-  for (let start = 0; start < buckets.length; start += CHUNK) {
-    const states = await store.readItems(name, buckets.slice(start, start + CHUNK));
-    const gone = [...states.values()]
-      .flatMap((items) => Object.entries(items))
-      .filter(([, { n = 0, gone: isKnown }]) => !isKnown && n < oldest)
-      .map(([id]) => ({ itemId: Number(id), hashes: undefined }));
-    if (gone.length > 0) await applyItems(gone, polled, reading, dependencies);
-  }
+  const all = bucketsBetween(await store.readItemRanges(name), 0, Number.MAX_SAFE_INTEGER);
+  const buckets = all.filter((bucket) => bucket >= from);
+  const states = await store.readItems(name, buckets.slice(0, STEP_BUCKETS));
+  const gone = [...states.values()]
+    .flatMap((items) => Object.entries(items))
+    .filter(([, { n = 0, gone: isKnown }]) => !isKnown && n < oldest)
+    .map(([id]) => ({ itemId: Number(id), hashes: undefined }));
+  if (gone.length > 0) await applyItems(gone, polled, reading, dependencies);
+  return buckets[STEP_BUCKETS];
 }

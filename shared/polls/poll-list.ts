@@ -32,16 +32,21 @@ export interface PolledList<Item> {
    * @returns times of items that have to be read again.
    */
   compare(items: readonly Item[], readAt: number): Promise<number[]>;
-  /** Runs after the last page, before the run counts as complete. */
-  finish?(run: { pages: number; lastItems: number }): Promise<void>;
+  /**
+   * Takes one step after the last page, before the run counts as complete.
+   *
+   * @param from where the step begins; 0 for the first.
+   * @returns where the next step begins; undefined after the last one.
+   */
+  finish?(run: { pages: number; lastItems: number }, from: number): Promise<number | undefined>;
 }
 
 /**
- * Reads a list from its watermark on, page by page, and stores the position after each page.
+ * Reads a list from its watermark on, page by page, and stores the position after each page. Then finishes it, step by step.
  *
  * @param scheduledAt if a poll for this time or a later one is complete or has failed, nothing is done. ISO 8601.
  * @param start where the first poll begins, in epoch milliseconds, and whether this is a replay, which always begins there.
- * @returns whether the poll is over; if not, the invocation has no time for another page.
+ * @returns whether the poll is over; if not, the invocation has no time for another page or step.
  */
 export async function pollList<Item>(
   list: PolledList<Item>,
@@ -57,8 +62,8 @@ export async function pollList<Item>(
   const isOther = isReplay && poll.run?.scheduledAt !== scheduledAt;
   const begun = isOther ? undefined : poll.run;
   let run: Run = begun ?? beginRun(isOther ? startAt : poll.watermark, scheduledAt, list.overlapMs);
-  let lastItems = 0;
-  for (;;) {
+  let { end } = run;
+  while (!end) {
     if (!hasTime()) return false;
     const readAt = now();
     const { from } = run;
@@ -76,11 +81,18 @@ export async function pollList<Item>(
       readAt,
     );
     run = next;
-    lastItems = items.length;
-    if (isOver) break;
-    await store.writePoll(list.resource, { ...poll, run });
+    if (isOver) end = { lastItems: items.length, from: 0 };
+    else await store.writePoll(list.resource, { ...poll, run });
   }
-  await list.finish?.({ pages: run.pages ?? 1, lastItems });
+  const { lastItems } = end;
+  let from: number | undefined = end.from;
+  while (list.finish && from !== undefined) {
+    if (!hasTime()) {
+      await store.writePoll(list.resource, { ...poll, run: { ...run, end: { lastItems, from } } });
+      return false;
+    }
+    from = await list.finish({ pages: run.pages ?? 1, lastItems }, from);
+  }
   await store.writePoll(list.resource, {
     ...kept,
     watermark: watermarkAfter(run),

@@ -1,4 +1,4 @@
-import { CloudError, RetryableError } from '../sync/errors.ts';
+import { CloudError, OutOfTimeError } from '../sync/errors.ts';
 import { currentLeases, leftBy, NO_SLOTS, type SlotState } from './rate-lease.ts';
 import { MAX_SLOT_AHEAD_MS, NO_SLOT_MS } from './retry-policy.ts';
 import { nextSlots, type SlotSchedule } from './slots.ts';
@@ -10,7 +10,7 @@ export interface RateLimiter {
    * Resolves when one request may start.
    *
    * @param deadline epoch milliseconds; later slots are refused.
-   * @throws RetryableError if no slot is left before the deadline; CloudError if none could be reserved.
+   * @throws OutOfTimeError if no slot is left before the deadline; CloudError if none could be reserved.
    */
   acquireSlot(deadline: number): Promise<void>;
 }
@@ -101,7 +101,7 @@ export function rateLimiter({
       for (;;) {
         const slot = await nextSlot(deadline);
         if (slot === undefined)
-          throw new RetryableError('No request slot is left before the invocation ends', {
+          throw new OutOfTimeError('No request slot is left before the invocation ends', {
             afterMs: NO_SLOT_MS,
           });
         if (slot > now()) await sleep(slot - now());

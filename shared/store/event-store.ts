@@ -18,7 +18,7 @@ type ItemOf<Kind extends keyof typeof SYNC_TABLE_ITEMS> = z.infer<(typeof SYNC_T
 
 export type Poll = ItemOf<'poll'>;
 type ContactListing = ItemOf<'contactListing'>;
-type OptOutListing = ItemOf<'optOutListing'>;
+export type OptOutListing = ItemOf<'optOutListing'>;
 export type OptOutAddresses = ItemOf<'optOutPage'>['addresses'];
 export type EventLog = ItemOf<'eventLog'>;
 /** States of contacts, by id. */
@@ -47,8 +47,8 @@ export interface EventStore {
   writeItems(resource: string, buckets: ReadonlyMap<number, ItemBucket>): Promise<void>;
   readOptOutListing(): Promise<OptOutListing>;
   writeOptOutListing(listing: OptOutListing): Promise<void>;
-  /** All addresses of a listing. */
-  readOptOuts(generation: OptOutListing['generation'], pages: number): Promise<OptOutAddresses>;
+  /** The addresses of a listing from one page up to another, without that one. */
+  readOptOuts(generation: OptOutListing['generation'], from: number, end: number): Promise<OptOutAddresses>;
   writeOptOuts(
     generation: OptOutListing['generation'],
     page: number,
@@ -132,8 +132,9 @@ export function eventStore(client: DynamoDBClient, TableName: string): EventStor
     readOptOutListing: async () =>
       (await read(optOutListing.key(), optOutListing.schema)) ?? { generation: 'a', pages: 0 },
     writeOptOutListing: (listing) => write(optOutListing.key(), listing),
-    async readOptOuts(generation, pages) {
-      const keys = Array.from({ length: pages }, (_, page) => optOutPage.key(generation, page));
+    async readOptOuts(generation, from, end) {
+      const length = Math.max(0, end - from);
+      const keys = Array.from({ length }, (_, index) => optOutPage.key(generation, from + index));
       const items = await readMany(keys);
       return Object.assign(
         {},

@@ -241,6 +241,8 @@ const optOutListingSchema = z.object({
       token: z.optional(z.string()),
       /** The CRM refused a token, and the listing began again. */
       restarted: z.optional(z.boolean()),
+      /** Set when all pages were read: the pages of the last listing whose addresses were looked for in this one. */
+      compared: z.optional(z.int()),
     }),
   ),
 });

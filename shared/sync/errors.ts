@@ -19,6 +19,11 @@ export class CloudError extends RetryableError {
   override name = 'CloudError';
 }
 
+/** No request was made, because the invocation ends too soon for it. */
+export class OutOfTimeError extends RetryableError {
+  override name = 'OutOfTimeError';
+}
+
 /** No request was made, because the CRM is down. */
 export class CrmDownError extends RetryableError {
   override name = 'CrmDownError';

@@ -150,13 +150,13 @@ export function retryTable(): { consumer: RetryRow[]; others: RetryRow[] } {
       },
       {
         failure: 'No request slot before the end of the invocation',
-        error: 'RetryableError',
+        error: 'OutOfTimeError',
         inInvocation: 'no retry',
         later: after(NO_SLOT_MS),
       },
       {
-        failure: 'Too little time for another request',
-        error: 'RetryableError',
+        failure: 'Too little time for a request; for a retry, the failure before it counts',
+        error: 'OutOfTimeError',
         inInvocation: 'no retry',
         later: after(OUT_OF_TIME_MS),
       },

@@ -39,8 +39,8 @@ export function memoryEventStore(): EventStore {
     writeItems: (resource, buckets) => writeNumbered(`items ${resource}`, buckets),
     readOptOutListing: async () => (await read('opt-outs')) ?? { generation: 'a', pages: 0 },
     writeOptOutListing: (listing) => write('opt-outs', listing),
-    readOptOuts: async (generation, pages) => {
-      const numbers = Array.from({ length: pages }, (_, page) => page);
+    readOptOuts: async (generation, from, end) => {
+      const numbers = Array.from({ length: Math.max(0, end - from) }, (_, index) => from + index);
       const found = await readNumbered<Awaited<ReturnType<EventStore['readOptOuts']>>>(generation, numbers);
       return Object.assign({}, ...found.values());
     },

@@ -1,6 +1,6 @@
 import ky, { type HTTPError, isHTTPError, type KyInstance } from 'ky';
 import { REQUEST_RETRY } from '../../quota/retry-policy.ts';
-import { RetryableError } from '../../sync/errors.ts';
+import { OutOfTimeError, RetryableError } from '../../sync/errors.ts';
 import { contactFault, exceededLimit, toFailure } from './failures.ts';
 
 export interface RequestOptions {
@@ -21,8 +21,10 @@ export interface CrmRequests {
   /** For a create-or-update: two at once for one email can create two contacts. A spike arrest had no effect. */
   afterSpikeArrest: KyInstance;
   /**
-   * Makes a request. @throws NotFoundError, RejectedError, ForbiddenError, ContactFaultError, UncertainError or another RetryableError, see
-   * `failures.ts`.
+   * Makes a request. If no time is left for a retry, the failure of the attempt before it counts: the CRM has failed, and a write without an
+   * answer may still be running.
+   *
+   * @throws NotFoundError, RejectedError, ForbiddenError, ContactFaultError, UncertainError or another RetryableError, see `failures.ts`.
    */
   call<Result>(request: (http: KyInstance) => Promise<Result>, http?: KyInstance): Promise<Result>;
 }
@@ -51,10 +53,15 @@ export function crmRequests({ url, fetch, now = Date.now }: RequestOptions): Crm
       retry: { shouldRetry: ({ error }) => (isSpikeArrest(error) ? undefined : false) },
     }),
     async call(request, http = repeatable) {
+      let lastFailure: Error | undefined;
+      const beforeRetry = ({ error }: { error: Error }) => {
+        lastFailure = error;
+      };
       try {
-        return await request(http);
+        return await request(http.extend({ hooks: { beforeRetry: [beforeRetry] } }));
       } catch (error) {
-        throw toFailure(error, now());
+        const isCutShort = error instanceof OutOfTimeError && lastFailure !== undefined;
+        throw toFailure(isCutShort ? lastFailure : error, now());
       }
     },
   };

@@ -1,6 +1,6 @@
 import type { RateLimiter } from '../../quota/rate-limiter.ts';
 import { ANSWER_TIME, OUT_OF_TIME_MS, WRITE_BACK_MS } from '../../quota/retry-policy.ts';
-import { RetryableError } from '../../sync/errors.ts';
+import { OutOfTimeError } from '../../sync/errors.ts';
 import type { Credentials } from '../auth/credentials.ts';
 import type { AuthorizationHeader } from '../auth/crm-secret.ts';
 import { isReadOfRecords, pathForLogs } from '../endpoints.ts';
@@ -48,7 +48,7 @@ const KEPT_OF_SLOWEST = 0.9;
  * fails while the quota is spent or the CRM is down. It adds the credentials; after a 401 it reads them again, and repeats the request with
  * other ones. Create one for each environment and keep it across invocations.
  *
- * @throws RetryableError while the quota is spent, while the CRM is down, and if too little time is left before the deadline.
+ * @throws RetryableError while the quota is spent and while the CRM is down; OutOfTimeError if too little time is left before the deadline.
  */
 export function pacedFetch(options: PacedFetchOptions): typeof fetch {
   const { rateLimiter, credentials, gate, breaker, deadline, onRequest, now = () => Date.now() } = options;
@@ -101,7 +101,7 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
       const restMs = gate.backOffMs(now());
       if (restMs > 0) await new Promise((rested) => setTimeout(rested, restMs));
       if (now() > lastStart())
-        throw new RetryableError('The invocation ends too soon for another request', {
+        throw new OutOfTimeError('The invocation ends too soon for another request', {
           afterMs: OUT_OF_TIME_MS,
         });
       await rateLimiter.acquireSlot(lastStart());

@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { INVOCATION_MS } from '../../../shared/quota/retry-policy.ts';
 import { RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 import type { SimulatorOptions } from '../../simulator/simulator.ts';
 import { type Polls, shown, startPolls } from '../../support/polls-under-test.ts';
@@ -131,6 +132,69 @@ describe('a listing of opt-outs', () => {
     };
     await polls.poll('opt-outs');
     expect(await polls.store.readOptOutListing()).toMatchObject({ pages: 1 });
+  });
+
+  it('of any length comes to its end, and finds who left or came wherever the pages have moved', async () => {
+    let endsAt = 0;
+    await start(
+      {},
+      {
+        endsAt: () => {
+          endsAt = polls.now() + INVOCATION_MS;
+          return endsAt;
+        },
+      },
+    );
+    for (const userId of ['ann', 'bob', 'cy']) await polls.sync(userId, { email: `${userId}@example.com` });
+    await polls.poll('listing');
+    const { client } = polls.crm;
+    const pages = Array.from({ length: 60 }, (_, page) => [`${page}@example.com`]);
+    client.listOptOuts = async (token = '0') => {
+      const items = pages[Number(token)]?.map((email) => ({ email, status: 'MANUAL' })) ?? [];
+      const next = Number(token) + 1;
+      return { items, nextToken: next < pages.length ? `${next}` : undefined };
+    };
+    const opt = async (userId: string, page: number | undefined) => {
+      const email = `${userId}@example.com`;
+      for (const [index, emails] of pages.entries()) pages[index] = emails.filter((each) => each !== email);
+      if (page !== undefined) pages[page]?.push(email);
+      const contactId = polls.users.user(userId).crm?.contactId ?? 0;
+      await polls.crm.admin.edit(contactId, { emailStatus: page === undefined ? 'DoubleOptin' : 'Manual' });
+    };
+    // A page of the last listing takes as long to read as one of a thousand addresses does in a slow invocation.
+    const { send } = polls.dynamodb.client;
+    polls.dynamodb.client.send = async (...parameters: unknown[]) => {
+      const { input } = parameters[0] as {
+        input: { RequestItems?: { sync?: { Keys?: { id: { S: string } }[] } } };
+      };
+      const keys = input.RequestItems?.sync?.Keys ?? [];
+      polls.pass((0.3 * keys.filter(({ id }) => id.S.startsWith('opt-outs#')).length) / 60);
+      if (polls.now() > endsAt) throw new RetryableError('killed', { afterMs: 0 });
+      return (send as (...values: unknown[]) => Promise<unknown>).apply(polls.dynamodb.client, parameters);
+    };
+    const events = async () => shown(await polls.poll('opt-outs')).map(({ type, ...rest }) => [type, rest]);
+    const event = (type: string, subject: string) => [
+      `contact.${type}`,
+      expect.objectContaining({ subject }),
+    ];
+
+    await opt('ann', 3);
+    await opt('bob', 45);
+    expect(await events()).toEqual([event('unsubscribed', 'ann'), event('unsubscribed', 'bob')]);
+    const lookUp = vi.spyOn(client, 'listContacts');
+    expect(await events()).toEqual([]);
+    expect(lookUp).not.toHaveBeenCalled();
+    await opt('bob', undefined);
+    await opt('cy', 59);
+    expect(await events()).toEqual([event('unsubscribed', 'cy'), event('resubscribed', 'bob')]);
+    pages.unshift(...Array.from({ length: 30 }, (_, page) => [`new${page}@example.com`]));
+    expect(await events()).toEqual([]);
+    expect(await polls.store.readOptOutListing()).toMatchObject({ pages: 90 });
+    await opt('ann', undefined);
+    pages.splice(0, 40);
+    expect(await events()).toEqual([event('resubscribed', 'ann')]);
+    expect(await events()).toEqual([]);
+    expect(polls.consumer.rejected).toEqual([]);
   });
 
   it('begins again when the CRM no longer knows its token', async () => {

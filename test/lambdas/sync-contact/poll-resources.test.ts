@@ -1,8 +1,13 @@
 import { Logger } from '@aws-lambda-powertools/logger';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { isListed, itemKindOf, POLLED_NAMES, type PolledName } from '../../../shared/events/event-types.ts';
+import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
+import { circuitBreaker } from '../../../shared/infusionsoft/http/circuit-breaker.ts';
 import { ForbiddenError, UncertainError } from '../../../shared/infusionsoft/http/failures.ts';
+import { pacedFetch } from '../../../shared/infusionsoft/http/paced-fetch.ts';
+import { requestGate } from '../../../shared/infusionsoft/http/request-gate.ts';
 import { polledResource } from '../../../shared/polls/polled-resource.ts';
+import { INVOCATION_MS } from '../../../shared/quota/retry-policy.ts';
 import { RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import { mapping as defaultMapping } from '../../../shared/user/mapping.ts';
@@ -140,6 +145,39 @@ describe('lists of several pages', () => {
     expect(polls.consumer.rejected).toEqual([]);
   }, 60_000);
 
+  it('look for deleted items in parts, and find each once', async () => {
+    let endsAt = 0;
+    const { contactId } = await start(['notes'], {
+      endsAt: () => {
+        endsAt = polls.now() + INVOCATION_MS;
+        return endsAt;
+      },
+    });
+    const { id: left } = await add('notes', contactId);
+    await poll('listing');
+    const { store } = polls;
+    const buckets = Array.from({ length: 600 }, (_, index) => 1000 + index);
+    const ids = buckets.map((bucket) => bucket * 64);
+    const state = { e: 0, f: {}, n: 1 };
+    await store.writeItemRanges('notes', [
+      [0, 0],
+      [1000, 1599],
+    ]);
+    await store.writeItems('notes', new Map(ids.map((id) => [id / 64, { [id]: state }])));
+    const { readItems } = store;
+    store.readItems = async (name, numbers) => {
+      polls.pass((0.05 * numbers.length) / 60);
+      if (polls.now() > endsAt) throw new RetryableError('killed', { afterMs: 0 });
+      return readItems(name, numbers);
+    };
+    const gone = await poll('listing');
+    expect(gone).toEqual(ids.map((itemId) => ({ type: 'note.deleted', itemId })));
+    expect(await poll('listing')).toEqual([]);
+    expect((await readItems('notes', [0])).get(0)?.[left]).toMatchObject({ n: 3 });
+    expect(await store.readPoll('notes-listing')).toMatchObject({ listings: 3 });
+    expect((await store.readPoll('notes-listing'))?.run).toBeUndefined();
+  });
+
   it('that are suddenly empty once delete nothing', async () => {
     const { contactId } = await start(['notes']);
     await add('notes', contactId);
@@ -199,6 +237,46 @@ describe('a resource that the CRM does not list', () => {
     client.listItems = list;
     await poll('changes');
     expect((await polls.store.readPoll('affiliates-listing'))?.listings).toBe(1);
+  });
+
+  it('and that fails so slowly that no time is left for a retry counts as failed, and holds up no other', async () => {
+    let endsAt = 0;
+    await start(['affiliates', 'notes'], {
+      endsAt: () => {
+        endsAt = polls.now() + INVOCATION_MS;
+        return endsAt;
+      },
+    });
+    await poll('listing');
+    const slow = vi.fn(async () => {
+      polls.pass(9.5 / 60);
+      return new Response('Service Unavailable', { status: 503 });
+    });
+    vi.stubGlobal('fetch', slow);
+    const fetch = pacedFetch({
+      rateLimiter: { acquireSlot: async () => {} },
+      credentials: {
+        current: async () => ['x-keap-api-key', 'key'],
+        cached: () => ['x-keap-api-key', 'key'],
+        renew: async () => undefined,
+      },
+      gate: requestGate(25),
+      breaker: circuitBreaker(),
+      deadline: () => endsAt,
+      onRequest: () => {},
+      now: polls.now,
+    });
+    const failing = infusionsoftClient({ url: 'http://crm.local', fetch });
+    const { client } = polls.crm;
+    const list = client.listItems;
+    client.listItems = async (resource, query) =>
+      resource.name === 'affiliates' ? failing.listItems(resource, query) : list(resource, query);
+    await poll('listing');
+    vi.unstubAllGlobals();
+    expect(slow).toHaveBeenCalledTimes(2);
+    const failed = await polls.store.readPoll('affiliates-listing');
+    expect(failed).toMatchObject({ listings: 1, failedAt: expect.any(String) });
+    expect((await polls.store.readPoll('notes-listing'))?.listings).toBe(2);
   });
 
   it('to the end is still read by date', async () => {

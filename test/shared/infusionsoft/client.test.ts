@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import { NotFoundError } from '../../../shared/infusionsoft/http/failures.ts';
-import { RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
+import { OutOfTimeError, RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 import type { SimulatorOptions } from '../../simulator/simulator.ts';
 import { startCrm } from '../../support/crm-under-test.ts';
 
@@ -32,6 +32,17 @@ type Client = ReturnType<typeof infusionsoftClient>;
 const ANN = { email_addresses: [{ field: 'EMAIL1' as const, email: 'ann@example.com' }] };
 
 describe('the client', () => {
+  it('fails with the answer that it got when no time is left for a retry', async () => {
+    const outOfTime = (): Response => {
+      throw new OutOfTimeError('The invocation ends too soon for another request', { afterMs: 0 });
+    };
+    const failed = () => new Response('', { status: 503 });
+    const { client, requests } = answering(failed, outOfTime);
+    await expect(client.listContacts({ afterId: 0 })).rejects.toThrow('The CRM failed (503)');
+    expect(requests()).toBe(2);
+    await expect(answering(outOfTime).client.listContacts({ afterId: 0 })).rejects.toThrow(OutOfTimeError);
+  });
+
   it('creates a contact once, and updates it by its email', async () => {
     const { client } = await start();
     const first = await client.upsertContact(ANN);

@@ -115,7 +115,7 @@ describe('the pace', () => {
   it('starts no request that could not finish before the end of the invocation', async () => {
     const { fetch, records } = paced({ deadline: () => Date.now() + 2000 });
     await expect(fetch('http://crm.local/tags')).rejects.toMatchObject({
-      name: 'RetryableError',
+      name: 'OutOfTimeError',
       afterMs: 0,
     });
     expect(records).toEqual([]);
