@@ -136,15 +136,16 @@ export async function catalogFor(
 }
 
 /**
- * Sends a user again if an environment may have handled the first message with an older catalog, which lacks a field or tag that the
- * account has by now. Otherwise that field or tag would be missing until the next refresh.
+ * Sends users again who are in flight for long, once each: during a deployment, the consumer may have handled their message with an older
+ * mapping, and seen nothing to do. It sends them also each time that their message may have been handled with an older catalog, which lacks a
+ * field or tag that the account has by now. For a user who is up to date by then, the second message costs no request.
  */
 async function sendAgain(run: Run, catalog: Catalog, ports: BackfillPorts, now: number): Promise<void> {
   const usedUntil = Date.parse(catalog.refreshedAt) + CACHED_MS;
-  const isOld = ({ sentAt }: SentUser) => sentAt < usedUntil && now - sentAt >= CACHED_MS;
+  const isOld = ({ sentAt, again }: SentUser) => now - sentAt >= CACHED_MS && (sentAt < usedUntil || !again);
   const old = run.sent.filter(isOld);
   if (old.length === 0) return;
-  run.sent = run.sent.map((user) => (isOld(user) ? { ...user, sentAt: now } : user));
+  run.sent = run.sent.map((user): SentUser => (isOld(user) ? { ...user, sentAt: now, again: true } : user));
   const messages = old.map(({ userId }) => backfillMessage(userId, run.runId, now));
   // With the deduplication ids of the first messages, SQS would drop these as duplicates.
   await ports.send(messages, `${run.runId}:${usedUntil}`);

@@ -27,6 +27,8 @@ interface Outcomes {
 export interface SentUser {
   userId: string;
   sentAt: number;
+  /** Whether the user was sent before. */
+  again?: true;
 }
 
 /** Users whose tags are changed together. Times in epoch milliseconds. */

@@ -188,7 +188,8 @@ describe('a run waits for the quota', () => {
     const waited = { next: 'waitForQuota' as const, lastProgressAt: NOON - HOUR_MS };
     const { run } = await callOnce({ ...ALL_SCANNED, sent: inFlight(0, 5, NOON - HOUR_MS), ...waited });
     // The catalog was read since the users were sent, so they are sent again.
-    expect(run).toMatchObject({ sent: inFlight(0, 5, NOON), unfinished: { total: 0 } });
+    const again = inFlight(0, 5, NOON).map((user) => ({ ...user, again: true }));
+    expect(run).toMatchObject({ sent: again, unfinished: { total: 0 } });
   });
 
   it('of the next day when the day is spent, and ends then', async () => {

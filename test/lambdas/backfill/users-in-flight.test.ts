@@ -69,6 +69,30 @@ describe('a run with users who keep failing', () => {
     expect(clock.now - NOON).toBeLessThan(3 * MINUTE_MS);
   });
 
+  it('sends users again, once, in whom the consumer saw nothing to do, with an earlier mapping during a deployment', async () => {
+    const started = start(100);
+    const { ports } = started;
+    const { send } = ports;
+    const sent: string[] = [];
+    ports.catalog = async () => ({ ...CATALOG, refreshedAt: new Date(NOON - 60 * MINUTE_MS).toISOString() });
+    for (const userId of ['7', '8']) ports.failing.set(userId, undefined);
+    ports.send = async (messages, runId) => {
+      for (const message of messages) {
+        if (message.kind !== 'user' || !['7', '8'].includes(message.userId)) continue;
+        sent.push(message.userId);
+        // The consumer has the new mapping by now. It brings only one of the two up to date.
+        if (sent.filter((userId) => userId === '7').length > 1) ports.failing.delete('7');
+      }
+      await send(messages, runId);
+    };
+    expect(await finish(await begin({}, started.context), started)).toMatchObject({
+      enqueued: 100,
+      done: 99,
+      unfinished: { total: 1, users: [{ userId: '8' }] },
+    });
+    expect(sent.sort()).toEqual(['7', '7', '8', '8']);
+  });
+
   it('stops waiting after fifteen minutes for a user without a recorded failure', async () => {
     const started = start(100);
     started.ports.failing.set('7', undefined);
