@@ -22,9 +22,6 @@ interface AccountsInput {
 /** Settings of one stack, or of several. */
 export type Settings = ConfigInput | AccountsInput;
 
-/** Groups that are merged setting by setting. An account overrides any other setting as a whole. */
-const GROUPS = ['crm', 'backfill'] as const;
-
 /**
  * Validates the settings of the app: those of one stack, or `accounts` with several, each with its own stack, quota, secret and mapping.
  *
@@ -54,15 +51,14 @@ export function parseAccounts(settings: unknown): Config[] {
 
 type Loose = Record<string, unknown>;
 
-function merge(below: Loose, above: Loose): Loose {
-  const groups = GROUPS.filter((name) => isGroup(below[name]) && isGroup(above[name]));
-  return {
-    ...below,
-    ...above,
-    ...Object.fromEntries(
-      groups.map((name) => [name, { ...(below[name] as Loose), ...(above[name] as Loose) }]),
-    ),
-  };
+/** The settings of an account over the defaults. Groups such as `crm` are merged setting by setting; all else is overridden as a whole. */
+function merge(defaults: Loose, account: Loose): Loose {
+  const merged = { ...defaults, ...account };
+  for (const [name, own] of Object.entries(account)) {
+    const below = defaults[name];
+    if (isGroup(below) && isGroup(own)) merged[name] = { ...below, ...own };
+  }
+  return merged;
 }
 
 const isGroup = (value: unknown): value is Loose =>

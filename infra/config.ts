@@ -27,6 +27,13 @@ const crmUrl = z
 const text = (pattern: RegExp, message: string) =>
   z.string(message).regex(pattern, { error: message, abort: true });
 
+/** An expression of EventBridge Scheduler, whose cron has six fields (EventBridge Scheduler user guide, "Schedule types"). */
+const schedule = (byDefault: string) =>
+  text(
+    /^(off|cron\((\S+ ){5}\S+\)|rate\(\d+ (minute|hour|day)s?\))$/,
+    `must be cron(…) with six fields, rate(…) or off, for example ${byDefault}`,
+  ).default(byDefault);
+
 const tableArn = text(
   /^arn:[a-z-]+:dynamodb:[a-z0-9-]+:\d{12}:table\/[\w.-]+$/,
   'must be the ARN of a DynamoDB table (arn:aws:dynamodb:…:table/name)',
@@ -117,10 +124,7 @@ const eventSettings = group({
    * When all contacts and all items of the resources are listed, which shows removed tags, deletions and merges. A listing costs a request
    * for each thousand. An EventBridge Scheduler expression, or `off`.
    */
-  listing: text(
-    /^(off|cron\(.+\)|rate\(.+\))$/,
-    'must be cron(…), rate(…) or off, for example cron(0 1 * * ? *)',
-  ).default('cron(0 1 * * ? *)'),
+  listing: schedule('cron(0 1 * * ? *)'),
   /** Time zone of `listing`. */
   timeZone: z
     .string()
@@ -139,10 +143,10 @@ export type EventSettings = z.output<typeof eventSettings>;
 
 /** The settings of a stack, in cdk.json under `context.userSync`. All have defaults. */
 export const configSchema = group({
-  /** Name of the CloudFormation stack. */
+  /** Name of the CloudFormation stack. With `-backfill`, it is the name of the state machine, which has at most 80 characters. */
   stackName: text(
-    /^[A-Za-z][A-Za-z0-9-]{0,127}$/,
-    'must begin with a letter and have at most 128 letters, digits and hyphens',
+    /^[A-Za-z][A-Za-z0-9-]{0,70}$/,
+    'must begin with a letter and have at most 71 letters, digits and hyphens',
   ).default('user-sync'),
   /** File of the mapping from users to contacts. Accounts with different fields or tags have a file each. */
   mapping: text(
@@ -223,10 +227,7 @@ export const configSchema = group({
     .optional(),
   backfill: group({
     /** When active users are checked again, as an EventBridge Scheduler expression in UTC, or `off`. */
-    refreshSchedule: text(
-      /^(off|cron\(.+\)|rate\(.+\))$/,
-      'must be cron(…), rate(…) or off, for example cron(0 3 * * ? *)',
-    ).default('cron(0 3 * * ? *)'),
+    refreshSchedule: schedule('cron(0 3 * * ? *)'),
     /** Share of the daily and monthly limit that backfills leave for live changes. */
     liveReserve: z.number().min(0).max(0.95).default(0.2),
   }).prefault({}),

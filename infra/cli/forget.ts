@@ -12,7 +12,7 @@ import { messageGroupOf } from '../../shared/sync/message.ts';
 import { createCommand } from './create-command.ts';
 import { CommandError, UsageError } from './support/command-error.ts';
 import { connect } from './support/connect.ts';
-import { integer } from './support/option-parsers.ts';
+import { filled, integer } from './support/option-parsers.ts';
 import { textTable } from './support/text-table.ts';
 
 /** Longer than the minute after which the sync tries a contact again that the CRM does not know. */
@@ -31,7 +31,11 @@ export default createCommand({
   },
   target: 'system',
   options: {
-    user: { value: 'id', description: 'the user to forget; must be deleted in the app first' },
+    user: {
+      value: 'id',
+      description: 'the user to forget; must be deleted in the app first',
+      parse: filled,
+    },
     contact: { value: 'id', description: 'the contact, when no record knows it', parse: integer(1) },
     list: { description: 'show the erasure records' },
   },

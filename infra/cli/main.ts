@@ -39,6 +39,10 @@ for (const { title, commands } of COMMAND_GROUPS) {
     program.addCommand(configure(command).summary(summary).helpGroup(`${title}:`));
   }
 }
+// Whatever reads the output may end first, such as `head`. A command that changes something still runs to its end.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
 try {
   await program.parseAsync();
 } catch (error) {

@@ -1,5 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { type Ledger, ledgerAt, type Pause, resume } from '../../shared/quota/ledger.ts';
+import { MESSAGE_RETENTION_MS } from '../../shared/quota/retry-policy.ts';
 import { updateVersioned } from '../../shared/quota/versioned-store.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { createCommand } from './create-command.ts';
@@ -8,6 +9,8 @@ import { UsageError } from './support/command-error.ts';
 import { connect } from './support/connect.ts';
 import { positiveNumber } from './support/option-parsers.ts';
 import { describeQuota, quotaSettingsFrom, quotaTable } from './support/quota-report.ts';
+
+const MINUTE_MS = 60_000;
 
 export default createCommand({
   metadata: {
@@ -24,7 +27,8 @@ export default createCommand({
     pause: {
       value: 'minutes',
       description: 'make no requests for this long; messages wait in the queue',
-      parse: positiveNumber,
+      // Messages stay in the queue for 14 days.
+      parse: positiveNumber(MESSAGE_RETENTION_MS / MINUTE_MS),
     },
     resume: {
       description:
@@ -56,7 +60,7 @@ export async function changePause(
   const before = (await ledger.read())?.value;
   const now = awsClock(dynamodb)();
   if (minutes !== undefined) {
-    const pause: Pause = { reason: 'operator', since: now, until: now + minutes * 60_000 };
+    const pause: Pause = { reason: 'operator', since: now, until: now + minutes * MINUTE_MS };
     await updateVersioned(ledger, (current) => ({ ...ledgerAt(current, now), pause }));
   } else if (lifts) {
     await updateVersioned(ledger, (current) => resume(current, now));

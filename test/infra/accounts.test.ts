@@ -20,6 +20,16 @@ describe('parseAccounts', () => {
     expect(sandbox?.crm).toMatchObject({ latencyP95Ms: 600, limits: { second: 10 } });
   });
 
+  it('keeps the alarm email and the callback of the defaults for an account with other settings of alarms and events', () => {
+    const callback = { url: 'https://app.example.com/crm-events' };
+    const [production] = parseAccounts({
+      defaults: { alarms: { email: 'ops@example.com' }, events: { callback } },
+      accounts: { production: { alarms: { lagSeconds: 300 }, events: { resources: ['orders'] } } },
+    });
+    expect(production?.alarms).toMatchObject({ email: 'ops@example.com', lagSeconds: 300 });
+    expect(production?.events).toMatchObject({ callback, resources: ['orders'] });
+  });
+
   it('accepts the settings of one stack', () => {
     expect(parseAccounts(undefined)).toMatchObject([{ stackName: 'user-sync' }]);
     expect(parseAccounts({ stackName: 'sync' })).toMatchObject([{ stackName: 'sync' }]);

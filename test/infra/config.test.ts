@@ -54,6 +54,7 @@ describe('parseConfig', () => {
   it.each([
     ['userSync', 'everything', /expected object/],
     ['userSync.stackName', { stackName: '1st' }, /begin with a letter/],
+    ['userSync.stackName', { stackName: 'a'.repeat(72) }, /at most 71 letters/],
     ['userSync.crm', { crm: 25 }, /expected object/],
     ['userSync.crm.url', { crm: { url: 'api.infusionsoft.com' } }, /https:/],
     ['userSync.crm.url', { crm: { url: 'ftp://api.infusionsoft.com' } }, /https:/],
@@ -78,6 +79,7 @@ describe('parseConfig', () => {
     ['userSync.crm.secretName', { crm: { secretName: 'a b' } }, /letters, digits/],
     ['userSync.crm.tokenRotationHours', { crm: { tokenRotationHours: 'never' } }, /4 to 20, or "off"/],
     ['userSync.backfill.refreshSchedule', { backfill: { refreshSchedule: 'daily' } }, /cron.*rate.*off/],
+    ['userSync.backfill.refreshSchedule', { backfill: { refreshSchedule: 'cron(0 3 * * *)' } }, /six fields/],
     ['userSync.backfill.liveReserve', { backfill: { liveReserve: 2 } }, /0\.95/],
     ['userSync.crm.existingSecretArn', { crm: { existingSecretArn: 'user-sync/crm' } }, /ARN of a secret/],
     [

@@ -42,7 +42,12 @@ export default createCommand({
       description: 'domain of the test emails, which must not receive mail',
       default: 'example.com',
     },
-    timeout: { value: 'minutes', description: 'timeout of each step', parse: positiveNumber, default: 5 },
+    timeout: {
+      value: 'minutes',
+      description: 'timeout of each step',
+      parse: positiveNumber(1440),
+      default: 5,
+    },
     yes: { description: 'do not ask' },
     yesProduction: {
       description: `run even if the table has more than ${SANDBOX_USERS.toLocaleString('en')} users`,

@@ -6,13 +6,13 @@ import { UsageError } from '../support/command-error.ts';
 import { connect } from '../support/connect.ts';
 import { DEFAULT_RATE, operatorCrm } from '../support/crm-reader.ts';
 import { integer, timestamp } from '../support/option-parsers.ts';
+import { OutputClosedError, outputTo } from '../support/write-out.ts';
 import { readableFailure, reportMismatches } from './failures.ts';
 import { parseFilters } from './filters.ts';
 import { expansionsOf, findResource, listOf } from './find-resource.ts';
 import { FORMATS, formatter } from './formats.ts';
 import { progressText, statusLine } from './progress.ts';
 import { planRead } from './read-plan.ts';
-import { OutputClosedError, outputTo } from './write-out.ts';
 import { inZone, timeZone } from './zone.ts';
 
 export default createCommand({

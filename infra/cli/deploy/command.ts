@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
@@ -11,7 +12,11 @@ import { requirementsOf } from '../../../shared/user/requirements.ts';
 import type { Config } from '../../config.ts';
 import { createCommand } from '../create-command.ts';
 import { readAppConfigs } from '../support/app-configs.ts';
-import { checkConcurrency, reservedConcurrency } from '../support/check-concurrency.ts';
+import {
+  checkConcurrency,
+  concurrencyReservedBy,
+  reservedConcurrency,
+} from '../support/check-concurrency.ts';
 import { CommandError, NoStackError, UsageError } from '../support/command-error.ts';
 import { confirm } from '../support/confirm.ts';
 import { connect, type Outputs } from '../support/connect.ts';
@@ -49,7 +54,11 @@ export default createCommand({
       throw error;
     });
     const needed = reservedConcurrency(config);
-    await checkConcurrency(new LambdaClient(), needed, existing ? needed : 0);
+    const lambda = new LambdaClient();
+    const reserved = existing
+      ? await concurrencyReservedBy(stackName, lambda, new CloudFormationClient())
+      : 0;
+    await checkConcurrency(lambda, needed, reserved);
     await runCdk(options.json, 'diff', stackName);
     if (!options.yes && !(await confirm(`Deploy ${stackName}?`))) {
       print({ stack: stackName, deployed: false }, () => 'Nothing was deployed.\n');

@@ -8,7 +8,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { missingFrom, problemsOf } from '../../../shared/infusionsoft/catalog/account.ts';
 import { syncTable } from '../../../shared/store/sync-table.ts';
 import { requirementsOf } from '../../../shared/user/requirements.ts';
-import { checkConcurrency } from '../support/check-concurrency.ts';
+import { checkConcurrency, concurrencyReservedBy } from '../support/check-concurrency.ts';
 import { CommandError, NoStackError } from '../support/command-error.ts';
 import { connect, type Outputs, type Target } from '../support/connect.ts';
 import { credentialsStatus } from '../support/credentials-status.ts';
@@ -25,8 +25,8 @@ export interface Check {
 }
 
 export interface DoctorOptions extends Target {
-  /** Environments that the stack reserves, from the settings. */
-  neededConcurrency: number;
+  /** Environments that the stack reserves, from the settings. Undefined if cdk.json does not have the stack. */
+  neededConcurrency: number | undefined;
   /** How long to wait for the sync to inspect the account, in milliseconds. */
   inspectionTimeoutMs?: number;
 }
@@ -99,21 +99,28 @@ async function findSystem({ local, stack, neededConcurrency }: DoctorOptions): P
         ...['CDK bootstrap', 'Concurrency', 'Stack'].map((name) => skipped(name, 'needs AWS')),
       ],
     };
-  const needed = neededConcurrency;
-  const room = await attempt(() => checkConcurrency(new LambdaClient(), needed, isMissing ? 0 : needed));
   return {
     checks: [
       ok('AWS', 'credentials and region are set'),
       await checkBootstrap(),
-      'value' in room
-        ? ok('Concurrency', `room for ${needed} environments`)
-        : missing('Concurrency', room.problem),
+      await checkRoom(stack, neededConcurrency, isMissing),
       isMissing
         ? missing('Stack', `${stack} is not deployed. Next step: npx --no user-sync deploy`)
         : ok('Stack', stack),
     ],
     ...('value' in found && { outputs: found.value }),
   };
+}
+
+async function checkRoom(stack: string, needed: number | undefined, isMissing: boolean): Promise<Check> {
+  const name = 'Concurrency';
+  if (needed === undefined) return skipped(name, `cdk.json does not have ${stack}`);
+  const room = await attempt(async () => {
+    const lambda = new LambdaClient();
+    const reserved = isMissing ? 0 : await concurrencyReservedBy(stack, lambda, new CloudFormationClient());
+    await checkConcurrency(lambda, needed, reserved);
+  });
+  return 'value' in room ? ok(name, `room for ${needed} environments`) : missing(name, room.problem);
 }
 
 async function checkBootstrap(): Promise<Check> {

@@ -15,12 +15,11 @@ export default createCommand({
   target: 'system',
   options: {},
   async handler({ options, print }) {
-    const configs = readAppConfigs();
-    const config = configs.find(({ stackName }) => stackName === options.stack) ?? configs[0];
+    const config = readAppConfigs().find(({ stackName }) => stackName === options.stack);
     const checks = await runChecks({
       stack: options.stack,
       local: options.local,
-      neededConcurrency: config ? reservedConcurrency(config) : 0,
+      neededConcurrency: config && reservedConcurrency(config),
     });
     const isReady = checks.every(({ result }) => result !== 'missing');
     if (!isReady) process.exitCode = 1;

@@ -9,6 +9,7 @@ import { CommandError, UsageError } from '../support/command-error.ts';
 import { connect, type Outputs } from '../support/connect.ts';
 import { integer, timestamp } from '../support/option-parsers.ts';
 import { quotaSettingsFrom } from '../support/quota-report.ts';
+import { OutputClosedError, outputTo } from '../support/write-out.ts';
 import { redriveEvents } from './redrive-events.ts';
 import { eventLine, eventsReport, reportText } from './report.ts';
 import { pollSettingsSchema, requestsReport, requestsText, sizesOf } from './requests-a-day.ts';
@@ -79,6 +80,7 @@ export default createCommand({
     print,
   }) {
     if (replay !== (since !== undefined)) throw new UsageError('--replay and --since belong together.');
+    if (since !== undefined && since > Date.now()) throw new UsageError('--since must be in the past.');
     if ([tail, replay, redrive, requests].filter(Boolean).length > 1)
       throw new UsageError('--tail, --replay, --redrive and --requests cannot be used together.');
     if (!requests && [contacts, optOuts, changes, items, newItems].some((size) => size !== undefined))
@@ -115,7 +117,10 @@ export default createCommand({
       });
       return print(message, () => `A replay of what changed since ${message.since} is in the queue.\n`);
     }
-    if (tail) return followLog(store);
+    if (tail)
+      return followLog(store).catch((error: unknown) => {
+        if (!(error instanceof OutputClosedError)) throw error;
+      });
     const queues = outputs.get('CallbackQueueUrl') === 'off' ? undefined : callbackOf(outputs);
     const report = await eventsReport({
       store,
@@ -136,14 +141,16 @@ function callbackOf(outputs: Outputs): { queueUrl: string; deadLetterQueueUrl: s
   return { queueUrl, deadLetterQueueUrl: outputs.get('CallbackDeadLetterQueueUrl') };
 }
 
-async function followLog(store: { readLog(): Promise<EventLog> }): Promise<never> {
+/** Shows events until interrupted, or until nobody reads the output. */
+async function followLog(store: { readLog(): Promise<EventLog> }): Promise<void> {
+  const write = outputTo(process.stdout);
   const shown = new Set((await store.readLog()).recent.map(({ id }) => id));
   for (;;) {
     const { recent } = await store.readLog();
     for (const event of recent.toReversed()) {
       if (shown.has(event.id)) continue;
       shown.add(event.id);
-      process.stdout.write(`${eventLine(event)}\n`);
+      await write(`${eventLine(event)}\n`);
     }
     await sleep(TAIL_EVERY_MS);
   }

@@ -1,4 +1,9 @@
-import { GetAccountSettingsCommand, type LambdaClient } from '@aws-sdk/client-lambda';
+import { type CloudFormationClient, paginateListStackResources } from '@aws-sdk/client-cloudformation';
+import {
+  GetAccountSettingsCommand,
+  GetFunctionConcurrencyCommand,
+  type LambdaClient,
+} from '@aws-sdk/client-lambda';
 import { paceFor } from '../../../shared/quota/pace.ts';
 import type { Config } from '../../config.ts';
 import { CommandError } from './command-error.ts';
@@ -33,4 +38,25 @@ export async function checkConcurrency(
       `so ${UNRESERVED_MINIMUM - left} are missing. Request more (free, often granted within the hour): Service Quotas, "AWS Lambda", ` +
       '"Concurrent executions", or: aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value 1000',
   );
+}
+
+/** Concurrent environments that a deployed stack has reserved: fewer than it needs with new settings, perhaps. */
+export async function concurrencyReservedBy(
+  stackName: string,
+  lambda: LambdaClient,
+  client: CloudFormationClient,
+): Promise<number> {
+  let reserved = 0;
+  for await (const { StackResourceSummaries = [] } of paginateListStackResources(
+    { client },
+    { StackName: stackName },
+  )) {
+    for (const { ResourceType, PhysicalResourceId: FunctionName } of StackResourceSummaries) {
+      // A function that a failed deployment did not create has no id.
+      if (ResourceType !== 'AWS::Lambda::Function' || !FunctionName) continue;
+      const found = await lambda.send(new GetFunctionConcurrencyCommand({ FunctionName }));
+      reserved += found.ReservedConcurrentExecutions ?? 0;
+    }
+  }
+  return reserved;
 }

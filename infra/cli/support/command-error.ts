@@ -29,6 +29,8 @@ export async function runCommand(command: () => Promise<void>): Promise<void> {
 
 function messageOf(error: unknown): string {
   if (error instanceof CommandError) return error.message;
+  // A file that cannot be read or written: the message names it.
+  if (error instanceof Error && 'syscall' in error && 'path' in error) return `${error.message}.`;
   const problem = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return `Unexpected error (${problem}). Set USER_SYNC_DEBUG=1 to see where.`;
 }

@@ -10,15 +10,24 @@ const root = new URL('../../../', import.meta.url);
  * Loads a mapping of the working tree, deployed or not.
  *
  * @param path of the file, relative to the project.
- * @throws CommandError when the file does not exist or exports no mapping.
+ * @throws CommandError when the file does not exist, cannot be loaded or exports no mapping.
  */
 export async function loadMapping(path: string): Promise<Mapping> {
   const file = resolve(root.pathname, path);
   if (!existsSync(file))
     throw new CommandError(`There is no mapping in ${path}. Name its file with --mapping.`);
-  const { mapping } = (await import(pathToFileURL(file).href)) as { mapping?: Mapping };
+  const { mapping } = await importMapping(path, file);
   if (mapping) return mapping;
   throw new CommandError(`${path} exports no mapping: export const mapping: Mapping = { … }`);
+}
+
+async function importMapping(path: string, file: string): Promise<{ mapping?: Mapping }> {
+  try {
+    return await import(pathToFileURL(file).href);
+  } catch (error) {
+    const problem = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    throw new CommandError(`${path} cannot be loaded (${problem}).`, { cause: error });
+  }
 }
 
 /** The default of the setting `mapping`. */

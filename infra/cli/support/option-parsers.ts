@@ -10,11 +10,19 @@ export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (text: stri
   };
 }
 
-/** Parses a number above 0. */
-export function positiveNumber(text: string): number {
-  const value = Number(text);
-  if (Number.isFinite(value) && value > 0) return value;
-  throw new InvalidArgumentError('It must be a number above 0.');
+/** Parses a text that is not empty, such as an id: an unset variable of a shell is. */
+export function filled(text: string): string {
+  if (text.trim() !== '') return text;
+  throw new InvalidArgumentError('It must not be empty.');
+}
+
+/** A parser for numbers above 0, up to a largest one. */
+export function positiveNumber(max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (value > 0 && value <= max) return value;
+    throw new InvalidArgumentError(`It must be a number above 0, and ${max} at most.`);
+  };
 }
 
 /** Parses a date or time in ISO 8601. @returns epoch milliseconds. */

@@ -21,7 +21,12 @@ export default createCommand({
   target: 'system',
   options: {
     user: { value: 'id', description: 'id of the user', required: true },
-    days: { value: 'days', description: 'how far to look back in AWS', parse: positiveNumber, default: 7 },
+    days: {
+      value: 'days',
+      description: 'how far to look back in AWS',
+      parse: positiveNumber(3650),
+      default: 7,
+    },
   },
   async handler({ options: { user: userId, days, ...options }, print }) {
     const outputs = await connect(options);

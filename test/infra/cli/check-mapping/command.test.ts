@@ -12,9 +12,9 @@ const directory = mkdtempSync(join(tmpdir(), 'check-mapping-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
 const check = (...args: string[]) =>
-  new Promise<{ code: number; out: string }>((resolve) => {
-    execFile(process.execPath, [MAIN, 'check-mapping', ...args], (error, out) =>
-      resolve({ code: error ? Number(error.code) : 0, out }),
+  new Promise<{ code: number; out: string; err: string }>((resolve) => {
+    execFile(process.execPath, [MAIN, 'check-mapping', ...args], (error, out, err) =>
+      resolve({ code: error ? Number(error.code) : 0, out, err }),
     );
   });
 
@@ -32,6 +32,14 @@ export const mapping = { ...own, tagGroups: [...own.tagGroups, own.tagGroups[0]]
       files: [file],
       problems: expect.arrayContaining([expect.stringContaining('App User')]),
     });
+  });
+
+  it('names a file that cannot be loaded', async () => {
+    const file = join(directory, 'broken.ts');
+    writeFileSync(file, 'export const mapping = {;');
+    const { code, err } = await check(file);
+    expect(code).toBe(1);
+    expect(err).toContain(`✗ ${file} cannot be loaded (SyntaxError: `);
   });
 
   it('exits with 0 for the mapping of this repository', async () => {

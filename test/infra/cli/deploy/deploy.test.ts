@@ -1,4 +1,13 @@
-import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import {
+  CloudFormationClient,
+  ListStackResourcesCommand,
+  type ListStackResourcesCommandOutput,
+} from '@aws-sdk/client-cloudformation';
+import {
+  GetAccountSettingsCommand,
+  GetFunctionConcurrencyCommand,
+  LambdaClient,
+} from '@aws-sdk/client-lambda';
 import {
   DescribeExecutionCommand,
   type ExecutionListItem,
@@ -8,7 +17,7 @@ import {
 import { mockClient } from 'aws-sdk-client-mock';
 import { describe, expect, it } from 'vitest';
 import { type DeployResult, hasBackfilled, nextSteps } from '../../../../infra/cli/deploy/next-steps.ts';
-import { checkConcurrency } from '../../../../infra/cli/support/check-concurrency.ts';
+import { checkConcurrency, concurrencyReservedBy } from '../../../../infra/cli/support/check-concurrency.ts';
 import { CommandError } from '../../../../infra/cli/support/command-error.ts';
 import { confirm } from '../../../../infra/cli/support/confirm.ts';
 
@@ -45,6 +54,35 @@ describe('an account without room for the reserved concurrency', () => {
       ).resolves.toBeUndefined();
     },
   );
+});
+
+it('the concurrency that a deployed stack has reserved is that of its functions, not what it needs with new settings', async () => {
+  const cloudFormation = mockClient(CloudFormationClient);
+  const functionOf = (PhysicalResourceId?: string) => ({
+    ResourceType: 'AWS::Lambda::Function',
+    ...(PhysicalResourceId && { PhysicalResourceId }),
+  });
+  cloudFormation
+    .on(ListStackResourcesCommand)
+    .resolvesOnce({
+      StackResourceSummaries: [
+        { ResourceType: 'AWS::SQS::Queue', PhysicalResourceId: 'queue' },
+        functionOf('a'),
+      ],
+      NextToken: 'more',
+    } as ListStackResourcesCommandOutput)
+    .resolves({
+      StackResourceSummaries: [functionOf('b'), functionOf('c'), functionOf()],
+    } as ListStackResourcesCommandOutput);
+  const lambda = mockClient(LambdaClient);
+  lambda.on(GetFunctionConcurrencyCommand).resolves({});
+  lambda
+    .on(GetFunctionConcurrencyCommand, { FunctionName: 'a' })
+    .resolves({ ReservedConcurrentExecutions: 5 });
+  lambda
+    .on(GetFunctionConcurrencyCommand, { FunctionName: 'c' })
+    .resolves({ ReservedConcurrentExecutions: 1 });
+  expect(await concurrencyReservedBy('user-sync', new LambdaClient(), new CloudFormationClient())).toBe(6);
 });
 
 it('a question without a terminal fails, and says how to run without it', async () => {
