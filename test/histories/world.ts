@@ -17,9 +17,9 @@ import {
   memorySyncTable,
   memoryUserTable,
 } from '../support/crm-under-test.ts';
+import { FifoQueue } from '../support/fifo-queue.ts';
 import { type Account, Crm } from './crm.ts';
 import { Environment, type SharedPorts } from './environment.ts';
-import { FifoQueue } from './fifo-queue.ts';
 import { Simulation } from './simulation.ts';
 
 export const USERS = ['ann', 'bob', 'cem'] as const;

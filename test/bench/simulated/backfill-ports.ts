@@ -6,7 +6,7 @@ import type { SyncTable } from '../../../shared/store/sync-table.ts';
 import type { UserTable } from '../../../shared/store/user-table.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { memoryLocks } from '../../support/backfill-memory-ports.ts';
-import type { FifoQueue } from './fifo-queue.ts';
+import type { WaitingQueue } from './waiting-queue.ts';
 
 /** Users per page of the scan. */
 const PAGE = 500;
@@ -14,7 +14,7 @@ const PAGE = 500;
 type SimulatedPorts = BackfillPorts & { started: { name: string; input: unknown }[]; running: Set<string> };
 
 interface SimulatedPortsOptions {
-  queue: FifoQueue;
+  queue: WaitingQueue;
   table: Pick<SyncTable, 'readCatalog' | 'ledger'>;
   users: Pick<UserTable, 'readMany'>;
   postponed: PostponedStore;

@@ -15,11 +15,11 @@ import { messageGroupOf } from '../../../shared/sync/message.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import { DEFAULT_TOKEN } from '../../simulator/simulator.ts';
 import { memoryErasureRecordStore } from '../../support/crm-under-test.ts';
-import type { FifoQueue } from './fifo-queue.ts';
+import type { WaitingQueue } from './waiting-queue.ts';
 
 export interface EnvironmentOptions {
   crmUrl: string;
-  queue: FifoQueue;
+  queue: WaitingQueue;
   users: UserTable;
   table: SyncTable;
   claimStore: ClaimStore;

@@ -24,7 +24,7 @@ import { type Fill, steadyRate } from '../measure/fill.ts';
 import { mapping } from '../users/five-tags.ts';
 import { backfillPorts } from './backfill-ports.ts';
 import { runEnvironment } from './environment.ts';
-import { FifoQueue } from './fifo-queue.ts';
+import { WaitingQueue } from './waiting-queue.ts';
 
 export interface WorldOptions {
   users: number;
@@ -80,7 +80,7 @@ export async function runWorld(options: WorldOptions): Promise<WorldResult> {
   const slowTable = withDelay(table, CALL_MS);
   const postponed = withDelay(memoryPostponedStore(), CALL_MS);
   const claimStore = memoryClaimStore();
-  const queue = new FifoQueue();
+  const queue = new WaitingQueue();
   const environments = Promise.all(
     Array.from({ length: pace.environments }, () =>
       runEnvironment({
@@ -176,18 +176,18 @@ const TO_QUEUE_MS = 300;
 const POLL_MS = 10;
 
 /** Sends the message of a live change. */
-function sendChange(queue: FifoQueue, userId: string): void {
+function sendChange(queue: WaitingQueue, userId: string): void {
   const message = userMessage(userId, { cause: 'changed', changedAt: Date.now() });
   queue.send(messageGroupOf(userId), JSON.stringify(message));
 }
 
-async function signUpAll(newUsers: readonly User[], users: Users, queue: FifoQueue): Promise<void> {
+async function signUpAll(newUsers: readonly User[], users: Users, queue: WaitingQueue): Promise<void> {
   for (const { userId } of newUsers) sendChange(queue, userId);
   while (newUsers.some(({ userId }) => !isSynced(users.user(userId)))) await sleep(POLL_MS);
 }
 
 /** Edits users one after another during a backfill. @returns the time from each edit to its write-back, in milliseconds. */
-function editAll(edited: readonly User[], users: Users, queue: FifoQueue): Promise<number[]> {
+function editAll(edited: readonly User[], users: Users, queue: WaitingQueue): Promise<number[]> {
   const edit = async ({ userId }: User, index: number): Promise<number> => {
     await sleep(FIRST_EDIT_MS + index * EDIT_EVERY_MS);
     const changedAt = Date.now();

@@ -3,7 +3,7 @@ import { FifoQueue } from './fifo-queue.ts';
 
 const VISIBILITY_MS = 100;
 
-describe('the queue of the histories', () => {
+describe('the simulated FIFO queue', () => {
   const queueWith = (...groups: string[]) => {
     const queue = new FifoQueue();
     for (const [index, group] of groups.entries()) queue.send(group, `${group}${index}`, 0);

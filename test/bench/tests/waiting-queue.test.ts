@@ -1,11 +1,11 @@
 import { expect, it, vi } from 'vitest';
-import { FifoQueue } from '../simulated/fifo-queue.ts';
+import { WaitingQueue } from '../simulated/waiting-queue.ts';
 
-const bodies = (records: Awaited<ReturnType<FifoQueue['receive']>>) => records.map(({ body }) => body);
+const bodies = (records: Awaited<ReturnType<WaitingQueue['receive']>>) => records.map(({ body }) => body);
 const nothing = new Set<string>();
 
 it('delivers messages of a group in order, and none while one of them is in flight', async () => {
-  const queue = new FifoQueue();
+  const queue = new WaitingQueue();
   for (const [group, body] of [
     ['a', 'a1'],
     ['a', 'a2'],
@@ -23,7 +23,7 @@ it('delivers messages of a group in order, and none while one of them is in flig
 });
 
 it('delivers failed messages again before later ones, and counts receives', async () => {
-  const queue = new FifoQueue();
+  const queue = new WaitingQueue();
   queue.send('a', 'a1');
   queue.send('a', 'a2');
   const failed = await queue.receive(1);
@@ -36,7 +36,7 @@ it('delivers failed messages again before later ones, and counts receives', asyn
 it('delivers no message of a group until the visibility timeout of its first message ends', async () => {
   vi.useFakeTimers();
   try {
-    const queue = new FifoQueue();
+    const queue = new WaitingQueue();
     queue.send('a', 'a1');
     const records = await queue.receive(1);
     queue.hide(records, 999.5);
@@ -53,7 +53,7 @@ it('delivers no message of a group until the visibility timeout of its first mes
 });
 
 it('wakes waiting calls when a message arrives, and when it stops', async () => {
-  const queue = new FifoQueue();
+  const queue = new WaitingQueue();
   const waiting = queue.receive(10);
   queue.send('a', 'a1');
   expect(bodies(await waiting)).toEqual(['a1']);
