@@ -27,7 +27,7 @@ export interface AcceptedWrite {
   contactId: number;
   /** The last answer of the CRM; undefined if nothing was left to write. */
   contact: Contact | undefined;
-  /** What the CRM has accepted. */
+  /** What the CRM has accepted, and the email if it was written to find that out. */
   plan: FieldPlan;
   /** Fields, and regions of addresses, that the CRM refused. */
   refused: readonly string[];
@@ -62,6 +62,7 @@ export async function writeAccepted(
   let target = request.target;
   let contact: Contact | undefined;
   let writes = 0;
+  let isEmailWritten = false;
   let refusal: RejectedError | undefined;
   /** @returns whether the CRM accepted the plan. Instead of an empty plan, the email is written. */
   const isAccepted = async (part: FieldPlan): Promise<boolean> => {
@@ -69,6 +70,7 @@ export async function writeAccepted(
     writes++;
     try {
       contact = await writeContact(target, body, catalog, dependencies, { isRepeated: writes > 1 });
+      isEmailWritten ||= body !== part;
       target = { kind: 'update', contactId: contact.id, isClaimed: true, isForeign: false };
       return true;
     } catch (error) {
@@ -83,10 +85,11 @@ export async function writeAccepted(
     const stale = (Object.keys(plan.write) as FieldKey[]).filter(
       (key) => remedies.get(key) === 'omit' && known.has(key) && isClearable(key),
     );
+    const { write, clear } = planWith(plan, remedies);
     return {
       contactId,
       contact,
-      plan: planWith(plan, remedies),
+      plan: { write: { ...write, ...(isEmailWritten && { EMAIL1: email }) }, clear },
       refused: [...remedies].map(([key, remedy]) => (remedy === 'region' ? regionKey(key) : key)),
       stale,
       writesLeft: MAX_WRITES - writes,

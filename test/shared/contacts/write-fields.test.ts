@@ -181,7 +181,8 @@ describe('the fields of a contact', () => {
     const fields = { ...FIELDS, website: 'https://example.com' };
     const changed: Field[] = ['given_name', 'family_name', 'website' as Field, 'PHONE1'];
     const three = await write({ fields, changed, refused: ['given_name', 'family_name', 'website'] });
-    expect(three.kinds).toHaveLength(4);
+    // The last write is that of the email, whose answer does not show whose the contact is.
+    expect(three.kinds).toEqual(['update', 'update', 'update', 'update', 'read']);
     expect(three.result).toMatchObject({ canClear: false });
     const two = await write({ fields, changed, refused: ['given_name', 'family_name'] });
     expect(two.kinds).toHaveLength(3);
@@ -291,6 +292,12 @@ describe('a contact that others have changed, by a merge most likely', () => {
   const { PHONE1: __, ...withoutPhone } = FIELDS;
   const { PHONE1: ___, given_name: ____, family_name: _____, ...withoutPerson } = FIELDS;
   const named = (userId: string): Contact => shows({ custom_fields: [{ id: FIELD, content: userId }] });
+  const ONLY_NAME_REFUSED: Options = {
+    fields: { ...withoutPerson, given_name: 'Ann' },
+    changed: ['given_name'],
+    refused: ['given_name'],
+    isUnnamed: true,
+  };
 
   it.each<[string, Options, boolean, number]>([
     ['shows another email', { changed: ['PHONE1'], answer: shows(email('bob@example.com')) }, true, 0],
@@ -428,6 +435,18 @@ describe('a contact that others have changed, by a merge most likely', () => {
       { changed: ['custom_fields.App User Id'], answer: shows(others) },
       false,
       0,
+    ],
+    [
+      'shows the email only because it was written to find refused fields, and is read',
+      { ...ONLY_NAME_REFUSED, read: named('bob') },
+      true,
+      1,
+    ],
+    [
+      'shows the email that was written to find refused fields, and its id when it is read',
+      { ...ONLY_NAME_REFUSED, read: named('ann') },
+      false,
+      1,
     ],
     [
       'shows another value of what the CRM has refused',
