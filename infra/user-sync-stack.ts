@@ -23,7 +23,7 @@ export interface UserSyncStackProps extends StackProps {
  *     user table ──scan──▶ backfill ───────┘
  *
  * With the setting `events`, sync-contact also polls the CRM and publishes what people change there: see `CrmEvents`.
- * check-health measures every five minutes whether changes reach the CRM, and alarms watch its metrics.
+ * check-health measures every five minutes whether changes reach diff-user and the CRM, and alarms watch its metrics.
  */
 export class UserSyncStack extends Stack {
   constructor(scope: Construct, id: string, { config, ...props }: UserSyncStackProps) {
@@ -41,7 +41,7 @@ export class UserSyncStack extends Stack {
     const backfill = new Backfill(this, 'Backfill', { ...context, userTable, syncTable, queue });
     const crmEvents =
       config.events && new CrmEvents(this, 'CrmEvents', { ...context, events: config.events, contactSync });
-    new HealthCheck(this, 'HealthCheck', { ...context, syncTable, queue });
+    new HealthCheck(this, 'HealthCheck', { ...context, userTable, syncTable, changeFeed, queue });
 
     const system = { config, encryption, contactSync, changeFeed, backfill, secret, crmEvents };
     const alarms = new Alarms(this, 'Alarms', system);
@@ -65,6 +65,7 @@ export class UserSyncStack extends Stack {
       SecretArn: secret.secretArn,
       AlarmTopicArn: alarms.topic.topicArn,
       DashboardName: dashboard.dashboardName,
+      ChangeFeedMappingId: changeFeed.mappingId,
       DiffUserFunctionName: changeFeed.diffUser.functionName,
       SyncContactFunctionName: contactSync.syncContact.functionName,
       LogGroupNames: this.toJsonString(

@@ -19,6 +19,9 @@ export class ChangeFeed extends Construct {
   readonly diffUser: NodeFunction;
   /** Positions of stream records that could not be handled within {@link STREAM_RETENTION_MS}. */
   readonly failureQueue: Queue;
+  /** The event source mapping of diff-user. */
+  readonly mappingId: string;
+  readonly mappingArn: string;
 
   constructor(scope: Construct, id: string, { config, encryption, userTable, queue }: ChangeFeedProps) {
     super(scope, id);
@@ -76,5 +79,7 @@ export class ChangeFeed extends Construct {
       onFailure: { bind: () => ({ destination: this.failureQueue.queueArn }) },
     });
     source.node.addDependency(this.diffUser);
+    this.mappingId = source.eventSourceMappingId;
+    this.mappingArn = source.eventSourceMappingArn;
   }
 }

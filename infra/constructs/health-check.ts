@@ -6,13 +6,16 @@ import { Construct } from 'constructs';
 import { polledResource } from '../../shared/polls/polled-resource.ts';
 import { SCHEDULE_RETRIES } from '../../shared/quota/retry-policy.ts';
 import type { EventSettings } from '../config.ts';
+import type { ChangeFeed } from './change-feed.ts';
 import type { ConstructContext } from './construct-context.ts';
 import { budgetVariables, NodeFunction } from './node-function.ts';
 import { scheduleRole } from './schedule-role.ts';
-import type { SyncTable } from './tables.ts';
+import type { SyncTable, UserTable } from './tables.ts';
 
 export interface HealthCheckProps extends ConstructContext {
+  userTable: UserTable;
   syncTable: SyncTable;
+  changeFeed: ChangeFeed;
   queue: IQueue;
 }
 
@@ -22,18 +25,24 @@ export interface HealthCheckProps extends ConstructContext {
  */
 const EVERY_FIVE_MINUTES = ScheduleExpression.cron({ minute: '2/5', timeZone: TimeZone.ETC_UTC });
 
-/** Measures the queue, the consumer and the quota every five minutes, for alarms. Missing measurements raise an alarm too. */
+/**
+ * Measures the change feed, the queue, the consumer and the quota every five minutes, for alarms. Missing measurements raise an alarm
+ * too.
+ */
 export class HealthCheck extends Construct {
   readonly checkHealth: NodeFunction;
 
-  constructor(scope: Construct, id: string, { config, encryption, syncTable, queue }: HealthCheckProps) {
+  constructor(scope: Construct, id: string, props: HealthCheckProps) {
     super(scope, id);
+    const { config, encryption, userTable, syncTable, changeFeed, queue } = props;
     this.checkHealth = new NodeFunction(this, 'CheckHealth', {
       folder: 'check-health',
       description: 'Measures every five minutes whether changes reach the CRM',
       timeout: Duration.seconds(30),
       memorySize: 256,
       environment: {
+        USER_TABLE: userTable.tableName,
+        CHANGE_FEED_MAPPING_ID: changeFeed.mappingId,
         SYNC_TABLE: syncTable.tableName,
         SYNC_QUEUE_URL: queue.queueUrl,
         ...budgetVariables(config),
@@ -44,6 +53,8 @@ export class HealthCheck extends Construct {
     });
     this.checkHealth.allow(['dynamodb:GetItem'], syncTable.tableArn);
     this.checkHealth.allow(['sqs:GetQueueAttributes'], queue.queueArn);
+    this.checkHealth.allow(['lambda:GetEventSourceMapping'], changeFeed.mappingArn);
+    this.checkHealth.allow(['dynamodb:DescribeTable'], userTable.tableArn);
     this.checkHealth.allowKey('readTable');
 
     const role = scheduleRole(

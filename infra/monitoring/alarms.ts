@@ -138,6 +138,15 @@ function definitions(system: MonitoredSystem): AlarmDefinition[] {
       whenMissing: CONDITION,
     },
     {
+      article: 'ChangeFeed',
+      meaning: 'Changes of users do not reach diff-user. The stream keeps them for 24 hours.',
+      metric: ownMetric(config, 'ChangeFeedStopped', 'Maximum'),
+      threshold: 1,
+      // A failed invocation, or an event source that a deployment changes, is normal for one check, not for three.
+      periods: 3,
+      whenMissing: CONDITION,
+    },
+    {
       article: 'StreamFailures',
       meaning: 'Stream records could not be processed, so changes of some users are not synced.',
       metric: visible(changeFeed.failureQueue),

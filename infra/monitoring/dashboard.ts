@@ -100,6 +100,7 @@ export class OperationsDashboard extends Construct {
             unit: 's',
             right: [
               gauge('NothingSucceeds', 'Maximum', 'nothing succeeds'),
+              gauge('ChangeFeedStopped', 'Maximum', 'change feed stopped'),
               gauge('StuckUsers', 'Maximum', 'stuck users'),
             ],
           }),

@@ -36,6 +36,7 @@ const METRICS_OF = {
   ],
   'check-health': [
     'NothingSucceeds',
+    'ChangeFeedStopped',
     'OldestChangeAge',
     'StuckUsers',
     'Paused',

@@ -10,6 +10,8 @@ export interface CheckHealthPorts {
   table: Pick<SyncTable, 'progress' | 'ledger' | 'readCatalog'>;
   /** Undefined if changes in the CRM make no events. */
   events?: { store: Pick<EventStore, 'readPoll' | 'readListing'>; polls: readonly string[] } | undefined;
+  /** Why changes of users do not reach diff-user; undefined if they do: see `changeFeedProblem`. */
+  changeFeedProblem(): Promise<string | undefined>;
   budget: Budget;
   /** Epoch milliseconds. */
   now: () => number;
@@ -17,10 +19,14 @@ export interface CheckHealthPorts {
 
 export interface HealthReport {
   health: Health;
+  /** Why changes of users do not reach diff-user; undefined if they do. */
+  changeFeedProblem: string | undefined;
   /** By metric name. */
   gauges: {
     /** 0 or 1. */
     NothingSucceeds: number;
+    /** 0 or 1. */
+    ChangeFeedStopped: number;
     /** Seconds. */
     OldestChangeAge: number;
     StuckUsers: number;
@@ -39,19 +45,21 @@ export interface HealthReport {
 const SECOND_MS = 1000;
 
 /**
- * Measures the queue, the consumer's progress and the quota. Every check reports every gauge, so an alarm ends only when the problem has
- * ended. Unknown values are undefined, not 0.
+ * Measures the change feed, the queue, the consumer's progress and the quota. Every check reports every gauge, so an alarm ends only when
+ * the problem has ended. Unknown values are undefined, not 0.
  *
- * @throws the errors of DynamoDB and SQS. Then there are no gauges, and an alarm treats missing data as a problem.
+ * @throws the errors of DynamoDB, Lambda and SQS. Then there are no gauges, and an alarm treats missing data as a problem.
  */
 export async function checkHealth({
   countMessages,
   table,
   events,
+  changeFeedProblem,
   budget,
   now,
 }: CheckHealthPorts): Promise<HealthReport> {
-  const [queue, progress, stored, catalog] = await Promise.all([
+  const [problem, queue, progress, stored, catalog] = await Promise.all([
+    changeFeedProblem(),
     countMessages(),
     table.progress.read(),
     table.ledger.read(),
@@ -75,8 +83,10 @@ export async function checkHealth({
   };
   return {
     health,
+    changeFeedProblem: problem,
     gauges: {
       NothingSucceeds: health.nothingSucceeds ? 1 : 0,
+      ChangeFeedStopped: problem === undefined ? 0 : 1,
       OldestChangeAge: health.oldestChangeMs / SECOND_MS,
       StuckUsers: health.stuck.length,
       Paused: paused ? 1 : 0,

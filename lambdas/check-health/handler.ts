@@ -3,6 +3,7 @@ import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
 import * as z from 'zod/mini';
@@ -12,11 +13,15 @@ import { budgetOf, budgetSettings } from '../../shared/quota/remaining-quota.ts'
 import { eventStore } from '../../shared/store/event-store.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { filledText } from '../../shared/zod-types.ts';
+import { changeFeedProblem } from './change-feed.ts';
 import { checkHealth } from './check-health.ts';
 import '../../shared/zod-messages.ts';
 
 const settings = z
   .object({
+    USER_TABLE: filledText,
+    /** UUID of the event source mapping of diff-user. */
+    CHANGE_FEED_MAPPING_ID: filledText,
     SYNC_TABLE: filledText,
     SYNC_QUEUE_URL: z.url(),
     /** Names of the polls of changes in the CRM, separated by commas. Unset: changes make no events. */
@@ -30,12 +35,15 @@ const events =
   settings.EVENT_POLLS === undefined
     ? undefined
     : { store: eventStore(dynamodb, settings.SYNC_TABLE), polls: settings.EVENT_POLLS.split(',') };
+const changeFeed = { mappingId: settings.CHANGE_FEED_MAPPING_ID, userTable: settings.USER_TABLE };
+const lambda = new LambdaClient({ requestHandler });
 const sqs = new SQSClient({ requestHandler });
 const logger = new Logger();
 const metrics = new Metrics();
 
 const METRICS = [
   ['NothingSucceeds', MetricUnit.Count],
+  ['ChangeFeedStopped', MetricUnit.Count],
   ['OldestChangeAge', MetricUnit.Seconds],
   ['StuckUsers', MetricUnit.Count],
   ['Paused', MetricUnit.Count],
@@ -45,15 +53,23 @@ const METRICS = [
   ['EventLag', MetricUnit.Seconds],
 ] as const;
 
-/** Measures every five minutes whether changes reach the CRM. Runs on a schedule, so it does not depend on a working consumer. */
+/**
+ * Measures every five minutes whether changes reach diff-user, and from there the CRM. Runs on a schedule, so it does not depend on a
+ * working consumer.
+ */
 export const handler = middy<unknown, void>()
   .use(injectLambdaContext(logger))
   .use(logMetrics(metrics))
   .handler(async () => {
-    const { gauges, health } = await checkHealth({
+    const {
+      gauges,
+      health,
+      changeFeedProblem: problem,
+    } = await checkHealth({
       countMessages: () => countMessages(sqs, settings.SYNC_QUEUE_URL),
       table,
       events,
+      changeFeedProblem: () => changeFeedProblem({ lambda, dynamodb }, changeFeed),
       budget: budgetOf(settings),
       now: Date.now,
     });
@@ -61,5 +77,6 @@ export const handler = middy<unknown, void>()
       const value = gauges[name];
       if (value !== undefined) metrics.addMetric(name, unit, value);
     }
+    if (problem !== undefined) logger.warn('The change feed is stopped', { problem });
     if (health.stuck.length > 0) logger.warn('Users are stuck', { groups: health.stuck });
   });

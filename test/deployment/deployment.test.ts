@@ -5,6 +5,12 @@ import {
   UpdateTableCommand,
 } from '@aws-sdk/client-dynamodb';
 import {
+  InvokeCommand,
+  LambdaClient,
+  ListFunctionsCommand,
+  UpdateEventSourceMappingCommand,
+} from '@aws-sdk/client-lambda';
+import {
   DescribeSecretCommand,
   GetSecretValueCommand,
   SecretsManagerClient,
@@ -205,6 +211,29 @@ describe('one stack, by the commands of the README', () => {
 
   it('npx --no user-sync status shows that nothing needs a person', async () => {
     expect(succeeded(await checkout.userSync('status'))).toContain('✓');
+  });
+
+  it('check-health and status report a disabled event source of diff-user until it is enabled again', async () => {
+    const lambda = new LambdaClient(sdkOf(emulator.environment));
+    const { Functions = [] } = await lambda.send(new ListFunctionsCommand({}));
+    const FunctionName = Functions.map((each) => each.FunctionName).find((name) =>
+      name?.includes('CheckHealth'),
+    );
+    const reported = async () => {
+      const { LogResult = '' } = await lambda.send(new InvokeCommand({ FunctionName, LogType: 'Tail' }));
+      return /"ChangeFeedStopped":(\d)/.exec(Buffer.from(LogResult, 'base64').toString())?.[1];
+    };
+    const enable = (Enabled: boolean) =>
+      lambda.send(
+        new UpdateEventSourceMappingCommand({ UUID: stack.output('ChangeFeedMappingId'), Enabled }),
+      );
+    expect(await reported()).toBe('0');
+    await enable(false);
+    expect(await reported()).toBe('1');
+    const { code, out } = await checkout.userSync('status');
+    expect({ code, out }).toEqual({ code: 1, out: expect.stringContaining('its event source is Disabled') });
+    await enable(true);
+    expect(await reported()).toBe('0');
   });
 
   it('a deploy with a changed mapping and a refresh apply the new tag to active users', async () => {

@@ -1,4 +1,4 @@
-import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DescribeTableCommand, DynamoDBClient, UpdateTableCommand } from '@aws-sdk/client-dynamodb';
 import { DescribeStreamCommand, DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -72,7 +72,8 @@ describe('user-sync doctor', () => {
     expect({ code, out: code === 0 ? '' : out }).toEqual({ code: 0, out: '' });
     const { checks } = JSON.parse(out);
     expect(checks.map(({ name }: { name: string }) => name)).toEqual([
-      ...['Node', 'Java', 'AWS', 'CDK bootstrap', 'Concurrency', 'Stack', 'Credentials', 'CRM', 'Mapping'],
+      ...['Node', 'Java', 'AWS', 'CDK bootstrap', 'Concurrency', 'Stack', 'Change feed'],
+      ...['Credentials', 'CRM', 'Mapping'],
     ]);
   });
 });
@@ -285,4 +286,21 @@ describe('user-sync forget', () => {
     const records = (await command('forget', ['--list'])).out;
     expect(records).toMatch(new RegExp(`${userId} +${contact?.id} +delete +erasure request`));
   });
+});
+
+// The last test, because no later change is synced.
+it('check-health and status report a user table whose stream was disabled', async () => {
+  const { cloud, metrics } = running.system;
+  const checkHealth =
+    Object.keys(cloud.statistics().functions).find((name) => name.includes('CheckHealth')) ?? '';
+  await new DynamoDBClient(cloud.sdk('DYNAMODB')).send(
+    new UpdateTableCommand({
+      TableName: cloud.outputs['UserTableName'] ?? '',
+      StreamSpecification: { StreamEnabled: false },
+    }),
+  );
+  await cloud.invoke(checkHealth, {});
+  await expect.poll(() => metrics.sum('ChangeFeedStopped'), { timeout: SETTLE_MS }).toBe(1);
+  const { code, out } = await command('status', []);
+  expect({ code, out }).toEqual({ code: 1, out: expect.stringContaining('the user table has no stream') });
 });

@@ -87,11 +87,16 @@ describe('permissions', () => {
     ]);
   });
 
-  it('allow check-health to read the sync table and count messages, and its schedule to invoke it', () => {
+  it('allow check-health to read the sync table, describe the change feed and count messages, and its schedule to invoke it', () => {
     expect(permissions(template, 'HealthCheckCheckHealth')).toEqual([
       ['HealthCheckCheckHealthLogs.Arn', ...LOG],
       ['SyncTable.Arn', 'dynamodb:GetItem'],
       ['ContactSyncQueue.Arn', 'sqs:GetQueueAttributes'],
+      [
+        'arn:AWS::Partition:lambda:AWS::Region:AWS::AccountId:event-source-mapping:ChangeFeedStream',
+        'lambda:GetEventSourceMapping',
+      ],
+      ['UsersTable.Arn', 'dynamodb:DescribeTable'],
     ]);
     expect(permissions(template, 'HealthCheckScheduleRole', 'DefaultPolicy')).toEqual([
       ['HealthCheckCheckHealth.Arn', 'lambda:InvokeFunction'],
@@ -206,9 +211,11 @@ describe('permissions', () => {
       crm: { existingSecretArn: SECRET },
     });
     const diffUser = permissions(existing, 'ChangeFeedDiffUser').map(([resource]) => resource);
+    const checkHealth = permissions(existing, 'HealthCheckCheckHealth').map(([resource]) => resource);
     const syncContact = permissions(existing, 'ContactSyncSyncContact').map(([resource]) => resource);
     expect(diffUser).toContain(STREAM);
     expect(diffUser).toContain(`${TABLE}/stream/*`);
+    expect(checkHealth).toContain(TABLE);
     expect(syncContact).toContain(TABLE);
     expect(syncContact).toContain(SECRET);
   });

@@ -43,6 +43,7 @@ describe('the stack', () => {
       DashboardName: 'user-sync',
       LogGroupNames: '["ChangeFeedDiffUserLogs","ContactSyncSyncContactLogs"]',
       BackfillStateMachineArn: 'BackfillStateMachine',
+      ChangeFeedMappingId: 'ChangeFeedStream',
       DiffUserFunctionName: 'ChangeFeedDiffUser',
       SyncContactFunctionName: 'ContactSyncSyncContact',
     });

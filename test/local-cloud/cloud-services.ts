@@ -2,6 +2,7 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { EventBridge } from './emulators/event-bridge.ts';
+import type { Lambda } from './emulators/lambda.ts';
 import type { SecretStore } from './emulators/secrets-manager.ts';
 import type { EventSource } from './event-sources/event-source.ts';
 import type { LambdaFunction } from './lambda/lambda-function.ts';
@@ -31,6 +32,8 @@ export interface CloudServices {
   secrets: SecretStore;
   /** Rules of each event bus, by its ARN. */
   buses: EventBridge['buses'];
+  /** Event source mappings, by UUID. */
+  mappings: Lambda['mappings'];
   /** By ARN. */
   stateMachines: Map<string, LocalStateMachine>;
   /** Factor of the duration of `Wait` states. */

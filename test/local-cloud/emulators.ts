@@ -4,6 +4,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { FAKE_CREDENTIALS } from './account.ts';
 import type { DynamoDbLocal } from './emulators/dynamodb-local.ts';
 import { type EventBridge, startEventBridge } from './emulators/event-bridge.ts';
+import { type Lambda, startLambda } from './emulators/lambda.ts';
 import { type SecretStore, startSecretsManager } from './emulators/secrets-manager.ts';
 import { type SentMessage, startSqsServer } from './emulators/sqs.ts';
 import { type StepFunctions, startStepFunctions } from './state-machines/step-functions.ts';
@@ -16,6 +17,8 @@ export interface Emulators {
   secrets: SecretStore;
   /** Rules of each event bus, by its ARN. */
   buses: EventBridge['buses'];
+  /** Event source mappings, by UUID. */
+  mappings: Lambda['mappings'];
   /** Whether all events were delivered. */
   areEventsDelivered: EventBridge['idle'];
   /** By ARN. */
@@ -38,11 +41,12 @@ export async function startEmulators(
   dynamodbLocal: DynamoDbLocal,
   onMessage?: (sent: SentMessage) => void,
 ): Promise<Emulators> {
-  const [sqsServer, secretsManager, stepFunctions, eventBridge] = await Promise.all([
+  const [sqsServer, secretsManager, stepFunctions, eventBridge, lambda] = await Promise.all([
     startSqsServer(region, onMessage, () => Math.random() < EMPTY_SHORT_POLLS),
     startSecretsManager(),
     startStepFunctions(),
     startEventBridge(),
+    startLambda(),
   ]);
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = FAKE_CREDENTIALS;
   const client = { region, credentials: { accessKeyId, secretAccessKey } };
@@ -55,6 +59,7 @@ export async function startEmulators(
     sqs,
     secrets: secretsManager.store,
     buses: eventBridge.buses,
+    mappings: lambda.mappings,
     areEventsDelivered: eventBridge.idle,
     stateMachines: stepFunctions.machines,
     environment: {
@@ -67,11 +72,14 @@ export async function startEmulators(
       AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.endpoint,
       AWS_ENDPOINT_URL_SFN: stepFunctions.endpoint,
       AWS_ENDPOINT_URL_EVENTBRIDGE: eventBridge.endpoint,
+      AWS_ENDPOINT_URL_LAMBDA: lambda.endpoint,
     },
     async stop() {
       await stepFunctions.stop();
       for (const each of [dynamodb, streams, sqs]) each.destroy();
-      await Promise.all([dynamodbLocal.stop(), sqsServer.stop(), secretsManager.stop(), eventBridge.stop()]);
+      await Promise.all(
+        [dynamodbLocal, sqsServer, secretsManager, eventBridge, lambda].map((each) => each.stop()),
+      );
     },
   };
 }

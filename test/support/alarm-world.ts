@@ -51,6 +51,8 @@ export function alarmWorld(crm: Awaited<ReturnType<typeof startCrm>>, seed = 1) 
     fault: (_email: string | undefined): Error | undefined => undefined,
     consumes: true,
     checks: true,
+    /** Why changes of users do not reach diff-user. */
+    changeFeedProblem: undefined as string | undefined,
     /** Batches that all environments together process in a step. */
     batches: 5,
     now: clock,
@@ -151,6 +153,7 @@ export function alarmWorld(crm: Awaited<ReturnType<typeof startCrm>>, seed = 1) 
     const { gauges } = await checkHealth({
       countMessages: async () => counts,
       table,
+      changeFeedProblem: async () => world.changeFeedProblem,
       budget: BUDGET,
       now: clock,
     });

@@ -5,6 +5,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import { changeFeedProblem } from '../../../lambdas/check-health/change-feed.ts';
 import { missingFrom, problemsOf } from '../../../shared/infusionsoft/catalog/account.ts';
 import { syncTable } from '../../../shared/store/sync-table.ts';
 import { requirementsOf } from '../../../shared/user/requirements.ts';
@@ -42,10 +43,10 @@ export async function runChecks(options: DoctorOptions): Promise<Check[]> {
   const target = await findSystem(options);
   checks.push(...target.checks);
   if (!target.outputs) return [...checks, ...SYSTEM_CHECKS.map((name) => skipped(name, 'needs the stack'))];
-  return [...checks, ...(await checkSystem(target.outputs, options))];
+  return [...checks, await checkChangeFeed(target.outputs), ...(await checkCrm(target.outputs, options))];
 }
 
-const SYSTEM_CHECKS = ['Credentials', 'CRM', 'Mapping'] as const;
+const SYSTEM_CHECKS = ['Change feed', 'Credentials', 'CRM', 'Mapping'] as const;
 
 const ok = (name: string, detail: string): Check => ({ name, result: 'ok', detail });
 const missing = (name: string, detail: string): Check => ({ name, result: 'missing', detail });
@@ -135,7 +136,22 @@ async function checkBootstrap(): Promise<Check> {
     : missing(name, found.problem);
 }
 
-async function checkSystem(outputs: Outputs, options: DoctorOptions): Promise<Check[]> {
+/** Checks that diff-user reads the stream of the user table. */
+async function checkChangeFeed(outputs: Outputs): Promise<Check> {
+  const name = 'Change feed';
+  const checked = await attempt(async () =>
+    changeFeedProblem(
+      { lambda: new LambdaClient(), dynamodb: new DynamoDBClient() },
+      { mappingId: outputs.get('ChangeFeedMappingId'), userTable: outputs.get('UserTableName') },
+    ),
+  );
+  if ('error' in checked) return missing(name, checked.problem);
+  return checked.value === undefined
+    ? ok(name, 'diff-user reads the stream of the user table')
+    : missing(name, `stopped, ${checked.value}. See docs/runbook.md#changefeed`);
+}
+
+async function checkCrm(outputs: Outputs, options: DoctorOptions): Promise<Check[]> {
   const credentials = await checkCredentials(outputs);
   if (credentials.result !== 'ok')
     return [credentials, skipped('CRM', 'needs credentials'), skipped('Mapping', 'needs credentials')];

@@ -1,8 +1,10 @@
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import { changeFeedProblem } from '../../../lambdas/check-health/change-feed.ts';
 import { checkHealth } from '../../../lambdas/check-health/check-health.ts';
 import { countMessages } from '../../../shared/queue/count-messages.ts';
 import { rateOf } from '../../../shared/quota/limits.ts';
@@ -34,13 +36,18 @@ export default createCommand({
     const budget = quotaSettingsFrom(outputs.get('QuotaSettings'));
     const sqs = new SQSClient();
     const countOf = (output: string) => countMessages(sqs, outputs.get(output));
-    const table = syncTable(new DynamoDBClient(), outputs.get('SyncTableName'));
+    const dynamodb = new DynamoDBClient();
+    const table = syncTable(dynamodb, outputs.get('SyncTableName'));
     const sources = {
       stack: options.stack,
       queueName: outputs.get('QueueUrl').split('/').at(-1) ?? '',
       diffUserName: outputs.get('DiffUserFunctionName'),
     };
-    const [metrics, queue, deadLetters, streamFailures, catalog, ledger, { health }, credentials, backfills] =
+    const changeFeedIds = {
+      mappingId: outputs.get('ChangeFeedMappingId'),
+      userTable: outputs.get('UserTableName'),
+    };
+    const [metrics, queue, deadLetters, streamFailures, catalog, ledger, checked, credentials, backfills] =
       await Promise.all([
         outputs.logFile
           ? localMetrics(outputs.logFile, now - HOUR_SECONDS * 1000)
@@ -50,7 +57,13 @@ export default createCommand({
         countOf('StreamFailureQueueUrl'),
         table.readCatalog(),
         table.ledger.read(),
-        checkHealth({ countMessages: () => countOf('QueueUrl'), table, budget, now: () => now }),
+        checkHealth({
+          countMessages: () => countOf('QueueUrl'),
+          table,
+          changeFeedProblem: () => changeFeedProblem({ lambda: new LambdaClient(), dynamodb }, changeFeedIds),
+          budget,
+          now: () => now,
+        }),
         credentialsStatus(new SecretsManagerClient(), outputs.get('SecretArn')),
         backfillStatuses(new SFNClient(), outputs.get('BackfillStateMachineArn')),
       ]);
@@ -61,7 +74,8 @@ export default createCommand({
       queue,
       deadLetters: deadLetters.visible,
       streamFailures: streamFailures.visible,
-      health,
+      health: checked.health,
+      changeFeedProblem: checked.changeFeedProblem ?? null,
       quota: describeQuota(ledger?.value, budget, now),
       catalog: catalog ? { refreshedAt: catalog.refreshedAt, problems: catalog.problems } : null,
       credentials,

@@ -16,6 +16,8 @@ export interface Status {
   requestsPerSecond: number;
   queue: MessageCounts;
   health: Health;
+  /** Why changes of users do not reach diff-user. */
+  changeFeedProblem: string | null;
   deadLetters: number;
   streamFailures: number;
   quota: QuotaReport;
@@ -29,7 +31,17 @@ const HOUR_MS = 3_600_000;
 
 /** Problems that need a person, each with what to do. */
 export function problemsOf(status: Status): string[] {
-  const { health, deadLetters, streamFailures, quota, catalog, credentials, backfills, at } = status;
+  const {
+    health,
+    changeFeedProblem,
+    deadLetters,
+    streamFailures,
+    quota,
+    catalog,
+    credentials,
+    backfills,
+    at,
+  } = status;
   return [
     credentials.kind === 'none' && 'No credentials for the CRM: npx --no user-sync authorize',
     credentials.expiresAt !== null &&
@@ -39,6 +51,8 @@ export function problemsOf(status: Status): string[] {
     health.nothingSucceeds &&
       oldestWaitMs(status) > CHECK_EVERY_MS &&
       `Messages wait, and no sync succeeds (last success: ${lastSuccess(health)}): docs/runbook.md#nothingsucceeds`,
+    changeFeedProblem !== null &&
+      `The change feed is stopped, ${changeFeedProblem}: docs/runbook.md#changefeed`,
     health.stuck.length > 0 &&
       `Failing for an hour: ${listed(health.stuck)}. For a user: npx --no user-sync trace --user ID`,
     deadLetters > 0 && `${deadLetters} dead letters: npx --no user-sync redrive --dry-run`,

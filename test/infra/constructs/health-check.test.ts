@@ -20,6 +20,13 @@ it('the schedule invokes check-health', () => {
   expect(readable(Target.Arn)).toBe('HealthCheckCheckHealth.Arn');
 });
 
+it('check-health knows the event source of diff-user and the user table', () => {
+  const { Environment } = properties(template, 'AWS::Lambda::Function', 'HealthCheckCheckHealth');
+  const { Variables } = Environment as { Variables: Record<string, unknown> };
+  expect(readable(Variables['CHANGE_FEED_MAPPING_ID'])).toBe('ChangeFeedStream');
+  expect(readable(Variables['USER_TABLE'])).toBe('UsersTable');
+});
+
 it('check-health depends on no queue, so an outage of the consumer does not stop it', () => {
   const sources = Object.values(resources(template, 'AWS::Lambda::EventSourceMapping')).map(
     ({ Properties }) => readable((Properties as Record<string, unknown>)['FunctionName']),

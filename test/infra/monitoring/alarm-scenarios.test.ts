@@ -280,6 +280,26 @@ it('a catalog problem raises an alarm until it is fixed, also while nobody chang
   expect(raised()).toEqual([expect.stringMatching(/^CatalogProblems \d+–1445$/)]);
 });
 
+it('a change feed that stops raises ChangeFeed within 30 minutes, and nothing else, until it runs again', async () => {
+  await world.run(HOUR, traffic);
+  world.changeFeedProblem = 'its event source is Disabled';
+  await world.run(DAY);
+  expect(raised()).toEqual([expect.stringMatching(/^ChangeFeed \d+–$/)]);
+  expect(firstRaised('ChangeFeed').began).toBeLessThanOrEqual(60 + 30);
+  world.changeFeedProblem = undefined;
+  await world.run(HOUR);
+  expect(firstRaised('ChangeFeed').ended).toBeLessThanOrEqual(25 * 60 + 10);
+});
+
+it('a change feed that is stopped for ten minutes raises no alarm', async () => {
+  await world.run(HOUR);
+  world.changeFeedProblem = 'its event source reports: PROBLEM: Function call failed';
+  await world.run(10 * MINUTE);
+  world.changeFeedProblem = undefined;
+  await world.run(HOUR);
+  expect(raised()).toEqual([]);
+});
+
 it('polls that do not run raise an alarm after two hours, until one is complete', async () => {
   let lag = 0;
   const emitted = (at: number) => {

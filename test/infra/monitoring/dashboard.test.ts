@@ -40,6 +40,7 @@ it.each([
     ['Users.created', 'Users.updated', 'Users.tagged', 'Users.unchanged', 'Users.rejected'],
   ],
   ["the CRM's latency", 'CRM latency', ['CrmLatency']],
+  ['the health of the sync', 'Health', ['NothingSucceeds', 'ChangeFeedStopped', 'StuckUsers']],
   ['the iterator age', 'Stream lag', ['IteratorAge']],
   ['dead letters', 'Dead letters', ['ApproximateNumberOfMessagesVisible']],
   ['the age of the tokens', 'Age of the OAuth tokens', ['TokenAge']],

@@ -9,10 +9,16 @@ import { fakeDynamoDb } from '../../support/fake-dynamodb.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
 const HOUR = 3_600_000;
-const check = (table: ReturnType<typeof memorySyncTable>, limits: Limits = PRESETS.team, visible = 1) =>
+const check = (
+  table: ReturnType<typeof memorySyncTable>,
+  limits: Limits = PRESETS.team,
+  visible = 1,
+  changeFeed?: string,
+) =>
   checkHealth({
     countMessages: async () => ({ visible, hidden: 0, delayed: 0 }),
     table,
+    changeFeedProblem: async () => changeFeed,
     budget: { limits, liveReserve: 0.2 },
     now: () => NOON,
   });
@@ -26,6 +32,7 @@ describe('the health check', () => {
   it('reports every gauge of a new system, apart from unknown values', async () => {
     expect((await check(memorySyncTable(), PRESETS.team, 0)).gauges).toEqual({
       NothingSucceeds: 0,
+      ChangeFeedStopped: 0,
       OldestChangeAge: 0,
       StuckUsers: 0,
       Paused: 0,
@@ -33,6 +40,12 @@ describe('the health check', () => {
       QuotaMonthUsed: 0,
       CatalogProblems: undefined,
     });
+  });
+
+  it('reports a change feed that is stopped, and why', async () => {
+    const { gauges, changeFeedProblem } = await check(memorySyncTable(), PRESETS.team, 0, 'it is Disabled');
+    expect(gauges).toMatchObject({ ChangeFeedStopped: 1, NothingSucceeds: 0 });
+    expect(changeFeedProblem).toBe('it is Disabled');
   });
 
   it('reports the age of a change in seconds, and the groups of stuck users', async () => {
@@ -86,6 +99,7 @@ describe('with events', () => {
     const { gauges } = await checkHealth({
       countMessages: async () => ({ visible: 0, hidden: 0, delayed: 0 }),
       table: memorySyncTable(),
+      changeFeedProblem: async () => undefined,
       events: { store, polls: ['contacts', 'tags', 'orders'] },
       budget: { limits: PRESETS.team, liveReserve: 0.2 },
       now: () => NOON,

@@ -1,6 +1,5 @@
-import { once } from 'node:events';
-import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
+import { type Server, startServer } from './start-server.ts';
 
 /** An error of an AWS service: HTTP 400, with a type that the SDK maps to an error class. */
 export class ServiceError extends Error {
@@ -15,17 +14,12 @@ export class ServiceError extends Error {
 /** Operations of a service by name. Each takes the request body and returns the response body. */
 export type Operations = ReadonlyMap<string, (request: unknown) => Record<string, unknown>>;
 
-export interface JsonService {
-  endpoint: string;
-  stop(): Promise<void>;
-}
-
 /**
  * Starts a service that speaks the AWS JSON protocol, on a free port of 127.0.0.1.
  *
  * @param target prefix of the operation in the header `x-amz-target`.
  */
-export async function startJsonService(target: string, operations: Operations): Promise<JsonService> {
+export async function startJsonService(target: string, operations: Operations): Promise<Server> {
   const app = new Hono().post('/', async (context) => {
     const name = context.req.header('x-amz-target')?.replace(`${target}.`, '') ?? '';
     try {
@@ -38,16 +32,5 @@ export async function startJsonService(target: string, operations: Operations): 
       return context.json({ __type: error.type, message: error.message, Message: error.message }, 400);
     }
   });
-  const server = createAdaptorServer({ fetch: app.fetch });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (typeof address !== 'object' || address === null) throw new Error(`${target} has no port.`);
-  return {
-    endpoint: `http://127.0.0.1:${address.port}`,
-    async stop() {
-      if ('closeAllConnections' in server) server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
+  return startServer(app);
 }

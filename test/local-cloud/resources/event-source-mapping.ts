@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import type { CloudServices } from '../cloud-services.ts';
 import { compileEventPattern, type EventFilter } from '../event-sources/event-pattern.ts';
 import { MAX_ENTRIES, SqsEventSource } from '../event-sources/sqs-event-source.ts';
 import { sqsFailureDestination } from '../event-sources/stream-delivery.ts';
 import { StreamEventSource } from '../event-sources/stream-event-source.ts';
+import type { LambdaFunction } from '../lambda/lambda-function.ts';
 import { ignored, TemplateError } from '../template.ts';
 import { findFunction } from './function.ts';
 import { type CreatedResource, type ResourceContext, resourceType } from './resource-type.ts';
@@ -57,7 +59,7 @@ const queueMapping = resourceType(queueMappingProperties, async (mapping, contex
     reportBatchItemFailures: mapping.FunctionResponseTypes.length > 0,
   });
   if (mapping.Enabled) services.eventSources.set(logicalId, source);
-  return newMapping();
+  return newMapping(mapping, target, services);
 });
 
 const filterCriteria = z
@@ -90,12 +92,13 @@ const streamMapping = resourceType(streamMappingProperties, async (mapping, cont
   const failureQueue = destination === undefined ? undefined : findQueue(destination, context);
   if (failureQueue?.fifo)
     throw new TemplateError(logicalId, 'the destination of discarded records must be a standard queue');
+  const target = findFunction(mapping.FunctionName, context);
   const source = new StreamEventSource({
     streams: services.streams,
     streamArn: mapping.EventSourceArn,
     region: services.region,
     position: mapping.StartingPosition,
-    target: findFunction(mapping.FunctionName, context),
+    target,
     batchSize: mapping.BatchSize,
     reportBatchItemFailures: mapping.FunctionResponseTypes.length > 0,
     bisectBatchOnFunctionError: mapping.BisectBatchOnFunctionError,
@@ -108,11 +111,17 @@ const streamMapping = resourceType(streamMappingProperties, async (mapping, cont
     await source.open();
     services.eventSources.set(logicalId, source);
   }
-  return newMapping();
+  return newMapping(mapping, target, services);
 });
 
-function newMapping(): CreatedResource {
+function newMapping(
+  { EventSourceArn, Enabled }: { EventSourceArn: string; Enabled: boolean },
+  target: LambdaFunction,
+  { mappings }: CloudServices,
+): CreatedResource {
   const id = randomUUID();
+  const State = Enabled ? 'Enabled' : 'Disabled';
+  mappings.set(id, { UUID: id, EventSourceArn, FunctionArn: target.arn, State });
   return { ref: id, attributes: { Id: id } };
 }
 

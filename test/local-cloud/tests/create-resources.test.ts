@@ -23,10 +23,23 @@ describe('createResources', () => {
         Queue: queue({ FifoQueue: true, SqsManagedSseEnabled: true }),
         Role,
       },
-      Outputs: { QueueUrl: { Value: { Ref: 'Queue' } }, FunctionName: { Value: { Ref: 'Function' } } },
+      Outputs: {
+        QueueUrl: { Value: { Ref: 'Queue' } },
+        FunctionName: { Value: { Ref: 'Function' } },
+        MappingId: { Value: { Ref: 'Mapping' } },
+      },
     });
     const queueUrl = `${creator.endpoint}/000000000000/${stackName}-Queue.fifo`;
-    expect(outputs).toEqual({ QueueUrl: queueUrl, FunctionName: `${stackName}-Function` });
+    const [created] = services.mappings.values();
+    expect(created).toMatchObject({
+      EventSourceArn: expect.stringMatching(/:.*-Queue\.fifo$/),
+      State: 'Enabled',
+    });
+    expect(outputs).toEqual({
+      QueueUrl: queueUrl,
+      FunctionName: `${stackName}-Function`,
+      MappingId: created?.UUID,
+    });
     expect([...services.eventSources.keys()]).toEqual(['Mapping']);
     const probe = services.functions.get('Function');
     expect(await probe?.invoke({})).toMatchObject({

@@ -6,8 +6,12 @@ import {
   DescribeStacksCommand,
   ListStackResourcesCommand,
 } from '@aws-sdk/client-cloudformation';
-import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
-import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { DescribeTableCommand, DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
+import {
+  GetAccountSettingsCommand,
+  GetEventSourceMappingCommand,
+  LambdaClient,
+} from '@aws-sdk/client-lambda';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { mockClient } from 'aws-sdk-client-mock';
@@ -22,6 +26,8 @@ const dynamodb = mockClient(DynamoDBClient);
 const noSuchStack = Object.assign(new Error('does not exist'), { name: 'ValidationError' });
 const OUTPUTS = {
   SecretArn: 'arn:secret',
+  ChangeFeedMappingId: 'mapping',
+  UserTableName: 'users',
   SyncTableName: 'sync',
   QueueUrl: 'https://queue',
   Mapping: 'shared/user/mapping.ts',
@@ -46,6 +52,12 @@ beforeEach(() => {
   cloudFormation.on(ListStackResourcesCommand).resolves({ StackResourceSummaries: [] });
   sqs.on(SendMessageCommand).resolves({});
   dynamodb.on(GetItemCommand).resolves({});
+  lambda
+    .on(GetEventSourceMappingCommand, { UUID: 'mapping' })
+    .resolves({ State: 'Enabled', EventSourceArn: 'arn:stream' });
+  dynamodb
+    .on(DescribeTableCommand, { TableName: 'users' })
+    .resolves({ Table: { StreamSpecification: { StreamEnabled: true }, LatestStreamArn: 'arn:stream' } });
 });
 
 afterEach(() => {
@@ -80,7 +92,13 @@ describe('doctor', () => {
     expect(detailOf(checks, 'AWS')).toMatch(/Could not load credentials.*AWS_PROFILE/);
     expect(summaryOf(checks)).toEqual({
       ...{ Node: 'ok', AWS: 'missing', 'CDK bootstrap': 'skipped', Concurrency: 'skipped' },
-      ...{ Stack: 'skipped', Credentials: 'skipped', CRM: 'skipped', Mapping: 'skipped' },
+      ...{
+        Stack: 'skipped',
+        'Change feed': 'skipped',
+        Credentials: 'skipped',
+        CRM: 'skipped',
+        Mapping: 'skipped',
+      },
     });
   });
 
@@ -96,6 +114,14 @@ describe('doctor', () => {
   it('reports an account without room for the reserved concurrency', async () => {
     lambda.on(GetAccountSettingsCommand).resolves({ AccountLimit: { ConcurrentExecutions: 10 } });
     expect(detailOf(await run(), 'Concurrency')).toMatch(/Service Quotas/);
+  });
+
+  it('reports a change feed that is stopped', async () => {
+    expect(summaryOf(await run())).toMatchObject({ 'Change feed': 'ok' });
+    lambda.on(GetEventSourceMappingCommand).resolves({ State: 'Disabled', EventSourceArn: 'arn:stream' });
+    const checks = await run();
+    expect(summaryOf(checks)).toMatchObject({ 'Change feed': 'missing' });
+    expect(detailOf(checks, 'Change feed')).toMatch(/event source is Disabled.*runbook\.md#changefeed/);
   });
 
   it.each([

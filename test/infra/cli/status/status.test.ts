@@ -46,6 +46,7 @@ const WELL: Status = {
     oldestChangeMs: 9000,
     stuck: [],
   },
+  changeFeedProblem: null,
   deadLetters: 0,
   streamFailures: 0,
   quota: describeQuota(undefined, { limits: PRESETS.team, liveReserve: 0.2 }, NOW),
@@ -119,6 +120,10 @@ describe('the status', () => {
     [
       { health: { ...WELL.health, stuck: ['a', 'b', 'c', 'd', 'e', 'f', 'g'] } },
       /an hour: a, b, c, d, e and 2 more\. For a user: npx --no user-sync trace/,
+    ],
+    [
+      { changeFeedProblem: 'its event source is Disabled' },
+      /change feed is stopped, its event source is Disabled: docs\/runbook\.md#changefeed/,
     ],
     [{ deadLetters: 2 }, /2 dead letters: npx --no user-sync redrive/],
     [{ streamFailures: 1 }, /npx --no user-sync replay/],
