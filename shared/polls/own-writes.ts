@@ -4,6 +4,7 @@ import { isStatusOfSync } from '../events/email-status.ts';
 import { type Catalog, catalogKey, managedTagIds } from '../infusionsoft/catalog/catalog.ts';
 import { regionCode } from '../infusionsoft/catalog/provinces.ts';
 import type { Invocation } from '../invocation.ts';
+import { MAX_RETRY_INTERVAL_MS } from '../quota/retry-policy.ts';
 import type { Claim } from '../store/claim-store.ts';
 import type { ErasureRecord } from '../store/erasure-records.ts';
 import { hashAddress } from '../sync/consent.ts';
@@ -24,8 +25,8 @@ export interface ContactRecords {
   user: User | undefined;
   /** The record of what was done with the contact of a deleted user. */
   erasure: ErasureRecord | undefined;
-  /** Users whose email the contact has, if nobody has claimed the contact: one of them may be about to claim it. */
-  usersOfEmails: readonly User[];
+  /** Users who claimed an email of the contact, if nobody has claimed the contact: one of them may be about to claim it. */
+  usersOfEmails: readonly { user: User; claim: Claim }[];
 }
 
 export interface OwnWritesContext {
@@ -48,7 +49,7 @@ export interface OwnWritesContext {
 export function ownWrites(records: ContactRecords, context: OwnWritesContext): OwnWrites {
   const { claim, user, contactId, erasure, usersOfEmails } = records;
   if (!claim) {
-    const isUnsettled = usersOfEmails.some((each) => isCreating(each, context));
+    const isUnsettled = usersOfEmails.some((each) => isCreating(each.user, each.claim, context));
     return { ...(context.showsUser ? unclaimed(context) : NOTHING_OWN), isUnsettled };
   }
   if (user?.crm?.contactId === contactId) return ofUser(user, user.crm, context);
@@ -57,7 +58,7 @@ export function ownWrites(records: ContactRecords, context: OwnWritesContext): O
   // The user of the claim no longer has the contact: the sync removes its tags and fields, or marks, anonymises or deletes it.
   return {
     isUnsettled:
-      (claim.retiringUntil ?? 0) > context.now || (user !== undefined && isCreating(user, context)),
+      (claim.retiringUntil ?? 0) > context.now || (user !== undefined && isCreating(user, claim, context)),
     created: true,
     deleted: done === 'delete',
     field: (key, value) => done === 'anonymise' || (value === undefined && isManaged(key, context)),
@@ -77,9 +78,15 @@ function unclaimed(context: OwnWritesContext): OwnWrites {
   };
 }
 
-/** Whether the sync may have created a contact of the user whose id is not stored yet. */
-const isCreating = ({ crm = {} }: User, context: OwnWritesContext): boolean =>
-  isAtWork(crm, context) || (crm.contactId === undefined && crm.attempt !== undefined);
+/**
+ * Whether the sync may have created a contact of the user whose id is not stored yet. The item of a user who was deleted and created again
+ * during the first sync shows no attempt. The claim does, and the next sync follows within the longest wait of a message.
+ */
+const isCreating = ({ crm = {} }: User, { claimedAt = 0 }: Claim, context: OwnWritesContext): boolean => {
+  if (isAtWork(crm, context) || (crm.contactId === undefined && crm.attempt !== undefined)) return true;
+  const isFirst = crm.contactId === undefined && crm.rejection === undefined;
+  return isFirst && context.now - claimedAt < MAX_RETRY_INTERVAL_MS;
+};
 
 /** Whether a sync of the user runs, or has ended since the contact was read. Its writes may be in the answer, and not in the records. */
 const isAtWork = (crm: CrmState, { invocation, readAt, now }: OwnWritesContext): boolean =>

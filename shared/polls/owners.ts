@@ -2,7 +2,6 @@ import type { Claim, ClaimStore } from '../store/claim-store.ts';
 import type { ErasureRecordStore } from '../store/erasure-records.ts';
 import { SYNC_TABLE_ITEMS } from '../store/sync-table-items.ts';
 import type { UserTable } from '../store/user-table.ts';
-import type { User } from '../user/user.ts';
 import type { ContactRecords } from './own-writes.ts';
 
 export interface OwnersDependencies {
@@ -43,9 +42,10 @@ export async function recordsOf(
   return new Map(
     contacts.map(({ contactId, emails }) => {
       const claim = claimOf(contactId);
-      const usersOfEmails = emails.flatMap((email): User[] => {
-        const user = found.get(emailClaims.get(emailClaim.key(email))?.userId ?? '');
-        return user ? [user] : [];
+      const usersOfEmails = emails.flatMap((email) => {
+        const emailOf = emailClaims.get(emailClaim.key(email));
+        const user = emailOf && found.get(emailOf.userId);
+        return user ? [{ user, claim: emailOf }] : [];
       });
       const user = claim && found.get(claim.userId);
       const erasure = claim && erasures.get(claim.userId);

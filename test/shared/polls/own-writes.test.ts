@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type ContactRecords, ownWrites } from '../../../shared/polls/own-writes.ts';
+import { MAX_RETRY_INTERVAL_MS } from '../../../shared/quota/retry-policy.ts';
 import { hashAddress } from '../../../shared/sync/consent.ts';
 import { fingerprintOf } from '../../../shared/sync/plan.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
@@ -125,8 +126,27 @@ describe('a contact is looked at again', () => {
 
   it('while a user with its email may be creating it', () => {
     const creating: User = { ...ANN, crm: { attempt: { at: new Date(NOW).toISOString(), email: '' } } };
-    expect(own({ claim: undefined, user: undefined, usersOfEmails: [creating] }).isUnsettled).toBe(true);
-    expect(own({ claim: undefined, user: undefined, usersOfEmails: [ANN] }).isUnsettled).toBe(false);
+    const withEmail = (user: User, claimedAt = NOW - MAX_RETRY_INTERVAL_MS) =>
+      own({
+        claim: undefined,
+        user: undefined,
+        usersOfEmails: [{ user, claim: { userId: 'ann', claimedAt } }],
+      });
+    expect(withEmail(creating).isUnsettled).toBe(true);
+    expect(withEmail(ANN).isUnsettled).toBe(false);
+    // Ann was deleted and created again during the first sync.
+    expect(withEmail(ANN, NOW - 1000).isUnsettled).toBe(true);
+    const rejection = { reason: 'refused-by-crm', errorId: 'e', at: new Date(NOW).toISOString() } as const;
+    expect(withEmail({ ...ANN, crm: { rejection } }, NOW - 1000).isUnsettled).toBe(false);
+  });
+
+  it('while its user, who was deleted and created again during the first sync, has not been synced since', () => {
+    const claim = { userId: 'ann', claimedAt: NOW - 1000 };
+    expect(own({ claim, user: ANN }).isUnsettled).toBe(true);
+    expect(own({ claim: { ...claim, claimedAt: NOW - MAX_RETRY_INTERVAL_MS }, user: ANN }).isUnsettled).toBe(
+      false,
+    );
+    expect(own({ claim, user: { ...ANN, crm: { contactId: CONTACT + 1 } } }).isUnsettled).toBe(false);
   });
 
   it('while it is being retired', () => {
