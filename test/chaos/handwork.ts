@@ -63,7 +63,8 @@ export class Handwork {
 
   /** @returns what is wrong with the events: missing, doubled, or about what nobody did by hand. */
   findings(events: readonly CloudEvent[], mapping: Mapping, facts: Facts): string[] {
-    const distinct: Shown[] = shown([...new Map(events.map((event) => [event.id, event])).values()]);
+    const unique = [...new Map(events.map((event) => [event.id, event])).values()];
+    const distinct: Shown[] = shown(unique);
     const expected = new Map<string, number>();
     for (const [contactId, kinds] of this.#done)
       for (const kind of kinds) expected.set(`${kind} of contact ${contactId}`, 1);
@@ -80,12 +81,12 @@ export class Handwork {
       (status !== undefined &&
         (subject === undefined || [...emailsOf(String(subject))].some((email) => this.optedOut.has(email))));
     const echoes: string[] = [];
-    for (const event of distinct) {
+    for (const [index, event] of distinct.entries()) {
       const contactId = Number(event['contactId']);
       const key = `${event['type']} of contact ${contactId}`;
       if (strangers.has(contactId)) arrived.set(key, (arrived.get(key) ?? 0) + 1);
       else if (!isExplained(event))
-        echoes.push(`an event about what the sync wrote: ${JSON.stringify(event)}`);
+        echoes.push(`an event about what the sync wrote, ${unique[index]?.time}: ${JSON.stringify(event)}`);
     }
     const keys = new Set([...expected.keys(), ...arrived.keys()]);
     const wrong = [...keys].flatMap((key) => {
