@@ -147,8 +147,9 @@ async function sendAgain(run: Run, catalog: Catalog, ports: BackfillPorts, now: 
   if (old.length === 0) return;
   run.sent = run.sent.map((user): SentUser => (isOld(user) ? { ...user, sentAt: now, again: true } : user));
   const messages = old.map(({ userId }) => backfillMessage(userId, run.runId, now));
-  // With the deduplication ids of the first messages, SQS would drop these as duplicates.
-  await ports.send(messages, `${run.runId}:${usedUntil}`);
+  // With the deduplication ids of earlier messages, SQS would drop these. The next time that a user is sent, this number is higher.
+  const lastSentAt = Math.max(...old.map(({ sentAt }) => sentAt));
+  await ports.send(messages, `${run.runId}:${lastSentAt}`);
 }
 
 /** Sends as many messages as there is room for. @param quotaLeft requests that backfills may still make. */

@@ -69,6 +69,27 @@ describe('a run with users who keep failing', () => {
     expect(clock.now - NOON).toBeLessThan(3 * MINUTE_MS);
   });
 
+  it('sends a user again with another deduplication id each time, while an environment may have the older catalog', async () => {
+    const started = start(100);
+    const { ports } = started;
+    const { send } = ports;
+    const ids: string[] = [];
+    ports.failing.set('7', undefined);
+    // The second message is sent within the minute in which an environment may still use the older catalog.
+    ports.catalog = async () => ({ ...CATALOG, refreshedAt: new Date(NOON + 30_000).toISOString() });
+    ports.send = async (messages, runId) => {
+      const own = messages.find((message) => message.kind === 'user' && message.userId === '7');
+      if (own) ids.push(entryOf(own, runId).deduplicationId);
+      if (new Set(ids).size > 2) ports.failing.delete('7');
+      await send(messages, runId);
+    };
+    expect(await finish(await begin({}, started.context), started)).toMatchObject({
+      done: 100,
+      unfinished: { total: 0 },
+    });
+    expect(ids).toHaveLength(3);
+  });
+
   it('sends users again, once, in whom the consumer saw nothing to do, with an earlier mapping during a deployment', async () => {
     const started = start(100);
     const { ports } = started;
