@@ -97,6 +97,8 @@ function ofUser(user: User, crm: CrmState, context: OwnWritesContext): OwnWrites
   const { fingerprint = {}, tagIds = [], uncertainTagIds = [], consent } = crm;
   const managedTags = managedTagIds(catalog);
   const desired: ContactFields = desiredStateOfOther(mapping, user, now)?.fields ?? {};
+  // The app may have changed the email since: the contact shows the one that was written last.
+  const address = crm.emails?.at(-1) ?? desired.EMAIL1 ?? '';
   return {
     isUnsettled: isAtWork(crm, context),
     created: true,
@@ -118,7 +120,7 @@ function ofUser(user: User, crm: CrmState, context: OwnWritesContext): OwnWrites
     status: (field, status) =>
       field === 'EMAIL1' &&
       consent !== undefined &&
-      consent.address === hashAddress(desired.EMAIL1 ?? '') &&
+      consent.address === hashAddress(address) &&
       isStatusOfSync(status, consent.step),
   };
 }

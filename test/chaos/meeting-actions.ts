@@ -86,8 +86,10 @@ export const drift: Action = async (context) => {
   world.drifted.add(userId);
   handwork.touched.add(contactId);
   if (world.random() < 0.5) return running.door.removeContact(contactId);
+  // As the CRM has it: the CRM refuses a domain with other letters, also when the sync writes it again beside another address.
+  const shown = (await running.door.contacts()).find(({ id }) => id === contactId);
   const [survivor] = await running.door.addContacts([
-    { values: { 'email_addresses.EMAIL1': `old.${world.users.get(userId)?.email}` } },
+    { values: { 'email_addresses.EMAIL1': `old.${shown?.values['email_addresses.EMAIL1']}` } },
   ]);
   if (survivor) handwork.touched.add(survivor.id);
   const values = world.pick(['into', 'from'] as const);

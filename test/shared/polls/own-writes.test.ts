@@ -217,4 +217,14 @@ describe('a status of the first email', () => {
     expect(isOwnStatus('EMAIL1', status)).toBe(isOwn);
     expect(isOwnStatus('EMAIL2', status)).toBe(false);
   });
+
+  it('is the sync’s own also if the app has changed the email since, which the contact does not show yet', () => {
+    const consent = { step: 'withdrawn', address: hashAddress('old@example.com') } as const;
+    expect(
+      withCrm({ consent, emails: ['older@example.com', 'old@example.com'] }).status('EMAIL1', 'MANUAL'),
+    ).toBe(true);
+    expect(
+      withCrm({ consent, emails: ['old@example.com', 'ann@example.com'] }).status('EMAIL1', 'MANUAL'),
+    ).toBe(false);
+  });
 });
