@@ -3,6 +3,7 @@ import { type Mapping, managedTags } from '../../shared/user/define-mapping.ts';
 import type { User } from '../../shared/user/user.ts';
 import type { ShownContact } from '../demo/crm-account.ts';
 import { pathsOf } from '../demo/shown-path.ts';
+import { OWNER_PATH } from '../demo/verify.ts';
 
 /**
  * What is wrong with a contact in view of all users. `shared`: two users have it, or it has the data of two users. `orphan`: it looks like
@@ -29,8 +30,6 @@ export interface PairFindingsInput {
   now: number;
 }
 
-/** The custom field that names the user of a contact. */
-const OWNER_PATH = 'custom_fields.App User Id';
 /** Fields whose value belongs to one person. Values of other fields are the same for many. */
 const PERSONAL_FIELDS = ['EMAIL1', 'PHONE1'] as const;
 

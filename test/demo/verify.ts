@@ -9,6 +9,9 @@ import { type ExistingContact, HAND_MADE } from './population.ts';
 import { pathsOf } from './shown-path.ts';
 
 /** Result of comparing the CRM with the desired state. */
+/** The custom field that names the user of a contact, in the mapping of this repository. */
+export const OWNER_PATH = 'custom_fields.App User Id';
+
 export interface Verification {
   /** Users whose contact is correct in every field and tag. */
   inSync: number;
@@ -92,7 +95,8 @@ function problemsOf(
   const contact = byId.get(user.crm?.contactId ?? 0);
   const other = (text: string) => ({ text, isAboutTags: false });
   if (!contact) return [other(`has no contact (crm: ${JSON.stringify(user.crm ?? null)})`)];
-  const doubles = byEmail.get(fields.EMAIL1?.toLowerCase())?.length ?? 0;
+  const sharing = byEmail.get(fields.EMAIL1?.toLowerCase()) ?? [];
+  const doubles = sharing.map((each) => `${each.id} of ${each.values.get(OWNER_PATH) ?? 'nobody'}`).join();
   const wrongFields = [...managedFields(mapping)].filter((key) => {
     const wanted = (fields as Readonly<Record<string, string>>)[key];
     // A field whose value the CRM refuses keeps what the contact had.
@@ -100,7 +104,7 @@ function problemsOf(
   });
   const held = managedTags(mapping).filter((tag) => contact.tags.has(tag));
   return [
-    ...(doubles === 1 ? [] : [other(`has ${doubles} contacts with its email`)]),
+    ...(sharing.length === 1 ? [] : [other(`has ${sharing.length} contacts with its email: ${doubles}`)]),
     ...wrongFields.map((key) => other(`${key} is wrong`)),
     ...(held.sort().join() === [...tags].sort().join()
       ? []
