@@ -253,6 +253,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
       String(byId.get(contactId)?.values['email_addresses.EMAIL1'] ?? '');
     const eventFindings = handwork.findings(callback.events, mapping, {
       emailsOf: (userId) => world.emailsOf(userId),
+      usersOf: (email) => world.usersOf(email),
       userIdOf,
       isLost: (contactId) => !userIdOf(contactId) && world.usersOf(emailOf(contactId)) > 0,
       isTakenOver: (contactId) => putArrays === 'replace' && world.usersOf(emailOf(contactId)) > 1,

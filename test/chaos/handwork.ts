@@ -22,6 +22,8 @@ export interface Change {
 interface Facts {
   /** The emails that a user had during the run. */
   emailsOf(userId: string): ReadonlySet<string>;
+  /** How many users had an email. */
+  usersOf(email: string): number;
   /** The user id that a contact shows. */
   userIdOf(contactId: number): string | undefined;
   /** Whether the sync created a contact and was cut off before it wrote the user id to it, so that nothing leads to its user. */
@@ -71,15 +73,16 @@ export class Handwork {
     const arrived = new Map<string, number>();
     const strangers = new Set(this.#strangers);
     const own = new Set<unknown>(managedTags(mapping));
-    const { emailsOf, userIdOf, isLost, isTakenOver } = facts;
+    const { emailsOf, usersOf, userIdOf, isLost, isTakenOver } = facts;
+    // A status belongs to the address: the sync may have opted it out for another user, who had it before.
+    const isOptedOut = (email: string) => this.optedOut.has(email) || usersOf(email) > 1;
     const isExplained = ({ type, contactId, subject, status, tagName }: Shown) =>
       this.touched.has(Number(contactId)) ||
       isLost(Number(contactId)) ||
       (type === 'contact.created' && isTakenOver(Number(contactId))) ||
       this.unrecorded.has(String(subject ?? userIdOf(Number(contactId)))) ||
       (tagName !== undefined && !own.has(tagName)) ||
-      (status !== undefined &&
-        (subject === undefined || [...emailsOf(String(subject))].some((email) => this.optedOut.has(email))));
+      (status !== undefined && (subject === undefined || [...emailsOf(String(subject))].some(isOptedOut)));
     const echoes: string[] = [];
     for (const [index, event] of distinct.entries()) {
       const contactId = Number(event['contactId']);

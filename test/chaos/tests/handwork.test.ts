@@ -38,6 +38,7 @@ const findings = (
 ) =>
   handwork.findings(all, mapping, {
     emailsOf: () => new Set(emails),
+    usersOf: (email) => (email === 'shared@example.com' ? 2 : 1),
     userIdOf: () => undefined,
     isLost: () => false,
     isTakenOver: () => isTakenOver,
@@ -98,6 +99,7 @@ describe('an event about the contact of a user', () => {
     expect(findings(touched, [change])).toEqual([]);
     const facts = {
       emailsOf: () => new Set<string>(),
+      usersOf: () => 0,
       userIdOf: () => 'ann',
       isLost: () => false,
       isTakenOver: () => false,
@@ -114,5 +116,7 @@ describe('an event about the contact of a user', () => {
     const status = event('contact.unsubscribed', { contactId: USERS_CONTACT, status: 'MANUAL' }, 'ann');
     expect(findings(optedOut, [status], ['ann@example.com'])).toEqual([]);
     expect(findings(optedOut, [status], ['bob@example.com'])).toHaveLength(1);
+    // The sync may have opted it out for the other user who had it.
+    expect(findings(optedOut, [status], ['shared@example.com'])).toEqual([]);
   });
 });
