@@ -8,7 +8,7 @@ import type { App } from './app.ts';
 import { DEMO_SLACK_MS, isRefusedOften } from './busy-machine.ts';
 import { consentFindings } from './consent-findings.ts';
 import { crmAccount } from './crm-account.ts';
-import { startLocalSystem } from './local-system.ts';
+import { localAssembly, startLocalSystem } from './local-system.ts';
 import { population } from './population.ts';
 import { type Progress, seconds } from './progress.ts';
 import { BURST, burstOfEdits, dayOfEdits, makeEdits, signUpAll } from './scenario.ts';
@@ -92,6 +92,14 @@ export async function runDemo(options: DemoOptions, progress: Progress): Promise
       await stop();
     }
   };
+  const settings = {
+    crm: {
+      limits: { ...PRESETS.team, second: rate, minute: rate * 60 },
+      windowSlackMs: DEMO_SLACK_MS,
+    },
+  };
+  // Bundling the functions takes longest, so it begins first. `startLocalSystem` waits for it, and reports its failure.
+  localAssembly(settings).catch(() => undefined);
   try {
     progress.step('Start the CRM');
     const simulator = options.crmUrl
@@ -114,13 +122,7 @@ export async function runDemo(options: DemoOptions, progress: Progress): Promise
       `Start the local cloud, while marketing adds ${existing.length} contacts by hand, with its own tags and fields`,
     );
     const starting = startLocalSystem({
-      settings: {
-        crm: {
-          url: crmUrl,
-          limits: { ...PRESETS.team, second: rate, minute: rate * 60 },
-          windowSlackMs: DEMO_SLACK_MS,
-        },
-      },
+      settings: { crm: { ...settings.crm, url: crmUrl } },
       credentials: { kind: 'service-account-key', key: token },
     }).then((started) => {
       stops.push(started.stop);

@@ -24,14 +24,24 @@ const SOURCES = ['{infra,lambdas,shared}/**/*.*', 'package.json', 'package-lock.
 const UNUSED_MS = 24 * 3_600_000;
 const run = promisify(execFile);
 
+/** Syntheses that are running, by directory. */
+const running = new Map<string, Promise<string>>();
+
 /**
  * Directory of the synthesized stack. Synthesizes it in a separate process, like the CDK CLI, unless an assembly of the same settings
  * and sources exists (in .local/assemblies).
  *
  * @throws Error with the output of the app, when a setting is wrong or a rule is broken.
  */
-export async function synthesizedAssembly(settings: ConfigInput): Promise<string> {
+export function synthesizedAssembly(settings: ConfigInput): Promise<string> {
   const directory = assemblyDirectory(settings);
+  const synthesis =
+    running.get(directory) ?? synthesize(settings, directory).finally(() => running.delete(directory));
+  running.set(directory, synthesis);
+  return synthesis;
+}
+
+async function synthesize(settings: ConfigInput, directory: string): Promise<string> {
   if (existsSync(directory)) {
     const now = new Date();
     utimesSync(directory, now, now);
