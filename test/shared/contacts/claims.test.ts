@@ -53,6 +53,17 @@ describe('claims', () => {
     expect(await claimEmail('gone@example.com', 'ann')).toEqual({ kind: 'new' });
   });
 
+  it('of an email count while the user who made them lives and has it', async () => {
+    const { claimEmail, isEmailTaken } = claimsOf(BOB);
+    expect(await isEmailTaken('bob@example.com')).toBe(false);
+    await claimEmail('bob@example.com', 'bob');
+    expect(await isEmailTaken('Bob@Example.com')).toBe(true);
+    await claimEmail('former@example.com', 'bob');
+    expect(await isEmailTaken('former@example.com')).toBe(false);
+    await claimEmail('gone@example.com', 'deleted');
+    expect(await isEmailTaken('gone@example.com')).toBe(false);
+  });
+
   it('of an email stay those of another user for whom the mapping throws', async () => {
     const { claimEmail, isEmailTaken } = claimsWith(failingFor('bob'), BOB);
     await claimEmail('bob@example.com', 'bob');
