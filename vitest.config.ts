@@ -80,6 +80,8 @@ export default defineConfig({
           setupFiles: ['test/support/own-connection-file.ts'],
           // Chaos runs need both cores of a small machine.
           fileParallelism: false,
+          // Each request stays in memory until its time-out would end, also on a simulated clock: gigabytes in thousands of histories.
+          execArgv: ['--max-old-space-size=8192'],
         },
       },
       {
