@@ -1,6 +1,5 @@
-import { once } from 'node:events';
-import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
+import { startServer } from '../local-cloud/emulators/start-server.ts';
 import { withoutConnection } from '../support/without-connection.ts';
 
 /** A request and its answer, as they were sent. */
@@ -47,19 +46,6 @@ export async function recordingProxy(upstream: string): Promise<RecordingProxy> 
       headers: withoutConnection(response.headers),
     });
   });
-  const server = createAdaptorServer({ fetch: app.fetch });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (typeof address !== 'object' || address === null) throw new Error('The proxy has no port.');
-  return {
-    url: `http://127.0.0.1:${address.port}`,
-    exchanges,
-    async stop() {
-      const closed = once(server, 'close');
-      server.close();
-      if ('closeAllConnections' in server) server.closeAllConnections();
-      await closed;
-    },
-  };
+  const { endpoint, stop } = await startServer(app);
+  return { url: endpoint, exchanges, stop };
 }

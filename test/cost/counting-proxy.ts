@@ -1,7 +1,6 @@
-import { once } from 'node:events';
-import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import * as z from 'zod';
+import { type Server, startServer } from '../local-cloud/emulators/start-server.ts';
 import { sum } from '../support/sum.ts';
 import { withoutConnection } from '../support/without-connection.ts';
 
@@ -18,7 +17,7 @@ export interface CountingProxy {
   counts(): ReadonlyMap<string, CallCount>;
   /** Environment variables with which functions use the proxy. */
   between(environment: Readonly<Record<string, string>>): Promise<Record<string, string>>;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /** Services that bill by call, by the variable with their endpoint. Step Functions bills only transitions. */
@@ -43,7 +42,7 @@ const answerSchema = z.looseObject({
 
 export function countingProxy(): CountingProxy {
   const counted = new Map<string, CallCount>();
-  const servers: ReturnType<typeof createAdaptorServer>[] = [];
+  const servers: Server[] = [];
   const count = (key: string, { readUnits = 0, writeUnits = 0 }) => {
     const before = counted.get(key) ?? { calls: 0, readUnits: 0, writeUnits: 0 };
     counted.set(key, {
@@ -70,13 +69,9 @@ export function countingProxy(): CountingProxy {
       });
       return new Response(text, { status: answer.status, headers: withoutConnection(answer.headers) });
     });
-    const server = createAdaptorServer({ fetch: app.fetch });
+    const server = await startServer(app);
     servers.push(server);
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    if (typeof address !== 'object' || address === null) throw new Error('The proxy has no port.');
-    return `http://127.0.0.1:${address.port}`;
+    return server.endpoint;
   };
 
   return {
@@ -89,11 +84,8 @@ export function countingProxy(): CountingProxy {
       );
       return { ...environment, ...Object.fromEntries(endpoints) };
     },
-    stop() {
-      for (const server of servers) {
-        server.close();
-        if ('closeAllConnections' in server) server.closeAllConnections();
-      }
+    async stop() {
+      await Promise.all(servers.map((server) => server.stop()));
     },
   };
 }

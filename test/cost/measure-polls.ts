@@ -94,6 +94,6 @@ export async function measurePolls(
   } finally {
     callback?.stop();
     await running?.stop();
-    proxy.stop();
+    await proxy.stop();
   }
 }

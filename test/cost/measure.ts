@@ -104,6 +104,6 @@ export async function measure(options: MeasureOptions, say: (what: string) => vo
     };
   } finally {
     await running?.stop();
-    proxy.stop();
+    await proxy.stop();
   }
 }

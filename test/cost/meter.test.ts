@@ -38,7 +38,7 @@ it('reads the usage of functions, pollers, calls, transitions with retries, and 
   const reading = readMeters(system, {
     counts: () => counted,
     between: async () => ({}),
-    stop: () => undefined,
+    stop: async () => {},
   });
   const { usage, calls, functions, polls } = reading;
   expect(usage).toEqual({

@@ -5,10 +5,10 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { changeFeedProblem } from '../../../lambdas/check-health/change-feed.ts';
 import { missingFrom, problemsOf } from '../../../shared/infusionsoft/catalog/account.ts';
 import { syncTable } from '../../../shared/store/sync-table.ts';
 import { requirementsOf } from '../../../shared/user/requirements.ts';
+import { changeFeedProblemOf } from '../support/change-feed.ts';
 import { checkConcurrency, concurrencyReservedBy } from '../support/check-concurrency.ts';
 import { CommandError, NoStackError } from '../support/command-error.ts';
 import { connect, type Outputs, type Target } from '../support/connect.ts';
@@ -139,12 +139,7 @@ async function checkBootstrap(): Promise<Check> {
 /** Checks that diff-user reads the stream of the user table. */
 async function checkChangeFeed(outputs: Outputs): Promise<Check> {
   const name = 'Change feed';
-  const checked = await attempt(async () =>
-    changeFeedProblem(
-      { lambda: new LambdaClient(), dynamodb: new DynamoDBClient() },
-      { mappingId: outputs.get('ChangeFeedMappingId'), userTable: outputs.get('UserTableName') },
-    ),
-  );
+  const checked = await attempt(async () => changeFeedProblemOf(outputs));
   if ('error' in checked) return missing(name, checked.problem);
   return checked.value === undefined
     ? ok(name, 'diff-user reads the stream of the user table')

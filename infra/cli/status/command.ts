@@ -1,15 +1,14 @@
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { changeFeedProblem } from '../../../lambdas/check-health/change-feed.ts';
 import { checkHealth } from '../../../lambdas/check-health/check-health.ts';
 import { countMessages } from '../../../shared/queue/count-messages.ts';
 import { rateOf } from '../../../shared/quota/limits.ts';
 import { syncTable } from '../../../shared/store/sync-table.ts';
 import { createCommand } from '../create-command.ts';
+import { changeFeedProblemOf } from '../support/change-feed.ts';
 import { connect } from '../support/connect.ts';
 import { credentialsStatus } from '../support/credentials-status.ts';
 import { describeQuota, quotaSettingsFrom } from '../support/quota-report.ts';
@@ -36,16 +35,11 @@ export default createCommand({
     const budget = quotaSettingsFrom(outputs.get('QuotaSettings'));
     const sqs = new SQSClient();
     const countOf = (output: string) => countMessages(sqs, outputs.get(output));
-    const dynamodb = new DynamoDBClient();
-    const table = syncTable(dynamodb, outputs.get('SyncTableName'));
+    const table = syncTable(new DynamoDBClient(), outputs.get('SyncTableName'));
     const sources = {
       stack: options.stack,
       queueName: outputs.get('QueueUrl').split('/').at(-1) ?? '',
       diffUserName: outputs.get('DiffUserFunctionName'),
-    };
-    const changeFeedIds = {
-      mappingId: outputs.get('ChangeFeedMappingId'),
-      userTable: outputs.get('UserTableName'),
     };
     const [metrics, queue, deadLetters, streamFailures, catalog, ledger, checked, credentials, backfills] =
       await Promise.all([
@@ -60,7 +54,7 @@ export default createCommand({
         checkHealth({
           countMessages: () => countOf('QueueUrl'),
           table,
-          changeFeedProblem: () => changeFeedProblem({ lambda: new LambdaClient(), dynamodb }, changeFeedIds),
+          changeFeedProblem: () => changeFeedProblemOf(outputs),
           budget,
           now: () => now,
         }),

@@ -1,20 +1,18 @@
-import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import { afterEach, expect, it } from 'vitest';
+import { type Server, startServer } from '../../local-cloud/emulators/start-server.ts';
 import { type RecordingProxy, recordingProxy } from '../recording-proxy.ts';
 
 let proxy: RecordingProxy;
-let server: ReturnType<typeof createAdaptorServer>;
+let server: Server;
 afterEach(async () => {
   await proxy.stop();
-  server.close();
+  await server.stop();
 });
 
 async function proxyOf(app: Hono): Promise<void> {
-  server = createAdaptorServer({ fetch: app.fetch });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  proxy = await recordingProxy(`http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`);
+  server = await startServer(app);
+  proxy = await recordingProxy(server.endpoint);
 }
 
 it('forwards and records requests and answers as they are', async () => {

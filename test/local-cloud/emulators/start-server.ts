@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Hono } from 'hono';
 
+/** A server that runs. */
 export interface Server {
+  /** Its URL, without a path. */
   endpoint: string;
   stop(): Promise<void>;
 }
