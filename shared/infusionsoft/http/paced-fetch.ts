@@ -40,6 +40,23 @@ interface Attempt {
   header: AuthorizationHeader;
 }
 
+/**
+ * A time limit for an answer with its body, in milliseconds. The timer ends with the body: `AbortSignal.timeout` would keep each request in
+ * memory until its time is over.
+ */
+function timeLimit(ms: number) {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(new DOMException('No answer in time', 'TimeoutError')), ms);
+  const end = () => clearTimeout(timer);
+  const endWithBody = (answer: Response): Response => {
+    if (answer.body)
+      return new Response(answer.body.pipeThrough(new TransformStream({ flush: end, cancel: end })), answer);
+    end();
+    return answer;
+  };
+  return { signal: controller.signal, end, endWithBody };
+}
+
 /** The time of the slowest recent answer decreases to this part with each faster one. */
 const KEPT_OF_SLOWEST = 0.9;
 
@@ -74,15 +91,17 @@ export function pacedFetch(options: PacedFetchOptions): typeof fetch {
     let status: number | undefined;
     let exceeded: ExceededLimit | undefined;
     let isFault = false;
+    const limit = timeLimit(cutOffAt() - startedAt);
     try {
-      const timeout = AbortSignal.timeout(cutOffAt() - startedAt);
-      const answer = await fetch(request, { signal: AbortSignal.any([request.signal, timeout]) });
+      const signal = AbortSignal.any([request.signal, limit.signal]);
+      const answer = limit.endWithBody(await fetch(request, { signal }));
       status = answer.status;
       if (status === 429) exceeded = exceededLimit(await answer.clone().text());
       isFault = status === 500 && contactFault(request, status, await answer.clone().text()) !== undefined;
       gate.answered({ headers: answer.headers, exceeded, startedAt }, now());
       return { answer, header };
     } finally {
+      if (status === undefined) limit.end();
       const { method, url } = request;
       const suspect = isReadOfRecords(method, url) ? OTHER_RECORDS : isFault ? currentUser() : undefined;
       if (status === undefined || status >= 500 || exceeded === 'unknown') breaker.failed(now(), suspect);

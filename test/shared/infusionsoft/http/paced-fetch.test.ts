@@ -191,18 +191,32 @@ describe('the end of an invocation', () => {
   });
 
   it('cuts off an answer that does not come, so that what was done can still be stored', async () => {
-    // Fake timers do not include this one.
-    vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => {
-      const timeout = new AbortController();
-      setTimeout(() => timeout.abort(new DOMException('timed out', 'TimeoutError')), ms);
-      return timeout.signal;
-    });
     answersAfter(3_600_000);
     const { fetch, records } = invocation();
     const hanging = expect(fetch('http://crm.local/tags')).rejects.toMatchObject({ name: 'TimeoutError' });
     await vi.advanceTimersByTimeAsync(INVOCATION_MS);
     await hanging;
     expect(records).toMatchObject([{ status: undefined, durationMs: INVOCATION_MS - WRITE_BACK_MS }]);
+  });
+
+  it.each([
+    ['was read', () => Response.json([]), (answer: Response) => answer.json()],
+    ['is not wanted', () => Response.json([]), (answer: Response) => answer.body?.cancel()],
+    ['does not exist', () => new Response(null, { status: 204 }), () => undefined],
+  ])('has no time limit any more once its body %s', async (_, answer, useBody) => {
+    answers = answer;
+    const { fetch } = invocation();
+    const timers = vi.getTimerCount();
+    await useBody(await fetch('http://crm.local/tags'));
+    expect(vi.getTimerCount()).toBe(timers);
+  });
+
+  it('has a time limit for its body, too', async () => {
+    answers = () => Response.json([]);
+    const { fetch } = invocation();
+    const timers = vi.getTimerCount();
+    await fetch('http://crm.local/tags');
+    expect(vi.getTimerCount()).toBe(timers + 1);
   });
 
   it('is not waited for when the caller gives up first', async () => {
