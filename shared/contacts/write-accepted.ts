@@ -21,6 +21,8 @@ export interface WriteRequest {
   known: ReadonlySet<string>;
   /** The email of the user, which is written to find out whether the CRM accepts any write. */
   email: string;
+  /** Claims a contact that is created or found by its email: see {@link writeContact}. */
+  claim?: (contactId: number) => Promise<void>;
 }
 
 export interface AcceptedWrite {
@@ -55,7 +57,7 @@ export async function writeAccepted(
   request: WriteRequest,
   dependencies: WriteAcceptedDependencies,
 ): Promise<AcceptedWrite> {
-  const { plan, catalog, known, email } = request;
+  const { plan, catalog, known, email, claim } = request;
   const { mapping } = dependencies;
   const optional = optionalFields(plan, mapping);
   const canBeStale = optional.some((key) => known.has(key) && Object.hasOwn(plan.write, key));
@@ -69,7 +71,7 @@ export async function writeAccepted(
     const body: FieldPlan = isEmptyPlan(part) ? { write: { EMAIL1: email }, clear: [] } : part;
     writes++;
     try {
-      contact = await writeContact(target, body, catalog, dependencies, { isRepeated: writes > 1 });
+      contact = await writeContact(target, body, catalog, dependencies, { isRepeated: writes > 1, claim });
       isEmailWritten ||= body !== part;
       target = { kind: 'update', contactId: contact.id, isClaimed: true, isForeign: false };
       return true;

@@ -18,6 +18,8 @@ export interface WriteContactDependencies {
 export interface WriteContactOptions {
   /** The same company was written a moment ago, so a refusal is not about it. */
   isRepeated?: boolean;
+  /** Claims a contact that was created or found by its email, before more is written to it: until then, it names nobody. */
+  claim?: ((contactId: number) => Promise<void>) | undefined;
 }
 
 /**
@@ -32,24 +34,24 @@ export async function writeContact(
   plan: FieldPlan,
   catalog: Catalog,
   dependencies: WriteContactDependencies,
-  { isRepeated = false }: WriteContactOptions = {},
+  { isRepeated = false, claim = async () => {} }: WriteContactOptions = {},
 ): Promise<Contact> {
   const { companies } = dependencies;
   const { company } = plan.write;
-  if (company === undefined) return write(target, plan, catalog, undefined, dependencies);
+  if (company === undefined) return write(target, plan, catalog, undefined, claim, dependencies);
   const companyId = await companies.idOf(company).catch((cause: unknown) => {
     throw cause instanceof RejectedError
       ? new RefusedFieldsError(['company'], 'The CRM refuses the company', { cause })
       : cause;
   });
   try {
-    return await write(target, plan, catalog, companyId, dependencies);
+    return await write(target, plan, catalog, companyId, claim, dependencies);
   } catch (error) {
     if (!(error instanceof RejectedError) || isRepeated) throw error;
     // The company may have been deleted.
     const current = await companies.idOf(company, companyId);
     if (current === companyId) throw error;
-    return write(target, plan, catalog, current, dependencies);
+    return write(target, plan, catalog, current, claim, dependencies);
   }
 }
 
@@ -58,6 +60,7 @@ async function write(
   plan: FieldPlan,
   catalog: Catalog,
   companyId: number | undefined,
+  claim: (contactId: number) => Promise<void>,
   { client, now }: WriteContactDependencies,
 ): Promise<Contact> {
   const body = contactBody(plan, namedIds(catalog, companyId));
@@ -69,11 +72,15 @@ async function write(
         : preserveUnlisted(changes, await client.readContact(contactId, arraysToRead(changes)), catalog),
     );
   if (target.kind === 'update') return update(target.contactId, body);
-  if (target.kind === 'create') return client.createContact(body);
-  if (mergesArrays(catalog, 'put', now())) return client.upsertContact(body);
+  const claimed = async (contact: Contact): Promise<Contact> => {
+    await claim(contact.id);
+    return contact;
+  };
+  if (target.kind === 'create') return claimed(await client.createContact(body));
+  if (mergesArrays(catalog, 'put', now())) return claimed(await client.upsertContact(body));
   // A web form may have created the contact a moment ago, too late for a search. The items that it has are only known afterwards.
   const { first, rest } = withoutArrays(body);
-  const contact = await client.upsertContact(first);
+  const contact = await claimed(await client.upsertContact(first));
   return Object.keys(rest).length > 0 ? update(contact.id, rest) : contact;
 }
 

@@ -5,7 +5,7 @@ import type { ContactFields, DesiredState } from '../sync/desired-state.ts';
 import { fingerprintOf, isEmptyPlan, planFields, UNCERTAIN } from '../sync/plan.ts';
 import type { CustomKey, Mapping } from '../user/define-mapping.ts';
 import type { CrmState } from '../user/user.ts';
-import type { Claims } from './claims.ts';
+import type { Claims, ContactHolder } from './claims.ts';
 import { ConflictError } from './conflict.ts';
 import { userIdIn } from './ownership.ts';
 import type { Target } from './resolve.ts';
@@ -47,8 +47,8 @@ export interface WrittenContact {
 }
 
 /**
- * Writes the fields, unless all are right, without those that the CRM refuses. A contact that was found or created by the email is claimed
- * afterwards.
+ * Writes the fields, unless all are right, without those that the CRM refuses. A contact that is found or created by the email is claimed as
+ * soon as its id is known.
  */
 export async function writeFields(
   write: FieldWrite,
@@ -70,7 +70,15 @@ export async function writeFields(
       canClear: false,
     };
 
-  const accepted = await writeAccepted({ target, plan, catalog, known, email }, dependencies);
+  let holder: ContactHolder | undefined;
+  const claim = async (contactId: number): Promise<void> => {
+    const found = await dependencies.claims.claimContact(contactId, userId);
+    if (found.kind === 'other')
+      throw new ConflictError(found.other, 'has the contact with this email', { hasWritten: true });
+    // Writes that are refused are repeated. Then the contact is the user's already.
+    holder ??= found;
+  };
+  const accepted = await writeAccepted({ target, plan, catalog, known, email, claim }, dependencies);
   const { contact, contactId, refused, stale } = accepted;
   const result = {
     contactId,
@@ -94,15 +102,14 @@ export async function writeFields(
         (await isOtherPerson(contact, shown, accepted.plan.write, dependencies)),
     };
   }
-  const holder = await dependencies.claims.claimContact(contactId, userId);
-  if (holder.kind === 'other')
-    throw new ConflictError(holder.other, 'has the contact with this email', { hasWritten: true });
   // If claims were lost, the deleted tag shows that the contact was retired.
   const wasRetired = tagIdsOf(catalog, [dependencies.mapping.deletedTag.name]).some((id) =>
     result.observed?.includes(id),
   );
   const isInherited =
-    wasRetired || holder.kind === 'former' || (holder.kind === 'own' && (holder.isInherited || !isRepeated));
+    wasRetired ||
+    holder?.kind === 'former' ||
+    (holder?.kind === 'own' && (holder.isInherited || !isRepeated));
   if (!isInherited) return result;
   // Clears what the sync wrote for a deleted user, where the new user has no value.
   const all = Object.fromEntries([...managed].map((key) => [key, UNCERTAIN]));

@@ -328,15 +328,14 @@ describe('a contact that is found or created by the email, where it is not known
       },
       createContact: () => Promise.reject(new Error('not asked for')),
     };
-    const result = await writeContact({ kind: 'upsert' }, { write, clear: [] }, CATALOG, {
-      client,
-      companies: { idOf: async () => 7 },
-      now: () => NOW,
-    });
+    const claim = async (contactId: number) => void requests.push(['claim', contactId]);
+    const dependencies = { client, companies: { idOf: async () => 7 }, now: () => NOW };
+    const plan = { write, clear: [] };
+    const result = await writeContact({ kind: 'upsert' }, plan, CATALOG, dependencies, { claim });
     return { result, requests };
   }
 
-  it('has its arrays written afterwards, with what was added by hand', async () => {
+  it('is claimed, and then has its arrays written, with what was added by hand', async () => {
     const { result, requests } = await upsert({ EMAIL1, given_name: 'Ann', PHONE1: '+12125550123' });
     const phones = [
       { field: 'PHONE1', number: '+12125550123' },
@@ -344,6 +343,7 @@ describe('a contact that is found or created by the email, where it is not known
     ];
     expect(requests).toEqual([
       ['upsert', { ...email, given_name: 'Ann' }],
+      ['claim', 5],
       ['read', 5, []],
       ['update', 5, { phone_numbers: [expect.objectContaining(phones[0]), phones[1]] }],
     ]);
@@ -352,7 +352,10 @@ describe('a contact that is found or created by the email, where it is not known
 
   it('costs one request without other arrays', async () => {
     const { result, requests } = await upsert({ EMAIL1, given_name: 'Ann' });
-    expect(requests).toEqual([['upsert', { ...email, given_name: 'Ann' }]]);
+    expect(requests).toEqual([
+      ['upsert', { ...email, given_name: 'Ann' }],
+      ['claim', 5],
+    ]);
     expect(result).toEqual({ id: 5 });
   });
 
