@@ -31,7 +31,7 @@ export const hasConsent = (
  * written.
  */
 export function withoutContact(crm: CrmState): CrmState {
-  const kept = omit(crm, 'contactId', 'tagIds', 'uncertainTagIds', 'missingSince', 'untrusted');
+  const kept = omit(crm, 'contactId', 'tagIds', 'uncertainTagIds', 'untrusted');
   return { ...kept, fingerprint: uncertain(crm.fingerprint) };
 }
 

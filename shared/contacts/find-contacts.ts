@@ -4,7 +4,7 @@ import type { Contact } from '../infusionsoft/schemas.ts';
 import { SEARCH_DELAY_MS } from '../quota/retry-policy.ts';
 import { RetryableError } from '../sync/errors.ts';
 import type { Mapping } from '../user/define-mapping.ts';
-import { readOrMissing, userIdFieldOf, userIdIn } from './ownership.ts';
+import { readListed, userIdFieldOf, userIdIn } from './ownership.ts';
 
 export interface FindContactsDependencies {
   client: Pick<InfusionsoftClient, 'findContactsByEmail' | 'findContactsUpdatedSince' | 'readContact'>;
@@ -37,7 +37,7 @@ export async function findContacts(
  * account whose lists leave out custom fields, only single reads show the user id: the {@link MAX_READS} newest contacts are read.
  *
  * @param since when the first request was made, in ISO 8601.
- * @throws RetryableError while the CRM's search may not show the contact yet.
+ * @throws RetryableError while the CRM's search may not show the contact yet, and as {@link readListed} does.
  */
 export async function findContactsOfUser(
   userId: string,
@@ -59,8 +59,8 @@ export async function findContactsOfUser(
   const found = updated.filter(isOfUser);
   const unread = updated.filter(({ custom_fields }) => !custom_fields).sort((a, b) => b.id - a.id);
   for (const { id } of unread.slice(0, MAX_READS)) {
-    const contact = await readOrMissing(client, id);
-    if (contact && isOfUser(contact)) found.push(contact);
+    const contact = await readListed(client, id);
+    if (isOfUser(contact)) found.push(contact);
   }
   const waitMs = Date.parse(since) + SEARCH_DELAY_MS - now();
   if (found.length === 0 && waitMs > 0)

@@ -26,9 +26,17 @@ export function mayComeBack(
   now: number,
   cause: Error,
 ): RetryableError | undefined {
-  const since = missing?.[contactId];
-  const remainingMs = (since === undefined ? now : Date.parse(since)) + GONE_AFTER_MS - now;
+  const remainingMs = untilGoneMs(missing, contactId, now);
   return remainingMs > 0
     ? new RetryableError('The CRM does not know the contact', { cause, afterMs: remainingMs })
     : undefined;
+}
+
+/** Whether the CRM has not known a contact for a minute. @param now epoch milliseconds. */
+export const isGone = (missing: MissingSince | undefined, contactId: number, now: number): boolean =>
+  untilGoneMs(missing, contactId, now) <= 0;
+
+function untilGoneMs(missing: MissingSince | undefined, contactId: number, now: number): number {
+  const since = missing?.[contactId];
+  return (since === undefined ? now : Date.parse(since)) + GONE_AFTER_MS - now;
 }

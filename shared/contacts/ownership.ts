@@ -2,9 +2,12 @@ import { type Catalog, catalogKey } from '../infusionsoft/catalog/catalog.ts';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
 import { NotFoundError } from '../infusionsoft/http/failures.ts';
 import type { Contact } from '../infusionsoft/schemas.ts';
+import { GONE_AFTER_MS } from '../quota/retry-policy.ts';
+import { RetryableError } from '../sync/errors.ts';
 import type { Mapping } from '../user/define-mapping.ts';
 import type { CrmState, User } from '../user/user.ts';
 import type { Claims } from './claims.ts';
+import { isGone as isKnownGone } from './missing-contact.ts';
 
 // Who has a contact, by the claims and by the user id in the contact.
 
@@ -48,8 +51,8 @@ export function ownerOf(
 ): (contact: Contact) => Promise<OwnedContact> {
   return async (contact) => {
     const holder = await claims.holderOf(contact.id, userId);
-    const shown = contact.custom_fields ? contact : await readOrMissing(client, contact.id);
-    const named = shown && userIdIn(shown, catalog, mapping);
+    const shown = contact.custom_fields ? contact : await readListed(client, contact.id);
+    const named = userIdIn(shown, catalog, mapping);
     const owned = (owner: Owner): OwnedContact => ({ contact, owner, named });
     if (named === userId && (isGone || holder.kind !== 'other')) return owned({ kind: 'own' });
     if (named !== undefined && named !== userId) {
@@ -69,6 +72,21 @@ export async function isContactOf(
 ): Promise<boolean> {
   if (crm.contactId === undefined || crm.contactId === contactId) return true;
   return (await readOrMissing(client, crm.contactId)) === undefined;
+}
+
+/**
+ * Reads a contact that a search has just listed.
+ *
+ * @throws RetryableError if the CRM does not know it: it was deleted or merged at this moment, or one of the two answers is wrong.
+ */
+export async function readListed(
+  client: Pick<InfusionsoftClient, 'readContact'>,
+  contactId: number,
+): Promise<Contact> {
+  const contact = await readOrMissing(client, contactId);
+  if (!contact)
+    throw new RetryableError('The CRM does not know a contact that it lists', { afterMs: GONE_AFTER_MS });
+  return contact;
 }
 
 /** @returns undefined for a contact that the CRM does not know. */
@@ -99,9 +117,9 @@ interface OwnContact {
 /** The contact that the item names and that no other user has. A stored contact without any claim is the user's: claims can be lost. */
 export async function ownContact(
   userId: string,
-  { contactId, formerContactIds = [] }: CrmState,
+  { contactId, formerContactIds = [], missingSince }: CrmState,
   isGone: boolean,
-  claims: Pick<Claims, 'holderOf'>,
+  { claims, now }: { claims: Pick<Claims, 'holderOf'>; now: () => number },
 ): Promise<OwnContact> {
   if (contactId === undefined) return {};
   if (!isGone) {
@@ -111,7 +129,8 @@ export async function ownContact(
     if (holder.kind === 'other') return { lostTo: holder.other };
   }
   // A former contact can be the user's again: the app wrote an older item with an older contact id, or people merged contacts.
-  for (const former of formerContactIds)
+  const formerIds = formerContactIds.filter((id) => !isKnownGone(missingSince, id, now()));
+  for (const former of formerIds)
     if ((await claims.holderOf(former, userId)).kind === 'own')
       return { own: { contactId: former, isClaimed: true } };
   return {};

@@ -68,7 +68,7 @@ export async function resolve(
 ): Promise<Resolution> {
   const { userId, crm = {} } = user;
   const { claims, notify, areClaimsComplete } = dependencies;
-  const { own, lostTo } = await ownContact(userId, crm, isGone, claims);
+  const { own, lostTo } = await ownContact(userId, crm, isGone, dependencies);
   const isLost = lostTo !== undefined;
   // Until now, this user may have written to the contact that another user has.
   if (lostTo) await notify([{ userId: lostTo.userId, cause: 'resync' }]);

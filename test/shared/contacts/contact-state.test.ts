@@ -108,6 +108,7 @@ describe('a state', () => {
     const crm = { contactId: 7, tagIds: [1], uncertainTagIds: [2], missingSince: { 7: AT }, untrusted: true };
     expect(withoutContact({ ...crm, fingerprint: { EMAIL1: 'a' }, separated: true })).toEqual({
       fingerprint: { EMAIL1: '?' },
+      missingSince: { 7: AT },
       separated: true,
     });
     expect(withoutContact({})).toEqual({ fingerprint: {} });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { findContacts, findContactsOfUser } from '../../../shared/contacts/find-contacts.ts';
 import { NotFoundError } from '../../../shared/infusionsoft/http/failures.ts';
 import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
-import { SEARCH_DELAY_MS } from '../../../shared/quota/retry-policy.ts';
+import { GONE_AFTER_MS, SEARCH_DELAY_MS } from '../../../shared/quota/retry-policy.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import { CATALOG, NOON } from '../../support/backfill-users.ts';
 
@@ -44,9 +44,19 @@ describe('the contacts that were created for a user without an answer', () => {
   it('are read one by one, the newest fifty, where lists leave out custom fields', async () => {
     const all = Array.from({ length: 60 }, (_, index) => contactOf(index + 1, index === 20 ? 'ann' : 'bob'));
     const listed = all.map(({ id }) => ({ id }));
-    const dependencies = dependenciesOf(listed, all.slice(0, -1));
+    const dependencies = dependenciesOf(listed, all);
     expect(ids(await findContactsOfUser('ann', AT, CATALOG, dependencies))).toEqual([21]);
     expect(dependencies.reads).toEqual(Array.from({ length: 50 }, (_, index) => 60 - index));
+  });
+
+  it('are not decided about while the CRM does not know one that it lists', async () => {
+    const search = findContactsOfUser(
+      'ann',
+      AT,
+      CATALOG,
+      dependenciesOf([{ id: 1 }, { id: 2 }], [contactOf(2, 'ann')]),
+    );
+    await expect(search).rejects.toMatchObject({ afterMs: GONE_AFTER_MS });
   });
 
   it('may not be in the answer for a minute', async () => {

@@ -4,11 +4,14 @@ import {
   isContactOf,
   ownContact,
   ownerOf,
+  readListed,
   readOrMissing,
   userIdIn,
 } from '../../../shared/contacts/ownership.ts';
 import { NotFoundError } from '../../../shared/infusionsoft/http/failures.ts';
 import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
+import { GONE_AFTER_MS } from '../../../shared/quota/retry-policy.ts';
+import { RetryableError } from '../../../shared/sync/errors.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import type { CrmState, User } from '../../../shared/user/user.ts';
 import { CATALOG, NOON } from '../../support/backfill-users.ts';
@@ -138,9 +141,15 @@ describe('the owner of a contact, asked for by a user', () => {
       named: 'ann',
       reads: [5],
     });
-    expect(await ownerFor(listed, {}, false)).toEqual({ owner: 'free', named: undefined, reads: [5] });
     expect((await ownerFor(contactOf(5, 'ann'), {}, false)).reads).toEqual([]);
   });
+});
+
+it('a contact that the CRM lists and does not know has no owner yet', async () => {
+  const { client } = await worldOf({});
+  await expect(readListed(client, 5)).rejects.toMatchObject({ afterMs: GONE_AFTER_MS });
+  const owner = ownerOf('ann', CATALOG, false, await worldOf({}))({ id: 5 });
+  await expect(owner).rejects.toBeInstanceOf(RetryableError);
 });
 
 describe('a contact that shows a user', () => {
@@ -203,11 +212,25 @@ describe('the contact of an item', () => {
       own(7),
     ],
     ['none after one that is gone', { contactId: 5 }, [[5, 'ann']], true, {}],
+    [
+      'no former one that is gone, too',
+      { ...item, missingSince: { 7: new Date(NOON - GONE_AFTER_MS).toISOString() } },
+      [[7, 'ann']],
+      true,
+      {},
+    ],
+    [
+      'a former one that may come back',
+      { ...item, missingSince: { 7: new Date(NOON - GONE_AFTER_MS + 1).toISOString() } },
+      [[7, 'ann']],
+      true,
+      own(7),
+    ],
     ['none without a claim on a former one', item, [[5, 'deleted']], false, {}],
     ['none after one that is gone and another user has', item, [[5, 'bob']], true, {}],
   ])('is %s', async (_, crm, claimed, isGone, expected) => {
     const world = await worldOf({ users: [BOB], claimed });
-    expect(await ownContact('ann', crm, isGone, world.claims)).toEqual(expected);
+    expect(await ownContact('ann', crm, isGone, { claims: world.claims, now: () => NOON })).toEqual(expected);
   });
 
   it('is lost to the user who has it', async () => {
@@ -218,6 +241,8 @@ describe('the contact of an item', () => {
         [7, 'ann'],
       ],
     });
-    expect(await ownContact('ann', item, false, world.claims)).toMatchObject({ lostTo: { userId: 'bob' } });
+    expect(await ownContact('ann', item, false, { claims: world.claims, now: () => NOON })).toMatchObject({
+      lostTo: { userId: 'bob' },
+    });
   });
 });
