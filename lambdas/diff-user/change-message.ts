@@ -49,7 +49,7 @@ export function changeMessage(
   // An item that comes with a `crm` map is a copy of one that was deleted.
   if (!before) return { ...base, ...allFieldsAndTags(), cause: after.crm ? 'resync' : 'created' };
   if (isStateReplaced(before.crm, after.crm))
-    return { ...base, ...allFieldsAndTags(), cause: 'resync', ...knownContacts(before.crm), ...withdrawal };
+    return { ...base, ...allFieldsAndTags(), cause: 'resync', ...lostState(before.crm), ...withdrawal };
   const difference = diff(mapping, before, after, now);
   return isEmpty(difference) ? undefined : { ...base, ...difference, cause: 'changed', ...withdrawal };
 }
@@ -79,6 +79,14 @@ export function isStateReplaced(before: CrmState | undefined, after: CrmState | 
     before.attemptId === after.attemptId && equal(knownContacts(before), knownContacts(after));
   return to !== from || !isSameWrite;
 }
+
+/** What a `crm` map said that was removed or replaced. An older map knows nothing of a later opt-in. */
+export const lostState = (
+  crm: CrmState = {},
+): Pick<UserMessage, 'contactId' | 'formerContactIds' | 'attemptedAt' | 'optedIn'> => ({
+  ...knownContacts(crm),
+  ...(crm.consent && crm.consent.step !== 'withdrawn' && { optedIn: true }),
+});
 
 /** What the `crm` map said about the contact, for a consumer that can no longer read it. */
 export function knownContacts({

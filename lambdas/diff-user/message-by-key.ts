@@ -1,6 +1,6 @@
 import { isWithdrawalOpen } from '../../shared/sync/consent.ts';
 import { type UserMessage, userMessage } from '../../shared/sync/message.ts';
-import { endOfLease, isStateReplaced, knownContacts } from './change-message.ts';
+import { endOfLease, isStateReplaced, knownContacts, lostState } from './change-message.ts';
 import { type Image, readState } from './read-change.ts';
 
 /** The parts of a stream record that can be read even if the user's data is invalid. */
@@ -39,6 +39,6 @@ export function messageByKey({
       ...(isWithdrawalOpen(undefined, before?.consent) && { withdrawn: true }),
     });
   return isStateReplaced(before, readState(userId, newImage))
-    ? userMessage(userId, { cause: 'resync', changedAt, ...knownContacts(before) })
+    ? userMessage(userId, { cause: 'resync', changedAt, ...lostState(before) })
     : userMessage(userId, { cause: 'changed', changedAt });
 }

@@ -85,6 +85,7 @@ export async function processUser(
     tagsLater: messages.every((message) => message.tagsLater === true),
     changedAt: lastChangeOf(messages),
     isWithdrawn: messages.some(({ withdrawn }) => withdrawn === true),
+    isOptedIn: messages.some(({ optedIn }) => optedIn === true),
   });
   const known = knownRejection(synced.failure, found.user, messages);
   const crm = known ? withErrorId(synced.crm, known.errorId) : synced.crm;
@@ -214,17 +215,17 @@ function withHints(user: User, messages: readonly UserMessage[]): User {
   const known = [...new Set([...contactIdsOf(crm), ...hints.flatMap(contactIdsOf)])];
   const [contactId, ...formerContactIds] = known;
   // What an older map says about a withdrawal may not be true any more.
-  const isWithdrawn = hints.some(({ withdrawn }) => withdrawn === true);
+  const isConsentNewer = hints.some(({ withdrawn, optedIn }) => withdrawn || optedIn);
   const { consent, serverErrors: _, ...others } = crm;
   return {
     ...user,
     crm: {
       ...others,
-      ...(consent && !(isWithdrawn && consent.step === 'withdrawn') && { consent: omitOwn(consent) }),
+      ...(consent && !(isConsentNewer && consent.step === 'withdrawn') && { consent: omitOwn(consent) }),
       ...(contactId !== undefined && { contactId, untrusted: true }),
       ...(formerContactIds.length > 0 && { formerContactIds }),
       // It may have created another contact than the one that is known.
-      ...(attemptedAt !== undefined && { attempt: { at: attemptedAt, email: '' } }),
+      ...(attemptedAt !== undefined && { attempt: { at: attemptedAt } }),
     },
   };
 }

@@ -25,6 +25,8 @@ export interface SyncUserOptions {
   changedAt: number;
   /** The messages say that the app withdrew the consent. It counts for a user without a record of consent. */
   isWithdrawn?: boolean;
+  /** The messages say that the sync may have opted in the email. It counts for a user without a record of consent. */
+  isOptedIn?: boolean;
 }
 
 export interface SyncUserDependencies
@@ -103,7 +105,11 @@ export async function syncUser(
       const wait = mayComeBack(crm.missingSince, contactId, now(), error);
       noteMissing(contactId);
       if (wait) throw wait;
-      await attempt(true);
+      await attempt(true).catch((failure: unknown) => {
+        // A former contact that the attempt has turned to.
+        if (failure instanceof NotFoundError && crm.contactId !== undefined) noteMissing(crm.contactId);
+        throw failure;
+      });
     }
   };
   const waitForOther = async (error: unknown): Promise<never> => {
@@ -125,7 +131,7 @@ export async function syncUser(
     throw counted.failure;
   };
   const makeRight = async (): Promise<void> => {
-    crm = await withdrawConsent(withWithdrawal(crm, desired, options), desired, record, dependencies);
+    crm = await withdrawConsent(withConsentHint(crm, desired, options), desired, record, dependencies);
     if (isSyncable(desired)) return attemptTwice().catch(waitForOther);
     if (await isLost(user, dependencies)) crm = withoutContact(crm);
     // Without a contact, a former one may become the user's again.
@@ -167,14 +173,15 @@ const distinct = (warnings: readonly Warning[]): Warning[] => [
   ...new Map(warnings.map((warning) => [`${warning.field} ${warning.problem}`, warning])).values(),
 ];
 
-/** Adds a withdrawal that only the messages know of. The address is opted out once the user's contact shows it. */
-function withWithdrawal(
+/** Adds a consent that only the messages know of. A withdrawn address is opted out once the user's contact shows it. */
+function withConsentHint(
   crm: CrmState,
-  { consent, fields: { EMAIL1: email } }: DesiredState,
-  { isWithdrawn = false }: SyncUserOptions,
+  { consent: app, fields: { EMAIL1: email } }: DesiredState,
+  { isWithdrawn = false, isOptedIn = false }: SyncUserOptions,
 ): CrmState {
-  if (!isWithdrawn || crm.consent || consent !== false || email === undefined) return crm;
-  return { ...crm, consent: { step: 'due', address: hashAddress(email) } };
+  const isKnown = isOptedIn || (isWithdrawn && app === false);
+  if (crm.consent || email === undefined || !isKnown) return crm;
+  return { ...crm, consent: { step: app === false ? 'due' : 'giving', address: hashAddress(email) } };
 }
 
 /** Whether another user has the stored contact now. */

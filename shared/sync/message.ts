@@ -35,6 +35,11 @@ const userMessageSchema = z.object({
    * map was removed or replaced. Otherwise, the item decides.
    */
   withdrawn: z.optional(z.boolean()),
+  /**
+   * The sync may have opted in the user's email, as the `crm` map said before it was removed or replaced. So a later withdrawal has to
+   * reach the CRM.
+   */
+  optedIn: z.optional(z.boolean()),
   /** The tags of a new contact are left to a `tag-users` message. */
   tagsLater: z.optional(z.boolean()),
 });

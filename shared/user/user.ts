@@ -17,8 +17,8 @@ const crmStateSchema = z.object({
   untrusted: z.optional(z.boolean()),
   /** Contacts that the user had before `contactId`. They lose the managed tags and custom fields once that contact is right. */
   formerContactIds: z.optional(z.array(positiveInt)),
-  /** A request that creates the contact, whose outcome is not known: when it was made (ISO 8601), and a hash of its email. */
-  attempt: z.optional(z.object({ at: utcMoment, email: z.string() })),
+  /** A request that creates the contact, whose outcome is not known: when it was made (ISO 8601), and a hash of its email, if known. */
+  attempt: z.optional(z.object({ at: utcMoment, email: z.optional(z.string()) })),
   /** Emails that the contacts of the user may have, the newest last: a contact that was merged into another is found by one of them. */
   emails: z.optional(z.array(z.string())),
   /** Since when the CRM has not known contacts of the user (404), in ISO 8601 by contact id. */

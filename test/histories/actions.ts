@@ -63,7 +63,9 @@ export class Script {
   }
 
   countLoss(userId: string): void {
-    this.losses.set(userId, (this.losses.get(userId) ?? 0) + 1);
+    // A user who has got a contact of its own because of a conflict has had what a user gets after the first loss.
+    const count = this.world.item(userId)?.crm?.separated ? 2 : 1;
+    this.losses.set(userId, (this.losses.get(userId) ?? 0) + count);
   }
 
   /** A number that no other edit has. */
@@ -157,9 +159,11 @@ function mergeAway(script: Script, userId: string, keeps: string): void {
   script.countLoss(userId);
   touched.add(userId);
   // What became of earlier contacts stays unknown.
-  if (script.uninformed.delete(userId))
+  if (script.uninformed.has(userId))
     for (const [id, named] of mergedAway)
       if (named === userId && id !== survivor.id) mergedAway.set(id, undefined);
+  // A new `crm` map has no email until the sync writes one, which it cannot do in a conflict.
+  if (world.item(userId)?.crm?.emails?.length) script.uninformed.delete(userId);
 }
 
 /** The app writes a whole item (`PutItem`) with an older `crm` map, or none. */

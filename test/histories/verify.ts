@@ -95,14 +95,12 @@ function userProblems(script: Script): string[] {
 /**
  * Whether a field for which the user has no value may keep the value of an earlier account, or of an earlier time with this contact.
  * Without the sync table, only the message of the deletion says that the contact had an owner, and it can arrive after the sign-up was
- * processed.
+ * processed. Nothing says it of a contact of nobody into which staff merged that of another user: its values look like those of a web form.
  */
-function mayBeOld(
-  { world, hasLostTable }: Script,
-  userId: string,
-  contactId: number,
-  wanted: unknown,
-): boolean {
+function mayBeOld(script: Script, userId: string, contactId: number, wanted: unknown): boolean {
+  const { world, hasLostTable, mergedAway } = script;
+  const named = mergedAway.get(contactId);
+  if (wanted === undefined && named !== undefined && named !== userId && !world.item(named)) return true;
   const maps = world.crmMaps.get(userId) ?? [];
   const hadLeft = maps.some(({ formerContactIds }) => formerContactIds?.includes(contactId));
   return hasLostTable && wanted === undefined && (hadLeft || (world.accounts.get(userId) ?? 0) > 1);

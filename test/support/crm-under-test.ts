@@ -173,6 +173,9 @@ export function memoryUserTable(...items: (Record<string, unknown> & { userId: s
       const { revision } = (item['crm'] ?? {}) as { revision?: unknown };
       if ((typeof revision === 'number' ? revision : undefined) !== over) return 'conflict';
       const written = { ...crm, revision: (over ?? 0) + 1, attemptId: `write ${++writes}` };
+      const { warnings } = readUser(structuredClone({ userId, crm: written }));
+      if (warnings.length > 0)
+        throw new Error(`This state cannot be read again: ${JSON.stringify({ warnings, written })}`);
       rows.set(userId, { ...item, crm: structuredClone(written) });
       return 'stored';
     },

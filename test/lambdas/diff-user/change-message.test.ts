@@ -185,6 +185,22 @@ describe('a change of a user', () => {
     });
   });
 
+  it.each([
+    ['given', true],
+    ['giving', true],
+    ['due', true],
+    ['withdrawing', true],
+    ['withdrawn', undefined],
+  ] as const)(
+    'that removes a crm map with the consent step %s says whether the email may be opted in',
+    (step, optedIn) => {
+      const crm = { ...CRM, consent: { step, address: 'hash' } };
+      expect(messageOf({ ...ANN, crm }, ANN)).toMatchObject({ cause: 'resync', contactId: 7 });
+      expect(messageOf({ ...ANN, crm }, ANN)?.optedIn).toBe(optedIn);
+      expect(messageOf({ ...ANN, crm }, undefined)).not.toHaveProperty('optedIn');
+    },
+  );
+
   it('waits for the invocation that was creating the contact of a deleted user', () => {
     const lease = { environment: 'a', invocation: 1, until: AT };
     const crm = { attempt: { at: AT, email: 'hash' }, lease };

@@ -195,6 +195,8 @@ describe('a user who is synced', () => {
     ['the tags at once, if one message does not say so', [{ tagsLater: true }, {}], { tagsLater: false }],
     ['a withdrawal that one message names', [{}, { withdrawn: true }], { isWithdrawn: true }],
     ['no withdrawal', [{}, { withdrawn: false }], { isWithdrawn: false }],
+    ['an opt-in that one message names', [{}, { optedIn: true }], { isOptedIn: true }],
+    ['no opt-in', [{}, {}], { isOptedIn: false }],
   ])('gets %s', async (_, messages, expected) => {
     const [first, ...others] = messages.map(message);
     const { synced } = await processAnn([first ?? message(), ...others]);
@@ -227,7 +229,7 @@ describe('a user whose state the app removed or replaced', () => {
       'the first create without an answer',
       { contactId: 1 },
       [resync({ attemptedAt: at(-1) }), resync({ attemptedAt: at(-2) }), resync()],
-      { contactId: 1, untrusted: true, attempt: { at: at(-2), email: '' } },
+      { contactId: 1, untrusted: true, attempt: { at: at(-2) } },
     ],
     ['no count of failures', { serverErrors: { count: 2, at: at(0) } }, [resync()], {}],
     [
@@ -237,6 +239,7 @@ describe('a user whose state the app removed or replaced', () => {
       { consent: { step: 'withdrawn', address: 'x' } },
     ],
     ['no withdrawal that another one has replaced', { consent }, [resync({ withdrawn: true }), resync()], {}],
+    ['no withdrawal that was before an opt-in', { consent }, [resync({ optedIn: true }), resync()], {}],
     [
       'another step of the consent after a withdrawal',
       { consent: { step: 'given', address: 'x' } },

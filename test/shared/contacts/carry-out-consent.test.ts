@@ -198,6 +198,17 @@ describe('a withdrawal', () => {
     expect(await edit()).toEqual({});
   });
 
+  it('reaches the CRM although the app removed the crm map before, when its value was unset', async () => {
+    const { edit, users } = sync();
+    await edit();
+    const contactId = users.user('ann').crm?.contactId;
+    await edit({ marketingOptIn: undefined, crm: undefined }, { cause: 'resync', contactId, optedIn: true });
+    expect(await doneTo()).toEqual(['opt-in']);
+    await edit({ marketingOptIn: false });
+    expect(await doneTo()).toEqual(['opt-in', 'opt-out']);
+    expect(await edit()).toEqual({});
+  });
+
   it('is not repeated because of an old message', async () => {
     const { edit } = sync();
     await edit();
