@@ -111,9 +111,13 @@ export async function makeMatch(
   record.state(saved);
 
   const isRepeated = stored.attempt !== undefined;
+  const store = async (id: number, isInherited: boolean): Promise<void> => {
+    const found = { ...omit(saved, 'attempt'), contactId: id, ...(isInherited && { untrusted: true }) };
+    record.state(await record.save(found));
+  };
   const known = new Set(Object.keys((isUncertain ? planned : start).fingerprint ?? {}));
   const { contactId, answer, observed, isInherited, isChanged, refused, stale, canClear } = await writeFields(
-    { userId, crm: saved, desired, catalog, target, known, isRepeated },
+    { userId, crm: saved, desired, catalog, target, known, isRepeated, store },
     dependencies,
   );
   const isNewToUser = contactId !== stored.contactId;

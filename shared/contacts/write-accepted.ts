@@ -7,7 +7,7 @@ import { addressOfRegion, regionKey, withoutRegion } from '../sync/refused-field
 import { contactField, isStandardField } from '../user/contact-fields.ts';
 import type { FieldKey, Mapping } from '../user/define-mapping.ts';
 import type { Target } from './resolve.ts';
-import { type WriteContactDependencies, writeContact } from './write-contact.ts';
+import { type ClaimWritten, type WriteContactDependencies, writeContact } from './write-contact.ts';
 
 export interface WriteAcceptedDependencies extends WriteContactDependencies {
   mapping: Pick<Mapping, 'customFields' | 'userIdField'>;
@@ -21,8 +21,8 @@ export interface WriteRequest {
   known: ReadonlySet<string>;
   /** The email of the user, which is written to find out whether the CRM accepts any write. */
   email: string;
-  /** Claims a contact that is created or found by its email: see {@link writeContact}. */
-  claim?: (contactId: number) => Promise<void>;
+  /** Claims a contact that is created or found by its email. */
+  claim?: ClaimWritten;
 }
 
 export interface AcceptedWrite {

@@ -18,9 +18,12 @@ export interface WriteContactDependencies {
 export interface WriteContactOptions {
   /** The same company was written a moment ago, so a refusal is not about it. */
   isRepeated?: boolean;
-  /** Claims a contact that was created or found by its email, before more is written to it: until then, it names nobody. */
-  claim?: ((contactId: number) => Promise<void>) | undefined;
+  /** Claims a contact that was created or found by its email. */
+  claim?: ClaimWritten | undefined;
 }
+
+/** @param isWhole whether everything was written. If not, the contact does not name its user yet. */
+export type ClaimWritten = (contact: Contact, isWhole: boolean) => Promise<void>;
 
 /**
  * Creates or updates a contact, in one request. In an account where an update drops the array items that it does not list, another request
@@ -60,7 +63,7 @@ async function write(
   plan: FieldPlan,
   catalog: Catalog,
   companyId: number | undefined,
-  claim: (contactId: number) => Promise<void>,
+  claim: ClaimWritten,
   { client, now }: WriteContactDependencies,
 ): Promise<Contact> {
   const body = contactBody(plan, namedIds(catalog, companyId));
@@ -72,16 +75,17 @@ async function write(
         : preserveUnlisted(changes, await client.readContact(contactId, arraysToRead(changes)), catalog),
     );
   if (target.kind === 'update') return update(target.contactId, body);
-  const claimed = async (contact: Contact): Promise<Contact> => {
-    await claim(contact.id);
+  const claimed = async (contact: Contact, isWhole = true): Promise<Contact> => {
+    await claim(contact, isWhole);
     return contact;
   };
   if (target.kind === 'create') return claimed(await client.createContact(body));
   if (mergesArrays(catalog, 'put', now())) return claimed(await client.upsertContact(body));
   // A web form may have created the contact a moment ago, too late for a search. The items that it has are only known afterwards.
   const { first, rest } = withoutArrays(body);
-  const contact = await claimed(await client.upsertContact(first));
-  return Object.keys(rest).length > 0 ? update(contact.id, rest) : contact;
+  const isWhole = Object.keys(rest).length === 0;
+  const contact = await claimed(await client.upsertContact(first), isWhole);
+  return isWhole ? contact : update(contact.id, rest);
 }
 
 /** Splits a body into the email with all values that are not arrays (`first`), and the other arrays (`rest`). */

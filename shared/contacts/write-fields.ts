@@ -10,6 +10,7 @@ import { ConflictError } from './conflict.ts';
 import { userIdIn } from './ownership.ts';
 import type { Target } from './resolve.ts';
 import { type WriteAcceptedDependencies, writeAccepted } from './write-accepted.ts';
+import type { ClaimWritten } from './write-contact.ts';
 
 export interface WriteFieldsDependencies extends WriteAcceptedDependencies {
   claims: Pick<Claims, 'claimContact'>;
@@ -26,6 +27,12 @@ export interface FieldWrite {
   known: ReadonlySet<string>;
   /** The same contact may have been created before. */
   isRepeated: boolean;
+  /**
+   * Stores a contact that was created or found by its email, before more is written to it: until then, it does not name its user.
+   *
+   * @param isInherited the sync had written it for a user who no longer has it.
+   */
+  store: (contactId: number, isInherited: boolean) => Promise<void>;
 }
 
 export interface WrittenContact {
@@ -54,7 +61,7 @@ export async function writeFields(
   write: FieldWrite,
   dependencies: WriteFieldsDependencies,
 ): Promise<WrittenContact> {
-  const { userId, crm, desired, catalog, target, known, isRepeated } = write;
+  const { userId, crm, desired, catalog, target, known, isRepeated, store } = write;
   const managed = usableFields(dependencies.mapping, catalog);
   const plan = planFields(desired.fields, crm.fingerprint ?? {}, managed);
   const email = desired.fields.EMAIL1 ?? '';
@@ -70,13 +77,21 @@ export async function writeFields(
       canClear: false,
     };
 
+  const deletedTagIds = tagIdsOf(catalog, [dependencies.mapping.deletedTag.name]);
   let holder: ContactHolder | undefined;
-  const claim = async (contactId: number): Promise<void> => {
-    const found = await dependencies.claims.claimContact(contactId, userId);
+  let isInherited = false;
+  const claim: ClaimWritten = async ({ id, tag_ids }, isWhole) => {
+    const found = await dependencies.claims.claimContact(id, userId);
     if (found.kind === 'other')
       throw new ConflictError(found.other, 'has the contact with this email', { hasWritten: true });
     // Writes that are refused are repeated. Then the contact is the user's already.
     holder ??= found;
+    // If claims were lost, the deleted tag shows that the contact was retired.
+    isInherited ||=
+      deletedTagIds.some((tagId) => tag_ids?.includes(tagId)) ||
+      holder.kind === 'former' ||
+      (holder.kind === 'own' && (holder.isInherited || !isRepeated));
+    if (!isWhole) await store(id, isInherited);
   };
   const accepted = await writeAccepted({ target, plan, catalog, known, email, claim }, dependencies);
   const { contact, contactId, refused, stale } = accepted;
@@ -102,14 +117,6 @@ export async function writeFields(
         (await isOtherPerson(contact, shown, accepted.plan.write, dependencies)),
     };
   }
-  // If claims were lost, the deleted tag shows that the contact was retired.
-  const wasRetired = tagIdsOf(catalog, [dependencies.mapping.deletedTag.name]).some((id) =>
-    result.observed?.includes(id),
-  );
-  const isInherited =
-    wasRetired ||
-    holder?.kind === 'former' ||
-    (holder?.kind === 'own' && (holder.isInherited || !isRepeated));
   if (!isInherited) return result;
   // Clears what the sync wrote for a deleted user, where the new user has no value.
   const all = Object.fromEntries([...managed].map((key) => [key, UNCERTAIN]));

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Target } from '../../../shared/contacts/resolve.ts';
 import { type WriteContactOptions, writeContact } from '../../../shared/contacts/write-contact.ts';
+import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
 import { SYNC_TABLE_ITEMS } from '../../../shared/store/sync-table-items.ts';
 import { RefusedFieldsError, RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 import type { FieldPlan } from '../../../shared/sync/plan.ts';
@@ -328,7 +329,7 @@ describe('a contact that is found or created by the email, where it is not known
       },
       createContact: () => Promise.reject(new Error('not asked for')),
     };
-    const claim = async (contactId: number) => void requests.push(['claim', contactId]);
+    const claim = async ({ id }: Contact, isWhole: boolean) => void requests.push(['claim', id, isWhole]);
     const dependencies = { client, companies: { idOf: async () => 7 }, now: () => NOW };
     const plan = { write, clear: [] };
     const result = await writeContact({ kind: 'upsert' }, plan, CATALOG, dependencies, { claim });
@@ -343,7 +344,7 @@ describe('a contact that is found or created by the email, where it is not known
     ];
     expect(requests).toEqual([
       ['upsert', { ...email, given_name: 'Ann' }],
-      ['claim', 5],
+      ['claim', 5, false],
       ['read', 5, []],
       ['update', 5, { phone_numbers: [expect.objectContaining(phones[0]), phones[1]] }],
     ]);
@@ -354,7 +355,7 @@ describe('a contact that is found or created by the email, where it is not known
     const { result, requests } = await upsert({ EMAIL1, given_name: 'Ann' });
     expect(requests).toEqual([
       ['upsert', { ...email, given_name: 'Ann' }],
-      ['claim', 5],
+      ['claim', 5, true],
     ]);
     expect(result).toEqual({ id: 5 });
   });

@@ -10,10 +10,10 @@ import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import { mapping as defaultMapping } from '../../../shared/user/mapping.ts';
 import { CATALOG, NOON } from '../../support/backfill-users.ts';
 
-const catalog = {
+const catalogWith = (put: 'merge' | 'replace') => ({
   ...CATALOG,
-  arrays: { modes: { put: 'merge', patch: 'merge' } as const, learnedAt: new Date(NOON).toISOString() },
-};
+  arrays: { modes: { put, patch: 'merge' } as const, learnedAt: new Date(NOON).toISOString() },
+});
 const FIELD = CATALOG.customFields['app user id'] ?? 0;
 const DELETED_TAG = CATALOG.tags[defaultMapping.deletedTag.name.toLowerCase()] ?? 0;
 const EMAIL = 'ann@example.com';
@@ -56,6 +56,8 @@ interface Options {
   /** What the CRM answers to the second write. */
   secondAnswer?: Contact;
   mapping?: Mapping;
+  /** What a create-or-update does to array items that it does not list. */
+  put?: 'merge' | 'replace';
 }
 
 async function write({
@@ -71,8 +73,10 @@ async function write({
   known = [],
   secondAnswer = answer,
   mapping = defaultMapping,
+  put = 'merge',
 }: Options = {}) {
-  const requests: [string, object?][] = [];
+  const catalog = catalogWith(put);
+  const requests: [string, unknown?][] = [];
   const send = (kind: string) => async (body: object) => {
     requests.push([kind, body]);
     // One after the other.
@@ -94,6 +98,7 @@ async function write({
       target,
       known: new Set(known),
       isRepeated,
+      store: async (contactId, isInherited) => void requests.push(['store', { contactId, isInherited }]),
     },
     {
       client: {
@@ -243,6 +248,18 @@ describe('a contact that was found by the email', () => {
   });
 
   const former: Options = { holder: { kind: 'former' } };
+
+  it.each<[string, ContactHolder, boolean]>([
+    ['an inherited one', { kind: 'former' }, true],
+    ['a new one', { kind: 'new' }, false],
+  ])('is stored before more is written to it: %s', async (_, holder, isInherited) => {
+    const { requests } = await found({ holder, put: 'replace' });
+    expect(requests.slice(0, 3)).toMatchObject([
+      ['upsert', { given_name: 'Ann' }],
+      ['store', { contactId: 5, isInherited }],
+      ['update', { custom_fields: expect.any(Array) }],
+    ]);
+  });
 
   it('has the tags of the last answer that shows them', async () => {
     const { result, kinds } = await found({ ...former, secondAnswer: shows({ tag_ids: [3] }) });
