@@ -91,6 +91,8 @@ export async function resolve(
   const byEmail = await Promise.all(found.map(ownerOf(userId, catalog, isGone, dependencies)));
   const former = crm.emails?.filter((each) => each.toLowerCase() !== email.toLowerCase());
   const owned = isGone ? [...byEmail, ...(await findMerged(userId, former, catalog, dependencies))] : byEmail;
+  const overwritten = !own && crm.attempt ? overwrittenBy(userId, owned) : [];
+  await notify(overwritten);
   const stored = owned.find(({ contact }) => contact.id === own?.contactId);
   if (stored && (await giveToRightful(stored, user, dependencies)))
     return { target: { kind: 'create' }, isLost: true, duplicates: [] };
@@ -124,9 +126,16 @@ export async function resolve(
   const isDue = !hasFirstEmail(first.contact, email) || hasWaited(user, other, changedAt, dependencies.now());
   if (!isSeparating && (crm.separated || !isDue))
     throw new ConflictError(other, 'has the contact with this email', { isLost, isOutdated: true });
-  await notify([{ userId: other.userId, cause: 'resync' }]);
+  if (!overwritten.some(({ userId: each }) => each === other.userId))
+    await notify([{ userId: other.userId, cause: 'resync' }]);
   return resolved({ kind: 'create' });
 }
+
+/** Users over whose contact a create-or-update of a user has written: it took effect late, when they had taken the email. */
+const overwrittenBy = (userId: string, owned: readonly OwnedContact[]): AffectedUser[] =>
+  owned.flatMap(({ owner, named }) =>
+    owner.kind === 'other' && named === userId ? [{ userId: owner.user.userId, cause: 'resync' }] : [],
+  );
 
 /**
  * Gives the stored contact to the other user whose id it shows: the person who merged two contacts chose the values of that user.

@@ -361,6 +361,33 @@ export const REGRESSIONS: Readonly<Record<string, History>> = {
     'ann hands the email over to bob and moves to four@example.com',
     'cem changes the name',
   ]),
+  'the second half of a create-or-update fails, and the email changes': history(
+    [
+      'ann signs up with one@example.com',
+      'bob signs up with two@example.com',
+      '5 s pass',
+      'bob is deleted and signs up again with one@example.com',
+      '21 calls pass',
+      'the third CRM request takes effect 50 s later, without an answer',
+      'bob hands the email over to ann and moves to five@example.com',
+      'ann is deleted and signs up again with four@example.com',
+      '1 s pass',
+    ],
+    { arrays: 'replace', putArrays: 'replace', searchDelay: 10 },
+  ),
+  'a create takes effect after another user has taken the email': history(
+    [
+      'the next CRM write takes effect 5 s later, without an answer',
+      'ann signs up with two@example.com',
+      'the next CRM write takes effect 50 s later, without an answer',
+      '13 calls pass',
+      'cem signs up with five@example.com',
+      'the environments die after 13 calls',
+      'ann and cem swap emails',
+      'bob signs up with five@example.com',
+    ],
+    { environments: 2 },
+  ),
   'the second half of a create takes effect late, and the email is swapped': history(
     [
       'cem signs up with one@example.com',

@@ -323,6 +323,14 @@ describe('a contact with the email that another user has', () => {
     expect((await bobs({ contacts })).result).toEqual(resolved(update(3)));
   });
 
+  it('is written again if a create without an answer took effect late, over the values of the other', async () => {
+    const contacts = [contactOf(2, 'bob@example.com', 'ann'), contactOf(3, EMAIL)];
+    const { result, notified } = await bobs({ contacts, crm: { attempt: ATTEMPT } });
+    expect(result).toEqual(resolved(update(3)));
+    expect(notified).toEqual([{ userId: 'bob', cause: 'resync' }]);
+    expect((await bobs({ contacts })).notified).toEqual([]);
+  });
+
   it.each([EMAIL, EMAIL.toUpperCase()])(
     "is the other's with the claim on the email, if the app says so (%s)",
     async (email) => {
