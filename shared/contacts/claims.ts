@@ -52,11 +52,23 @@ export interface Claims {
   /**
    * Retires a contact that the user no longer has, unless another user has claimed it since, or the same user has claimed it again.
    *
-   * @param before claims that were made later are kept, in epoch milliseconds.
+   * @param limits which claims do not keep the contact.
    * @param retire runs while nobody can claim the contact.
    * @returns whether the contact was retired.
    */
-  retire(contactId: number, userId: string, before: number, retire: () => Promise<void>): Promise<boolean>;
+  retire(
+    contactId: number,
+    userId: string,
+    limits: RetireLimits,
+    retire: () => Promise<void>,
+  ): Promise<boolean>;
+}
+
+interface RetireLimits {
+  /** The user's claim, if it was made before this time, in epoch milliseconds. */
+  before: number;
+  /** Also the claim of another user who was deleted: perhaps before the sync had stored that the contact is this user's. */
+  orOfDeleted?: boolean;
 }
 
 export interface ClaimsOptions {
@@ -159,11 +171,17 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
           .map(({ userId }) => userId),
       );
     },
-    async retire(contactId, userId, before, retire) {
+    async retire(contactId, userId, { before, orOfDeleted = false }, retire) {
       const key = SYNC_TABLE_ITEMS.contactClaim.key(contactId);
       const retiring = { userId, retiringUntil: invocation().endsAt, inherited: true };
       const over = { userId, claimedBefore: before, orRetired: true };
-      if (!(await store.write(key, retiring, over)).stored) return false;
+      const written = await store.write(key, retiring, over);
+      if (!written.stored) {
+        const holderId = written.found?.userId ?? userId;
+        if (!orOfDeleted || holderId === userId || (await findUser(holderId))) return false;
+        const overDeleted = { userId: holderId, claimedBefore: now() + 1 };
+        if (!(await store.write(key, retiring, overDeleted)).stored) return false;
+      }
       try {
         await retire();
       } catch (error) {

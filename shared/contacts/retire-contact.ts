@@ -93,7 +93,8 @@ export async function retireContact(
   }
   const isRetired =
     !living &&
-    (await claims.retire(contactId, userId, claimedBefore, async () => {
+    // An erasure request is about this user's data alone.
+    (await claims.retire(contactId, userId, { before: claimedBefore, orOfDeleted: !requestId }, async () => {
       if (!isGone) await applyPolicy(retirement, contact, dependencies);
     }));
   const holder = isRetired || living ? undefined : await claims.holderOf(contactId, userId);
@@ -192,7 +193,7 @@ export async function leaveContact(
   { claims, deletionPolicy, mapping, now, ...dependencies }: LeaveContactDependencies,
 ): Promise<void> {
   const clear = [...usableFields(mapping, catalog)].filter(isCustomField);
-  await claims.retire(contactId, userId, now() + 1, async () => {
+  await claims.retire(contactId, userId, { before: now() + 1 }, async () => {
     if (deletionPolicy === 'leave') return;
     await dependencies.client.removeTags(contactId, [...managedTagIds(catalog)]);
     if (clear.length === 0) return;

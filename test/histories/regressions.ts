@@ -388,6 +388,25 @@ export const REGRESSIONS: Readonly<Record<string, History>> = {
     ],
     { environments: 2 },
   ),
+  'two users are deleted while one of them takes the merged contact of both': history(
+    [
+      'ann signs up with one@example.com',
+      'bob signs up with two@example.com',
+      'cem signs up with three@example.com',
+      '5 s pass',
+      'the environments die after 1 calls',
+      'ann withdraws the consent',
+      'cem changes the email to five@example.com',
+      'staff merge the contact of cem into that of ann, which keeps the values of the other',
+      '5 s pass',
+      '21 calls pass',
+      'ann changes the name',
+      'the environments die after 21 calls',
+      'ann is deleted',
+      'cem is deleted',
+    ],
+    { environments: 2, seed: 3, arrays: 'replace', putArrays: 'replace', customFields: 'left out' },
+  ),
   'the second half of a create takes effect late, and the email is swapped': history(
     [
       'cem signs up with one@example.com',

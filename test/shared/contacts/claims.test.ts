@@ -109,7 +109,7 @@ describe('claims', () => {
     const { claimContact, retire } = claimsOf();
     await claimContact(5, 'bob');
     const uncertain = () => Promise.reject(new UncertainError('no answer'));
-    await expect(retire(5, 'bob', 2_000_000, uncertain)).rejects.toThrow(UncertainError);
+    await expect(retire(5, 'bob', { before: 2_000_000 }, uncertain)).rejects.toThrow(UncertainError);
     clock += UNCERTAIN_WRITE_MS - 1;
     await expect(claimContact(5, 'ann')).rejects.toThrow(RetryableError);
     clock += 2;
@@ -186,8 +186,8 @@ describe('claims', () => {
       await expect(claimContact(5, 'ann')).rejects.toMatchObject({ afterMs: LEASE_RETRY.claimMs });
       expect(await holderOf(5, 'bob')).toEqual({ kind: 'former' });
     };
-    expect(await retire(5, 'bob', 2_000_000, during)).toBe(true);
-    expect(await retire(5, 'bob', 2_000_000, async () => {})).toBe(true);
+    expect(await retire(5, 'bob', { before: 2_000_000 }, during)).toBe(true);
+    expect(await retire(5, 'bob', { before: 2_000_000 }, async () => {})).toBe(true);
     expect(await claimContact(5, 'bob')).toEqual({ kind: 'former' });
     expect(await claimContact(5, 'bob')).toEqual({ kind: 'own', isInherited: true });
   });
@@ -196,17 +196,34 @@ describe('claims', () => {
     const { claimContact, retire } = claimsOf(BOB);
     const retireContact = vi.fn(async () => {});
     await claimContact(5, 'bob');
-    expect(await retire(5, 'bob', clock, retireContact)).toBe(false);
-    expect(await retire(5, 'ann', 2_000_000, retireContact)).toBe(false);
+    expect(await retire(5, 'bob', { before: clock }, retireContact)).toBe(false);
+    expect(await retire(5, 'ann', { before: 2_000_000, orOfDeleted: true }, retireContact)).toBe(false);
     expect(retireContact).not.toHaveBeenCalled();
+  });
+
+  it('of another user who was deleted, too, keep the contact only if they have to', async () => {
+    const { claimContact, retire, holderOf } = claimsOf();
+    const retireContact = vi.fn(async () => {});
+    await claimContact(5, 'bob');
+    expect(await retire(5, 'ann', { before: 2_000_000 }, retireContact)).toBe(false);
+    expect(retireContact).not.toHaveBeenCalled();
+    expect(await retire(5, 'ann', { before: 2_000_000, orOfDeleted: true }, retireContact)).toBe(true);
+    expect(retireContact).toHaveBeenCalledOnce();
+    expect(await holderOf(5, 'bob')).toEqual({ kind: 'former' });
+  });
+
+  it('of the same user that were made after a deletion keep the contact in any case', async () => {
+    const { claimContact, retire } = claimsOf();
+    await claimContact(5, 'bob');
+    expect(await retire(5, 'bob', { before: clock, orOfDeleted: true }, async () => {})).toBe(false);
   });
 
   it('of a contact whose retirement failed for certain wait only until its invocation ends', async () => {
     const { claimContact, retire } = claimsOf();
     await claimContact(5, 'bob');
-    await expect(retire(5, 'bob', 2_000_000, () => Promise.reject(new Error('refused')))).rejects.toThrow(
-      'refused',
-    );
+    await expect(
+      retire(5, 'bob', { before: 2_000_000 }, () => Promise.reject(new Error('refused'))),
+    ).rejects.toThrow('refused');
     clock += INVOCATION_MS + 1;
     expect(await claimContact(5, 'ann')).toEqual({ kind: 'former' });
   });
