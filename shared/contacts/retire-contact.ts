@@ -84,17 +84,20 @@ export async function retireContact(
   dependencies: RetireContactDependencies,
 ): Promise<DeletionPolicy | 'kept'> {
   const { contactId, userId, claimedBefore, policy, requestId, isGone = false } = retirement;
-  const { claims, erasureRecords, notify, now } = dependencies;
+  const { claims, erasureRecords, notify, catalogSource, mapping, now } = dependencies;
   const contact = isGone ? undefined : await readForPolicy(retirement, dependencies);
-  const living = contact && isErasing(policy) && (await livingUserOf(contact, userId, dependencies));
+  const named = contact && userIdIn(contact, await catalogSource.current(), mapping);
+  const isOthers = named !== undefined && named !== userId;
+  const living = isOthers && isErasing(policy) && (await livingUserOf(named, contactId, dependencies));
   if (living) {
     await notify([{ userId: living.userId, cause: 'resync', contactId }]);
     await claims.giveContact(contactId, userId, living.userId);
   }
+  // An erasure request is about the data of this user alone.
+  const orOfDeleted = requestId === undefined || named === userId;
   const isRetired =
     !living &&
-    // An erasure request is about this user's data alone.
-    (await claims.retire(contactId, userId, { before: claimedBefore, orOfDeleted: !requestId }, async () => {
+    (await claims.retire(contactId, userId, { before: claimedBefore, orOfDeleted }, async () => {
       if (!isGone) await applyPolicy(retirement, contact, dependencies);
     }));
   const holder = isRetired || living ? undefined : await claims.holderOf(contactId, userId);
@@ -125,15 +128,14 @@ async function readForPolicy(
   return policy === 'delete' || withdrawn ? client.readContact(contactId) : undefined;
 }
 
-/** The living user whose id the contact shows, since people merged contacts. Such a contact must not lose its values. */
+/** A living user, if the contact that shows the user's id is the user's: people merged contacts. Such a contact must not lose its values. */
 async function livingUserOf(
-  contact: Contact,
-  userId: string,
-  { client, catalogSource, mapping, claims }: RetireContactDependencies,
+  userId: string | undefined,
+  contactId: number,
+  { client, claims }: Pick<RetireContactDependencies, 'client' | 'claims'>,
 ): Promise<User | undefined> {
-  const named = userIdIn(contact, await catalogSource.current(), mapping);
-  const other = named === undefined || named === userId ? undefined : await claims.findUser(named);
-  return other && (await isContactOf(other, contact.id, client)) ? other : undefined;
+  const user = userId === undefined ? undefined : await claims.findUser(userId);
+  return user && (await isContactOf(user, contactId, client)) ? user : undefined;
 }
 
 async function applyPolicy(

@@ -133,7 +133,7 @@ export async function syncUser(
   const makeRight = async (): Promise<void> => {
     crm = await withdrawConsent(withConsentHint(crm, desired, options), desired, record, dependencies);
     if (isSyncable(desired)) return attemptTwice().catch(waitForOther);
-    if (await isLost(user, dependencies)) crm = withoutContact(crm);
+    crm = await withClaimedContact(crm, user.userId, dependencies);
     // Without a contact, a former one may become the user's again.
     if (crm.contactId !== undefined && crm.formerContactIds)
       await leaveFormer(user.userId, crm, await catalogSource.current(), dependencies, record);
@@ -184,9 +184,20 @@ function withConsentHint(
   return { ...crm, consent: { step: app === false ? 'due' : 'giving', address: hashAddress(email) } };
 }
 
-/** Whether another user has the stored contact now. */
-const isLost = async ({ userId, crm }: User, { claims }: SyncUserDependencies): Promise<boolean> =>
-  crm?.contactId !== undefined && (await claims.holderOf(crm.contactId, userId)).kind === 'other';
+/**
+ * The state of a user who cannot be synced: without the contact if another user has it now. A contact without a claim is claimed, since only
+ * a message may have named it.
+ */
+async function withClaimedContact(
+  crm: CrmState,
+  userId: string,
+  { claims }: Pick<SyncUserDependencies, 'claims'>,
+): Promise<CrmState> {
+  if (crm.contactId === undefined) return crm;
+  const { kind } = await claims.holderOf(crm.contactId, userId);
+  if (kind === 'new') await claims.claimContact(crm.contactId, userId);
+  return kind === 'other' ? withoutContact(crm) : crm;
+}
 
 /** Compares the states that are stored with a user before and after a sync. */
 export function changesBetween(before: CrmState, after: CrmState): ContactChange[] {

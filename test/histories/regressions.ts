@@ -407,6 +407,28 @@ export const REGRESSIONS: Readonly<Record<string, History>> = {
     ],
     { environments: 2, seed: 3, arrays: 'replace', putArrays: 'replace', customFields: 'left out' },
   ),
+  'two users swap emails in a spell of 404s; one asks to be forgotten, the other is deleted': history(
+    [
+      'ann signs up with one@example.com',
+      'bob signs up with two@example.com',
+      '5 s pass',
+      'ann and bob swap emails',
+      'the CRM answers 404 for 50 s',
+      'bob is deleted and asks to be forgotten',
+      '5 s pass',
+      'ann is deleted',
+    ],
+    { seed: 10 },
+  ),
+  'contacts are merged after the sync table and the crm map of a user without an email were lost': history([
+    'ann signs up with one@example.com',
+    'bob signs up with two@example.com',
+    '5 s pass',
+    'staff merge the contact of bob into that of ann, which keeps the values of the other',
+    'ann removes the email',
+    'the sync table is lost',
+    'the app writes the whole item of ann with its first crm map',
+  ]),
   'the second half of a create takes effect late, and the email is swapped': history(
     [
       'cem signs up with one@example.com',
