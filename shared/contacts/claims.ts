@@ -1,6 +1,6 @@
 import { UncertainError } from '../infusionsoft/http/failures.ts';
 import type { Invocation } from '../invocation.ts';
-import { LEASE_RETRY, UNCERTAIN_WRITE_MS } from '../quota/retry-policy.ts';
+import { INVOCATION_MS, LEASE_RETRY, UNCERTAIN_WRITE_MS } from '../quota/retry-policy.ts';
 import type { Claim, ClaimStore } from '../store/claim-store.ts';
 import { SYNC_TABLE_ITEMS } from '../store/sync-table-items.ts';
 import type { UserTable } from '../store/user-table.ts';
@@ -54,21 +54,25 @@ export interface Claims {
    *
    * @param limits which claims do not keep the contact.
    * @param retire runs while nobody can claim the contact.
-   * @returns whether the contact was retired.
+   * @returns who has the contact, if it was not retired.
+   * @throws RetryableError while an unconfirmed claim may still be confirmed.
    */
   retire(
     contactId: number,
     userId: string,
     limits: RetireLimits,
     retire: () => Promise<void>,
-  ): Promise<boolean>;
+  ): Promise<ContactHolder | undefined>;
 }
 
 interface RetireLimits {
   /** The user's claim, if it was made before this time, in epoch milliseconds. */
   before: number;
-  /** Also the claim of another user who was deleted: perhaps before the sync had stored that the contact is this user's. */
-  orOfDeleted?: boolean;
+  /**
+   * Also the claim of another user, if that user's item does not confirm it once the invocation that made it has ended: the user was deleted,
+   * or the sync died before it stored the contact.
+   */
+  orUnconfirmed?: boolean;
 }
 
 export interface ClaimsOptions {
@@ -171,16 +175,20 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
           .map(({ userId }) => userId),
       );
     },
-    async retire(contactId, userId, { before, orOfDeleted = false }, retire) {
+    async retire(contactId, userId, { before, orUnconfirmed = false }, retire) {
       const key = SYNC_TABLE_ITEMS.contactClaim.key(contactId);
       const retiring = { userId, retiringUntil: invocation().endsAt, inherited: true };
       const over = { userId, claimedBefore: before, orRetired: true };
       const written = await store.write(key, retiring, over);
       if (!written.stored) {
-        const holderId = written.found?.userId ?? userId;
-        if (!orOfDeleted || holderId === userId || (await findUser(holderId))) return false;
-        const overDeleted = { userId: holderId, claimedBefore: now() + 1 };
-        if (!(await store.write(key, retiring, overDeleted)).stored) return false;
+        const { found } = written;
+        const current = await holder(found, contactId, userId);
+        if (!orUnconfirmed || current.kind !== 'former') return current;
+        const { userId: holderId = userId, claimedAt = 0 } = found ?? {};
+        const afterMs = claimedAt + INVOCATION_MS - now();
+        if (afterMs > 0) throw new RetryableError('Another user has just claimed the contact', { afterMs });
+        const unconfirmed = { userId: holderId, claimedBefore: claimedAt + 1 };
+        if (!(await store.write(key, retiring, unconfirmed)).stored) throw concurrent();
       }
       try {
         await retire();
@@ -192,7 +200,7 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
       }
       // From now on, another user can claim the contact as inherited.
       await store.write(key, { userId, inherited: true }, over);
-      return true;
+      return undefined;
     },
   };
 }

@@ -6,8 +6,10 @@ import { usableFields } from '../infusionsoft/catalog/resolve-fields.ts';
 import type { InfusionsoftClient } from '../infusionsoft/client.ts';
 import { ForbiddenError } from '../infusionsoft/http/failures.ts';
 import type { Contact } from '../infusionsoft/schemas.ts';
+import { GONE_AFTER_MS } from '../quota/retry-policy.ts';
 import type { ErasureRecordStore } from '../store/erasure-records.ts';
-import { RejectedError } from '../sync/errors.ts';
+import { desiredStateOfOther, isSyncable } from '../sync/desired-state.ts';
+import { RejectedError, RetryableError } from '../sync/errors.ts';
 import type { CustomKey, Mapping } from '../user/define-mapping.ts';
 import type { User } from '../user/user.ts';
 import { applyTags } from './apply-tags.ts';
@@ -64,7 +66,7 @@ interface ApplyPolicyDependencies {
 }
 
 export interface RetireContactDependencies extends ApplyPolicyDependencies {
-  claims: Pick<Claims, 'retire' | 'findUser' | 'giveContact' | 'holderOf' | 'isEmailTaken'>;
+  claims: Pick<Claims, 'retire' | 'findUser' | 'giveContact' | 'isEmailTaken'>;
   erasureRecords: Pick<ErasureRecordStore, 'write'>;
   /** Sends messages that sync users who have the contact of the deleted user. */
   notify: (users: readonly AffectedUser[]) => Promise<void>;
@@ -77,7 +79,8 @@ export interface RetireContactDependencies extends ApplyPolicyDependencies {
  * same user who has come back, is kept. Safe to repeat.
  *
  * @returns what was done.
- * @throws NotFoundError when the CRM does not know the contact; RejectedError or RetryableError, as the client does.
+ * @throws NotFoundError when the CRM does not know the contact; RetryableError while a contact that is to be erased for a person still shows
+ * the person although another user has it; RejectedError or RetryableError, as the client does.
  */
 export async function retireContact(
   retirement: Retirement,
@@ -94,16 +97,19 @@ export async function retireContact(
     await claims.giveContact(contactId, userId, living.userId);
   }
   // An erasure request is about the data of this user alone.
-  const orOfDeleted = requestId === undefined || named === userId;
-  const isRetired =
-    !living &&
-    (await claims.retire(contactId, userId, { before: claimedBefore, orOfDeleted }, async () => {
-      if (!isGone) await applyPolicy(retirement, contact, dependencies);
-    }));
-  const holder = isRetired || living ? undefined : await claims.holderOf(contactId, userId);
+  const orUnconfirmed = requestId === undefined || named === userId;
+  const holder = living
+    ? undefined
+    : await claims.retire(contactId, userId, { before: claimedBefore, orUnconfirmed }, async () => {
+        if (!isGone) await applyPolicy(retirement, contact, dependencies);
+      });
   // The last request for the deleted user may have reached the contact after those for its new user.
-  if (holder?.kind === 'other') await notify([{ userId: holder.other.userId, cause: 'resync' }]);
-  const done = isRetired ? policy : 'kept';
+  if (holder?.kind === 'other') {
+    await notify([{ userId: holder.other.userId, cause: 'resync' }]);
+    if (requestId !== undefined && named === userId && willBeWritten(holder.other, dependencies))
+      throw new RetryableError('The contact does not show its new user yet', { afterMs: GONE_AFTER_MS });
+  }
+  const done = living || holder ? 'kept' : policy;
   const unread = done === 'anonymise' && contact ? unreadProperties(contact) : undefined;
   const doneAt = new Date(now()).toISOString();
   await erasureRecords.write({
@@ -115,6 +121,15 @@ export async function retireContact(
     ...(unread && { unread }),
   });
   return done;
+}
+
+/** Whether the sync is about to write the values of a user to the user's contact, or to reject the user. */
+function willBeWritten(
+  user: User,
+  { mapping, now }: Pick<RetireContactDependencies, 'mapping' | 'now'>,
+): boolean {
+  const desired = desiredStateOfOther(mapping, user, now());
+  return desired !== undefined && isSyncable(desired) && !user.crm?.rejection;
 }
 
 const isErasing = (policy: DeletionPolicy): boolean => policy === 'delete' || policy === 'anonymise';

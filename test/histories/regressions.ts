@@ -429,6 +429,18 @@ export const REGRESSIONS: Readonly<Record<string, History>> = {
     'the sync table is lost',
     'the app writes the whole item of ann with its first crm map',
   ]),
+  'a person asks to be forgotten whose contact another user had claimed without an effect': history([
+    'ann signs up with one@example.com',
+    'bob signs up with two@example.com',
+    '5 s pass',
+    'the third CRM write never takes effect and gets no answer',
+    'ann and bob swap emails',
+    'ann is deleted',
+    'the environments die after 8 calls',
+    '200 s pass',
+    'ann is deleted and asks to be forgotten',
+    'bob is deleted and signs up again with two@example.com',
+  ]),
   'the second half of a create takes effect late, and the email is swapped': history(
     [
       'cem signs up with one@example.com',

@@ -186,8 +186,8 @@ describe('claims', () => {
       await expect(claimContact(5, 'ann')).rejects.toMatchObject({ afterMs: LEASE_RETRY.claimMs });
       expect(await holderOf(5, 'bob')).toEqual({ kind: 'former' });
     };
-    expect(await retire(5, 'bob', { before: 2_000_000 }, during)).toBe(true);
-    expect(await retire(5, 'bob', { before: 2_000_000 }, async () => {})).toBe(true);
+    expect(await retire(5, 'bob', { before: 2_000_000 }, during)).toBeUndefined();
+    expect(await retire(5, 'bob', { before: 2_000_000 }, async () => {})).toBeUndefined();
     expect(await claimContact(5, 'bob')).toEqual({ kind: 'former' });
     expect(await claimContact(5, 'bob')).toEqual({ kind: 'own', isInherited: true });
   });
@@ -196,26 +196,39 @@ describe('claims', () => {
     const { claimContact, retire } = claimsOf(BOB);
     const retireContact = vi.fn(async () => {});
     await claimContact(5, 'bob');
-    expect(await retire(5, 'bob', { before: clock }, retireContact)).toBe(false);
-    expect(await retire(5, 'ann', { before: 2_000_000, orOfDeleted: true }, retireContact)).toBe(false);
+    expect(await retire(5, 'bob', { before: clock }, retireContact)).toMatchObject({ kind: 'own' });
+    expect(await retire(5, 'ann', { before: 2_000_000, orUnconfirmed: true }, retireContact)).toMatchObject({
+      kind: 'other',
+    });
     expect(retireContact).not.toHaveBeenCalled();
   });
 
-  it('of another user who was deleted, too, keep the contact only if they have to', async () => {
-    const { claimContact, retire, holderOf } = claimsOf();
-    const retireContact = vi.fn(async () => {});
-    await claimContact(5, 'bob');
-    expect(await retire(5, 'ann', { before: 2_000_000 }, retireContact)).toBe(false);
-    expect(retireContact).not.toHaveBeenCalled();
-    expect(await retire(5, 'ann', { before: 2_000_000, orOfDeleted: true }, retireContact)).toBe(true);
-    expect(retireContact).toHaveBeenCalledOnce();
-    expect(await holderOf(5, 'bob')).toEqual({ kind: 'former' });
-  });
+  it.each<[string, Parameters<typeof memoryUserTable>]>([
+    ['who was deleted', []],
+    ['whose item does not name the contact', [{ ...BOB, crm: { contactId: 6 } }]],
+  ])(
+    'of another user %s do not keep the contact once their invocation has ended, if they need not',
+    async (_, users) => {
+      const { claimContact, retire, holderOf } = claimsOf(...users);
+      const retireContact = vi.fn(async () => {});
+      const retireFor = (orUnconfirmed: boolean) =>
+        retire(5, 'ann', { before: 2_000_000, orUnconfirmed }, retireContact);
+      await claimContact(5, 'bob');
+      expect(await retireFor(false)).toEqual({ kind: 'former' });
+      await expect(retireFor(true)).rejects.toMatchObject({ afterMs: INVOCATION_MS });
+      expect(retireContact).not.toHaveBeenCalled();
+      clock += INVOCATION_MS;
+      expect(await retireFor(true)).toBeUndefined();
+      expect(retireContact).toHaveBeenCalledOnce();
+      expect(await holderOf(5, 'bob')).toEqual({ kind: 'former' });
+    },
+  );
 
   it('of the same user that were made after a deletion keep the contact in any case', async () => {
     const { claimContact, retire } = claimsOf();
     await claimContact(5, 'bob');
-    expect(await retire(5, 'bob', { before: clock, orOfDeleted: true }, async () => {})).toBe(false);
+    const holder = await retire(5, 'bob', { before: clock, orUnconfirmed: true }, async () => {});
+    expect(holder).toMatchObject({ kind: 'own' });
   });
 
   it('of a contact whose retirement failed for certain wait only until its invocation ends', async () => {

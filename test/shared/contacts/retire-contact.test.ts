@@ -15,7 +15,7 @@ import { GONE_AFTER_MS } from '../../../shared/quota/retry-policy.ts';
 import type { ErasureRecord } from '../../../shared/store/erasure-records.ts';
 import { RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
-import type { User } from '../../../shared/user/user.ts';
+import type { CrmState, User } from '../../../shared/user/user.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';
 import { CATALOG, NOON } from '../../support/backfill-users.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
@@ -293,6 +293,19 @@ describe('the contact of a deleted user', () => {
     expect(result.written).toEqual([{ userId: 'ann', contactId: 5, done: 'kept', doneAt }]);
     const anonymised = await retireFive({ policy: 'anonymise' }, { users, claimed: ['ann', 'bob'] });
     expect(anonymised.written).toEqual([{ userId: 'ann', contactId: 5, done: 'kept', doneAt }]);
+  });
+
+  it('is erased for a person only once it does not show that person any more, if its new user will be written', async () => {
+    const requested = { policy: 'delete', requestId: 'r' } as const;
+    const withCrm = (crm: CrmState) => ({
+      users: [{ ...BOB, crm: { contactId: 5, ...crm } }],
+      claimed: ['bob'],
+    });
+    await expect(retireFive(requested, withCrm({}))).rejects.toMatchObject({ afterMs: GONE_AFTER_MS });
+    const rejection = { reason: 'refused-by-crm', errorId: 'e', at: new Date(NOON).toISOString() };
+    expect(await retireFive(requested, withCrm({ rejection }))).toMatchObject({ done: 'kept' });
+    const written = { ...withCrm({}), contacts: [shownFive('bob')] };
+    expect(await retireFive(requested, written)).toMatchObject({ done: 'kept' });
   });
 
   it('is kept if the same user has claimed it again', async () => {
