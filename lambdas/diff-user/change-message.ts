@@ -83,8 +83,9 @@ export function isStateReplaced(before: CrmState | undefined, after: CrmState | 
 /** What a `crm` map said that was removed or replaced. An older map knows nothing of a later opt-in. */
 export const lostState = (
   crm: CrmState = {},
-): Pick<UserMessage, 'contactId' | 'formerContactIds' | 'attemptedAt' | 'optedIn'> => ({
+): Pick<UserMessage, 'contactId' | 'formerContactIds' | 'attemptedAt' | 'optedIn' | 'notBefore'> => ({
   ...knownContacts(crm),
+  ...endOfLease(crm),
   ...(crm.consent && crm.consent.step !== 'withdrawn' && { optedIn: true }),
 });
 

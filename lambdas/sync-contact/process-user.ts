@@ -152,11 +152,11 @@ const withErrorId = (crm: CrmState, errorId: string): CrmState => ({
   ...(crm.rejection && { rejection: { ...crm.rejection, errorId } }),
 });
 
-/** @throws RetryableError until the invocation that was working on a deleted user has ended. */
+/** @throws RetryableError until the invocation has ended that worked on a user who was deleted, or whose state was replaced. */
 function assertDue(messages: readonly UserMessage[], now: number): void {
   const until = Math.max(...messages.map(({ notBefore }) => (notBefore ? Date.parse(notBefore) : 0)));
   if (until > now)
-    throw new RetryableError('Another invocation may still be syncing this deleted user', {
+    throw new RetryableError('Another invocation may still be syncing this user', {
       afterMs: until - now,
     });
 }

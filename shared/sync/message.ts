@@ -26,8 +26,8 @@ const userMessageSchema = z.object({
   /** When a contact was created whose id is not known, in ISO 8601. */
   attemptedAt: z.optional(utcMoment),
   /**
-   * When the last request of an invocation that had leased the deleted user must have taken effect, in ISO 8601. Before that, the contact
-   * may still change.
+   * When the last request of an invocation that had leased the user must have taken effect, in ISO 8601. Before that, the contact may still
+   * change, and the item no longer says so.
    */
   notBefore: z.optional(utcMoment),
   /**

@@ -441,6 +441,19 @@ export const REGRESSIONS: Readonly<Record<string, History>> = {
     'ann is deleted and asks to be forgotten',
     'bob is deleted and signs up again with two@example.com',
   ]),
+  'tags are applied late to the contact of a user whose crm map was removed before the deletion': history(
+    [
+      'ann signs up with one@example.com',
+      '5 s pass',
+      'ann changes the week',
+      'the fourth CRM request takes effect 50 s later, without an answer',
+      '13 calls pass',
+      'the app removes the crm map of ann',
+      'ann is deleted',
+      '1 s pass',
+    ],
+    { arrays: 'replace' },
+  ),
   'the second half of a create takes effect late, and the email is swapped': history(
     [
       'cem signs up with one@example.com',

@@ -176,14 +176,16 @@ function isUntraceable({ world, mergedAway, uninformed }: Script, { id }: Stored
 
 /** Whether a user is not synced, so that the user's item may not name the contact that names the user. */
 function mayNotKnow(script: Script, user: Item, contact: StoredContact): boolean {
-  const { world } = script;
+  const { world, mergedAway } = script;
   const names = (each: StoredContact) => world.crm.userIdOf(each) === user.userId;
   const isRetired = (each: StoredContact) => managedTagsOf(world, each).includes(DELETED);
   const isOnlyOne = world.contacts().every((each) => each === contact || !names(each) || isRetired(each));
-  // The next sync leaves former contacts, and finds those that were created without an answer.
+  // The next sync leaves former contacts, also merged ones, and finds those that were created without an answer.
   const { contactId, formerContactIds, attempt } = user.crm ?? {};
   const isFormer =
-    formerContactIds?.includes(contact.id) && (user['email'] !== undefined || contactId === undefined);
+    (formerContactIds?.includes(contact.id) ||
+      (formerContactIds && mergedAway.get(contact.id) === user.userId)) &&
+    (user['email'] !== undefined || contactId === undefined);
   return (
     (isOnlyOne || isFormer || attempt !== undefined) &&
     (user['email'] === undefined || isExcused(script, user))

@@ -201,7 +201,7 @@ describe('a change of a user', () => {
     },
   );
 
-  it('waits for the invocation that was creating the contact of a deleted user', () => {
+  it('waits for the invocation that was creating the contact of a user whose item does not say so any more', () => {
     const lease = { environment: 'a', invocation: 1, until: AT };
     const crm = { attempt: { at: AT, email: 'hash' }, lease };
     expect(messageOf({ ...ANN, crm }, undefined)).toMatchObject({
@@ -209,6 +209,7 @@ describe('a change of a user', () => {
       notBefore: A_MINUTE_LATER,
     });
     expect(messageOf({ ...ANN, crm: { lease } }, undefined)).not.toHaveProperty('notBefore');
+    expect(messageOf({ ...ANN, crm }, ANN)).toMatchObject({ cause: 'resync', notBefore: A_MINUTE_LATER });
   });
 
   it('never contains a value of the user, and is always valid for the consumer', () => {
