@@ -153,6 +153,8 @@ function mergeAway(script: Script, userId: string, keeps: string): void {
   const { world, touched, mergedAway } = script;
   const contact = world.contactOf(userId);
   if (!contact) return;
+  // The contact may still show the user who had it before.
+  touched.add(world.crm.userIdOf(contact) ?? userId);
   const survivor = world.crm.fillInForm(`former.${userId}.${script.number()}@example.com`);
   world.crm.merge(contact, survivor, keeps === VALUES.keeps[1]);
   mergedAway.set(survivor.id, world.crm.userIdOf(survivor));
