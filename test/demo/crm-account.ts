@@ -66,14 +66,27 @@ export function crmAccount(url: string, token: string, requestsPerSecond: number
         (await get('contacts', offset, { optional_properties: READ_PROPERTIES }).json(contactList)).contacts,
     );
 
+  const findOrAddField = async () => {
+    const label = HAND_MADE.customField;
+    return (
+      (await customFields()).find((each) => each.label === label) ??
+      (await http.post('contacts/model/customFields', { json: { label, field_type: 'Text' } }).json(created))
+    );
+  };
+  const findOrAddTags = async () => {
+    const known = await tags();
+    return Promise.all(
+      HAND_MADE.tags.map(
+        async (name) =>
+          known.find((each) => each.name === name) ??
+          (await http.post('tags', { json: { name } }).json(created)),
+      ),
+    );
+  };
+
   return {
     async addByHand(contacts) {
-      const label = HAND_MADE.customField;
-      const field =
-        (await customFields()).find((each) => each.label === label) ??
-        (await http
-          .post('contacts/model/customFields', { json: { label, field_type: 'Text' } })
-          .json(created));
+      const [field, handMadeTags] = await Promise.all([findOrAddField(), findOrAddTags()]);
       const ids = await Promise.all(
         contacts.map(async ({ email, givenName, phone2, shoeSize }) => {
           const json = {
@@ -86,17 +99,14 @@ export function crmAccount(url: string, token: string, requestsPerSecond: number
           return (await http.put('contacts', { json }).json(created)).id;
         }),
       );
-      const known = await tags();
-      for (const name of HAND_MADE.tags) {
-        const tag =
-          known.find((each) => each.name === name) ??
-          (await http.post('tags', { json: { name } }).json(created));
-        for (let from = 0; from < ids.length; from += TAGGED_AT_ONCE) {
-          await http.post(`tags/${tag.id}/contacts`, {
-            json: { ids: ids.slice(from, from + TAGGED_AT_ONCE) },
-          });
-        }
-      }
+      const parts = Array.from({ length: Math.ceil(ids.length / TAGGED_AT_ONCE) }, (_, index) =>
+        ids.slice(index * TAGGED_AT_ONCE, (index + 1) * TAGGED_AT_ONCE),
+      );
+      await Promise.all(
+        handMadeTags.flatMap(({ id }) =>
+          parts.map((part) => http.post(`tags/${id}/contacts`, { json: { ids: part } })),
+        ),
+      );
     },
 
     async contacts(tagNames) {

@@ -1,30 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from '../../infra/cli/support/connection-file.ts';
 import type { ArrayModes } from '../../shared/infusionsoft/catalog/catalog.ts';
-import { PRESETS } from '../../shared/quota/limits.ts';
 import { DEFAULT_TOKEN } from '../simulator/simulator.ts';
 import type { Statistics } from '../simulator/traffic/statistics.ts';
 import type { App } from './app.ts';
-import { DEMO_SLACK_MS, isRefusedOften } from './busy-machine.ts';
+import { isRefusedOften } from './busy-machine.ts';
 import { consentFindings } from './consent-findings.ts';
 import { crmAccount } from './crm-account.ts';
-import { localAssembly, startLocalSystem } from './local-system.ts';
+import { type DemoOptions, type DemoProcesses, demoSettings, startDemoProcesses } from './demo-processes.ts';
+import { startLocalSystem } from './local-system.ts';
 import { population } from './population.ts';
 import { type Progress, seconds } from './progress.ts';
 import { BURST, burstOfEdits, dayOfEdits, makeEdits, signUpAll } from './scenario.ts';
 import { simulatorClient } from './simulator-client.ts';
-import { spawnSimulator } from './spawn-simulator.ts';
 import { ALL_TAGS, verify } from './verify.ts';
-
-export interface DemoOptions {
-  users: number;
-  /** Origin of another CRM, instead of the simulator. */
-  crmUrl: string | undefined;
-  token: string | undefined;
-  /** Requests a second. */
-  rate: number;
-  seed: number;
-}
 
 /** Result of a run. Figures that only the simulator knows are null with another CRM. */
 export interface DemoReport {
@@ -79,10 +68,16 @@ const FIRST_CONTACT_POLL_MS = 200;
 /**
  * Runs the main job on this machine: users appear in the table, change and leave, and the CRM follows. Then every user is
  * verified against the CRM.
+ *
+ * @param processes that were started for these options. The run stops them.
  */
-export async function runDemo(options: DemoOptions, progress: Progress): Promise<DemoRun> {
+export async function runDemo(
+  options: DemoOptions,
+  progress: Progress,
+  processes: DemoProcesses = startDemoProcesses(options),
+): Promise<DemoRun> {
   const { rate, seed, token = DEFAULT_TOKEN } = options;
-  const stops: (() => Promise<void>)[] = [];
+  const stops: (() => Promise<void>)[] = [processes.stop];
   const stop = async (): Promise<void> => {
     const last = stops.pop();
     if (!last) return;
@@ -92,27 +87,9 @@ export async function runDemo(options: DemoOptions, progress: Progress): Promise
       await stop();
     }
   };
-  const settings = {
-    crm: {
-      limits: { ...PRESETS.team, second: rate, minute: rate * 60 },
-      windowSlackMs: DEMO_SLACK_MS,
-    },
-  };
-  // Bundling the functions takes longest, so it begins first. `startLocalSystem` waits for it, and reports its failure.
-  localAssembly(settings).catch(() => undefined);
   try {
-    progress.step('Start the CRM');
-    const simulator = options.crmUrl
-      ? undefined
-      : await spawnSimulator([
-          '--second',
-          String(rate),
-          '--minute',
-          String(rate * 60),
-          '--seed',
-          String(seed),
-        ]);
-    if (simulator) stops.push(simulator.stop);
+    progress.step('Start the CRM and the database');
+    const simulator = await processes.simulator;
     const crmUrl = options.crmUrl ?? simulator?.url ?? '';
     const door = simulator && simulatorClient(simulator.url);
     const account = crmAccount(crmUrl, token, rate);
@@ -122,8 +99,9 @@ export async function runDemo(options: DemoOptions, progress: Progress): Promise
       `Start the local cloud, while marketing adds ${existing.length} contacts by hand, with its own tags and fields`,
     );
     const starting = startLocalSystem({
-      settings: { crm: { ...settings.crm, url: crmUrl } },
+      settings: { crm: { ...demoSettings(options).crm, url: crmUrl } },
       credentials: { kind: 'service-account-key', key: token },
+      cloud: { dynamodbLocal: processes.dynamodbLocal },
     }).then((started) => {
       stops.push(started.stop);
       return started;

@@ -13,8 +13,8 @@ import { type LocalCloud, type LocalCloudOptions, startLocalCloud } from '../loc
 import { readAssembly, type Template } from '../local-cloud/template.ts';
 import { type App, appOn } from './app.ts';
 import { FunctionMetrics } from './function-metrics.ts';
+import { localAssembly, SECRET_NAME } from './local-assembly.ts';
 import { type Output, PersonalData, PersonalDataShownError } from './personal-data.ts';
-import { synthesizedAssembly } from './synthesized-assembly.ts';
 
 /** The system on this machine: the stack as it is deployed, and the app that writes to its table. */
 export interface LocalSystem {
@@ -56,7 +56,12 @@ export interface LocalSystemOptions {
   /** Options of the local cloud. */
   cloud?: Pick<
     LocalCloudOptions,
-    'visibilityTimeoutSeconds' | 'functionEnvironment' | 'processorQuotas' | 'waitScale' | 'variables'
+    | 'dynamodbLocal'
+    | 'visibilityTimeoutSeconds'
+    | 'functionEnvironment'
+    | 'processorQuotas'
+    | 'waitScale'
+    | 'variables'
   >;
   /** Users that are in the table before the stack is deployed, so they are in no stream. */
   existingUsers?: readonly Record<string, AttributeValue>[];
@@ -65,15 +70,6 @@ export interface LocalSystemOptions {
 }
 
 const DIRECTORY = fileURLToPath(new URL('../../.local/', import.meta.url));
-/** Replaced when the stack runs. */
-const UNUSED_URL = 'http://127.0.0.1:1';
-const SECRET_NAME = 'user-sync/crm';
-
-/** The stack as it runs on this machine. Independent of the address of the CRM, which differs in each run. */
-export function localAssembly(settings: ConfigInput): Promise<string> {
-  const crm = { ...settings.crm, url: UNUSED_URL, secretName: SECRET_NAME };
-  return synthesizedAssembly({ ...settings, crm, removalPolicy: 'destroy' });
-}
 
 /**
  * Synthesizes the stack and runs it.

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CloudServices, ProcessorQuotas } from './cloud-services.ts';
 import { createResources } from './create-resources.ts';
-import { startDynamoDbLocal } from './emulators/dynamodb-local.ts';
+import { type DynamoDbLocal, startDynamoDbLocal } from './emulators/dynamodb-local.ts';
 import type { SentMessage } from './emulators/sqs.ts';
 import { startEmulators } from './emulators.ts';
 import type { EventSourceStatistics } from './event-sources/event-source.ts';
@@ -14,6 +14,8 @@ import { readAssembly } from './template.ts';
 export interface LocalCloudOptions {
   /** Directory of the synthesized assembly, with manifest.json. While it is being synthesized, DynamoDB Local starts. */
   assembly: string | Promise<string>;
+  /** One that the caller has begun to start. The cloud stops it. Default: another one. */
+  dynamodbLocal?: Promise<DynamoDbLocal>;
   /** Values of secrets of the template, by logical id or name. */
   secrets?: Readonly<Record<string, string>>;
   /** Environment variables of the functions that replace the template's. */
@@ -61,14 +63,9 @@ const IDLE_POLL_MS = 50;
  * @throws TemplateError on an unsupported feature, with the name of the resource; Error when Java is missing, which says how to install it.
  */
 export async function startLocalCloud(options: LocalCloudOptions): Promise<LocalCloud> {
-  let cloud: LocalCloud | undefined;
-  const died = (error: Error) => {
-    process.stderr.write(`${error.message}\n`);
-    cloud?.fail(error);
-  };
   // The JVM takes longest to start, so it starts before the assembly is there.
   const [dynamodbLocal, stack] = await bothOrNeither(
-    startDynamoDbLocal(died),
+    options.dynamodbLocal ?? startDynamoDbLocal(),
     Promise.resolve(options.assembly).then((directory) => readAssembly(directory)),
   );
   const emulators = await startEmulators(stack.region, dynamodbLocal, options.onMessage);
@@ -91,7 +88,11 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
     functions: new Map(),
     eventSources: new Map(),
   };
-  cloud = new LocalCloud(services, emulators.areEventsDelivered, emulators.stop);
+  const cloud = new LocalCloud(services, emulators.areEventsDelivered, emulators.stop);
+  void dynamodbLocal.died.then((error) => {
+    process.stderr.write(`${error.message}\n`);
+    cloud.fail(error);
+  });
   try {
     cloud.outputs = await createResources(stack, services);
     overrides.requireAllUsed();

@@ -11,6 +11,8 @@ export interface DynamoDbLocal {
   endpoint: string;
   /** Its process. */
   pid: number | undefined;
+  /** Resolves when the process ends unexpectedly, with its last output. */
+  died: Promise<Error>;
   stop(): Promise<void>;
 }
 
@@ -29,10 +31,9 @@ const NO_JAVA = [
 /**
  * Starts DynamoDB Local (tables and streams, in memory) on a free port and waits until it answers.
  *
- * @param onDeath called when the process ends unexpectedly, with its last output.
  * @throws Error when Java or the jar is missing (with a hint how to install it), or when it does not answer within a minute.
  */
-export async function startDynamoDbLocal(onDeath: (error: Error) => void): Promise<DynamoDbLocal> {
+export async function startDynamoDbLocal(): Promise<DynamoDbLocal> {
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
     const emulator = new EmulatorProcess(port);
@@ -44,10 +45,10 @@ export async function startDynamoDbLocal(onDeath: (error: Error) => void): Promi
       if (!(error instanceof EmulatorEndedError && error.isPortTaken && attempt < ATTEMPTS)) throw error;
       continue;
     }
-    emulator.death.catch(onDeath);
+    const died = emulator.death.catch((error: Error) => error);
     // In AWS, tables have processors of their own. Here, functions go first, so that their requests keep their pace.
     if (emulator.pid !== undefined) setPriority(emulator.pid, constants.priority.PRIORITY_BELOW_NORMAL);
-    return { endpoint, pid: emulator.pid, stop: () => emulator.stop() };
+    return { endpoint, pid: emulator.pid, died, stop: () => emulator.stop() };
   }
 }
 
