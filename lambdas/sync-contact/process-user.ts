@@ -141,10 +141,12 @@ function knownRejection(
 ): KnownRejection | undefined {
   if (!(failure instanceof RejectedError && rejection)) return undefined;
   if (rejection.reason !== failure.reason || rejection.otherUserId !== failure.otherUserId) return undefined;
-  const isSeen = messages.every(({ changedAt }) => Date.parse(changedAt) <= Date.parse(rejection.at));
-  const isNotified = !isSeen && messages.every(({ cause }) => cause === 'backfill');
+  const isSeen = ({ changedAt }: UserMessage) => Date.parse(changedAt) <= Date.parse(rejection.at);
+  const isOfBackfill = ({ cause }: UserMessage) => cause === 'backfill';
+  if (!messages.every((message) => isSeen(message) || isOfBackfill(message))) return undefined;
+  const isNotified = messages.every(isOfBackfill) && !messages.every(isSeen);
   const { errorId } = rejection;
-  return isSeen || isNotified ? { failure: failure.withId(errorId), errorId, isNotified } : undefined;
+  return { failure: failure.withId(errorId), errorId, isNotified };
 }
 
 const withErrorId = (crm: CrmState, errorId: string): CrmState => ({

@@ -493,6 +493,12 @@ describe('a user who is rejected', () => {
     ['for a change that was in the queue then has the same id', [message()], rejectedAt(0), 'first'],
     ['in a backfill and for a later change has a new id', [backfill, message()], rejectedAt(-1), 'second'],
     ['in a backfill that was in the queue then has the same id', [backfill], rejectedAt(0), 'first'],
+    [
+      'in a later backfill and for a change that was in the queue then has the same id',
+      [message({ changedAt: at(-1) }), backfill],
+      rejectedAt(-1),
+      'first',
+    ],
   ])('%s', async (_, messages, before, errorId) => {
     const { outcome, crm } = await reject(messages, before);
     expect(outcome).toBeInstanceOf(RejectedError);
