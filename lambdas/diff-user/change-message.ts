@@ -28,8 +28,9 @@ export function changeMessage(
   const user = after ?? before;
   if (!user) return undefined;
   const base = { version: 1, kind: 'user', userId: user.userId, changedAt: at } as const;
+  const consent = mapping.marketingConsent?.given(user);
   const allFieldsAndTags = () => {
-    const { fields, tags, consent } = desiredState(mapping, user, now);
+    const { fields, tags } = desiredState(mapping, user, now);
     const names = [...Object.keys(fields), ...(consent === undefined ? [] : [CONSENT])];
     return { fields: names, tagsAdded: [...tags], tagsRemoved: [] };
   };
@@ -49,7 +50,13 @@ export function changeMessage(
   // An item that comes with a `crm` map is a copy of one that was deleted.
   if (!before) return { ...base, ...allFieldsAndTags(), cause: after.crm ? 'resync' : 'created' };
   if (isStateReplaced(before.crm, after.crm))
-    return { ...base, ...allFieldsAndTags(), cause: 'resync', ...lostState(before.crm), ...withdrawal };
+    return {
+      ...base,
+      ...allFieldsAndTags(),
+      cause: 'resync',
+      ...lostState(before.crm, consent),
+      ...withdrawal,
+    };
   const difference = diff(mapping, before, after, now);
   return isEmpty(difference) ? undefined : { ...base, ...difference, cause: 'changed', ...withdrawal };
 }
@@ -80,13 +87,22 @@ export function isStateReplaced(before: CrmState | undefined, after: CrmState | 
   return to !== from || !isSameWrite;
 }
 
-/** What a `crm` map said that was removed or replaced. An older map knows nothing of a later opt-in. */
+/**
+ * What a `crm` map said that was removed or replaced. An older map knows nothing of a later opt-in.
+ *
+ * @param consent the app's value.
+ */
 export const lostState = (
   crm: CrmState = {},
-): Pick<UserMessage, 'contactId' | 'formerContactIds' | 'attemptedAt' | 'optedIn' | 'notBefore'> => ({
+  consent?: boolean,
+): Pick<
+  UserMessage,
+  'contactId' | 'formerContactIds' | 'attemptedAt' | 'optedIn' | 'withdrawn' | 'notBefore'
+> => ({
   ...knownContacts(crm),
   ...endOfLease(crm),
   ...(crm.consent && crm.consent.step !== 'withdrawn' && { optedIn: true }),
+  ...(isWithdrawalOpen(consent, crm.consent) && { withdrawn: true }),
 });
 
 /** What the `crm` map said about the contact, for a consumer that can no longer read it. */

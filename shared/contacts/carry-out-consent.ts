@@ -193,7 +193,8 @@ function shownFor(contact: Contact, address: string): ShownConsent {
   return first && hashAddress(first) === address ? shownByStatus(contact['email_status']) : 'unknown';
 }
 
-const firstEmail = ({ email_addresses }: Contact): string | null | undefined =>
+/** The first email that a contact shows: the only one whose status it shows, too. */
+export const firstEmail = ({ email_addresses }: Contact): string | null | undefined =>
   email_addresses?.find(({ field }) => field === 'EMAIL1')?.email;
 
 const emailWith = ({ email_addresses }: Contact, address: string): string | undefined =>

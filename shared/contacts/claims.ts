@@ -18,12 +18,12 @@ type EmailClaim = { kind: 'new' | 'again' } | { kind: 'moved' | 'contested'; oth
 
 /**
  * Who has a contact, by the claims. `new`: nobody. `own`: the user, who may have inherited it. `former`: a user who no longer has it, so
- * the sync wrote its managed fields. `other`: another living user.
+ * the sync wrote its managed fields. `other`: another living user, who claimed it at that time (epoch milliseconds).
  */
 export type ContactHolder =
   | { kind: 'new' | 'former' }
   | { kind: 'own'; isInherited: boolean }
-  | { kind: 'other'; other: User };
+  | { kind: 'other'; other: User; claimedAt: number };
 
 /** Records which user has an email and which user has a contact. Two users who shared a contact would overwrite each other. */
 export interface Claims {
@@ -69,10 +69,10 @@ interface RetireLimits {
   /** The user's claim, if it was made before this time, in epoch milliseconds. */
   before: number;
   /**
-   * Also the claim of another user, if that user's item does not confirm it once the invocation that made it has ended: the user was deleted,
-   * or the sync died before it stored the contact.
+   * Claims of other users that do not keep the contact either, if the items of these users do not confirm them once the invocation that made
+   * the claim has ended. `deleted`: of users who were deleted, too. `all`: also of users for whom the sync died before it stored the contact.
    */
-  orUnconfirmed?: boolean;
+  others?: 'none' | 'deleted' | 'all';
 }
 
 export interface ClaimsOptions {
@@ -112,7 +112,7 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
     if (claim.userId === userId) return { kind: 'own', isInherited: claim.inherited === true };
     const other = await findUser(claim.userId);
     return other && confirmsContact(other.crm ?? {}, contactId)
-      ? { kind: 'other', other }
+      ? { kind: 'other', other, claimedAt: claim.claimedAt }
       : { kind: 'former' };
   };
   /** Whether a user who has the claim on an email still has the email. If the mapping throws for the user, the claim decides. */
@@ -175,7 +175,7 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
           .map(({ userId }) => userId),
       );
     },
-    async retire(contactId, userId, { before, orUnconfirmed = false }, retire) {
+    async retire(contactId, userId, { before, others = 'none' }, retire) {
       const key = SYNC_TABLE_ITEMS.contactClaim.key(contactId);
       const retiring = { userId, retiringUntil: invocation().endsAt, inherited: true };
       const over = { userId, claimedBefore: before, orRetired: true };
@@ -183,8 +183,9 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
       if (!written.stored) {
         const { found } = written;
         const current = await holder(found, contactId, userId);
-        if (!orUnconfirmed || current.kind !== 'former') return current;
         const { userId: holderId = userId, claimedAt = 0 } = found ?? {};
+        if (others === 'none' || current.kind !== 'former') return current;
+        if (others === 'deleted' && (await findUser(holderId))) return current;
         const afterMs = claimedAt + INVOCATION_MS - now();
         if (afterMs > 0) throw new RetryableError('Another user has just claimed the contact', { afterMs });
         const unconfirmed = { userId: holderId, claimedBefore: claimedAt + 1 };

@@ -113,6 +113,8 @@ export async function makeMatch(
   const isRepeated = stored.attempt !== undefined;
   const store = async (id: number, isInherited: boolean): Promise<void> => {
     const found = { ...omit(saved, 'attempt'), contactId: id, ...(isInherited && { untrusted: true }) };
+    // Known also if it cannot be stored, because the user was deleted in the meantime.
+    record.state(found);
     record.state(await record.save(found));
   };
   const known = new Set(Object.keys((isUncertain ? planned : start).fingerprint ?? {}));

@@ -73,8 +73,10 @@ export async function resolve(
   // Until now, this user may have written to the contact that another user has.
   if (lostTo) await notify([{ userId: lostTo.userId, cause: 'resync' }]);
   const resolved = (target: Target): Resolution => ({ target, isLost, duplicates: [] });
+  // A contact that only a message named is claimed again, since the claim could have been retired by now.
+  const isConfirmed = (stored: StoredContact) => stored.isClaimed && !crm.untrusted;
   const keep = (stored: StoredContact): Resolution =>
-    resolved({ kind: 'update', isForeign: false, ...stored });
+    resolved({ kind: 'update', isForeign: false, ...stored, isClaimed: isConfirmed(stored) });
 
   const hash = emailHash(email);
   const isUnchanged = own?.contactId === crm.contactId && crm.fingerprint?.['EMAIL1'] === hash;
@@ -102,7 +104,7 @@ export async function resolve(
     const { contact, named } = available;
     const contactId = contact.id;
     const isForeign = named !== undefined && (named !== userId || contactId !== crm.contactId);
-    const isClaimed = contactId === own?.contactId && own.isClaimed;
+    const isClaimed = contactId === own?.contactId && isConfirmed(own);
     const duplicates = ofUser.map(({ contact: { id } }) => id).filter((id) => id !== contactId);
     return { target: { kind: 'update', contactId, isClaimed, isForeign }, isLost, duplicates };
   }
@@ -150,6 +152,9 @@ async function giveToRightful(
 ): Promise<boolean> {
   const desired = owner.kind === 'other' && desiredStateOfOther(mapping, owner.user, now());
   if (owner.kind !== 'other' || !desired || !isSyncable(desired)) return false;
+  // Without a contact, but with a create that got no answer, the other user has not been merged: the create took effect here, late.
+  const { contactId, attempt } = owner.user.crm ?? {};
+  if (contactId === undefined && attempt) return false;
   await notify([{ userId: owner.user.userId, cause: 'resync', contactId: contact.id }]);
   await claims.giveContact(contact.id, userId, owner.user.userId);
   if (crm.separated && !crm.attempt)

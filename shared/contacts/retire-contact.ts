@@ -13,7 +13,7 @@ import { RejectedError, RetryableError } from '../sync/errors.ts';
 import type { CustomKey, Mapping } from '../user/define-mapping.ts';
 import type { User } from '../user/user.ts';
 import { applyTags } from './apply-tags.ts';
-import type { Claims } from './claims.ts';
+import type { Claims, ContactHolder } from './claims.ts';
 import type { AffectedUser } from './conflict.ts';
 import { optOutContact } from './opt-out-contact.ts';
 import { isContactOf, userIdIn } from './ownership.ts';
@@ -97,16 +97,16 @@ export async function retireContact(
     await claims.giveContact(contactId, userId, living.userId);
   }
   // An erasure request is about the data of this user alone.
-  const orUnconfirmed = requestId === undefined || named === userId;
+  const others = named === userId ? 'all' : requestId === undefined ? 'deleted' : 'none';
   const holder = living
     ? undefined
-    : await claims.retire(contactId, userId, { before: claimedBefore, orUnconfirmed }, async () => {
+    : await claims.retire(contactId, userId, { before: claimedBefore, others }, async () => {
         if (!isGone) await applyPolicy(retirement, contact, dependencies);
       });
   // The last request for the deleted user may have reached the contact after those for its new user.
   if (holder?.kind === 'other') {
     await notify([{ userId: holder.other.userId, cause: 'resync' }]);
-    if (requestId !== undefined && named === userId && willBeWritten(holder.other, dependencies))
+    if (requestId !== undefined && named === userId && willBeWritten(holder, dependencies))
       throw new RetryableError('The contact does not show its new user yet', { afterMs: GONE_AFTER_MS });
   }
   const done = living || holder ? 'kept' : policy;
@@ -123,13 +123,15 @@ export async function retireContact(
   return done;
 }
 
-/** Whether the sync is about to write the values of a user to the user's contact, or to reject the user. */
+/** Whether the sync is about to write the values of a user to a contact that the user has claimed, or to reject the user. */
 function willBeWritten(
-  user: User,
+  { other: user, claimedAt }: Extract<ContactHolder, { kind: 'other' }>,
   { mapping, now }: Pick<RetireContactDependencies, 'mapping' | 'now'>,
 ): boolean {
   const desired = desiredStateOfOther(mapping, user, now());
-  return desired !== undefined && isSyncable(desired) && !user.crm?.rejection;
+  const { rejection } = user.crm ?? {};
+  const isRejected = rejection !== undefined && Date.parse(rejection.at) >= claimedAt;
+  return desired !== undefined && isSyncable(desired) && !isRejected;
 }
 
 const isErasing = (policy: DeletionPolicy): boolean => policy === 'delete' || policy === 'anonymise';

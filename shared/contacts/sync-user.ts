@@ -8,13 +8,14 @@ import { RejectedError, RetryableError } from '../sync/errors.ts';
 import { redact } from '../sync/redact.ts';
 import type { Warning } from '../user/read-user.ts';
 import type { CrmState, User } from '../user/user.ts';
-import { withdrawConsent } from './carry-out-consent.ts';
+import { firstEmail, withdrawConsent } from './carry-out-consent.ts';
 import { ConflictError, waitOrReject } from './conflict.ts';
 import { type ContactFaultDependencies, countContactFault } from './contact-faults.ts';
 import { omit, withNewestEmail, withoutContact } from './contact-state.ts';
 import { withoutLease } from './lease.ts';
 import { leaveFormer, type MakeMatchDependencies, makeMatch, type Recorder } from './make-match.ts';
 import { mayComeBack, withMissing } from './missing-contact.ts';
+import { readOrMissing } from './ownership.ts';
 
 export interface SyncUserOptions {
   /** Stores a checkpoint before the first request that changes the CRM. @returns the state with its new revision. */
@@ -131,7 +132,8 @@ export async function syncUser(
     throw counted.failure;
   };
   const makeRight = async (): Promise<void> => {
-    crm = await withdrawConsent(withConsentHint(crm, desired, options), desired, record, dependencies);
+    const hinted = await withConsentHint(crm, desired, options, dependencies);
+    crm = await withdrawConsent(hinted, desired, record, dependencies);
     if (isSyncable(desired)) return attemptTwice().catch(waitForOther);
     crm = await withClaimedContact(crm, user.userId, dependencies);
     // Without a contact, a former one may become the user's again.
@@ -173,15 +175,26 @@ const distinct = (warnings: readonly Warning[]): Warning[] => [
   ...new Map(warnings.map((warning) => [`${warning.field} ${warning.problem}`, warning])).values(),
 ];
 
-/** Adds a consent that only the messages know of. A withdrawn address is opted out once the user's contact shows it. */
-function withConsentHint(
+/**
+ * Adds a consent that only the messages know of. The email that the sync may have opted in is the one that the contact shows, since the app
+ * may have changed it. Costs one request to read it.
+ */
+async function withConsentHint(
   crm: CrmState,
   { consent: app, fields: { EMAIL1: email } }: DesiredState,
   { isWithdrawn = false, isOptedIn = false }: SyncUserOptions,
-): CrmState {
-  const isKnown = isOptedIn || (isWithdrawn && app === false);
-  if (crm.consent || email === undefined || !isKnown) return crm;
-  return { ...crm, consent: { step: app === false ? 'due' : 'giving', address: hashAddress(email) } };
+  { client }: Pick<SyncUserDependencies, 'client'>,
+): Promise<CrmState> {
+  const isDue = isWithdrawn && (isOptedIn ? app !== true : app === false);
+  if (crm.consent || !(isOptedIn || isDue)) return crm;
+  const contact =
+    isOptedIn && crm.contactId !== undefined ? await readOrMissing(client, crm.contactId) : undefined;
+  const shown = contact && firstEmail(contact);
+  const address = shown || email;
+  if (address === undefined) return crm;
+  // An address that no contact shows yet cannot be withdrawn at once.
+  const step = isDue || (app === false && !shown) ? 'due' : 'giving';
+  return { ...crm, consent: { step, address: hashAddress(address) } };
 }
 
 /**

@@ -47,6 +47,8 @@ interface Attempt {
 function timeLimit(ms: number) {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(new DOMException('No answer in time', 'TimeoutError')), ms);
+  // A body that nobody reads does not keep a process running.
+  timer.unref();
   const end = () => clearTimeout(timer);
   const endWithBody = (answer: Response): Response => {
     if (answer.body)

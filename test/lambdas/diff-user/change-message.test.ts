@@ -197,6 +197,9 @@ describe('a change of a user', () => {
       const crm = { ...CRM, consent: { step, address: 'hash' } };
       expect(messageOf({ ...ANN, crm }, ANN)).toMatchObject({ cause: 'resync', contactId: 7 });
       expect(messageOf({ ...ANN, crm }, ANN)?.optedIn).toBe(optedIn);
+      const isOpen = step === 'due' || step === 'withdrawing';
+      expect(messageOf({ ...ANN, crm }, ANN)?.withdrawn).toBe(isOpen || undefined);
+      expect(messageOf({ ...ANN, crm }, { ...ANN, marketingOptIn: false })?.withdrawn).toBe(optedIn);
       expect(messageOf({ ...ANN, crm }, undefined)).not.toHaveProperty('optedIn');
     },
   );

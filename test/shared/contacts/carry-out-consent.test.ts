@@ -7,7 +7,7 @@ import { GONE_AFTER_MS } from '../../../shared/quota/retry-policy.ts';
 import { type ConsentRecord, hashAddress } from '../../../shared/sync/consent.ts';
 import { RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
-import type { CrmState } from '../../../shared/user/user.ts';
+import type { CrmState, User } from '../../../shared/user/user.ts';
 import { type ConsumerOptions, consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
 import { userMessage } from '../../support/user-message.ts';
@@ -207,6 +207,34 @@ describe('a withdrawal', () => {
     await edit({ marketingOptIn: false });
     expect(await doneTo()).toEqual(['opt-in', 'opt-out']);
     expect(await edit()).toEqual({});
+  });
+
+  it.each<[string, Partial<User>, string[]]>([
+    ['changes the email with it', { email: NEW_EMAIL }, ['opt-in', 'opt-out']],
+    ['removes the email with it', { email: undefined } as Partial<User>, ['opt-in', 'opt-out']],
+  ])(
+    'reaches the address that was opted in although the app has removed the crm map and %s',
+    async (_, changes, done) => {
+      const { edit, users } = sync();
+      await edit();
+      const contactId = users.user('ann').crm?.contactId;
+      await edit(
+        { ...changes, marketingOptIn: false, crm: undefined },
+        { cause: 'resync', contactId, optedIn: true, withdrawn: true },
+      );
+      expect(await doneTo()).toEqual(done);
+    },
+  );
+
+  it('that has begun is finished although the app has removed the crm map, and says nothing any more', async () => {
+    const { edit, users } = sync();
+    await edit();
+    const contactId = users.user('ann').crm?.contactId;
+    await edit(
+      { marketingOptIn: undefined, crm: undefined },
+      { cause: 'resync', contactId, optedIn: true, withdrawn: true },
+    );
+    expect(await doneTo()).toEqual(['opt-in', 'opt-out']);
   });
 
   it('is not repeated because of an old message', async () => {

@@ -197,37 +197,40 @@ describe('claims', () => {
     const retireContact = vi.fn(async () => {});
     await claimContact(5, 'bob');
     expect(await retire(5, 'bob', { before: clock }, retireContact)).toMatchObject({ kind: 'own' });
-    expect(await retire(5, 'ann', { before: 2_000_000, orUnconfirmed: true }, retireContact)).toMatchObject({
+    expect(await retire(5, 'ann', { before: 2_000_000, others: 'all' }, retireContact)).toMatchObject({
       kind: 'other',
     });
     expect(retireContact).not.toHaveBeenCalled();
   });
 
-  it.each<[string, Parameters<typeof memoryUserTable>]>([
-    ['who was deleted', []],
-    ['whose item does not name the contact', [{ ...BOB, crm: { contactId: 6 } }]],
-  ])(
-    'of another user %s do not keep the contact once their invocation has ended, if they need not',
-    async (_, users) => {
-      const { claimContact, retire, holderOf } = claimsOf(...users);
-      const retireContact = vi.fn(async () => {});
-      const retireFor = (orUnconfirmed: boolean) =>
-        retire(5, 'ann', { before: 2_000_000, orUnconfirmed }, retireContact);
-      await claimContact(5, 'bob');
-      expect(await retireFor(false)).toEqual({ kind: 'former' });
-      await expect(retireFor(true)).rejects.toMatchObject({ afterMs: INVOCATION_MS });
-      expect(retireContact).not.toHaveBeenCalled();
-      clock += INVOCATION_MS;
-      expect(await retireFor(true)).toBeUndefined();
-      expect(retireContact).toHaveBeenCalledOnce();
-      expect(await holderOf(5, 'bob')).toEqual({ kind: 'former' });
-    },
-  );
+  const elsewhere = { ...BOB, crm: { contactId: 6 } };
+  it.each<[string, Parameters<typeof memoryUserTable>, 'deleted' | 'all', boolean]>([
+    ['who was deleted, too', [], 'deleted', true],
+    ['who was deleted, if no claim counts that is not confirmed', [], 'all', true],
+    ['whose item names another contact', [elsewhere], 'deleted', false],
+    ['whose item names another contact, if no claim counts that is not confirmed', [elsewhere], 'all', true],
+  ])('of another user %s, keep the contact or not', async (_, users, others, isRetired) => {
+    const { claimContact, retire, holderOf } = claimsOf(...users);
+    const retireContact = vi.fn(async () => {});
+    const retireFor = (limits: Parameters<typeof retire>[2]) => retire(5, 'ann', limits, retireContact);
+    await claimContact(5, 'bob');
+    expect(await retireFor({ before: 2_000_000 })).toEqual({ kind: 'former' });
+    const early = retireFor({ before: 2_000_000, others });
+    if (isRetired) await expect(early).rejects.toMatchObject({ afterMs: INVOCATION_MS });
+    else expect(await early).toEqual({ kind: 'former' });
+    clock += INVOCATION_MS;
+    expect(retireContact).not.toHaveBeenCalled();
+    expect(await retireFor({ before: 2_000_000, others })).toEqual(
+      isRetired ? undefined : { kind: 'former' },
+    );
+    expect(retireContact).toHaveBeenCalledTimes(isRetired ? 1 : 0);
+    expect(await holderOf(5, 'bob')).toMatchObject({ kind: isRetired ? 'former' : 'own' });
+  });
 
   it('of the same user that were made after a deletion keep the contact in any case', async () => {
     const { claimContact, retire } = claimsOf();
     await claimContact(5, 'bob');
-    const holder = await retire(5, 'bob', { before: clock, orUnconfirmed: true }, async () => {});
+    const holder = await retire(5, 'bob', { before: clock, others: 'all' }, async () => {});
     expect(holder).toMatchObject({ kind: 'own' });
   });
 

@@ -151,7 +151,7 @@ describe('a user who is in sync', () => {
 });
 
 describe('a contact that another user claims in the meantime', () => {
-  const holder: ContactHolder = { kind: 'other', other: BOB };
+  const holder: ContactHolder = { kind: 'other', other: BOB, claimedAt: 0 };
 
   it('is a conflict, and nothing is written', async () => {
     const id = await contactOf(ANN.email);

@@ -122,12 +122,21 @@ describe('the contact of a user who keeps contact and email', () => {
     ['after a change of the email', MOVED],
     ['if no email was written', { contactId: 1 }],
     ['in a conflict', { ...SYNCED, conflict: { otherUserId: 'bob', states: 'x', since: ATTEMPT.at } }],
-    ['if nothing else in the state is certain', { ...SYNCED, untrusted: true }],
   ])('is looked up %s', async (_, crm) => {
     const { result, searches } = await resolveAnn({ crm, claimed: [[1, 'ann']] });
     expect(result).toEqual(resolved(update(1, { isClaimed: true })));
     expect(searches).toEqual([EMAIL]);
   });
+
+  it.each([[[]], [[contactOf(1, EMAIL, 'ann')]]])(
+    'is looked up and claimed again if nothing else in the state is certain: the claim may be retired by now',
+    async (contacts) => {
+      const crm = { ...SYNCED, untrusted: true };
+      const { result, searches } = await resolveAnn({ crm, claimed: [[1, 'ann']], contacts });
+      expect(result).toEqual(resolved(update(1, { isClaimed: false })));
+      expect(searches).toEqual([EMAIL]);
+    },
+  );
 
   it('is looked up if it is a former contact that the claims confirm', async () => {
     const crm = { ...SYNCED, formerContactIds: [2] };
@@ -415,6 +424,13 @@ describe('a stored contact that shows the id of another user', () => {
     const { result, claims: after } = await merged({ ...MOVED, separated: true });
     expect(result).toMatchObject({ other: { userId: 'bob' }, isLost: true });
     expect(await after.holderOf(1, 'bob')).toEqual({ kind: 'own', isInherited: true });
+  });
+
+  it('stays if a create of that user got no answer: it took effect here, late', async () => {
+    const creating = { ...BOB, crm: { attempt: ATTEMPT } };
+    const { result, notified } = await merged(MOVED, creating);
+    expect(result).toEqual(resolved(update(1, { isClaimed: true, isForeign: true })));
+    expect(notified).toEqual([]);
   });
 
   it('stays when the mapping throws for that user', async () => {

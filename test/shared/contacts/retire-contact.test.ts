@@ -302,8 +302,12 @@ describe('the contact of a deleted user', () => {
       claimed: ['bob'],
     });
     await expect(retireFive(requested, withCrm({}))).rejects.toMatchObject({ afterMs: GONE_AFTER_MS });
-    const rejection = { reason: 'refused-by-crm', errorId: 'e', at: new Date(NOON).toISOString() };
-    expect(await retireFive(requested, withCrm({ rejection }))).toMatchObject({ done: 'kept' });
+    const rejectedAt = (at: number) => ({
+      rejection: { reason: 'refused-by-crm', errorId: 'e', at: new Date(at).toISOString() },
+    });
+    expect(await retireFive(requested, withCrm(rejectedAt(NOON)))).toMatchObject({ done: 'kept' });
+    const beforeTheClaim = retireFive(requested, withCrm(rejectedAt(NOON - 2000)));
+    await expect(beforeTheClaim).rejects.toMatchObject({ afterMs: GONE_AFTER_MS });
     const written = { ...withCrm({}), contacts: [shownFive('bob')] };
     expect(await retireFive(requested, written)).toMatchObject({ done: 'kept' });
   });

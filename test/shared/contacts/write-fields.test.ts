@@ -215,7 +215,7 @@ describe('a contact that was found by the email', () => {
   const found = (options: Options) => write({ target: { kind: 'upsert' }, ...options });
 
   it('and that another user has is a conflict of which the other has to know', async () => {
-    const { result } = await found({ holder: { kind: 'other', other: { userId: 'bob' } } });
+    const { result } = await found({ holder: { kind: 'other', other: { userId: 'bob' }, claimedAt: 0 } });
     expect(result).toMatchObject({ other: { userId: 'bob' }, hasWritten: true });
   });
 
