@@ -254,11 +254,9 @@ function consentProblems(script: Script): string[] {
   ];
 }
 
-/** Whether a user has the contact whose values the sync cannot write: without an email, or rejected. */
-const isHeldUnwritten = (world: World, contactId: number): boolean =>
-  world
-    .livingUsers()
-    .some(({ email, crm }) => crm?.contactId === contactId && (email === undefined || crm.rejection));
+/** Whether a user who has no email now has the contact. */
+const isHeldWithoutEmail = (world: World, contactId: number): boolean =>
+  world.livingUsers().some(({ email, crm }) => email === undefined && crm?.contactId === contactId);
 
 async function erasureProblems({ world, forgotten, touched }: Script): Promise<string[]> {
   const checks = [...forgotten].map(async ([userId, contactIds]) => {
@@ -275,9 +273,9 @@ async function erasureProblems({ world, forgotten, touched }: Script): Promise<s
       (record?.done === 'no-contact' && isTaken);
     return [
       // Nothing leads from a contact that was merged away to the one that has its values. And another user may have taken the contact over
-      // in a spell of 404s, and removed the email or was rejected before the sync wrote that user's values.
+      // in a spell of 404s, and removed the email before the sync wrote that user's values.
       ...alive
-        .filter(({ id }) => !touched.has(userId) && !(isKept && isHeldUnwritten(world, id)))
+        .filter(({ id }) => !touched.has(userId) && !(isKept && isHeldWithoutEmail(world, id)))
         .map(({ id }) => `${userId}: forgotten, but contact ${id} is there`),
       ...(isProven ? [] : [`${userId}: forgotten, but the erasure record says ${record?.done}`]),
     ];
