@@ -38,7 +38,7 @@ export const demoSettings = ({ rate }: DemoOptions) =>
  * Starts what takes longest to start: the bundling of the functions, the JVM of DynamoDB Local, and the simulator. All are other processes,
  * so they start while this process still loads the modules of the run. For this, the file imports little.
  *
- * Never throws: whoever waits for one of them gets its error.
+ * Never throws: a process that does not start rejects its promise.
  */
 export function startDemoProcesses(options: DemoOptions): DemoProcesses {
   const { crmUrl, rate, seed } = options;
