@@ -20,10 +20,12 @@ type EmailClaim = { kind: 'new' | 'again' } | { kind: 'moved' | 'contested'; oth
  * Who has a contact, by the claims. `new`: nobody. `own`: the user, who may have inherited it. `former`: a user who no longer has it, so
  * the sync wrote its managed fields. `other`: another living user, who claimed it at that time (epoch milliseconds).
  */
-export type ContactHolder =
-  | { kind: 'new' | 'former' }
-  | { kind: 'own'; isInherited: boolean }
-  | { kind: 'other'; other: User; claimedAt: number };
+export type ContactHolder = { kind: 'new' | 'former' } | { kind: 'own'; isInherited: boolean } | OtherHolder;
+export interface OtherHolder {
+  kind: 'other';
+  other: User;
+  claimedAt: number;
+}
 
 /** Records which user has an email and which user has a contact. Two users who shared a contact would overwrite each other. */
 export interface Claims {
@@ -73,6 +75,8 @@ interface RetireLimits {
    * the claim has ended. `deleted`: of users who were deleted, too. `all`: also of users for whom the sync died before it stored the contact.
    */
   others?: 'none' | 'deleted' | 'all';
+  /** A claim that does not keep the contact, although its user's item confirms it. */
+  evenOf?: OtherHolder;
 }
 
 export interface ClaimsOptions {
@@ -175,7 +179,7 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
           .map(({ userId }) => userId),
       );
     },
-    async retire(contactId, userId, { before, others = 'none' }, retire) {
+    async retire(contactId, userId, { before, others = 'none', evenOf }, retire) {
       const key = SYNC_TABLE_ITEMS.contactClaim.key(contactId);
       const retiring = { userId, retiringUntil: invocation().endsAt, inherited: true };
       const over = { userId, claimedBefore: before, orRetired: true };
@@ -184,12 +188,16 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
         const { found } = written;
         const current = await holder(found, contactId, userId);
         const { userId: holderId = userId, claimedAt = 0 } = found ?? {};
-        if (others === 'none' || current.kind !== 'former') return current;
-        if (others === 'deleted' && (await findUser(holderId))) return current;
+        const isExpected =
+          current.kind === 'other' && holderId === evenOf?.other.userId && claimedAt === evenOf.claimedAt;
+        if (!isExpected) {
+          if (others === 'none' || current.kind !== 'former') return current;
+          if (others === 'deleted' && (await findUser(holderId))) return current;
+        }
         const afterMs = claimedAt + INVOCATION_MS - now();
         if (afterMs > 0) throw new RetryableError('Another user has just claimed the contact', { afterMs });
-        const unconfirmed = { userId: holderId, claimedBefore: claimedAt + 1 };
-        if (!(await store.write(key, retiring, unconfirmed)).stored) throw concurrent();
+        const expected = { userId: holderId, claimedBefore: claimedAt + 1 };
+        if (!(await store.write(key, retiring, expected)).stored) throw concurrent();
       }
       try {
         await retire();

@@ -13,7 +13,7 @@ import { RejectedError, RetryableError } from '../sync/errors.ts';
 import type { CustomKey, Mapping } from '../user/define-mapping.ts';
 import type { User } from '../user/user.ts';
 import { applyTags } from './apply-tags.ts';
-import type { Claims, ContactHolder } from './claims.ts';
+import type { Claims, OtherHolder } from './claims.ts';
 import type { AffectedUser } from './conflict.ts';
 import { optOutContact } from './opt-out-contact.ts';
 import { isContactOf, userIdIn } from './ownership.ts';
@@ -98,16 +98,25 @@ export async function retireContact(
   }
   // An erasure request is about the data of this user alone.
   const others = named === userId ? 'all' : requestId === undefined ? 'deleted' : 'none';
-  const holder = living
-    ? undefined
-    : await claims.retire(contactId, userId, { before: claimedBefore, others }, async () => {
-        if (!isGone) await applyPolicy(retirement, contact, dependencies);
-      });
-  // The last request for the deleted user may have reached the contact after those for its new user.
+  const limits = { before: claimedBefore, others } as const;
+  const apply = async () => {
+    if (!isGone) await applyPolicy(retirement, contact, dependencies);
+  };
+  let holder = living ? undefined : await claims.retire(contactId, userId, limits, apply);
   if (holder?.kind === 'other') {
-    await notify([{ userId: holder.other.userId, cause: 'resync' }]);
-    if (requestId !== undefined && named === userId && willBeWritten(holder, dependencies))
-      throw new RetryableError('The contact does not show its new user yet', { afterMs: GONE_AFTER_MS });
+    const affected = [{ userId: holder.other.userId, cause: 'resync' as const }];
+    // The last request for the deleted user may have reached the contact after those for its new user.
+    await notify(affected);
+    if (requestId !== undefined && named === userId) {
+      if (!willBeWritten(holder, dependencies))
+        holder = await claims.retire(contactId, userId, { ...limits, evenOf: holder }, async () => {
+          // Again: the user may have been synced since, when the claim was still valid.
+          await notify(affected);
+          await apply();
+        });
+      if (holder)
+        throw new RetryableError('The contact does not show its new user yet', { afterMs: GONE_AFTER_MS });
+    }
   }
   const done = living || holder ? 'kept' : policy;
   const unread = done === 'anonymise' && contact ? unreadProperties(contact) : undefined;
@@ -125,7 +134,7 @@ export async function retireContact(
 
 /** Whether the sync is about to write the values of a user to a contact that the user has claimed, or to reject the user. */
 function willBeWritten(
-  { other: user, claimedAt }: Extract<ContactHolder, { kind: 'other' }>,
+  { other: user, claimedAt }: OtherHolder,
   { mapping, now }: Pick<RetireContactDependencies, 'mapping' | 'now'>,
 ): boolean {
   const desired = desiredStateOfOther(mapping, user, now());

@@ -586,4 +586,17 @@ export const REGRESSIONS: Readonly<Record<string, History>> = {
       'bob changes the phone',
       '200 s pass',
     ]),
+  'a person asks to be forgotten, and somebody who is rejected has claimed the contact': history(
+    [
+      'ann signs up with one@example.com',
+      'bob signs up with two@example.com',
+      'cem signs up with three@example.com',
+      '5 s pass',
+      'cem and ann swap emails',
+      '13 calls pass',
+      'cem is deleted and asks to be forgotten',
+      'ann is deleted and signs up again with two@example.com',
+    ],
+    { seed: 2845, arrays: 'replace', putArrays: 'replace' },
+  ),
 };

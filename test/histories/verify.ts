@@ -254,10 +254,6 @@ function consentProblems(script: Script): string[] {
   ];
 }
 
-/** Whether a user who has no email now has the contact. */
-const isHeldWithoutEmail = (world: World, contactId: number): boolean =>
-  world.livingUsers().some(({ email, crm }) => email === undefined && crm?.contactId === contactId);
-
 async function erasureProblems({ world, forgotten, touched }: Script): Promise<string[]> {
   const checks = [...forgotten].map(async ([userId, contactIds]) => {
     const alive = world.contacts().filter((contact) => world.crm.userIdOf(contact) === userId);
@@ -272,10 +268,9 @@ async function erasureProblems({ world, forgotten, touched }: Script): Promise<s
       (record !== undefined && contactIds.length === 0) ||
       (record?.done === 'no-contact' && isTaken);
     return [
-      // Nothing leads from a contact that was merged away to the one that has its values. And another user may have taken the contact over
-      // in a spell of 404s, and removed the email before the sync wrote that user's values.
+      // Nothing leads from a contact that was merged away to the one that has its values.
       ...alive
-        .filter(({ id }) => !touched.has(userId) && !(isKept && isHeldWithoutEmail(world, id)))
+        .filter(() => !touched.has(userId))
         .map(({ id }) => `${userId}: forgotten, but contact ${id} is there`),
       ...(isProven ? [] : [`${userId}: forgotten, but the erasure record says ${record?.done}`]),
     ];

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { claims } from '../../../shared/contacts/claims.ts';
+import { type Claims, claims } from '../../../shared/contacts/claims.ts';
 import type { AffectedUser } from '../../../shared/contacts/conflict.ts';
 import { prove } from '../../../shared/contacts/erase-contact.ts';
 import {
@@ -11,7 +11,7 @@ import {
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import { ForbiddenError, NotFoundError } from '../../../shared/infusionsoft/http/failures.ts';
 import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
-import { GONE_AFTER_MS } from '../../../shared/quota/retry-policy.ts';
+import { GONE_AFTER_MS, INVOCATION_MS } from '../../../shared/quota/retry-policy.ts';
 import type { ErasureRecord } from '../../../shared/store/erasure-records.ts';
 import { RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
@@ -134,6 +134,7 @@ const shownFive = (userId?: string, more: Partial<Contact> = {}): Contact => ({
   ...more,
 });
 const BOB: User = { userId: 'bob', email: 'bob@example.com' };
+const RESYNC_BOB = { userId: 'bob', cause: 'resync' };
 
 /** A CRM that notes its requests, and claims on contact 5. */
 async function worldOf({
@@ -190,7 +191,11 @@ async function worldOf({
 /** Retires contact 5 of the deleted user Ann. */
 async function retireFive(
   retirement: Partial<Retirement> = {},
-  { claimed = ['ann'], ...world }: Parameters<typeof worldOf>[0] = {},
+  {
+    claimed = ['ann'],
+    onNotified,
+    ...world
+  }: Parameters<typeof worldOf>[0] & { onNotified?: (known: Claims) => Promise<void> } = {},
 ) {
   const dependencies = await worldOf({ claimed, ...world });
   const notified: AffectedUser[] = [];
@@ -202,7 +207,10 @@ async function retireFive(
       ...dependencies,
       client: dependencies.client as never,
       erasureRecords: { write: async (record) => void written.push(record) },
-      notify: async (users) => void notified.push(...users),
+      notify: async (users) => {
+        notified.push(...users);
+        await onNotified?.(dependencies.claims);
+      },
     },
   );
   return { done, notified, written, ...dependencies };
@@ -288,28 +296,54 @@ describe('the contact of a deleted user', () => {
     expect(result).toMatchObject({
       done: 'kept',
       requests: [],
-      notified: [{ userId: 'bob', cause: 'resync' }],
+      notified: [RESYNC_BOB],
     });
     expect(result.written).toEqual([{ userId: 'ann', contactId: 5, done: 'kept', doneAt }]);
     const anonymised = await retireFive({ policy: 'anonymise' }, { users, claimed: ['ann', 'bob'] });
     expect(anonymised.written).toEqual([{ userId: 'ann', contactId: 5, done: 'kept', doneAt }]);
   });
 
-  it('is erased for a person only once it does not show that person any more, if its new user will be written', async () => {
+  describe('and an erasure request', () => {
     const requested = { policy: 'delete', requestId: 'r' } as const;
-    const withCrm = (crm: CrmState) => ({
-      users: [{ ...BOB, crm: { contactId: 5, ...crm } }],
+    const withCrm = (crm: CrmState, user: User = BOB, claimedAt?: number) => ({
+      users: [{ ...user, crm: { contactId: 5, ...crm } }],
       claimed: ['bob'],
+      ...(claimedAt !== undefined && { claimedAt }),
     });
-    await expect(retireFive(requested, withCrm({}))).rejects.toMatchObject({ afterMs: GONE_AFTER_MS });
     const rejectedAt = (at: number) => ({
       rejection: { reason: 'refused-by-crm', errorId: 'e', at: new Date(at).toISOString() },
     });
-    expect(await retireFive(requested, withCrm(rejectedAt(NOON)))).toMatchObject({ done: 'kept' });
-    const beforeTheClaim = retireFive(requested, withCrm(rejectedAt(NOON - 2000)));
-    await expect(beforeTheClaim).rejects.toMatchObject({ afterMs: GONE_AFTER_MS });
-    const written = { ...withCrm({}), contacts: [shownFive('bob')] };
-    expect(await retireFive(requested, written)).toMatchObject({ done: 'kept' });
+    const [EARLIER, WITHOUT_EMAIL] = [NOON - INVOCATION_MS, { userId: 'bob' }];
+
+    it.each([
+      ['will be written', withCrm({}, BOB, EARLIER)],
+      ['was rejected before that, and will be written', withCrm(rejectedAt(EARLIER - 1), BOB, EARLIER)],
+      ['was rejected at once, and may still be written', withCrm(rejectedAt(NOON))],
+    ])('waits while the contact shows the person and a user who has claimed it %s', async (_, world) => {
+      await expect(retireFive(requested, world)).rejects.toBeInstanceOf(RetryableError);
+    });
+
+    it.each([
+      ['was rejected', withCrm(rejectedAt(NOON), BOB, EARLIER)],
+      ['has no email', withCrm({}, WITHOUT_EMAIL, EARLIER)],
+    ])('erases a contact that shows the person, if the user who has claimed it %s', async (_, world) => {
+      const { done, notified, requests } = await retireFive(requested, world);
+      expect(done).toBe('delete');
+      expect(requests.at(-1)).toEqual(['delete', 5]);
+      // The second message comes after the claim has gone, so that the user gets another contact.
+      expect(notified).toEqual([RESYNC_BOB, RESYNC_BOB]);
+    });
+
+    it('waits if the user claims the contact again at that moment', async () => {
+      const claimAgain = async (known: Claims) => void (await known.claimContact(5, 'bob'));
+      const world = { ...withCrm(rejectedAt(NOON), BOB, EARLIER), onNotified: claimAgain };
+      await expect(retireFive(requested, world)).rejects.toMatchObject({ afterMs: GONE_AFTER_MS });
+    });
+
+    it('keeps a contact that shows its new user', async () => {
+      const written = { ...withCrm({}), contacts: [shownFive('bob')] };
+      expect(await retireFive(requested, written)).toMatchObject({ done: 'kept' });
+    });
   });
 
   it('is kept if the same user has claimed it again', async () => {
