@@ -181,16 +181,15 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
     },
     async retire(contactId, userId, { before, others = 'none', evenOf }, retire) {
       const key = SYNC_TABLE_ITEMS.contactClaim.key(contactId);
-      const retiring = { userId, retiringUntil: invocation().endsAt, inherited: true };
+      const retiring = { userId, retiringUntil: invocation().endsAt };
       const over = { userId, claimedBefore: before, orRetired: true };
       const written = await store.write(key, retiring, over);
       if (!written.stored) {
         const { found } = written;
         const current = await holder(found, contactId, userId);
         const { userId: holderId = userId, claimedAt = 0 } = found ?? {};
-        const isExpected =
-          current.kind === 'other' && holderId === evenOf?.other.userId && claimedAt === evenOf.claimedAt;
-        if (!isExpected) {
+        const isOverruled = holderId === evenOf?.other.userId && claimedAt === evenOf.claimedAt;
+        if (!isOverruled) {
           if (others === 'none' || current.kind !== 'former') return current;
           if (others === 'deleted' && (await findUser(holderId))) return current;
         }
@@ -208,7 +207,7 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
         throw error;
       }
       // From now on, another user can claim the contact as inherited.
-      await store.write(key, { userId, inherited: true }, over);
+      await store.write(key, { userId }, over);
       return undefined;
     },
   };

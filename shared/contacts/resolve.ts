@@ -93,7 +93,7 @@ export async function resolve(
   const byEmail = await Promise.all(found.map(ownerOf(userId, catalog, isGone, dependencies)));
   const former = crm.emails?.filter((each) => each.toLowerCase() !== email.toLowerCase());
   const owned = isGone ? [...byEmail, ...(await findMerged(userId, former, catalog, dependencies))] : byEmail;
-  const overwritten = !own && crm.attempt ? overwrittenBy(userId, owned) : [];
+  const overwritten = overwrittenBy(userId, owned);
   await notify(overwritten);
   const stored = owned.find(({ contact }) => contact.id === own?.contactId);
   if (stored && (await giveToRightful(stored, user, dependencies)))
@@ -152,9 +152,8 @@ async function giveToRightful(
 ): Promise<boolean> {
   const desired = owner.kind === 'other' && desiredStateOfOther(mapping, owner.user, now());
   if (owner.kind !== 'other' || !desired || !isSyncable(desired)) return false;
-  // Without a contact, but with a create that got no answer, the other user has not been merged: the create took effect here, late.
-  const { contactId, attempt } = owner.user.crm ?? {};
-  if (contactId === undefined && attempt) return false;
+  // The other user has not been merged if a create got no answer: it took effect here, late.
+  if (owner.user.crm?.attempt) return false;
   await notify([{ userId: owner.user.userId, cause: 'resync', contactId: contact.id }]);
   await claims.giveContact(contact.id, userId, owner.user.userId);
   if (crm.separated && !crm.attempt)

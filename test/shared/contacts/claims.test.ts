@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { claims } from '../../../shared/contacts/claims.ts';
+import { claims, type OtherHolder } from '../../../shared/contacts/claims.ts';
 import type { ContactBody } from '../../../shared/infusionsoft/contact-body.ts';
 import { UncertainError } from '../../../shared/infusionsoft/http/failures.ts';
 import { INVOCATION_MS, LEASE_RETRY, UNCERTAIN_WRITE_MS } from '../../../shared/quota/retry-policy.ts';
@@ -31,7 +31,8 @@ describe('claims', () => {
   }
 
   it('of a new contact take one write', async () => {
-    const { claimContact, write } = claimsOf();
+    const { claimContact, holderOf, write } = claimsOf();
+    expect(await holderOf(5, 'ann')).toEqual({ kind: 'new' });
     expect(await claimContact(5, 'ann')).toEqual({ kind: 'new' });
     expect(write).toHaveBeenCalledTimes(1);
   });
@@ -188,6 +189,8 @@ describe('claims', () => {
     };
     expect(await retire(5, 'bob', { before: 2_000_000 }, during)).toBeUndefined();
     expect(await retire(5, 'bob', { before: 2_000_000 }, async () => {})).toBeUndefined();
+    // The same contact can be that of two users who were deleted.
+    expect(await retire(5, 'ann', { before: 2_000_000 }, async () => {})).toBeUndefined();
     expect(await claimContact(5, 'bob')).toEqual({ kind: 'former' });
     expect(await claimContact(5, 'bob')).toEqual({ kind: 'own', isInherited: true });
   });
@@ -225,6 +228,23 @@ describe('claims', () => {
     );
     expect(retireContact).toHaveBeenCalledTimes(isRetired ? 1 : 0);
     expect(await holderOf(5, 'bob')).toMatchObject({ kind: isRetired ? 'former' : 'own' });
+  });
+
+  it('of another user can be overruled, unless that user has claimed the contact since', async () => {
+    const { claimContact, holderOf, retire } = claimsOf(BOB);
+    await claimContact(5, 'bob');
+    const limits = { before: 2_000_000, others: 'all' } as const;
+    const retireContact = vi.fn(async () => {});
+    const evenOf = (await retire(5, 'ann', limits, retireContact)) as OtherHolder;
+    clock += INVOCATION_MS;
+    await claimContact(5, 'bob');
+    expect(await retire(5, 'ann', { ...limits, evenOf }, retireContact)).toMatchObject({ kind: 'other' });
+    expect(retireContact).not.toHaveBeenCalled();
+    const overruled = { ...limits, evenOf: { ...evenOf, claimedAt: clock } };
+    clock += INVOCATION_MS;
+    expect(await retire(5, 'ann', overruled, retireContact)).toBeUndefined();
+    expect(retireContact).toHaveBeenCalledTimes(1);
+    expect(await holderOf(5, 'bob')).toEqual({ kind: 'former' });
   });
 
   it('of the same user that were made after a deletion keep the contact in any case', async () => {

@@ -5,10 +5,12 @@ import {
   startingState,
   tagsAfterWrite,
   withFormer,
+  withNewestEmail,
   withoutContact,
   withTagsLater,
 } from '../../../shared/contacts/contact-state.ts';
 import { emailHash, type Target } from '../../../shared/contacts/resolve.ts';
+import { hashAddress } from '../../../shared/sync/consent.ts';
 import { desiredState } from '../../../shared/sync/desired-state.ts';
 import { managedTags } from '../../../shared/user/define-mapping.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
@@ -23,6 +25,7 @@ describe('whether a user is in sync', () => {
   const user = synced(fresh(1));
   const crm = user.crm ?? {};
   const desired = desiredState(mapping, user, NOON);
+  const EMAIL = user.email ?? '';
   const [first = 0, ...others] = crm.tagIds ?? [];
 
   it.each<[string, CrmState, boolean]>([
@@ -43,6 +46,17 @@ describe('whether a user is in sync', () => {
     ['a contact has to be left', { ...crm, formerContactIds: [5] }, false],
   ])('%s', (_, state, expected) => {
     expect(isInSync(state, desired, CATALOG, mapping)).toBe(expected);
+  });
+
+  it.each<[string, boolean | undefined, CrmState['consent'], boolean]>([
+    ['given, and carried out for this email', true, { step: 'given', address: hashAddress(EMAIL) }, true],
+    ['given, and carried out for another email', true, { step: 'given', address: 'other' }, false],
+    ['given, and not carried out', true, undefined, false],
+    ['withdrawn, and not carried out', false, { step: 'due', address: hashAddress(EMAIL) }, false],
+    ['unknown', undefined, undefined, true],
+  ])('the consent is %s', (_, consent, record, expected) => {
+    const state = record ? { ...crm, consent: record } : omit(crm, 'consent');
+    expect(isInSync(state, { ...desired, consent }, CATALOG, mapping)).toBe(expected);
   });
 });
 
@@ -119,6 +133,14 @@ describe('a state', () => {
     expect(withFormer({ contactId: 7 }, [])).toEqual({ contactId: 7 });
   });
 
+  it('forgets all emails but the newest, unless a contact that has to be left may have them', () => {
+    const emails = ['a@example.com', 'b@example.com'];
+    expect(withNewestEmail({ emails })).toEqual({ emails: ['b@example.com'] });
+    const leaving = { emails, formerContactIds: [5] };
+    expect(withNewestEmail(leaving)).toEqual(leaving);
+    expect(withNewestEmail({ contactId: 7 })).toEqual({ contactId: 7 });
+  });
+
   it.each<
     [
       string,
@@ -146,6 +168,11 @@ describe('a state', () => {
   ])('after a write: tags %s', (_, observed, options, expected) => {
     const crm = { tagIds: [3], uncertainTagIds: [2] };
     expect(tagsAfterWrite(crm, observed, options, CATALOG).uncertainTagIds).toEqual(expected);
+  });
+
+  it('after a write of a contact without known tags: the managed tags of the answer are uncertain', () => {
+    const options = { isUncertain: false, isNewToUser: true };
+    expect(tagsAfterWrite({}, [1, 999], options, CATALOG)).toEqual({ uncertainTagIds: [1] });
   });
 
   it('for a tag job has the managed tags that the contact may have', () => {

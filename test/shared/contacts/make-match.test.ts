@@ -61,8 +61,10 @@ interface World {
   holder?: ContactHolder;
   work?: Partial<UserSync>;
   client?: Partial<MakeMatchDependencies['client']>;
-  /** The checkpoint cannot be stored. */
+  /** A state cannot be stored: the checkpoint, or one after it. */
   saveError?: Error;
+  /** States that can be stored before that. */
+  savedBefore?: number;
   leave?: (contactId: number) => unknown;
 }
 
@@ -73,6 +75,7 @@ function worldOf({
   holder,
   client = {},
   saveError,
+  savedBefore = 0,
   leave,
 }: World) {
   const stored = { ...user, crm: state };
@@ -108,7 +111,7 @@ function worldOf({
   const record = {
     state: (next: CrmState) => void seen.states.push(next),
     async save(next: CrmState) {
-      if (saveError) throw saveError;
+      if (saveError && seen.saved.length === savedBefore) throw saveError;
       seen.saved.push(next);
       return { ...next, revision: 1 };
     },
@@ -211,6 +214,38 @@ describe('the state of a user', () => {
     const { last } = await match();
     expect(last?.fingerprint).toEqual(inSync(0).fingerprint);
     expect(last).not.toHaveProperty('refusedFields');
+  });
+});
+
+describe('a contact that is created in two requests', () => {
+  const down = new Error('down');
+  const create = (world: World = {}) =>
+    match({
+      work: { catalog: { ...catalog, arrays: undefined } as Catalog },
+      client: { updateContact: () => Promise.reject(down) },
+      ...world,
+    });
+
+  it('is stored between the two', async () => {
+    const { result, saved, last } = await create();
+    const [{ id = 0 } = {}] = await crm.contacts();
+    expect(result).toBe(down);
+    expect(saved).toMatchObject([{ attempt: { at: at(0) } }, { contactId: id }]);
+    expect(saved[1]).not.toHaveProperty('attempt');
+    expect(saved[1]).not.toHaveProperty('untrusted');
+    expect(last).toEqual({ ...saved[1], revision: 1 });
+  });
+
+  it('is stored as uncertain, if a user had it who no longer has it', async () => {
+    const { saved } = await create({ holder: { kind: 'former' } });
+    expect(saved[1]).toMatchObject({ untrusted: true });
+  });
+
+  it('is known also if it cannot be stored', async () => {
+    const { result, last } = await create({ saveError: down, savedBefore: 1 });
+    const [{ id = 0 } = {}] = await crm.contacts();
+    expect(result).toBe(down);
+    expect(last).toMatchObject({ contactId: id });
   });
 });
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { mayComeBack, withMissing } from '../../../shared/contacts/missing-contact.ts';
+import { isGone, mayComeBack, withMissing } from '../../../shared/contacts/missing-contact.ts';
 import { GONE_AFTER_MS } from '../../../shared/quota/retry-policy.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
@@ -14,4 +14,11 @@ it('a contact may come back for a minute after it was first missed, whatever oth
   expect(remaining(8, NOON + GONE_AFTER_MS)).toBe(30_000);
   expect(remaining(9, NOON)).toBe(GONE_AFTER_MS);
   expect(mayComeBack(undefined, 7, NOON, cause)).toMatchObject({ cause, afterMs: GONE_AFTER_MS });
+});
+
+it('a contact is gone once it has been missed for a minute', () => {
+  const missing = withMissing(undefined, 7, NOON);
+  expect(isGone(missing, 7, NOON + GONE_AFTER_MS - 1)).toBe(false);
+  expect(isGone(missing, 7, NOON + GONE_AFTER_MS)).toBe(true);
+  expect(isGone(missing, 8, NOON + GONE_AFTER_MS)).toBe(false);
 });

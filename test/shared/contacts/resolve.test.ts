@@ -332,12 +332,50 @@ describe('a contact with the email that another user has', () => {
     expect((await bobs({ contacts })).result).toEqual(resolved(update(3)));
   });
 
-  it('is written again if a create without an answer took effect late, over the values of the other', async () => {
-    const contacts = [contactOf(2, 'bob@example.com', 'ann'), contactOf(3, EMAIL)];
-    const { result, notified } = await bobs({ contacts, crm: { attempt: ATTEMPT } });
-    expect(result).toEqual(resolved(update(3)));
-    expect(notified).toEqual([{ userId: 'bob', cause: 'resync' }]);
-    expect((await bobs({ contacts })).notified).toEqual([]);
+  describe('is written again if it shows this user, since a create took effect late, over the values of the other', () => {
+    const overwritten = contactOf(2, 'bob@example.com', 'ann');
+
+    it('and the user takes a contact that belongs to no user', async () => {
+      const contacts = [overwritten, contactOf(3, EMAIL)];
+      const { result, notified } = await bobs({ contacts, crm: { attempt: ATTEMPT } });
+      expect(result).toEqual(resolved(update(3)));
+      expect(notified).toEqual([{ userId: 'bob', cause: 'resync' }]);
+    });
+
+    it('and so is the user whose contact has the email', async () => {
+      const eve: User = { userId: 'eve', email: 'eve@example.com', crm: { contactId: 3 } };
+      const { result, notified } = await bobs({
+        others: [BOB, eve],
+        contacts: [contactOf(3, EMAIL, 'eve'), overwritten],
+        claimed: [
+          [2, 'bob'],
+          [3, 'eve'],
+        ],
+        crm: { separated: true, attempt: ATTEMPT },
+      });
+      expect(result).toEqual(resolved({ kind: 'create' }));
+      expect(notified).toEqual(['bob', 'eve'].map((userId) => ({ userId, cause: 'resync' })));
+    });
+
+    it('and the user keeps the own contact', async () => {
+      const contacts = [contactOf(1, EMAIL, 'ann'), contactOf(2, EMAIL, 'ann')];
+      const claimed: World['claimed'] = [
+        [1, 'ann'],
+        [2, 'bob'],
+      ];
+      const { result, notified } = await bobs({ contacts, claimed, crm: MOVED });
+      expect(result).toEqual(resolved(update(1, { isClaimed: true })));
+      expect(notified).toEqual([{ userId: 'bob', cause: 'resync' }]);
+    });
+  });
+
+  it('is not written again if it is another one that a create without an answer has made', async () => {
+    const { result, notified } = await bobs({
+      contacts: [contactOf(3, EMAIL, 'ann')],
+      crm: { attempt: ATTEMPT },
+    });
+    expect(result).toEqual(resolved(update(3, { isForeign: true })));
+    expect(notified).toEqual([]);
   });
 
   it.each([EMAIL, EMAIL.toUpperCase()])(
@@ -426,12 +464,14 @@ describe('a stored contact that shows the id of another user', () => {
     expect(await after.holderOf(1, 'bob')).toEqual({ kind: 'own', isInherited: true });
   });
 
-  it('stays if a create of that user got no answer: it took effect here, late', async () => {
-    const creating = { ...BOB, crm: { attempt: ATTEMPT } };
-    const { result, notified } = await merged(MOVED, creating);
-    expect(result).toEqual(resolved(update(1, { isClaimed: true, isForeign: true })));
-    expect(notified).toEqual([]);
-  });
+  it.each<CrmState>([{ attempt: ATTEMPT }, { attempt: ATTEMPT, contactId: 7 }])(
+    'stays if a create of that user got no answer: it took effect here, late (%j)',
+    async (crm) => {
+      const { result, notified } = await merged(MOVED, { ...BOB, crm });
+      expect(result).toEqual(resolved(update(1, { isClaimed: true, isForeign: true })));
+      expect(notified).toEqual([]);
+    },
+  );
 
   it('stays when the mapping throws for that user', async () => {
     const { result } = await merged(MOVED, BOB, failingFor('bob'));

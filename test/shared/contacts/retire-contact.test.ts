@@ -14,10 +14,11 @@ import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
 import { GONE_AFTER_MS, INVOCATION_MS } from '../../../shared/quota/retry-policy.ts';
 import type { ErasureRecord } from '../../../shared/store/erasure-records.ts';
 import { RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
-import { mapping } from '../../../shared/user/mapping.ts';
+import type { Mapping } from '../../../shared/user/define-mapping.ts';
+import { mapping as defaultMapping } from '../../../shared/user/mapping.ts';
 import type { CrmState, User } from '../../../shared/user/user.ts';
 import { ANN, ANN_TAGS } from '../../support/ann.ts';
-import { CATALOG, NOON } from '../../support/backfill-users.ts';
+import { CATALOG, failingFor, NOON } from '../../support/backfill-users.ts';
 import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { invocationOf, memoryClaimStore, memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
 import { userMessage } from '../../support/user-message.ts';
@@ -123,7 +124,7 @@ describe('a deleted user', () => {
 });
 
 const FIELD = CATALOG.customFields['app user id'] ?? 0;
-const DELETED_TAG = CATALOG.tags[mapping.deletedTag.name.toLowerCase()] ?? 0;
+const DELETED_TAG = CATALOG.tags[defaultMapping.deletedTag.name.toLowerCase()] ?? 0;
 const MANAGED = Object.values(CATALOG.tags);
 const EMAIL = 'ann@example.com';
 /** Contact 5, which may show a user id. */
@@ -143,6 +144,7 @@ async function worldOf({
   claimed = [],
   claimedAt = NOON - 1000,
   optInFailure,
+  mapping = defaultMapping,
 }: {
   contacts?: Contact[];
   users?: User[];
@@ -151,6 +153,7 @@ async function worldOf({
   /** Epoch milliseconds. */
   claimedAt?: number;
   optInFailure?: Error;
+  mapping?: Mapping;
 }) {
   const requests: unknown[][] = [];
   const client = {
@@ -325,7 +328,9 @@ describe('the contact of a deleted user', () => {
 
     it.each([
       ['was rejected', withCrm(rejectedAt(NOON), BOB, EARLIER)],
+      ['was rejected when it was claimed', withCrm(rejectedAt(EARLIER), BOB, EARLIER)],
       ['has no email', withCrm({}, WITHOUT_EMAIL, EARLIER)],
+      ['is one for whom the mapping throws', { ...withCrm({}, BOB, EARLIER), mapping: failingFor('bob') }],
     ])('erases a contact that shows the person, if the user who has claimed it %s', async (_, world) => {
       const { done, notified, requests } = await retireFive(requested, world);
       expect(done).toBe('delete');
@@ -340,9 +345,28 @@ describe('the contact of a deleted user', () => {
       await expect(retireFive(requested, world)).rejects.toMatchObject({ afterMs: GONE_AFTER_MS });
     });
 
-    it('keeps a contact that shows its new user', async () => {
-      const written = { ...withCrm({}), contacts: [shownFive('bob')] };
-      expect(await retireFive(requested, written)).toMatchObject({ done: 'kept' });
+    it.each(['bob', undefined])('keeps a contact of another user that shows %s', async (shown) => {
+      const written = { ...withCrm({}, BOB, EARLIER), contacts: [shownFive(shown)] };
+      expect(await retireFive(requested, written)).toMatchObject({ done: 'kept', notified: [RESYNC_BOB] });
+    });
+  });
+
+  describe('and whose last claim is that of a user whose item does not confirm it', () => {
+    const living = [{ ...BOB, crm: { contactId: 6 } }];
+    it.each<[string, Partial<Retirement>, string | undefined, User[], 'delete' | 'kept']>([
+      ['is retired if it shows the deleted user', {}, 'ann', living, 'delete'],
+      ['is erased if it shows the deleted user', { requestId: 'r' }, 'ann', living, 'delete'],
+      ['is retired if the other was deleted, too', {}, undefined, [], 'delete'],
+      ['is kept if the other is there', {}, undefined, living, 'kept'],
+      ['is not erased by a request about the deleted user alone', { requestId: 'r' }, undefined, [], 'kept'],
+    ])('%s', async (_, retirement, shown, users, done) => {
+      const world = {
+        users,
+        claimed: ['bob'],
+        claimedAt: NOON - INVOCATION_MS,
+        contacts: [shownFive(shown)],
+      };
+      expect(await retireFive({ policy: 'delete', ...retirement }, world)).toMatchObject({ done });
     });
   });
 
@@ -423,7 +447,7 @@ describe('a contact that a living user leaves', () => {
   });
 
   it('loses only the tags where the account has no custom field', async () => {
-    const unusable = Object.keys(mapping.customFields).map((label) => `custom_fields.${label}`);
+    const unusable = Object.keys(defaultMapping.customFields).map((label) => `custom_fields.${label}`);
     expect(await leave('mark', { ...CATALOG, unusable })).toEqual({
       requests: [removed],
       updates: [],

@@ -7,6 +7,7 @@ import { changesBetween, type SyncUserOptions } from '../../../shared/contacts/s
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import { ContactFaultError, NotFoundError } from '../../../shared/infusionsoft/http/failures.ts';
 import { GONE_AFTER_MS } from '../../../shared/quota/retry-policy.ts';
+import { hashAddress } from '../../../shared/sync/consent.ts';
 import { RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import { readUser } from '../../../shared/user/read-user.ts';
@@ -291,13 +292,14 @@ describe('the result of a sync', () => {
   const contactOf = async (email: string) =>
     (await memory.preload({ values: { 'email_addresses.EMAIL1': email } }))[0]?.id ?? 0;
 
+  type SyncOptions = Partial<SyncUserOptions>;
   interface World {
     state?: CrmState;
     user?: Partial<User>;
     others?: User[];
     claimed?: [contactId: number, userId: string][];
     client?: Partial<InfusionsoftClient>;
-    options?: Partial<SyncUserOptions>;
+    options?: SyncOptions;
     emailClaimedBy?: string;
     now?: number;
   }
@@ -333,7 +335,7 @@ describe('the result of a sync', () => {
     if (emailClaimedBy) await synced.claims.claimEmail(ANN.email, emailClaimedBy);
     const save = async (crm: CrmState) => ({ ...crm, revision: 1 });
     const work = { save, tagsLater: false, changedAt: NOW, ...options };
-    return { ...(await synced.syncUser(ann, work)), notified };
+    return { ...(await synced.syncUser(ann, work)), notified, claims: synced.claims };
   }
   const NOT_FOUND = new NotFoundError('gone');
   const failing = (error: Error) => async () => Promise.reject(error);
@@ -415,7 +417,28 @@ describe('the result of a sync', () => {
       client: { upsertContact: failing(NOT_FOUND), updateContact: failing(NOT_FOUND) },
     });
     expect(twice.failure).toMatchObject({ name: 'RetryableError', cause: NOT_FOUND });
+    expect(twice.crm.missingSince).toEqual({ 5: at(-GONE_AFTER_MS) });
   });
+
+  it.each<[string, Error, object]>([
+    ['it does not know either', NOT_FOUND, { 6: at(0) }],
+    ['whose write it refuses', new RejectedError('refused-by-crm', 'no'), {}],
+  ])(
+    'of a contact that is gone, and a former one that the CRM %s, has what is missed',
+    async (_, error, more) => {
+      const missingSince = { 5: at(-GONE_AFTER_MS) };
+      const state = { contactId: 5, formerContactIds: [6], missingSince };
+      const { crm: after } = await sync({
+        state,
+        claimed: [[6, 'ann']],
+        client: {
+          updateContact: async (contactId) => Promise.reject(contactId === 5 ? NOT_FOUND : error),
+        },
+      });
+      expect(after).toMatchObject({ contactId: 6, missingSince: { ...missingSince, ...more } });
+      expect(Object.keys(after.missingSince ?? {})).toHaveLength(1 + Object.keys(more).length);
+    },
+  );
 
   it('of a contact that the CRM does not know has since when', async () => {
     const { failure, crm: after } = await sync({
@@ -491,6 +514,11 @@ describe('the result of a sync', () => {
       expect((await sync({ user: noEmail })).unchanged).toBe(true);
     });
 
+    it('claims a contact without a claim, which only a message may have named', async () => {
+      const { claims } = await sync({ state: { contactId: 5 }, user: noEmail });
+      expect(await claims.holderOf(5, 'ann')).toMatchObject({ kind: 'own' });
+    });
+
     it('leaves former contacts, as long as it has another', async () => {
       const [first, second, own] = [
         await contactOf('a@example.com'),
@@ -525,25 +553,80 @@ describe('the result of a sync', () => {
     });
   });
 
-  describe('of a withdrawal that only the messages know of', () => {
-    const isWithdrawn = { isWithdrawn: true };
+  describe('of a consent that only the messages know of', () => {
+    const [isWithdrawn, isOptedIn] = [{ isWithdrawn: true }, { isOptedIn: true }];
+    const both = { ...isWithdrawn, ...isOptedIn };
+    const saying = (marketingOptIn?: boolean, more: object = {}) =>
+      ({ marketingOptIn, ...more }) as Partial<User>;
+    const OLD = 'old@example.com';
+    const FROM_BOTH: [string, boolean][] = [
+      [OLD, false],
+      [ANN.email, false],
+    ];
 
-    it.each<[string, World, string | undefined]>([
-      ['is done', { user: { marketingOptIn: false }, options: isWithdrawn }, 'withdrawn'],
-      ['is nothing without one', { user: { marketingOptIn: false } }, undefined],
-      ['is nothing for a user who has neither consented nor not', { options: isWithdrawn }, undefined],
+    it.each<[string, SyncOptions, Partial<User>, [email: string, optedIn: boolean][]]>([
+      ['a withdrawal is done', isWithdrawn, saying(false), [[ANN.email, false]]],
+      ['nothing is done without one', {}, saying(false), []],
+      ['a withdrawal is no longer one if the app says nothing', isWithdrawn, saying(), []],
+      ['a withdrawal without an email is nothing', isWithdrawn, saying(false, { email: undefined }), []],
+      ['an opt-in is withdrawn', isOptedIn, saying(false), [[ANN.email, false]]],
+      ['an opt-in is made again', isOptedIn, saying(true), [[ANN.email, true]]],
+      ['an opt-in and a withdrawal are withdrawn', both, saying(), [[ANN.email, false]]],
       [
-        'is nothing without an email',
-        {
-          user: { marketingOptIn: false, email: undefined } as unknown as Partial<User>,
-          options: isWithdrawn,
-        },
-        undefined,
+        'an opt-in and a withdrawal are a consent, if the app says so',
+        both,
+        saying(true),
+        [[ANN.email, true]],
       ],
-    ])('%s', async (_, world, step) => {
-      const { crm: after, failure } = await sync(world);
-      expect(after.consent?.step).toBe(step);
+    ])('%s', async (_, options, user, expected) => {
+      const { failure, calls } = await syncConsent({ options, user });
+      expect(calls).toEqual(expected);
       expect(failure).toBeUndefined();
     });
+
+    it.each<[string, SyncOptions, Partial<User>, [email: string, optedIn: boolean][]]>([
+      ['is withdrawn', isOptedIn, saying(false), FROM_BOTH],
+      ['is withdrawn after a withdrawal, too', both, saying(false), FROM_BOTH],
+      ['becomes one of the new email', isOptedIn, saying(true), [[ANN.email, true]]],
+    ])('an opt-in of the email that the contact shows %s', async (_, options, user, expected) => {
+      const contactId = await contactOf(OLD);
+      const { calls } = await syncConsent({
+        options,
+        user,
+        state: { contactId },
+        claimed: [[contactId, 'ann']],
+      });
+      expect(calls).toEqual(expected);
+    });
+
+    it('an opt-in is to be withdrawn from the own email, if the CRM does not know the contact', async () => {
+      const { crm: after } = await syncConsent({
+        options: isOptedIn,
+        user: saying(false),
+        state: { contactId: 999_999 },
+      });
+      expect(after.consent).toEqual({ step: 'due', address: hashAddress(ANN.email) });
+    });
+
+    it('a contact is not read for it without an opt-in', async () => {
+      const contactId = await contactOf(OLD);
+      const readContact = failing(new Error('read'));
+      const world: World = { options: isWithdrawn, user: saying(false), state: { contactId } };
+      const { calls } = await syncConsent({
+        ...world,
+        claimed: [[contactId, 'ann']],
+        client: { readContact },
+      });
+      expect(calls[0]).toEqual([ANN.email, false]);
+    });
+
+    async function syncConsent(world: World) {
+      const calls: [email: string, optedIn: boolean][] = [];
+      const setOptIn: InfusionsoftClient['setOptIn'] = async (email, optedIn) => {
+        calls.push([email, optedIn]);
+        return optedIn;
+      };
+      return { ...(await sync({ ...world, client: { setOptIn, ...world.client } })), calls };
+    }
   });
 });

@@ -371,7 +371,10 @@ describe('a contact that is found or created by the email, where it is not known
     const plan = { write: { EMAIL1, given_name: 'Ann' }, clear: [] };
     const companies = { idOf: async () => 7 };
     const options = { client, companies, now: () => NOW };
-    expect(await writeContact({ kind: 'create' }, plan, CATALOG, options)).toEqual({ id: 6 });
+    const claimed: unknown[] = [];
+    const claim = async ({ id }: Contact, isWhole: boolean) => void claimed.push([id, isWhole]);
+    expect(await writeContact({ kind: 'create' }, plan, CATALOG, options, { claim })).toEqual({ id: 6 });
+    expect(claimed).toEqual([[6, true]]);
     expect(created).toEqual([{ ...email, given_name: 'Ann' }]);
   });
 
