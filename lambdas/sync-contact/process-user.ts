@@ -144,7 +144,7 @@ function knownRejection(
   const isSeen = ({ changedAt }: UserMessage) => Date.parse(changedAt) <= Date.parse(rejection.at);
   const isOfBackfill = ({ cause }: UserMessage) => cause === 'backfill';
   if (!messages.every((message) => isSeen(message) || isOfBackfill(message))) return undefined;
-  const isNotified = messages.every(isOfBackfill) && !messages.every(isSeen);
+  const isNotified = !messages.some(isSeen);
   const { errorId } = rejection;
   return { failure: failure.withId(errorId), errorId, isNotified };
 }

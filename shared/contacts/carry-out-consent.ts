@@ -98,9 +98,7 @@ export async function carryOutConsent(
 ): Promise<CrmState | 'changed'> {
   if (email === undefined) return crm;
   const address = hashAddress(email);
-  // The email may have changed again before the address was withdrawn: then the new one is due.
-  const record: ConsentRecord | undefined =
-    crm.consent?.step === 'due' && app !== true ? { step: 'due', address } : crm.consent;
+  const record = crm.consent;
   const decide = (shown: ShownConsent) => decideConsent({ app, address, record, shown });
   let shown: ShownConsent = answer ? shownFor(answer, address) : 'unread';
   if (shown === 'unknown') shown = 'unread';

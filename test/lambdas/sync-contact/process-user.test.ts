@@ -494,6 +494,12 @@ describe('a user who is rejected', () => {
     ['in a backfill and for a later change has a new id', [backfill, message()], rejectedAt(-1), 'second'],
     ['in a backfill that was in the queue then has the same id', [backfill], rejectedAt(0), 'first'],
     [
+      'in a backfill that was in the queue then, and in a later one, has the same id',
+      [message({ cause: 'backfill', changedAt: at(-1) }), backfill],
+      rejectedAt(-1),
+      'first',
+    ],
+    [
       'in a later backfill and for a change that was in the queue then has the same id',
       [message({ changedAt: at(-1) }), backfill],
       rejectedAt(-1),
