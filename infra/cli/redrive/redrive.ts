@@ -4,7 +4,7 @@ import { countMessages } from '../../../shared/queue/count-messages.ts';
 import { messageSchema } from '../../../shared/sync/message.ts';
 import { jsonText } from '../../../shared/zod-types.ts';
 import { CommandError } from '../support/command-error.ts';
-import { receiveAll, release } from '../support/receive-all.ts';
+import { isExpiredHandle, receiveAll, release, VISIBILITY_SECONDS } from '../support/receive-all.ts';
 
 export interface RedriveOptions {
   queueUrl: string;
@@ -38,15 +38,19 @@ export interface RedriveReport {
 
 /**
  * Moves dead letters back into the queue. Always safe: a message carries no data and only names a user to sync, so a duplicate or late
- * one is harmless.
+ * one is harmless. A message that is rejected again while this runs stays in the dead-letter queue.
  *
  * @throws CommandError when no dead letter has the reason.
  */
 export async function redrive(sqs: SQSClient, options: RedriveOptions): Promise<RedriveReport> {
   const { deadLetterQueueUrl: deadLetters, queueUrl: queue, reason, since = 0 } = options;
   const held = await receiveDeadLetters(sqs, deadLetters);
+  const moved = new Set<string>();
   const isSelected = (letter: DeadLetter) =>
-    letter.reason !== UNREADABLE && (!reason || letter.reason === reason) && letter.sentAt >= since;
+    letter.reason !== UNREADABLE &&
+    (!reason || letter.reason === reason) &&
+    letter.sentAt >= since &&
+    !moved.has(letter.body);
   try {
     const { visible, hidden } = await countMessages(sqs, deadLetters);
     const report = {
@@ -62,14 +66,18 @@ export async function redrive(sqs: SQSClient, options: RedriveOptions): Promise<
     if (options.dryRun) return report;
     while (held.some(isSelected)) {
       for (const letter of held.filter(isSelected)) {
-        await putBack(sqs, letter, { queue, deadLetters });
+        // The last letters of many are received again first.
+        if (ageOf(letter) > MOVABLE_MS) break;
+        moved.add(await putBack(sqs, letter, { queue, deadLetters }));
         held.splice(held.indexOf(letter), 1);
         report.redriven++;
       }
       // Letters behind the moved ones can be received now. One whose visibility timeout ended comes again with a new receipt handle.
       const received = await receiveDeadLetters(sqs, deadLetters);
-      const isReceived = ({ messageId }: DeadLetter) => received.some((each) => each.messageId === messageId);
-      held.splice(0, held.length, ...held.filter((letter) => !isReceived(letter)), ...received);
+      const isHeld = (letter: DeadLetter) =>
+        ageOf(letter) < VISIBILITY_SECONDS * 1000 &&
+        !received.some(({ messageId }) => messageId === letter.messageId);
+      held.splice(0, held.length, ...held.filter(isHeld), ...received);
     }
     return report;
   } finally {
@@ -108,7 +116,13 @@ interface DeadLetter {
   userId: string | undefined;
   /** When it was sent, in epoch milliseconds. */
   sentAt: number;
+  /** When it was received, in epoch milliseconds. */
+  receivedAt: number;
 }
+
+/** How long after it was received a letter is moved: a receipt handle of a FIFO queue is worthless after the visibility timeout. */
+const MOVABLE_MS = 0.8 * VISIBILITY_SECONDS * 1000;
+const ageOf = ({ receivedAt }: DeadLetter): number => Date.now() - receivedAt;
 
 /** SQS moved the message because of `maxReceiveCount`. */
 const TOO_MANY_RECEIVES = 'too-many-receives';
@@ -126,35 +140,48 @@ async function receiveDeadLetters(sqs: SQSClient, QueueUrl: string): Promise<Dea
   return [...held.values()];
 }
 
-/** Sends a dead letter to the queue and then deletes it. Meanwhile it is in both queues, which is harmless. */
+/**
+ * Sends a dead letter to the queue and then deletes it. Meanwhile it is in both queues, which is harmless.
+ *
+ * @returns the body that was sent.
+ */
 async function putBack(
   sqs: SQSClient,
   { body, group, messageId, receiptHandle }: DeadLetter,
   urls: { queue: string; deadLetters: string },
-): Promise<void> {
+): Promise<string> {
   const now = Date.now();
+  const sent = asChange(body, now);
   await sqs.send(
     new SendMessageCommand({
       QueueUrl: urls.queue,
-      MessageBody: asChange(body, now),
+      MessageBody: sent,
       MessageGroupId: group,
       MessageDeduplicationId: `redrive-${messageId}-${now}`,
     }),
   );
-  await sqs.send(new DeleteMessageCommand({ QueueUrl: urls.deadLetters, ReceiptHandle: receiptHandle }));
+  try {
+    await sqs.send(new DeleteMessageCommand({ QueueUrl: urls.deadLetters, ReceiptHandle: receiptHandle }));
+  } catch (error) {
+    // It is received and moved again.
+    if (!isExpiredHandle(error)) throw error;
+  }
+  return sent;
 }
 
 /**
  * Turns a message into one about a change that happens now. As part of a backfill, or as a change that was rejected before, it would make
- * no new dead letter if the user is still rejected, although the redriven one is deleted. The message of a deletion keeps its time.
+ * no new dead letter if the user is still rejected, although the redriven one is deleted. No tag job of a backfill will come, either. The
+ * message of a deletion keeps its time.
  *
  * @param now epoch milliseconds.
  */
 function asChange(body: string, now: number): string {
   const { data: message } = messageSchema.safeParse(JSON.parse(body));
   if (message?.kind !== 'user' || message.cause === 'deleted') return body;
+  const { tagsLater: _, ...rest } = message;
   const cause = message.cause === 'backfill' ? 'changed' : message.cause;
-  return JSON.stringify({ ...message, cause, changedAt: new Date(now).toISOString() });
+  return JSON.stringify({ ...rest, cause, changedAt: new Date(now).toISOString() });
 }
 
 function deadLetterOf({
@@ -174,6 +201,7 @@ function deadLetterOf({
       userId === undefined ? UNREADABLE : (MessageAttributes['reason']?.StringValue ?? TOO_MANY_RECEIVES),
     userId,
     sentAt: Number(Attributes.SentTimestamp ?? 0),
+    receivedAt: Date.now(),
   };
 }
 

@@ -2,9 +2,11 @@ import {
   ChangeMessageVisibilityCommand,
   type Message,
   MessageNotInflight,
+  ReceiptHandleIsInvalid,
   ReceiveMessageCommand,
   type ReceiveMessageCommandInput,
   type SQSClient,
+  SQSServiceException,
 } from '@aws-sdk/client-sqs';
 import { countMessages } from '../../../shared/queue/count-messages.ts';
 
@@ -60,7 +62,16 @@ export async function release(
       await sqs.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 }));
     } catch (error) {
       // Its visibility timeout has ended: it is visible already.
-      if (!(error instanceof MessageNotInflight)) throw error;
+      if (!isExpiredHandle(error)) throw error;
     }
   }
 }
+
+/**
+ * Whether the visibility timeout of a message has ended, so that its receipt handle is worthless. A FIFO queue answers "Value … for parameter
+ * ReceiptHandle is invalid. Reason: The receipt handle has expired." (AWS re:Post, "Why can't I delete messages from my Amazon SQS queue?").
+ */
+export const isExpiredHandle = (error: unknown): boolean =>
+  error instanceof MessageNotInflight ||
+  error instanceof ReceiptHandleIsInvalid ||
+  (error instanceof SQSServiceException && error.message.includes('receipt handle has expired'));

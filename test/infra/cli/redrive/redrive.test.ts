@@ -6,9 +6,10 @@ import {
   ReceiveMessageCommand,
   SendMessageCommand,
   SQSClient,
+  SQSServiceException,
 } from '@aws-sdk/client-sqs';
 import { mockClient } from 'aws-sdk-client-mock';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type RedriveOptions, redrive } from '../../../../infra/cli/redrive/redrive.ts';
 import type { Message as QueueMessage } from '../../../../shared/sync/message.ts';
 import { userMessage } from '../../../support/user-message.ts';
@@ -146,6 +147,83 @@ describe('a redrive', () => {
     expect(await run()).toMatchObject({ behindOthers: 1, redriven: 3 });
     expect(sent().sort()).toEqual(['ann', 'ann', 'bob']);
     expect(letters).toEqual([]);
+  });
+
+  it.each<[string, QueueMessage]>([
+    ['a change', userMessage('ann')],
+    ['a deletion', userMessage('ann', { cause: 'deleted', contactId: 7 })],
+  ])('ends, although the message about %s is rejected again at once', async (_, message) => {
+    let count = 1;
+    letters = [letter('1', 'ann', 'refused-by-crm', NOW, JSON.stringify(message))];
+    sqs.on(SendMessageCommand).callsFake(({ MessageBody }) => {
+      if (++count > 9) throw new Error('It does not end');
+      letters.push(letter(String(count), 'ann', 'refused-by-crm', Date.now(), MessageBody));
+    });
+    expect(await run()).toMatchObject({ redriven: 1 });
+    expect(letters.map(({ MessageId }) => MessageId)).toEqual(['2']);
+    expect(hidden.size).toBe(0);
+  });
+
+  describe('of more letters than can be moved before the visibility timeout ends', () => {
+    const COUNT = 600;
+    const CALL_MS = 200;
+    afterEach(() => vi.useRealTimers());
+
+    it.each(['slowly', 'with a pause of minutes'])('moves all of them, %s', async (how) => {
+      vi.useFakeTimers({ toFake: ['Date'], now: NOW });
+      const tick = (ms: number) => vi.setSystemTime(Date.now() + ms);
+      letters = Array.from({ length: COUNT }, (_, index) =>
+        letter(`${index}`, `user${index}`, 'refused-by-crm'),
+      );
+      const hiddenUntil = new Map<string, number>();
+      const isHidden = (id = '') => (hiddenUntil.get(id) ?? 0) > Date.now();
+      /** A FIFO queue refuses a receipt handle once its visibility timeout has ended. */
+      const idOf = (handle: string): string => {
+        const [id = '', until] = handle.split('@');
+        if (Number(until) > Date.now()) return id;
+        throw new SQSServiceException({
+          name: 'InvalidParameterValue',
+          $fault: 'client',
+          $metadata: {},
+          message: `Value ${handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.`,
+        });
+      };
+      sqs.on(GetQueueAttributesCommand).callsFake(() => ({
+        Attributes: {
+          ApproximateNumberOfMessages: String(letters.filter(({ MessageId }) => !isHidden(MessageId)).length),
+          ApproximateNumberOfMessagesNotVisible: '0',
+        },
+      }));
+      sqs.on(ReceiveMessageCommand).callsFake(({ VisibilityTimeout }) => {
+        tick(CALL_MS);
+        const Messages = letters.filter(({ MessageId }) => !isHidden(MessageId)).slice(0, 10);
+        const until = Date.now() + VisibilityTimeout * 1000;
+        for (const { MessageId = '' } of Messages) hiddenUntil.set(MessageId, until);
+        if (Messages.length === 0) tick(2000);
+        return {
+          Messages: Messages.map((each) => ({ ...each, ReceiptHandle: `${each.MessageId}@${until}` })),
+        };
+      });
+      let sends = 0;
+      sqs.on(SendMessageCommand).callsFake(() => tick(++sends === 5 && how !== 'slowly' ? 180_000 : CALL_MS));
+      sqs.on(DeleteMessageCommand).callsFake(({ ReceiptHandle }) => {
+        tick(CALL_MS);
+        const id = idOf(ReceiptHandle);
+        letters = letters.filter(({ MessageId }) => MessageId !== id);
+      });
+      sqs
+        .on(ChangeMessageVisibilityCommand)
+        .callsFake(({ ReceiptHandle }) => hiddenUntil.delete(idOf(ReceiptHandle)));
+      const { redriven } = await run();
+      expect(letters).toEqual([]);
+      expect(redriven).toBeGreaterThanOrEqual(COUNT);
+      expect(redriven).toBeLessThanOrEqual(COUNT + 1);
+    });
+  });
+
+  it('asks for the tags of a user whose backfill has ended', async () => {
+    const message = userMessage('ann', { cause: 'backfill', tagsLater: true });
+    expect(await redriven(message)).not.toHaveProperty('tagsLater');
   });
 
   it('polls again after an empty poll', async () => {
