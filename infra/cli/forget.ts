@@ -129,6 +129,7 @@ async function requestErasure(
   }
   throw new CommandError(
     `The request is in the queue, but was not processed within ${TIMEOUT_MS / 1000} s. The sync may be paused (npx --no user-sync quota) ` +
-      'or lack credentials (npx --no user-sync authorize). Check later with: npx --no user-sync forget --list',
+      'or lack credentials (npx --no user-sync authorize), or the CRM has refused the request (npx --no user-sync redrive --dry-run). ' +
+      'Check later with: npx --no user-sync forget --list',
   );
 }

@@ -20,6 +20,7 @@ export interface Comparison {
   requests: { method: string; route: string; what: string[] }[];
   warnings: readonly Warning[];
   rejected: string | null;
+  postponed: string | null;
 }
 
 const OPTED_IN = 'opted in';
@@ -32,7 +33,7 @@ const currentConsent = (contact: Contact | undefined): string | null =>
 export function compare(
   userId: string,
   contact: Contact | undefined,
-  { desired: state, requests, rejected }: UserPreview,
+  { desired: state, requests, rejected, postponed }: UserPreview,
   context: PreviewContext,
 ): Comparison {
   const { mapping, catalog, now } = context;
@@ -71,6 +72,7 @@ export function compare(
     })),
     warnings: state.warnings,
     rejected: rejected ?? null,
+    postponed: postponed ?? null,
   };
 }
 
@@ -84,6 +86,7 @@ export function comparisonText({
   requests,
   warnings,
   rejected,
+  postponed,
 }: Comparison): string {
   const mark = (differs: boolean) => (differs ? '≠' : '');
   const on = (isOn: boolean) => (isOn ? 'on' : '–');
@@ -104,6 +107,7 @@ export function comparisonText({
     ),
     ...warnings.map(({ field, problem }) => `  ${field}: ${problem}\n`),
     rejected === null ? '' : `  ✗ Rejected: ${rejected}\n`,
+    postponed === null ? '' : `  Postponed: ${postponed}\n`,
     `Requests: ${requests.length}\n`,
     ...requests.map(({ method, route, what }) => `  ${method} ${route}  ${what.join(', ')}\n`),
   ];

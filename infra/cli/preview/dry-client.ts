@@ -15,6 +15,8 @@ export interface PlannedRequest {
 export interface KnownCrm {
   /** The user's contact, or the contact with the user's email. */
   contact: Contact | undefined;
+  /** Contacts that the user has to leave. */
+  formerContactIds: readonly number[];
 }
 
 /** Id of a contact that would be created. */
@@ -30,7 +32,10 @@ const unused = (): never => {
  *
  * @param requests receives the requests, in order.
  */
-export function dryClient({ contact }: KnownCrm, requests: PlannedRequest[]): InfusionsoftClient {
+export function dryClient(
+  { contact, formerContactIds }: KnownCrm,
+  requests: PlannedRequest[],
+): InfusionsoftClient {
   let { email_addresses: emails } = contact ?? {};
   /** An unknown email status counts as `NonMarketable`: the status of an address that nobody has opted out. */
   const answer = (id: number, written: ContactBody = {}): Contact => {
@@ -39,6 +44,7 @@ export function dryClient({ contact }: KnownCrm, requests: PlannedRequest[]): In
     return { ...contact, id, tag_ids: contact?.tag_ids ?? [], email_addresses: emails, email_status: status };
   };
   const existing = (contactId: number, written?: ContactBody): Contact => {
+    if (formerContactIds.includes(contactId)) return { id: contactId };
     if (contact?.id !== contactId && contactId !== NEW_CONTACT)
       throw new NotFoundError('The contact is gone');
     return answer(contactId, written);

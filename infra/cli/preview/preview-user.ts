@@ -4,7 +4,7 @@ import type { Catalog } from '../../../shared/infusionsoft/catalog/catalog.ts';
 import type { Contact } from '../../../shared/infusionsoft/schemas.ts';
 import { newEnvironment } from '../../../shared/invocation.ts';
 import type { DesiredState } from '../../../shared/sync/desired-state.ts';
-import { RejectedError } from '../../../shared/sync/errors.ts';
+import { RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
 import { dryClient, type PlannedRequest } from './dry-client.ts';
@@ -23,6 +23,8 @@ export interface UserPreview {
   requests: PlannedRequest[];
   /** The reason why the sync would reject this user, if it would. */
   rejected?: string;
+  /** Why the sync would be tried again later, if it would: as after a create without an answer, which the CRM may not show yet. */
+  postponed?: string;
 }
 
 /**
@@ -38,7 +40,7 @@ export async function previewUser(
   const requests: PlannedRequest[] = [];
   const environment = newEnvironment();
   const { syncUser } = userSync({
-    client: dryClient({ contact }, requests),
+    client: dryClient({ contact, formerContactIds: user.crm?.formerContactIds ?? [] }, requests),
     users: { read: async () => undefined },
     // Every claim succeeds: a preview does not know of other users.
     claimStore: {
@@ -76,6 +78,7 @@ export async function previewUser(
     changedAt: now,
   });
   if (failure instanceof RejectedError) return { desired, requests, rejected: failure.reason };
+  if (failure instanceof RetryableError) return { desired, requests, postponed: failure.message };
   if (failure) throw failure;
   return { desired, requests };
 }

@@ -75,6 +75,7 @@ export function summaryText(summary: EstimatedSummary): string {
     table('Tags removed', summary.tagsRemoved),
     table('Corrected or left out', summary.warnings),
     table('Rejected', summary.rejected),
+    table('Postponed', summary.postponed),
     created.length > 0 ? `The sync first creates ${created.join(', ')}.\n` : '',
     ...problems.map((problem) => `Left out: ${problem}.\n`),
     `For all users: about ${number(all.requests)} requests, ${all.minutesAtPace} minutes at the rate limit, ${(all.shareOfDay * 100).toFixed(1)} % of the daily quota.\n`,

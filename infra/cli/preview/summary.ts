@@ -28,6 +28,8 @@ export interface Summary {
   warnings: Record<string, number>;
   /** Users that would be rejected, by reason. */
   rejected: Record<string, number>;
+  /** Users whose sync would be tried again later, by why. */
+  postponed: Record<string, number>;
   /** Requests by method and route. */
   byRoute: RequestsByRoute;
 }
@@ -58,13 +60,16 @@ export async function summarise(
     tagsRemoved: {},
     warnings: {},
     rejected: {},
+    postponed: {},
     byRoute: {},
   };
   for await (const user of users) {
-    const { desired, requests, rejected } = await previewUser(user, storedContact(user), context);
+    const preview = await previewUser(user, storedContact(user), context);
+    const { desired, requests, rejected, postponed } = preview;
     summary.users++;
     for (const { field, problem } of desired.warnings) count(summary.warnings, `${field}: ${problem}`);
     if (rejected) count(summary.rejected, rejected);
+    if (postponed) count(summary.postponed, postponed);
     if (requests.length === 0) continue;
     summary.changed++;
     all.add(user.userId, requests);

@@ -110,6 +110,33 @@ describe('a preview of a user', () => {
     expect(requests.map(({ method }) => method)).toEqual(['DELETE', 'POST']);
   });
 
+  it('has the contacts that the user has to leave', async () => {
+    const { users, table, sync, contextOf } = await start();
+    const { userId = '' } = users[0] ?? {};
+    await sync(userId);
+    const user = table.user(userId);
+    const { context } = await contextOf();
+    const leaving = { ...user, crm: { ...user.crm, formerContactIds: [999] } };
+    const { requests, postponed } = await previewUser(leaving, storedContact(user), context);
+    expect(postponed).toBeUndefined();
+    expect(requests.map(({ method, route }) => `${method} ${route}`)).toEqual([
+      'DELETE /contacts/{id}/tags',
+      'PATCH /contacts/{id}',
+    ]);
+  });
+
+  it('of all users goes on after one whose sync would be tried again later', async () => {
+    const { users, table, contextOf } = await start();
+    const { context } = await contextOf();
+    const [first, ...others] = users.map(({ userId }) => table.user(userId));
+    const at = new Date(context.now).toISOString();
+    const creating = { userId: 'x', ...first, crm: { attempt: { at, email: 'another' } } };
+    expect((await previewUser(creating, undefined, context)).postponed).toMatch('may not show');
+    const summary = await summarise([creating, ...others], context, 100);
+    expect(summary).toMatchObject({ users: users.length, contactsCreated: others.length });
+    expect(Object.values(summary.postponed)).toEqual([1]);
+  });
+
   it('shows why a user would be rejected', async () => {
     const { contextOf } = await start();
     const { context } = await contextOf();
