@@ -90,7 +90,13 @@ async function handleGroup(
   }
   if (rejection) progress.failed(group, rejection);
   else progress.succeeded(group, { requested, hasWritten: journal.hasWritten() });
-  if (receiveCountOf(group) > POSTPONED_AFTER) await postponed.clear(group.id);
+  if (receiveCountOf(group) > POSTPONED_AFTER)
+    // A record that stays is older than the success of the group, so its readers ignore it.
+    await postponed
+      .clear(group.id)
+      .catch((error: unknown) =>
+        logger.warn('Could not clear a postponement', { error: describeError(error) }),
+      );
   return [];
 }
 

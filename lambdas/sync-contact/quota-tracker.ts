@@ -9,6 +9,7 @@ import {
   pauseOf,
   requestsLeft,
 } from '../../shared/quota/remaining-quota.ts';
+import { BACKFILL_HIDDEN_MS } from '../../shared/quota/retry-policy.ts';
 import { updateVersioned, type Versioned, type VersionedStore } from '../../shared/quota/versioned-store.ts';
 import { CloudError } from '../../shared/sync/errors.ts';
 
@@ -129,7 +130,13 @@ export function quotaTracker({ store, gate, budget, block, logger, now }: QuotaT
         let until: number;
         do {
           until = await take();
-          await rateLimiter.acquireSlot(deadline);
+          try {
+            await rateLimiter.acquireSlot(deadline);
+          } catch (error) {
+            // The request is not made.
+            if (now() < until) counted++;
+            throw error;
+          }
         } while (now() >= until);
       },
     }),
@@ -150,6 +157,10 @@ export function quotaTracker({ store, gate, budget, block, logger, now }: QuotaT
 
 /** The error of a backfill whose part of the quota is spent. @param until epoch milliseconds. */
 export const backfillPausedFor = (until: number, now: number): PausedError =>
-  new PausedError('backfill', "The backfill's part of the quota is spent", until - now);
+  new PausedError(
+    'backfill',
+    "The backfill's part of the quota is spent",
+    Math.min(until - now, BACKFILL_HIDDEN_MS),
+  );
 
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error);

@@ -219,6 +219,12 @@ export const MESSAGE_BACKOFF = {
  */
 export const MAX_HIDDEN_MS = HOUR_MS;
 
+/**
+ * Longest time that a message of a backfill is hidden while the backfill's part of the quota is spent: a live change of the same user waits
+ * behind it.
+ */
+export const BACKFILL_HIDDEN_MS = 5 * MINUTE_MS;
+
 /** Longest jitter of messages that wait for the same moment. */
 const MAX_SPREAD_MS = 30 * SECOND_MS;
 

@@ -5,6 +5,7 @@ import { processBatch } from '../../../lambdas/sync-contact/process-batch.ts';
 import { type InfusionsoftClient, infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
 import { requestJournal } from '../../../shared/infusionsoft/http/request-journal.ts';
 import { type Ledger, ledgerAt } from '../../../shared/quota/ledger.ts';
+import { BACKFILL_HIDDEN_MS } from '../../../shared/quota/retry-policy.ts';
 import { updateVersioned } from '../../../shared/quota/versioned-store.ts';
 import { CloudError, RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 import type { Message } from '../../../shared/sync/message.ts';
@@ -13,8 +14,6 @@ import { BUDGET, type ConsumerOptions, consumerOf, NOW, record } from '../../sup
 import { crm, startCrmForEachTest } from '../../support/crm-for-each-test.ts';
 import { memoryPostponedStore, memoryUserTable } from '../../support/crm-under-test.ts';
 import { userMessage } from '../../support/user-message.ts';
-
-const MIDNIGHT = Date.parse('2026-06-16T00:00:00Z');
 
 describe('a user who cannot be synced', () => {
   startCrmForEachTest();
@@ -260,6 +259,16 @@ describe('a user who fails several times in a row', () => {
     expect(consumer.retries).toHaveLength(1);
   });
 
+  it('does not hold up others when the record cannot be cleared', async () => {
+    const users = memoryUserTable(ANN, { ...ANN, userId: 'bob', email: 'bob@example.com' });
+    const clear = async () => {
+      throw new Error('DynamoDB is down');
+    };
+    const consumer = consumerOf(crm, users, { postponed: { record: async () => {}, clear } });
+    expect(await consumer.receive(delivered(4), record(userMessage('bob')))).toEqual([]);
+    expect(consumer.outcomes).toEqual(['synced', 'synced']);
+  });
+
   it.each([
     ['after two failures', 3, 0],
     ['after a long wait', 1, 11 * 60_000],
@@ -321,7 +330,7 @@ describe('a spent quota', () => {
     const backfilled = record(userMessage('bob', { cause: 'backfill' }));
     expect(await receive(record(userMessage('ann')), backfilled)).toEqual([backfilled.messageId]);
     expect(outcomes.sort()).toEqual(['postponed', 'synced']);
-    expect(retries).toMatchObject([{ error: { reason: 'backfill', afterMs: MIDNIGHT - NOW } }]);
+    expect(retries).toMatchObject([{ error: { reason: 'backfill', afterMs: BACKFILL_HIDDEN_MS } }]);
   });
 });
 

@@ -6,8 +6,9 @@ import { PausedError, requestGate } from '../../../shared/infusionsoft/http/requ
 import { type Ledger, ledgerAt, type Pause, resume } from '../../../shared/quota/ledger.ts';
 import { type Limits, PRESETS } from '../../../shared/quota/limits.ts';
 import type { RateLimiter } from '../../../shared/quota/rate-limiter.ts';
+import { BACKFILL_HIDDEN_MS } from '../../../shared/quota/retry-policy.ts';
 import { updateVersioned, type VersionedStore } from '../../../shared/quota/versioned-store.ts';
-import { CloudError, RetryableError } from '../../../shared/sync/errors.ts';
+import { CloudError, OutOfTimeError, RetryableError } from '../../../shared/sync/errors.ts';
 import { memoryStore } from '../../support/memory-store.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
@@ -271,7 +272,7 @@ describe('the reserve of live changes', () => {
     const [one] = environments;
     await expect(one?.tracker.asBackfill(() => one.limited.acquireSlot(NOON))).rejects.toMatchObject({
       reason: 'backfill',
-      afterMs: MIDNIGHT - NOON,
+      afterMs: BACKFILL_HIDDEN_MS,
     });
     expect(await one?.make(1000)).toBeGreaterThan(USABLE - PART - 5 * BLOCK);
   });
@@ -436,6 +437,28 @@ describe('a limit of one’s own, in any history', () => {
       }),
     );
   });
+});
+
+it('does not count requests for which no slot was left', async () => {
+  const table = memoryStore<Ledger>();
+  let hasSlots = false;
+  const acquireSlot = async () => {
+    if (!hasSlots) throw new OutOfTimeError('no slot');
+  };
+  const clock = { now: NOON };
+  const { limited, make } = environment(table, clock, { rateLimiter: { acquireSlot } });
+  for (let time = 0; time < 3 * BLOCK; time++)
+    await expect(limited.acquireSlot(NOON)).rejects.toThrow(OutOfTimeError);
+  hasSlots = true;
+  expect(await make(BLOCK)).toBe(BLOCK);
+  expect(await table.read()).toMatchObject({ value: { day: { used: BLOCK } } });
+  hasSlots = false;
+  await expect(limited.acquireSlot(NOON)).rejects.toThrow(OutOfTimeError);
+  // Those of an earlier day are not made in the next.
+  clock.now = MIDNIGHT;
+  hasSlots = true;
+  expect(await make(1)).toBe(1);
+  expect(await table.read()).toMatchObject({ value: { day: { used: BLOCK } } });
 });
 
 it('passes on that no slot is left', async () => {
