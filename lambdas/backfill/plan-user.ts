@@ -21,6 +21,8 @@ export type UserPlan =
 interface PlannedSync {
   creates: boolean;
   updates: boolean;
+  /** Whether tags are added or removed. */
+  changesTags: boolean;
   /** Requests for the contact, and for its tags unless a tag job changes them. */
   requests: number;
   /**
@@ -83,7 +85,7 @@ function planOf(user: User, { mapping, catalog, now }: SyncContext): UserPlan {
   const { EMAIL1: email } = desired.fields;
   const consent = { app: desired.consent, address: email && hashAddress(email), record: user.crm?.consent };
   if (!isSyncable(desired) && isWithdrawalOpen(consent.app, consent.record))
-    return { kind: 'sync', creates: false, updates: true, requests: 2, tags: undefined };
+    return { kind: 'sync', creates: false, updates: true, changesTags: false, requests: 2, tags: undefined };
   if (hasNoEmailYet(desired)) return NOTHING;
   if (!isSyncable(desired)) return { kind: 'invalid', reason: 'no-usable-email' };
 
@@ -95,9 +97,10 @@ function planOf(user: User, { mapping, catalog, now }: SyncContext): UserPlan {
       )
     : { remove: [], add: desired.tags };
   const tags = { remove, add };
+  const changesTags = singleRequests(tags) > 0;
   if (!contactId) {
     const requests = 1 + consentRequests(consent, true);
-    return { kind: 'sync', creates: true, updates: false, requests, tags };
+    return { kind: 'sync', creates: true, updates: false, changesTags, requests, tags };
   }
   const managed = catalog ? usableFields(mapping, catalog) : managedFields(mapping);
   const fields = planFields(desired.fields, fingerprint, managed);
@@ -105,8 +108,8 @@ function planOf(user: User, { mapping, catalog, now }: SyncContext): UserPlan {
   const forConsent = consentRequests(consent, isWritten);
   if (isWritten || forConsent > 0) {
     const requests = Number(isWritten) + forConsent + singleRequests(tags);
-    return { kind: 'sync', creates: false, updates: true, requests, tags: undefined };
+    return { kind: 'sync', creates: false, updates: true, changesTags, requests, tags: undefined };
   }
-  if (singleRequests(tags) === 0) return NOTHING;
-  return { kind: 'sync', creates: false, updates: false, requests: 0, tags };
+  if (!changesTags) return NOTHING;
+  return { kind: 'sync', creates: false, updates: false, changesTags, requests: 0, tags };
 }

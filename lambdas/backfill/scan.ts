@@ -1,4 +1,3 @@
-import { singleRequests } from '../../shared/sync/tag-cost.ts';
 import { addUser, emptyEstimate, isFull, requestsFor } from '../../shared/sync/tag-estimate.ts';
 import type { User } from '../../shared/user/user.ts';
 import type { UserPlan } from './plan-user.ts';
@@ -43,10 +42,10 @@ export function addScannedUser(run: Run, { userId }: User, plan: UserPlan, tagBa
     run.findings.invalid[plan.reason] = (run.findings.invalid[plan.reason] ?? 0) + 1;
     return;
   }
-  const { creates, updates, requests, tags } = plan;
+  const { creates, updates, changesTags, requests, tags } = plan;
   run.findings.created += Number(creates);
   run.findings.updated += Number(updates);
-  run.findings.tagged += Number(tags ? singleRequests(tags) > 0 : requests > 1);
+  run.findings.tagged += Number(changesTags);
   run.enqueued++;
   run.plannedRequests += requests;
   run.maxRequests += requests;

@@ -153,7 +153,11 @@ export async function reportRun(run: Run, { ports, options }: StepContext): Prom
 async function ownLock(run: Run, { ports }: StepContext): Promise<RunLock> {
   const lock = await ports.locks.read(run.input.mode);
   if (lock?.runId !== run.runId)
-    throw new SupersededError(`Another backfill has taken over: ${lock?.executionArn}`);
+    throw new SupersededError(
+      lock
+        ? `Another backfill has taken over: ${lock.executionArn}`
+        : 'Another backfill took over, and has ended. Start a new one',
+    );
   return lock;
 }
 

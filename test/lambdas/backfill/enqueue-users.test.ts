@@ -3,13 +3,22 @@ import { type EnqueueOptions, enqueueUsers } from '../../../lambdas/backfill/enq
 import { groupOf } from '../../../lambdas/backfill/messages.ts';
 import type { Run } from '../../../lambdas/backfill/run.ts';
 import { emptyLedger, type Ledger } from '../../../shared/quota/ledger.ts';
+import { PRESETS } from '../../../shared/quota/limits.ts';
 import { BACKFILL_WAIT } from '../../../shared/quota/retry-policy.ts';
-import { contacts, REQUESTS_PER_SECOND, start, tagged, watchQueue } from '../../support/backfill-start.ts';
+import {
+  contacts,
+  OPTIONS,
+  REQUESTS_PER_SECOND,
+  start,
+  tagged,
+  watchQueue,
+} from '../../support/backfill-start.ts';
 import { advance, begin, finish, type Started } from '../../support/backfill-steps.ts';
 import { CATALOG, failingFor, fresh, NOON, synced } from '../../support/backfill-users.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
 const ids = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, index) => String(from + index));
 const inFlight = (from: number, to: number, sentAt = NOON) =>
@@ -554,6 +563,45 @@ describe('the progress of a run', () => {
       expect(run.estimatedEnd).toBe(new Date(NOON + seconds * 1000).toISOString());
     },
   );
+});
+
+describe('the estimated end of a run', () => {
+  const MIDNIGHT = NOON + 12 * HOUR_MS;
+  const ofDay = (1 - OPTIONS.budget.liveReserve) * PRESETS.team.day;
+  const msFor = (requests: number) => (requests / REQUESTS_PER_SECOND) * 1000;
+  /** The end of a run that needs some requests, one for each user. */
+  async function endOf(requests: number, requestsToday = 0, month?: number | null) {
+    const state = { users: requests + 100, scanned: 100, enqueued: 100, plannedRequests: 100 };
+    const limits = { ...PRESETS.team, ...(month !== undefined && { month }) };
+    const { run } = await callOnce(state, {
+      ledger: { ...paused, day: { ...paused.day, used: requestsToday } },
+      budget: { ...OPTIONS.budget, limits },
+    });
+    return Date.parse(run.estimatedEnd);
+  }
+
+  it.each<[string, number, number, number]>([
+    ['is today, with all of its part of the day', ofDay, 0, NOON + msFor(ofDay)],
+    ['is after midnight, with one more request', ofDay + 1, 0, MIDNIGHT + msFor(1)],
+    ['counts the requests of today', ofDay, 30_000, MIDNIGHT + msFor(30_000)],
+    ['is tomorrow, with nothing left today', ofDay, ofDay + 1, MIDNIGHT + msFor(ofDay)],
+    ['is days away, with many users', 10 * ofDay + 7, ofDay, MIDNIGHT + 10 * DAY_MS + msFor(7)],
+  ])('%s', async (_, requests, requestsToday, end) => {
+    expect(Math.abs((await endOf(requests, requestsToday)) - end)).toBeLessThan(1000);
+  });
+
+  it('keeps to the limit of the month, if that is lower', async () => {
+    expect(await endOf(1_000_000, 0, null)).toBe(await endOf(1_000_000));
+    const days = ((await endOf(1_000_000, 0, 300_000)) - MIDNIGHT) / DAY_MS;
+    expect(Math.floor(days)).toBe(1_000_000 / (0.8 * 10_000) - 2);
+  });
+
+  it('can be told even if all of the quota is for live changes', async () => {
+    const state = { users: 200, scanned: 100, enqueued: 100, plannedRequests: 100 };
+    const budget = { ...OPTIONS.budget, liveReserve: 1 };
+    const { run } = await callOnce(state, { ledger: paused, budget });
+    expect(Date.parse(run.estimatedEnd)).toBeGreaterThan(MIDNIGHT + 90 * DAY_MS);
+  });
 });
 
 describe('a dry run', () => {

@@ -167,12 +167,25 @@ describe('the plan of', () => {
     });
   });
 
+  it('a user whose name and consent change has no tags to change; one whose name and tags change has', () => {
+    const before = synced({ ...fresh(1), marketingOptIn: true });
+    const changed: User = { ...before, firstName: 'New', marketingOptIn: false };
+    const consent = { step: 'given', address: hashAddress(before.email ?? '') } as const;
+    expect(plan({ ...changed, crm: { ...before.crm, consent } }, 'refresh')).toMatchObject({
+      changesTags: false,
+    });
+    expect(plan({ ...changed, crm: { ...before.crm, tagIds: [] } }, 'refresh')).toMatchObject({
+      changesTags: true,
+    });
+  });
+
   it('a user before the first catalog has all tags to add, by name', () => {
     const context = { mapping, mode: 'contacts', catalog: undefined, now: NOON } as const;
     expect(planUser(fresh(1), context)).toEqual({
       kind: 'sync',
       creates: true,
       updates: false,
+      changesTags: true,
       requests: 1,
       tags: { remove: [], add: ['App User', 'Subscription: Active', 'Active'] },
     });

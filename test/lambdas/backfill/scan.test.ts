@@ -16,19 +16,23 @@ const CREATE: UserPlan = {
   kind: 'sync',
   creates: true,
   updates: false,
+  changesTags: true,
   requests: 1,
   tags: { remove: [], add: [1, 2] },
 };
-const UPDATE: UserPlan = { kind: 'sync', creates: false, updates: true, requests: 1, tags: undefined };
-const UPDATE_AND_TAG: UserPlan = { ...UPDATE, requests: 2 };
+const PLAIN_UPDATE = { kind: 'sync', creates: false, updates: true, tags: undefined } as const;
+const UPDATE: UserPlan = { ...PLAIN_UPDATE, changesTags: false, requests: 1 };
+const UPDATE_AND_TAG: UserPlan = { ...PLAIN_UPDATE, changesTags: true, requests: 2 };
+const UPDATE_WITH_CONSENT: UserPlan = { ...PLAIN_UPDATE, changesTags: false, requests: 2 };
 const TAG: UserPlan = {
   kind: 'sync',
   creates: false,
   updates: false,
+  changesTags: true,
   requests: 0,
   tags: { remove: [3], add: [1] },
 };
-const CREATE_UNTAGGED: UserPlan = { ...CREATE, tags: { remove: [], add: [] } };
+const CREATE_UNTAGGED: UserPlan = { ...CREATE, changesTags: false, tags: { remove: [], add: [] } };
 const NO_EMAIL: UserPlan = { kind: 'invalid', reason: 'no-usable-email' };
 const NOTHING: UserPlan = { kind: 'nothing' };
 
@@ -59,6 +63,12 @@ describe('a scanned user', () => {
       UPDATE_AND_TAG,
       { enqueued: 1, plannedRequests: 2, maxRequests: 2, ready: ['user0'] },
       { updated: 1, tagged: 1 },
+    ],
+    [
+      'whose fields and consent change is sent',
+      UPDATE_WITH_CONSENT,
+      { enqueued: 1, plannedRequests: 2, maxRequests: 2, ready: ['user0'] },
+      { updated: 1 },
     ],
     [
       'of whom only tags change waits for a tag job',

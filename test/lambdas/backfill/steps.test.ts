@@ -157,6 +157,16 @@ describe('the lock of a run', () => {
     await expect(advanceRun(run, context)).rejects.toThrow(SupersededError);
     await expect(continueRun(run, context)).rejects.toThrow(SupersededError);
   });
+
+  it('says whether the run that took over is still there, when the execution is redriven', async () => {
+    const started = start(10);
+    const run = await begin({}, started.context);
+    const other = as('run-2', started);
+    const taken = await begin({}, other);
+    await expect(advanceRun(run, started.context)).rejects.toThrow(/taken over: arn:execution:run-2/);
+    await finish(taken, started, other);
+    await expect(advanceRun(run, started.context)).rejects.toThrow('has ended. Start a new one');
+  });
 });
 
 describe('the pace of a run', () => {
