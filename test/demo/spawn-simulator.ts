@@ -13,7 +13,8 @@ const MAIN = fileURLToPath(new URL('../simulator/main.ts', import.meta.url));
  * @throws Error with the simulator's output when it does not start.
  */
 export async function spawnSimulator(args: readonly string[]): Promise<RunningSimulator> {
-  const child = spawn(process.execPath, [MAIN, '--attached', ...args], { stdio: 'pipe' });
+  // In a process group of its own: Ctrl-C in a terminal reaches this process alone.
+  const child = spawn(process.execPath, [MAIN, '--attached', ...args], { stdio: 'pipe', detached: true });
   const exited = once(child, 'exit');
   let errorOutput = '';
   child.stderr.on('data', (chunk: Buffer) => {

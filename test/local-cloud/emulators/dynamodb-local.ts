@@ -87,7 +87,8 @@ class EmulatorProcess {
     this.#child = spawn(
       JAVA_HOME ? join(JAVA_HOME, 'bin', 'java') : 'java',
       [...flags, '-jar', 'DynamoDBLocal.jar', ...options],
-      { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] },
+      // In a process group of its own: Ctrl-C in a terminal reaches this process alone.
+      { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
     );
     this.#forget = killOnExit(this.#child);
     const ended = Promise.withResolvers<void>();
@@ -154,25 +155,35 @@ export async function freePort(): Promise<number> {
 }
 
 const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const;
+const running = new Set<ChildProcess>();
+
+const killAll = () => {
+  for (const child of running) child.kill('SIGKILL');
+};
+
+/** Kills all and ends this process, unless something else handles the signal: that may still need them, and stops them. */
+function onSignal(signal: NodeJS.Signals): void {
+  if (process.listenerCount(signal) > 1) return;
+  killAll();
+  process.removeListener(signal, onSignal);
+  process.kill(process.pid, signal);
+}
 
 /**
  * Kills a child process when this process exits, also by a signal. Otherwise the child would run forever.
  *
- * @returns removes the handlers, for when the child has exited.
+ * @returns to be called when the child has exited.
  */
 function killOnExit(child: ChildProcess): () => void {
-  const kill = () => void child.kill('SIGKILL');
-  const handlers = SIGNALS.map((signal) => {
-    const handler = () => {
-      kill();
-      if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
-    };
-    process.once(signal, handler);
-    return [signal, handler] as const;
-  });
-  process.once('exit', kill);
+  if (running.size === 0) {
+    process.once('exit', killAll);
+    for (const signal of SIGNALS) process.on(signal, onSignal);
+  }
+  running.add(child);
   return () => {
-    process.removeListener('exit', kill);
-    for (const [signal, handler] of handlers) process.removeListener(signal, handler);
+    running.delete(child);
+    if (running.size > 0) return;
+    process.removeListener('exit', killAll);
+    for (const signal of SIGNALS) process.removeListener(signal, onSignal);
   };
 }
