@@ -92,9 +92,9 @@ const REFUSALS: Readonly<Partial<Record<ErasureRecord['done'], (userId: string) 
   'no-contact': (userId) =>
     `No record knows a contact of user ${userId}. If the CRM has one, name it with --contact ID; otherwise nothing needs to be erased.`,
   'not-proven': (userId) =>
-    `Nothing proves that the contact belongs to user ${userId}: no record names it, and its user id field has another value. It was not changed. Check the id.`,
+    `Nothing proves that the contact belongs to user ${userId}: no record names it, and the CRM does not know it or shows another user id. It was not changed. Check the id.`,
   kept: (userId) =>
-    `The contact that user ${userId} had belongs to another user now, or the user has come back. It was not changed.`,
+    `The contact belongs to another user, or user ${userId} has come back. It was not changed.`,
 };
 
 /**

@@ -1,7 +1,8 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { PendingTags } from '../../shared/contacts/pending-tags.ts';
+import { deletionPolicySchema } from '../../shared/contacts/retire-contact.ts';
 import type { RequestJournal } from '../../shared/infusionsoft/http/request-journal.ts';
-import { BACKFILL_WAIT, POSTPONED_AFTER } from '../../shared/quota/retry-policy.ts';
+import { BACKFILL_WAIT, INSPECTION_ANSWER_MS, POSTPONED_AFTER } from '../../shared/quota/retry-policy.ts';
 import type { ErasureRecord } from '../../shared/store/erasure-records.ts';
 import { RejectedError } from '../../shared/sync/errors.ts';
 import type {
@@ -51,7 +52,7 @@ const LOG_LINES = {
  * @throws RejectedError or RetryableError; an error of another kind is a bug.
  */
 export async function processTask(task: Task, dependencies: ProcessTaskDependencies): Promise<boolean> {
-  const { eraseContact, inspectAccount, journal, metrics, logger } = dependencies;
+  const { eraseContact, inspectAccount, journal, metrics, logger, now } = dependencies;
   const { message } = task.deliveries[0];
   if (message instanceof RejectedError) throw message;
   switch (message.kind) {
@@ -64,11 +65,15 @@ export async function processTask(task: Task, dependencies: ProcessTaskDependenc
       const { userId, requestId } = message;
       const done = await eraseContact(message);
       logger.info('Erasure request handled', { userId, requestId, done, ...trace(task, journal) });
-      metrics.countOutcome('retired');
+      if (deletionPolicySchema.safeParse(done).success) metrics.countOutcome('retired');
       break;
     }
     case 'inspect-account': {
       const { inspectionId } = message;
+      if (now() - sentAt(task) > INSPECTION_ANSWER_MS) {
+        logger.info('Inspection ignored: nobody waits for it any more', { inspectionId });
+        return false;
+      }
       logger.info('Account inspected', { inspectionId, problems: await inspectAccount(message) });
       break;
     }
@@ -78,6 +83,9 @@ export async function processTask(task: Task, dependencies: ProcessTaskDependenc
   }
   return journal.lines().length > 0;
 }
+
+/** When the first message of a task was sent, in epoch milliseconds. */
+const sentAt = ({ deliveries }: Task): number => Number(deliveries[0].record.attributes.SentTimestamp);
 
 const trace = (task: Task, journal: Pick<RequestJournal, 'lines'>) => ({
   correlationIds: correlationIdsOf(task),

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { ledgerAt } from '../../../shared/quota/ledger.ts';
 import type { Inspection, SyncTable } from '../../../shared/store/sync-table.ts';
 import type { InspectAccountMessage } from '../../../shared/sync/message.ts';
 import type { Requirements } from '../../../shared/user/requirements.ts';
@@ -20,13 +21,18 @@ const POLL_MS = 500;
 /**
  * Lets the sync inspect the CRM account, so that its requests are paced and counted like all others.
  *
- * @throws CommandError when there is no result in time.
+ * @throws CommandError during a pause, or when there is no result in time.
  */
 export async function inspectAccount(
   sqs: SQSClient,
   table: SyncTable,
   { queueUrl, requirements, create, timeoutMs }: InspectionRequest,
 ): Promise<Inspection> {
+  const { pause } = ledgerAt((await table.ledger.read())?.value, Date.now());
+  if (pause)
+    throw new CommandError(
+      `Requests are paused until ${new Date(pause.until).toISOString()} (${pause.reason}). See npx --no user-sync quota, and try again after that.`,
+    );
   const inspectionId = randomUUID();
   const message: InspectAccountMessage = {
     version: 1,
@@ -40,7 +46,8 @@ export async function inspectAccount(
     new SendMessageCommand({
       QueueUrl: queueUrl,
       MessageBody: JSON.stringify(message),
-      MessageGroupId: 'catalog',
+      // A group of its own: an earlier inspection may be hidden for long.
+      MessageGroupId: `inspection#${inspectionId}`,
       MessageDeduplicationId: inspectionId,
     }),
   );

@@ -4,7 +4,7 @@ import { messageGroups, tasksOf } from '../../../lambdas/sync-contact/message-gr
 import { type ProcessTaskDependencies, processTask } from '../../../lambdas/sync-contact/process-task.ts';
 import type { UserOutcome } from '../../../lambdas/sync-contact/process-user.ts';
 import type { PendingTags } from '../../../shared/contacts/pending-tags.ts';
-import { BACKFILL_WAIT, POSTPONED_AFTER } from '../../../shared/quota/retry-policy.ts';
+import { BACKFILL_WAIT, INSPECTION_ANSWER_MS, POSTPONED_AFTER } from '../../../shared/quota/retry-policy.ts';
 import type { Message, PollMessage, TagUsersMessage, UserMessage } from '../../../shared/sync/message.ts';
 import { NOW, record } from '../../support/consumer-under-test.ts';
 import { userMessage } from '../../support/user-message.ts';
@@ -26,14 +26,17 @@ interface World extends Partial<ProcessTaskDependencies> {
   requests?: string[];
   /** Most deliveries of one of the messages. */
   deliveries?: number;
+  /** When the messages were sent, in epoch milliseconds. */
+  sentAt?: number;
 }
 
 /** Processes a task whose parts only return a result. It takes 40 ms. */
 async function run(
   bodies: (Message | string)[],
-  { outcome = {}, requests = [], deliveries = 1, ...parts }: World = {},
+  { outcome = {}, requests = [], deliveries = 1, sentAt = NOW, ...parts }: World = {},
 ) {
   const records = bodies.map((body) => record(body, 'group'));
+  for (const { attributes } of records) attributes.SentTimestamp = String(sentAt);
   for (const { attributes } of records.slice(-1)) attributes.ApproximateReceiveCount = String(deliveries);
   const [task] = messageGroups(records).flatMap(tasksOf);
   if (!task) throw new Error('A record makes a task');
@@ -208,7 +211,15 @@ describe('other tasks', () => {
     expect(counted).toEqual(['retired']);
   });
 
-  it('inspect the account', async () => {
+  it.each(['no-contact', 'not-deleted', 'not-proven', 'kept'] as const)(
+    'count no retired contact for an erasure request that is refused (%s)',
+    async (done) => {
+      const message: Message = { version: 1, kind: 'forget', userId: 'ann', requestId: 'q1' };
+      expect((await run([message], { eraseContact: async () => done })).counted).toEqual([]);
+    },
+  );
+
+  describe('inspect the account', () => {
     const requirements = { tags: [], customFields: [], leadSources: [], contactTypes: [], staff: false };
     const message: Message = {
       version: 1,
@@ -218,9 +229,21 @@ describe('other tasks', () => {
       create: false,
       count: false,
     };
-    const { result, lines } = await run([message], { inspectAccount: async () => 3 });
-    expect(result).toBe(false);
-    expect(lines).toEqual([['Account inspected', { inspectionId: 'i1', problems: 3 }]]);
+
+    it('and log the number of problems', async () => {
+      const { result, lines } = await run([message], { inspectAccount: async () => 3 });
+      expect(result).toBe(false);
+      expect(lines).toEqual([['Account inspected', { inspectionId: 'i1', problems: 3 }]]);
+    });
+
+    it.each([
+      ['while a command may wait for it', INSPECTION_ANSWER_MS, 1],
+      ['not after that', INSPECTION_ANSWER_MS + 1, 0],
+    ])('%s', async (_, ageMs, times) => {
+      const inspectAccount = vi.fn(async () => 0);
+      expect((await run([message], { inspectAccount, sentAt: NOW - ageMs })).result).toBe(false);
+      expect(inspectAccount).toHaveBeenCalledTimes(times);
+    });
   });
 
   it('are rejected if they are no message', async () => {
