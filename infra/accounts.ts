@@ -34,7 +34,16 @@ export function parseAccounts(settings: unknown): Config[] {
   const result = accountsSchema.safeParse(settings);
   if (!result.success)
     throw invalidSettings(
-      result.error.issues.map(({ path, message }) => `  ${['userSync', ...path].join('.')}: ${message}`),
+      result.error.issues.flatMap((issue) => {
+        const path = ['userSync', ...issue.path].join('.');
+        if (issue.code === 'unrecognized_keys')
+          return issue.keys.map(
+            (key) =>
+              `  ${path}.${key}: move it to userSync.defaults (for all accounts) or userSync.accounts.NAME`,
+          );
+        const messages = issue.code === 'invalid_key' ? issue.issues : [issue];
+        return messages.map(({ message }) => `  ${path}: ${message}`);
+      }),
     );
   const { defaults, accounts } = result.data;
   const names = Object.keys(accounts);

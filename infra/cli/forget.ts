@@ -12,7 +12,7 @@ import { messageGroupOf } from '../../shared/sync/message.ts';
 import { createCommand } from './create-command.ts';
 import { CommandError, UsageError } from './support/command-error.ts';
 import { connect } from './support/connect.ts';
-import { filled, integer } from './support/option-parsers.ts';
+import { idOfUser, integer } from './support/option-parsers.ts';
 import { textTable } from './support/text-table.ts';
 
 /** Longer than the minute after which the sync tries a contact again that the CRM does not know. */
@@ -34,7 +34,7 @@ export default createCommand({
     user: {
       value: 'id',
       description: 'the user to forget; must be deleted in the app first',
-      parse: filled,
+      parse: idOfUser,
     },
     contact: { value: 'id', description: 'the contact, when no record knows it', parse: integer(1) },
     list: { description: 'show the erasure records' },

@@ -66,6 +66,33 @@ export type CustomField = (
 
 /** The types of the CRM's custom fields. */
 export type CustomFieldType = CustomField['type'];
+const TYPES: Readonly<Record<CustomFieldType, true>> = {
+  Text: true,
+  TextArea: true,
+  Name: true,
+  Email: true,
+  PhoneNumber: true,
+  Website: true,
+  State: true,
+  SocialSecurityNumber: true,
+  Date: true,
+  DateTime: true,
+  User: true,
+  WholeNumber: true,
+  DecimalNumber: true,
+  Currency: true,
+  Percent: true,
+  Year: true,
+  Month: true,
+  DayOfWeek: true,
+  YesNo: true,
+  Dropdown: true,
+  Radio: true,
+  Drilldown: true,
+  ListBox: true,
+  UserListBox: true,
+};
+export const CUSTOM_FIELD_TYPES = Object.keys(TYPES) as readonly CustomFieldType[];
 
 /** A custom field's value before normalisation. */
 export type CustomValue = string | number | boolean | readonly string[];

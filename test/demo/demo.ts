@@ -223,7 +223,8 @@ function complaints(
   const maxFirst = MAX_REQUESTS_PER_USER * users + MAX_CATALOG_REQUESTS;
   const maxBurst = MAX_BURST_SYNCS * REQUESTS_PER_SYNC;
   return [
-    isRefusedOften(report) && `the CRM refused ${throttled} of ${requests} requests`,
+    isRefusedOften(report) &&
+      `the CRM refused ${throttled} of ${requests} requests, because there were too many in a second: more than a busy machine explains`,
     deadLetters > 0 && `${deadLetters} dead letters`,
     firstSyncRequests > maxFirst &&
       `the first sync took ${firstSyncRequests} requests, more than ${maxFirst}`,

@@ -1,4 +1,5 @@
-import { optionsOf } from '../../../shared/user/custom-field.ts';
+import { isStandardField } from '../../../shared/user/contact-fields.ts';
+import { CUSTOM_FIELD_TYPES, optionsOf } from '../../../shared/user/custom-field.ts';
 import { type Mapping, managedTags } from '../../../shared/user/define-mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
 
@@ -9,16 +10,28 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const DAYS = 400;
 
 /**
- * Finds problems of the mapping itself: duplicate names, names that are too long, choices without options, a user id without a
- * field, and a consent without a reason.
+ * Finds problems of the mapping itself: unknown fields, no email, duplicate names, names that are too long, choices without options, a user
+ * id without a field, and a consent without a reason.
  */
 export function checkNames(mapping: Mapping): string[] {
   const { contact, customFields } = mapping;
   const fields = Object.entries(customFields);
-  const choices = [contact.contact_type, contact.lead_source].filter((choice) => choice !== undefined);
+  const choices = Object.values(contact).filter((source) => typeof source === 'object');
   return [
-    ...duplicates('tag', managedTags(mapping)),
-    ...duplicates('custom field', Object.keys(customFields)),
+    ...(Object.hasOwn(contact, 'EMAIL1')
+      ? []
+      : ['contact has no EMAIL1, by which the sync finds the contact of a new user.']),
+    ...Object.keys(contact)
+      .filter((key) => !isStandardField(key))
+      .map((key) => `contact has "${key}", which is no field of a contact. docs/fields.md lists them.`),
+    ...fields
+      .filter(([, { type }]) => !CUSTOM_FIELD_TYPES.includes(type))
+      .map(
+        ([label, { type }]) =>
+          `The custom field "${label}" has the unknown type "${type}". Types: ${CUSTOM_FIELD_TYPES.join(', ')}.`,
+      ),
+    ...duplicates('tags', managedTags(mapping)),
+    ...duplicates('custom fields', Object.keys(customFields)),
     ...tooLong([
       ...managedTags(mapping),
       ...Object.keys(customFields),
@@ -30,7 +43,7 @@ export function checkNames(mapping: Mapping): string[] {
       .map(([label]) => `The custom field "${label}" has no options to choose from.`),
     ...wrongUserIdField(mapping),
     ...withoutReason(mapping),
-    ...fields.flatMap(([label, field]) => duplicates(`option of "${label}"`, optionsOf(field))),
+    ...fields.flatMap(([label, field]) => duplicates(`options of "${label}"`, optionsOf(field))),
     // A list is written as its items, separated by commas.
     ...fields.flatMap(([label, field]) =>
       field.type === 'ListBox'
@@ -61,12 +74,16 @@ function withoutReason({ marketingConsent }: Mapping): string[] {
 }
 
 /**
- * Finds problems of the mapping for one user: a tag that its group does not list, a name that its choice does not list, or a tag that
- * changes with time on a day when `isActive` is false, so that the refresh would miss it.
+ * Finds problems of the mapping for one user: a function that throws, a tag that its group does not list, a name that its choice does not
+ * list, or a tag that changes with time on a day when `isActive` is false, so that the refresh would miss it.
  *
  * @param now epoch milliseconds: the first day on which the user is evaluated.
  */
 export function checkUser(mapping: Mapping, user: User, now: number): string[] {
+  const failures = functionsOf(mapping).flatMap(([name, evaluate]) =>
+    failureOf(name, () => evaluate(user, now)),
+  );
+  if (failures.length > 0) return failures;
   const { contact_type, lead_source } = mapping.contact;
   const problems = [
     ...unlisted('contact_type', contact_type?.pick(user), contact_type?.names),
@@ -91,13 +108,44 @@ export function checkUser(mapping: Mapping, user: User, now: number): string[] {
   return [...new Set(problems)];
 }
 
+/** All functions of a mapping, by what they are for. */
+function functionsOf(mapping: Mapping): [name: string, evaluate: (user: User, now: number) => unknown][] {
+  const { contact, customFields, marketingConsent, tagGroups } = mapping;
+  return [
+    ...Object.entries(contact).map(([key, source]): [string, (user: User) => unknown] => [
+      `The field ${key}`,
+      typeof source === 'function' ? source : source.pick,
+    ]),
+    ...Object.entries(customFields).map(([label, { value }]): [string, (user: User) => unknown] => [
+      `The custom field "${label}"`,
+      value,
+    ]),
+    ...tagGroups.map((group): [string, typeof group.pick] => [
+      `The group of the tag "${Object.keys(group.tags)[0]}"`,
+      (user, now) => group.pick(user, now),
+    ]),
+    ['marketingConsent', (user) => marketingConsent?.given(user)],
+    ['isActive', (user, now) => mapping.isActive(user, now)],
+  ];
+}
+
+function failureOf(name: string, evaluate: () => unknown): string[] {
+  try {
+    evaluate();
+    return [];
+  } catch (error) {
+    const type = error instanceof Error ? error.name : typeof error;
+    return [`${name} throws (${type}) for some users. Only userId is always there: use ?. or a default.`];
+  }
+}
+
 function duplicates(kind: string, names: readonly string[]): string[] {
   const groups = [...Map.groupBy(names, (name) => name.trim().toLowerCase()).values()];
   return groups
     .filter((same) => same.length > 1)
     .map(
       (same) =>
-        `The ${kind} ${same.map((name) => `"${name}"`).join(' and ')} is a duplicate: the CRM ignores case and surrounding spaces.`,
+        `These ${kind} have the same name for the CRM, which ignores case and surrounding spaces: ${same.map((name) => `"${name}"`).join(', ')}.`,
     );
 }
 

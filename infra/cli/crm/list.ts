@@ -64,6 +64,8 @@ export default createCommand({
     const { since, until, limit, rate } = options;
     if (!list.dates && (since !== undefined || until !== undefined))
       throw new UsageError(`${name} cannot be listed by date: --since and --until do not apply.`);
+    if (since !== undefined && until !== undefined && since > until)
+      throw new UsageError('--since is later than --until.');
     const filters = parseFilters(options.filter, list);
     const expansions = expansionsOf(resource, options.expand);
     const format = options.json ? 'json' : (options.format ?? 'table');

@@ -14,7 +14,7 @@ import { CommandError, UsageError } from '../support/command-error.ts';
 import { connect, type Outputs } from '../support/connect.ts';
 import { readContactOf } from '../support/crm-reader.ts';
 import { loadMapping } from '../support/load-mapping.ts';
-import { integer, timestamp } from '../support/option-parsers.ts';
+import { idOfUser, integer, timestamp } from '../support/option-parsers.ts';
 import { quotaSettingsFrom } from '../support/quota-report.ts';
 import { compare, comparisonText } from './comparison.ts';
 import { type PreviewContext, previewUser } from './preview-user.ts';
@@ -36,7 +36,7 @@ export default createCommand({
   },
   target: 'system',
   options: {
-    user: { value: 'id', description: 'id of a user in the table' },
+    user: { value: 'id', description: 'id of a user in the table', parse: idOfUser },
     file: { value: 'file', description: 'a user that does not exist yet: an item of the table as JSON' },
     all: { description: "totals for all users, from the sync's own records; makes no requests" },
     sample: { value: 'n', description: 'with --all: estimate from this many users', parse: integer(1) },
@@ -49,7 +49,8 @@ export default createCommand({
   async handler({ options, print }) {
     const { user, file, all } = options;
     if ([user !== undefined, file !== undefined, all].filter(Boolean).length !== 1)
-      throw new UsageError('Name what to preview: --user ID, --file user.json, or --all [--sample 500].');
+      throw new UsageError('Name one to preview: --user ID, --file user.json, or --all [--sample 500].');
+    if (options.sample !== undefined && !all) throw new UsageError('--sample is for --all.');
     const now = options.at ?? Date.now();
     const outputs = await connect(options);
     const mapping = await loadMapping(options.mapping ?? outputs.get('Mapping'));

@@ -79,6 +79,8 @@ export function summaryText(summary: EstimatedSummary): string {
     created.length > 0 ? `The sync first creates ${created.join(', ')}.\n` : '',
     ...problems.map((problem) => `Left out: ${problem}.\n`),
     `For all users: about ${number(all.requests)} requests, ${all.minutesAtPace} minutes at the rate limit, ${(all.shareOfDay * 100).toFixed(1)} % of the daily quota.\n`,
-    `The daily refresh (isActive) includes ${number(refreshed)} of the ${number(changed)}, with about ${number(all.refreshRequests)} requests; the others are synced with their next change.\n`,
+    changed === 0
+      ? ''
+      : `Of these ${number(changed)} users, the daily refresh syncs the ${number(refreshed)} active ones (isActive), with about ${number(all.refreshRequests)} requests. The others are synced with their next change.\n`,
   ].join('');
 }

@@ -50,7 +50,7 @@ async function stackOutputs(StackName: string): Promise<Record<string, string>> 
       );
     const problem = error instanceof Error ? error.message : String(error);
     throw new CommandError(
-      `Could not read the stack ${StackName} from AWS (${problem}). Set AWS_PROFILE or access keys, and AWS_REGION; or use --local.`,
+      `Could not read the stack ${StackName} from AWS (${problem}). Set AWS_PROFILE or access keys, and AWS_REGION.`,
       { cause: error },
     );
   }

@@ -15,7 +15,9 @@ const root = new URL('../../../', import.meta.url);
 export async function loadMapping(path: string): Promise<Mapping> {
   const file = resolve(root.pathname, path);
   if (!existsSync(file))
-    throw new CommandError(`There is no mapping in ${path}. Name its file with --mapping.`);
+    throw new CommandError(
+      `There is no file ${path}. Name the file of a mapping, such as ${DEFAULT_MAPPING}.`,
+    );
   const { mapping } = await importMapping(path, file);
   if (mapping) return mapping;
   throw new CommandError(`${path} exports no mapping: export const mapping: Mapping = { … }`);

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import * as z from 'zod';
 
 /** A parser for whole numbers in a range. */
 export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
@@ -10,10 +11,14 @@ export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (text: stri
   };
 }
 
-/** Parses a text that is not empty, such as an id: an unset variable of a shell is. */
-export function filled(text: string): string {
-  if (text.trim() !== '') return text;
-  throw new InvalidArgumentError('It must not be empty.');
+/** Longest key of an item of DynamoDB, in bytes (DynamoDB developer guide, "Constraints"). */
+const MAX_KEY_BYTES = 2048;
+
+/** Parses the id of a user. It is empty where a variable of a shell is not set. */
+export function idOfUser(text: string): string {
+  if (text.trim() === '') throw new InvalidArgumentError('It must not be empty.');
+  if (Buffer.byteLength(text) <= MAX_KEY_BYTES) return text;
+  throw new InvalidArgumentError(`It must have at most ${MAX_KEY_BYTES} bytes.`);
 }
 
 /** A parser for numbers above 0, up to a largest one. */
@@ -25,9 +30,14 @@ export function positiveNumber(max: number): (text: string) => number {
   };
 }
 
+const dateOrTime = z.union([
+  z.iso.date(),
+  z.iso.datetime({ offset: true, local: true }),
+  z.iso.datetime({ offset: true, local: true, precision: -1 }),
+]);
+
 /** Parses a date or time in ISO 8601. @returns epoch milliseconds. */
 export function timestamp(text: string): number {
-  const value = Date.parse(text);
-  if (!Number.isNaN(value)) return value;
+  if (dateOrTime.safeParse(text).success) return Date.parse(text);
   throw new InvalidArgumentError('It must be a date or time, such as 2027-01-01 or 2027-01-01T12:00:00Z.');
 }

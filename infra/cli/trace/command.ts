@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { createCommand } from '../create-command.ts';
 import { CommandError } from '../support/command-error.ts';
 import { connect } from '../support/connect.ts';
-import { positiveNumber } from '../support/option-parsers.ts';
+import { idOfUser, positiveNumber } from '../support/option-parsers.ts';
 import { insightsLines, localLines } from './log-lines.ts';
 import { timelineText } from './timeline.ts';
 
@@ -20,7 +20,7 @@ export default createCommand({
   },
   target: 'system',
   options: {
-    user: { value: 'id', description: 'id of the user', required: true },
+    user: { value: 'id', description: 'id of the user', required: true, parse: idOfUser },
     days: {
       value: 'days',
       description: 'how far to look back in AWS',

@@ -14,6 +14,9 @@ const problemsOf = (of: Mapping) => [
   ...new Set([...checkNames(of), ...users.flatMap((user) => checkUser(of, user, NOW))]),
 ];
 const text = { type: 'Text', value: () => undefined } as const;
+const fail = (): never => {
+  throw new TypeError('no value');
+};
 
 describe('a mapping', () => {
   it.each([
@@ -25,6 +28,52 @@ describe('a mapping', () => {
 
   it.each<[string, Partial<Mapping>, RegExp]>([
     ['a user id field that does not exist', { userIdField: 'No Such Field' }, /No Such Field.*customFields/],
+    [
+      'no email',
+      { contact: { given_name: () => 'Ann' } as unknown as Mapping['contact'] },
+      /contact has no EMAIL1/,
+    ],
+    [
+      'a field that contacts do not have',
+      { contact: { ...mapping.contact, givenName: () => 'Ann' } as Mapping['contact'] },
+      /contact has "givenName", which is no field of a contact/,
+    ],
+    [
+      'a type that custom fields do not have',
+      { customFields: { Plan: { type: 'Wholenumber', value: () => 1 } as never } },
+      /"Plan" has the unknown type "Wholenumber". Types: .*WholeNumber/,
+    ],
+    [
+      'a field that throws',
+      {
+        contact: {
+          ...mapping.contact,
+          given_name: (user) => (user as { firstName: string }).firstName.trim(),
+        },
+      },
+      /The field given_name throws \(TypeError\) for some users/,
+    ],
+    [
+      'a choice that throws',
+      { contact: { ...mapping.contact, lead_source: { names: ['A'], pick: fail } } },
+      /The field lead_source throws/,
+    ],
+    [
+      'a custom field that throws',
+      { customFields: { Plan: { type: 'Text', value: fail } } },
+      /The custom field "Plan" throws/,
+    ],
+    [
+      'a tag group that throws',
+      { tagGroups: [{ tags: { A: '' }, pick: fail }] },
+      /The group of the tag "A" throws/,
+    ],
+    [
+      'a consent that throws',
+      { marketingConsent: { given: fail, optInReason: 'x', withdrawalReason: 'x' } },
+      /marketingConsent throws/,
+    ],
+    ['an isActive that throws', { isActive: fail }, /isActive throws/],
     ['a user id field of another type', { userIdField: 'Program Week' }, /Program Week.*Text/],
     [
       'a consent without a reason',
@@ -34,17 +83,17 @@ describe('a mapping', () => {
     [
       'two tags with one name',
       { tagGroups: [...mapping.tagGroups, tagGroup({ tags: { ACTIVE: 'twice' }, pick: () => undefined })] },
-      /The tag "Active" and "ACTIVE" is a duplicate/,
+      /These tags have the same name.*: "Active", "ACTIVE"/,
     ],
     [
       'a tag like that of deleted users',
       { tagGroups: [tagGroup({ tags: { 'account deleted': '' }, pick: () => undefined })] },
-      /"account deleted" and "Account Deleted" is a duplicate/,
+      /"account deleted", "Account Deleted"/,
     ],
     [
       'a field that is mapped twice',
       { customFields: { Plan: text, 'plan ': text } },
-      /custom field "Plan" and "plan "/,
+      /custom fields have the same name.*"Plan", "plan "/,
     ],
     ['a name over the limit', { customFields: { ['x'.repeat(256)]: text } }, /has 256 characters: 1 to 255/],
     [
