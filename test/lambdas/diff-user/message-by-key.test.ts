@@ -60,6 +60,16 @@ describe('the message of a record that cannot be compared', () => {
     expect({ contactId, notBefore }).toEqual({ contactId: undefined, notBefore: undefined, ...expected });
   });
 
+  it.each([
+    ['due', true],
+    ['withdrawing', true],
+    ['given', undefined],
+  ])('of a deleted user says whether a withdrawal is open: %s', (step, withdrawn) => {
+    const crm = { contactId: 7, consent: { step, address: 'x' } };
+    expect(messageOf('REMOVE', crm)?.withdrawn).toBe(withdrawn);
+    expect(messageOf('REMOVE', { contactId: 7 })?.withdrawn).toBeUndefined();
+  });
+
   it('of a user whose crm map was removed or replaced says what it named', () => {
     const attempt = { at: AT, email: 'hash' };
     const before = { contactId: 7, formerContactIds: [5], attempt, revision: 3 };

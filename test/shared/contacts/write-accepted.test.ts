@@ -74,7 +74,9 @@ function crmThat(
 ) {
   const bodies: Record<string, unknown>[] = [];
   const stored = new Set<string>();
-  const write = async (body: object) => {
+  const methods: string[] = [];
+  const write = (method: string) => async (body: object) => {
+    methods.push(method);
     bodies.push(body as Record<string, unknown>);
     const fields = fieldsOf(body as Record<string, unknown>);
     const refused = refuses(fields);
@@ -87,9 +89,9 @@ function crmThat(
   };
   const dependencies = {
     client: {
-      upsertContact: write,
-      createContact: write,
-      updateContact: async (_: number, body: object) => write(body),
+      upsertContact: write('upsert'),
+      createContact: write('create'),
+      updateContact: async (_: number, body: object) => write('update')(body),
       readContact: unused,
     },
     companies: { idOf },
@@ -101,7 +103,7 @@ function crmThat(
       { target: { kind: 'upsert' }, plan: WHOLE, catalog, known: new Set(), email: EMAIL, ...request },
       dependencies,
     );
-  return { run, bodies, stored };
+  return { run, bodies, stored, methods };
 }
 
 function refusalWith(status: number, data: unknown): Error {
@@ -305,7 +307,8 @@ describe('a write of which the CRM refuses a field that it does not name', () =>
     const target = { kind: 'update', contactId: CONTACT, isClaimed: true, isForeign: false } as const;
     const plan = { write: { time_zone: 'x' }, clear: [] } as unknown as FieldPlan;
     const { run, bodies } = crmThat(refusing('time_zone'), unnamed);
-    expect((await run({ target, plan })).refused).toEqual(['time_zone']);
+    const { refused, plan: accepted } = await run({ target, plan });
+    expect([refused, accepted]).toEqual([['time_zone'], { write: { EMAIL1: EMAIL }, clear: [] }]);
     expect(bodies[1]).toEqual({ email_addresses: [{ field: 'EMAIL1', email: EMAIL }] });
   });
 });
@@ -335,6 +338,23 @@ describe('a refusal that no optional field causes', () => {
     }, unnamed);
     await expect(run()).rejects.toBe(failure);
     expect(bodies).toHaveLength(1);
+  });
+});
+
+describe('the result of a write', () => {
+  it('has what the CRM accepted, without an email that was not written', async () => {
+    const target = { kind: 'update', contactId: CONTACT, isClaimed: true, isForeign: false } as const;
+    const write = { time_zone: 'x', website: 'y' };
+    const { run } = crmThat(refusing('time_zone'), unnamed);
+    const { plan } = await run({ target, plan: { write, clear: [] } as unknown as FieldPlan });
+    expect(plan).toEqual({ write: { website: 'y' }, clear: [] });
+  });
+
+  it('is about one contact: once it is created, it is updated', async () => {
+    const { run, methods } = crmThat(refusing('time_zone'), unnamed);
+    await run();
+    expect(methods.indexOf('update')).toBeGreaterThan(0);
+    expect(methods).toEqual(methods.toSorted().toReversed());
   });
 });
 
