@@ -1,6 +1,7 @@
 import {
   ARRAY_MODES_RETRY_MS,
   AWS_REQUEST_TIMEOUT_MS,
+  BACKFILL_HIDDEN_MS,
   BACKFILL_STEP_RETRY,
   BACKFILL_WAIT,
   CALLBACK_RETRY,
@@ -113,6 +114,12 @@ export function retryTable(): { consumer: RetryRow[]; others: RetryRow[] } {
         error: 'RetryableError, PausedError',
         inInvocation: 'no retry: no environment makes requests until the reset',
         later: untilReset,
+      },
+      {
+        failure: 'The quota of backfills and polls is spent',
+        error: 'PausedError',
+        inInvocation: 'no retry',
+        later: `at the reset, or after ${span(BACKFILL_HIDDEN_MS)} if that is sooner, since live changes of the user wait behind it; after ${SOON_DELIVERIES} deliveries, after ${span(MESSAGE_BACKOFF.maxMs)}`,
       },
       {
         failure: 'The CRM refuses the credentials',
