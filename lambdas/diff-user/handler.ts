@@ -69,7 +69,8 @@ function messageOf(
   try {
     return changeMessage(mapping, { ...readChange(before, after), at }, now);
   } catch (error) {
-    const message = messageByKey({ eventName, keys, oldImage: before, newImage: after, at });
+    const record = { eventName, keys, oldImage: before, newImage: after, at };
+    const message = messageByKey(record, mapping.marketingConsent?.given);
     logger.error(
       message
         ? 'Change not comparable, sent a message without differences'

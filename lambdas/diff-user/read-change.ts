@@ -44,6 +44,10 @@ function isNext(before: Image, after: Image): boolean {
 export const readState = (userId: string, image: Image | undefined): CrmState | undefined =>
   readUser({ ...unmarshallItem(withSmallCrm(pick(image ?? {}, ['crm']))), userId }).user.crm;
 
+/** A user of an image whose `userId` may not be readable. */
+export const readImage = (userId: string, image: Image): User =>
+  readUser({ ...unmarshallItem(withSmallCrm(pick(image, ATTRIBUTES))), userId }).user;
+
 const read = (image: Image, names: readonly (keyof User)[]): User =>
   readUser(unmarshallItem(withSmallCrm(pick(image, names)))).user;
 

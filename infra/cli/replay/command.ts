@@ -2,6 +2,7 @@ import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { createCommand } from '../create-command.ts';
 import { connect } from '../support/connect.ts';
+import { loadMapping } from '../support/load-mapping.ts';
 import { VISIBILITY_SECONDS } from '../support/receive-all.ts';
 import { type ReplayReport, replay } from './replay.ts';
 
@@ -25,6 +26,7 @@ export default createCommand({
     const report = await replay(new DynamoDBStreamsClient(), new SQSClient(), {
       queueUrl: outputs.get('QueueUrl'),
       failureQueueUrl: outputs.get('StreamFailureQueueUrl'),
+      mapping: await loadMapping(outputs.get('Mapping')),
       dryRun: options.dryRun,
       discardExpired: options.discardExpired,
     });

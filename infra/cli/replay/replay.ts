@@ -12,6 +12,7 @@ import * as z from 'zod';
 import { messageByKey } from '../../../lambdas/diff-user/message-by-key.ts';
 import { type Outgoing, sendInOrder } from '../../../lambdas/diff-user/send-in-order.ts';
 import { countMessages } from '../../../shared/queue/count-messages.ts';
+import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import { jsonText } from '../../../shared/zod-types.ts';
 import { CommandError } from '../support/command-error.ts';
 import { receiveAll, release } from '../support/receive-all.ts';
@@ -19,6 +20,8 @@ import { receiveAll, release } from '../support/receive-all.ts';
 export interface ReplayOptions {
   queueUrl: string;
   failureQueueUrl: string;
+  /** The mapping of the stack. */
+  mapping: Pick<Mapping, 'marketingConsent'>;
   dryRun?: boolean | undefined;
   /** Deletes positions whose records have left the stream. */
   discardExpired?: boolean | undefined;
@@ -60,7 +63,7 @@ const MAX_PAGES = 100;
 export async function replay(
   streams: DynamoDBStreamsClient,
   sqs: SQSClient,
-  { queueUrl, failureQueueUrl: QueueUrl, dryRun, discardExpired }: ReplayOptions,
+  { queueUrl, failureQueueUrl: QueueUrl, mapping, dryRun, discardExpired }: ReplayOptions,
 ): Promise<ReplayReport> {
   const report: ReplayReport = { positions: 0, users: 0, expired: 0, unreadable: 0, heldElsewhere: 0 };
   /** Receipt handles of entries that were not deleted, by message id. */
@@ -74,7 +77,7 @@ export async function replay(
     report.positions++;
     const records = await recordsAt(streams, position);
     if (records) {
-      const outgoing = records.flatMap(outgoingOf);
+      const outgoing = records.flatMap((record) => outgoingOf(record, mapping));
       report.users += new Set(outgoing.map(({ message }) => message.userId)).size;
       if (!dryRun && (await sendInOrder(sqs, queueUrl, outgoing)).length > 0)
         throw new CommandError('SQS rejected some messages. Nothing was lost: run this again.');
@@ -139,11 +142,14 @@ async function recordsAt(
 }
 
 /** The message about the record's user; none if the item is not a user. */
-function outgoingOf({ eventID = '', eventName, dynamodb = {} }: StreamRecord): Outgoing[] {
+function outgoingOf(
+  { eventID = '', eventName, dynamodb = {} }: StreamRecord,
+  { marketingConsent }: ReplayOptions['mapping'],
+): Outgoing[] {
   const { Keys: keys, OldImage: oldImage, NewImage: newImage } = dynamodb;
   const { ApproximateCreationDateTime, SequenceNumber = '' } = dynamodb;
   const at = (ApproximateCreationDateTime ?? new Date(0)).toISOString();
-  const message = messageByKey({ eventName, keys, oldImage, newImage, at });
+  const message = messageByKey({ eventName, keys, oldImage, newImage, at }, marketingConsent?.given);
   return message
     ? [{ eventId: `replay-${eventID}`.slice(0, 128), sequenceNumber: SequenceNumber, message }]
     : [];

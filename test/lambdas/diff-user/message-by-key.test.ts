@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { messageByKey } from '../../../lambdas/diff-user/message-by-key.ts';
 import type { Image } from '../../../lambdas/diff-user/read-change.ts';
 import { messageSchema } from '../../../shared/sync/message.ts';
+import type { User } from '../../../shared/user/user.ts';
 
 const AT = '2026-06-15T12:00:00.000Z';
 const UNTIL = '2026-06-15T12:00:25.000Z';
@@ -13,13 +14,17 @@ const lease = { environment: 'a', invocation: 1, until: UNTIL };
 
 describe('the message of a record that cannot be compared', () => {
   const messageOf = (eventName: string | undefined, crm?: unknown, newCrm = crm) =>
-    messageByKey({
-      eventName,
-      keys: image({ userId: 'ann' }),
-      oldImage: image({ crm }),
-      newImage: image({ crm: newCrm }),
-      at: AT,
-    });
+    recordOf(eventName, { crm }, { crm: newCrm });
+  const recordOf = (
+    eventName: string | undefined,
+    before: Record<string, unknown>,
+    after: Record<string, unknown>,
+    consentOf: (user: User) => boolean | undefined = ({ marketingOptIn }) => marketingOptIn,
+  ) =>
+    messageByKey(
+      { eventName, keys: image({ userId: 'ann' }), oldImage: image(before), newImage: image(after), at: AT },
+      consentOf,
+    );
 
   it.each(['INSERT', 'MODIFY', undefined])(
     'names the user, whose contact the consumer reads: %s',
@@ -70,6 +75,32 @@ describe('the message of a record that cannot be compared', () => {
     expect(messageOf('REMOVE', { contactId: 7 })?.withdrawn).toBeUndefined();
   });
 
+  describe('of a user who has withdrawn the consent', () => {
+    const [yes, no] = [{ marketingOptIn: true }, { marketingOptIn: false }];
+    const crm = { contactId: 7, revision: 3, consent: { step: 'given', address: 'x' } };
+
+    it.each<[string, Record<string, unknown>, Record<string, unknown>, boolean | undefined]>([
+      ['REMOVE', { ...no, crm }, {}, true],
+      ['REMOVE', { ...yes, crm }, {}, undefined],
+      ['REMOVE', no, {}, undefined],
+      ['MODIFY', { ...yes, crm }, { ...no, crm }, true],
+      ['MODIFY', { ...no, crm }, { ...no, crm }, undefined],
+      ['MODIFY', { ...yes, crm }, { ...yes, crm }, undefined],
+      ['MODIFY', { ...no, crm }, no, true],
+      ['MODIFY', { ...yes, crm }, no, true],
+      ['MODIFY', { ...yes, crm }, yes, undefined],
+    ])('says so: %s of %j to %j', (eventName, before, after, withdrawn) => {
+      expect(recordOf(eventName, before, after)?.withdrawn).toBe(withdrawn);
+    });
+
+    it('does not say so if the mapping throws', () => {
+      const fail = () => {
+        throw new TypeError('no value');
+      };
+      expect(recordOf('REMOVE', { ...no, crm }, {}, fail)).toMatchObject({ cause: 'deleted', contactId: 7 });
+    });
+  });
+
   it('of a user whose crm map was removed or replaced says what it named', () => {
     const attempt = { at: AT, email: 'hash' };
     const before = { contactId: 7, formerContactIds: [5], attempt, revision: 3 };
@@ -87,14 +118,14 @@ describe('the message of a record that cannot be compared', () => {
   it('of a deleted user without an old image has no contact', () => {
     const images = { oldImage: undefined, newImage: undefined };
     const record = { eventName: 'REMOVE', keys: image({ userId: 'ann' }), ...images, at: AT };
-    expect(messageByKey(record)).toMatchObject({ userId: 'ann', cause: 'deleted' });
+    expect(messageByKey(record, undefined)).toMatchObject({ userId: 'ann', cause: 'deleted' });
   });
 
   it.each([[undefined], [{}], [image({ userId: '' })], [image({ userId: 7 })]])(
     'is missing without a user id: %j',
     (keys) => {
       const images = { oldImage: undefined, newImage: undefined };
-      expect(messageByKey({ eventName: 'MODIFY', keys, ...images, at: AT })).toBeUndefined();
+      expect(messageByKey({ eventName: 'MODIFY', keys, ...images, at: AT }, undefined)).toBeUndefined();
     },
   );
 });

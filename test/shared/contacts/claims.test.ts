@@ -78,7 +78,8 @@ describe('claims', () => {
   it('can be repeated by the same user, who has inherited nothing', async () => {
     const { claimContact } = claimsOf();
     await claimContact(5, 'ann');
-    expect(await claimContact(5, 'ann')).toEqual({ kind: 'own', isInherited: false });
+    for (let time = 0; time < 2; time++)
+      expect(await claimContact(5, 'ann')).toEqual({ kind: 'own', isInherited: false });
   });
 
   it('of the contact of a deleted user are inherited, however often they are repeated', async () => {

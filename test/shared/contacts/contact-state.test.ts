@@ -134,8 +134,8 @@ describe('a state', () => {
   });
 
   it('forgets all emails but the newest, unless a contact that has to be left may have them', () => {
-    const emails = ['a@example.com', 'b@example.com'];
-    expect(withNewestEmail({ emails })).toEqual({ emails: ['b@example.com'] });
+    const emails = ['a@example.com', 'b@example.com', 'c@example.com'];
+    expect(withNewestEmail({ emails })).toEqual({ emails: ['c@example.com'] });
     const leaving = { emails, formerContactIds: [5] };
     expect(withNewestEmail(leaving)).toEqual(leaving);
     expect(withNewestEmail({ contactId: 7 })).toEqual({ contactId: 7 });

@@ -16,6 +16,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { replay } from '../../../../infra/cli/replay/replay.ts';
 import { messageSchema } from '../../../../shared/sync/message.ts';
+import { mapping } from '../../../../shared/user/mapping.ts';
 
 const sqs = mockClient(SQSClient);
 const streams = mockClient(DynamoDBStreamsClient);
@@ -54,7 +55,12 @@ const recordOf = (sequence: number, userId: string, more: object = {}) => ({
   dynamodb: { SequenceNumber: String(sequence), Keys: { userId: { S: userId } }, ...more },
 });
 const run = (options: { dryRun?: boolean; discardExpired?: boolean } = {}) =>
-  replay(new DynamoDBStreamsClient(), new SQSClient(), { queueUrl: 'q', failureQueueUrl: 'f', ...options });
+  replay(new DynamoDBStreamsClient(), new SQSClient(), {
+    queueUrl: 'q',
+    failureQueueUrl: 'f',
+    mapping,
+    ...options,
+  });
 const sent = () =>
   sqs
     .commandCalls(SendMessageBatchCommand)
