@@ -45,7 +45,7 @@ export interface Claims {
    * @throws RetryableError while the contact is being retired, or when another user claims it at the same moment.
    */
   claimContact(contactId: number, userId: string, force?: boolean): Promise<ContactHolder>;
-  /** Gives the claim on a contact to another user, if the user has it. */
+  /** Gives the claim on a contact to another user, if the user has it. @throws RetryableError while the contact is being retired. */
   giveContact(contactId: number, userId: string, otherUserId: string): Promise<void>;
   /** The users of the list who have the claim on their contact. Costs one read for each hundred. */
   confirm(contacts: readonly { contactId: number; userId: string }[]): Promise<ReadonlySet<string>>;
@@ -168,7 +168,9 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
     },
     async giveContact(contactId, userId, otherUserId) {
       const claim = { userId: otherUserId, claimedAt: now(), inherited: true };
-      await store.write(SYNC_TABLE_ITEMS.contactClaim.key(contactId), claim, { userId });
+      const over = { userId, notRetiringAt: now() };
+      const written = await store.write(SYNC_TABLE_ITEMS.contactClaim.key(contactId), claim, over);
+      if (!written.stored && written.found?.userId === userId) throw concurrent();
     },
     async confirm(contacts) {
       const keyOf = ({ contactId }: { contactId: number }) => SYNC_TABLE_ITEMS.contactClaim.key(contactId);

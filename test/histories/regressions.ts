@@ -586,6 +586,15 @@ export const REGRESSIONS: Readonly<Record<string, History>> = {
       'bob changes the phone',
       '200 s pass',
     ]),
+  'a user takes over the contact of a person who is forgotten, whose deletion takes effect late': history([
+    'ann signs up with one@example.com',
+    'bob signs up with two@example.com',
+    '5 s pass',
+    'ann is deleted and asks to be forgotten',
+    'bob is deleted and signs up again with one@example.com',
+    'the second CRM request takes effect 50 s later, without an answer',
+    '70 s pass',
+  ]),
   'a person asks to be forgotten, and somebody who is rejected has claimed the contact': history(
     [
       'ann signs up with one@example.com',

@@ -248,6 +248,22 @@ describe('claims', () => {
     expect(await holderOf(5, 'bob')).toEqual({ kind: 'former' });
   });
 
+  it('of a contact cannot be given to another user while it is retired, also without an answer', async () => {
+    const { claimContact, giveContact, holderOf, retire } = claimsOf(BOB);
+    await claimContact(5, 'ann');
+    const giveIt = () => giveContact(5, 'ann', 'bob');
+    const during = async () => {
+      await expect(giveIt()).rejects.toMatchObject({ afterMs: LEASE_RETRY.claimMs });
+      throw new UncertainError('no answer');
+    };
+    await expect(retire(5, 'ann', { before: 2_000_000 }, during)).rejects.toThrow('no answer');
+    clock += UNCERTAIN_WRITE_MS - 1;
+    await expect(giveIt()).rejects.toThrow(RetryableError);
+    clock += 2;
+    await giveIt();
+    expect(await holderOf(5, 'bob')).toEqual({ kind: 'own', isInherited: true });
+  });
+
   it('of the same user that were made after a deletion keep the contact in any case', async () => {
     const { claimContact, retire } = claimsOf();
     await claimContact(5, 'bob');
