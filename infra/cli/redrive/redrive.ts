@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { DeleteMessageCommand, type Message, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import * as z from 'zod';
 import { countMessages } from '../../../shared/queue/count-messages.ts';
@@ -151,7 +152,7 @@ async function putBack(
   urls: { queue: string; deadLetters: string },
 ): Promise<string> {
   const now = Date.now();
-  const sent = asChange(body, now);
+  const sent = redrivenBody(body, now);
   await sqs.send(
     new SendMessageCommand({
       QueueUrl: urls.queue,
@@ -170,18 +171,23 @@ async function putBack(
 }
 
 /**
- * Turns a message into one about a change that happens now. As part of a backfill, or as a change that was rejected before, it would make
- * no new dead letter if the user is still rejected, although the redriven one is deleted. No tag job of a backfill will come, either. The
- * message of a deletion keeps its time.
+ * The body of the message that is sent for a dead letter. It is unique: the consumer ignores the redrive id, and a message that is rejected
+ * again has it.
+ *
+ * A message about a user becomes one about a change that happens now. As part of a backfill, or as a change that was rejected before, it
+ * would make no new dead letter if the user is still rejected, although the redriven one is deleted. No tag job of a backfill will come,
+ * either. The message of a deletion keeps its time.
  *
  * @param now epoch milliseconds.
  */
-function asChange(body: string, now: number): string {
+function redrivenBody(body: string, now: number): string {
+  const redriveId = randomUUID();
   const { data: message } = messageSchema.safeParse(JSON.parse(body));
-  if (message?.kind !== 'user' || message.cause === 'deleted') return body;
+  if (message?.kind !== 'user' || message.cause === 'deleted')
+    return JSON.stringify({ ...JSON.parse(body), redriveId });
   const { tagsLater: _, ...rest } = message;
   const cause = message.cause === 'backfill' ? 'changed' : message.cause;
-  return JSON.stringify({ ...rest, cause, changedAt: new Date(now).toISOString() });
+  return JSON.stringify({ ...rest, cause, changedAt: new Date(now).toISOString(), redriveId });
 }
 
 function deadLetterOf({

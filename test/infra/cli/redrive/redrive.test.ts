@@ -3,6 +3,7 @@ import {
   DeleteMessageCommand,
   GetQueueAttributesCommand,
   type Message,
+  ReceiptHandleIsInvalid,
   ReceiveMessageCommand,
   SendMessageCommand,
   SQSClient,
@@ -84,6 +85,7 @@ describe('a redrive', () => {
         ...message,
         cause: cause === 'backfill' ? 'changed' : cause,
         changedAt,
+        redriveId: expect.any(String),
       });
       expect(Date.parse(changedAt)).toBeGreaterThanOrEqual(startedAt);
     },
@@ -93,7 +95,7 @@ describe('a redrive', () => {
     ['a deletion', userMessage('ann', { cause: 'deleted', contactId: 7 })],
     ['a request for erasure', { version: 1, kind: 'forget', userId: 'ann', requestId: 'r1' }],
   ])('sends the message of %s as it is', async (_, message) => {
-    expect(await redriven(message)).toEqual(message);
+    expect(await redriven(message)).toEqual({ ...message, redriveId: expect.any(String) });
   });
 
   it('names the first user of a message about many, and moves it back', async () => {
@@ -219,6 +221,22 @@ describe('a redrive', () => {
       expect(redriven).toBeGreaterThanOrEqual(COUNT);
       expect(redriven).toBeLessThanOrEqual(COUNT + 1);
     });
+  });
+
+  it('moves letters with equal bodies, also one whose receipt handle expires at that moment', async () => {
+    const body = JSON.stringify(userMessage('ann', { cause: 'deleted', contactId: 7 }));
+    letters = ['1', '2'].map((id) => letter(id, 'ann', 'refused-by-crm', NOW, body));
+    let isFirst = true;
+    sqs.on(DeleteMessageCommand).callsFake(({ ReceiptHandle }) => {
+      hidden.delete(ReceiptHandle);
+      if (!isFirst) letters = letters.filter(({ MessageId }) => MessageId !== ReceiptHandle);
+      else {
+        isFirst = false;
+        throw new ReceiptHandleIsInvalid({ $metadata: {}, message: 'expired' });
+      }
+    });
+    expect(await run()).toMatchObject({ redriven: 3 });
+    expect(letters).toEqual([]);
   });
 
   it('asks for the tags of a user whose backfill has ended', async () => {
