@@ -37,16 +37,23 @@ export async function listContacts(scheduledAt: string, dependencies: PollDepend
     const isLast = items.length === 0 || nextToken === undefined;
     const upTo = isLast ? Number.MAX_SAFE_INTEGER : (items.at(-1)?.id ?? run.afterId);
     const seen = contactsSeen(items);
-    const lost = baselineAt === undefined ? [] : await missing(seen, run.afterId, upTo, ranges, dependencies);
     const isFirst = baselineAt === undefined;
     const reading = {
       readAt,
       isFirst,
       baselineAt: baselineAt === undefined ? (startAt ?? Number.POSITIVE_INFINITY) : Date.parse(baselineAt),
     };
-    let { deferred } = await applySightings([...seen, ...lost], reading, dependencies);
+    let { deferred } = await applySightings(seen, reading, dependencies);
     for (let stores = 1; isFirst && deferred.length > 0 && stores < MAX_STORES; stores++)
       ({ deferred } = await applySightings(deferred, reading, dependencies));
+    const lost = isFirst ? [] : await missingIds(seen, run.afterId, upTo, ranges, dependencies);
+    for (let start = 0; start < lost.length; start += MAX_LISTED_IDS) {
+      // Those that were stored as gone are not missing in the next invocation: thousands may be deleted at once.
+      if (start > 0 && !hasTime()) return false;
+      const lookedUpAt = now();
+      const sightings = await lookUp(lost.slice(start, start + MAX_LISTED_IDS), client);
+      await applySightings(sightings, { ...reading, readAt: lookedUpAt }, dependencies);
+    }
     if (isLast) break;
     run = { ...run, afterId: upTo };
     await store.writeListing({ ...listing, run });
@@ -63,28 +70,28 @@ function assertInOrder(ids: readonly number[], afterId: number): void {
       throw new RejectedError('refused-by-crm', 'The CRM does not list contacts in the order of their ids');
 }
 
-/** Known contacts between two ids that a page lacks: each as the CRM shows it when it is read by id, or as gone. */
-async function missing(
+/** Known contacts between two ids that a page lacks. */
+async function missingIds(
   seen: readonly SeenContact[],
   aboveId: number,
   upToId: number,
   ranges: Parameters<typeof bucketsBetween>[0],
-  { store, client }: Pick<PollDependencies, 'client'> & Pick<SightingsDependencies, 'store'>,
-): Promise<SeenContact[]> {
+  { store }: Pick<SightingsDependencies, 'store'>,
+): Promise<number[]> {
   const shown = new Set(seen.map(({ contactId }) => contactId));
   const buckets = await store.readBuckets(bucketsBetween(ranges, aboveId, upToId));
-  const lost = [...buckets.values()]
+  return [...buckets.values()]
     .flatMap((contacts) => Object.entries(contacts))
     .filter(([, { gone }]) => !gone)
     .map(([id]) => Number(id))
     .filter((id) => id > aboveId && id <= upToId && !shown.has(id));
-  const found: SeenContact[] = [];
-  for (let start = 0; start < lost.length; start += MAX_LISTED_IDS) {
-    const ids = lost.slice(start, start + MAX_LISTED_IDS);
-    const { items } = await client.listContacts({ ids });
-    found.push(...contactsSeen(items.filter(({ id }) => ids.includes(id))));
-  }
+}
+
+/** Contacts that a page lacks, each as the CRM shows it when it is read by id, or as gone. @param ids at most {@link MAX_LISTED_IDS}. */
+async function lookUp(ids: readonly number[], client: PollDependencies['client']): Promise<SeenContact[]> {
+  const { items } = await client.listContacts({ ids });
+  const found = contactsSeen(items.filter(({ id }) => ids.includes(id)));
   const existing = new Set(found.map(({ contactId }) => contactId));
-  const gone = lost.filter((id) => !existing.has(id)).map((contactId) => ({ contactId, isGone: true }));
+  const gone = ids.filter((id) => !existing.has(id)).map((contactId) => ({ contactId, isGone: true }));
   return [...found, ...gone];
 }

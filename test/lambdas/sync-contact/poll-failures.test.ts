@@ -106,6 +106,33 @@ describe('a poll without time for another page', () => {
       ...Array(3).fill('crm.tag.applied.v1'),
     ]);
   });
+
+  it('continues where it was after hundreds of contacts were deleted at once', async () => {
+    let endsAt = 0;
+    const startInvocation = () => {
+      endsAt = polls.now() + 25_000;
+      return endsAt;
+    };
+    await start({}, { endsAt: startInvocation });
+    await polls.addStrangers(450);
+    const { client } = polls.crm;
+    const list = client.listContacts;
+    await polls.deliver(polls.message('listing'));
+    const contacts = await polls.crm.contacts();
+    for (const { id } of contacts.slice(10)) await polls.crm.admin.removeContact(id);
+    let lookUps = 0;
+    client.listContacts = async (query) => {
+      if (polls.now() + 7000 > endsAt) throw new RetryableError('No time is left', { afterMs: 0 });
+      if ('ids' in query && ++lookUps > 20) throw new RejectedError('refused-by-crm', 'It never ends');
+      polls.pass(0.1);
+      return list(query);
+    };
+    polls.pass(60);
+    await polls.deliver(polls.message('listing'));
+    expect(lookUps).toBe(5);
+    expect(polls.published).toHaveLength(contacts.length - 10);
+    expect(distinct(polls.published)).toHaveLength(contacts.length - 10);
+  });
 });
 
 describe('a listing of opt-outs', () => {
