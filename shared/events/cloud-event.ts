@@ -3,7 +3,7 @@ import { type CloudEvent, type EventData, type EventKind, typeOf } from './event
 
 export interface EventOf<Kind extends EventKind> {
   kind: Kind;
-  /** Identifies what the event is about, and its state. Equal only for equal states: the event id is a hash of it. */
+  /** Identifies what the event is about, and its state. Equal only for equal states: the event id is a hash of it, and of the source. */
   state: readonly unknown[];
   /** The app's user id. */
   userId: string | undefined;
@@ -25,7 +25,7 @@ export function cloudEvent<Kind extends EventKind>(
   return {
     specversion: '1.0',
     id: createHash('sha256')
-      .update(JSON.stringify([type, state]))
+      .update(JSON.stringify([source, type, state]))
       .digest('base64url')
       .slice(0, 32),
     source,

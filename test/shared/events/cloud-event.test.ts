@@ -37,6 +37,8 @@ describe('an event', () => {
     expect(cloudEvent({ ...applied, state: [7, 4] }, SOURCE).id).not.toBe(id);
     const removed = { ...applied, kind: 'tag.removed' } as unknown as EventOf<'tag.removed'>;
     expect(cloudEvent(removed, SOURCE).id).not.toBe(id);
+    // Two accounts have contacts with the same id, and can share a receiver.
+    expect(cloudEvent(applied, `${SOURCE}-2`).id).not.toBe(id);
   });
 });
 
