@@ -69,12 +69,24 @@ async function listen(server: Server, port: number): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+/** The vendor's page about OAuth does not list `state`, so it may not come back. */
+const NO_STATE =
+  'The browser returned without the parameter "state", which proves that the request is the one of this command.';
+
 /** Waits for the callback. A request with another `state` is rejected and ignored: anyone can send one. */
 function codeFrom(server: Server, state: string, timeoutMs: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const minutes = Math.round(timeoutMs / 60_000);
+    let isStateMissing = false;
     const timer = setTimeout(
-      () => reject(new CommandError(`The browser did not return within ${minutes} minutes. Run this again.`)),
+      () =>
+        reject(
+          new CommandError(
+            isStateMissing
+              ? `${NO_STATE} Use a service account key instead: npx --no user-sync authorize --service-account-key`
+              : `The browser did not return within ${minutes} minutes. Run this again.`,
+          ),
+        ),
       timeoutMs,
     );
     timer.unref();
@@ -83,7 +95,13 @@ function codeFrom(server: Server, state: string, timeoutMs: number): Promise<str
       const answer = (status: number, text: string) =>
         response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(`${text}\n`);
       if (pathname !== CALLBACK) return answer(404, 'Not found.');
-      if (!isSame(searchParams.get('state') ?? '', state))
+      const given = searchParams.get('state');
+      if (given === null) {
+        // Anyone can send such a request, so it does not end the wait.
+        isStateMissing = true;
+        return answer(400, NO_STATE);
+      }
+      if (!isSame(given, state))
         return answer(400, 'This callback belongs to another authorization. Run the command again.');
       clearTimeout(timer);
       const error = searchParams.get('error');

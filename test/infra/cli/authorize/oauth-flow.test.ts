@@ -63,6 +63,20 @@ describe('the authorization', () => {
     expect(accessToken).toMatch(/\S/);
   });
 
+  it('says so in the browser and the terminal if the state does not come back', async () => {
+    const answers: string[] = [];
+    const failure = authorize({
+      open: async (url) => {
+        const back = new URL(new URL(url).searchParams.get('redirect_uri') ?? '');
+        back.search = '?code=good';
+        answers.push(await (await fetch(back)).text());
+      },
+      timeoutMs: 500,
+    });
+    await expect(failure).rejects.toThrow(/without the parameter "state".*--service-account-key/);
+    expect(answers).toEqual([expect.stringContaining('without the parameter "state"')]);
+  });
+
   it('with a wrong secret says what to check, without the secret', async () => {
     const failure = authorize({ clientSecret: 'wr0ng' });
     await expect(failure).rejects.toThrow(/invalid_client.*client id and secret/);
