@@ -275,8 +275,10 @@ function estimatedEnd(
   const requests = (toScan + openUsers(run)) * requestsPerUser;
   const msFor = (count: number) => (count / requestsPerSecond) * 1000;
   const ofDay = Math.min(limits.day, (limits.month ?? Number.POSITIVE_INFINITY) / DAYS_OF_MONTH);
-  const perDay = Math.max(1, Math.floor(ofDay * (1 - liveReserve)));
-  const later = requests - Math.max(0, perDay - run.requestsToday);
+  const within = (ms: number) => (ms / 1000) * requestsPerSecond;
+  const perDay = Math.max(1, Math.min(Math.floor(ofDay * (1 - liveReserve)), within(DAY_MS)));
+  const today = Math.min(Math.max(0, perDay - run.requestsToday), within(nextDay(now) - now));
+  const later = requests - today;
   if (later <= 0) return now + msFor(requests);
   const wholeDays = Math.ceil(later / perDay) - 1;
   return nextDay(now) + wholeDays * DAY_MS + msFor(later - wholeDays * perDay);

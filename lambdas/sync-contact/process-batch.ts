@@ -91,7 +91,7 @@ async function handleGroup(
   if (rejection) progress.failed(group, rejection);
   else progress.succeeded(group, { requested, hasWritten: journal.hasWritten() });
   if (receiveCountOf(group) > POSTPONED_AFTER)
-    // A record that stays is older than the success of the group, so its readers ignore it.
+    // A record that stays says for some time that the group has failed. That is no reason to fail the batch.
     await postponed
       .clear(group.id)
       .catch((error: unknown) =>

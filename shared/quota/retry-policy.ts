@@ -139,8 +139,8 @@ export const RATE_LEASE = {
   lookAgainMs: 2 * SECOND_MS,
 } as const;
 
-/** How long after it was sent an inspection of the account is made: the commands that ask for it wait no longer than two minutes. */
-export const INSPECTION_ANSWER_MS = 3 * MINUTE_MS;
+/** How long after it was sent an inspection of the account is made. The commands that ask for it wait less than that. */
+export const INSPECTION_ANSWER_MS = 15 * MINUTE_MS;
 
 /** How soon a message returns when another invocation works on the same thing. Short, since most invocations are. */
 export const LEASE_RETRY = {

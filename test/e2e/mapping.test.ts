@@ -175,7 +175,7 @@ describe('npx --no user-sync preview', () => {
     [['--user', 'nobody'], /There is no user nobody in the table/],
     [[], /Name one to preview: --user ID, --file user.json, or --all/],
     [['--file', 'nowhere.json'], /nowhere.json contains no user/],
-    [['--all', '--mapping', 'nowhere.ts'], /There is no mapping in nowhere.ts/],
+    [['--all', '--mapping', 'nowhere.ts'], /There is no file nowhere.ts/],
   ])('explains what to do for %j', async (args, expected) => {
     const { code, err } = await command('preview', args);
     expect(code).toBe(args.length === 0 ? 2 : 1);

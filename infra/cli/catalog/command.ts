@@ -9,6 +9,7 @@ import { createCommand } from '../create-command.ts';
 import { connect } from '../support/connect.ts';
 import { inspectAccount } from '../support/inspect-account.ts';
 import { DEFAULT_MAPPING, loadMapping } from '../support/load-mapping.ts';
+import { quotaSettingsFrom } from '../support/quota-report.ts';
 import { catalogPage } from './page.ts';
 import { catalogReport } from './report.ts';
 
@@ -47,6 +48,7 @@ export default createCommand({
       queueUrl: outputs.get('QueueUrl'),
       requirements: requirementsOf(mapping),
       create: options.create,
+      budget: quotaSettingsFrom(outputs.get('QuotaSettings')),
       timeoutMs: TIMEOUT_MS,
     });
     const catalog = await table.readCatalog();

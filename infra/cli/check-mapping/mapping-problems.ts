@@ -120,14 +120,21 @@ function functionsOf(mapping: Mapping): [name: string, evaluate: (user: User, no
       `The custom field "${label}"`,
       value,
     ]),
-    ...tagGroups.map((group): [string, typeof group.pick] => [
+    ...tagGroups.map((group): [string, (user: User, now: number) => unknown] => [
       `The group of the tag "${Object.keys(group.tags)[0]}"`,
-      (user, now) => group.pick(user, now),
+      onAllDays((user, now) => group.pick(user, now)),
     ]),
     ['marketingConsent', (user) => marketingConsent?.given(user)],
-    ['isActive', (user, now) => mapping.isActive(user, now)],
+    ['isActive', onAllDays((user, now) => mapping.isActive(user, now))],
   ];
 }
+
+/** Evaluates a function of time on each of {@link DAYS} days. */
+const onAllDays =
+  (evaluate: (user: User, now: number) => unknown) =>
+  (user: User, now: number): void => {
+    for (let day = 0; day <= DAYS; day++) evaluate(user, now + day * DAY_MS);
+  };
 
 function failureOf(name: string, evaluate: () => unknown): string[] {
   try {

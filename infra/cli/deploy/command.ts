@@ -23,6 +23,7 @@ import { connect, type Outputs } from '../support/connect.ts';
 import { credentialsStatus } from '../support/credentials-status.ts';
 import { inspectAccount } from '../support/inspect-account.ts';
 import { loadMapping } from '../support/load-mapping.ts';
+import { quotaSettingsFrom } from '../support/quota-report.ts';
 import { type DeployResult, hasBackfilled, nextSteps } from './next-steps.ts';
 
 const INSPECTION_TIMEOUT_MS = 60_000;
@@ -106,6 +107,7 @@ async function checkDeployed(outputs: Outputs): Promise<Omit<DeployResult, 'stac
     queueUrl: outputs.get('QueueUrl'),
     requirements: requirementsOf(await loadMapping(outputs.get('Mapping'))),
     create: false,
+    budget: quotaSettingsFrom(outputs.get('QuotaSettings')),
     timeoutMs: INSPECTION_TIMEOUT_MS,
   }).catch((error: unknown) => {
     if (error instanceof CommandError) return undefined;

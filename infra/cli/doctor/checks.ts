@@ -15,6 +15,7 @@ import { connect, type Outputs, type Target } from '../support/connect.ts';
 import { credentialsStatus } from '../support/credentials-status.ts';
 import { inspectAccount } from '../support/inspect-account.ts';
 import { loadMapping } from '../support/load-mapping.ts';
+import { quotaSettingsFrom } from '../support/quota-report.ts';
 
 /** The result of one check. */
 export interface Check {
@@ -155,6 +156,7 @@ async function checkCrm(outputs: Outputs, options: DoctorOptions): Promise<Check
       queueUrl: outputs.get('QueueUrl'),
       requirements: requirementsOf(await loadMapping(outputs.get('Mapping'))),
       create: false,
+      budget: quotaSettingsFrom(outputs.get('QuotaSettings')),
       timeoutMs: options.inspectionTimeoutMs ?? INSPECTION_TIMEOUT_MS,
     }),
   );

@@ -83,17 +83,21 @@ export async function eventsReport({
     const { visible, hidden, delayed } = await countMessages(sqs, url);
     return visible + hidden + delayed;
   };
+  const polls = [
+    status('contacts', contacts),
+    status('tags', tags),
+    status('opt-outs', optOuts),
+    status('listing', listing),
+    ...polled.map(([key, poll]) => status(key, poll)),
+  ];
+  const failure = failures.get(POLL_GROUP);
+  // A poll is complete after it was scheduled, so later polls prove that an earlier failure is over.
+  const isOver = polls.some(({ completedAt }) => failure && completedAt && completedAt > failure.at);
   return {
     baselineAt: listing.baselineAt ?? null,
-    polls: [
-      status('contacts', contacts),
-      status('tags', tags),
-      status('opt-outs', optOuts),
-      status('listing', listing),
-      ...polled.map(([key, poll]) => status(key, poll)),
-    ],
+    polls,
     ...log,
-    failure: failures.get(POLL_GROUP) ?? null,
+    failure: failure && !isOver ? failure : null,
     callback: queues
       ? { waiting: await waiting(queues.queueUrl), deadLetters: await waiting(queues.deadLetterQueueUrl) }
       : null,

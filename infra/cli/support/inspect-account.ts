@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { ledgerAt } from '../../../shared/quota/ledger.ts';
+import { type Budget, pauseOf } from '../../../shared/quota/remaining-quota.ts';
 import type { Inspection, SyncTable } from '../../../shared/store/sync-table.ts';
 import type { InspectAccountMessage } from '../../../shared/sync/message.ts';
 import type { Requirements } from '../../../shared/user/requirements.ts';
@@ -12,6 +13,8 @@ export interface InspectionRequest {
   requirements: Requirements;
   /** Whether to create what is missing. */
   create: boolean;
+  /** Says whether requests are paused. */
+  budget: Budget;
   /** How long to wait for the result, in milliseconds. */
   timeoutMs: number;
 }
@@ -21,15 +24,17 @@ const POLL_MS = 500;
 /**
  * Lets the sync inspect the CRM account, so that its requests are paced and counted like all others.
  *
- * @throws CommandError during a pause, or when there is no result in time.
+ * @throws CommandError during a pause that is too long to wait for, or when there is no result in time.
  */
 export async function inspectAccount(
   sqs: SQSClient,
   table: SyncTable,
-  { queueUrl, requirements, create, timeoutMs }: InspectionRequest,
+  { queueUrl, requirements, create, budget, timeoutMs }: InspectionRequest,
 ): Promise<Inspection> {
-  const { pause } = ledgerAt((await table.ledger.read())?.value, Date.now());
-  if (pause)
+  const deadline = Date.now() + timeoutMs;
+  const stored = (await table.ledger.read())?.value;
+  const pause = pauseOf(ledgerAt(stored, Date.now()), budget, Date.now());
+  if (pause && pause.until > deadline)
     throw new CommandError(
       `Requests are paused until ${new Date(pause.until).toISOString()} (${pause.reason}). See npx --no user-sync quota, and try again after that.`,
     );
@@ -51,7 +56,6 @@ export async function inspectAccount(
       MessageDeduplicationId: inspectionId,
     }),
   );
-  const deadline = Date.now() + timeoutMs;
   while (Date.now() < deadline) {
     const inspection = await table.readInspection();
     if (inspection?.inspectionId === inspectionId && !inspection.isPartial) return inspection;

@@ -570,15 +570,25 @@ describe('the estimated end of a run', () => {
   const ofDay = (1 - OPTIONS.budget.liveReserve) * PRESETS.team.day;
   const msFor = (requests: number) => (requests / REQUESTS_PER_SECOND) * 1000;
   /** The end of a run that needs some requests, one for each user. */
-  async function endOf(requests: number, requestsToday = 0, month?: number | null) {
+  async function endOf(requests: number, requestsToday = 0, month?: number | null, now = NOON) {
+    const started = start(3000);
+    started.clock.now = now;
     const state = { users: requests + 100, scanned: 100, enqueued: 100, plannedRequests: 100 };
     const limits = { ...PRESETS.team, ...(month !== undefined && { month }) };
     const { run } = await callOnce(state, {
+      started,
       ledger: { ...paused, day: { ...paused.day, used: requestsToday } },
       budget: { ...OPTIONS.budget, limits },
     });
     return Date.parse(run.estimatedEnd);
   }
+
+  it('counts only what can be done before midnight', async () => {
+    const tenMinutes = 600 * REQUESTS_PER_SECOND;
+    const end = await endOf(1.5 * ofDay, 0, undefined, MIDNIGHT - 600_000);
+    const expected = MIDNIGHT + DAY_MS + msFor(0.5 * ofDay - tenMinutes);
+    expect(Math.abs(end - expected)).toBeLessThan(1000);
+  });
 
   it.each<[string, number, number, number]>([
     ['is today, with all of its part of the day', ofDay, 0, NOON + msFor(ofDay)],

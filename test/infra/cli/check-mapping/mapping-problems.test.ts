@@ -73,6 +73,11 @@ describe('a mapping', () => {
       { marketingConsent: { given: fail, optInReason: 'x', withdrawalReason: 'x' } },
       /marketingConsent throws/,
     ],
+    [
+      'a tag group that throws on a later day',
+      { tagGroups: [{ tags: { A: '' }, pick: (_, now) => (now > NOW + 3 * DAY_MS ? fail() : undefined) }] },
+      /The group of the tag "A" throws/,
+    ],
     ['an isActive that throws', { isActive: fail }, /isActive throws/],
     ['a user id field of another type', { userIdField: 'Program Week' }, /Program Week.*Text/],
     [

@@ -3,6 +3,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { inspectAccount } from '../../../../infra/cli/support/inspect-account.ts';
 import { emptyLedger, type Ledger } from '../../../../shared/quota/ledger.ts';
+import { PRESETS } from '../../../../shared/quota/limits.ts';
 import type { Inspection, SyncTable } from '../../../../shared/store/sync-table.ts';
 
 const sqs = mockClient(SQSClient);
@@ -12,7 +13,8 @@ beforeEach(() => {
 });
 
 const requirements = { tags: [], customFields: [], leadSources: [], contactTypes: [], staff: false };
-const REQUEST = { queueUrl: 'queue', requirements, create: false, timeoutMs: 50 };
+const budget = { limits: PRESETS.team, liveReserve: 0.2 };
+const REQUEST = { queueUrl: 'queue', requirements, create: false, budget, timeoutMs: 50 };
 const messages = () => sqs.commandCalls(SendMessageCommand).map(({ args }) => args[0].input);
 
 /** @param answer the inspection that the sync writes for an id. */
@@ -46,12 +48,22 @@ describe('an inspection of the account', () => {
     expect(new Set(messages().map(({ MessageGroupId }) => MessageGroupId)).size).toBe(2);
   });
 
-  it('is not asked for during a pause', async () => {
-    const until = Date.now() + 60_000;
-    const ledger: Ledger = { ...emptyLedger(Date.now()), pause: { reason: 'operator', since: 0, until } };
+  it.each<[string, (now: number) => Partial<Ledger>]>([
+    ['operator', (now) => ({ pause: { reason: 'operator', since: now, until: now + 60_000 } })],
+    ['day', (now) => ({ day: { ...emptyLedger(now).day, used: PRESETS.team.day } })],
+  ])('is not asked for during a pause that is too long to wait for (%s)', async (reason, state) => {
+    const ledger = { ...emptyLedger(Date.now()), ...state(Date.now()) };
+    const until = ledger.pause?.until ?? ledger.day.resetsAt;
     await expect(inspectAccount(new SQSClient(), tableWith(ledger), REQUEST)).rejects.toThrow(
-      `paused until ${new Date(until).toISOString()} (operator)`,
+      `paused until ${new Date(until).toISOString()} (${reason})`,
     );
     expect(messages()).toEqual([]);
+  });
+
+  it('is asked for during a pause that ends in time', async () => {
+    const [now, until] = [Date.now(), Date.now() + 2000];
+    const ledger: Ledger = { ...emptyLedger(now), pause: { reason: 'minute', since: now, until } };
+    const table = tableWith(ledger, (inspectionId) => ({ inspectionId, isPartial: false }));
+    expect(await inspectAccount(new SQSClient(), table, { ...REQUEST, timeoutMs: 10_000 })).toBeDefined();
   });
 });
