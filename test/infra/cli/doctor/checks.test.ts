@@ -17,6 +17,7 @@ import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Check, checkNode, checksText, runChecks } from '../../../../infra/cli/doctor/checks.ts';
+import { PRESETS } from '../../../../shared/quota/limits.ts';
 
 const cloudFormation = mockClient(CloudFormationClient);
 const lambda = mockClient(LambdaClient);
@@ -31,6 +32,7 @@ const OUTPUTS = {
   SyncTableName: 'sync',
   QueueUrl: 'https://queue',
   Mapping: 'shared/user/mapping.ts',
+  QuotaSettings: JSON.stringify({ limits: PRESETS.team, liveReserve: 0.2, tagBatch: 100, windowSlackMs: 50 }),
   CrmUrl: 'https://crm.example.com',
 };
 const stackWith = (outputs: Record<string, string>) => ({
