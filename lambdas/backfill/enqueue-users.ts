@@ -1,6 +1,6 @@
 import { type Catalog, hashRequirements } from '../../shared/infusionsoft/catalog/catalog.ts';
 import { CACHED_MS } from '../../shared/infusionsoft/catalog/catalog-source.ts';
-import { type Ledger, ledgerAt, nextDay } from '../../shared/quota/ledger.ts';
+import { type Ledger, ledgerAt } from '../../shared/quota/ledger.ts';
 import {
   type Budget,
   backfillPausedUntil,
@@ -11,6 +11,7 @@ import { BACKFILL_WAIT } from '../../shared/quota/retry-policy.ts';
 import { isFull, requestsFor } from '../../shared/sync/tag-estimate.ts';
 import type { Mapping } from '../../shared/user/define-mapping.ts';
 import { requirementsOf } from '../../shared/user/requirements.ts';
+import { estimatedEnd, openUsers } from './estimated-end.ts';
 import { type BackfillMessage, backfillMessage, groupOf, tagJobMessage } from './messages.ts';
 import { planUser } from './plan-user.ts';
 import type { BackfillPorts } from './ports.ts';
@@ -255,45 +256,6 @@ function endCall(run: Run, next: Run['next'], waitSeconds: number, { ports, opti
     estimatedEnd: new Date(estimatedEnd(run, isComplete, ports.now(), options)).toISOString(),
   };
 }
-
-/** Assumed requests for a user until the run has measured them. */
-const INITIAL_REQUESTS_PER_USER = 1.1;
-
-/**
- * When the run will be done, in epoch milliseconds: at the rate limit, and with its part of the quota of each day. Assumes that the share of
- * users who need a sync is the same among remaining users as among scanned ones.
- */
-function estimatedEnd(
-  run: Run,
-  isComplete: boolean,
-  now: number,
-  { requestsPerSecond, budget: { limits, liveReserve } }: EnqueueOptions,
-): number {
-  const enqueuedShare = run.scanned > 0 ? run.enqueued / run.scanned : 1;
-  const toScan = isComplete ? 0 : Math.max(0, run.users - run.scanned) * enqueuedShare;
-  const requestsPerUser = run.enqueued > 0 ? run.plannedRequests / run.enqueued : INITIAL_REQUESTS_PER_USER;
-  const requests = (toScan + openUsers(run)) * requestsPerUser;
-  const msFor = (count: number) => (count / requestsPerSecond) * 1000;
-  const ofDay = Math.min(limits.day, (limits.month ?? Number.POSITIVE_INFINITY) / DAYS_OF_MONTH);
-  const within = (ms: number) => (ms / 1000) * requestsPerSecond;
-  const perDay = Math.max(1, Math.min(Math.floor(ofDay * (1 - liveReserve)), within(DAY_MS)));
-  const today = Math.min(Math.max(0, perDay - run.requestsToday), within(nextDay(now) - now));
-  const later = requests - today;
-  if (later <= 0) return now + msFor(requests);
-  const wholeDays = Math.ceil(later / perDay) - 1;
-  return nextDay(now) + wholeDays * DAY_MS + msFor(later - wholeDays * perDay);
-}
-
-const DAY_MS = 24 * 3_600_000;
-const DAYS_OF_MONTH = 30;
-
-/** The number of users who need a sync and are not finished yet. */
-export const openUsers = ({ ready, readyForTags, sent, pendingTags, tagJob }: Run): number =>
-  ready.length +
-  readyForTags.length +
-  sent.length +
-  pendingTags.userIds.length +
-  (tagJob?.userIds.length ?? 0);
 
 interface Quota {
   usedToday: number;

@@ -12,7 +12,7 @@ import { requestHandler } from '../../shared/aws/request-handler.ts';
 import { budgetOf, budgetSettings } from '../../shared/quota/remaining-quota.ts';
 import { BACKFILL_CALL_MS } from '../../shared/quota/retry-policy.ts';
 import { filledText } from '../../shared/zod-types.ts';
-import { openUsers } from './enqueue-users.ts';
+import { openUsers } from './estimated-end.ts';
 import { awsPorts } from './ports.ts';
 import type { Report, Run, SkippedRun } from './run.ts';
 import { advanceRun, continueRun, reportRun, type StepContext, startRun } from './steps.ts';

@@ -52,7 +52,7 @@ function consentOfImage(userId: string, image: Image | undefined, consentOf: Con
   try {
     return image && consentOf?.(readImage(userId, image));
   } catch {
-    // The sync of the user throws the same error, which is logged there.
+    // An error of the mapping, which diff-user logs.
     return undefined;
   }
 }

@@ -66,6 +66,7 @@ export type CustomField = (
 
 /** The types of the CRM's custom fields. */
 export type CustomFieldType = CustomField['type'];
+/** A record, so that the compiler notices a missing type. */
 const TYPES: Readonly<Record<CustomFieldType, true>> = {
   Text: true,
   TextArea: true,
@@ -92,6 +93,7 @@ const TYPES: Readonly<Record<CustomFieldType, true>> = {
   ListBox: true,
   UserListBox: true,
 };
+/** All types of custom fields. */
 export const CUSTOM_FIELD_TYPES = Object.keys(TYPES) as readonly CustomFieldType[];
 
 /** A custom field's value before normalisation. */

@@ -112,11 +112,8 @@ const VISIBILITY_SECONDS = 40;
 const SETTLE_MS = 17 * 60_000;
 /** Time limit for running backfills once the faults have stopped: a step may wait five minutes for its next attempt. */
 const BACKFILLS_MS = 6 * 60_000;
-/**
- * Time limit for a refresh with forbidden users, on a slow machine: far below the 15 minutes after which a backfill gives up users who are in
- * progress without any being done.
- */
-const REFRESH_MS = 5 * 60_000;
+/** Time limit for a refresh with forbidden users: messages of killed environments are invisible for up to a minute. */
+const REFRESH_MS = 2 * 60_000;
 const QUIET_MS = 2000;
 /** An account that replaces array items drops them from a contact that a web form has just created. */
 const LOST_EMAIL = /^email_addresses\.EMAIL2$/;

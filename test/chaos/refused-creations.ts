@@ -1,7 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { inspectAccount } from '../../infra/cli/support/inspect-account.ts';
+import { quotaSettingsFrom } from '../../infra/cli/support/quota-report.ts';
 import { problemsOf } from '../../shared/infusionsoft/catalog/account.ts';
-import { PRESETS } from '../../shared/quota/limits.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { managedTags } from '../../shared/user/define-mapping.ts';
 import { mapping } from '../../shared/user/mapping.ts';
@@ -38,7 +38,7 @@ export async function makeRoom({ running: { door, system }, sqs }: ChaosContext)
       queueUrl: system.cloud.outputs['QueueUrl'] ?? '',
       requirements: requirementsOf(mapping),
       create: true,
-      budget: { limits: PRESETS.team, liveReserve: 0 },
+      budget: quotaSettingsFrom(system.cloud.outputs['QuotaSettings'] ?? ''),
       timeoutMs: INSPECTION_MS,
     },
   );

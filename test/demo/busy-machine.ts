@@ -12,9 +12,7 @@ export const DEMO_SLACK_MS = 100;
  * refuses these, and they are retried.
  */
 const REFUSED_PART = 0.01;
-/** In a short run, one such pause is a larger share. */
-const REFUSED_AT_ONCE = 5;
 
 /** Whether more requests were refused than a busy machine explains. */
 export const isRefusedOften = ({ requests, throttled }: { requests: number; throttled: number }): boolean =>
-  throttled > Math.max(REFUSED_AT_ONCE, (requests + throttled) * REFUSED_PART);
+  throttled > (requests + throttled) * REFUSED_PART;

@@ -224,7 +224,7 @@ function complaints(
   const maxBurst = MAX_BURST_SYNCS * REQUESTS_PER_SYNC;
   return [
     isRefusedOften(report) &&
-      `the CRM refused ${throttled} of ${requests} requests, because there were too many in a second: more than a busy machine explains`,
+      `the CRM refused ${throttled} of ${requests} requests, because more arrived in a second than its limit. If other programs use this machine, run it again without them`,
     deadLetters > 0 && `${deadLetters} dead letters`,
     firstSyncRequests > maxFirst &&
       `the first sync took ${firstSyncRequests} requests, more than ${maxFirst}`,

@@ -173,7 +173,7 @@ describe('npx --no user-sync preview', () => {
 
   it.each([
     [['--user', 'nobody'], /There is no user nobody in the table/],
-    [[], /Name one to preview: --user ID, --file user.json, or --all/],
+    [[], /Give exactly one of --user ID, --file user.json, and --all/],
     [['--file', 'nowhere.json'], /nowhere.json contains no user/],
     [['--all', '--mapping', 'nowhere.ts'], /There is no file nowhere.ts/],
   ])('explains what to do for %j', async (args, expected) => {

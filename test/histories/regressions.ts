@@ -595,7 +595,7 @@ export const REGRESSIONS: Readonly<Record<string, History>> = {
     'the second CRM request takes effect 50 s later, without an answer',
     '70 s pass',
   ]),
-  'a person asks to be forgotten, and somebody who is rejected has claimed the contact': history(
+  'a person asks to be forgotten whose contact is claimed by a user who is rejected afterwards': history(
     [
       'ann signs up with one@example.com',
       'bob signs up with two@example.com',

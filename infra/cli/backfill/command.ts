@@ -45,7 +45,7 @@ export default createCommand({
     process.once('SIGINT', () => {
       process.stderr.write(
         `\nThe backfill continues. To stop it:\n  aws stepfunctions stop-execution --execution-arn ${executionArn}\n` +
-          'Messages in the queue are still processed. New contacts may then be without tags until the next backfill, which is quick.\n',
+          'Messages in the queue are still processed. Contacts that it created may lack tags until the next backfill, which skips users in sync.\n',
       );
       process.exit(130);
     });

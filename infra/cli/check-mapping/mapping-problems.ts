@@ -23,7 +23,7 @@ export function checkNames(mapping: Mapping): string[] {
       : ['contact has no EMAIL1, by which the sync finds the contact of a new user.']),
     ...Object.keys(contact)
       .filter((key) => !isStandardField(key))
-      .map((key) => `contact has "${key}", which is no field of a contact. docs/fields.md lists them.`),
+      .map((key) => `contact has "${key}", which is not a field of a contact. docs/fields.md lists them.`),
     ...fields
       .filter(([, { type }]) => !CUSTOM_FIELD_TYPES.includes(type))
       .map(

@@ -49,7 +49,7 @@ export default createCommand({
   async handler({ options, print }) {
     const { user, file, all } = options;
     if ([user !== undefined, file !== undefined, all].filter(Boolean).length !== 1)
-      throw new UsageError('Name one to preview: --user ID, --file user.json, or --all [--sample 500].');
+      throw new UsageError('Give exactly one of --user ID, --file user.json, and --all [--sample 500].');
     if (options.sample !== undefined && !all) throw new UsageError('--sample is for --all.');
     const now = options.at ?? Date.now();
     const outputs = await connect(options);

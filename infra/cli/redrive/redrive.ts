@@ -121,7 +121,7 @@ interface DeadLetter {
   receivedAt: number;
 }
 
-/** How long after it was received a letter is moved: a receipt handle of a FIFO queue is worthless after the visibility timeout. */
+/** How long after it was received a letter is moved: a receipt handle of a FIFO queue is invalid after the visibility timeout. */
 const MOVABLE_MS = 0.8 * VISIBILITY_SECONDS * 1000;
 const ageOf = ({ receivedAt }: DeadLetter): number => Date.now() - receivedAt;
 
@@ -182,9 +182,10 @@ async function putBack(
  */
 function redrivenBody(body: string, now: number): string {
   const redriveId = randomUUID();
-  const { data: message } = messageSchema.safeParse(JSON.parse(body));
+  const content: object = JSON.parse(body);
+  const { data: message } = messageSchema.safeParse(content);
   if (message?.kind !== 'user' || message.cause === 'deleted')
-    return JSON.stringify({ ...JSON.parse(body), redriveId });
+    return JSON.stringify({ ...content, redriveId });
   const { tagsLater: _, ...rest } = message;
   const cause = message.cause === 'backfill' ? 'changed' : message.cause;
   return JSON.stringify({ ...rest, cause, changedAt: new Date(now).toISOString(), redriveId });

@@ -68,8 +68,8 @@ export async function release(
 }
 
 /**
- * Whether the visibility timeout of a message has ended, so that its receipt handle is worthless. A FIFO queue answers "Value … for parameter
- * ReceiptHandle is invalid. Reason: The receipt handle has expired." (AWS re:Post, "Why can't I delete messages from my Amazon SQS queue?").
+ * Whether the visibility timeout of a message has ended, so that its receipt handle is invalid. A FIFO queue answers
+ * `InvalidParameterValue`: "… Reason: The receipt handle has expired." (https://repost.aws/knowledge-center/sqs-receipt-handle-error)
  */
 export const isExpiredHandle = (error: unknown): boolean =>
   error instanceof MessageNotInflight ||

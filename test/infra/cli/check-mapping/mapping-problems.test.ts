@@ -36,7 +36,7 @@ describe('a mapping', () => {
     [
       'a field that contacts do not have',
       { contact: { ...mapping.contact, givenName: () => 'Ann' } as Mapping['contact'] },
-      /contact has "givenName", which is no field of a contact/,
+      /contact has "givenName", which is not a field of a contact/,
     ],
     [
       'a type that custom fields do not have',
