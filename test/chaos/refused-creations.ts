@@ -1,6 +1,5 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { inspectAccount } from '../../infra/cli/support/inspect-account.ts';
-import { quotaSettingsFrom } from '../../infra/cli/support/quota-report.ts';
 import { problemsOf } from '../../shared/infusionsoft/catalog/account.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { managedTags } from '../../shared/user/define-mapping.ts';
@@ -28,7 +27,7 @@ export function refusedCreations(random: Random): readonly string[] {
  *
  * @throws Error if the account still does not fit.
  */
-export async function makeRoom({ running: { door, system }, sqs }: ChaosContext): Promise<void> {
+export async function makeRoom({ running: { door, system }, ownLimit, sqs }: ChaosContext): Promise<void> {
   await door.set('directory', { refusedCreations: [] });
   const dynamodb = new DynamoDBClient(system.cloud.sdk('DYNAMODB'));
   const { account } = await inspectAccount(
@@ -38,7 +37,8 @@ export async function makeRoom({ running: { door, system }, sqs }: ChaosContext)
       queueUrl: system.cloud.outputs['QueueUrl'] ?? '',
       requirements: requirementsOf(mapping),
       create: true,
-      budget: quotaSettingsFrom(system.cloud.outputs['QuotaSettings'] ?? ''),
+      // The stack's output has the limits of the first deployment.
+      budget: { limits: ownLimit.limits, liveReserve: 0 },
       timeoutMs: INSPECTION_MS,
     },
   );

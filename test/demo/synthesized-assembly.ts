@@ -52,7 +52,8 @@ async function synthesize(settings: ConfigInput, directory: string): Promise<str
   const outdir = mkdtempSync(join(CACHE, 'new-'));
   try {
     const CDK_CONTEXT_JSON = JSON.stringify({ userSync: settings });
-    const env = { ...process.env, CDK_OUTDIR: outdir, CDK_CONTEXT_JSON };
+    // The deployment and test/infra/rules.test.ts validate the template, which takes seconds.
+    const env = { ...process.env, CDK_OUTDIR: outdir, CDK_CONTEXT_JSON, CDK_VALIDATION: 'false' };
     await run(process.execPath, [join(ROOT, 'infra/app.ts')], { env });
     try {
       renameSync(outdir, directory);

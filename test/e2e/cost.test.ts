@@ -48,4 +48,4 @@ it('npm run cost counts the usage of a backfill, changes, a refresh, a rotation,
   expect(sum(shares.map(({ backfillUsd }) => backfillUsd))).toBeCloseTo(bill(first?.usage ?? {}), 5);
   expect(sum(shares.map(({ changesUsd }) => changesUsd))).toBeCloseTo(bill(second?.usage ?? {}), 2);
   for (const { usage } of scenariosOf(counts, USERS)) expect(usage.lambdaRequests).toBeGreaterThan(0);
-}, 300_000);
+}, 480_000);

@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Settings } from '../../infra/accounts.ts';
 import { synthesize } from '../../infra/app.ts';
 
@@ -12,13 +12,17 @@ const SECRET = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:crm-AbCd12'
 
 const outdir = mkdtempSync(join(tmpdir(), 'user-sync-'));
 afterAll(() => rmSync(outdir, { recursive: true }));
-afterEach(() => vi.restoreAllMocks());
+beforeEach(() => void vi.stubEnv('CDK_VALIDATION', 'true'));
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
 
 /** Synthesizes without bundling, which no rule checks. */
 const synthesizeQuickly = (settings: Settings) =>
   synthesize(settings, { outdir, context: { 'aws:cdk:bundling-stacks': [] } });
 
-describe('the AWS Solutions rules', () => {
+describe('the AWS Solutions rules and the validation of the CDK', () => {
   it.each<Settings>([
     {},
     { encryptionKey: 'create' },
@@ -48,6 +52,8 @@ describe('the AWS Solutions rules', () => {
     const check = vi.spyOn(AwsSolutionsChecks.prototype, 'validate');
     synthesizeQuickly(settings);
     expect(check.mock.results).toEqual([{ type: 'return', value: { success: true, violations: [] } }]);
+    const report = JSON.parse(readFileSync(join(outdir, 'validation-report.json'), 'utf8'));
+    expect(report.pluginReports).toEqual([]);
   });
 
   it('fail the synthesis when one is broken', () => {

@@ -25,8 +25,8 @@ export interface ShardReaderSettings {
   deliver(shardId: string, batch: readonly StreamRecord[]): Promise<void>;
 }
 
-/** Lambda polls each shard four times a second. Ten times keeps a local run quick at little cost. */
-const POLL_MS = 100;
+/** Lambda polls each shard four times a second. */
+const POLL_MS = 200;
 /** Most records of one read (DynamoDB Streams API reference, `GetRecords`, `Limit`). After a full read there may be more. */
 const FULL_READ = 1000;
 const RETRY_READ_MS = 500;
