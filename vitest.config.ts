@@ -99,6 +99,8 @@ export default defineConfig({
           hookTimeout: 300_000,
           // The parts build on each other.
           bail: 1,
+          // The files mostly wait, each for an emulator of its own.
+          maxWorkers: 2,
           sequence: { groupOrder: 3 },
         },
       },

@@ -222,7 +222,6 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
     }
 
     // A poll leaves what the sync is working on to the next poll, so there are two.
-    callback.answers.length = 0;
     await pollAll(context);
     await pollAll(context);
 

@@ -98,7 +98,10 @@ export async function stopFaults(context: ChaosContext): Promise<void> {
   const {
     running: { door },
     proxy,
+    callback,
   } = context;
+  // A refusal more may delay an event for ten minutes.
+  callback.answers.length = 0;
   proxy.throttleRate = 0;
   proxy.cutOffRate = 0;
   await door.set('faults', { rate: 0 });

@@ -28,6 +28,8 @@ import { type DeployResult, hasBackfilled, nextSteps } from './next-steps.ts';
 
 const INSPECTION_TIMEOUT_MS = 60_000;
 const CDK = fileURLToPath(new URL('../../../node_modules/.bin/cdk', import.meta.url));
+/** What `cdk diff` synthesizes, relative to the root. Deployed is what was shown, even if a file changes meanwhile. */
+const ASSEMBLY = 'cdk.out';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
 export default createCommand({
@@ -60,12 +62,12 @@ export default createCommand({
       ? await concurrencyReservedBy(stackName, lambda, new CloudFormationClient())
       : 0;
     await checkConcurrency(lambda, needed, reserved);
-    await runCdk(options.json, 'diff', stackName);
+    await runCdk(options.json, 'diff', stackName, '--output', ASSEMBLY);
     if (!options.yes && !(await confirm(`Deploy ${stackName}?`))) {
       print({ stack: stackName, deployed: false }, () => 'Nothing was deployed.\n');
       return;
     }
-    await runCdk(options.json, 'deploy', stackName, '--require-approval', 'never');
+    await runCdk(options.json, 'deploy', stackName, '--app', ASSEMBLY, '--require-approval', 'never');
     const steps = nextSteps({
       stack: stackName,
       ...(await checkDeployed(await connect({ stack: stackName }))),
