@@ -1,4 +1,4 @@
-import { Duration, TimeZone } from 'aws-cdk-lib';
+import { Duration, Names, TimeZone } from 'aws-cdk-lib';
 import { EventBus, type IEventBus, Rule, RuleTargetInput } from 'aws-cdk-lib/aws-events';
 import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
@@ -15,6 +15,9 @@ import { keyActions } from './encryption.ts';
 import { EventCallback } from './event-callback.ts';
 import { scheduleRole } from './schedule-role.ts';
 
+/** Longest name of a rule (EventBridge API reference, `PutRule`). */
+const MAX_RULE_NAME = 64;
+
 export interface CrmEventsProps extends ConstructContext {
   events: EventSettings;
   contactSync: ContactSync;
@@ -30,6 +33,8 @@ export class CrmEvents extends Construct {
   readonly bus: EventBus | IEventBus;
   /** Undefined if the app has no callback. */
   readonly callback: EventCallback | undefined;
+  /** Name of the rule that sends events to the queue of the app. Undefined if the app has none. */
+  readonly queueRuleName: string | undefined;
 
   constructor(scope: Construct, id: string, props: CrmEventsProps) {
     super(scope, id);
@@ -48,15 +53,19 @@ export class CrmEvents extends Construct {
     syncContact.allow(['events:PutEvents'], this.bus.eventBusArn);
     this.schedulePolls(props);
 
-    const rule = (name: string, queue: IQueue) =>
+    const rule = (name: string, queue: IQueue, ruleName?: string) =>
       new Rule(this, name, {
+        ...(ruleName && { ruleName }),
         eventBus: this.bus,
         description: `Sends changes that were made in the CRM to ${name}`,
         eventPattern: { source: [EVENT_SOURCE], detail: { source: [source] } },
         targets: [new SqsQueue(queue, { message: RuleTargetInput.fromEventPath('$.detail') })],
       });
-    if (events.queueArn !== undefined)
-      rule('QueueRule', Queue.fromQueueArn(this, 'AppQueue', events.queueArn));
+    if (events.queueArn !== undefined) {
+      // The rule's metrics need its name, and a reference to a rule of a custom bus returns the bus too.
+      this.queueRuleName = Names.uniqueResourceName(this, { maxLength: MAX_RULE_NAME });
+      rule('QueueRule', Queue.fromQueueArn(this, 'AppQueue', events.queueArn), this.queueRuleName);
+    }
     if (events.callback) {
       this.callback = new EventCallback(this, 'Callback', { ...props, callback: events.callback });
       rule('CallbackRule', this.callback.queue);

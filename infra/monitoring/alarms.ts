@@ -1,5 +1,11 @@
 import { Duration } from 'aws-cdk-lib';
-import { Alarm, ComparisonOperator, type IMetric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import {
+  Alarm,
+  ComparisonOperator,
+  type IMetric,
+  Metric,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Topic } from 'aws-cdk-lib/aws-sns';
@@ -244,7 +250,10 @@ function definitions(system: MonitoredSystem): AlarmDefinition[] {
 /** Polls that may be missed before it is a problem: a pause of an hour or two is normal. */
 const MISSED_POLLS = 8;
 
-function eventAlarms({ config }: MonitoredSystem, { callback }: CrmEvents): AlarmDefinition[] {
+function eventAlarms(
+  { config }: MonitoredSystem,
+  { bus, callback, queueRuleName }: CrmEvents,
+): AlarmDefinition[] {
   const seconds = MISSED_POLLS * 60 * (config.events?.intervalMinutes ?? 0);
   return [
     {
@@ -254,6 +263,28 @@ function eventAlarms({ config }: MonitoredSystem, { callback }: CrmEvents): Alar
       threshold: seconds,
       whenMissing: CONDITION,
     },
+    ...(queueRuleName !== undefined
+      ? [
+          {
+            article: 'EventQueue',
+            meaning:
+              'Events about changes in the CRM were lost: EventBridge could not send them to the queue of the app.',
+            metric: new Metric({
+              namespace: 'AWS/Events',
+              metricName: 'FailedInvocations',
+              // The metrics of the default bus have the rule only (EventBridge user guide, "Monitoring Amazon EventBridge").
+              dimensionsMap: {
+                RuleName: queueRuleName,
+                ...(bus.eventBusName !== 'default' && { EventBusName: bus.eventBusName }),
+              },
+              period: MINUTES_5,
+              statistic: 'Sum',
+            }),
+            threshold: 1,
+            whenMissing: EVENT,
+          },
+        ]
+      : []),
     ...(callback
       ? [
           {

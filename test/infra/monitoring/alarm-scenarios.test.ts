@@ -7,7 +7,12 @@ import { readable, resources, templateWith } from '../../support/template-with.t
 
 const alarms = Object.entries(
   resources(
-    templateWith({ events: { callback: { url: 'https://app.example.com/events' } } }),
+    templateWith({
+      events: {
+        callback: { url: 'https://app.example.com/events' },
+        queueArn: 'arn:aws:sqs:eu-west-1:123456789012:app-events',
+      },
+    }),
     'AWS::CloudWatch::Alarm',
   ),
 ).map(([id, { Properties }]) => ({ name: id.replace(/^Alarms/, ''), alarm: alarmSchema.parse(Properties) }));
@@ -312,6 +317,14 @@ it('polls that do not run raise an alarm after two hours, until one is complete'
   await world.run(HOUR, emitted);
   expect(firstRaised('EventLag').began).toBeLessThanOrEqual(125);
   expect(firstRaised('EventLag').ended).toBeLessThanOrEqual(4 * 60 + 10);
+});
+
+it('an event that does not reach the queue of the app raises an alarm', async () => {
+  const emitted = (at: number) => {
+    if (at === MIDNIGHT + 30 * MINUTE) world.emit('FailedInvocations Bus', 1);
+  };
+  await world.run(HOUR, emitted);
+  expect(raised()).toEqual(['EventQueue 35–50']);
 });
 
 it('an event that the callback never accepts raises an alarm until it is gone', async () => {

@@ -12,7 +12,10 @@ const COMMANDS = COMMAND_GROUPS.flatMap(({ commands }) => commands.map(({ name }
 const articles = [...RUNBOOK.matchAll(/^## (.+)$/gm)].map(([, heading = '']) => heading);
 const template = templateWith({
   alarms: { email: 'ops@example.com' },
-  events: { callback: { url: 'https://app.example.com/events' } },
+  events: {
+    callback: { url: 'https://app.example.com/events' },
+    queueArn: 'arn:aws:sqs:eu-west-1:123456789012:app-events',
+  },
 });
 const alarms = resources(template, 'AWS::CloudWatch::Alarm');
 const propertiesOf = (alarm: Record<string, unknown>) => alarm['Properties'] as Record<string, unknown>;
@@ -92,6 +95,7 @@ describe('alarms', () => {
       'end for events',
       'notBreaching',
       [
+        'EventQueue',
         'BackfillFailed',
         ...['DiffUser', 'SyncContact', 'Backfill', 'SendCallback'].flatMap((name) => [
           `${name}Errors`,
@@ -131,6 +135,27 @@ describe('alarms', () => {
     const alarm = properties(template, 'AWS::CloudWatch::Alarm', `Alarms${id}`);
     expect(alarm).toMatchObject({ Threshold: threshold, Period: period, EvaluationPeriods: periods });
     expect(alarm['Statistic'] ?? alarm['ExtendedStatistic']).toBe(statistic);
+  });
+
+  it.each([
+    ['create', { EventBusName: 'CrmEventsBus' }],
+    ['arn:aws:events:eu-west-1:123456789012:event-bus/mine', { EventBusName: 'mine' }],
+    ['arn:aws:events:eu-west-1:123456789012:event-bus/default', {}],
+  ])('on events that the queue of the app does not get watch the rule on the bus %s', (bus, dimensions) => {
+    const withQueue = templateWith({
+      stackName: 'a-very-long-name-of-a-stack-that-is-as-long-as-the-settings-allow-it-12',
+      events: { bus, queueArn: 'arn:aws:sqs:eu-west-1:123456789012:app-events' },
+    });
+    const { Name } = properties(withQueue, 'AWS::Events::Rule', 'CrmEventsQueueRule');
+    expect(Name).toMatch(/^[\w.-]{1,64}$/);
+    const { Namespace, MetricName, Dimensions } = alarmSchema.parse(
+      properties(withQueue, 'AWS::CloudWatch::Alarm', 'AlarmsEventQueue'),
+    );
+    expect([Namespace, MetricName]).toEqual(['AWS/Events', 'FailedInvocations']);
+    expect(Object.fromEntries(Dimensions.map((each) => [each.Name, readable(each.Value)]))).toEqual({
+      ...dimensions,
+      RuleName: Name,
+    });
   });
 
   it('on tokens exist only if this system renews them', () => {
