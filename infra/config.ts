@@ -54,10 +54,16 @@ const queueArn = text(
   /^arn:[a-z-]+:sqs:[a-z0-9-]+:\d{12}:[\w-]+$/,
   'must be the ARN of a standard queue (arn:aws:sqs:…:name), not of a FIFO queue',
 );
-const callbackUrl = z.url({ protocol: /^https?$/, error: 'must be a URL', abort: true }).refine((url) => {
-  const { protocol, hostname } = new URL(url);
-  return protocol === 'https:' || LOOPBACK.has(hostname);
-}, 'must begin with https:// (http:// is allowed for localhost only)');
+const callbackUrl = z
+  .url({ protocol: /^https?$/, error: 'must be a URL', abort: true })
+  .refine((url) => {
+    const { protocol, hostname } = new URL(url);
+    return protocol === 'https:' || LOOPBACK.has(hostname);
+  }, 'must begin with https:// (http:// is allowed for localhost only)')
+  .refine((url) => {
+    const { username, password } = new URL(url);
+    return username === '' && password === '';
+  }, 'must have no user name and password: events are signed, and the callback checks the signature');
 
 const encryptionKey = text(
   /^(aws|create|arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+)$/,

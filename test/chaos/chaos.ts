@@ -8,6 +8,7 @@ import type { Report } from '../../lambdas/backfill/run.ts';
 import { desiredState, isSyncable } from '../../shared/sync/desired-state.ts';
 import { mapping } from '../../shared/user/mapping.ts';
 import type { User } from '../../shared/user/user.ts';
+import { BUSY_SLACK_MS } from '../demo/busy-machine.ts';
 import { consentFindings } from '../demo/consent-findings.ts';
 import { signUpAll } from '../demo/scenario.ts';
 import { type SimulatedSystem, startSimulatedSystem } from '../demo/simulated-system.ts';
@@ -101,8 +102,8 @@ export const failuresIn = (report: ChaosReport): number =>
   report.wrongTags +
   report.deadLettersUnexplained;
 
-/** Factor by which limits are multiplied and latencies divided. */
-const SPEED = 7;
+/** Factor by which limits are multiplied and latencies divided. With more, the environments of a slow machine miss most of their slots. */
+const SPEED = 4;
 /**
  * Visibility timeout, instead of the template's 150 seconds, so that messages of killed environments return sooner. Lambda and the local
  * cloud require more than the timeout of the function, so that a message never returns while its invocation is running.
@@ -163,7 +164,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
         await crm.set('strictness', { unnamedRefusals });
       },
       settings: {
-        crm: { limits: ownLimit.limits, latencyP95Ms: 400 / SPEED, windowSlackMs: 100 },
+        crm: { limits: ownLimit.limits, latencyP95Ms: 400 / SPEED, windowSlackMs: BUSY_SLACK_MS },
         events: { callback: { url: 'http://127.0.0.1:1/' }, resources: ['orders'] },
       },
       existingUsers: existing.map((user) => marshall(user, { removeUndefinedValues: true })),

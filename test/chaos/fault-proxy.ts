@@ -12,14 +12,11 @@ const THROTTLING_ERRORS = {
 /** Longest time that a message is hidden, in seconds: a paused sync would hide it until the end of the run. */
 const MAX_HIDDEN_SECONDS = 20;
 
-/** The body of a ChangeMessageVisibilityBatch with shorter times. */
+/** The body of a ChangeMessageVisibility or a ChangeMessageVisibilityBatch with shorter times. */
 function sooner(body: string, speed: number): string {
-  const input = JSON.parse(body) as { Entries: { VisibilityTimeout: number }[] };
-  const Entries = input.Entries.map((entry) => ({
-    ...entry,
-    VisibilityTimeout: Math.min(MAX_HIDDEN_SECONDS, Math.ceil(entry.VisibilityTimeout / speed)),
-  }));
-  return JSON.stringify({ ...input, Entries });
+  const shorter = (name: string, value: unknown): unknown =>
+    name === 'VisibilityTimeout' ? Math.min(MAX_HIDDEN_SECONDS, Math.ceil(Number(value) / speed)) : value;
+  return JSON.stringify(JSON.parse(body, shorter));
 }
 
 /** A proxy between the functions and AWS services that makes some calls fail. */
@@ -79,7 +76,7 @@ export function faultProxy(random: Random, speed: number): FaultProxy {
         return;
       }
       const { method, url, headers } = incoming;
-      const hides = String(headers['x-amz-target']).endsWith('.ChangeMessageVisibilityBatch');
+      const hides = /\.ChangeMessageVisibility(Batch)?$/.test(String(headers['x-amz-target']));
       const { 'content-length': _, ...unsized } = headers;
       const forwarded = request(
         {

@@ -19,6 +19,10 @@ describe('the setting events', () => {
   it.each<[object, RegExp]>([
     [{ callback: { url: 'http://app.example.com/events' } }, /events\.callback\.url: must begin with https/],
     [{ callback: { url: 'nowhere' } }, /events\.callback\.url: must be a URL/],
+    [
+      { callback: { url: 'https://ann:secret@app.example.com/events' } },
+      /events\.callback\.url: must have no user name and password/,
+    ],
     [{ queueArn: `${ARN}.fifo` }, /events\.queueArn: must be the ARN of a standard queue/],
     [{ bus: 'default' }, /events\.bus: must be "create", or the ARN of an event bus/],
     [{ intervalMinutes: 1 }, /events\.intervalMinutes/],
