@@ -1,12 +1,12 @@
-import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const PROCESSORS = availableParallelism();
 
 // Most of the time goes to processes that are started again and again, such as the CDK's app and commands.
-process.env['NODE_COMPILE_CACHE'] ??= fileURLToPath(new URL('.local/compile-cache', import.meta.url));
+process.env['NODE_COMPILE_CACHE'] ??= join(tmpdir(), 'node-compile-cache');
 
 /** Test files that read a synthesized template or run the synthesized state machine. */
 const SYNTH = [

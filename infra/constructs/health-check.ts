@@ -3,6 +3,8 @@ import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { isListed } from '../../shared/events/event-types.ts';
+import { listingKey } from '../../shared/polls/item-list.ts';
 import { polledResource } from '../../shared/polls/polled-resource.ts';
 import { SCHEDULE_RETRIES } from '../../shared/quota/retry-policy.ts';
 import type { EventSettings } from '../config.ts';
@@ -46,7 +48,7 @@ export class HealthCheck extends Construct {
         SYNC_TABLE: syncTable.tableName,
         SYNC_QUEUE_URL: queue.queueUrl,
         ...budgetVariables(config),
-        ...(config.events && { EVENT_POLLS: polledByDate(config.events) }),
+        ...(config.events && listsOf(config.events)),
       },
       config,
       encryption,
@@ -80,6 +82,12 @@ export class HealthCheck extends Construct {
   }
 }
 
-/** Lists that are read in each interval. */
-const polledByDate = ({ resources }: EventSettings): string =>
-  ['contacts', 'tags', ...resources.filter((name) => polledResource(name).date !== undefined)].join();
+/** The lists that are read in each interval, and the resources whose whole list is read. */
+function listsOf({ resources }: EventSettings): Record<string, string> {
+  const dated = resources.filter((name) => polledResource(name).date !== undefined);
+  const listed = resources.filter(isListed).map(listingKey);
+  return {
+    EVENT_POLLS: ['contacts', 'tags', ...dated].join(),
+    ...(listed.length > 0 && { EVENT_LISTINGS: listed.join() }),
+  };
+}

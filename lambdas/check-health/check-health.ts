@@ -9,7 +9,14 @@ export interface CheckHealthPorts {
   countMessages(): Promise<MessageCounts>;
   table: Pick<SyncTable, 'progress' | 'ledger' | 'readCatalog'>;
   /** Undefined if changes in the CRM make no events. */
-  events?: { store: Pick<EventStore, 'readPoll' | 'readListing'>; polls: readonly string[] } | undefined;
+  events?:
+    | {
+        store: Pick<EventStore, 'readPoll' | 'readListing'>;
+        /** Names of the lists that are read in each interval, and of the resources whose whole list is read. */
+        polls: readonly string[];
+        listings: readonly string[];
+      }
+    | undefined;
   /** Why changes of users do not reach diff-user; undefined if they do: see `changeFeedProblem`. */
   changeFeedProblem(): Promise<string | undefined>;
   budget: Budget;
@@ -98,14 +105,19 @@ export async function checkHealth({
   };
 }
 
-/** Seconds since the last complete poll of the list that is furthest behind, or since the first listing began. */
+/**
+ * Seconds since the last complete poll of the list that is furthest behind, since the first listing began, or since the CRM has refused a
+ * whole list.
+ */
 async function eventLag(
-  { store, polls }: NonNullable<CheckHealthPorts['events']>,
+  { store, polls, listings }: NonNullable<CheckHealthPorts['events']>,
   now: number,
 ): Promise<number | undefined> {
-  const [{ baselineAt, run }, ...states] = await Promise.all([
+  const statesOf = (names: readonly string[]) => Promise.all(names.map((name) => store.readPoll(name)));
+  const [{ baselineAt, run }, states, whole] = await Promise.all([
     store.readListing(),
-    ...polls.map((poll) => store.readPoll(poll)),
+    statesOf(polls),
+    statesOf(listings),
   ]);
   const isBegun = states.some((state) => state !== undefined);
   const since = states.flatMap((state) => {
@@ -113,6 +125,7 @@ async function eventLag(
     if (!state) return isBegun ? [] : [baselineAt ?? run?.startedAt];
     return [state.completedAt ?? state.run?.scheduledAt ?? baselineAt];
   });
+  since.push(...whole.flatMap((state) => state?.failingSince ?? []));
   const oldest = Math.min(...since.map((each) => (each === undefined ? now : Date.parse(each))));
   return since.includes(undefined) ? undefined : Math.max(0, now - oldest) / SECOND_MS;
 }

@@ -26,6 +26,8 @@ const settings = z
     SYNC_QUEUE_URL: z.url(),
     /** Names of the polls of changes in the CRM, separated by commas. Unset: changes make no events. */
     EVENT_POLLS: z.optional(filledText),
+    /** The same of the polls of whole lists. Unset: there are none. */
+    EVENT_LISTINGS: z.optional(filledText),
     ...budgetSettings,
   })
   .parse(process.env);
@@ -34,7 +36,11 @@ const table = syncTable(dynamodb, settings.SYNC_TABLE);
 const events =
   settings.EVENT_POLLS === undefined
     ? undefined
-    : { store: eventStore(dynamodb, settings.SYNC_TABLE), polls: settings.EVENT_POLLS.split(',') };
+    : {
+        store: eventStore(dynamodb, settings.SYNC_TABLE),
+        polls: settings.EVENT_POLLS.split(','),
+        listings: settings.EVENT_LISTINGS?.split(',') ?? [],
+      };
 const changeFeed = { mappingId: settings.CHANGE_FEED_MAPPING_ID, userTable: settings.USER_TABLE };
 const lambda = new LambdaClient({ requestHandler });
 const sqs = new SQSClient({ requestHandler });

@@ -57,7 +57,7 @@ export async function pollList<Item>(
   const poll: Poll = (await store.readPoll(list.resource)) ?? { watermark: startAt, baselineAt: startAt };
   const { completedAt = '', failedAt = '' } = poll;
   if (completedAt >= scheduledAt || failedAt >= scheduledAt) return true;
-  const { run: _, failedAt: __, ...kept } = poll;
+  const { run: _, failedAt: __, failingSince: ___, ...kept } = poll;
   // A replay begins at its own time, wherever the replay before it stopped.
   const isOther = isReplay && poll.run?.scheduledAt !== scheduledAt;
   const begun = isOther ? undefined : poll.run;

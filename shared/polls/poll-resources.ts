@@ -69,7 +69,8 @@ async function readList(
   } catch (error) {
     if (!isAnswerOfCrm(error)) throw error;
     const poll = (await store.readPoll(list.resource)) ?? { watermark: start.at, baselineAt: start.at };
-    await store.writePoll(list.resource, { ...poll, failedAt: scheduledAt });
+    const { failingSince = scheduledAt } = poll;
+    await store.writePoll(list.resource, { ...poll, failedAt: scheduledAt, failingSince });
     onUnreadable(name, error);
     return true;
   }
@@ -97,8 +98,8 @@ async function listResource(
 }
 
 /**
- * Completes the first listing, with which changes are compared, or one that has begun. Then reads items by date, also if a later listing
- * fails.
+ * Completes the first listing, with which changes are compared, or one that has begun or failed. Then reads items by date, also if a later
+ * listing fails.
  */
 async function pollByDate(
   polled: PolledResource,
@@ -113,7 +114,8 @@ async function pollByDate(
     await store.writePoll(name, { watermark: startAt, baselineAt: startAt, run });
   }
   const listing = isListed ? await store.readPoll(listingKey(name)) : undefined;
-  const isDue = isListed && (listing?.completedAt === undefined || listing.run !== undefined);
+  const isBegun = listing?.run !== undefined || listing?.failedAt !== undefined;
+  const isDue = isListed && (listing?.completedAt === undefined || isBegun);
   if (isDue && !(await listResource(polled, scheduledAt, dependencies))) return false;
   if (date === undefined) return true;
   const known = await store.readPoll(isListed ? listingKey(name) : name);

@@ -208,6 +208,8 @@ const pollSchema = z.object({
   completedAt: z.optional(utcMoment),
   /** The scheduled time of a poll in which the CRM did not list a resource, in ISO 8601, until one is complete. */
   failedAt: z.optional(utcMoment),
+  /** The scheduled time of the first such poll. */
+  failingSince: z.optional(utcMoment),
   /** A poll that has begun. */
   run: z.optional(runSchema),
   /** When events about a resource began, in epoch milliseconds. */

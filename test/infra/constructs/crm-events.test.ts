@@ -39,7 +39,10 @@ describe('with the setting', () => {
       EVENT_RESOURCES: 'orders,users',
       EVENT_START: '2027-01-01T00:00:00.000Z',
     });
-    expect(variables('HealthCheckCheckHealth')).toMatchObject({ EVENT_POLLS: 'contacts,tags,orders' });
+    expect(variables('HealthCheckCheckHealth')).toMatchObject({
+      EVENT_POLLS: 'contacts,tags,orders',
+      EVENT_LISTINGS: 'orders-listing,users-listing',
+    });
     expect(readable(template.findOutputs('EventSettings')['EventSettings']?.['Value'])).toBe(
       JSON.stringify({
         intervalMinutes: 5,

@@ -100,7 +100,7 @@ describe('with events', () => {
       countMessages: async () => ({ visible: 0, hidden: 0, delayed: 0 }),
       table: memorySyncTable(),
       changeFeedProblem: async () => undefined,
-      events: { store, polls: ['contacts', 'tags', 'orders'] },
+      events: { store, polls: ['contacts', 'tags', 'orders'], listings: ['orders-listing', 'users-listing'] },
       budget: { limits: PRESETS.team, liveReserve: 0.2 },
       now: () => NOON,
     });
@@ -122,6 +122,18 @@ describe('with events', () => {
       await store.writePoll('orders', { watermark: 0, run: { from: 0, newest: 0, scheduledAt: at(90) } });
     });
     expect(lag).toBe(90 * 60);
+  });
+
+  it.each([
+    ['since it was refused first', { failingSince: at(50), failedAt: at(5) }, 50],
+    ['not at all when it is read once a day', { completedAt: at(20 * 60) }, 5],
+  ])('counts the whole list of a resource %s', async (_, state, minutes) => {
+    const lag = await lagWith(async (store) => {
+      for (const poll of ['contacts', 'tags'])
+        await store.writePoll(poll, { watermark: 0, completedAt: at(5) });
+      await store.writePoll('users-listing', { watermark: 0, ...state });
+    });
+    expect(lag).toBe(minutes * 60);
   });
 
   it('reports the time since the first full listing began, and nothing before', async () => {

@@ -232,11 +232,20 @@ describe('a resource that the CRM does not list', () => {
     await poll('listing');
     expect(requests).toBe(1);
     expect((await polls.store.readPoll('notes-listing'))?.listings).toBe(1);
+    const first = await polls.store.readPoll('affiliates-listing');
+    expect(first?.failingSince).toBe(first?.failedAt);
+    polls.pass(15);
     await poll('changes');
     expect(requests).toBe(2);
+    const second = await polls.store.readPoll('affiliates-listing');
+    expect(second?.failingSince).toBe(first?.failedAt);
+    expect(second?.failedAt).not.toBe(first?.failedAt);
     client.listItems = list;
     await poll('changes');
-    expect((await polls.store.readPoll('affiliates-listing'))?.listings).toBe(1);
+    const read = await polls.store.readPoll('affiliates-listing');
+    expect(read).toMatchObject({ listings: 1 });
+    expect(read).not.toHaveProperty('failedAt');
+    expect(read).not.toHaveProperty('failingSince');
   });
 
   it('and that fails so slowly that no time is left for a retry counts as failed, and holds up no other', async () => {
@@ -277,6 +286,9 @@ describe('a resource that the CRM does not list', () => {
     const failed = await polls.store.readPoll('affiliates-listing');
     expect(failed).toMatchObject({ listings: 1, failedAt: expect.any(String) });
     expect((await polls.store.readPoll('notes-listing'))?.listings).toBe(2);
+    client.listItems = list;
+    await poll('changes');
+    expect((await polls.store.readPoll('affiliates-listing'))?.listings).toBe(2);
   });
 
   it('to the end is still read by date', async () => {
