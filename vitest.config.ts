@@ -5,7 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const PROCESSORS = availableParallelism();
 
-// Most of the time goes to processes that are started again and again, such as the CDK's app and commands.
+// Tests start many processes, such as commands and the app of the CDK. With a cache, these compile their modules only once.
 process.env['NODE_COMPILE_CACHE'] ??= join(tmpdir(), 'node-compile-cache');
 
 /** Test files that read a synthesized template or run the synthesized state machine. */

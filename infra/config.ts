@@ -9,20 +9,17 @@ import { INVOCATION_MS, WRITE_BACK_MS } from '../shared/quota/retry-policy.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
-const crmUrl = z
-  .url({
-    protocol: /^https?$/,
-    error: 'must be a URL, for example https://api.infusionsoft.com',
-    abort: true,
-  })
-  .refine((url) => {
+/** An address to which personal data may be sent. */
+const httpsUrl = (error: string) =>
+  z.url({ protocol: /^https?$/, error, abort: true }).refine((url) => {
     const { protocol, hostname } = new URL(url);
     return protocol === 'https:' || LOOPBACK.has(hostname);
-  }, 'must begin with https:// (http:// is allowed for localhost only)')
-  .refine((url) => {
-    const { origin, href } = new URL(url);
-    return href === `${origin}/`;
-  }, 'must be an origin without a path, for example https://api.infusionsoft.com');
+  }, 'must begin with https:// (http:// is allowed for localhost only)');
+
+const crmUrl = httpsUrl('must be a URL, for example https://api.infusionsoft.com').refine((url) => {
+  const { origin, href } = new URL(url);
+  return href === `${origin}/`;
+}, 'must be an origin without a path, for example https://api.infusionsoft.com');
 
 const text = (pattern: RegExp, message: string) =>
   z.string(message).regex(pattern, { error: message, abort: true });
@@ -54,16 +51,10 @@ const queueArn = text(
   /^arn:[a-z-]+:sqs:[a-z0-9-]+:\d{12}:[\w-]+$/,
   'must be the ARN of a standard queue (arn:aws:sqs:…:name), not of a FIFO queue',
 );
-const callbackUrl = z
-  .url({ protocol: /^https?$/, error: 'must be a URL', abort: true })
-  .refine((url) => {
-    const { protocol, hostname } = new URL(url);
-    return protocol === 'https:' || LOOPBACK.has(hostname);
-  }, 'must begin with https:// (http:// is allowed for localhost only)')
-  .refine((url) => {
-    const { username, password } = new URL(url);
-    return username === '' && password === '';
-  }, 'must have no user name and password: events are signed, and the callback checks the signature');
+const callbackUrl = httpsUrl('must be a URL').refine((url) => {
+  const { username, password } = new URL(url);
+  return username === '' && password === '';
+}, 'must have no user name and password: events are signed, and the callback checks the signature');
 
 const encryptionKey = text(
   /^(aws|create|arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+)$/,

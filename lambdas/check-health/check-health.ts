@@ -12,8 +12,9 @@ export interface CheckHealthPorts {
   events?:
     | {
         store: Pick<EventStore, 'readPoll' | 'readListing'>;
-        /** Names of the lists that are read in each interval, and of the resources whose whole list is read. */
+        /** Names of the polls that run in each interval. */
         polls: readonly string[];
+        /** Names of the polls that read the whole list of a resource, usually once a day. */
         listings: readonly string[];
       }
     | undefined;
@@ -106,8 +107,8 @@ export async function checkHealth({
 }
 
 /**
- * Seconds since the last complete poll of the list that is furthest behind, since the first listing began, or since the CRM has refused a
- * whole list.
+ * Seconds since the last complete poll of the list that is furthest behind, or since the first listing began. A whole list counts only
+ * while the CRM refuses it, from the first refusal on.
  */
 async function eventLag(
   { store, polls, listings }: NonNullable<CheckHealthPorts['events']>,
@@ -120,12 +121,12 @@ async function eventLag(
     statesOf(listings),
   ]);
   const isBegun = states.some((state) => state !== undefined);
-  const since = states.flatMap((state) => {
+  const sinceCompleted = states.flatMap((state) => {
     // The first listing has to be complete before the first poll. If only this list was never polled, it was just added to the settings.
     if (!state) return isBegun ? [] : [baselineAt ?? run?.startedAt];
     return [state.completedAt ?? state.run?.scheduledAt ?? baselineAt];
   });
-  since.push(...whole.flatMap((state) => state?.failingSince ?? []));
+  const since = [...sinceCompleted, ...whole.flatMap((state) => state?.failingSince ?? [])];
   const oldest = Math.min(...since.map((each) => (each === undefined ? now : Date.parse(each))));
   return since.includes(undefined) ? undefined : Math.max(0, now - oldest) / SECOND_MS;
 }

@@ -26,7 +26,7 @@ const settings = z
     SYNC_QUEUE_URL: z.url(),
     /** Names of the polls of changes in the CRM, separated by commas. Unset: changes make no events. */
     EVENT_POLLS: z.optional(filledText),
-    /** The same of the polls of whole lists. Unset: there are none. */
+    /** Names of the polls that read the whole list of a resource, separated by commas. Unset: there are none. */
     EVENT_LISTINGS: z.optional(filledText),
     ...budgetSettings,
   })

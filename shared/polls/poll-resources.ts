@@ -114,8 +114,8 @@ async function pollByDate(
     await store.writePoll(name, { watermark: startAt, baselineAt: startAt, run });
   }
   const listing = isListed ? await store.readPoll(listingKey(name)) : undefined;
-  const isBegun = listing?.run !== undefined || listing?.failedAt !== undefined;
-  const isDue = isListed && (listing?.completedAt === undefined || isBegun);
+  const isOver = listing?.completedAt && !listing.run && !listing.failedAt;
+  const isDue = isListed && !isOver;
   if (isDue && !(await listResource(polled, scheduledAt, dependencies))) return false;
   if (date === undefined) return true;
   const known = await store.readPoll(isListed ? listingKey(name) : name);

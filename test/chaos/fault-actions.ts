@@ -100,7 +100,7 @@ export async function stopFaults(context: ChaosContext): Promise<void> {
     proxy,
     callback,
   } = context;
-  // A refusal more may delay an event for ten minutes.
+  // From now on, the callback accepts all events.
   callback.answers.length = 0;
   proxy.throttleRate = 0;
   proxy.cutOffRate = 0;

@@ -17,6 +17,13 @@ const TEMPLATES: Readonly<Record<string, Settings>> = {
     userTable: { arn: TABLE, streamArn: `${TABLE}/stream/2026-01-01T00:00:00.000` },
     crm: { existingSecretArn: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:crm-AbCd12' },
   },
+  events: {
+    events: {
+      callback: { url: 'https://app.example.com/events' },
+      queueArn: 'arn:aws:sqs:eu-west-1:123456789012:app-events',
+      resources: ['orders'],
+    },
+  },
 };
 
 /** Accepted findings. */
@@ -29,7 +36,7 @@ const EXCEPTIONS: readonly { rule: string; message: RegExp; reason: string }[] =
   },
   {
     rule: 'W3005',
-    message: /^'\w+(DiffUser|SyncContact|RotateToken)[0-9A-F]{8}' dependency already enforced/,
+    message: /^'\w+(DiffUser|SyncContact|SendCallback|RotateToken)[0-9A-F]{8}' dependency already enforced/,
     reason:
       "An event source and the rotation depend on their function with its role's policies: the function is redundant, the policies are not.",
   },

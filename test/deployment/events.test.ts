@@ -1,5 +1,5 @@
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { SQSClient } from '@aws-sdk/client-sqs';
+import { CreateQueueCommand, GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { sendPoll } from '../../shared/polls/send-poll.ts';
 import type { PollMessage } from '../../shared/sync/message.ts';
@@ -36,10 +36,16 @@ afterAll(async () => {
   await emulator?.stop();
 });
 
-it('a deployed stack with events sends what a person changes in the CRM to the callback, and nothing of its own', async () => {
+it('a deployed stack with events sends what a person changes in the CRM to the callback and to a queue, and nothing of its own', async () => {
+  const sqs = new SQSClient(sdkOf(emulator.environment));
+  const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'app-events' }));
+  const attributeOfQueue = async (name: 'QueueArn' | 'ApproximateNumberOfMessages') => {
+    const command = new GetQueueAttributesCommand({ QueueUrl, AttributeNames: [name] });
+    return (await sqs.send(command)).Attributes?.[name];
+  };
   checkout.configure({
     crm: { url: simulator.url, tokenRotationHours: 'off' },
-    events: { callback: { url: receiver.url } },
+    events: { callback: { url: receiver.url }, queueArn: await attributeOfQueue('QueueArn') },
   });
   for (const { code, out, err } of [
     await checkout.cdk('bootstrap', 'aws://000000000000/us-east-1'),
@@ -57,7 +63,6 @@ it('a deployed stack with events sends what a person changes in the CRM to the c
     .poll(() => stack.verify(door), { timeout: TIMEOUT_MS, interval: 500 })
     .toMatchObject({ problems: [], inSync: 5 });
 
-  const sqs = new SQSClient(sdkOf(emulator.environment));
   const polls = async () => {
     const { code, out, err } = await checkout.userSync('events', ['--json']);
     expect(code, err).toBe(0);
@@ -90,4 +95,5 @@ it('a deployed stack with events sends what a person changes in the CRM to the c
   ).toEqual(['contact.changed', 'contact.unsubscribed', 'tag.applied']);
   for (const { subject } of distinct) expect(subject).toBe(user?.userId);
   expect(receiver.forged).toBe(0);
+  expect(Number(await attributeOfQueue('ApproximateNumberOfMessages'))).toBeGreaterThanOrEqual(3);
 }, 600_000);

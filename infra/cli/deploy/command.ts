@@ -28,7 +28,7 @@ import { type DeployResult, hasBackfilled, nextSteps } from './next-steps.ts';
 
 const INSPECTION_TIMEOUT_MS = 60_000;
 const CDK = fileURLToPath(new URL('../../../node_modules/.bin/cdk', import.meta.url));
-/** What `cdk diff` synthesizes, relative to the root. Deployed is what was shown, even if a file changes meanwhile. */
+/** Directory of the assembly that `cdk diff` synthesizes, relative to the root. It is then deployed, so the changes are those that were shown. */
 const ASSEMBLY = 'cdk.out';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 

@@ -25,7 +25,7 @@ export interface ShardReaderSettings {
   deliver(shardId: string, batch: readonly StreamRecord[]): Promise<void>;
 }
 
-/** Lambda polls each shard four times a second. */
+/** A little more often than Lambda, which polls each shard four times a second. */
 const POLL_MS = 200;
 /** Most records of one read (DynamoDB Streams API reference, `GetRecords`, `Limit`). After a full read there may be more. */
 const FULL_READ = 1000;
