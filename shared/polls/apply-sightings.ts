@@ -21,7 +21,7 @@ export interface SightingsDependencies extends OwnersDependencies {
   users: Pick<UserTable, 'readMany' | 'writeCrm'>;
   publisher: EventPublisher;
   names: AccountNames;
-  catalogSource: Pick<CatalogSource, 'current'>;
+  catalogSource: Pick<CatalogSource, 'latest'>;
   mapping: Mapping;
   /** `/user-sync/<name of the stack>`. */
   source: string;
@@ -85,7 +85,7 @@ export async function applySightings(
   if (news.length === 0) return { deferred: [], events: 0 };
 
   const [catalog, records] = await Promise.all([
-    catalogSource.current(),
+    catalogSource.latest(),
     recordsOf(news.map(withEmails), dependencies),
   ]);
   const context = { catalog, mapping, invocation: invocation(), readAt: reading.readAt, now: now() };

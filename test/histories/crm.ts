@@ -79,6 +79,8 @@ const MS_UNTIL_ANSWER = 80;
 export class Crm {
   readonly simulator: Simulator;
   readonly catalog: CatalogSource;
+  /** Emails of which a web form added another contact. */
+  readonly doubledEmails = new Set<string>();
   /** Values that people typed into unmanaged fields, by contact and path. */
   readonly typed = new Map<number, Map<string, string>>();
   /** Contacts that the sync created. */
@@ -158,6 +160,7 @@ export class Crm {
     const catalog = read();
     this.catalog = {
       current: async () => catalog,
+      latest: async () => catalog,
       newerThan: async () => read(),
       withProvinces: async () => read(),
       exclusively: (work) => work(),
@@ -218,6 +221,8 @@ export class Crm {
 
   /** A person fills in a web form. */
   fillInForm(email: string): StoredContact {
+    const hasEmail = ({ values }: StoredContact) => values.get('email_addresses.EMAIL1') === email;
+    if ([...this.simulator.store.contacts.values()].some(hasEmail)) this.doubledEmails.add(email);
     const values = new Map([
       ['email_addresses.EMAIL1', email],
       ['given_name', 'Someone'],

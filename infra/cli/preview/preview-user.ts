@@ -58,6 +58,7 @@ export async function previewUser(
     },
     catalog: {
       current: async () => catalog,
+      latest: async () => catalog,
       newerThan: async () => catalog,
       withProvinces: async () => catalog,
       exclusively: (work) => work(),

@@ -17,6 +17,8 @@ export interface CatalogSource {
    * CRM, in this order.
    */
   current(): Promise<Catalog>;
+  /** The same, but not from memory: it has every name that another environment may have written with until now. */
+  latest(): Promise<Catalog>;
   /** A catalog that was read from the CRM after `since` (epoch milliseconds). */
   newerThan(since: number): Promise<Catalog>;
   /**
@@ -140,8 +142,15 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
     return cached;
   };
 
+  const current = () => newerThan(0);
+
+  const latest = () => {
+    cachedUntil = 0;
+    return current();
+  };
+
   const withProvinces = async (countries: readonly string[]): Promise<Catalog> => {
-    const catalog = await newerThan(0);
+    const catalog = await current();
     const isComplete = ({ provinces = {} }: Catalog) => countries.every((country) => provinces[country]);
     if (isComplete(catalog)) return catalog;
     cached = await exclusively(
@@ -177,5 +186,5 @@ export function catalogSource(options: CatalogSourceOptions): CatalogSource {
     onRefresh?.(catalog);
     return account;
   };
-  return { newerThan, current: () => newerThan(0), withProvinces, exclusively, adopt };
+  return { newerThan, current, latest, withProvinces, exclusively, adopt };
 }

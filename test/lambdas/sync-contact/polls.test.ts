@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { consumerOf, record } from '../../support/consumer-under-test.ts';
 import { type Polls, shown, startPolls } from '../../support/polls-under-test.ts';
+import { userMessage } from '../../support/user-message.ts';
 
 let polls: Polls;
 beforeEach(async () => {
@@ -44,6 +46,25 @@ describe('the first listing', () => {
     const { crm, ...attributes } = polls.users.user('ann');
     expect(crm?.emailStatus).toBe('SINGLE_OPT_IN');
     expect(attributes).toEqual({ userId: 'ann', ...ANN });
+  });
+});
+
+describe('a custom field of the mapping that another environment has just created', () => {
+  const refuse = (...refusedCreations: string[]) => polls.crm.admin.set('directory', { refusedCreations });
+
+  it('makes no event when that environment writes it', async () => {
+    await refuse('Program');
+    const { contactId } = await begin();
+    await refuse();
+    const catalog = polls.crm.another();
+    await catalog.newerThan(Date.now());
+    polls.users.edit('ann', { progress: { program: 'Strength', week: 3, workoutsCompleted: 7 } });
+    await consumerOf({ ...polls.crm, catalog }, polls.users, { now: polls.now }).receive(
+      record(userMessage('ann')),
+    );
+    const contact = (await polls.crm.contacts()).find(({ id }) => id === contactId);
+    expect(contact?.customFields).toMatchObject({ Program: 'Strength' });
+    expect(await polls.poll('changes')).toEqual([]);
   });
 });
 
