@@ -96,7 +96,7 @@ export async function resolve(
   const overwritten = overwrittenBy(userId, owned);
   await notify(overwritten);
   const stored = owned.find(({ contact }) => contact.id === own?.contactId);
-  if (stored && (await giveToRightful(stored, user, dependencies)))
+  if (stored && (await giveToRightful(stored, user, email, dependencies)))
     return { target: { kind: 'create' }, isLost: true, duplicates: [] };
   const ofUser = owned.filter(({ owner }) => owner.kind === 'own');
   const available = stored ?? ofUser[0] ?? owned.find(({ owner }) => owner.kind === 'free');
@@ -148,6 +148,7 @@ const overwrittenBy = (userId: string, owned: readonly OwnedContact[]): Affected
 async function giveToRightful(
   { contact, owner }: OwnedContact,
   { userId, crm = {} }: User,
+  email: string,
   { claims, notify, mapping, now }: ResolveDependencies,
 ): Promise<boolean> {
   const desired = owner.kind === 'other' && desiredStateOfOther(mapping, owner.user, now());
@@ -156,7 +157,8 @@ async function giveToRightful(
   if (owner.user.crm?.attempt) return false;
   await notify([{ userId: owner.user.userId, cause: 'resync', contactId: contact.id }]);
   await claims.giveContact(contact.id, userId, owner.user.userId);
-  if (crm.separated && !crm.attempt)
+  // A new contact would have the same email until the other user's sync has changed that of this one.
+  if (!crm.attempt && (crm.separated || hasFirstEmail(contact, email)))
     throw new ConflictError(owner.user, 'has the contact after a merge', { isLost: true });
   return true;
 }

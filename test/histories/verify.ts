@@ -26,6 +26,7 @@ export async function findProblems(script: Script): Promise<string[]> {
     ...deadLetterProblems(script),
     ...userProblems(script),
     ...contactProblems(script),
+    ...doubledContacts(script),
     ...typedProblems(script),
     ...consentProblems(script),
     ...(await erasureProblems(script)),
@@ -165,6 +166,27 @@ function contactProblems(script: Script): string[] {
     return isNobodys && tags.length > 0
       ? [`contact ${contact.id}: nobody's, has the tags ${tags.join(', ')}`]
       : [];
+  });
+}
+
+/**
+ * Contacts that show the email of a user who has another contact. Not if a form doubled the email, if two users have it, or if the contact
+ * was another user's when this one took the email: it may never be updated if that user moves to another contact, is rejected or is deleted.
+ */
+function doubledContacts(script: Script): string[] {
+  const { world } = script;
+  const users = world.livingUsers();
+  return world.contacts().flatMap((contact) => {
+    const { id, values } = contact;
+    const email = values.get('email_addresses.EMAIL1');
+    const [user, ...more] = users.filter((each) => each['email'] === email);
+    const contactId = user?.crm?.contactId;
+    if (!email || !user || more.length > 0 || contactId === id || !world.contactOf(user.userId)) return [];
+    const named = world.item(world.crm.userIdOf(contact) ?? '');
+    if (world.crm.doubledEmails.has(email) || [user, named].some((each) => each && isExcused(script, each)))
+      return [];
+    const hadIt = world.crmMaps.get(user.userId)?.some(({ contactId }) => contactId === id);
+    return hadIt ? [`contact ${id}: has the email of ${user.userId}, who has contact ${contactId}`] : [];
   });
 }
 

@@ -440,27 +440,44 @@ describe('a stored contact that another user has by now', () => {
 
 describe('a stored contact that shows the id of another user', () => {
   const BOB: User = { userId: 'bob', email: 'bob@example.com' };
-  const merged = (crm: CrmState, bob: User = BOB, mapping: Mapping = defaultMapping) =>
+  const BY_FIRST = contactOf(1, EMAIL, 'bob');
+  const BY_SECOND: Contact = {
+    ...BY_FIRST,
+    email_addresses: [
+      { field: 'EMAIL1', email: BOB.email },
+      { field: 'EMAIL2', email: EMAIL },
+    ],
+  };
+  const merged = (
+    crm: CrmState,
+    bob: User = BOB,
+    mapping: Mapping = defaultMapping,
+    contact: Contact = BY_FIRST,
+  ) =>
     resolveAnn({
       ...{ crm, mapping },
       others: [bob],
-      contacts: [contactOf(1, EMAIL, 'bob')],
+      contacts: [contact],
       claimed: [[1, 'ann']],
     });
 
-  it.each<[string, CrmState]>([
-    ['', MOVED],
-    [', also when an earlier create got no answer', { ...MOVED, separated: true, attempt: ATTEMPT }],
-  ])('is given to that user, and the user gets a contact of its own%s', async (_, crm) => {
-    const { result, notified, claims: after } = await merged(crm);
+  it.each<[string, CrmState, Contact]>([
+    ['the email is only the second of the contact', MOVED, BY_SECOND],
+    ['an earlier create got no answer', { ...MOVED, separated: true, attempt: ATTEMPT }, BY_FIRST],
+  ])('is given to that user, and the user gets a contact of its own if %s', async (_, crm, contact) => {
+    const { result, notified, claims: after } = await merged(crm, BOB, defaultMapping, contact);
     expect(result).toEqual(resolved({ kind: 'create' }, { isLost: true }));
     expect(notified).toEqual([{ userId: 'bob', cause: 'resync', contactId: 1 }]);
     expect(await after.holderOf(1, 'bob')).toEqual({ kind: 'own', isInherited: true });
   });
 
-  it('is given to that user, and is a conflict when the user has had a contact of its own before', async () => {
-    const { result, claims: after } = await merged({ ...MOVED, separated: true });
+  it.each<[string, CrmState, Contact]>([
+    ['the contact still has the email of the user, so that a new one would double it', MOVED, BY_FIRST],
+    ['the user has had a contact of its own before', { ...MOVED, separated: true }, BY_SECOND],
+  ])('is given to that user, and is a conflict while %s', async (_, crm, contact) => {
+    const { result, notified, claims: after } = await merged(crm, BOB, defaultMapping, contact);
     expect(result).toMatchObject({ other: { userId: 'bob' }, isLost: true });
+    expect(notified).toEqual([{ userId: 'bob', cause: 'resync', contactId: 1 }]);
     expect(await after.holderOf(1, 'bob')).toEqual({ kind: 'own', isInherited: true });
   });
 
