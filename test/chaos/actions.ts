@@ -14,7 +14,7 @@ import {
   searchDelay,
   throttle,
 } from './fault-actions.ts';
-import { drift, handOver, mergeUsers, swap, webForm } from './meeting-actions.ts';
+import { drift, handOver, mergeUsers, moveToSubscriber, swap, webForm } from './meeting-actions.ts';
 import { endDay, raiseLimit, wrongHeader } from './quota-actions.ts';
 import { breakEmail, oddValue, refuseBulkTags, unreadable, withoutEmail } from './refusal-actions.ts';
 import { failContact, serverErrors } from './server-error-actions.ts';
@@ -61,11 +61,12 @@ export const ACTIONS: Readonly<Record<string, readonly [weight: number, action: 
   putWithout: [3, putWithout],
   resync: [2, resync],
   // Two users want the same email or contact, or people change contacts by hand.
-  handOver: [6, handOver],
-  swap: [3, swap],
+  handOver: [9, handOver],
+  swap: [5, swap],
   mergeUsers: [3, mergeUsers],
   drift: [2, drift],
   webForm: [3, webForm],
+  moveToSubscriber: [3, moveToSubscriber],
   // One user or message that the CRM, or the sync, refuses.
   breakEmail: [2, breakEmail],
   withoutEmail: [3, withoutEmail],

@@ -32,6 +32,7 @@ import { liftLimit } from './quota-actions.ts';
 import { makeRoom, refusedCreations } from './refused-creations.ts';
 import { repeatErasures, unansweredErasures } from './repeat-erasures.ts';
 import { detectAgain, failForGood } from './server-error-actions.ts';
+import { watchWaitingUsers } from './waiting-users.ts';
 import { REFUSED_PROGRAM, World } from './world.ts';
 
 export interface ChaosOptions {
@@ -67,7 +68,10 @@ export interface ChaosReport {
   forbidden: number;
   /** Users who were not in sync when the refresh with forbidden users ended. */
   leftOut: number;
-  /** Missing users, contacts with wrong fields, erasure requests without a record, and fields left out without a reason. */
+  /**
+   * Missing users, contacts with wrong fields or cleared while their users waited for others, erasure requests without a record, and fields
+   * left out without a reason.
+   */
   lost: number;
   doubledContacts: number;
   /** Contacts that two users have, or that have the data of two users. */
@@ -135,6 +139,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
   const proxy = faultProxy(world.random, SPEED);
   let running: SimulatedSystem | undefined;
   let callback: CallbackReceiver | undefined;
+  let stopWatching: ReturnType<typeof watchWaitingUsers> | undefined;
   try {
     callback = await startCallbackReceiver(signingSecretOf(() => running?.system.cloud));
     let strangers: { id: number }[] = [];
@@ -193,6 +198,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
     // The first polls only record the state of the account. Later ones report changes.
     await pollAll(context);
     await signUpAll(system.app, all.slice(existing.length));
+    stopWatching = watchWaitingUsers(context);
     log(`Ran ${listOf(await runActions(context, options))}`);
 
     log('Stopping all faults except for forbidden users');
@@ -222,6 +228,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
       await untilIdle(running);
     }
 
+    const cleared = await stopWatching();
     // A poll leaves what the sync is working on to the next poll, so there are two.
     await pollAll(context);
     await pollAll(context);
@@ -296,7 +303,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
       limitsReached: ownLimit.reached,
       forbidden: world.forbidden.size,
       leftOut: left.length,
-      lost: problems.length - wrongTags + missing.length + erasureProblems.length + costly.length,
+      lost: problems.length - wrongTags + [...missing, ...cleared, ...erasureProblems, ...costly].length,
       doubledContacts: stats.duplicateContacts,
       sharedContacts: new Set(shared.map(({ contactId }) => contactId)).size,
       orphans: orphans.length,
@@ -316,6 +323,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
         ...(stats.optOutsUndone > 0 ? [`${stats.optOutsUndone} opt-outs of others were undone`] : []),
         ...eventFindings,
         ...erasureProblems,
+        ...cleared,
         ...costly,
         ...pairs.map(({ contactId, text }) => `contact ${contactId}: ${text}`),
         ...deadLetters.unexplained,
@@ -323,6 +331,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
       ],
     };
   } finally {
+    await stopWatching?.();
     proxy.stop();
     callback?.stop();
     if (running && options.logFile) copyFileSync(running.system.connection.logFile, options.logFile);

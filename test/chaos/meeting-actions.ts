@@ -1,8 +1,9 @@
+import type { User } from '../../shared/user/user.ts';
 import { type Action, type ChaosContext, changeUser, putUser, readRows } from './chaos-context.ts';
 import type { World } from './world.ts';
 
-/** Longest time between the two changes of {@link inAnyOrder}, in milliseconds. */
-const APART_MS = 4000;
+/** Longest times between the two changes of {@link inAnyOrder}, in milliseconds: within, or after, the first wait of a conflict. */
+const APART_MS = [4000, 30_000] as const;
 
 /** Makes two changes in any order, at once or seconds apart. */
 async function inAnyOrder(
@@ -12,16 +13,44 @@ async function inAnyOrder(
 ): Promise<void> {
   const [first, second] = world.random() < 0.5 ? changes : [changes[1], changes[0]];
   await first();
-  if (world.random() < 0.5) await second();
-  else world.later(Date.now(), world.random() * APART_MS, userIds, second);
+  if (world.random() < 0.4) await second();
+  else world.later(Date.now(), world.random() * (world.pick(APART_MS) ?? 0), userIds, second);
+}
+
+/** Users whose own contact exists, with its id. */
+async function usersWithContact(
+  context: ChaosContext,
+): Promise<{ userId: string; contactId: number; shownEmail: string | undefined }[]> {
+  const { world, running } = context;
+  const rows = new Map((await readRows(context)).map(({ userId, crm }) => [userId, crm?.contactId]));
+  const contacts = await running.door.contacts();
+  const byId = new Map(contacts.map((contact) => [contact.id, contact]));
+  return world.sociable().flatMap(({ userId }) => {
+    const { id: contactId, customFields, values } = byId.get(rows.get(userId) ?? 0) ?? {};
+    return contactId && customFields?.['App User Id'] === userId
+      ? [{ userId, contactId, shownEmail: values?.['email_addresses.EMAIL1'] }]
+      : [];
+  });
+}
+
+/** Two users who may meet. Most have a contact: while the first limit lasts, few users have one. */
+async function anyTwo(context: ChaosContext): Promise<[User, User] | []> {
+  const { world } = context;
+  const users = world.sociable();
+  const synced = new Set((await usersWithContact(context)).map(({ userId }) => userId));
+  const withContact = users.filter(({ userId }) => synced.has(userId));
+  const candidates = world.random() < 0.7 && withContact.length > 1 ? withContact : users;
+  const one = world.pick(candidates);
+  const other = world.pick(candidates.filter(({ userId }) => userId !== one?.userId));
+  return one && other ? [one, other] : [];
 }
 
 /** One user moves to a new email, and another one, who may be new, takes the old one. */
 export const handOver: Action = async (context) => {
   const { world } = context;
-  const giver = world.pick(world.sociable());
+  const [giver, other] = await anyTwo(context);
   const newcomer = world.random() < 0.3 ? world.nextUser() : undefined;
-  const taker = newcomer ?? world.pick(world.sociable().filter(({ userId }) => userId !== giver?.userId));
+  const taker = newcomer ?? other;
   if (!giver || !taker) return;
   const { email } = giver;
   const give = async () => {
@@ -36,8 +65,7 @@ export const handOver: Action = async (context) => {
 /** Two users swap their emails. */
 export const swap: Action = async (context) => {
   const { world } = context;
-  const ann = world.pick(world.sociable());
-  const bob = world.pick(world.sociable().filter(({ userId }) => userId !== ann?.userId));
+  const [ann, bob] = await anyTwo(context);
   if (!ann || !bob) return;
   const take = (taker: typeof ann, giver: typeof ann) => async () => {
     // The taker may have moved elsewhere in between.
@@ -46,18 +74,6 @@ export const swap: Action = async (context) => {
   };
   await inAnyOrder(context, [ann.userId, bob.userId], [take(ann, bob), take(bob, ann)]);
 };
-
-/** Users whose own contact exists, with its id. */
-async function usersWithContact(context: ChaosContext): Promise<{ userId: string; contactId: number }[]> {
-  const { world, running } = context;
-  const rows = new Map((await readRows(context)).map(({ userId, crm }) => [userId, crm?.contactId]));
-  const contacts = await running.door.contacts();
-  const ownerOf = new Map(contacts.map(({ id, customFields }) => [id, customFields['App User Id']]));
-  return world.sociable().flatMap(({ userId }) => {
-    const contactId = rows.get(userId);
-    return contactId && ownerOf.get(contactId) === userId ? [{ userId, contactId }] : [];
-  });
-}
 
 const isUntouched = (world: World, userId: string) => !world.merged.has(userId) && !world.drifted.has(userId);
 
@@ -121,4 +137,27 @@ export const webForm: Action = async (context) => {
     world.forms.add(contact.id);
   }
   world.later(Date.now(), world.random() * 500, [userId], () => putUser(context, user));
+};
+
+/**
+ * A user moves to an email with which the newsletter was ordered long ago, so every search shows the contact that has it. The user leaves
+ * the old contact, which keeps its email. So that email must not be one that another user has taken over.
+ */
+export const moveToSubscriber: Action = async (context) => {
+  const { world, running, handwork } = context;
+  const settled = (await usersWithContact(context)).filter(
+    ({ userId, shownEmail }) => shownEmail === world.users.get(userId)?.email,
+  );
+  const user = world.users.get(world.pick(settled)?.userId ?? '');
+  if (!user) return;
+  const email = world.newEmail(user);
+  const [contact] = await running.door.addContacts([
+    {
+      values: { 'email_addresses.EMAIL1': email },
+      customFields: { 'Shoe Size': '39' },
+      tags: ['Newsletter'],
+    },
+  ]);
+  if (contact) handwork.touched.add(contact.id);
+  await changeUser(context, user.userId, { email });
 };

@@ -24,6 +24,7 @@ const NAMES = [
   'mergeUsers',
   'drift',
   'webForm',
+  'moveToSubscriber',
   'forbid',
   'forget',
   'breakEmail',
@@ -76,9 +77,9 @@ function runWith(seed: number) {
 }
 
 const numberOf = (userId: string) => Number.parseInt(userId.slice(0, 8), 16);
-const contactOf = ({ userId, crm }: User): ReadableContact => ({
+const contactOf = ({ userId, email = '', crm }: User): ReadableContact => ({
   id: crm?.contactId ?? 0,
-  values: {},
+  values: { 'email_addresses.EMAIL1': email },
   customFields: { 'App User Id': userId },
   tags: [],
   emailStatus: null,
