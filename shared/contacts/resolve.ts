@@ -96,18 +96,20 @@ export async function resolve(
   const overwritten = overwrittenBy(userId, owned);
   await notify(overwritten);
   const stored = owned.find(({ contact }) => contact.id === own?.contactId);
-  if (stored && (await giveToRightful(stored, user, email, dependencies)))
-    return { target: { kind: 'create' }, isLost: true, duplicates: [] };
+  const isGiven = stored !== undefined && (await giveToRightful(stored, user, email, dependencies));
   const ofUser = owned.filter(({ owner }) => owner.kind === 'own');
-  const available = stored ?? ofUser[0] ?? owned.find(({ owner }) => owner.kind === 'free');
+  const available =
+    (isGiven ? undefined : stored) ?? ofUser[0] ?? owned.find(({ owner }) => owner.kind === 'free');
   if (available) {
     const { contact, named } = available;
     const contactId = contact.id;
     const isForeign = named !== undefined && (named !== userId || contactId !== crm.contactId);
     const isClaimed = contactId === own?.contactId && isConfirmed(own);
     const duplicates = ofUser.map(({ contact: { id } }) => id).filter((id) => id !== contactId);
-    return { target: { kind: 'update', contactId, isClaimed, isForeign }, isLost, duplicates };
+    const target: Target = { kind: 'update', contactId, isClaimed, isForeign };
+    return { target, isLost: isLost || isGiven, duplicates };
   }
+  if (isGiven) return { target: { kind: 'create' }, isLost: true, duplicates: [] };
 
   const [first] = owned;
   if (first?.owner.kind !== 'other') return own ? keep(own) : resolved({ kind: 'upsert' });

@@ -629,4 +629,20 @@ export const REGRESSIONS: Readonly<Record<string, History>> = {
     ],
     { environments: 2 },
   ),
+  'a create without an answer is followed by the news that the earlier contact is that of another user':
+    history(
+      [
+        'ann signs up with one@example.com',
+        'bob signs up with two@example.com',
+        'cem signs up with three@example.com',
+        '5 s pass',
+        'a refresh looks at everybody',
+        'the app writes the whole item of ann with an older crm map',
+        'staff merge the contact of cem into that of bob, which keeps the values of the other',
+        'the app writes the whole item of bob with no crm map',
+        'the fifth CRM request loses its answer',
+        '200 s pass',
+      ],
+      { putArrays: 'replace' },
+    ),
 };

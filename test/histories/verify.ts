@@ -170,25 +170,34 @@ function contactProblems(script: Script): string[] {
 }
 
 /**
- * Contacts that show the email of a user who has another contact. Not if a form doubled the email, if two users have it, or if the contact
- * was another user's when this one took the email: it may never be updated if that user moves to another contact, is rejected or is deleted.
+ * Contacts that were a user's and still show the user's email, although the user has another contact. A contact needs an email, so one that
+ * is left keeps it. That is allowed if the user has moved to a contact that already had the email, if the contact is retired or its user is
+ * rejected, and if the item lost its `crm` map.
  */
 function doubledContacts(script: Script): string[] {
-  const { world } = script;
+  const { world, uninformed } = script;
   const users = world.livingUsers();
+  const wasOfAnother = ({ userId }: Item, id: number) =>
+    [...world.crmMaps.keys()].some((each) => each !== userId && hasHad(world, each, id));
+  const isLeft = (id: number) =>
+    users.some((each) => isExcused(script, each) && hasHad(world, each.userId, id));
   return world.contacts().flatMap((contact) => {
-    const { id, values } = contact;
-    const email = values.get('email_addresses.EMAIL1');
+    const email = contact.values.get('email_addresses.EMAIL1') ?? '';
     const [user, ...more] = users.filter((each) => each['email'] === email);
-    const contactId = user?.crm?.contactId;
-    if (!email || !user || more.length > 0 || contactId === id || !world.contactOf(user.userId)) return [];
-    const named = world.item(world.crm.userIdOf(contact) ?? '');
-    if (world.crm.doubledEmails.has(email) || [user, named].some((each) => each && isExcused(script, each)))
-      return [];
-    const hadIt = world.crmMaps.get(user.userId)?.some(({ contactId }) => contactId === id);
-    return hadIt ? [`contact ${id}: has the email of ${user.userId}, who has contact ${contactId}`] : [];
+    const own = user && world.contactOf(user.userId);
+    if (!own || own === contact || more.length > 0 || !hasHad(world, user.userId, contact.id)) return [];
+    const isFound = !world.crm.createdBySync.has(own.id) || wasOfAnother(user, own.id);
+    if (isFound || isExcused(script, user) || isLeft(contact.id) || uninformed.has(user.userId)) return [];
+    if (world.crm.doubledEmails.has(email) || managedTagsOf(world, contact).includes(DELETED)) return [];
+    return [`contact ${contact.id}: has the email of ${user.userId}, who has contact ${own.id}`];
   });
 }
+
+/** Whether a contact was a user's at some time. */
+const hasHad = (world: World, userId: string, id: number): boolean =>
+  (world.crmMaps.get(userId) ?? []).some(
+    ({ contactId, formerContactIds }) => contactId === id || formerContactIds?.includes(id),
+  );
 
 /** Whether nothing leads the sync to a contact of no user that got a user's tags by a merge. */
 function isUntraceable({ world, mergedAway, uninformed }: Script, { id }: StoredContact): boolean {

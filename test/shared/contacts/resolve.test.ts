@@ -490,6 +490,14 @@ describe('a stored contact that shows the id of another user', () => {
     },
   );
 
+  it('is given to that user, and the user keeps the contact of a create that got no answer', async () => {
+    const world: World = { crm: { ...MOVED, attempt: ATTEMPT }, others: [BOB], claimed: [[1, 'ann']] };
+    const contacts = [BY_FIRST, contactOf(2, EMAIL, 'ann')];
+    const { result, claims: after } = await resolveAnn({ ...world, contacts });
+    expect(result).toEqual(resolved(update(2, { isForeign: true }), { isLost: true }));
+    expect(await after.holderOf(1, 'bob')).toEqual({ kind: 'own', isInherited: true });
+  });
+
   it('stays when the mapping throws for that user', async () => {
     const { result } = await merged(MOVED, BOB, failingFor('bob'));
     expect(result).toEqual(resolved(update(1, { isClaimed: true, isForeign: true })));
