@@ -49,7 +49,7 @@ export function changeMessage(
     };
   // An item that comes with a `crm` map is a copy of one that was deleted.
   if (!before) return { ...base, ...allFieldsAndTags(), cause: after.crm ? 'resync' : 'created' };
-  if (isStateReplaced(before.crm, after.crm))
+  if (isStateReplaced(before.crm, after.crm) || isWrittenWhole(before, after))
     return {
       ...base,
       ...allFieldsAndTags(),
@@ -85,6 +85,11 @@ export function isStateReplaced(before: CrmState | undefined, after: CrmState | 
   const isSameWrite =
     before.attemptId === after.attemptId && equal(knownContacts(before), knownContacts(after));
   return to !== from || !isSameWrite;
+}
+
+/** Whether the app has written the whole item with another `crm` map: a write of the sync changes only the map. */
+function isWrittenWhole({ crm: crmBefore, ...before }: User, { crm: crmAfter, ...after }: User): boolean {
+  return crmBefore?.revision !== crmAfter?.revision && !equal(before, after);
 }
 
 /**

@@ -645,4 +645,15 @@ export const REGRESSIONS: Readonly<Record<string, History>> = {
       ],
       { putArrays: 'replace' },
     ),
+  'the app writes back an item of an earlier account, whose revision is the next': history(
+    [
+      'cem signs up with three@example.com',
+      '5 s pass',
+      'the app reads the item of cem',
+      'cem is deleted and signs up again with three@example.com',
+      '5 s pass',
+      'the app writes back the item of cem that it has read',
+    ],
+    { putArrays: 'replace' },
+  ),
 };

@@ -79,10 +79,10 @@ describe('a change of a user', () => {
       'changed',
     ],
     [
-      'a changed field, written with a write-back',
+      'the crm map of an earlier account with the next revision, written with the whole item',
       { ...ANN, crm: CRM },
       { ...ANN, firstName: 'Ann', crm: { ...CRM, revision: 2 } },
-      'changed',
+      'resync',
     ],
   ])('%s sends one message', (_, before, after, cause) => {
     expect(messageOf(before, after)).toMatchObject({ userId: 'ann', cause, changedAt: AT });
