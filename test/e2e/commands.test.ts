@@ -164,6 +164,24 @@ describe('user-sync authorize', () => {
     expect(newest().accessToken).not.toBe(accessToken);
   });
 
+  it('takes an address that is pasted, if the CRM accepts no redirect URI on this machine', async () => {
+    await running.door.set('oauth', { httpsOnly: true });
+    let opened = false;
+    const { code, err } = await command('authorize', ['--redirect-uri', 'https://app.example.com/callback'], {
+      environment: client,
+      async onPrompt(text, answer) {
+        const url = /https?:\S+authorize\S+/.exec(text)?.[0];
+        if (opened || !url) return;
+        opened = true;
+        const { headers } = await fetch(url, { redirect: 'manual' });
+        answer(headers.get('location') ?? '');
+      },
+    });
+    expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' });
+    expect(newest()).toMatchObject({ kind: 'oauth' });
+    await running.door.set('oauth', { httpsOnly: false });
+  });
+
   it('that is declined changes nothing', async () => {
     await running.door.set('oauth', { declines: true });
     const before = newest();

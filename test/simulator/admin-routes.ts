@@ -106,6 +106,8 @@ const oauthSchema = z.strictObject({
   tokenSeconds: z.number().positive().optional(),
   /** Whether the person declines authorizations. */
   declines: z.boolean().optional(),
+  /** Whether redirect URIs must use HTTPS. */
+  httpsOnly: z.boolean().optional(),
   /** Whether the response to the next token request is lost. */
   loseNextAnswer: z.boolean().optional(),
   /** Whether all access tokens expire now. */

@@ -9,6 +9,8 @@ export interface OAuthOptions {
   tokenSeconds: number;
   /** Whether the person declines the authorization. */
   declines: boolean;
+  /** Whether redirect URIs must use HTTPS. The vendor says so; whether it holds for `localhost` is not known. */
+  httpsOnly: boolean;
   /** Whether the response to the next token request is lost. */
   loseNextAnswer: boolean;
 }
@@ -19,6 +21,7 @@ export const DEFAULT_CLIENT: OAuthOptions = {
   clientSecret: 'simulator-secret',
   tokenSeconds: 24 * 3600,
   declines: false,
+  httpsOnly: false,
   loseNextAnswer: false,
 };
 
@@ -118,6 +121,8 @@ export function oauthRoutes({ oauth }: { oauth: OAuth }): Hono<{ Bindings: HttpB
     if (client_id !== oauth.options.clientId || response_type !== 'code' || !URL.canParse(redirect_uri))
       return context.text('Unknown client, or incomplete request.', 400);
     const callback = new URL(redirect_uri);
+    if (oauth.options.httpsOnly && callback.protocol !== 'https:')
+      return context.text('The redirect URI must use HTTPS.', 400);
     callback.searchParams.set('state', state);
     if (oauth.options.declines) callback.searchParams.set('error', 'access_denied');
     else callback.searchParams.set('code', oauth.authorize(redirect_uri));

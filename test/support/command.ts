@@ -5,8 +5,8 @@ import type { LocalSystem } from '../demo/local-system.ts';
 interface Run {
   environment?: Record<string, string>;
   input?: string;
-  /** Called with all of the standard error so far. */
-  onPrompt?: (text: string) => void;
+  /** Called with all of the standard error so far. Can answer once, on standard input. */
+  onPrompt?: (text: string, answer: (line: string) => void) => void;
 }
 
 /** The commands whose output is personal data. */
@@ -38,9 +38,9 @@ async function runCommand(name: string, args: string[], { environment = {}, inpu
   });
   child.stderr.on('data', (chunk: Buffer) => {
     err += chunk;
-    onPrompt?.(err);
+    onPrompt?.(err, (line) => void child.stdin.end(`${line}\n`));
   });
-  child.stdin.end(input);
+  if (!onPrompt) child.stdin.end(input);
   const [code] = await once(child, 'close');
   return { code, out, err };
 }

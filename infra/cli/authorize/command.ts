@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import ky, { isHTTPError } from 'ky';
@@ -7,7 +8,7 @@ import { endpoints } from '../../../shared/infusionsoft/endpoints.ts';
 import { createCommand } from '../create-command.ts';
 import { CommandError } from '../support/command-error.ts';
 import { connect } from '../support/connect.ts';
-import { integer } from '../support/option-parsers.ts';
+import { httpsUrl, integer } from '../support/option-parsers.ts';
 import { authorizeByCode } from './oauth-flow.ts';
 
 const VENDOR_AUTHORIZE_URL = 'https://accounts.infusionsoft.com/app/oauth/authorize';
@@ -19,6 +20,7 @@ export default createCommand({
       "Gives the sync access to the CRM, by OAuth in a browser or with a service account key. Stores the credentials in the stack's secret and tests them with one request.",
     examples: [
       ['authorize', 'OAuth; the redirect URI is http://localhost:8787/callback'],
+      ['authorize --redirect-uri https://example.com/callback', 'OAuth with a redirect URI of your own'],
       ['authorize --service-account-key < key.txt', 'a service account key instead'],
     ],
   },
@@ -33,6 +35,12 @@ export default createCommand({
       description: 'port of the redirect URI http://localhost:PORT/callback, which must be registered',
       parse: integer(0, 65_535),
       default: 8787,
+    },
+    redirectUri: {
+      value: 'url',
+      description:
+        'registered HTTPS redirect URI to use instead; its page need not exist, you paste the address of it that the browser shows',
+      parse: httpsUrl,
     },
     serviceAccountKey: { description: 'store a service account key, read from standard input' },
     secret: { value: 'name', description: 'name or ARN of the secret (default: the one of the stack)' },
@@ -50,7 +58,7 @@ export default createCommand({
           options.authorizeUrl ?? (options.local ? `${crmUrl}/app/oauth/authorize` : VENDOR_AUTHORIZE_URL),
         crmUrl,
         client,
-        port: options.port,
+        redirect: options.redirectUri ? { uri: options.redirectUri, readAddress } : { port: options.port },
         timeoutMs: TIMEOUT_MS,
         open: openInBrowser,
       });
@@ -92,6 +100,14 @@ function openInBrowser(url: string): void {
   const child = spawn(opener, [...before, url], { stdio: 'ignore', detached: true });
   child.once('error', () => process.stderr.write('(No browser could be opened.)\n'));
   child.unref();
+}
+
+async function readAddress(): Promise<string> {
+  process.stderr.write(
+    'Allow access there. Then copy the whole address of the page on which the browser ends, paste it here, and press Enter:\n',
+  );
+  for await (const line of createInterface({ input: process.stdin })) if (line.trim()) return line.trim();
+  throw new CommandError('Standard input has no address. Run the command again, and paste the address.');
 }
 
 async function readKey(): Promise<string> {

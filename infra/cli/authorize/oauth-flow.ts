@@ -8,14 +8,19 @@ import {
 } from '../../../shared/infusionsoft/auth/token-endpoint.ts';
 import { CommandError } from '../support/command-error.ts';
 
+/**
+ * Where the browser returns to: a server on this machine, at a port (0 for any free one), or an HTTPS address of the team. From the latter,
+ * the person copies the address that the browser shows then.
+ */
+export type Redirect = { port: number } | { uri: string; readAddress: () => Promise<string> };
+
 export interface AuthorizationRequest {
   /** The authorization page, such as `https://accounts.infusionsoft.com/app/oauth/authorize`. */
   authorizeUrl: string;
   crmUrl: string;
   client: Client;
-  /** Port of the redirect URI on this machine; 0 for any free port. */
-  port: number;
-  /** How long to wait for the callback, in milliseconds. */
+  redirect: Redirect;
+  /** How long to wait for the callback on this machine, in milliseconds. */
   timeoutMs: number;
   /** Opens the page for the person. */
   open(url: string): void;
@@ -24,37 +29,80 @@ export interface AuthorizationRequest {
 const CALLBACK = '/callback';
 
 /**
- * Runs the OAuth 2.0 authorization code flow: opens the CRM's page, waits for the callback on this machine, and exchanges the code.
+ * Runs the OAuth 2.0 authorization code flow: opens the CRM's page, waits for the address to which the browser returns, and exchanges the
+ * code in it.
  *
  * @throws CommandError when the person declines or does not answer in time, or the CRM rejects the client or the code.
  */
 export async function authorizeByCode(request: AuthorizationRequest): Promise<TokenPair> {
   const state = randomBytes(16).toString('base64url');
-  const server = createServer();
-  const code = codeFrom(server, state, request.timeoutMs);
+  const { redirect, crmUrl, client } = request;
   try {
-    const port = await listen(server, request.port);
-    const redirectUri = `http://localhost:${port}${CALLBACK}`;
-    const url = new URL(request.authorizeUrl);
-    url.search = new URLSearchParams({
-      client_id: request.client.clientId,
-      redirect_uri: redirectUri,
-      response_type: 'code',
-      scope: 'full',
-      state,
-    }).toString();
-    request.open(url.href);
-    return await exchangeCode(request.crmUrl, request.client, { code: await code, redirectUri });
+    if ('port' in redirect) return await authorizeOnThisMachine(request, redirect.port, state);
+    request.open(authorizationPage(request, redirect.uri, state));
+    const code = codeIn(parametersOf(await redirect.readAddress()), state);
+    return await exchangeCode(crmUrl, client, { code, redirectUri: redirect.uri });
   } catch (error) {
     if (error instanceof CommandError) throw error;
     const problem = error instanceof Error ? error.message : String(error);
     throw new CommandError(
       `${problem}. Check the client id and secret, and that the redirect URI is registered.`,
     );
+  }
+}
+
+async function authorizeOnThisMachine(
+  request: AuthorizationRequest,
+  wantedPort: number,
+  state: string,
+): Promise<TokenPair> {
+  const server = createServer();
+  const code = codeFrom(server, state, request.timeoutMs);
+  try {
+    const port = await listen(server, wantedPort);
+    const redirectUri = `http://localhost:${port}${CALLBACK}`;
+    request.open(authorizationPage(request, redirectUri, state));
+    return await exchangeCode(request.crmUrl, request.client, { code: await code, redirectUri });
   } finally {
     server.close();
     server.closeAllConnections();
   }
+}
+
+function authorizationPage(
+  { authorizeUrl, client }: AuthorizationRequest,
+  redirectUri: string,
+  state: string,
+): string {
+  const url = new URL(authorizeUrl);
+  url.search = new URLSearchParams({
+    client_id: client.clientId,
+    redirect_uri: redirectUri,
+    response_type: 'code',
+    scope: 'full',
+    state,
+  }).toString();
+  return url.href;
+}
+
+function parametersOf(address: string): URLSearchParams {
+  if (URL.canParse(address)) return new URL(address).searchParams;
+  throw new CommandError(
+    'This is not an address. Run the command again, and paste the whole line from the address bar.',
+  );
+}
+
+/** @throws CommandError when the callback has no code, or is not that of this command. */
+function codeIn(parameters: URLSearchParams, state: string): string {
+  const [given, error, code] = ['state', 'error', 'code'].map((name) => parameters.get(name));
+  if (error === 'access_denied')
+    throw new CommandError('Access was declined in the browser. Nothing was changed.');
+  if (error || !code)
+    throw new CommandError(`The CRM reported an error: ${error ?? 'the callback has no code'}`);
+  if (!given) throw new CommandError(`${NO_STATE} ${USE_A_KEY}`);
+  if (!isSame(given, state))
+    throw new CommandError('The address belongs to another authorization. Run the command again.');
+  return code;
 }
 
 async function listen(server: Server, port: number): Promise<number> {
@@ -72,6 +120,7 @@ async function listen(server: Server, port: number): Promise<number> {
 /** The vendor's page about OAuth does not list `state`, so it may not come back. */
 const NO_STATE =
   'The browser returned without the parameter "state", which proves that the request is the one of this command.';
+const USE_A_KEY = 'Use a service account key instead: npx --no user-sync authorize --service-account-key';
 
 /** Waits for the callback. A request with another `state` is rejected and ignored: anyone can send one. */
 function codeFrom(server: Server, state: string, timeoutMs: number): Promise<string> {
@@ -83,8 +132,9 @@ function codeFrom(server: Server, state: string, timeoutMs: number): Promise<str
         reject(
           new CommandError(
             isStateMissing
-              ? `${NO_STATE} Use a service account key instead: npx --no user-sync authorize --service-account-key`
-              : `The browser did not return within ${minutes} minutes. Run this again.`,
+              ? `${NO_STATE} ${USE_A_KEY}`
+              : `The browser did not return within ${minutes} minutes. Run this again. If the CRM refuses the redirect URI, register one with ` +
+                  'HTTPS: --redirect-uri https://…',
           ),
         ),
       timeoutMs,
@@ -104,17 +154,12 @@ function codeFrom(server: Server, state: string, timeoutMs: number): Promise<str
       if (!isSame(given, state))
         return answer(400, 'This callback belongs to another authorization. Run the command again.');
       clearTimeout(timer);
-      const error = searchParams.get('error');
-      const code = searchParams.get('code');
-      if (error === 'access_denied') {
-        answer(200, 'Access was declined. Nothing was changed. You can close this page.');
-        reject(new CommandError('Access was declined in the browser. Nothing was changed.'));
-      } else if (error || !code) {
-        answer(200, 'The CRM reported an error. See the terminal.');
-        reject(new CommandError(`The CRM reported an error: ${error ?? 'the callback has no code'}`));
-      } else {
+      try {
+        resolve(codeIn(searchParams, state));
         answer(200, 'Done. You can close this page and return to the terminal.');
-        resolve(code);
+      } catch (error) {
+        answer(200, error instanceof Error ? error.message : String(error));
+        reject(error);
       }
       return undefined;
     });

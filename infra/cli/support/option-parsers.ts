@@ -41,3 +41,9 @@ export function timestamp(text: string): number {
   if (dateOrTime.safeParse(text).success) return Date.parse(text);
   throw new InvalidArgumentError('It must be a date or time, such as 2027-01-01 or 2027-01-01T12:00:00Z.');
 }
+
+/** Parses an address with HTTPS. It is returned as it was given, since the CRM compares it with the registered one. */
+export function httpsUrl(text: string): string {
+  if (URL.canParse(text) && new URL(text).protocol === 'https:') return text;
+  throw new InvalidArgumentError('It must be an address that begins with https://.');
+}

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { authorizeByCode } from '../../../../infra/cli/authorize/oauth-flow.ts';
+import { authorizeByCode, type Redirect } from '../../../../infra/cli/authorize/oauth-flow.ts';
 import { CommandError } from '../../../../infra/cli/support/command-error.ts';
 import { DEFAULT_CLIENT } from '../../../simulator/oauth.ts';
 import { type RunningSimulator, startSimulator } from '../../../simulator/start-simulator.ts';
@@ -16,7 +16,7 @@ const browse = async (url: string) => {
   pages.push(await (await fetch(url)).text());
 };
 const authorize = (
-  more: { open?: (url: string) => void; clientSecret?: string; timeoutMs?: number } = {},
+  more: { open?: (url: string) => void; clientSecret?: string; timeoutMs?: number; redirect?: Redirect } = {},
 ) => {
   pages = [];
   return authorizeByCode({
@@ -26,7 +26,7 @@ const authorize = (
       clientId: DEFAULT_CLIENT.clientId,
       clientSecret: more.clientSecret ?? DEFAULT_CLIENT.clientSecret,
     },
-    port: 0,
+    redirect: more.redirect ?? { port: 0 },
     timeoutMs: more.timeoutMs ?? 10_000,
     open: more.open ?? browse,
   });
@@ -85,5 +85,46 @@ describe('the authorization', () => {
 
   it('without a callback times out', async () => {
     await expect(authorize({ open: () => {}, timeoutMs: 50 })).rejects.toThrow(/did not return/);
+  });
+});
+
+describe('the authorization with an HTTPS redirect URI', () => {
+  const uri = 'https://app.example.com/crm/callback?from=keap';
+  /** Acts as a person who copies the address that the browser shows in the end, or a changed one. */
+  const paste = (changed: (address: URL) => string = ({ href }) => href) => {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    return authorize({
+      redirect: { uri, readAddress: () => promise },
+      open: async (url) => {
+        const { headers } = await fetch(url, { redirect: 'manual' });
+        resolve(changed(new URL(headers.get('location') ?? '')));
+      },
+    });
+  };
+  const requireHttps = () =>
+    fetch(`${crm.url}/_simulator/oauth`, { method: 'POST', body: '{"httpsOnly":true}' });
+
+  it('returns a token pair, also if the CRM accepts no other redirect URI', async () => {
+    await requireHttps();
+    expect((await paste()).accessToken).toMatch(/\S/);
+  });
+
+  it('is what the command recommends if the CRM accepts no other redirect URI', async () => {
+    await requireHttps();
+    await expect(authorize({ timeoutMs: 200 })).rejects.toThrow(/did not return.*--redirect-uri https/);
+    await expect.poll(() => pages).toEqual(['The redirect URI must use HTTPS.']);
+  });
+
+  const changes: [string, (address: URL) => string, RegExp][] = [
+    ['is not an address', () => 'code=1', /not an address.*paste the whole line/],
+    ['has no code', ({ origin }) => origin, /callback has no code/],
+    ['has an error', () => `${uri}&error=access_denied`, /declined in the browser/],
+    ['has no state', () => `${uri}&code=1`, /without the parameter "state".*--service-account-key/],
+    ['has another state', () => `${uri}&code=1&state=guessed`, /belongs to another authorization/],
+  ];
+  it.each(changes)('fails if what is pasted %s', async (_, changed, message) => {
+    const failure = paste(changed);
+    await expect(failure).rejects.toThrow(CommandError);
+    await expect(failure).rejects.toThrow(message);
   });
 });
