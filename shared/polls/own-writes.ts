@@ -54,14 +54,18 @@ export function ownWrites(records: ContactRecords, context: OwnWritesContext): O
   }
   if (user?.crm?.contactId === contactId) return ofUser(user, user.crm, context);
   const managedTags = managedTagIds(context.catalog);
-  const done = erasure?.contactId === contactId ? erasure.done : undefined;
+  const record = erasure?.contactId === contactId ? erasure : undefined;
+  const done = record?.done;
+  // The values that the sync wrote before are unknown: the row is gone.
+  const wasWritten = !user && (!record || context.now - Date.parse(record.doneAt) < MAX_RETRY_INTERVAL_MS);
   // The user of the claim no longer has the contact: the sync removes its tags and fields, or marks, anonymises or deletes it.
   return {
     isUnsettled:
       (claim.retiringUntil ?? 0) > context.now || (user !== undefined && isCreating(user, claim, context)),
     created: true,
     deleted: done === 'delete',
-    field: (key, value) => done === 'anonymise' || (value === undefined && isManaged(key, context)),
+    field: (key, value) =>
+      done === 'anonymise' || ((value === undefined || wasWritten) && isManaged(key, context)),
     tag: (tagId) => managedTags.has(tagId),
     status: () => false,
   };

@@ -156,11 +156,12 @@ describe('a contact is looked at again', () => {
 });
 
 describe('of a contact that its user no longer has', () => {
-  const erased = (done: 'mark' | 'anonymise' | 'delete') =>
+  const HOUR_AGO = NOW - MAX_RETRY_INTERVAL_MS;
+  const erased = (done: 'mark' | 'anonymise' | 'delete', doneAt = HOUR_AGO) =>
     own({
       claim: { userId: 'ann' },
       user: undefined,
-      erasure: { userId: 'ann', contactId: CONTACT, done, doneAt: new Date(NOW).toISOString() },
+      erasure: { userId: 'ann', contactId: CONTACT, done, doneAt: new Date(doneAt).toISOString() },
     });
 
   it('managed tags, and managed fields without a value, are the sync’s', () => {
@@ -168,6 +169,16 @@ describe('of a contact that its user no longer has', () => {
     expect(erased('mark').tag(99, false)).toBe(false);
     expect(erased('mark').field('custom_fields.17', undefined)).toBe(true);
     expect(erased('mark').field('given_name', 'Bob')).toBe(false);
+  });
+
+  it('managed fields are the sync’s before and shortly after the clean-up of a deleted user', () => {
+    const waiting = own({ claim: { userId: 'ann' }, user: undefined });
+    for (const { field } of [erased('mark', HOUR_AGO + 1), waiting]) {
+      expect(field('given_name', 'Bob')).toBe(true);
+      expect(field('custom_fields.99', 'Bob')).toBe(false);
+    }
+    const left = own({ claim: { userId: 'ann' }, user: { ...ANN, crm: { contactId: CONTACT + 1 } } });
+    expect(left.field('given_name', 'Bob')).toBe(false);
   });
 
   it('a deletion or everything else is the sync’s only if the record says so', () => {
