@@ -150,20 +150,17 @@ const userIdKey = ({ userIdField }: Mapping): CustomKey | 'EMAIL1' =>
 
 /**
  * Whether a contact still shows the person of earlier writes, by the values that were not just written. It does not if it shows another
- * email, none of the names or, after a change of the email, another phone number. Undefined if there is no such value to compare.
+ * email, or none of the names. Undefined after a change of the email: equal names and numbers prove nothing, since people merge contacts
+ * that have them, and a merge keeps values that the other contact lacks.
  */
 function showsPerson(contact: Contact, desired: ContactFields, written: ContactFields): boolean | undefined {
-  const isUnwritten = (key: 'EMAIL1' | 'PHONE1' | (typeof NAMES)[number]) =>
+  const isUnwritten = (key: 'EMAIL1' | (typeof NAMES)[number]) =>
     desired[key] !== undefined && written[key] === undefined;
   const names = NAMES.filter(isUnwritten);
   if (names.length > 0 && names.every((key) => !isSameText(contact[key], desired[key]))) return false;
-  if (isUnwritten('EMAIL1')) {
-    const email = contact.email_addresses?.find(({ field }) => field === 'EMAIL1')?.email;
-    return isSameText(email, desired.EMAIL1);
-  }
-  if (!isUnwritten('PHONE1')) return names.length > 0 ? true : undefined;
-  const phone = contact.phone_numbers?.find(({ field }) => field === 'PHONE1')?.number;
-  return lastDigits(phone) === lastDigits(desired.PHONE1);
+  if (!isUnwritten('EMAIL1')) return undefined;
+  const email = contact.email_addresses?.find(({ field }) => field === 'EMAIL1')?.email;
+  return isSameText(email, desired.EMAIL1);
 }
 
 const NAMES = ['given_name', 'family_name'] as const;
@@ -171,9 +168,6 @@ const NAMES = ['given_name', 'family_name'] as const;
 /** A value that the answer leaves out says nothing. */
 const isSameText = (shown: unknown, wanted = ''): boolean =>
   typeof shown !== 'string' || shown.trim().toLowerCase() === wanted.trim().toLowerCase();
-
-/** The CRM may format a number. */
-const lastDigits = (phone: string | null | undefined): string => (phone ?? '').replace(/\D/g, '').slice(-7);
 
 /** Whether others have changed the contact: a merge by hand, most likely. If the answer cannot tell, the contact is read. */
 async function isOtherPerson(

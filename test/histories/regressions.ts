@@ -656,4 +656,11 @@ export const REGRESSIONS: Readonly<Record<string, History>> = {
     ],
     { putArrays: 'replace' },
   ),
+  'contacts of two users of one family are merged, and the survivor changes the email': history([
+    'ann signs up with one@example.com',
+    'cem signs up with three@example.com',
+    '20 s pass',
+    'staff merge the contact of cem into that of ann, which keeps the values of the other',
+    'ann changes the email to two@example.com',
+  ]),
 };

@@ -52,7 +52,11 @@ describe('requests', () => {
   it.each<[string, Record<string, unknown>, Record<string, number>]>([
     ['nothing', {}, {}],
     ['a field', { firstName: 'Anna' }, { 'PATCH /contacts/{id}': 1 }],
-    ['the email', { email: 'ann@new.example' }, { [SEARCH]: 1, 'PATCH /contacts/{id}': 1 }],
+    [
+      'the email: also a look-up, and a read of the user id, since people may have merged the contact',
+      { email: 'ann@new.example' },
+      { [SEARCH]: 1, 'PATCH /contacts/{id}': 1, 'GET /contacts/{id}': 1 },
+    ],
   ])('of a change of %s', async (_, change, expected) => {
     expect(await costOf(change)).toEqual(expected);
   });
