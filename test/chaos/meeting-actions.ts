@@ -11,6 +11,7 @@ async function inAnyOrder(
   userIds: readonly string[],
   changes: readonly [() => Promise<void>, () => Promise<void>],
 ): Promise<void> {
+  for (const userId of userIds) world.met.add(userId);
   const [first, second] = world.random() < 0.5 ? changes : [changes[1], changes[0]];
   await first();
   if (world.random() < 0.4) await second();
@@ -18,18 +19,14 @@ async function inAnyOrder(
 }
 
 /** Users whose own contact exists, with its id. */
-async function usersWithContact(
-  context: ChaosContext,
-): Promise<{ userId: string; contactId: number; shownEmail: string | undefined }[]> {
+async function usersWithContact(context: ChaosContext): Promise<{ userId: string; contactId: number }[]> {
   const { world, running } = context;
   const rows = new Map((await readRows(context)).map(({ userId, crm }) => [userId, crm?.contactId]));
   const contacts = await running.door.contacts();
-  const byId = new Map(contacts.map((contact) => [contact.id, contact]));
+  const ownerOf = new Map(contacts.map(({ id, customFields }) => [id, customFields['App User Id']]));
   return world.sociable().flatMap(({ userId }) => {
-    const { id: contactId, customFields, values } = byId.get(rows.get(userId) ?? 0) ?? {};
-    return contactId && customFields?.['App User Id'] === userId
-      ? [{ userId, contactId, shownEmail: values?.['email_addresses.EMAIL1'] }]
-      : [];
+    const contactId = rows.get(userId);
+    return contactId && ownerOf.get(contactId) === userId ? [{ userId, contactId }] : [];
   });
 }
 
@@ -139,15 +136,10 @@ export const webForm: Action = async (context) => {
   world.later(Date.now(), world.random() * 500, [userId], () => putUser(context, user));
 };
 
-/**
- * A user moves to an email with which the newsletter was ordered long ago, so every search shows the contact that has it. The user leaves
- * the old contact, which keeps its email. So that email must not be one that another user has taken over.
- */
+/** A user moves to an email with which the newsletter was ordered long ago, so every search shows the contact that has it. */
 export const moveToSubscriber: Action = async (context) => {
   const { world, running, handwork } = context;
-  const settled = (await usersWithContact(context)).filter(
-    ({ userId, shownEmail }) => shownEmail === world.users.get(userId)?.email,
-  );
+  const settled = (await usersWithContact(context)).filter(({ userId }) => !world.met.has(userId));
   const user = world.users.get(world.pick(settled)?.userId ?? '');
   if (!user) return;
   const email = world.newEmail(user);
