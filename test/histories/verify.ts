@@ -101,7 +101,7 @@ function userProblems(script: Script): string[] {
 function mayBeOld(script: Script, userId: string, contactId: number, wanted: unknown): boolean {
   const { world, hasLostTable, mergedAway } = script;
   const named = mergedAway.get(contactId);
-  if (wanted === undefined && named !== undefined && named !== userId && !world.item(named)) return true;
+  if (wanted === undefined && named !== undefined && named !== userId) return true;
   const maps = world.crmMaps.get(userId) ?? [];
   const hadLeft = maps.some(({ formerContactIds }) => formerContactIds?.includes(contactId));
   return hasLostTable && wanted === undefined && (hadLeft || (world.accounts.get(userId) ?? 0) > 1);
