@@ -111,6 +111,8 @@ function ofUser(user: User, crm: CrmState, context: OwnWritesContext): OwnWrites
       const field = mappedKey(key, context);
       if (!field) return false;
       const written = fingerprint[field];
+      // The email may have changed since a write whose outcome is not known. What other fields had then is not recorded.
+      if (written === UNCERTAIN && field === 'EMAIL1' && isIn(crm.emails, value)) return true;
       // A write whose outcome is not known wrote the value that the user should have.
       const known = written === UNCERTAIN ? fingerprintOf(desired)[field] : written;
       if (value === undefined || known === undefined) return value === undefined && known === undefined;
@@ -128,6 +130,9 @@ function ofUser(user: User, crm: CrmState, context: OwnWritesContext): OwnWrites
       isStatusOfSync(status, consent.step),
   };
 }
+
+const isIn = (emails: readonly string[] | undefined, value: string | undefined): boolean =>
+  emails?.some((email) => email.toLowerCase() === value?.toLowerCase()) ?? false;
 
 /** The key of a field in the mapping; undefined if the mapping does not have it. */
 function mappedKey(key: string, { catalog, mapping }: OwnWritesContext): FieldKey | undefined {

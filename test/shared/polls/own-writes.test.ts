@@ -101,8 +101,14 @@ describe('of a user’s contact, the sync’s own', () => {
   });
 
   it('a value whose write had no answer is the one that the user should have', () => {
-    const uncertain = withCrm({ fingerprint: { ...written, EMAIL1: '?' }, uncertainTagIds: [4] });
+    const uncertain = withCrm({
+      fingerprint: { ...written, EMAIL1: '?' },
+      emails: ['before@example.com', 'tried@example.com'],
+      uncertainTagIds: [4],
+    });
     expect(uncertain.field('EMAIL1', 'ann@example.com')).toBe(true);
+    // Ann has changed the email since.
+    expect(uncertain.field('EMAIL1', 'Tried@example.com')).toBe(true);
     expect(uncertain.field('EMAIL1', 'other@example.com')).toBe(false);
     expect(uncertain.tag(4, true)).toBe(true);
   });
