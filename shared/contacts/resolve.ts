@@ -85,8 +85,8 @@ export async function resolve(
   const claim = await claims.claimEmail(email, userId);
   if (claim.kind === 'contested') throw new ConflictError(claim.other, 'has the same email', { isLost });
   const isRepeated = crm.attempt?.email === hash && !crm.separated;
-  const isFirst = !hasHistory(crm) && claim.kind === 'new' && areClaimsComplete();
-  if (!own && !isGone && !isLost && !alwaysLookUp && (isFirst || isRepeated))
+  const isNew = !hasHistory(crm) && claim.kind === 'new' && areClaimsComplete();
+  if (!own && !isGone && !isLost && !alwaysLookUp && (isNew || isRepeated))
     return resolved({ kind: 'upsert' });
 
   const found = await findContacts(userId, email, crm.attempt?.at, catalog, dependencies);
@@ -120,15 +120,20 @@ export async function resolve(
     await claims.yieldEmail(email, userId, other.userId);
     throw new ConflictError(other, 'has the same email', { isLost });
   }
+  const isFirst = hasFirstEmail(first.contact, email);
+  const isOver = hasWaited(user, other, changedAt, dependencies.now());
   if (own) {
+    // The other user may be about to change the email, or to leave the contact, which this user then takes over.
+    const canChange = desiredByOther && isSyncable(desiredByOther) && !other.crm?.rejection;
+    if (isFirst && canChange && !isOver && !(await waitsFor(other, userId, claims)))
+      throw new ConflictError(other, 'has a contact with the same email', { isLost, isOutdated: true });
     await notify([{ userId: other.userId, cause: 'changed' }]);
     return keep(own);
   }
   // People merged two contacts, or typed the email into the other user's contact: this user gets a contact of its own, but only once. If it
   // is the first email of the contact, the other user may be about to change it, so this user waits.
   const isSeparating = crm.separated === true && crm.attempt !== undefined;
-  const isDue = !hasFirstEmail(first.contact, email) || hasWaited(user, other, changedAt, dependencies.now());
-  if (!isSeparating && (crm.separated || !isDue))
+  if (!isSeparating && (crm.separated || (isFirst && !isOver)))
     throw new ConflictError(other, 'has the contact with this email', { isLost, isOutdated: true });
   if (!overwritten.some(({ userId: each }) => each === other.userId))
     await notify([{ userId: other.userId, cause: 'resync' }]);
@@ -178,6 +183,20 @@ export async function findMerged(
   const found = await Promise.all(emails.map((email) => dependencies.client.findContactsByEmail(email)));
   const owned = await Promise.all(found.flat().map(ownerOf(userId, catalog, true, dependencies)));
   return owned.filter(({ named }) => named === userId);
+}
+
+/** Whether a user waits for another one, directly or because of others: users swap emails, or pass them on in a circle. */
+async function waitsFor(
+  { crm }: User,
+  userId: string,
+  claims: Pick<Claims, 'findUser'>,
+  known: readonly string[] = [],
+): Promise<boolean> {
+  const otherUserId = crm?.conflict?.otherUserId;
+  if (otherUserId === undefined || known.includes(otherUserId)) return false;
+  if (otherUserId === userId) return true;
+  const other = await claims.findUser(otherUserId);
+  return other !== undefined && waitsFor(other, userId, claims, [...known, otherUserId]);
 }
 
 const hasFirstEmail = ({ email_addresses }: Contact, email: string): boolean =>

@@ -55,13 +55,6 @@ export class World {
   readonly forms = new Set<number>();
   /** Ids of contacts that got the tags of a user by a merge, but nothing that names the user: the sync cannot find them. */
   readonly untraceable = new Set<number>();
-  /** Ids of users who have met another user: one of them may have taken over the other's email. */
-  readonly met = new Set<string>();
-  /**
-   * Ids of users who moved to a contact of the newsletter. They leave their old contact, which keeps its email, so they must not meet others:
-   * the sync could not avoid that another user's contact has that email, too.
-   */
-  readonly moved = new Set<string>();
   /** Ids of users whose contact was merged with that of another user by hand. No action merges it again: then the sync may give up. */
   readonly merged = new Set<string>();
   /** Ids of users who have left and signed up again. Their last changes before that may never have reached the earlier contact. */
@@ -159,7 +152,7 @@ export class World {
   sociable(): User[] {
     const busy = new Set(this.#later.flatMap(({ userIds }) => userIds));
     const isSociable = ({ userId, email }: User) =>
-      email && ![busy, this.drifted, this.moved, this.forbidden].some((others) => others.has(userId));
+      email && ![busy, this.drifted, this.forbidden].some((others) => others.has(userId));
     return this.changeable().filter(isSociable);
   }
 

@@ -170,9 +170,8 @@ function contactProblems(script: Script): string[] {
 }
 
 /**
- * Contacts that were a user's and still show the user's email, although the user has another contact. A contact needs an email, so one that
- * is left keeps it. That is allowed if the user has moved to a contact that already had the email, if the contact is retired or its user is
- * rejected, and if the item lost its `crm` map.
+ * Contacts that show the email of a user who has another contact. That is allowed if the user has moved to a contact that already had the
+ * email, if the contact is retired or its user is rejected, and if the item lost its `crm` map.
  */
 function doubledContacts(script: Script): string[] {
   const { world, uninformed } = script;
@@ -185,7 +184,7 @@ function doubledContacts(script: Script): string[] {
     const email = contact.values.get('email_addresses.EMAIL1') ?? '';
     const [user, ...more] = users.filter((each) => each['email'] === email);
     const own = user && world.contactOf(user.userId);
-    if (!own || own === contact || more.length > 0 || !hasHad(world, user.userId, contact.id)) return [];
+    if (!own || own === contact || more.length > 0) return [];
     const isFound = !world.crm.createdBySync.has(own.id) || wasOfAnother(user, own.id);
     if (isFound || isExcused(script, user) || isLeft(contact.id) || uninformed.has(user.userId)) return [];
     if (world.crm.doubledEmails.has(email) || managedTagsOf(world, contact).includes(DELETED)) return [];

@@ -263,10 +263,10 @@ describe('a contact with the email that another user has', () => {
       ...world,
     });
   /** Says that Ann and Bob have been in conflict for as long as a user waits. */
-  function conflictThatHasStood(): World {
+  function conflictThatHasStood(crm: CrmState = {}): World {
     const since = NOON - CONFLICT.limitMs;
     const { conflict } = waitOrReject(ANN, new ConflictError(BOB, 'has it'), since, since);
-    return { crm: { conflict }, options: { alwaysLookUp: true, changedAt: since } };
+    return { crm: { ...crm, conflict }, options: { alwaysLookUp: true, changedAt: since } };
   }
 
   it.each<[string, World, Contact?]>([
@@ -314,17 +314,51 @@ describe('a contact with the email that another user has', () => {
     expect(notified).toEqual([]);
   });
 
-  it('leaves the user the own contact, and has the other synced', async () => {
-    const world: World = {
-      crm: MOVED,
-      claimed: [
-        [1, 'ann'],
-        [2, 'bob'],
+  describe('of a user with a contact', () => {
+    const claimed: World['claimed'] = [
+      [1, 'ann'],
+      [2, 'bob'],
+    ];
+    const waitingFor = (otherUserId: string): CrmState => ({
+      conflict: { otherUserId, states: 'x', since: new Date(NOON).toISOString() },
+    });
+    const REJECTION = { reason: 'refused-by-crm', errorId: 'e', at: new Date(NOON).toISOString() } as const;
+
+    it('makes the user wait: the other may leave the contact to the user', async () => {
+      const { result, notified } = await bobs({ crm: MOVED, claimed });
+      expect(result).toMatchObject({ other: { userId: 'bob' }, isOutdated: true, isLost: false });
+      expect(notified).toEqual([]);
+    });
+
+    it.each<[string, World, Contact?]>([
+      ['is not the first of the contact', {}, ADDED],
+      ['has been waited for', conflictThatHasStood(MOVED)],
+      ['belongs to a user without an email', { others: [{ userId: 'bob' }] }],
+      ['belongs to a rejected user', { others: [{ ...BOB, crm: { rejection: REJECTION } }] }],
+      ['belongs to a user who waits for this one', { others: [{ ...BOB, crm: waitingFor('ann') }] }],
+      [
+        'belongs to a user who waits for this one because of another',
+        {
+          others: [
+            { ...BOB, crm: waitingFor('cem') },
+            { userId: 'cem', email: 'cem@example.com', crm: waitingFor('ann') },
+          ],
+        },
       ],
-    };
-    const { result, notified } = await bobs(world);
-    expect(result).toEqual(resolved(update(1, { isClaimed: true })));
-    expect(notified).toEqual([{ userId: 'bob', cause: 'changed' }]);
+    ])('leaves the user the own contact, and has the other synced, if it %s', async (_, world, contact) => {
+      const { result, notified } = await bobs({ crm: MOVED, claimed, ...world }, contact);
+      expect(result).toEqual(resolved(update(1, { isClaimed: true })));
+      expect(notified).toEqual([{ userId: 'bob', cause: 'changed' }]);
+    });
+
+    it('makes the user wait for one who waits for others in a circle', async () => {
+      const others = [
+        { ...BOB, crm: waitingFor('cem') },
+        { userId: 'cem', email: 'cem@example.com', crm: waitingFor('bob') },
+      ];
+      const { result } = await bobs({ crm: MOVED, claimed, others });
+      expect(result).toMatchObject({ other: { userId: 'bob' }, isOutdated: true });
+    });
   });
 
   it('is passed over for one that belongs to no user', async () => {
