@@ -94,17 +94,12 @@ function userProblems(script: Script): string[] {
 }
 
 /**
- * Whether a field for which the user has no value may keep the value of an earlier account, or of an earlier time with this contact.
- * Without the sync table, only the message of the deletion says that the contact had an owner, and it can arrive after the sign-up was
- * processed. Nothing says it of a contact of nobody into which staff merged that of another user: its values look like those of a web form.
+ * Whether a field for which the user has no value may keep the value of an earlier account, or of an earlier user of the contact. Without
+ * the sync table, nothing says that the contact had one. Nothing says it of a contact of nobody into which staff merged that of another
+ * user either: its values look like those of a web form.
  */
-function mayBeOld(script: Script, userId: string, contactId: number, wanted: unknown): boolean {
-  const { world, hasLostTable, mergedAway } = script;
-  const named = mergedAway.get(contactId);
-  if (wanted === undefined && named !== undefined && named !== userId) return true;
-  const maps = world.crmMaps.get(userId) ?? [];
-  const hadLeft = maps.some(({ formerContactIds }) => formerContactIds?.includes(contactId));
-  return hasLostTable && wanted === undefined && (hadLeft || (world.accounts.get(userId) ?? 0) > 1);
+function mayBeOld({ hasLostTable, mergedAway }: Script, contactId: number, wanted: unknown): boolean {
+  return wanted === undefined && (hasLostTable || mergedAway.has(contactId));
 }
 
 function wrongContact(script: Script, item: Item): string[] {
@@ -125,7 +120,7 @@ function wrongContact(script: Script, item: Item): string[] {
   ].filter((key) => !Object.hasOwn(refused, key));
   const fields = keys.flatMap((key) => {
     const [actual, wanted] = [world.crm.valueOf(contact, key), desired.fields[key as 'EMAIL1']];
-    return actual === wanted || mayBeOld(script, userId, contact.id, wanted)
+    return actual === wanted || mayBeOld(script, contact.id, wanted)
       ? []
       : [`${userId}: contact ${contact.id} has ${key} ${actual}, not ${wanted}`];
   });
@@ -174,7 +169,7 @@ function contactProblems(script: Script): string[] {
  * email, if the contact is retired or its user is rejected, and if the item lost its `crm` map.
  */
 function doubledContacts(script: Script): string[] {
-  const { world, uninformed } = script;
+  const { world, uninformed, mergedAway } = script;
   const users = world.livingUsers();
   const wasOfAnother = ({ userId }: Item, id: number) =>
     [...world.crmMaps.keys()].some((each) => each !== userId && hasHad(world, each, id));
@@ -184,7 +179,7 @@ function doubledContacts(script: Script): string[] {
     const email = contact.values.get('email_addresses.EMAIL1') ?? '';
     const [user, ...more] = users.filter((each) => each['email'] === email);
     const own = user && world.contactOf(user.userId);
-    if (!own || own === contact || more.length > 0) return [];
+    if (!own || own === contact || more.length > 0 || mergedAway.has(contact.id)) return [];
     const isFound = !world.crm.createdBySync.has(own.id) || wasOfAnother(user, own.id);
     if (isFound || isExcused(script, user) || isLeft(contact.id) || uninformed.has(user.userId)) return [];
     if (world.crm.doubledEmails.has(email) || managedTagsOf(world, contact).includes(DELETED)) return [];
