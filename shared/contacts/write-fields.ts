@@ -150,17 +150,19 @@ const userIdKey = ({ userIdField }: Mapping): CustomKey | 'EMAIL1' =>
 
 /**
  * Whether a contact still shows the person of earlier writes, by the values that were not just written. It does not if it shows another
- * email, or none of the names. Undefined after a change of the email: equal names and numbers prove nothing, since people merge contacts
- * that have them, and a merge keeps values that the other contact lacks.
+ * email, or none of the names. Undefined if one of two names differs, and after a change of the email: equal names and numbers prove
+ * nothing, since people merge contacts that have them, and a merge keeps values that the other contact lacks.
  */
 function showsPerson(contact: Contact, desired: ContactFields, written: ContactFields): boolean | undefined {
   const isUnwritten = (key: 'EMAIL1' | (typeof NAMES)[number]) =>
     desired[key] !== undefined && written[key] === undefined;
   const names = NAMES.filter(isUnwritten);
-  if (names.length > 0 && names.every((key) => !isSameText(contact[key], desired[key]))) return false;
+  const different = names.filter((key) => !isSameText(contact[key], desired[key]));
+  if (names.length > 0 && different.length === names.length) return false;
   if (!isUnwritten('EMAIL1')) return undefined;
   const email = contact.email_addresses?.find(({ field }) => field === 'EMAIL1')?.email;
-  return isSameText(email, desired.EMAIL1);
+  if (!isSameText(email, desired.EMAIL1)) return false;
+  return different.length > 0 ? undefined : true;
 }
 
 const NAMES = ['given_name', 'family_name'] as const;

@@ -663,4 +663,15 @@ export const REGRESSIONS: Readonly<Record<string, History>> = {
     'staff merge the contact of cem into that of ann, which keeps the values of the other',
     'ann changes the email to two@example.com',
   ]),
+  'the contact of a user is merged into that of one of the family, who has taken over its email': history([
+    'bob signs up with two@example.com',
+    'cem signs up with three@example.com',
+    '5 s pass',
+    'bob hands the email over to cem and moves to three@example.com',
+    'the app writes the whole item of bob with its first crm map',
+    'cem changes the email to one@example.com',
+    'ann signs up with one@example.com',
+    '70 s pass',
+    'staff merge the contact of cem into that of bob, which keeps the values of the other',
+  ]),
 };

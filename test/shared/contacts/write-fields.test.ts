@@ -357,7 +357,18 @@ describe('a contact that others have changed, by a merge most likely', () => {
     ],
     ['shows no email', { changed: ['PHONE1'], answer: shows({ email_addresses: null }) }, false, 0],
     ['shows neither name', { changed: ['PHONE1'], answer: shows(others) }, true, 0],
-    ['shows one of the names', { changed: ['PHONE1'], answer: shows({ given_name: 'Bob' }) }, false, 0],
+    [
+      'shows one of the names, and is read',
+      { changed: ['PHONE1'], answer: shows({ given_name: 'Bob' }), read: named('bob') },
+      true,
+      1,
+    ],
+    [
+      'shows one of the names, and its id when it is read',
+      { changed: ['PHONE1'], answer: shows({ given_name: 'Bob' }), read: named('ann') },
+      false,
+      1,
+    ],
     [
       'shows names in other letters',
       { changed: ['PHONE1'], answer: shows({ given_name: ' ann', family_name: 'LEE ' }) },
