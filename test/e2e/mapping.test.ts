@@ -188,7 +188,7 @@ describe('npx --no user-sync preview', () => {
   });
 });
 
-it('a refresh with a new mapping makes exactly the requests of its preview', async () => {
+it('a refresh with a new mapping makes the requests of its preview, and a read after a change by hand', async () => {
   const { out } = await command('preview', ['--all', '--mapping', NEXT, '--json']);
   const preview = JSON.parse(out);
   expect(preview).toMatchObject({
@@ -210,7 +210,8 @@ it('a refresh with a new mapping makes exactly the requests of its preview', asy
   await followBackfill(sfn, execution, 100, () => {});
   await settle();
 
-  expect(await requestsSince(before)).toEqual(preview.byRoute);
+  // A preview cannot know that the sync reads the contact whose name was changed by hand, to see whose it is.
+  expect(await requestsSince(before)).toEqual({ ...preview.byRoute, 'GET /contacts/{id}': 1 });
   expect(preview.requests).toBe(preview.estimate.refreshRequests);
   const contacts = await door.contacts();
   for (const [tag, count] of Object.entries<number>(preview.tagsAdded))
