@@ -28,7 +28,7 @@ const options = new Command('npm start --')
   .description(
     'Runs the whole system on this machine: users sign up in DynamoDB and become contacts with tags in a simulated CRM.',
   )
-  .option('--users <n>', 'users that sign up', wholeNumber(1), 200)
+  .option('--users <n>', 'users that sign up', wholeNumber(1), 150)
   .option('--crm-url <url>', 'another CRM instead of the simulator (creates contacts in it!)', origin)
   .option('--token <token>', 'service account key for that CRM')
   .option('--rate <n>', 'requests a second', wholeNumber(2), 25)

@@ -324,8 +324,12 @@ describe('a contact with the email that another user has', () => {
     });
     const REJECTION = { reason: 'refused-by-crm', errorId: 'e', at: new Date(NOON).toISOString() } as const;
 
-    it('makes the user wait: the other may leave the contact to the user', async () => {
-      const { result, notified } = await bobs({ crm: MOVED, claimed });
+    it.each<[string, User]>([
+      ['who has the contact', BOB],
+      ['of whom nothing is stored', { userId: 'bob', email: 'bob@example.com' }],
+      ['who waits for a user who is deleted by now', { ...BOB, crm: waitingFor('cem') }],
+    ])('makes the user wait for one %s: the other may leave the contact to the user', async (_, bob) => {
+      const { result, notified } = await bobs({ crm: MOVED, claimed, others: [bob] });
       expect(result).toMatchObject({ other: { userId: 'bob' }, isOutdated: true, isLost: false });
       expect(notified).toEqual([]);
     });
