@@ -8,7 +8,10 @@ const accountsSchema = z.strictObject({
   accounts: z.record(
     z
       .string()
-      .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,39}$/, 'must be a name of at most 40 letters, digits and hyphens'),
+      .regex(
+        /^[A-Za-z0-9][A-Za-z0-9-]{0,39}$/,
+        'must have at most 40 letters, digits and hyphens, and begin with a letter or digit',
+      ),
     z.record(z.string(), z.unknown()),
   ),
 });

@@ -6,20 +6,7 @@ import { NOT_POLLED } from '../shared/polls/not-polled.ts';
 import { type Limits, limitsSchema, PRESETS, rateOf } from '../shared/quota/limits.ts';
 import { MAX_RATE } from '../shared/quota/pace.ts';
 import { INVOCATION_MS, WRITE_BACK_MS } from '../shared/quota/retry-policy.ts';
-
-const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
-
-/** An address to which personal data may be sent. */
-const httpsUrl = (error: string) =>
-  z.url({ protocol: /^https?$/, error, abort: true }).refine((url) => {
-    const { protocol, hostname } = new URL(url);
-    return protocol === 'https:' || LOOPBACK.has(hostname);
-  }, 'must begin with https:// (http:// is allowed for localhost only)');
-
-const crmUrl = httpsUrl('must be a URL, for example https://api.infusionsoft.com').refine((url) => {
-  const { origin, href } = new URL(url);
-  return href === `${origin}/`;
-}, 'must be an origin without a path, for example https://api.infusionsoft.com');
+import { crmUrl, safeUrl } from './urls.ts';
 
 const text = (pattern: RegExp, message: string) =>
   z.string(message).regex(pattern, { error: message, abort: true });
@@ -27,7 +14,7 @@ const text = (pattern: RegExp, message: string) =>
 /** An expression of EventBridge Scheduler, whose cron has six fields (EventBridge Scheduler user guide, "Schedule types"). */
 const schedule = (byDefault: string) =>
   text(
-    /^(off|cron\((\S+ ){5}\S+\)|rate\(\d+ (minute|hour|day)s?\))$/,
+    /^(off|cron\((\S+ ){5}\S+\)|rate\([1-9]\d* (minute|hour|day)s?\))$/,
     `must be cron(…) with six fields, rate(…) or off, for example ${byDefault}`,
   ).default(byDefault);
 
@@ -51,7 +38,7 @@ const queueArn = text(
   /^arn:[a-z-]+:sqs:[a-z0-9-]+:\d{12}:[\w-]+$/,
   'must be the ARN of a standard queue (arn:aws:sqs:…:name), not of a FIFO queue',
 );
-const callbackUrl = httpsUrl('must be a URL').refine((url) => {
+const callbackUrl = safeUrl('must be a URL').refine((url) => {
   const { username, password } = new URL(url);
   return username === '' && password === '';
 }, 'must have no user name and password: events are signed, and the callback checks the signature');

@@ -1,5 +1,6 @@
 import { Argument, Command, Option } from 'commander';
 import { runCommand } from './support/command-error.ts';
+import { DEFAULT_STACK } from './support/stack-option.ts';
 
 /** An option of a command. Its name is the key in camel case: `maxInFlight` is `--max-in-flight`. */
 interface OptionDefinition {
@@ -64,7 +65,7 @@ export interface CommandModule {
 }
 
 const TARGET_OPTIONS = {
-  stack: { value: 'name', description: 'name of the stack in AWS', default: 'user-sync' },
+  stack: { value: 'name', description: 'name of the stack in AWS', default: DEFAULT_STACK },
   local: { description: 'use the system on this machine (npm start -- --keep)' },
 } as const satisfies OptionDefinitions;
 const JSON_OPTION = { json: { description: 'print the result as one line of JSON' } } as const;

@@ -44,6 +44,8 @@ export default createCommand({
       throw new UsageError(
         'Name the user to forget with --user ID, or use --list to show the erasure records.',
       );
+    if (options.list && contactId !== undefined)
+      throw new UsageError('--contact belongs to --user, not to --list.');
     const outputs = await connect(options);
     const erasureRecords = erasureRecordStore(new DynamoDBClient(), outputs.get('SyncTableName'));
     if (userId === undefined) {

@@ -47,7 +47,7 @@ export default createCommand({
 });
 
 /**
- * Pauses all requests, lifts a pause, or changes nothing.
+ * Pauses all requests (a longer pause stays), lifts a pause, or changes nothing.
  *
  * @returns the ledger afterwards, and the time by the clock of AWS in epoch milliseconds.
  */
@@ -61,7 +61,10 @@ export async function changePause(
   const now = awsClock(dynamodb)();
   if (minutes !== undefined) {
     const pause: Pause = { reason: 'operator', since: now, until: now + minutes * MINUTE_MS };
-    await updateVersioned(ledger, (current) => ({ ...ledgerAt(current, now), pause }));
+    await updateVersioned(ledger, (current) => {
+      const known = ledgerAt(current, now);
+      return known.pause && known.pause.until > pause.until ? known : { ...known, pause };
+    });
   } else if (lifts) {
     await updateVersioned(ledger, (current) => resume(current, now));
   } else {

@@ -23,8 +23,8 @@ export interface ContactSyncProps extends ConstructContext {
 /**
  * Memory in MB, which also sets the CPU share: 1,769 MB are one vCPU (AWS Lambda developer guide, "Configure Lambda function memory"). The
  * function mostly waits for the CRM, so less memory costs less. But requests must start within milliseconds of their slot, and an
- * environment that has used up its CPU share is paused until the next period of 20 ms. This is the smallest size of
- * `npm run bench -- --only memory` that uses the quota as well as one vCPU does; 512 MB use it less.
+ * environment that has used up its CPU share is paused until the next period of 20 ms. With 512 MB,
+ * one run of `npm run bench -- --only memory` used less of the quota than with one vCPU, and another one as much.
  */
 export const SYNC_CONTACT_MEMORY_MB = 768;
 

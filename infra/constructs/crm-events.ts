@@ -17,6 +17,7 @@ import { scheduleRole } from './schedule-role.ts';
 
 /** Longest name of a rule (EventBridge API reference, `PutRule`). */
 const MAX_RULE_NAME = 64;
+const CALLBACK_SUFFIX = '-callback';
 
 export interface CrmEventsProps extends ConstructContext {
   events: EventSettings;
@@ -33,8 +34,9 @@ export class CrmEvents extends Construct {
   readonly bus: EventBus | IEventBus;
   /** Undefined if the app has no callback. */
   readonly callback: EventCallback | undefined;
-  /** Name of the rule that sends events to the queue of the app. Undefined if the app has none. */
+  /** Names of the rules that send events to the queue of the app and to that of the callback. Undefined if the app has none. */
   readonly queueRuleName: string | undefined;
+  readonly callbackRuleName: string | undefined;
 
   constructor(scope: Construct, id: string, props: CrmEventsProps) {
     super(scope, id);
@@ -53,22 +55,30 @@ export class CrmEvents extends Construct {
     syncContact.allow(['events:PutEvents'], this.bus.eventBusArn);
     this.schedulePolls(props);
 
-    const rule = (name: string, queue: IQueue, ruleName?: string) =>
+    const rule = (name: string, queue: IQueue, ruleName: string) => {
       new Rule(this, name, {
-        ...(ruleName && { ruleName }),
+        ruleName,
         eventBus: this.bus,
         description: `Sends changes that were made in the CRM to ${name}`,
         eventPattern: { source: [EVENT_SOURCE], detail: { source: [source] } },
         targets: [new SqsQueue(queue, { message: RuleTargetInput.fromEventPath('$.detail') })],
       });
-    if (events.queueArn !== undefined) {
-      // The rule's metrics need its name, and a reference to a rule of a custom bus returns the bus too.
-      this.queueRuleName = Names.uniqueResourceName(this, { maxLength: MAX_RULE_NAME });
-      rule('QueueRule', Queue.fromQueueArn(this, 'AppQueue', events.queueArn), this.queueRuleName);
-    }
+      return ruleName;
+    };
+    // The metrics of a rule need its name, and a reference to a rule of a custom bus returns the bus too.
+    if (events.queueArn !== undefined)
+      this.queueRuleName = rule(
+        'QueueRule',
+        Queue.fromQueueArn(this, 'AppQueue', events.queueArn),
+        Names.uniqueResourceName(this, { maxLength: MAX_RULE_NAME }),
+      );
     if (events.callback) {
       this.callback = new EventCallback(this, 'Callback', { ...props, callback: events.callback });
-      rule('CallbackRule', this.callback.queue);
+      this.callbackRuleName = rule(
+        'CallbackRule',
+        this.callback.queue,
+        `${Names.uniqueResourceName(this, { maxLength: MAX_RULE_NAME - CALLBACK_SUFFIX.length })}${CALLBACK_SUFFIX}`,
+      );
     }
   }
 

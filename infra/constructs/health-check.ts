@@ -3,9 +3,7 @@ import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { isListed } from '../../shared/events/event-types.ts';
-import { listingKey } from '../../shared/polls/item-list.ts';
-import { polledResource } from '../../shared/polls/polled-resource.ts';
+import { polledLists } from '../../shared/polls/polled-lists.ts';
 import { SCHEDULE_RETRIES } from '../../shared/quota/retry-policy.ts';
 import type { EventSettings } from '../config.ts';
 import type { ChangeFeed } from './change-feed.ts';
@@ -82,12 +80,10 @@ export class HealthCheck extends Construct {
   }
 }
 
-/** The lists that are read in each interval, and the resources whose whole list is read. */
 function listsOf({ resources }: EventSettings): Record<string, string> {
-  const dated = resources.filter((name) => polledResource(name).date !== undefined);
-  const listed = resources.filter(isListed).map(listingKey);
+  const { polls, listings } = polledLists(resources);
   return {
-    EVENT_POLLS: ['contacts', 'tags', ...dated].join(),
-    ...(listed.length > 0 && { EVENT_LISTINGS: listed.join() }),
+    EVENT_POLLS: polls.join(),
+    ...(listings.length > 0 && { EVENT_LISTINGS: listings.join() }),
   };
 }

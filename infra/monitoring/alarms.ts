@@ -11,6 +11,7 @@ import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
+import { maxEventLag } from '../../lambdas/check-health/check-health.ts';
 import type { CrmEvents } from '../constructs/crm-events.ts';
 import { type MonitoredSystem, ownMetric } from './metrics.ts';
 
@@ -247,14 +248,15 @@ function definitions(system: MonitoredSystem): AlarmDefinition[] {
   ];
 }
 
-/** Polls that may be missed before it is a problem: a pause of an hour or two is normal. */
-const MISSED_POLLS = 8;
-
 function eventAlarms(
   { config }: MonitoredSystem,
-  { bus, callback, queueRuleName }: CrmEvents,
+  { bus, callback, queueRuleName, callbackRuleName }: CrmEvents,
 ): AlarmDefinition[] {
-  const seconds = MISSED_POLLS * 60 * (config.events?.intervalMinutes ?? 0);
+  const seconds = maxEventLag(config.events?.intervalMinutes ?? 0);
+  const lost = [
+    { article: 'EventQueue', RuleName: queueRuleName, receiver: 'app' },
+    { article: 'EventCallback', RuleName: callbackRuleName, receiver: 'callback' },
+  ];
   return [
     {
       article: 'EventLag',
@@ -263,28 +265,28 @@ function eventAlarms(
       threshold: seconds,
       whenMissing: CONDITION,
     },
-    ...(queueRuleName !== undefined
-      ? [
-          {
-            article: 'EventQueue',
-            meaning:
-              'Events about changes in the CRM were lost: EventBridge could not send them to the queue of the app.',
-            metric: new Metric({
-              namespace: 'AWS/Events',
-              metricName: 'FailedInvocations',
-              // The metrics of the default bus have the rule only (EventBridge user guide, "Monitoring Amazon EventBridge").
-              dimensionsMap: {
-                RuleName: queueRuleName,
-                ...(bus.eventBusName !== 'default' && { EventBusName: bus.eventBusName }),
-              },
-              period: MINUTES_5,
-              statistic: 'Sum',
-            }),
-            threshold: 1,
-            whenMissing: EVENT,
-          },
-        ]
-      : []),
+    ...lost.flatMap(({ article, RuleName, receiver }): AlarmDefinition[] => {
+      if (RuleName === undefined) return [];
+      return [
+        {
+          article,
+          meaning: `Events about changes in the CRM were lost: EventBridge could not send them to the queue of the ${receiver}.`,
+          metric: new Metric({
+            namespace: 'AWS/Events',
+            metricName: 'FailedInvocations',
+            // The metrics of the default bus have the rule only (EventBridge user guide, "Monitoring Amazon EventBridge").
+            dimensionsMap: {
+              RuleName,
+              ...(bus.eventBusName !== 'default' && { EventBusName: bus.eventBusName }),
+            },
+            period: MINUTES_5,
+            statistic: 'Sum',
+          }),
+          threshold: 1,
+          whenMissing: EVENT,
+        },
+      ];
+    }),
     ...(callback
       ? [
           {

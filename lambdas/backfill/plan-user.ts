@@ -1,3 +1,4 @@
+import { isUnfinished } from '../../shared/contacts/contact-state.ts';
 import { type Catalog, managedTagIds, tagId } from '../../shared/infusionsoft/catalog/catalog.ts';
 import { resolveFields, usableFields } from '../../shared/infusionsoft/catalog/resolve-fields.ts';
 import { consentRequests, hashAddress, isWithdrawalOpen } from '../../shared/sync/consent.ts';
@@ -110,6 +111,8 @@ function planOf(user: User, { mapping, catalog, now }: SyncContext): UserPlan {
     const requests = Number(isWritten) + forConsent + singleRequests(tags);
     return { kind: 'sync', creates: false, updates: true, changesTags, requests, tags: undefined };
   }
+  if (isUnfinished(user.crm ?? {}))
+    return { kind: 'sync', creates: false, updates: true, changesTags, requests: 1, tags: undefined };
   if (!changesTags) return NOTHING;
   return { kind: 'sync', creates: false, updates: false, changesTags, requests: 0, tags };
 }

@@ -52,6 +52,12 @@ export interface HealthReport {
 
 const SECOND_MS = 1000;
 
+/** Polls that may be missed before the alarm and `status` say so. With the default interval, this is two hours. */
+const MISSED_POLLS = 8;
+
+/** From how many seconds on `EventLag` is a problem. @param intervalMinutes of the polls. */
+export const maxEventLag = (intervalMinutes: number): number => MISSED_POLLS * 60 * intervalMinutes;
+
 /**
  * Measures the change feed, the queue, the consumer's progress and the quota. Every check reports every gauge, so an alarm ends only when
  * the problem has ended. Unknown values are undefined, not 0.

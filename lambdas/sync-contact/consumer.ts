@@ -192,8 +192,8 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
   const taskDependencies: ProcessTaskDependencies = {
     processUser: (messages) => processUser(messages, userDependencies),
     runTagJob: (message, onTagged) => runTagJob(message, tagJobDependencies, onTagged),
-    eraseContact: (message) =>
-      eraseContact(message, {
+    eraseContact: (message, requestedAt) =>
+      eraseContact(message, requestedAt, {
         users,
         erasureRecords,
         forgetPolicy,

@@ -81,7 +81,11 @@ async function handleGroup(
       if (failure instanceof RejectedError && (await reject(task, failure, dependencies)))
         rejection = failure;
       else {
-        progress.failed(group, failure);
+        // A rejection whose dead letter could not be sent is tried again.
+        progress.failed(
+          group,
+          failure instanceof RejectedError ? new CloudError('Could not send a dead letter') : failure,
+        );
         const left = tasks.slice(index).flatMap(({ deliveries }) => deliveries.map(({ record }) => record));
         await postpone(task, left, failure, dependencies);
         return left;

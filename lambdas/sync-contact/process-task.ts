@@ -19,7 +19,7 @@ import type { UserOutcome } from './process-user.ts';
 export interface ProcessTaskDependencies {
   processUser: (messages: readonly [UserMessage, ...UserMessage[]]) => Promise<UserOutcome>;
   runTagJob: (message: TagUsersMessage, onTagged: (tagged: PendingTags) => void) => Promise<void>;
-  eraseContact: (message: ForgetMessage) => Promise<ErasureRecord['done']>;
+  eraseContact: (message: ForgetMessage, requestedAt: number) => Promise<ErasureRecord['done']>;
   /** @returns the number of problems. */
   inspectAccount: (message: InspectAccountMessage) => Promise<number>;
   /** Undefined if events are off. */
@@ -63,7 +63,7 @@ export async function processTask(task: Task, dependencies: ProcessTaskDependenc
       return runOneTagJob(message, task, dependencies);
     case 'forget': {
       const { userId, requestId } = message;
-      const done = await eraseContact(message);
+      const done = await eraseContact(message, sentAt(task));
       logger.info('Erasure request handled', { userId, requestId, done, ...trace(task, journal) });
       if (deletionPolicySchema.safeParse(done).success) metrics.countOutcome('retired');
       break;

@@ -174,7 +174,8 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
     },
     async confirm(contacts) {
       const keyOf = ({ contactId }: { contactId: number }) => SYNC_TABLE_ITEMS.contactClaim.key(contactId);
-      const found = await store.readMany(contacts.map(keyOf));
+      // Two users whose items name the same contact have the same key.
+      const found = await store.readMany([...new Set(contacts.map(keyOf))]);
       return new Set(
         contacts
           .filter((contact) => found.get(keyOf(contact))?.userId === contact.userId)

@@ -9,11 +9,15 @@ import { emailHash, type Target } from './resolve.ts';
 
 // How the `crm` map of a user changes in a sync. Pure.
 
+/** Whether the last sync has left work, whatever the app's values are. */
+export const isUnfinished = ({ untrusted, conflict, missingSince, formerContactIds }: CrmState): boolean =>
+  Boolean(untrusted || conflict || missingSince || formerContactIds);
+
 /** Whether no request is needed. */
 export function isInSync(crm: CrmState, desired: DesiredState, catalog: Catalog, mapping: Mapping): boolean {
   const { contactId, tagIds, uncertainTagIds, fingerprint = {} } = crm;
-  const isOpen = crm.untrusted || crm.conflict || crm.missingSince || crm.formerContactIds;
-  if (contactId === undefined || tagIds === undefined || uncertainTagIds?.length || isOpen) return false;
+  if (contactId === undefined || tagIds === undefined || uncertainTagIds?.length || isUnfinished(crm))
+    return false;
   if (!hasConsent(crm, desired)) return false;
   const desiredTagIds = tagIdsOf(catalog, desired.tags);
   const hasTags = tagIds.length === desiredTagIds.length && desiredTagIds.every((id) => tagIds.includes(id));

@@ -32,11 +32,13 @@ export interface EraseContactDependencies {
  * Answers the erasure request of a person who has left the app: retires the contact by the setting `forgetPolicy` and writes an erasure
  * record with ids and times only, also when nothing could be done. Safe to repeat.
  *
+ * @param requestedAt when the request was sent, in epoch milliseconds: an answer of 404 can be wrong for a while.
  * @returns what was done, or why nothing was.
  * @throws RetryableError and RejectedError as the client does.
  */
 export async function eraseContact(
   { userId, contactId: requested, requestId }: ForgetMessage,
+  requestedAt: number,
   dependencies: EraseContactDependencies,
 ): Promise<ErasureRecord['done']> {
   const { users, erasureRecords, forgetPolicy: policy, prove, retire, now } = dependencies;
@@ -52,21 +54,20 @@ export async function eraseContact(
     const proof = await prove(id, userId);
     if (proof === 'missing') isMissing = true;
     if (proof !== 'proven') return 'not-proven';
-    const at = now();
-    return retire({ contactId: id, userId, deletedAt: at, claimedBefore: at + 1, policy, requestId });
+    const claimedBefore = now() + 1;
+    return retire({ contactId: id, userId, deletedAt: requestedAt, claimedBefore, policy, requestId });
   };
   // Contacts of earlier accounts first: the answer is about the last one.
   const known = new Set([...(record?.earlierContactIds ?? []), record?.contactId]);
   known.delete(contactId);
   if (!isInApp) for (const earlier of known) if (earlier !== undefined) await erase(earlier);
   const done = isInApp ? 'not-deleted' : contactId === undefined ? 'no-contact' : await erase(contactId);
+  const waitMs = requestedAt + GONE_AFTER_MS - now();
+  if (isMissing && waitMs > 0)
+    throw new RetryableError('The CRM does not know the contact', { afterMs: waitMs });
   const answeredAt = new Date(now()).toISOString();
   const doneAt = record?.contactId === contactId && record?.done === done ? record.doneAt : answeredAt;
   await erasureRecords.write({ userId, contactId, done, doneAt, requestId, answeredAt });
-  // An answer of 404 can be wrong for a while.
-  const isRepeated = record?.requestId === requestId && record.contactId === contactId;
-  if (isMissing && !(isRepeated && now() - Date.parse(record.doneAt) >= GONE_AFTER_MS))
-    throw new RetryableError('The CRM does not know the contact', { afterMs: GONE_AFTER_MS });
   return done;
 }
 

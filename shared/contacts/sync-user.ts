@@ -214,6 +214,8 @@ async function withClaimedContact(
 
 /** Compares the states that are stored with a user before and after a sync. */
 export function changesBetween(before: CrmState, after: CrmState): ContactChange[] {
+  // The contact was lost to another user.
+  if (after.contactId === undefined) return [];
   const changes: ContactChange[] = [];
   if (after.contactId !== before.contactId) changes.push('created');
   else if (!isDeepStrictEqual(after.fingerprint, before.fingerprint)) changes.push('updated');

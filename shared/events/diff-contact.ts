@@ -72,10 +72,10 @@ export function diffContact(
   const known = isNew ? { f: {}, t: [], s: {} } : { f, t, s };
   const fields = seen.fields ? hashesOf(seen.fields) : known.f;
   const tagIds = tagsOf(seen, known.t);
-  const statuses = statusesOf(seen, known);
+  const statuses = statusesOf(seen, known, fields);
   const changes = [
     ...fieldChanges(known.f, fields, seen, own, isNew),
-    ...statusChanges(known, statuses, own),
+    ...statusChanges(known, statuses, fields, own),
     ...tagChanges(known.t, tagIds, own),
   ];
   const updated = seconds ?? u;
@@ -97,10 +97,16 @@ const hashesOf = (fields: ReadonlyMap<string, string>): Record<string, string> =
 function statusesOf(
   { statuses, status }: SeenContact,
   known: Pick<ContactState, 'f' | 's'>,
+  fields: ContactState['f'],
 ): Readonly<Record<string, string>> {
+  // If the answer does not show the statuses, nothing is known about a new address.
+  const kept = Object.entries(known.s).filter(([field]) => known.f[field] === fields[field]);
   const isKnownAddress =
     status !== undefined && known.f[status.field] === hashValue(status.field, status.email);
-  return { ...(statuses ?? known.s), ...(isKnownAddress && { [status.field]: status.status }) };
+  return {
+    ...(statuses ?? Object.fromEntries(kept)),
+    ...(isKnownAddress && { [status.field]: status.status }),
+  };
 }
 
 function tagsOf({ tagIds, addedTagId }: SeenContact, known: readonly number[]): number[] {
@@ -126,11 +132,14 @@ function fieldChanges(
 function statusChanges(
   known: Pick<ContactState, 'f' | 's'>,
   seen: Readonly<Record<string, string>>,
+  fields: ContactState['f'],
   own: OwnWrites,
 ): ContactChange[] {
   return Object.entries(seen).flatMap(([field, status]) => {
     // A new address may have been opted out before, which makes an event. A known address whose status is not stored makes none.
-    const before = known.s[field] ?? (known.f[field] === undefined ? NEW_ADDRESS : undefined);
+    const isSameAddress = known.f[field] === fields[field];
+    const isNewAddress = !isSameAddress || (known.f[field] === undefined && known.s[field] === undefined);
+    const before = isNewAddress ? NEW_ADDRESS : known.s[field];
     const type = statusEvent(before, status);
     return type && !own.status(field, status) ? [{ type, field, status }] : [];
   });

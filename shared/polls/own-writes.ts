@@ -148,6 +148,8 @@ const isManaged = (key: string, context: OwnWritesContext): boolean => mappedKey
 
 const CUSTOM_FIELD = 'custom_fields.';
 
+const sortedItems = (list: string): string => list.split(',').sort().join();
+
 /** The texts that the sync may have written if the CRM shows this value: the CRM formats some texts, and shows ids instead of others. */
 function textsOf(
   field: FieldKey,
@@ -158,8 +160,13 @@ function textsOf(
 ): string[] {
   if (field.startsWith(CUSTOM_FIELD)) {
     const custom = mapping.customFields[field.slice(CUSTOM_FIELD.length)];
-    const normalised = custom && normaliseCustom(custom, value, user);
-    return normalised && 'value' in normalised ? [value, normalised.value] : [value];
+    if (!custom) return [value];
+    const wanted = desired[field];
+    // The CRM may show the items of a list in another order.
+    if (wanted !== undefined && sortedItems(wanted) === sortedItems(value)) return [value, wanted];
+    const isTruthValue = custom.type === 'YesNo' && ['true', 'false'].includes(value);
+    const normalised = normaliseCustom(custom, isTruthValue ? value === 'true' : value, user);
+    return 'value' in normalised ? [value, normalised.value] : [value];
   }
   const wanted = desired[field];
   switch (field) {

@@ -40,7 +40,7 @@ export async function runPoll(message: PollMessage, dependencies: RunPollDepende
       const replay = `replay ${since} ${scheduledAt}`;
       const again = <Item>(list: PolledList<Item>) =>
         pollList(
-          { ...list, resource: `replay-${list.resource}` },
+          { ...list, resource: `replay-${list.resource}`, overlapMs: 0 },
           scheduledAt,
           { at, isReplay: true },
           dependencies,

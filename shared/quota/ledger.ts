@@ -181,8 +181,8 @@ function recordDay(window: DayWindow, observed: Observation | undefined, now: nu
   // Until now, midnight was only an assumption.
   if (!window.named) return { ...window, used, limit, resetsAt, named: true };
   if (startedAt < window.since) return window;
-  // The end that was reported before is wrong, or this one is. The next reports decide.
-  if (resetsAt < window.resetsAt) return { ...window, used, limit, resetsAt };
+  // The end that was reported before is wrong, or this one is. The next reports decide. In a new day, the count has fallen.
+  if (resetsAt < window.resetsAt || dayUsed >= window.used) return { ...window, used, limit, resetsAt };
   // The CRM has started a new day before the end that it had reported.
   return { used: dayUsed, since: startedAt, resetsAt, named: true, limit };
 }

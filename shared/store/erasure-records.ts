@@ -25,15 +25,17 @@ export const isAtLeast = (one: ErasureRecord['done'], other: ErasureRecord['done
   ERASURE_OUTCOMES.indexOf(one) >= ERASURE_OUTCOMES.indexOf(other);
 
 /**
- * The record to keep. A new record of the same contact, or of none, that says less does not replace the old one: only its request and the
- * answer to it are added. The contact of an earlier account is remembered until it is deleted.
+ * The record to keep. A new record that says less does not replace the old one if it is about the same contact, or about none, or if nothing
+ * was done: only its request and the answer to it are added. The contact of an earlier account is remembered until it is deleted.
  */
 export function strongest(before: ErasureRecord | undefined, record: ErasureRecord): ErasureRecord {
   const { contactId, done, doneAt, requestId, answeredAt: at = doneAt } = record;
   const request = requestId === undefined ? {} : { requestId, answeredAt: at };
   if (!before) return { ...record, ...request };
   const isOther = contactId !== undefined && contactId !== before.contactId;
-  if (!isOther && !isAtLeast(done, before.done))
+  // A request that names a wrong contact does nothing to it.
+  const didNothing = !isAtLeast(done, 'kept');
+  if ((!isOther || didNothing) && !isAtLeast(done, before.done))
     return requestId === undefined ? before : { ...before, ...request, answer: done };
   const earlier = new Set(before.earlierContactIds);
   if (isOther && before.contactId !== undefined && before.done !== 'delete') earlier.add(before.contactId);

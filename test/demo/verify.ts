@@ -8,10 +8,10 @@ import type { ShownContact } from './crm-account.ts';
 import { type ExistingContact, HAND_MADE } from './population.ts';
 import { pathsOf } from './shown-path.ts';
 
-/** Result of comparing the CRM with the desired state. */
 /** The custom field that names the user of a contact, in the mapping of this repository. */
 export const OWNER_PATH = 'custom_fields.App User Id';
 
+/** Result of comparing the CRM with the desired state. */
 export interface Verification {
   /** Users whose contact is correct in every field and tag. */
   inSync: number;
@@ -23,6 +23,7 @@ export interface Verification {
 
 export const ALL_TAGS: readonly string[] = [...managedTags(defaultMapping), ...HAND_MADE.tags];
 
+/** Result of comparing the CRM with the desired state. */
 export interface VerificationInput {
   /** Users of the table. */
   users: readonly User[];

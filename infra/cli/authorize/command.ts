@@ -5,10 +5,11 @@ import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-sec
 import ky, { isHTTPError } from 'ky';
 import { type CrmSecret, headerOf } from '../../../shared/infusionsoft/auth/crm-secret.ts';
 import { endpoints } from '../../../shared/infusionsoft/endpoints.ts';
+import { crmUrl, safeUrl } from '../../urls.ts';
 import { createCommand } from '../create-command.ts';
 import { CommandError } from '../support/command-error.ts';
 import { connect } from '../support/connect.ts';
-import { httpsUrl, integer } from '../support/option-parsers.ts';
+import { bySchema, httpsUrl, integer } from '../support/option-parsers.ts';
 import { authorizeByCode } from './oauth-flow.ts';
 
 const VENDOR_AUTHORIZE_URL = 'https://accounts.infusionsoft.com/app/oauth/authorize';
@@ -39,13 +40,21 @@ export default createCommand({
     redirectUri: {
       value: 'url',
       description:
-        'registered HTTPS redirect URI to use instead; its page need not exist, you paste the address of it that the browser shows',
+        'registered HTTPS redirect URI to use instead. The page does not have to exist: you paste the address that the browser shows',
       parse: httpsUrl,
     },
     serviceAccountKey: { description: 'store a service account key, read from standard input' },
     secret: { value: 'name', description: 'name or ARN of the secret (default: the one of the stack)' },
-    authorizeUrl: { value: 'url', description: `authorization page (default: ${VENDOR_AUTHORIZE_URL})` },
-    crmUrl: { value: 'url', description: "origin of the CRM's API (default: the one of the stack)" },
+    authorizeUrl: {
+      value: 'url',
+      description: `authorization page (default: ${VENDOR_AUTHORIZE_URL})`,
+      parse: bySchema(safeUrl('must be a URL')),
+    },
+    crmUrl: {
+      value: 'url',
+      description: "origin of the CRM's API (default: the one of the stack)",
+      parse: bySchema(crmUrl),
+    },
   },
   async handler({ options, print }) {
     const client = options.serviceAccountKey ? undefined : oauthClient(options.clientId);

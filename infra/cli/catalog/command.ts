@@ -6,6 +6,7 @@ import { refusalLines } from '../../../shared/infusionsoft/catalog/refusals.ts';
 import { syncTable } from '../../../shared/store/sync-table.ts';
 import { requirementsOf } from '../../../shared/user/requirements.ts';
 import { createCommand } from '../create-command.ts';
+import { UsageError } from '../support/command-error.ts';
 import { connect } from '../support/connect.ts';
 import { inspectAccount } from '../support/inspect-account.ts';
 import { DEFAULT_MAPPING, loadMapping } from '../support/load-mapping.ts';
@@ -36,6 +37,7 @@ export default createCommand({
   },
   async handler({ options, print }) {
     if (options.write !== undefined) {
+      if (options.create) throw new UsageError('--write and --create cannot be used together.');
       const file = options.mapping ?? DEFAULT_MAPPING;
       writeFileSync(options.write, catalogPage(await loadMapping(file), file));
       print({ written: options.write }, () => `Written: ${options.write}\n`);

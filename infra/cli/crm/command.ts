@@ -5,6 +5,6 @@ import resources from './resources.ts';
 
 export default createGroup({
   description:
-    'Lists and reads anything in the CRM, at a small rate that the sync gives up meanwhile. Changes nothing.',
+    'Lists and reads anything in the CRM, at a low rate, which is taken from the sync while the command runs. Changes nothing.',
   commands: { list, get, resources },
 });

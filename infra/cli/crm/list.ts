@@ -66,6 +66,8 @@ export default createCommand({
       throw new UsageError(`${name} cannot be listed by date: --since and --until do not apply.`);
     if (since !== undefined && until !== undefined && since > until)
       throw new UsageError('--since is later than --until.');
+    if (options.json && options.format !== undefined)
+      throw new UsageError('--json and --format cannot be used together.');
     const filters = parseFilters(options.filter, list);
     const expansions = expansionsOf(resource, options.expand);
     const format = options.json ? 'json' : (options.format ?? 'table');

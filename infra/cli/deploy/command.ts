@@ -86,9 +86,11 @@ function selectConfig(name: string | undefined): Config {
   const [config, another] = configs.filter(({ stackName }) => name === undefined || stackName === name);
   if (config && !another) return config;
   const names = configs.map(({ stackName }) => stackName).join(', ');
-  throw new UsageError(
-    `Name one stack: npx --no user-sync deploy --stack NAME. Stacks in cdk.json: ${names}.`,
-  );
+  const problem =
+    name === undefined
+      ? 'Name one stack: npx --no user-sync deploy --stack NAME.'
+      : `cdk.json has no stack ${name}.`;
+  throw new UsageError(`${problem} Stacks in cdk.json: ${names}.`);
 }
 
 /** Runs the CDK CLI in this terminal. @param toStderr keeps standard output free for the result. @throws CommandError when it fails. */
@@ -112,8 +114,8 @@ async function checkDeployed(outputs: Outputs): Promise<Omit<DeployResult, 'stac
     budget: quotaSettingsFrom(outputs.get('QuotaSettings')),
     timeoutMs: INSPECTION_TIMEOUT_MS,
   }).catch((error: unknown) => {
-    if (error instanceof CommandError) return undefined;
+    if (error instanceof CommandError) return { account: undefined, problem: error.message };
     throw error;
   });
-  return { credentials, isBackfilled, account: inspection?.account };
+  return { credentials, isBackfilled, ...inspection };
 }

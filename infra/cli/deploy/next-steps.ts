@@ -2,6 +2,7 @@ import { DescribeExecutionCommand, paginateListExecutions, type SFNClient } from
 import * as z from 'zod';
 import { type Account, missingFrom, problemsOf } from '../../../shared/infusionsoft/catalog/account.ts';
 import type { CredentialsStatus } from '../support/credentials-status.ts';
+import { stackOption } from '../support/stack-option.ts';
 
 /** What is known after a deploy. */
 export interface DeployResult {
@@ -9,14 +10,16 @@ export interface DeployResult {
   credentials: CredentialsStatus;
   /** The tags and fields of the account, or undefined when the sync did not inspect it. */
   account: Account | undefined;
+  /** Why it did not. */
+  problem?: string;
   /** See {@link hasBackfilled}. */
   isBackfilled: boolean;
 }
 
 /** What to do next, in order. */
-export function nextSteps({ stack, credentials, account, isBackfilled }: DeployResult): string[] {
-  const target = stack === 'user-sync' ? '' : ` --stack ${stack}`;
-  const commandLine = (command: string, options = '') => `npx --no user-sync ${command}${target}${options}`;
+export function nextSteps({ stack, credentials, account, problem, isBackfilled }: DeployResult): string[] {
+  const commandLine = (command: string, options = '') =>
+    `npx --no user-sync ${command}${stackOption(stack)}${options}`;
   const backfill = `${commandLine('backfill', ' --mode contacts --dry-run')}, then without --dry-run`;
   const watch = `watch: ${commandLine('status')}`;
   if (credentials.kind === 'none')
@@ -26,7 +29,7 @@ export function nextSteps({ stack, credentials, account, isBackfilled }: DeployR
       `preview a backfill: ${backfill}`,
       watch,
     ];
-  if (!account) return [`the sync did not respond: see ${commandLine('status')}`];
+  if (!account) return [`check the account: ${problem ?? `see ${commandLine('status')}`}`];
   const missing = missingFrom(account).length;
   return [
     ...problemsOf(account).map((problem) => `fix the mapping or the account: ${problem}`),

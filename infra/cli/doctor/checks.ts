@@ -16,6 +16,7 @@ import { credentialsStatus } from '../support/credentials-status.ts';
 import { inspectAccount } from '../support/inspect-account.ts';
 import { loadMapping } from '../support/load-mapping.ts';
 import { quotaSettingsFrom } from '../support/quota-report.ts';
+import { stackOption } from '../support/stack-option.ts';
 
 /** The result of one check. */
 export interface Check {
@@ -107,7 +108,10 @@ async function findSystem({ local, stack, neededConcurrency }: DoctorOptions): P
       await checkBootstrap(),
       await checkRoom(stack, neededConcurrency, isMissing),
       isMissing
-        ? missing('Stack', `${stack} is not deployed. Next step: npx --no user-sync deploy`)
+        ? missing(
+            'Stack',
+            `${stack} is not deployed. Next step: npx --no user-sync deploy${stackOption(stack)}`,
+          )
         : ok('Stack', stack),
     ],
     ...('value' in found && { outputs: found.value }),

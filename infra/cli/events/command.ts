@@ -31,7 +31,10 @@ export default createCommand({
   },
   target: 'system',
   options: {
-    tail: { description: 'show events as they are published, until interrupted' },
+    tail: {
+      description:
+        'show events as they are published, at most the last 20 of every two seconds, until interrupted',
+    },
     replay: { description: 'read again what changed in the CRM since a time, and publish it again' },
     since: { value: 'time', description: 'for --replay (ISO 8601)', parse: timestamp },
     redrive: { description: 'move dead letters of the callback back into its queue' },
@@ -107,6 +110,10 @@ export default createCommand({
       return print({ moved }, () => `${moved} events moved back into the queue of the callback.\n`);
     }
     if (since !== undefined) {
+      if ((await store.readListing()).baselineAt === undefined)
+        throw new CommandError(
+          'Events have not begun: the first full listing is not complete. Run this again then.',
+        );
       const scheduledAt = new Date().toISOString();
       const message = { scheduledAt, since: new Date(since).toISOString() };
       await sendPoll(sqs, outputs.get('QueueUrl'), {
@@ -118,7 +125,7 @@ export default createCommand({
       return print(message, () => `A replay of what changed since ${message.since} is in the queue.\n`);
     }
     if (tail)
-      return followLog(store).catch((error: unknown) => {
+      return followLog(store, options.json).catch((error: unknown) => {
         if (!(error instanceof OutputClosedError)) throw error;
       });
     const queues = outputs.get('CallbackQueueUrl') === 'off' ? undefined : callbackOf(outputs);
@@ -141,8 +148,8 @@ function callbackOf(outputs: Outputs): { queueUrl: string; deadLetterQueueUrl: s
   return { queueUrl, deadLetterQueueUrl: outputs.get('CallbackDeadLetterQueueUrl') };
 }
 
-/** Shows events until interrupted, or until nobody reads the output. */
-async function followLog(store: { readLog(): Promise<EventLog> }): Promise<void> {
+/** Shows events until interrupted, or until nobody reads the output. @param asJson prints each as a line of JSON. */
+async function followLog(store: { readLog(): Promise<EventLog> }, asJson: boolean): Promise<void> {
   const write = outputTo(process.stdout);
   const shown = new Set((await store.readLog()).recent.map(({ id }) => id));
   for (;;) {
@@ -150,7 +157,7 @@ async function followLog(store: { readLog(): Promise<EventLog> }): Promise<void>
     for (const event of recent.toReversed()) {
       if (shown.has(event.id)) continue;
       shown.add(event.id);
-      await write(`${eventLine(event)}\n`);
+      await write(`${asJson ? JSON.stringify(event) : eventLine(event)}\n`);
     }
     await sleep(TAIL_EVERY_MS);
   }

@@ -110,6 +110,7 @@ async function recordsAt(
   { streamArn, shardId, startSequenceNumber, endSequenceNumber }: Position,
 ): Promise<StreamRecord[] | undefined> {
   const records: StreamRecord[] = [];
+  let isComplete = false;
   const isWithin = ({ dynamodb }: StreamRecord) =>
     BigInt(dynamodb?.SequenceNumber ?? 0) <= BigInt(endSequenceNumber);
   try {
@@ -121,24 +122,28 @@ async function recordsAt(
         SequenceNumber: startSequenceNumber,
       }),
     );
-    for (let page = 0; iterator && page < MAX_PAGES; page++) {
+    for (let page = 0; iterator && !isComplete && page < MAX_PAGES; page++) {
       const { Records = [], NextShardIterator } = await streams.send(
         new GetRecordsCommand({ ShardIterator: iterator }),
       );
       records.push(...Records.filter(isWithin));
       const last = Records.at(-1);
-      if (last && BigInt(last.dynamodb?.SequenceNumber ?? 0) >= BigInt(endSequenceNumber)) break;
+      // The end of a closed shard has no next iterator.
+      isComplete =
+        NextShardIterator === undefined ||
+        (last !== undefined && BigInt(last.dynamodb?.SequenceNumber ?? 0) >= BigInt(endSequenceNumber));
       iterator = NextShardIterator;
     }
-    return records;
   } catch (error) {
-    const isGone =
-      error instanceof TrimmedDataAccessException ||
-      error instanceof ResourceNotFoundException ||
-      error instanceof ExpiredIteratorException;
-    if (isGone) return undefined;
-    throw error;
+    if (error instanceof TrimmedDataAccessException || error instanceof ResourceNotFoundException)
+      return undefined;
+    if (!(error instanceof ExpiredIteratorException)) throw error;
   }
+  if (!isComplete)
+    throw new CommandError(
+      'A position of the stream was not read to its end. Nothing was lost: run this again.',
+    );
+  return records;
 }
 
 /** The message about the record's user; none if the item is not a user. */

@@ -3,11 +3,14 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { checkHealth } from '../../../lambdas/check-health/check-health.ts';
+import { checkHealth, maxEventLag } from '../../../lambdas/check-health/check-health.ts';
+import { polledLists } from '../../../shared/polls/polled-lists.ts';
 import { countMessages } from '../../../shared/queue/count-messages.ts';
 import { rateOf } from '../../../shared/quota/limits.ts';
+import { eventStore } from '../../../shared/store/event-store.ts';
 import { syncTable } from '../../../shared/store/sync-table.ts';
 import { createCommand } from '../create-command.ts';
+import { pollSettingsSchema } from '../events/requests-a-day.ts';
 import { changeFeedProblemOf } from '../support/change-feed.ts';
 import { connect } from '../support/connect.ts';
 import { credentialsStatus } from '../support/credentials-status.ts';
@@ -35,32 +38,51 @@ export default createCommand({
     const budget = quotaSettingsFrom(outputs.get('QuotaSettings'));
     const sqs = new SQSClient();
     const countOf = (output: string) => countMessages(sqs, outputs.get(output));
-    const table = syncTable(new DynamoDBClient(), outputs.get('SyncTableName'));
+    const dynamodb = new DynamoDBClient();
+    const table = syncTable(dynamodb, outputs.get('SyncTableName'));
+    const eventSettings = outputs.get('EventSettings');
+    const polls = eventSettings === 'off' ? undefined : pollSettingsSchema.parse(JSON.parse(eventSettings));
+    const hasCallback = outputs.get('CallbackQueueUrl') !== 'off';
     const sources = {
       stack: options.stack,
       queueName: outputs.get('QueueUrl').split('/').at(-1) ?? '',
       diffUserName: outputs.get('DiffUserFunctionName'),
     };
-    const [metrics, queue, deadLetters, streamFailures, catalog, ledger, checked, credentials, backfills] =
-      await Promise.all([
-        outputs.logFile
-          ? localMetrics(outputs.logFile, now - HOUR_SECONDS * 1000)
-          : cloudWatchMetrics(new CloudWatchClient(), sources, HOUR_SECONDS, now),
-        countOf('QueueUrl'),
-        countOf('DeadLetterQueueUrl'),
-        countOf('StreamFailureQueueUrl'),
-        table.readCatalog(),
-        table.ledger.read(),
-        checkHealth({
-          countMessages: () => countOf('QueueUrl'),
-          table,
-          changeFeedProblem: () => changeFeedProblemOf(outputs),
-          budget,
-          now: () => now,
-        }),
-        credentialsStatus(new SecretsManagerClient(), outputs.get('SecretArn')),
-        backfillStatuses(new SFNClient(), outputs.get('BackfillStateMachineArn')),
-      ]);
+    const [
+      metrics,
+      queue,
+      deadLetters,
+      streamFailures,
+      refusedEvents,
+      catalog,
+      ledger,
+      checked,
+      credentials,
+      backfills,
+    ] = await Promise.all([
+      outputs.logFile
+        ? localMetrics(outputs.logFile, now - HOUR_SECONDS * 1000)
+        : cloudWatchMetrics(new CloudWatchClient(), sources, HOUR_SECONDS, now),
+      countOf('QueueUrl'),
+      countOf('DeadLetterQueueUrl'),
+      countOf('StreamFailureQueueUrl'),
+      hasCallback ? countOf('CallbackDeadLetterQueueUrl') : undefined,
+      table.readCatalog(),
+      table.ledger.read(),
+      checkHealth({
+        countMessages: () => countOf('QueueUrl'),
+        table,
+        events: polls && {
+          store: eventStore(dynamodb, outputs.get('SyncTableName')),
+          ...polledLists(polls.resources),
+        },
+        changeFeedProblem: () => changeFeedProblemOf(outputs),
+        budget,
+        now: () => now,
+      }),
+      credentialsStatus(new SecretsManagerClient(), outputs.get('SecretArn')),
+      backfillStatuses(new SFNClient(), outputs.get('BackfillStateMachineArn')),
+    ]);
     const status: Status = {
       at: new Date(now).toISOString(),
       metrics,
@@ -68,6 +90,13 @@ export default createCommand({
       queue,
       deadLetters: deadLetters.visible,
       streamFailures: streamFailures.visible,
+      events: polls
+        ? {
+            lagSeconds: checked.gauges.EventLag ?? null,
+            maxLagSeconds: maxEventLag(polls.intervalMinutes),
+            refused: refusedEvents?.visible ?? 0,
+          }
+        : null,
       health: checked.health,
       changeFeedProblem: checked.changeFeedProblem ?? null,
       quota: describeQuota(ledger?.value, budget, now),

@@ -20,6 +20,15 @@ export interface Status {
   changeFeedProblem: string | null;
   deadLetters: number;
   streamFailures: number;
+  /** Of events about changes in the CRM; null if they are off. */
+  events: {
+    /** Seconds since changes were last read; null before the first poll. */
+    lagSeconds: number | null;
+    /** From when on this is a problem. */
+    maxLagSeconds: number;
+    /** Events that the callback has not accepted for a day. */
+    refused: number;
+  } | null;
   quota: QuotaReport;
   catalog: { refreshedAt: string; problems: readonly string[] } | null;
   credentials: CredentialsStatus;
@@ -36,6 +45,7 @@ export function problemsOf(status: Status): string[] {
     changeFeedProblem,
     deadLetters,
     streamFailures,
+    events,
     quota,
     catalog,
     credentials,
@@ -57,11 +67,19 @@ export function problemsOf(status: Status): string[] {
       `Failing for an hour: ${listed(health.stuck)}. For a user: npx --no user-sync trace --user ID`,
     deadLetters > 0 && `${deadLetters} dead letters: npx --no user-sync redrive --dry-run`,
     streamFailures > 0 && `${streamFailures} positions of the stream failed: npx --no user-sync replay`,
+    events?.lagSeconds != null &&
+      events.lagSeconds >= events.maxLagSeconds &&
+      `Changes in the CRM were not read for ${Math.round(events.lagSeconds / 60)} minutes: npx --no user-sync events`,
+    events &&
+      events.refused > 0 &&
+      `The callback has not accepted ${events.refused} events: docs/runbook.md#callbackdeadletters`,
     quota.pause && `Paused until ${quota.pause.until} (${quota.pause.reason}): npx --no user-sync quota`,
     (catalog?.problems.length ?? 0) > 0 && 'The mapping does not fit the account: npx --no user-sync catalog',
     ...backfills
       .filter(({ status }) => ['FAILED', 'TIMED_OUT'].includes(status))
-      .map(({ cause }) => `The last backfill failed: ${cause}`),
+      .map(
+        ({ cause }) => `The last backfill failed${cause ? `, ${cause}` : ''}: docs/runbook.md#backfillfailed`,
+      ),
   ].filter((problem) => typeof problem === 'string');
 }
 

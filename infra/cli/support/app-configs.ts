@@ -16,6 +16,8 @@ export function readAppConfigs(file = CDK_JSON): Config[] {
   } catch (error) {
     if (error instanceof SyntaxError)
       throw new CommandError(`cdk.json is not valid JSON: ${error.message}.`, { cause: error });
+    if (error instanceof z.ZodError)
+      throw new CommandError('cdk.json must be an object whose "context" is an object.', { cause: error });
     if (error instanceof ConfigError) throw new CommandError(error.message, { cause: error });
     throw error;
   }

@@ -1,6 +1,7 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { CommandError, NoStackError } from './command-error.ts';
 import { readConnection } from './connection-file.ts';
+import { stackOption } from './stack-option.ts';
 
 export interface Target {
   /** The system on this machine, run by `npm start -- --keep`. */
@@ -45,7 +46,7 @@ async function stackOutputs(StackName: string): Promise<Record<string, string>> 
     // "If the stack doesn't exist, a ValidationError is returned" (CloudFormation API reference, DescribeStacks).
     if (error instanceof Error && error.name === 'ValidationError')
       throw new NoStackError(
-        `There is no stack ${StackName} in this account and region. Deploy it (npx --no user-sync deploy), or name another with --stack.`,
+        `There is no stack ${StackName} in this account and region. Deploy it (npx --no user-sync deploy${stackOption(StackName)}), or name another with --stack.`,
         { cause: error },
       );
     const problem = error instanceof Error ? error.message : String(error);

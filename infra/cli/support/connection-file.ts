@@ -14,6 +14,9 @@ const connectionSchema = z.object({
 });
 export type Connection = z.infer<typeof connectionSchema>;
 
+/** A file stays behind when its process is killed, so it says which process that is. */
+const fileSchema = z.object({ ...connectionSchema.shape, pid: z.number() });
+
 /** USER_SYNC_CONNECTION_FILE separates systems that run on one machine at the same time, such as those of parallel tests. */
 const FILE =
   process.env['USER_SYNC_CONNECTION_FILE'] ??
@@ -26,7 +29,7 @@ const FILE =
  */
 export function publishConnection(connection: Connection): () => void {
   mkdirSync(dirname(FILE), { recursive: true });
-  writeFileSync(FILE, JSON.stringify(connection, undefined, 2));
+  writeFileSync(FILE, JSON.stringify({ ...connection, pid: process.pid }, undefined, 2));
   const remove = () => rmSync(FILE, { force: true });
   process.once('exit', remove);
   return () => {
@@ -38,9 +41,13 @@ export function publishConnection(connection: Connection): () => void {
 /** Reads the connection file, or undefined when no cloud runs on this machine. */
 export function readConnection(): Connection | undefined {
   try {
-    return connectionSchema.parse(JSON.parse(readFileSync(FILE, 'utf8')));
+    const { pid, ...connection } = fileSchema.parse(JSON.parse(readFileSync(FILE, 'utf8')));
+    // Signal 0 is not sent: it only fails when the process does not exist.
+    process.kill(pid, 0);
+    return connection;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT' || code === 'ESRCH') return undefined;
     throw error;
   }
 }

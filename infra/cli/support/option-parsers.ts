@@ -47,3 +47,12 @@ export function httpsUrl(text: string): string {
   if (URL.canParse(text) && new URL(text).protocol === 'https:') return text;
   throw new InvalidArgumentError('It must be an address that begins with https://.');
 }
+
+/** A parser for the values that a schema accepts. Its messages are predicates, such as "must be a URL". */
+export function bySchema(schema: z.ZodType<string>): (text: string) => string {
+  return (text) => {
+    const parsed = schema.safeParse(text);
+    if (parsed.success) return parsed.data;
+    throw new InvalidArgumentError(`It ${parsed.error.issues.map(({ message }) => message).join(', and ')}.`);
+  };
+}

@@ -42,9 +42,18 @@ export function resolveFields(
     const key = `custom_fields.${label}`;
     const emails = type === 'User' || type === 'UserListBox' ? fields[key] : undefined;
     if (emails === undefined) continue;
-    const ids = emails.split(',').flatMap((email) => staff[catalogKey(email)] ?? []);
-    if (ids.length > 0) fields[key] = ids.join(',');
-    else leaveOutStaff(key);
+    const all = emails.split(',');
+    const ids = all.flatMap((email) => staff[catalogKey(email)] ?? []);
+    if (ids.length === 0) leaveOutStaff(key);
+    else {
+      fields[key] = ids.join(',');
+      if (ids.length < all.length)
+        warnings.push({
+          field: key,
+          problem: 'some items left out: no member of staff has their email',
+          reason: 'unknown-staff',
+        });
+    }
   }
   for (const key of ADDRESS_FIELDS) {
     const { region, country_code: country = '', ...parts } = addressIn(fields[key]);

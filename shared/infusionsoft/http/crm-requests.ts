@@ -1,7 +1,7 @@
 import ky, { type HTTPError, isHTTPError, type KyInstance } from 'ky';
 import { REQUEST_RETRY } from '../../quota/retry-policy.ts';
 import { OutOfTimeError, RetryableError } from '../../sync/errors.ts';
-import { contactFault, exceededLimit, toFailure } from './failures.ts';
+import { contactFault, exceededLimit, toFailure, UncertainError } from './failures.ts';
 
 export interface RequestOptions {
   /** Origin of the API, for example `https://api.infusionsoft.com`. */
@@ -21,8 +21,8 @@ export interface CrmRequests {
   /** For a create-or-update: two at once for one email can create two contacts. A spike arrest had no effect. */
   afterSpikeArrest: KyInstance;
   /**
-   * Makes a request. If no time is left for a retry, the failure of the attempt before it counts: the CRM has failed, and a write without an
-   * answer may still be running.
+   * Makes a request. If no time is left for a retry, the failure of the attempt before it counts. If the retry is not made for another
+   * reason (a pause, the CRM is down, no slot), that failure counts if a write without an answer may still be running.
    *
    * @throws NotFoundError, RejectedError, ForbiddenError, ContactFaultError, UncertainError or another RetryableError, see `failures.ts`.
    */
@@ -60,16 +60,19 @@ export function crmRequests({ url, fetch, now = Date.now }: RequestOptions): Crm
       try {
         return await request(http.extend({ hooks: { beforeRetry: [beforeRetry] } }));
       } catch (error) {
-        const isCutShort = error instanceof OutOfTimeError && lastFailure !== undefined;
-        throw toFailure(isCutShort ? lastFailure : error, now());
+        const failure = toFailure(error, now());
+        const before = lastFailure && toFailure(lastFailure, now());
+        // No other RetryableError is thrown before a request is made.
+        const isNotMade = error instanceof OutOfTimeError || before instanceof UncertainError;
+        throw before && error instanceof RetryableError && isNotMade ? before : failure;
       }
     },
   };
 }
 
 /**
- * The limits of the minute and the day do not reset within an invocation, nor perhaps an unknown one, and the fault of a contact comes again, so a retry would only
- * cost requests.
+ * A retry within the invocation would mostly cost requests: the limit of the minute or the day, or an unknown one, has rarely reset by then,
+ * and the fault of a contact comes again.
  */
 function isFinal(error: Error): boolean {
   if (error instanceof RetryableError) return true;

@@ -42,7 +42,8 @@ const traffic = (at: number) => {
 /** Name under which the world emits an alarm's metric: for a metric of AWS with the resource, such as `Errors SyncContact`. */
 function metricOf({ Namespace, MetricName, Dimensions }: AlarmProperties): string {
   if (Namespace === 'user-sync') return MetricName;
-  const about = readable(Dimensions[0]?.Value).replace(
+  // A rule of EventBridge has the bus as its first dimension.
+  const about = readable(Dimensions.at(-1)?.Value).replace(
     /^(ContactSync|ChangeFeed|CrmEvents)|\.QueueName$/g,
     '',
   );
@@ -319,12 +320,13 @@ it('polls that do not run raise an alarm after two hours, until one is complete'
   expect(firstRaised('EventLag').ended).toBeLessThanOrEqual(4 * 60 + 10);
 });
 
-it('an event that does not reach the queue of the app raises an alarm', async () => {
+it.each(['EventQueue', 'EventCallback'])('an event that EventBridge gives up raises %s', async (article) => {
+  const alarm = alarms.find(({ name }) => name === article)?.alarm;
   const emitted = (at: number) => {
-    if (at === MIDNIGHT + 30 * MINUTE) world.emit('FailedInvocations Bus', 1);
+    if (alarm && at === MIDNIGHT + 30 * MINUTE) world.emit(metricOf(alarm), 1);
   };
   await world.run(HOUR, emitted);
-  expect(raised()).toEqual(['EventQueue 35–50']);
+  expect(raised()).toEqual([`${article} 35–50`]);
 });
 
 it('an event that the callback never accepts raises an alarm until it is gone', async () => {

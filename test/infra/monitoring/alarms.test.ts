@@ -96,6 +96,7 @@ describe('alarms', () => {
       'notBreaching',
       [
         'EventQueue',
+        'EventCallback',
         'BackfillFailed',
         ...['DiffUser', 'SyncContact', 'Backfill', 'SendCallback'].flatMap((name) => [
           `${name}Errors`,
@@ -117,7 +118,7 @@ describe('alarms', () => {
     expect(resources(templateWith(), 'AWS::SNS::Subscription')).toEqual({});
   });
 
-  it.each([
+  it.each<[string, number, string, number, number, number?]>([
     ['SyncLag', 900_000, 'p99', 300, 3],
     ['NothingSucceeds', 1, 'Maximum', 300, 6],
     ['OldestChange', 7200, 'Maximum', 300, 3],
@@ -130,26 +131,42 @@ describe('alarms', () => {
     ['Paused', 1, 'Maximum', 300, 3],
     ['EventLag', 7200, 'Maximum', 300, 1],
     ['CallbackDeadLetters', 1, 'Maximum', 300, 1],
-    ['SyncContactErrors', 1, 'Sum', 300, 12],
-  ])('%s is raised at %d (%s of %d s, %d in a row)', (id, threshold, statistic, period, periods) => {
-    const alarm = properties(template, 'AWS::CloudWatch::Alarm', `Alarms${id}`);
-    expect(alarm).toMatchObject({ Threshold: threshold, Period: period, EvaluationPeriods: periods });
-    expect(alarm['Statistic'] ?? alarm['ExtendedStatistic']).toBe(statistic);
-  });
+    ['SyncContactErrors', 1, 'Sum', 300, 12, 3],
+  ])(
+    '%s is raised at %d (%s of %d s, %d periods)',
+    (id, threshold, statistic, period, periods, datapoints) => {
+      const alarm = properties(template, 'AWS::CloudWatch::Alarm', `Alarms${id}`);
+      expect(alarm).toMatchObject({ Threshold: threshold, Period: period, EvaluationPeriods: periods });
+      // Without this property, all periods.
+      expect(alarm['DatapointsToAlarm']).toBe(datapoints);
+      expect(alarm['Statistic'] ?? alarm['ExtendedStatistic']).toBe(statistic);
+    },
+  );
 
-  it.each([
-    ['create', { EventBusName: 'CrmEventsBus' }],
-    ['arn:aws:events:eu-west-1:123456789012:event-bus/mine', { EventBusName: 'mine' }],
-    ['arn:aws:events:eu-west-1:123456789012:event-bus/default', {}],
-  ])('on events that the queue of the app does not get watch the rule on the bus %s', (bus, dimensions) => {
-    const withQueue = templateWith({
+  it.each(
+    (['EventQueue', 'EventCallback'] as const).flatMap((name) => [
+      { name, bus: 'create', dimensions: { EventBusName: 'CrmEventsBus' } },
+      {
+        name,
+        bus: 'arn:aws:events:eu-west-1:123456789012:event-bus/mine',
+        dimensions: { EventBusName: 'mine' },
+      },
+      { name, bus: 'arn:aws:events:eu-west-1:123456789012:event-bus/default', dimensions: {} },
+    ]),
+  )('$name watches its rule on the bus $bus', ({ name, bus, dimensions }) => {
+    const withRules = templateWith({
       stackName: 'a-very-long-name-of-a-stack-that-is-as-long-as-the-settings-allow-it-12',
-      events: { bus, queueArn: 'arn:aws:sqs:eu-west-1:123456789012:app-events' },
+      events: {
+        bus,
+        queueArn: 'arn:aws:sqs:eu-west-1:123456789012:app-events',
+        callback: { url: 'https://app.example.com/events' },
+      },
     });
-    const { Name } = properties(withQueue, 'AWS::Events::Rule', 'CrmEventsQueueRule');
+    const rule = `CrmEvents${name.replace('Event', '')}Rule`;
+    const { Name } = properties(withRules, 'AWS::Events::Rule', rule);
     expect(Name).toMatch(/^[\w.-]{1,64}$/);
     const { Namespace, MetricName, Dimensions } = alarmSchema.parse(
-      properties(withQueue, 'AWS::CloudWatch::Alarm', 'AlarmsEventQueue'),
+      properties(withRules, 'AWS::CloudWatch::Alarm', `Alarms${name}`),
     );
     expect([Namespace, MetricName]).toEqual(['AWS/Events', 'FailedInvocations']);
     expect(Object.fromEntries(Dimensions.map((each) => [each.Name, readable(each.Value)]))).toEqual({
@@ -163,6 +180,7 @@ describe('alarms', () => {
       resources(templateWith({ crm: { tokenRotationHours: 'off' } }), 'AWS::CloudWatch::Alarm'),
     );
     expect(ids).not.toContain('AlarmsAuthorizationLost');
+    expect(ids).not.toContain('AlarmsRotationFailed');
     expect(ids).toContain('AlarmsDeadLetters');
   });
 });

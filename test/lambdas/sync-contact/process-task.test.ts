@@ -200,7 +200,7 @@ describe('other tasks', () => {
     const done = 'delete' as const;
     const eraseContact = vi.fn(async () => done);
     const { result, lines, counted } = await run([message], { eraseContact, requests: [REQUEST] });
-    expect(eraseContact).toHaveBeenCalledExactlyOnceWith(message);
+    expect(eraseContact).toHaveBeenCalledExactlyOnceWith(message, NOW);
     expect(result).toBe(true);
     expect(lines).toEqual([
       [

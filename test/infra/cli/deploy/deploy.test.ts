@@ -134,7 +134,11 @@ describe('what to do after a deploy', () => {
         /watch: npx --no user-sync status$/,
       ],
     ],
-    ['that does not respond', { account: undefined }, [/did not respond: see npx --no user-sync status/]],
+    [
+      'that was not inspected',
+      { account: undefined, problem: 'Requests are paused.' },
+      [/check the account: Requests are paused\./],
+    ],
     [
       'without a backfill so far',
       { isBackfilled: false },

@@ -49,6 +49,7 @@ const WELL: Status = {
   changeFeedProblem: null,
   deadLetters: 0,
   streamFailures: 0,
+  events: { lagSeconds: 600, maxLagSeconds: 7200, refused: 0 },
   quota: describeQuota(undefined, { limits: PRESETS.team, liveReserve: 0.2 }, NOW),
   catalog: { refreshedAt: '2026-06-15T08:00:00.000Z', problems: [] },
   credentials: { kind: 'oauth', issuedAt: '2026-06-15T08:00:00.000Z', expiresAt: '2026-06-16T08:00:00.000Z' },
@@ -128,6 +129,14 @@ describe('the status', () => {
     [{ deadLetters: 2 }, /2 dead letters: npx --no user-sync redrive/],
     [{ streamFailures: 1 }, /npx --no user-sync replay/],
     [
+      { events: { lagSeconds: 7200, maxLagSeconds: 7200, refused: 0 } },
+      /not read for 120 minutes: npx --no user-sync events/,
+    ],
+    [
+      { events: { lagSeconds: null, maxLagSeconds: 7200, refused: 3 } },
+      /not accepted 3 events: docs\/runbook\.md#callbackdeadletters/,
+    ],
+    [
       { catalog: { refreshedAt: '', problems: ['x'] } },
       /does not fit the account: npx --no user-sync catalog/,
     ],
@@ -137,7 +146,11 @@ describe('the status', () => {
     ],
     [
       { backfills: WELL.backfills.map((each) => ({ ...each, status: 'FAILED', cause: 'why' })) },
-      /backfill failed: why/,
+      /backfill failed, why: docs\/runbook\.md#backfillfailed/,
+    ],
+    [
+      { backfills: WELL.backfills.map((each) => ({ ...each, status: 'TIMED_OUT' })) },
+      /^The last backfill failed: docs/,
     ],
   ])('%j is a problem, with what to do', (wrong, expected) => {
     expect(problemsOf({ ...WELL, ...wrong })).toEqual([expect.stringMatching(expected)]);

@@ -110,7 +110,14 @@ describe('a desired state that is resolved against the account', () => {
     ).toEqual({
       fields: { 'custom_fields.Coach': '21', 'custom_fields.Team': '22,21' },
       tags: [],
-      warnings: [EARLIER],
+      warnings: [
+        EARLIER,
+        {
+          field: 'custom_fields.Team',
+          problem: 'some items left out: no member of staff has their email',
+          reason: 'unknown-staff',
+        },
+      ],
     });
     const unknown = 'nobody@example.com';
     const { fields, warnings } = resolve({ 'custom_fields.Team': unknown, owner: unknown });
