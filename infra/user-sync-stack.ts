@@ -1,4 +1,5 @@
 import { CfnOutput, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { ScheduleGroup } from 'aws-cdk-lib/aws-scheduler';
 import type { Construct } from 'constructs';
 import type { Config, EventSettings } from './config.ts';
 import { Backfill } from './constructs/backfill.ts';
@@ -31,7 +32,8 @@ export class UserSyncStack extends Stack {
 
     const removalPolicy = removalPolicyOf(config);
     const encryption = new Encryption(this, 'Encryption', { config, removalPolicy });
-    const context = { config, encryption, removalPolicy };
+    const scheduleGroup = new ScheduleGroup(this, 'Schedules', { removalPolicy: RemovalPolicy.DESTROY });
+    const context = { config, encryption, scheduleGroup, removalPolicy };
     const userTable = new UserTable(this, 'Users', context);
     const syncTable = new SyncTable(this, 'SyncTable', context);
     const secret = new CrmSecret(this, 'Crm', context);
@@ -43,7 +45,16 @@ export class UserSyncStack extends Stack {
       config.events && new CrmEvents(this, 'CrmEvents', { ...context, events: config.events, contactSync });
     new HealthCheck(this, 'HealthCheck', { ...context, userTable, syncTable, changeFeed, queue });
 
-    const system = { config, encryption, contactSync, changeFeed, backfill, secret, crmEvents };
+    const system = {
+      config,
+      encryption,
+      scheduleGroup,
+      contactSync,
+      changeFeed,
+      backfill,
+      secret,
+      crmEvents,
+    };
     const alarms = new Alarms(this, 'Alarms', system);
     const dashboard = new OperationsDashboard(this, 'Dashboard', { ...system, alarms });
 

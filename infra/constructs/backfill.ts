@@ -1,6 +1,11 @@
 import { ArnFormat, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
-import { Schedule, ScheduleExpression, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler';
+import {
+  type IScheduleGroup,
+  Schedule,
+  ScheduleExpression,
+  ScheduleTargetInput,
+} from 'aws-cdk-lib/aws-scheduler';
 import { StepFunctionsStartExecution } from 'aws-cdk-lib/aws-scheduler-targets';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import {
@@ -106,7 +111,8 @@ export class Backfill extends Construct {
         level: LogLevel.ALL,
       },
     });
-    if (config.backfill.refreshSchedule !== 'off') this.refreshBy(config.backfill.refreshSchedule);
+    if (config.backfill.refreshSchedule !== 'off')
+      this.refreshBy(config.backfill.refreshSchedule, props.scheduleGroup);
   }
 
   /** start → enqueue, enqueue, wait, enqueue, … → report. The output of every state is the state of the run. */
@@ -171,8 +177,9 @@ export class Backfill extends Construct {
       );
   }
 
-  private refreshBy(expression: string): void {
+  private refreshBy(expression: string, scheduleGroup: IScheduleGroup): void {
     new Schedule(this, 'DailyRefresh', {
+      scheduleGroup,
       description: 'Checks active users again, because some tags depend on time alone',
       schedule: ScheduleExpression.expression(expression),
       target: new StepFunctionsStartExecution(this.stateMachine, {

@@ -83,10 +83,11 @@ export class CrmEvents extends Construct {
   }
 
   /** The schedules send messages to the queue, so polls follow the pace and the pauses of the consumer, and leave the reserve. */
-  private schedulePolls({ events, contactSync: { queue }, encryption }: CrmEventsProps): void {
+  private schedulePolls({ events, contactSync: { queue }, encryption, scheduleGroup }: CrmEventsProps): void {
     const role = scheduleRole(
       this,
       'ScheduleRole',
+      scheduleGroup,
       new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [queue.queueArn] }),
     );
     if (encryption.key)
@@ -106,6 +107,7 @@ export class CrmEvents extends Construct {
     for (const [poll, name, schedule] of polls) {
       if (!schedule) continue;
       new Schedule(this, name, {
+        scheduleGroup,
         description: `Reads what changed in the CRM: ${poll}`,
         schedule,
         target: {

@@ -34,7 +34,7 @@ export class HealthCheck extends Construct {
 
   constructor(scope: Construct, id: string, props: HealthCheckProps) {
     super(scope, id);
-    const { config, encryption, userTable, syncTable, changeFeed, queue } = props;
+    const { config, encryption, scheduleGroup, userTable, syncTable, changeFeed, queue } = props;
     this.checkHealth = new NodeFunction(this, 'CheckHealth', {
       folder: 'check-health',
       description: 'Measures every five minutes whether changes reach the CRM',
@@ -60,12 +60,14 @@ export class HealthCheck extends Construct {
     const role = scheduleRole(
       this,
       'ScheduleRole',
+      scheduleGroup,
       new PolicyStatement({
         actions: ['lambda:InvokeFunction'],
         resources: [this.checkHealth.functionArn],
       }),
     );
     new Schedule(this, 'Schedule', {
+      scheduleGroup,
       description: 'Measures whether changes reach the CRM',
       schedule: EVERY_FIVE_MINUTES,
       // CDK's LambdaInvoke would allow the schedule to invoke every version of the function.

@@ -2,7 +2,7 @@ import { Stack, Validations } from 'aws-cdk-lib';
 import { flattenCfnReference } from 'cdk-nag/lib/utils/flatten-cfn-reference.js';
 import type { IConstruct } from 'constructs';
 
-/** Rules of the AWS Solutions pack that a construct of this stack breaks, by what they require. */
+/** Suppressed rules of the AWS Solutions pack, by what they require. */
 const RULES = {
   'a dead-letter queue': 'AwsSolutions-SQS3',
   rotation: 'AwsSolutions-SMG4',

@@ -95,7 +95,7 @@ const ITERATOR_AGE_MS = 6 * 3600 * SECOND_MS;
 const QUOTA_PERCENT = 80;
 
 function definitions(system: MonitoredSystem): AlarmDefinition[] {
-  const { config, contactSync, changeFeed, backfill, secret, crmEvents } = system;
+  const { config, scheduleGroup, contactSync, changeFeed, backfill, secret, crmEvents } = system;
   const visible = (queue: typeof contactSync.queue) =>
     queue.metricApproximateNumberOfMessagesVisible({ period: MINUTES_5, statistic: 'Maximum' });
   const functions = {
@@ -203,6 +203,13 @@ function definitions(system: MonitoredSystem): AlarmDefinition[] {
       article: 'BackfillFailed',
       meaning: 'A backfill or the daily refresh failed.',
       metric: backfill.stateMachine.metricFailed({ period: MINUTES_5, statistic: 'Sum' }),
+      threshold: 1,
+      whenMissing: EVENT,
+    },
+    {
+      article: 'Schedules',
+      meaning: 'EventBridge Scheduler could not start the daily refresh, the health check or a poll.',
+      metric: scheduleGroup.metricDropped({ period: MINUTES_5, statistic: 'Sum' }),
       threshold: 1,
       whenMissing: EVENT,
     },

@@ -1,5 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import type { IScheduleGroup } from 'aws-cdk-lib/aws-scheduler';
 import { CONTACT_OPERATIONS, OUTCOMES } from '../../lambdas/sync-contact/metrics.ts';
 import type { Config } from '../config.ts';
 import type { Backfill } from '../constructs/backfill.ts';
@@ -13,6 +14,7 @@ import type { Encryption } from '../constructs/encryption.ts';
 export interface MonitoredSystem {
   config: Config;
   encryption: Encryption;
+  scheduleGroup: IScheduleGroup;
   contactSync: ContactSync;
   changeFeed: ChangeFeed;
   backfill: Backfill;
@@ -21,7 +23,7 @@ export interface MonitoredSystem {
   crmEvents: CrmEvents | undefined;
 }
 
-/** What sync-contact counts as `Users.<name>`. */
+/** Outcomes of users and operations on contacts, which sync-contact counts as `Users.<name>`. */
 export const USER_COUNTS = [...OUTCOMES, ...CONTACT_OPERATIONS] as const;
 
 /** Metrics of each function. */

@@ -93,7 +93,7 @@ function isWrittenWhole({ crm: crmBefore, ...before }: User, { crm: crmAfter, ..
 }
 
 /**
- * What a `crm` map said that was removed or replaced. An older map knows nothing of a later opt-in.
+ * What a `crm` map said that was removed or replaced. An older map does not record an opt-in that was made later.
  *
  * @param consent the app's value.
  */

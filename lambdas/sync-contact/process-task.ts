@@ -145,7 +145,7 @@ async function syncOneUser(
 const isTooLateForTags = ({ changedAt }: UserMessage, task: Task, now: number): boolean =>
   receiveCountOf(task) >= POSTPONED_AFTER || now - Date.parse(changedAt) > BACKFILL_WAIT.tagsMs;
 
-/** Runs a tag job and writes a log line for each of its users. @returns whether a request was made to the CRM. */
+/** Runs a tag job and writes a log line for each of its users. @returns whether requests have completed the tags of a user. */
 async function runOneTagJob(
   message: TagUsersMessage,
   task: Task,

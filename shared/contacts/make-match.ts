@@ -97,7 +97,7 @@ export async function makeMatch(
     email,
     now(),
   );
-  // A backfill does not wait for a user who was rejected before, so its tag job can run before this sync.
+  // A backfill stops waiting for a user who is rejected after it was sent, so its tag job can run before this sync.
   const tagsLater = options.tagsLater && stored.contactId === undefined && !stored.rejection;
   // Recorded before the checkpoint: if the user was deleted in the meantime, this contact has to be retired.
   if (isUncertain) record.state(start);

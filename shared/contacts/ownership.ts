@@ -40,8 +40,10 @@ export function userIdIn(contact: Contact, catalog: Catalog, mapping: Mapping): 
 }
 
 /**
- * The owner of a contact: the user whom the claim names, if that user's item confirms it. Without such a claim, the user id in the contact
- * counts. It overrides a claim only for a user who has no other contact in the CRM: then people merged contacts, and chose this user's id.
+ * The owner of a contact. If it shows the id of another existing user who has no other contact in the CRM, it is that user's, whatever the
+ * claim says: people merged contacts, and chose that id. If it shows this user's id, it is this user's, unless a confirmed claim gives it to
+ * another one and this user's stored contact is not gone. Otherwise, a confirmed claim decides. The id of a user who has another contact
+ * counts as none.
  */
 export function ownerOf(
   userId: string,

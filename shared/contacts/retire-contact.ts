@@ -156,11 +156,11 @@ async function readForPolicy(
 
 /** A living user, if the contact that shows the user's id is the user's: people merged contacts. Such a contact must not lose its values. */
 async function livingUserOf(
-  userId: string | undefined,
+  userId: string,
   contactId: number,
   { client, claims }: Pick<RetireContactDependencies, 'client' | 'claims'>,
 ): Promise<User | undefined> {
-  const user = userId === undefined ? undefined : await claims.findUser(userId);
+  const user = await claims.findUser(userId);
   return user && (await isContactOf(user, contactId, client)) ? user : undefined;
 }
 

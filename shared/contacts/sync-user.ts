@@ -107,7 +107,7 @@ export async function syncUser(
       noteMissing(contactId);
       if (wait) throw wait;
       await attempt(true).catch((failure: unknown) => {
-        // A former contact that the attempt has turned to.
+        // The attempt may have tried a former contact, which the CRM does not know either.
         if (failure instanceof NotFoundError && crm.contactId !== undefined) noteMissing(crm.contactId);
         throw failure;
       });

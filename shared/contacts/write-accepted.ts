@@ -35,11 +35,11 @@ export interface AcceptedWrite {
   refused: readonly string[];
   /** Those of them that still have an older value of the sync. */
   stale: readonly FieldKey[];
-  /** Writes that may still be made for this sync. */
+  /** Writes that this call did not need. */
   writesLeft: number;
 }
 
-/** Most writes for one sync of a user. Once one was accepted, the last is kept for older values that have to be cleared (`stale`). */
+/** Most writes of one call, apart from a second attempt for a company that is gone. Once one was accepted, the last is kept for older values that have to be cleared (`stale`). */
 const MAX_WRITES = 4;
 
 /** What is done about a refused field: an address loses its region first, and an older value of the sync is cleared. */
@@ -47,7 +47,7 @@ type Remedy = 'region' | 'clear' | 'omit';
 
 /**
  * Writes a plan without the fields that the CRM refuses: those that the answer names, or else those that are found by leaving fields out.
- * At most four writes. A refusal that no optional field causes is thrown. The email and the user id are not optional.
+ * At most {@link MAX_WRITES} writes. A refusal that no optional field causes is thrown. The email and the user id are not optional.
  *
  * If the answers name no field, `refused` can include fields that were only written together with a refused one.
  *

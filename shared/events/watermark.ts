@@ -5,7 +5,10 @@ import { utcMoment } from '../zod-types.ts';
 const positionSchema = z.object({
   /** The list is read from this time on, in epoch milliseconds. */
   from: z.number(),
-  /** The CRM's token of the next page. Set if a time cannot tell it: all items of a page have one time, or the list is not in order. */
+  /**
+   * The CRM's token of the next page. Set if `from` alone does not identify it, because all items of a page have the same time, or the list is
+   * not in order.
+   */
   token: z.optional(z.string()),
 });
 type Position = z.infer<typeof positionSchema>;

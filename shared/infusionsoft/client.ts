@@ -35,8 +35,8 @@ type StaffMember = NonNullable<z.infer<typeof staffPageSchema>['users']>[number]
 type Labelled = z.infer<typeof customFieldSchema>;
 
 /**
- * The part of the CRM's API that the sync uses. A method makes one request, and retries (`quota/retry-policy.ts`); the `list…` methods that
- * read pages make one for each, and so do changes of more than a hundred tags.
+ * The part of the CRM's API that the sync uses. A method makes one request, and retries (`quota/retry-policy.ts`). Methods that read pages
+ * (`list…`, `findContactsUpdatedSince`) make one for each page, and changes of more than a hundred tags one for each hundred.
  *
  * @throws NotFoundError, RejectedError, ForbiddenError, UncertainError or another RetryableError, see `http/failures.ts`.
  */
@@ -71,7 +71,7 @@ export interface InfusionsoftClient extends ChangeReader {
   deleteContact(contactId: number): Promise<void>;
   /**
    * Opts an address in or out of marketing. The CRM opts in an address only if its status is one of four (v1, `UpdateEmailAddress`): an
-   * opt-out by staff is one of them. An opt-in is not repeated after a failure, since others may opt the address out in between.
+   * opt-out by staff is one of them. An opt-in is repeated only after a spike arrest, since others may opt the address out in between.
    *
    * @returns whether the address is opted in afterwards, if the answer says so.
    * @throws NotFoundError when the CRM does not know the address.
@@ -284,8 +284,8 @@ const inParts = (ids: readonly number[]): number[][] =>
   );
 
 /**
- * Adds to the failure of a creation how long it may still be running, or may not be found yet: a second one would create a duplicate. Also
- * one that the CRM answered with a failure may have taken effect.
+ * Makes a failed creation wait before it is tried again. It may still be running, or may have taken effect without being found by a search
+ * yet, even if the CRM answered with a failure. A second creation would make a duplicate.
  */
 async function creating<Result>(create: () => Promise<Result>): Promise<Result> {
   try {

@@ -17,7 +17,8 @@ const DAY_MS = 24 * HOUR_MS;
 
 /**
  * Retries of one request (ky's `retry` options). Few and short: a request holds up the rest of its batch, and the next delivery of the
- * message is the longer retry. Requests that create something are never repeated, see `infusionsoft/client.ts`.
+ * message is the longer retry. A creation is never repeated, and a create-or-update only after a spike arrest, which had no effect: see
+ * `infusionsoft/client.ts`.
  */
 export const REQUEST_RETRY = {
   /** Retries after the first attempt. */
@@ -115,8 +116,8 @@ export const INVOCATION_MS = 25 * SECOND_MS;
 export const WRITE_BACK_MS = 4 * SECOND_MS;
 
 /**
- * How long an invocation may take leases for a tag job. They are ended twice as many at a time, so {@link WRITE_BACK_MS} has room for those
- * that were taken.
+ * How long an invocation may take leases for a tag job. They are released with twice the concurrency, so all of them can be released within
+ * {@link WRITE_BACK_MS}.
  */
 export const TAG_JOB_LEASING_MS = 1.5 * WRITE_BACK_MS;
 
@@ -139,7 +140,7 @@ export const RATE_LEASE = {
   lookAgainMs: 2 * SECOND_MS,
 } as const;
 
-/** How long after it was sent an inspection of the account is made. The commands that ask for it wait less than that. */
+/** A request to inspect the account is ignored when it is older than this. The commands that send it wait less than that. */
 export const INSPECTION_ANSWER_MS = 15 * MINUTE_MS;
 
 /** How soon a message returns when another invocation works on the same thing. Short, since most invocations are. */

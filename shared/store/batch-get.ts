@@ -2,7 +2,7 @@ import { type AttributeValue, BatchGetItemCommand, type DynamoDBClient } from '@
 import { CloudError } from '../sync/errors.ts';
 
 /** Most keys of one BatchGetItem (Amazon DynamoDB quotas). */
-const MAX_KEYS = 100;
+export const MAX_KEYS = 100;
 
 type Item = Record<string, AttributeValue>;
 

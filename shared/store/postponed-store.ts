@@ -6,6 +6,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import type * as z from 'zod/mini';
+import { MAX_KEYS } from './batch-get.ts';
 import { SYNC_TABLE_ITEMS } from './sync-table-items.ts';
 import { unmarshallItem } from './unmarshall-item.ts';
 
@@ -22,8 +23,6 @@ export interface PostponedStore {
 }
 
 const keyOf = (group: string) => ({ id: { S: key(group) } });
-/** Most keys of one BatchGetItem (Amazon DynamoDB quotas). */
-const MAX_KEYS = 100;
 
 /** The postponed message groups in the sync table. */
 export function postponedStore(client: DynamoDBClient, TableName: string): PostponedStore {

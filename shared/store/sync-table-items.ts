@@ -12,7 +12,8 @@ import { filledText, positiveInt, utcMoment } from '../zod-types.ts';
  * Every kind of item in the sync table: its key, its attributes, who writes and who reads it. No other file builds a key of the table.
  * docs/sync-table.md shows this file as a table (`npm run docs`).
  *
- * No item has a TTL. Items of fixed keys are replaced, and the others are either removed by their writer or kept as a proof.
+ * No item has a TTL. Items of fixed keys are replaced, and the others are removed by their writer, or kept as long as the
+ * table exists.
  */
 
 const epochMs = z.number();
@@ -313,7 +314,8 @@ export const SYNC_TABLE_ITEMS = {
     schema: versioned(ledgerSchema),
     contains: 'requests of the running minute, day and month, and the pause, if there is one',
     writers: 'sync-contact, `acceptance`, `crm`, `preview`, `quota`',
-    readers: 'sync-contact, backfill, check-health, `acceptance`, `crm`, `preview`, `quota`, `status`',
+    readers:
+      'sync-contact, backfill, check-health, `acceptance`, `catalog`, `crm`, `deploy`, `doctor`, `preview`, `quota`, `status`',
     removed: 'never',
   },
   slots: {
@@ -426,7 +428,7 @@ export const SYNC_TABLE_ITEMS = {
     contains: 'the random email of the probe contact that is in the account for a few requests a week',
     writers: 'sync-contact',
     readers: 'sync-contact',
-    removed: 'never; replaced if others have changed the probe contact',
+    removed: 'if others have changed the probe contact; the next detection stores a new one',
   },
   erasureRecord: {
     pattern: 'erasure#<user id>',
@@ -444,7 +446,7 @@ export const SYNC_TABLE_ITEMS = {
     contains:
       'how far changes in the CRM were read: `contacts`, `tags`, each resource that is polled (`orders`, and `orders-listing` for its whole list), and the same for replays (`replay-contacts`)',
     writers: 'sync-contact',
-    readers: 'sync-contact, check-health, `events`',
+    readers: 'sync-contact, check-health, `events`, `status`',
     removed: 'never',
   },
   contactListing: {
@@ -453,7 +455,7 @@ export const SYNC_TABLE_ITEMS = {
     schema: contactListingSchema,
     contains: 'how far the full listing of all contacts is read',
     writers: 'sync-contact',
-    readers: 'sync-contact, check-health, `events`',
+    readers: 'sync-contact, check-health, `events`, `status`',
     removed: 'never',
   },
   contactIndex: {
@@ -527,7 +529,7 @@ export const SYNC_TABLE_ITEMS = {
     schema: eventLogSchema,
     contains: 'how many events were published, and the last ones',
     writers: 'sync-contact',
-    readers: '`events`',
+    readers: 'sync-contact, `events`',
     removed: 'never',
   },
   runLock: {

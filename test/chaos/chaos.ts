@@ -110,7 +110,7 @@ export const failuresIn = (report: ChaosReport): number =>
 const SPEED = 4;
 /**
  * Visibility timeout, instead of the template's 150 seconds, so that messages of killed environments return sooner. Lambda and the local
- * cloud require more than the timeout of the function, so that a message never returns while its invocation is running.
+ * cloud require at least the timeout of the function, so that a message never returns while its invocation is running.
  */
 const VISIBILITY_SECONDS = 40;
 /** Time limit for everything to settle. Longer than the sync waits for a conflict between two users, so that the report shows it. */
@@ -180,7 +180,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
         waitScale: WAIT_SCALE,
       },
     });
-    const { system, door } = running;
+    const { system, controlApi } = running;
     const sqs = new SQSClient(system.cloud.sdk('SQS'));
     const sfn = new SFNClient(system.cloud.sdk('SFN'));
     const counts = { killed: 0, duplicates: 0, backfills: 0, limitsRaised: 0 };
@@ -237,7 +237,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
     const rows = await system.app.users();
     const now = Date.now();
     const syncable = rows.filter((user) => isSyncable(desiredState(mapping, user, now)));
-    const contacts = await door.contacts();
+    const contacts = await controlApi.contacts();
     const shown = contacts.map(shownOf);
     const working = syncable.filter(({ userId }) => !world.failing.has(userId));
     const { problems, wrongTags } = verify({
@@ -248,10 +248,10 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
       now,
     });
     const missing = [...world.users.keys()].filter((userId) => !rows.some((row) => row.userId === userId));
-    const stats = await door.stats();
+    const stats = await controlApi.stats();
     const consent = consentFindings(
       syncable.filter(({ crm }) => !crm?.rejection),
-      await door.addresses(),
+      await controlApi.addresses(),
       now,
     );
     const byId = new Map(contacts.map((contact) => [contact.id, contact]));
@@ -286,7 +286,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
       'unreadable-message': world.unreadable,
       'fails-in-crm': new Set(world.failing.keys()),
     });
-    ownLimit.check(await door.times(), now);
+    ownLimit.check(await controlApi.times(), now);
     const costly = unnamedRefusals ? [] : unexpectedRefusals(rows, world.refusable);
     const rejections = working.flatMap(({ userId, crm }) =>
       crm?.rejection ? [`${userId}: is rejected with ${crm.rejection.reason}`] : [],
@@ -367,7 +367,7 @@ async function runActions(
   let end = Date.now() + FIRST_CONTACTS_MS + seconds * 1000;
   let hasContacts = false;
   while (Date.now() < end) {
-    if (!hasContacts && (await context.running.door.stats()).contactsCreated >= FIRST_CONTACTS) {
+    if (!hasContacts && (await context.running.controlApi.stats()).contactsCreated >= FIRST_CONTACTS) {
       hasContacts = true;
       end = Date.now() + seconds * 1000;
     }
@@ -398,7 +398,7 @@ async function refreshWithForbidden(context: ChaosContext): Promise<Report['unfi
   const { unfinished } = await runBackfill(context, 'refresh');
   if (Date.now() - startedAt > REFRESH_MS)
     throw new Error(`The refresh with forbidden users took ${(Date.now() - startedAt) / 1000} s`);
-  await running.door.set('forbidden', { emails: [] });
+  await running.controlApi.set('forbidden', { emails: [] });
   // Their messages are retried rarely by now. An edit triggers a sync at once.
   for (const userId of world.forbidden.keys()) await changeUser(context, userId, { firstName: 'Allowed' });
   return unfinished.users;

@@ -13,5 +13,8 @@ export const optOut: Action = async (context) => {
   const user = randomUser(context);
   if (!user?.email) return;
   context.handwork.optedOut.add(user.email.toLowerCase());
-  await context.running.door.optOut(user.email, context.world.pick(['staff', 'person'] as const) ?? 'staff');
+  await context.running.controlApi.optOut(
+    user.email,
+    context.world.pick(['staff', 'person'] as const) ?? 'staff',
+  );
 };

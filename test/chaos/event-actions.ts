@@ -25,25 +25,25 @@ export const poll: Action = async (context) => {
 };
 
 /** A person changes or deletes a contact that belongs to no user, or adds an order for it. */
-export const byHand: Action = async ({ running: { door }, world, handwork }) => {
+export const byHand: Action = async ({ running: { controlApi }, world, handwork }) => {
   const change = handwork.next(world.random);
   if (!change) return;
   const { kind, contactId } = change;
   switch (kind) {
     case 'contact.changed':
-      return door.edit(contactId, { values: { job_title: `Coach ${contactId}` } });
+      return controlApi.edit(contactId, { values: { job_title: `Coach ${contactId}` } });
     case 'tag.applied':
-      return door.edit(contactId, { addTags: ['Called'] });
+      return controlApi.edit(contactId, { addTags: ['Called'] });
     case 'tag.removed':
-      return door.edit(contactId, { removeTags: ['VIP'] });
+      return controlApi.edit(contactId, { removeTags: ['VIP'] });
     case 'contact.unsubscribed':
-      return door.edit(contactId, { emailStatus: 'ListUnsubscribe' });
+      return controlApi.edit(contactId, { emailStatus: 'ListUnsubscribe' });
     case 'contact.deleted':
-      return door.removeContact(contactId);
+      return controlApi.removeContact(contactId);
     case 'order.created': {
       const order_date = new Date().toISOString();
       const order = { title: 'Mat', order_date, creation_date: order_date, contact: { id: contactId } };
-      await door.addRecord('orders', order);
+      await controlApi.addRecord('orders', order);
     }
   }
 };

@@ -36,14 +36,14 @@ export const forbid: Action = async (context) => {
   const user = world.pick(world.sociable().filter(({ userId }) => !world.merged.has(userId)));
   if (!user?.email || world.forbidden.size === MAX_FORBIDDEN) return;
   world.forbidden.set(user.userId, user.email);
-  await running.door.set('forbidden', { emails: [...world.forbidden.values()] });
+  await running.controlApi.set('forbidden', { emails: [...world.forbidden.values()] });
 };
 
 /** A share of the requests to the CRM fails from now on, or none. */
 export const faults: Action = async ({ world, running }) => {
   const kinds = KINDS.filter(() => world.random() < 0.4);
   const rate = world.random() < 0.4 ? 0 : world.random() * 0.6;
-  await running.door.set('faults', {
+  await running.controlApi.set('faults', {
     rate: kinds.length > 0 ? rate : 0,
     kinds: kinds.length > 0 ? kinds : [...KINDS],
     hangMs: 1500,
@@ -53,21 +53,22 @@ export const faults: Action = async ({ world, running }) => {
 };
 
 /** The quota of the CRM is exceeded. */
-export const quota: Action = ({ running }) => running.door.set('faults', { rate: 0.2, kinds: ['quota'] });
+export const quota: Action = ({ running }) =>
+  running.controlApi.set('faults', { rate: 0.2, kinds: ['quota'] });
 
 /** Changes how the CRM's searches match. */
 export const search: Action = ({ world, running }) =>
-  running.door.set('search', { mode: world.pick(SEARCH_MODES) });
+  running.controlApi.set('search', { mode: world.pick(SEARCH_MODES) });
 
 /** Searches see new and changed contacts late, or at once. */
 export const searchDelay: Action = ({ world, running }) =>
-  running.door.set('search', {
+  running.controlApi.set('search', {
     delayMs: world.random() < 0.4 ? 0 : Math.round(world.random() * SEARCH_DELAY_MS),
   });
 
 /** Changes the form of the CRM's answers: they leave out tags, custom fields or properties without a value, or show them again. */
 export const partialAnswers: Action = ({ world, running }) =>
-  running.door.set('answers', {
+  running.controlApi.set('answers', {
     tagIds: world.random() < 0.5,
     listedCustomFields: world.random() < 0.5,
     nulls: world.random() < 0.5,
@@ -78,7 +79,7 @@ export const partialAnswers: Action = ({ world, running }) =>
 
 /** Some contacts answer 404 for a while. */
 export const hideContacts: Action = ({ world, running }) =>
-  running.door.set('hidden', {
+  running.controlApi.set('hidden', {
     share: world.random() * 0.3,
     forMs: Math.round(world.random() * HIDDEN_MS),
   });
@@ -93,10 +94,10 @@ export const cutOff: Action = async ({ world, proxy }) => {
   proxy.cutOffRate = world.random() < 0.5 ? 0 : world.random() * 0.3;
 };
 
-/** Ends all faults and pauses except for forbidden users, refusals and the search mode. Late writes still take effect. */
+/** Ends all faults and pauses except for forbidden users, refusals, the search mode and the form of answers. Late writes still take effect. */
 export async function stopFaults(context: ChaosContext): Promise<void> {
   const {
-    running: { door },
+    running: { controlApi },
     proxy,
     callback,
   } = context;
@@ -104,11 +105,11 @@ export async function stopFaults(context: ChaosContext): Promise<void> {
   callback.answers.length = 0;
   proxy.throttleRate = 0;
   proxy.cutOffRate = 0;
-  await door.set('faults', { rate: 0 });
-  await door.set('search', { delayMs: 0 });
-  await door.set('answers', { tagIds: true, listedCustomFields: true, nulls: true, emptyLists: true });
-  await door.set('hidden', { forMs: 0 });
-  await door.set('limits', { wrongHeaders: { answers: 1, headers: {} } });
+  await controlApi.set('faults', { rate: 0 });
+  await controlApi.set('search', { delayMs: 0 });
+  await controlApi.set('answers', { tagIds: true, listedCustomFields: true, nulls: true, emptyLists: true });
+  await controlApi.set('hidden', { forMs: 0 });
+  await controlApi.set('limits', { wrongHeaders: { answers: 1, headers: {} } });
   await resumeRequests(context);
   await liftLimit(context);
 }

@@ -1,4 +1,4 @@
-/** `npm run chaos`: runs random actions and faults against the whole system. Fails if anything is lost, doubled or foreign is touched. */
+/** `npm run chaos`: runs random actions and faults against the whole system. Fails if a user is lost, a contact is doubled, or the sync writes to what it does not own. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ACTIONS } from './actions.ts';
 import { type ChaosOptions, failuresIn, runChaos } from './chaos.ts';

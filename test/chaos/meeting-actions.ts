@@ -21,7 +21,7 @@ async function inAnyOrder(
 async function usersWithContact(context: ChaosContext): Promise<{ userId: string; contactId: number }[]> {
   const { world, running } = context;
   const rows = new Map((await readRows(context)).map(({ userId, crm }) => [userId, crm?.contactId]));
-  const contacts = await running.door.contacts();
+  const contacts = await running.controlApi.contacts();
   const ownerOf = new Map(contacts.map(({ id, customFields }) => [id, customFields['App User Id']]));
   return world.sociable().flatMap(({ userId }) => {
     const contactId = rows.get(userId);
@@ -81,7 +81,7 @@ export const mergeUsers: Action = async (context) => {
   const into = world.pick(candidates.filter(({ contactId }) => contactId !== from?.contactId));
   if (!from || !into) return;
   const values = world.pick(['into', 'from'] as const);
-  if (!(await running.door.merge(from.contactId, into.contactId, values))) return;
+  if (!(await running.controlApi.merge(from.contactId, into.contactId, values))) return;
   for (const { userId, contactId } of [from, into]) {
     world.merged.add(userId);
     handwork.touched.add(contactId);
@@ -97,15 +97,15 @@ export const drift: Action = async (context) => {
   const { userId, contactId } = chosen;
   world.drifted.add(userId);
   handwork.touched.add(contactId);
-  if (world.random() < 0.5) return running.door.removeContact(contactId);
+  if (world.random() < 0.5) return running.controlApi.removeContact(contactId);
   // As the CRM has it: the CRM refuses a domain with other letters, also when the sync writes it again beside another address.
-  const shown = (await running.door.contacts()).find(({ id }) => id === contactId);
-  const [survivor] = await running.door.addContacts([
+  const shown = (await running.controlApi.contacts()).find(({ id }) => id === contactId);
+  const [survivor] = await running.controlApi.addContacts([
     { values: { 'email_addresses.EMAIL1': `old.${shown?.values['email_addresses.EMAIL1']}` } },
   ]);
   if (survivor) handwork.touched.add(survivor.id);
   const values = world.pick(['into', 'from'] as const);
-  if (survivor && (await running.door.merge(contactId, survivor.id, values)) && values === 'into')
+  if (survivor && (await running.controlApi.merge(contactId, survivor.id, values)) && values === 'into')
     world.untraceable.add(survivor.id);
 };
 
@@ -115,7 +115,7 @@ export const webForm: Action = async (context) => {
   const user = world.nextUser();
   if (!user) return;
   const { userId, email = '', firstName = '' } = user;
-  const [contact] = await running.door.addContacts([
+  const [contact] = await running.controlApi.addContacts([
     {
       values: {
         'email_addresses.EMAIL1': world.random() < 0.3 ? email.toUpperCase() : email,
@@ -141,7 +141,7 @@ export const moveToSubscriber: Action = async (context) => {
   const user = world.users.get(world.pick(await usersWithContact(context))?.userId ?? '');
   if (!user) return;
   const email = world.newEmail(user);
-  const [contact] = await running.door.addContacts([
+  const [contact] = await running.controlApi.addContacts([
     {
       values: { 'email_addresses.EMAIL1': email },
       customFields: { 'Shoe Size': '39' },

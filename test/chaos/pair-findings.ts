@@ -6,7 +6,7 @@ import { pathsOf } from '../demo/shown-path.ts';
 import { OWNER_PATH } from '../demo/verify.ts';
 
 /**
- * What is wrong with a contact in view of all users. `shared`: two users have it, or it has the data of two users. `orphan`: it looks like
+ * A contact that is wrong when all users are compared. `shared`: two users have it, or it has the data of two users. `orphan`: it looks like
  * the contact of a user, and no user has it.
  */
 export interface PairFinding {

@@ -37,7 +37,7 @@ export const wrongHeader: Action = async (context) => {
     { ...quota('used', 'unknown'), ...quota('limit', '-1'), ...quota('expiry-time', '') },
   ]);
   const answers = Math.ceil(world.random() * MAX_WRONG_ANSWERS);
-  await running.door.set('limits', { wrongHeaders: { answers, headers } });
+  await running.controlApi.set('limits', { wrongHeaders: { answers, headers } });
   world.later(Date.now(), world.random() * NOTICED_MS, [], () => resumeRequests(context));
 };
 
@@ -51,7 +51,7 @@ export async function resumeRequests({ running: { system } }: ChaosContext): Pro
 
 /** The CRM's day ends soon. The day of the sync's own limit ends at midnight (UTC). */
 export const endDay: Action = ({ world, running }) =>
-  running.door.set('limits', { dayEndsInMs: 1 + world.random() * DAY_ENDS_MS });
+  running.controlApi.set('limits', { dayEndsInMs: 1 + world.random() * DAY_ENDS_MS });
 
 /** A deployment raises the sync's own daily limit, whether it is reached or not. */
 export const raiseLimit: Action = async (context) => {
@@ -67,8 +67,8 @@ async function raiseTo(
   { running, ownLimit, counts }: ChaosContext,
   limitFor: (used: number) => number,
 ): Promise<void> {
-  const { door, system } = running;
-  const used = ownLimit.check(await door.times(), Date.now(), ENVIRONMENTS * BATCH_SIZE);
+  const { controlApi, system } = running;
+  const used = ownLimit.check(await controlApi.times(), Date.now(), ENVIRONMENTS * BATCH_SIZE);
   ownLimit.raise(Math.ceil(limitFor(used)));
   counts.limitsRaised++;
   await system.cloud.deploy({ LIMITS: JSON.stringify(ownLimit.limits) });

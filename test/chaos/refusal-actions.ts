@@ -76,5 +76,5 @@ export const refuseBulkTags: Action = async ({ world, running }) => {
   const { email } = world.pick(world.sociable()) ?? {};
   if (!email || world.bulkRefusals.size === MAX_BULK_REFUSALS) return;
   world.bulkRefusals.add(email);
-  await running.door.set('bulk-refusals', { emails: [...world.bulkRefusals] });
+  await running.controlApi.set('bulk-refusals', { emails: [...world.bulkRefusals] });
 };

@@ -27,8 +27,12 @@ export function refusedCreations(random: Random): readonly string[] {
  *
  * @throws Error if the account still does not fit.
  */
-export async function makeRoom({ running: { door, system }, ownLimit, sqs }: ChaosContext): Promise<void> {
-  await door.set('directory', { refusedCreations: [] });
+export async function makeRoom({
+  running: { controlApi, system },
+  ownLimit,
+  sqs,
+}: ChaosContext): Promise<void> {
+  await controlApi.set('directory', { refusedCreations: [] });
   const dynamodb = new DynamoDBClient(system.cloud.sdk('DYNAMODB'));
   const { account } = await inspectAccount(
     sqs,

@@ -17,7 +17,7 @@ const SUCCESS_EVERY_MS = 5000;
 const REJECTED_WITHIN_MS = 15 * 60_000;
 
 const announce = ({ world, running }: ChaosContext): Promise<void> =>
-  running.door.set('failing', { emails: [...world.failing.values()] });
+  running.controlApi.set('failing', { emails: [...world.failing.values()] });
 
 /** For a while, the CRM answers 500 to every change of a user's contact. */
 export const failContact: Action = async (context) => {
@@ -37,8 +37,10 @@ export const failContact: Action = async (context) => {
 /** For a while, the CRM answers 500 with a message to all requests, or to half of them. */
 export const serverErrors: Action = async ({ world, running }) => {
   const rate = world.random() < 0.5 ? 1 : 0.5;
-  await running.door.set('faults', { rate, kinds: ['server-error'] });
-  world.later(Date.now(), world.random() * OUTAGE_MS, [], () => running.door.set('faults', { rate: 0 }));
+  await running.controlApi.set('faults', { rate, kinds: ['server-error'] });
+  world.later(Date.now(), world.random() * OUTAGE_MS, [], () =>
+    running.controlApi.set('faults', { rate: 0 }),
+  );
 };
 
 /**

@@ -33,14 +33,14 @@ export function clearedWhileWaiting(
 }
 
 /** Looks for such users all the time. @returns a function that stops it and returns the findings. */
-export function watchWaitingUsers({ running: { system, door }, handwork }: ChaosContext) {
+export function watchWaitingUsers({ running: { system, controlApi }, handwork }: ChaosContext) {
   const stop = new AbortController();
   const found = new Set<string>();
   const watch = async () => {
     while (!stop.signal.aborted) {
       const before = await system.app.users();
       if (before.some(({ crm }) => crm?.conflict && crm.contactId !== undefined)) {
-        const contacts = await door.contacts();
+        const contacts = await controlApi.contacts();
         const after = await system.app.users();
         for (const finding of clearedWhileWaiting(before, contacts, after, handwork.touched, mapping))
           found.add(finding);

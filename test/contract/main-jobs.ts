@@ -29,25 +29,28 @@ const NEWCOMERS = USERS.slice(8) as [User, User, User, User, ...User[]];
  * @param crmUrl a proxy in front of the simulator.
  * @throws Error if a command fails or a user is not in sync at the end.
  */
-export async function runMainJobs(crmUrl: string, door: ReturnType<typeof simulatorClient>): Promise<void> {
+export async function runMainJobs(
+  crmUrl: string,
+  controlApi: ReturnType<typeof simulatorClient>,
+): Promise<void> {
   const mappingFile = fileURLToPath(new URL(`../../${MAPPING}`, import.meta.url));
   writeFileSync(mappingFile, MAPPING_SOURCE);
   try {
-    await door.set('directory', { staff: ['heidi@example.com'] });
+    await controlApi.set('directory', { staff: ['heidi@example.com'] });
     // The other end-to-end tests run with nulls.
-    await door.set('answers', { nulls: false });
+    await controlApi.set('answers', { nulls: false });
     const system = await startLocalSystem({
       settings: {
         crm: { url: crmUrl, windowSlackMs: BUSY_SLACK_MS },
         deletionPolicy: 'anonymise',
         mapping: MAPPING,
       },
-      credentials: await door.authorized(),
+      credentials: await controlApi.authorized(),
       existingUsers: EXISTING.map((user) => marshall(user, { removeUndefinedValues: true })),
     });
     const withdraw = publishConnection(system.connection);
     try {
-      await useSystem(system, door);
+      await useSystem(system, controlApi);
     } finally {
       withdraw();
       await system.stop();
@@ -59,7 +62,7 @@ export async function runMainJobs(crmUrl: string, door: ReturnType<typeof simula
 
 type System = Awaited<ReturnType<typeof startLocalSystem>>;
 
-async function useSystem(system: System, door: ReturnType<typeof simulatorClient>): Promise<void> {
+async function useSystem(system: System, controlApi: ReturnType<typeof simulatorClient>): Promise<void> {
   const { app, cloud } = system;
   const settle = () => cloud.untilIdle(SETTLE_MS);
   const run = commandsOn(() => system);
@@ -68,13 +71,13 @@ async function useSystem(system: System, door: ReturnType<typeof simulatorClient
     if (code !== 0) throw new Error(`user-sync ${name} exits with ${code}: ${out}${err}`);
     return out;
   };
-  // The command makes one request a second. Both end before an error of one is thrown and the system is stopped.
+  // The command makes at most two requests a second. Both end before an error of one is thrown and the system is stopped.
   const jobs = [command('acceptance', ['--users', '4', '--yes', '--json']), changeUsers()];
   await Promise.allSettled(jobs);
   await Promise.all(jobs);
   await settle();
 
-  await door.removeTag('Account Deleted');
+  await controlApi.removeTag('Account Deleted');
   await command('catalog', ['--create']);
   await command('authorize', ['--service-account-key'], `${DEFAULT_TOKEN}\n`);
   const { changed, requests } = JSON.parse(await command('preview', ['--all', '--json']));

@@ -45,7 +45,7 @@ export async function measurePolls(
       settings: { events: { callback: { url: 'http://127.0.0.1:1/' } } },
       cloud: { functionEnvironment: proxy.between, variables: { CALLBACK_URL: callback.url } },
     });
-    const { system, door } = running;
+    const { system, controlApi } = running;
     const { cloud } = system;
     const sqs = new SQSClient(cloud.sdk('SQS'));
     const pollOnce = async (poll: PollMessage['poll']): Promise<Reading> => {
@@ -60,7 +60,7 @@ export async function measurePolls(
       const part = Array.from({ length: Math.min(PART, contacts - from) }, (_, index) => ({
         values: { given_name: 'Ann', 'email_addresses.EMAIL1': `stranger${from + index}@example.com` },
       }));
-      ids.push(...(await door.addContacts(part)).map(({ id }) => id));
+      ids.push(...(await controlApi.addContacts(part)).map(({ id }) => id));
     }
     // The first polls only record the state of the account.
     for (const poll of ['listing', 'opt-outs', 'changes'] as const) await pollOnce(poll);
@@ -69,7 +69,7 @@ export async function measurePolls(
     const afterChanges = await pollOnce('changes');
     const afterOptOuts = await pollOnce('opt-outs');
     const afterListing = await pollOnce('listing');
-    for (const id of ids.slice(0, changed)) await door.edit(id, { values: { job_title: 'Coach' } });
+    for (const id of ids.slice(0, changed)) await controlApi.edit(id, { values: { job_title: 'Coach' } });
     const afterChanged = await pollOnce('changes');
     const events = new Set(callback.events.map(({ id }) => id)).size;
     if (events !== changed) throw new Error(`The callback got ${events} events about ${changed} changes`);

@@ -91,7 +91,7 @@ export async function runDemo(
     progress.step('Start the CRM and the database');
     const simulator = await processes.simulator;
     const crmUrl = options.crmUrl ?? simulator?.url ?? '';
-    const door = simulator && simulatorClient(simulator.url);
+    const controlApi = simulator && simulatorClient(simulator.url);
     const account = crmAccount(crmUrl, token, rate);
     const { users, existing } = population(options.users, seed, Date.now());
 
@@ -107,8 +107,8 @@ export async function runDemo(
       return started;
     });
     const adding = account.addByHand(existing).then(async () => {
-      await door?.declareOwnership();
-      return door?.stats();
+      await controlApi?.declareOwnership();
+      return controlApi?.stats();
     });
     // Waits for both before an error of one is thrown, so that everything that has started is stopped.
     await Promise.allSettled([starting, adding]);
@@ -153,7 +153,7 @@ export async function runDemo(
       ?.contactId;
     if (leaving) await app.remove(leaving.userId);
     await settle();
-    const atLast = await door?.stats();
+    const atLast = await controlApi?.stats();
 
     progress.step('Verify every user against the CRM');
     const remaining = await app.users();
@@ -164,7 +164,7 @@ export async function runDemo(
       deletedContactIds: contactOfLeaving ? [contactOfLeaving] : [],
       now: Date.now(),
     });
-    if (door) problems.push(...consentFindings(remaining, await door.addresses(), Date.now()));
+    if (controlApi) problems.push(...consentFindings(remaining, await controlApi.addresses(), Date.now()));
     progress.done();
     const since = (
       name: 'contactsCreated' | 'contactsUpdated' | 'tagsApplied' | 'tagsRemoved' | 'throttled',

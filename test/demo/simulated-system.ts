@@ -8,7 +8,7 @@ import { spawnSimulator } from './spawn-simulator.ts';
 export interface SimulatedSystem {
   simulator: RunningSimulator;
   /** Client of the simulator's control API. */
-  door: ReturnType<typeof simulatorClient>;
+  controlApi: ReturnType<typeof simulatorClient>;
   system: LocalSystem;
   stop(): Promise<void>;
 }
@@ -19,26 +19,26 @@ export interface SimulatedSystemOptions extends Omit<LocalSystemOptions, 'creden
   /** Options of `npm run simulator`. */
   simulator?: readonly string[];
   /** Prepares the CRM before the system starts. Default: declares what the current mapping may write. */
-  prepare?: (door: ReturnType<typeof simulatorClient>) => Promise<void>;
+  prepare?: (controlApi: ReturnType<typeof simulatorClient>) => Promise<void>;
 }
 
 /** @throws like {@link startLocalSystem} and {@link spawnSimulator}. Nothing keeps running then. */
 export async function startSimulatedSystem(options: SimulatedSystemOptions): Promise<SimulatedSystem> {
   const simulator = await spawnSimulator(options.simulator ?? []);
   try {
-    const door = simulatorClient(simulator.url);
-    const { settings, prepare = () => door.declareOwnership() } = options;
-    await prepare(door);
+    const controlApi = simulatorClient(simulator.url);
+    const { settings, prepare = () => controlApi.declareOwnership() } = options;
+    await prepare(controlApi);
     const system = await startLocalSystem({
       ...options,
       settings: { ...settings, crm: { ...settings.crm, url: simulator.url } },
       credentials: options.oauth
-        ? await door.authorized()
+        ? await controlApi.authorized()
         : { kind: 'service-account-key', key: DEFAULT_TOKEN },
     });
     return {
       simulator,
-      door,
+      controlApi,
       system,
       async stop() {
         try {

@@ -23,7 +23,7 @@ export interface Verification {
 
 export const ALL_TAGS: readonly string[] = [...managedTags(defaultMapping), ...HAND_MADE.tags];
 
-/** Result of comparing the CRM with the desired state. */
+/** What is compared. */
 export interface VerificationInput {
   /** Users of the table. */
   users: readonly User[];

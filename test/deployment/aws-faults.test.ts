@@ -39,13 +39,13 @@ let emulator: Emulator;
 let simulator: RunningSimulator;
 let checkout: Checkout;
 let stack: DeployedStack;
-let door: ReturnType<typeof simulatorClient>;
+let controlApi: ReturnType<typeof simulatorClient>;
 
 beforeAll(async () => {
   emulator = await startEmulator();
   simulator = await spawnSimulator(['--latency-median', '100', '--latency-p95', '300']);
-  door = simulatorClient(simulator.url);
-  await door.declareOwnership();
+  controlApi = simulatorClient(simulator.url);
+  await controlApi.declareOwnership();
   checkout = new Checkout(emulator.environment);
   checkout.configure({ crm: { url: simulator.url, tokenRotationHours: 'off' } });
   const steps = [
@@ -63,9 +63,11 @@ afterAll(async () => {
 });
 
 describe('with faults of AWS and killed processes', () => {
-  const random = seededRandom(Date.now() % 2 ** 31);
+  const seed = Date.now() % 2 ** 31;
+  const random = seededRandom(seed);
 
   it('the system loses, duplicates and rejects no user', async ({ annotate }) => {
+    await annotate(`seed ${seed}`);
     const { users } = population(USERS, 41, Date.now());
     await emulator.injectFaults(RULES);
     await signUpAll(stack.app, users);
@@ -89,10 +91,10 @@ describe('with faults of AWS and killed processes', () => {
     const faults = await faultsSoFar();
     await emulator.injectFaults([]);
     const ended = Date.now();
-    let last = await stack.verify(door);
+    let last = await stack.verify(controlApi);
     while ((last.problems.length > 0 || last.inSync < USERS) && Date.now() - ended < SETTLE_MS) {
       await sleep(1000);
-      last = await stack.verify(door);
+      last = await stack.verify(controlApi);
     }
     await annotate(
       `${faults} faults, ${kills} kills; the last user was in sync ${((Date.now() - ended) / 1000).toFixed(0)} s after they ended`,
@@ -100,7 +102,7 @@ describe('with faults of AWS and killed processes', () => {
     expect(last).toMatchObject({ users: USERS, inSync: USERS, problems: [] });
     expect(faults).toBeGreaterThanOrEqual(LEAST_FAULTS);
     expect(kills).toBeGreaterThanOrEqual(LEAST_KILLS);
-    expect(await door.stats()).toMatchObject({ duplicateContacts: 0, foreignWrites: [] });
+    expect(await controlApi.stats()).toMatchObject({ duplicateContacts: 0, foreignWrites: [] });
     expect(await waiting('DeadLetterQueueUrl')).toBe(0);
     expect(await waiting('StreamFailureQueueUrl')).toBe(0);
   }, 500_000);

@@ -59,9 +59,9 @@ export class DeployedStack {
   }
 
   /** Compares every user of the table with the contacts in the CRM. */
-  async verify(door: ReturnType<typeof simulatorClient>): Promise<Verification & { users: number }> {
+  async verify(controlApi: ReturnType<typeof simulatorClient>): Promise<Verification & { users: number }> {
     const users = await this.app.users();
-    const contacts = (await door.contacts()).map(shownOf);
+    const contacts = (await controlApi.contacts()).map(shownOf);
     const found = verify({ users, contacts, existing: [], deletedContactIds: [], now: Date.now() });
     return { ...found, users: users.length };
   }

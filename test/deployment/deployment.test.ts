@@ -40,14 +40,14 @@ const NO_ROTATION = { tokenRotationHours: 'off' } as const;
 
 let emulator: Emulator;
 let simulators: RunningSimulator[];
-let doors: ReturnType<typeof simulatorClient>[];
+let controlApis: ReturnType<typeof simulatorClient>[];
 let checkout: Checkout;
 
 beforeAll(async () => {
   emulator = await startEmulator();
   simulators = [await spawnSimulator(LATENCY), await spawnSimulator(LATENCY)];
-  doors = simulators.map(({ url }) => simulatorClient(url));
-  await Promise.all(doors.map((door) => door.declareOwnership()));
+  controlApis = simulators.map(({ url }) => simulatorClient(url));
+  await Promise.all(controlApis.map((controlApi) => controlApi.declareOwnership()));
   checkout = new Checkout(emulator.environment);
 });
 afterAll(async () => {
@@ -58,7 +58,7 @@ afterAll(async () => {
 
 /** The default settings, except for the address of the CRM. */
 const SETTINGS = () => ({ crm: { url: url(0), ...NO_ROTATION } });
-const door = () => doors[0] as (typeof doors)[number];
+const controlApi = () => controlApis[0] as (typeof controlApis)[number];
 const url = (index: number) => simulators[index]?.url ?? '';
 const find = (name: string) => DeployedStack.find(emulator.environment, name);
 
@@ -68,7 +68,7 @@ function succeeded({ code, out, err }: CommandResult): string {
   return out;
 }
 
-async function untilInSync(stack: DeployedStack, at = door()): Promise<void> {
+async function untilInSync(stack: DeployedStack, at = controlApi()): Promise<void> {
   await expect
     .poll(() => stack.verify(at), { timeout: SYNC_TIMEOUT_MS, interval: 500 })
     .toMatchObject({ problems: [] });
@@ -164,15 +164,15 @@ describe('one stack, by the commands of the README', () => {
     expect(latencyMs.created.count).toBeGreaterThan(5);
     expect(requests.sync.users).toBeGreaterThan(5);
     expect(await stack.app.users()).toEqual([]);
-    expect(await door().contacts()).toEqual([]);
+    expect(await controlApi().contacts()).toEqual([]);
   });
 
   it('syncs users who sign up', async () => {
     const { users } = population(19, 11, Date.now());
     await signUpAll(stack.app, users);
     await untilInSync(stack);
-    expect(await stack.verify(door())).toMatchObject({ users: 19, inSync: 19 });
-    expect(await door().stats()).toMatchObject({ duplicateContacts: 0, foreignWrites: [] });
+    expect(await stack.verify(controlApi())).toMatchObject({ users: 19, inSync: 19 });
+    expect(await controlApi().stats()).toMatchObject({ duplicateContacts: 0, foreignWrites: [] });
   });
 
   it('npx --no user-sync trace shows the change of a user and the requests it took', async () => {
@@ -193,7 +193,7 @@ describe('one stack, by the commands of the README', () => {
   it('npx --no user-sync quota shows the requests that were made', async () => {
     const { windows } = JSON.parse(succeeded(await checkout.userSync('quota', ['--json'])));
     const day = windows.find(({ window }: { window: string }) => window === 'day');
-    expect(day.used).toBeGreaterThanOrEqual((await door().stats()).totalRequests);
+    expect(day.used).toBeGreaterThanOrEqual((await controlApi().stats()).totalRequests);
   });
 
   it('npx --no user-sync redrive shows a rejected user, and puts it back once its email is corrected', async () => {
@@ -248,7 +248,7 @@ describe('one stack, by the commands of the README', () => {
     expect(checkout.read('shared/user/mapping.ts')).not.toBe(mapping);
     succeeded(await checkout.userSync('deploy', ['--stack', 'user-sync', '--yes']));
     await stack.backfill({ mode: 'refresh' });
-    const active = (await door().contacts()).filter(({ tags }) => tags.includes('Second Deploy'));
+    const active = (await controlApi().contacts()).filter(({ tags }) => tags.includes('Second Deploy'));
     expect(active.length).toBeGreaterThan(5);
     checkout.write('shared/user/mapping.ts', mapping);
   });
@@ -260,6 +260,7 @@ describe('one stack, by the commands of the README', () => {
     const { Table: table } = await dynamodb.send(
       new DescribeTableCommand({ TableName: stack.output('UserTableName') }),
     );
+    await dynamodb.send(new DescribeTableCommand({ TableName: stack.output('SyncTableName') }));
     const secret = await new SecretsManagerClient(sdkOf(emulator.environment)).send(
       new DescribeSecretCommand({ SecretId: stack.output('SecretArn') }),
     );
@@ -267,14 +268,14 @@ describe('one stack, by the commands of the README', () => {
       crm: { url: url(0), ...NO_ROTATION, existingSecretArn: secret.ARN ?? '' },
       userTable: { arn: table?.TableArn ?? '', streamArn: table?.LatestStreamArn ?? '' },
     });
-    const contactsBefore = (await door().contacts()).length;
+    const contactsBefore = (await controlApi().contacts()).length;
     succeeded(await checkout.userSync('deploy', ['--stack', 'user-sync', '--yes']));
     stack = await find('user-sync');
     const [user] = await stack.app.users();
     await stack.app.edit(user?.userId ?? '', { firstName: 'Redeployed' });
     await untilInSync(stack);
-    expect((await door().contacts(user?.email))[0]?.values['given_name']).toBe('Redeployed');
-    expect((await door().contacts()).length).toBe(contactsBefore);
+    expect((await controlApi().contacts(user?.email))[0]?.values['given_name']).toBe('Redeployed');
+    expect((await controlApi().contacts()).length).toBe(contactsBefore);
     succeeded(await checkout.cdk('destroy', 'user-sync', '--force'));
   });
 });
@@ -326,16 +327,16 @@ describe('two accounts, one with an existing table', () => {
   });
 
   it(`a backfill started with {} syncs ${EXISTING_USERS} users`, async () => {
-    await door().countAnew();
+    await controlApi().countAnew();
     const production = await find('user-sync-production');
     const report = await production.backfill({});
     expect(report).toMatchObject({ mode: 'contacts', enqueued: EXISTING_USERS });
-    expect(await production.verify(door())).toMatchObject({
+    expect(await production.verify(controlApi())).toMatchObject({
       users: EXISTING_USERS,
       inSync: EXISTING_USERS,
       problems: [],
     });
-    expect(await door().stats()).toMatchObject({ duplicateContacts: 0, foreignWrites: [] });
+    expect(await controlApi().stats()).toMatchObject({ duplicateContacts: 0, foreignWrites: [] });
   });
 
   it('a refresh ends when the CRM always refuses a user, and reports that user', async () => {
@@ -344,7 +345,7 @@ describe('two accounts, one with an existing table', () => {
       ({ subscription }) => subscription?.status === 'active',
     );
     const { userId = '', email = '' } = refused ?? {};
-    await door().set('forbidden', { emails: [email] });
+    await controlApi().set('forbidden', { emails: [email] });
     await production.app.edit(userId, { firstName: 'Forbidden' });
     const [refresh, contacts] = await Promise.all([
       production.backfill({ mode: 'refresh' }),
@@ -352,16 +353,16 @@ describe('two accounts, one with an existing table', () => {
     ]);
     expect(refresh).toMatchObject({ mode: 'refresh', unfinished: { total: 1, users: [{ userId }] } });
     expect(contacts).toMatchObject({ mode: 'contacts', unfinished: { total: 0 } });
-    await door().set('forbidden', { emails: [] });
+    await controlApi().set('forbidden', { emails: [] });
   });
 
   it('a user of one account is not synced to the other', async () => {
     const sandbox = await find('user-sync-sandbox');
     const [user] = population(1, 31, Date.now()).users;
     if (user) await sandbox.app.signUp(user);
-    await untilInSync(sandbox, doors[1]);
-    expect(await doors[1]?.contacts(user?.email)).toHaveLength(1);
-    expect(await door().contacts(user?.email)).toHaveLength(0);
+    await untilInSync(sandbox, controlApis[1]);
+    expect(await controlApis[1]?.contacts(user?.email)).toHaveLength(1);
+    expect(await controlApi().contacts(user?.email)).toHaveLength(0);
   });
 
   it('cdk destroy removes both', async () => {

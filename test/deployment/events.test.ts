@@ -57,10 +57,10 @@ it('a deployed stack with events sends what a person changes in the CRM to the c
   const secrets = new SecretsManagerClient(sdkOf(emulator.environment));
   const SecretId = stack.output('CallbackSecretArn');
   secret = (await secrets.send(new GetSecretValueCommand({ SecretId }))).SecretString ?? '';
-  const door = simulatorClient(simulator.url);
+  const controlApi = simulatorClient(simulator.url);
   await signUpAll(stack.app, population(5, 17, Date.now()).users);
   await expect
-    .poll(() => stack.verify(door), { timeout: TIMEOUT_MS, interval: 500 })
+    .poll(() => stack.verify(controlApi), { timeout: TIMEOUT_MS, interval: 500 })
     .toMatchObject({ problems: [], inSync: 5 });
 
   const polls = async () => {
@@ -81,7 +81,11 @@ it('a deployed stack with events sends what a person changes in the CRM to the c
   await poll('listing', 'listing');
   const [user] = await stack.app.users();
   const contactId = user?.crm?.contactId ?? 0;
-  await door.edit(contactId, { values: { job_title: 'Coach' }, addTags: ['VIP'], emailStatus: 'Manual' });
+  await controlApi.edit(contactId, {
+    values: { job_title: 'Coach' },
+    addTags: ['VIP'],
+    emailStatus: 'Manual',
+  });
   await stack.app.edit((await stack.app.users())[1]?.userId ?? '', { firstName: 'Renamed' });
   await poll('changes', 'tags');
   await poll('opt-outs', 'opt-outs');

@@ -19,7 +19,7 @@ afterAll(() => acceptance?.stop());
 
 describe('npx --no user-sync acceptance', () => {
   it('proves a working system and leaves nothing behind', async () => {
-    const before = (await running.door.stats()).totalRequests;
+    const before = (await running.controlApi.stats()).totalRequests;
     const { code, out, err } = await command('acceptance', SMALL_RUN);
     expect({ code, err: code === 0 ? '' : err + out }).toEqual({ code: 0, err: '' });
     const report: AcceptanceReport = JSON.parse(out);
@@ -41,18 +41,18 @@ describe('npx --no user-sync acceptance', () => {
       earlier: null,
     });
     const { sync, own } = report.requests;
-    expect((await running.door.stats()).totalRequests - before).toBeGreaterThanOrEqual(
+    expect((await running.controlApi.stats()).totalRequests - before).toBeGreaterThanOrEqual(
       own + (sync?.total ?? 0),
     );
     expect(await leftBehind()).toEqual(NOTHING_LEFT);
     const { windows } = JSON.parse((await command('quota', ['--json'])).out);
-    expect(windows[1].used).toBeGreaterThanOrEqual((await running.door.stats()).totalRequests);
+    expect(windows[1].used).toBeGreaterThanOrEqual((await running.controlApi.stats()).totalRequests);
   });
 
   it('fails with the deviations when the contact is not what the sync wrote', async () => {
     const lastContactId = async () => {
       for (;;) {
-        const lastUser = (await running.door.contacts()).find(({ values }) =>
+        const lastUser = (await running.controlApi.contacts()).find(({ values }) =>
           /^acceptance\+\w+-4@/.test(values['email_addresses.EMAIL1'] ?? ''),
         );
         if ((lastUser?.tags.length ?? 0) > 2) return lastUser?.id;

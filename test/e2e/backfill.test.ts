@@ -17,7 +17,7 @@ const SETTLE_MS = 120_000;
 const USERS = population(150, 11, Date.now()).users as [User, User, User, ...User[]];
 
 let running: SimulatedSystem;
-let { system, door } = {} as SimulatedSystem;
+let { system, controlApi } = {} as SimulatedSystem;
 let sfn: SFNClient;
 
 beforeAll(async () => {
@@ -26,7 +26,7 @@ beforeAll(async () => {
     settings: { crm: { windowSlackMs: BUSY_SLACK_MS } },
     existingUsers: USERS.map((user) => marshall(user, { removeUndefinedValues: true })),
   });
-  ({ system, door } = running);
+  ({ system, controlApi } = running);
   sfn = new SFNClient(system.cloud.sdk('SFN'));
 });
 afterAll(() => running?.stop());
@@ -36,7 +36,7 @@ const start = (input: unknown) =>
 const finish = async (input: unknown) =>
   (await followBackfill(sfn, await start(input), 100, () => {})).report;
 const settle = () => system.cloud.untilIdle(SETTLE_MS);
-const requests = async () => (await door.stats()).totalRequests;
+const requests = async () => (await controlApi.stats()).totalRequests;
 const backfillFunction = () =>
   Object.keys(system.cloud.statistics().functions).find((name) => name.includes('BackfillFunction')) ?? '';
 const verified = () => inSyncWith(running);
@@ -74,7 +74,7 @@ describe('the backfill on the local cloud', () => {
     await settle();
     expect(report.enqueued).toBeLessThan(USERS.length);
     expect(await verified()).toEqual({ inSync: USERS.length - 1, problems: [], wrongTags: 0 });
-    const { duplicateContacts, foreignWrites, totalRequests, throttled } = await door.stats();
+    const { duplicateContacts, foreignWrites, totalRequests, throttled } = await controlApi.stats();
     expect({ duplicateContacts, foreignWrites }).toEqual({ duplicateContacts: 0, foreignWrites: [] });
     expect(isRefusedOften({ requests: totalRequests, throttled })).toBe(false);
     expect(await system.deadLetters()).toBe(0);
@@ -114,7 +114,7 @@ describe('the backfill on the local cloud', () => {
   it('ends in the usual time when the CRM refuses a user, and reports that user', async () => {
     const [stuck, other] = await system.app.users();
     const { userId = '', email = '' } = stuck ?? {};
-    await door.set('forbidden', { emails: [email] });
+    await controlApi.set('forbidden', { emails: [email] });
     await system.app.edit(userId, { firstName: 'Forbidda' });
     await system.app.edit(other?.userId ?? '', { crm: { ...other?.crm, tagIds: [] } });
     const startedAt = Date.now();
@@ -127,7 +127,7 @@ describe('the backfill on the local cloud', () => {
       });
     }
     expect(Date.now() - startedAt).toBeLessThan(60_000);
-    await door.set('forbidden', { emails: [] });
+    await controlApi.set('forbidden', { emails: [] });
     await settle();
     expect(await verified()).toEqual({ inSync: USERS.length - 1, problems: [], wrongTags: 0 });
   });

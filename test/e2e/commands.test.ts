@@ -35,7 +35,7 @@ describe('user-sync quota', () => {
   it('shows what has been used', async () => {
     const { code, out } = await command('quota', ['--json']);
     expect(code).toBe(0);
-    const { totalRequests } = await running.door.stats();
+    const { totalRequests } = await running.controlApi.stats();
     const { pause, windows } = JSON.parse(out);
     expect(pause).toBeNull();
     expect(windows).toMatchObject([{ window: 'minute' }, { window: 'day' }, { window: 'month' }]);
@@ -49,18 +49,17 @@ describe('user-sync quota', () => {
   it('pauses all requests, and resumes', async () => {
     const { app, cloud, metrics } = running.system;
     expect((await command('quota', ['--pause', '0.2'])).out).toMatch(/Paused until/);
-    const before = (await running.door.stats()).totalRequests;
+    const before = (await running.controlApi.stats()).totalRequests;
     await app.edit(USERS[0]?.userId ?? '', { firstName: 'Waitstill' });
     await expect.poll(() => metrics.sum('Users.postponed'), { timeout: SETTLE_MS }).toBeGreaterThan(0);
-    expect((await running.door.stats()).totalRequests).toBe(before);
+    expect((await running.controlApi.stats()).totalRequests).toBe(before);
     expect((await command('quota', ['--resume'])).out).toMatch(/Not paused/);
     await app.edit(USERS[1]?.userId ?? '', { firstName: 'Godelieve' });
     await expect
-      .poll(async () => (await running.door.contacts(USERS[1]?.email ?? ''))[0]?.values['given_name'], {
+      .poll(async () => (await running.controlApi.contacts(USERS[1]?.email ?? ''))[0]?.values['given_name'], {
         timeout: SETTLE_MS,
       })
       .toBe('Godelieve');
-    expect(cloud.secretValues('user-sync/crm')).toHaveLength(1);
     // The postponed user comes back some seconds after its pause: later tests count what this user does.
     await cloud.untilIdle(SETTLE_MS);
   });
@@ -105,7 +104,7 @@ describe('user-sync status', () => {
     expect(code).toBe(0);
     const { metrics, credentials } = JSON.parse((await command('status', ['--json'])).out);
     expect(metrics).toMatchObject({
-      requests: (await running.door.stats()).totalRequests,
+      requests: (await running.controlApi.stats()).totalRequests,
       refused: 0,
       contacts: { created: USERS.length },
     });
@@ -165,7 +164,7 @@ describe('user-sync authorize', () => {
   });
 
   it('takes an address that is pasted, if the CRM accepts no redirect URI on this machine', async () => {
-    await running.door.set('oauth', { httpsOnly: true });
+    await running.controlApi.set('oauth', { httpsOnly: true });
     let opened = false;
     const { code, err } = await command('authorize', ['--redirect-uri', 'https://app.example.com/callback'], {
       environment: client,
@@ -179,11 +178,11 @@ describe('user-sync authorize', () => {
     });
     expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' });
     expect(newest()).toMatchObject({ kind: 'oauth' });
-    await running.door.set('oauth', { httpsOnly: false });
+    await running.controlApi.set('oauth', { httpsOnly: false });
   });
 
   it('that is declined changes nothing', async () => {
-    await running.door.set('oauth', { declines: true });
+    await running.controlApi.set('oauth', { declines: true });
     const before = newest();
     const { code, err } = await command('authorize', ['--port', '0'], {
       environment: client,
@@ -215,7 +214,7 @@ describe('user-sync authorize', () => {
 describe('user-sync redrive', () => {
   it('lists dead letters by reason, and moves them back when the cause is fixed', async () => {
     const { app, cloud } = running.system;
-    const [first, second] = USERS;
+    const [first] = USERS;
     await app.edit(first?.userId ?? '', { email: 'nobody at nowhere' });
     await cloud.untilIdle(SETTLE_MS);
     const dry = JSON.parse((await command('redrive', ['--dry-run', '--json'])).out);
@@ -233,7 +232,6 @@ describe('user-sync redrive', () => {
     await cloud.untilIdle(SETTLE_MS);
     const row = (await app.users()).find(({ userId }) => userId === first?.userId);
     expect(row?.crm).not.toHaveProperty('rejection');
-    expect(second).toBeDefined();
   });
 });
 
@@ -261,7 +259,7 @@ describe('user-sync replay', () => {
       }),
     );
     const { out } = await command('replay', ['--json']);
-    expect(JSON.parse(out)).toMatchObject({ positions: 1, unreadable: 0 });
+    expect(JSON.parse(out)).toMatchObject({ positions: 1, users: 1, expired: 0, unreadable: 0 });
     await cloud.untilIdle(SETTLE_MS);
   });
 
@@ -296,11 +294,11 @@ describe('user-sync forget', () => {
     const { app, cloud } = running.system;
     await app.remove(userId);
     await cloud.untilIdle(SETTLE_MS);
-    const [contact] = await running.door.contacts(leaving?.email ?? '');
+    const [contact] = await running.controlApi.contacts(leaving?.email ?? '');
     const { code, out } = await command('forget', ['--user', userId, '--json']);
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ userId, contactId: contact?.id, done: 'delete' });
-    expect(await running.door.contacts(leaving?.email ?? '')).toEqual([]);
+    expect(await running.controlApi.contacts(leaving?.email ?? '')).toEqual([]);
     const records = (await command('forget', ['--list'])).out;
     expect(records).toMatch(new RegExp(`${userId} +${contact?.id} +delete +erasure request`));
   });

@@ -15,7 +15,7 @@ beforeAll(async () => {
     settings: { crm: { windowSlackMs: BUSY_SLACK_MS } },
   });
   withdraw = publishConnection(running.system.connection);
-  const [ann] = await running.door.addContacts([
+  const [ann] = await running.controlApi.addContacts([
     {
       values: { given_name: 'Ann', 'email_addresses.EMAIL1': 'ann@example.com', job_title: 'Coach' },
       customFields: { 'Favourite Workout': '=yoga()' },
@@ -24,7 +24,7 @@ beforeAll(async () => {
     { values: { given_name: 'Bob', 'email_addresses.EMAIL1': 'bob@example.com' } },
   ]);
   annId = ann?.id ?? 0;
-  await running.door.addRecords({
+  await running.controlApi.addRecords({
     orders: [
       {
         title: 'Mat',
@@ -104,11 +104,11 @@ describe('user-sync crm list', () => {
   });
 
   it('ends at the limit', async () => {
-    const before = (await running.door.stats()).totalRequests;
+    const before = (await running.controlApi.stats()).totalRequests;
     expect(
       lines((await crm('list', 'contacts', '--limit', '1', '--fields', 'id', '--format', 'ndjson')).out),
     ).toEqual([{ id: annId }]);
-    expect((await running.door.stats()).totalRequests).toBe(before + 1);
+    expect((await running.controlApi.stats()).totalRequests).toBe(before + 1);
   });
 
   it.each([
@@ -136,11 +136,11 @@ describe('user-sync crm list', () => {
   it('stops where the quota that is reserved for live changes begins', async () => {
     const { windows } = JSON.parse((await run('quota', ['--json'])).out);
     const { left, reserve } = windows[1];
-    await running.door.set('limits', { usedByOthers: left - reserve + 200 });
+    await running.controlApi.set('limits', { usedByOthers: left - reserve + 200 });
     // The CRM says so with the next answer.
     await crm('get', 'user-info');
     const { code, err } = await crm('list', 'tags');
-    await running.door.set('limits', { resetUsed: true });
+    await running.controlApi.set('limits', { resetUsed: true });
     await run('quota', ['--resume']);
     expect(err).toMatch(/reserved for live changes. It resets at 20/);
     expect(code).toBe(1);

@@ -75,7 +75,7 @@ const contactOf = async (userId: string) =>
 describe('changes that a person makes in the CRM', () => {
   it('arrive at a real callback, signed, and none of the sync’s own writes does', async () => {
     const contactId = await contactOf(ANN);
-    await running.door.edit(contactId, {
+    await running.controlApi.edit(contactId, {
       values: { job_title: 'Coach' },
       addTags: ['VIP'],
       removeTags: ['App User'],
@@ -100,7 +100,7 @@ describe('changes that a person makes in the CRM', () => {
   it('an unsubscribe is on the row and at the callback, also if that was down', async () => {
     const before = receiver.events.length;
     const contactId = await contactOf(ANN);
-    await running.door.edit(contactId, { emailStatus: 'ListUnsubscribe' });
+    await running.controlApi.edit(contactId, { emailStatus: 'ListUnsubscribe' });
     receiver.answers.push(503);
     await poll('opt-outs');
     expect(shown(receiver.events.slice(before))).toEqual([
@@ -116,8 +116,8 @@ describe('changes that a person makes in the CRM', () => {
     const contactId = await contactOf(ANN);
     const order_date = new Date().toISOString();
     const order = { title: 'Mat', order_date, creation_date: order_date, contact: { id: contactId } };
-    const { id: itemId } = await running.door.addRecord('orders', order);
-    const { id: member } = await running.door.addRecord('users', { email: 'heidi@example.com' });
+    const { id: itemId } = await running.controlApi.addRecord('orders', order);
+    const { id: member } = await running.controlApi.addRecord('users', { email: 'heidi@example.com' });
     for (const kind of ['changes', 'changes', 'listing', 'listing'] as const) await poll(kind);
     expect(shown(receiver.events.slice(before))).toMatchObject([
       { type: 'order.created', subject: ANN, itemId, contactId },

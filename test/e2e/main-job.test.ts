@@ -8,7 +8,7 @@ const SETTLE_MS = 120_000;
 const USERS = population(6, 5, Date.now()).users as [User, User, User, User, User, User];
 
 let running: SimulatedSystem;
-let { system, door } = {} as SimulatedSystem;
+let { system, controlApi } = {} as SimulatedSystem;
 
 beforeAll(async () => {
   running = await startSimulatedSystem({
@@ -16,16 +16,16 @@ beforeAll(async () => {
     // With a KMS key of the stack. The other tests have none.
     settings: { crm: { windowSlackMs: BUSY_SLACK_MS }, encryptionKey: 'create' },
   });
-  ({ system, door } = running);
+  ({ system, controlApi } = running);
   await Promise.all(USERS.map((user) => system.app.signUp(user)));
   await settle();
 });
 afterAll(() => running?.stop());
 
 const settle = () => system.cloud.untilIdle(SETTLE_MS);
-const contactOf = async ({ email = '' }: User) => (await door.contacts(email))[0];
+const contactOf = async ({ email = '' }: User) => (await controlApi.contacts(email))[0];
 const row = async ({ userId }: User) => (await system.app.users()).find((user) => user.userId === userId);
-const requests = async () => (await door.stats()).totalRequests;
+const requests = async () => (await controlApi.stats()).totalRequests;
 
 describe('the system from the synthesized template', () => {
   it('creates contacts with tags for users who sign up, and stores their ids in the table', async () => {
@@ -49,7 +49,7 @@ describe('the system from the synthesized template', () => {
     await system.app.edit(USERS[1].userId, { crm: undefined });
     await settle();
     expect((await row(USERS[1]))?.crm).toMatchObject({ contactId: contact?.id });
-    expect((await door.stats()).duplicateContacts).toBe(0);
+    expect((await controlApi.stats()).duplicateContacts).toBe(0);
   });
 
   it('replaces the managed tags of a deleted user by the tag for deleted users', async () => {
@@ -70,10 +70,10 @@ describe('the system from the synthesized template', () => {
   });
 
   it('loses nothing in an outage of the CRM', async () => {
-    await door.set('faults', { rate: 1, kinds: ['server-error', 'html', 'truncated'] });
+    await controlApi.set('faults', { rate: 1, kinds: ['server-error', 'html', 'truncated'] });
     await system.app.edit(USERS[4].userId, { firstName: 'Patience' });
     await expect.poll(() => system.metrics.sum('Users.postponed'), { timeout: SETTLE_MS }).toBeGreaterThan(0);
-    await door.set('faults', { rate: 0 });
+    await controlApi.set('faults', { rate: 0 });
     await settle();
     expect((await contactOf(USERS[4]))?.values).toMatchObject({ given_name: 'Patience' });
   });
@@ -91,11 +91,11 @@ describe('the system from the synthesized template', () => {
         timeout: SETTLE_MS,
       })
       .toBeGreaterThanOrEqual(USERS.length - 1 + 20);
-    expect((await door.stats()).duplicateContacts).toBe(0);
+    expect((await controlApi.stats()).duplicateContacts).toBe(0);
   });
 
   it('changed nothing that people made by hand, and stayed within the limits', async () => {
-    const { foreignWrites, throttled, maxArrivalsInAnySecond } = await door.stats();
+    const { foreignWrites, throttled, maxArrivalsInAnySecond } = await controlApi.stats();
     expect({ foreignWrites, throttled }).toEqual({ foreignWrites: [], throttled: 0 });
     expect(maxArrivalsInAnySecond).toBeLessThanOrEqual(25);
   });

@@ -51,7 +51,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), 'preview-'));
 let simulator: RunningSimulator;
 let system: LocalSystem;
-let door: ReturnType<typeof simulatorClient>;
+let controlApi: ReturnType<typeof simulatorClient>;
 let withdraw = () => {};
 const command = commandsOn(() => system);
 
@@ -69,7 +69,7 @@ async function deploy(
 }
 /** Requests for contacts since an earlier moment, by route. */
 async function requestsSince(before: Readonly<Record<string, number>>) {
-  const cost = Object.entries((await door.stats()).requests)
+  const cost = Object.entries((await controlApi.stats()).requests)
     .filter(([route]) => / \/contacts(\/\{id\}(\/tags)?)?$/.test(route))
     .map(([route, count]): [string, number] => [route, count - (before[route] ?? 0)]);
   return Object.fromEntries(cost.filter(([, count]) => count > 0));
@@ -78,7 +78,7 @@ async function requestsSince(before: Readonly<Record<string, number>>) {
 beforeAll(async () => {
   writeFileSync(root + NEXT, NEXT_SOURCE);
   simulator = await spawnSimulator(['--latency-median', '10', '--latency-p95', '20']);
-  door = simulatorClient(simulator.url);
+  controlApi = simulatorClient(simulator.url);
   await deploy({});
   await Promise.all(USERS.map((user) => system.app.signUp(user)));
   await settle();
@@ -197,7 +197,7 @@ it('a refresh with a new mapping makes the requests of its preview, and a read a
     refreshed: 12,
     fields: { 'custom_fields.Home Zone': 12 },
   });
-  const before = (await door.stats()).requests;
+  const before = (await controlApi.stats()).requests;
 
   const existing = await system.items();
   withdraw();
@@ -213,11 +213,11 @@ it('a refresh with a new mapping makes the requests of its preview, and a read a
   // A preview cannot know that the sync reads the contact whose name was changed by hand, to see whose it is.
   expect(await requestsSince(before)).toEqual({ ...preview.byRoute, 'GET /contacts/{id}': 1 });
   expect(preview.requests).toBe(preview.estimate.refreshRequests);
-  const contacts = await door.contacts();
+  const contacts = await controlApi.contacts();
   for (const [tag, count] of Object.entries<number>(preview.tagsAdded))
     expect(contacts.filter(({ tags }) => tags.includes(tag))).toHaveLength(count);
   for (const { email, timeZone, subscription } of USERS) {
-    const [contact] = await door.contacts(email);
+    const [contact] = await controlApi.contacts(email);
     expect(contact?.customFields).toMatchObject({ 'Home Zone': timeZone });
     expect(contact?.tags).toContain(subscription?.status === 'active' ? 'Paying' : 'Not Paying');
   }

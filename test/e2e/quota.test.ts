@@ -20,7 +20,7 @@ const LIVE_RESERVE = 0.5;
 const DAY_ENDS_MS = 60_000;
 
 let running: SimulatedSystem;
-let { system, door } = {} as SimulatedSystem;
+let { system, controlApi } = {} as SimulatedSystem;
 beforeAll(async () => {
   running = await startSimulatedSystem({
     simulator: ['--latency-median', '20', '--latency-p95', '60'],
@@ -30,7 +30,7 @@ beforeAll(async () => {
     },
     existingUsers: USERS.map((user) => marshall(user, { removeUndefinedValues: true })),
   });
-  ({ system, door } = running);
+  ({ system, controlApi } = running);
 });
 afterAll(() => running?.stop());
 
@@ -46,16 +46,16 @@ describe('a backfill that exhausts the daily quota, shared with another program'
     });
 
     await expect.poll(synced, { timeout: SETTLE_MS, interval: 100 }).toBeGreaterThan(10);
-    const used = (await door.stats()).totalRequests + OTHERS;
+    const used = (await controlApi.stats()).totalRequests + OTHERS;
     const day = (used + LEFT) / LIVE_RESERVE;
-    await door.set('limits', { day, usedByOthers: OTHERS, dayEndsInMs: DAY_ENDS_MS });
+    await controlApi.set('limits', { day, usedByOthers: OTHERS, dayEndsInMs: DAY_ENDS_MS });
     const endOfDay = Date.now() + DAY_ENDS_MS;
     await expect.poll(() => waitsForQuota, { timeout: SETTLE_MS, interval: 100 }).toBe(true);
     const first = (await system.app.users()).find(({ crm }) => crm?.contactId);
     expect(first?.crm?.contactId).toBeDefined();
     await system.app.edit(first?.userId ?? '', { firstName: 'Livia' });
     await expect
-      .poll(async () => (await door.contacts(first?.email ?? ''))[0]?.values['given_name'], {
+      .poll(async () => (await controlApi.contacts(first?.email ?? ''))[0]?.values['given_name'], {
         timeout: DAY_ENDS_MS,
       })
       .toBe('Livia');
@@ -63,12 +63,12 @@ describe('a backfill that exhausts the daily quota, shared with another program'
     expect(await synced()).toBeLessThan(USERS.length);
 
     // The next day has room for all.
-    await door.set('limits', { day: 10 * day });
+    await controlApi.set('limits', { day: 10 * day });
     await finished;
     await system.cloud.untilIdle(SETTLE_MS);
     expect(await inSyncWith(running)).toEqual({ inSync: USERS.length, problems: [], wrongTags: 0 });
     expect(await system.deadLetters()).toBe(0);
-    const { throttled, totalRequests, duplicateContacts } = await door.stats();
+    const { throttled, totalRequests, duplicateContacts } = await controlApi.stats();
     expect(isRefusedOften({ requests: totalRequests, throttled })).toBe(false);
     expect(duplicateContacts).toBe(0);
   }, 300_000);

@@ -12,14 +12,14 @@ const MOST_USERS = population(300, 31, Date.now()).users;
 const SECRET = 'user-sync/crm';
 
 let running: SimulatedSystem;
-let { system, door } = {} as SimulatedSystem;
+let { system, controlApi } = {} as SimulatedSystem;
 beforeAll(async () => {
   running = await startSimulatedSystem({
     simulator: ['--latency-median', '20', '--latency-p95', '60'],
     settings: { crm: { windowSlackMs: BUSY_SLACK_MS } },
     oauth: true,
   });
-  ({ system, door } = running);
+  ({ system, controlApi } = running);
 });
 afterAll(() => running?.stop());
 
@@ -41,7 +41,7 @@ async function timeOf(work: () => Promise<unknown>): Promise<number> {
   return Date.now() - startedAt;
 }
 
-const requests = async () => (await door.stats()).totalRequests;
+const requests = async () => (await controlApi.stats()).totalRequests;
 
 describe('OAuth tokens during a run', () => {
   it('are rotated and expire without losing a user', async () => {
@@ -51,7 +51,7 @@ describe('OAuth tokens during a run', () => {
     const rotationsMs = [await timeOf(() => system.cloud.rotate(SECRET))];
     const whenRotated = await requests();
     await expect.poll(requests, { timeout: SETTLE_MS, interval: 50 }).toBeGreaterThan(whenRotated + 10);
-    await door.set('oauth', { expireNow: true });
+    await controlApi.set('oauth', { expireNow: true });
     rotationsMs.push(await timeOf(() => system.cloud.rotate(SECRET)));
     areRotationsDone = true;
     const users = await signUps;
@@ -66,7 +66,7 @@ describe('OAuth tokens during a run', () => {
     await system.cloud.untilIdle(SETTLE_MS);
     expect(await inSyncWith(running)).toEqual({ inSync: users, problems: [], wrongTags: 0 });
     expect(await system.deadLetters()).toBe(0);
-    const { unauthorized, duplicateContacts } = await door.stats();
+    const { unauthorized, duplicateContacts } = await controlApi.stats();
     expect(duplicateContacts).toBe(0);
     // A token expired twice. Each time, at most the requests of one window were on their way. A token that was refused is tried again
     // while a rotation lasts.

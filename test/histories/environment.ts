@@ -86,7 +86,7 @@ export class Environment {
     });
   }
 
-  /** Runs one invocation. @returns ids of the messages that stay in the queue; never, if the environment dies. */
+  /** Runs one invocation. @returns ids of the messages that stay in the queue. Never settles if the environment dies. */
   async invoke(records: readonly SQSRecord[]): Promise<ReadonlySet<string>> {
     this.running = records;
     this.#endsAt = this.#simulation.now + INVOCATION_MS;

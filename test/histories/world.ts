@@ -66,8 +66,6 @@ export class World {
   readonly bugs: unknown[] = [];
   /** All `crm` maps that the items of each user have had since they were created, oldest first. */
   readonly crmMaps = new Map<string, CrmState[]>();
-  /** How often each user has signed up. */
-  readonly accounts = new Map<string, number>();
   /** All emails that each user has had. */
   readonly emails = new Map<string, Set<string>>();
   readonly #environments: Environment[];
@@ -300,7 +298,6 @@ export class World {
 
   #remember(userId: string, before: Item | undefined, after: Item | undefined): void {
     if (!before || !after) this.crmMaps.delete(userId);
-    if (!before) this.accounts.set(userId, (this.accounts.get(userId) ?? 0) + 1);
     if (after?.crm && after.crm !== before?.crm)
       this.crmMaps.set(userId, [...(this.crmMaps.get(userId) ?? []), after.crm]);
     const email = after?.['email'];

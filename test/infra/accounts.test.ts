@@ -37,7 +37,10 @@ describe('parseAccounts', () => {
 
   it.each([
     [{ accounts: {} }, /userSync\.accounts: must have at least one account/],
-    [{ accounts: { 'a b': {} } }, /userSync\.accounts\.a b: must be a name of at most 40 letters/],
+    [
+      { accounts: { 'a b': {} } },
+      /userSync\.accounts\.a b: must have at most 40 letters, digits and hyphens, and begin/,
+    ],
     [{ accounts: { a: {} }, crm: {} }, /userSync\.crm: move it to userSync\.defaults/],
     [{ accounts: { a: { crm: { url: 'nowhere' } } } }, /userSync\.accounts\.a\.crm\.url: must be a URL/],
     [

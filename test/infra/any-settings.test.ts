@@ -5,7 +5,7 @@ import { InvalidInputError, parseInput } from '../../lambdas/backfill/input.ts';
 
 const part = fc.oneof(fc.anything(), fc.constantFrom('team', 25, '25', null, {}, []));
 
-it('any settings are accepted, or rejected with a line for each invalid one', () => {
+it('any settings are accepted, or rejected with a line that says why', () => {
   const settings = fc.oneof(
     part,
     fc.record(
@@ -35,7 +35,10 @@ it('any settings are accepted, or rejected with a line for each invalid one', ()
 it('any input of the state machine is accepted, or rejected with an example', () => {
   const input = fc.oneof(
     part,
-    fc.record({ mode: part, dryRun: part, limit: part, maxBacklog: part }, { requiredKeys: [] }),
+    fc.record(
+      { mode: part, dryRun: part, limit: part, maxInFlight: part, requestBudget: part },
+      { requiredKeys: [] },
+    ),
   );
   fc.assert(
     fc.property(input, (given) => {

@@ -80,6 +80,11 @@ describe('parseConfig', () => {
     ['userSync.crm.tokenRotationHours', { crm: { tokenRotationHours: 'never' } }, /4 to 20, or "off"/],
     ['userSync.backfill.refreshSchedule', { backfill: { refreshSchedule: 'daily' } }, /cron.*rate.*off/],
     ['userSync.backfill.refreshSchedule', { backfill: { refreshSchedule: 'cron(0 3 * * *)' } }, /six fields/],
+    [
+      'userSync.backfill.refreshSchedule',
+      { backfill: { refreshSchedule: 'rate(0 minutes)' } },
+      /cron.*rate.*off/,
+    ],
     ['userSync.backfill.liveReserve', { backfill: { liveReserve: 2 } }, /0\.95/],
     ['userSync.crm.existingSecretArn', { crm: { existingSecretArn: 'user-sync/crm' } }, /ARN of a secret/],
     [

@@ -184,7 +184,7 @@ describe('permissions', () => {
     const lambda = { Service: 'lambda.amazonaws.com' };
     const schedules = [
       { Service: 'scheduler.amazonaws.com' },
-      { StringEquals: { ...ACCOUNT, 'aws:SourceArn': `${ARN('scheduler')}:schedule-group/default` } },
+      { StringEquals: { ...ACCOUNT, 'aws:SourceArn': 'Schedules.Arn' } },
     ];
     expect(trusted).toEqual([
       ['CrmRotationRotateTokenRole', lambda],

@@ -33,6 +33,7 @@ describe('synthesize', () => {
       'AWS::SQS::Queue',
       'AWS::SQS::QueuePolicy',
       'AWS::Scheduler::Schedule',
+      'AWS::Scheduler::ScheduleGroup',
       'AWS::SecretsManager::RotationSchedule',
       'AWS::SecretsManager::Secret',
       'AWS::StepFunctions::StateMachine',

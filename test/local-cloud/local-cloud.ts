@@ -14,7 +14,7 @@ import { readAssembly } from './template.ts';
 export interface LocalCloudOptions {
   /** Directory of the synthesized assembly, with manifest.json. While it is being synthesized, DynamoDB Local starts. */
   assembly: string | Promise<string>;
-  /** One that the caller has begun to start. The cloud stops it. Default: another one. */
+  /** A DynamoDB Local that the caller is starting. The cloud stops it. Default: the cloud starts its own. */
   dynamodbLocal?: Promise<DynamoDbLocal>;
   /** Values of secrets of the template, by logical id or name. */
   secrets?: Readonly<Record<string, string>>;
@@ -22,7 +22,7 @@ export interface LocalCloudOptions {
   variables?: Readonly<Record<string, string>>;
   /**
    * Items that a table contains before the stack is deployed, by the prefix of its logical id. Its stream is enabled after
-   * them, so they are in no stream: as when a stack is deployed onto a table in use.
+   * they are written, so it does not contain them, as when a stack is deployed onto a table in use.
    */
   existingItems?: Readonly<Record<string, Items>>;
   /**

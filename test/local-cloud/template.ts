@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import { AssetManifestArtifact, CloudAssembly, UNKNOWN_REGION } from 'aws-cdk-lib/cx-api';
 import { z } from 'zod';
 
-/** The template uses a feature that the local cloud does not support, so a local run would not show what a deployment does. */
+/**
+ * The template is invalid, or uses a feature that the local cloud does not support. A local run would not show what a deployment does.
+ */
 export class TemplateError extends Error {
   override readonly name = 'TemplateError';
   /** Logical id of the resource, or name of the template's section. */

@@ -9,7 +9,7 @@ import { commandsOn } from './command.ts';
 import { inSyncWith } from './in-sync-with.ts';
 
 const SETTLE_MS = 60_000;
-/** Duration of a run with four users: its own requests to the CRM are a second apart. */
+/** Duration of a run with four users: it makes at most two requests to the CRM per second. */
 const RUN_MS = 25_000;
 const USERS = population(3, 51, Date.now()).users;
 
@@ -39,7 +39,7 @@ export async function startAcceptanceSystem(): Promise<AcceptanceSystem> {
     simulator: ['--latency-median', '20', '--latency-p95', '60'],
     settings: { crm: { windowSlackMs: BUSY_SLACK_MS } },
   });
-  const { system, door } = running;
+  const { system, controlApi } = running;
   const withdraw = publishConnection(system.connection);
   const command = commandsOn(() => system);
   await Promise.all(USERS.map((user) => system.app.signUp(user)));
@@ -52,7 +52,7 @@ export async function startAcceptanceSystem(): Promise<AcceptanceSystem> {
       const { existingSyncItems } = await system.items();
       return {
         users: (await system.app.users()).length - USERS.length,
-        contacts: (await door.contacts()).length - USERS.length,
+        contacts: (await controlApi.contacts()).length - USERS.length,
         items: existingSyncItems.filter((item) => JSON.stringify(item).includes('acceptance')) as never[],
         leases: existingSyncItems.filter(({ id }) => id?.S?.startsWith('lease#')) as never[],
         deadLetters: await system.deadLetters(),
@@ -64,9 +64,9 @@ export async function startAcceptanceSystem(): Promise<AcceptanceSystem> {
       const child = spawn(process.execPath, ['infra/cli/main.ts', 'acceptance', '--local', ...SMALL_RUN], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
-      const begun = once(child.stdout, 'data');
+      const reported = once(child.stdout, 'data');
       const ended = once(child, 'close');
-      await Promise.race([sleep(moment), begun]);
+      await Promise.race([sleep(moment), reported]);
       child.kill(signal);
       await ended;
       if (signal !== 'SIGKILL') return { moment, failure: '' };

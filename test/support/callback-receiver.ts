@@ -36,14 +36,15 @@ export async function startCallbackReceiver(secret: () => string): Promise<Callb
   const server = createServer(async (request, response) => {
     let body = '';
     for await (const chunk of request) body += chunk;
-    let status = receiver.answers.shift() ?? 204;
     try {
       new Webhook(secret()).verify(body, request.headers as Record<string, string>);
-      if (status < 300) receiver.events.push(anyCloudEventSchema.parse(JSON.parse(body)));
     } catch {
       receiver.forged++;
-      status = 401;
+      response.writeHead(401).end();
+      return;
     }
+    const status = receiver.answers.shift() ?? 204;
+    if (status < 300) receiver.events.push(anyCloudEventSchema.parse(JSON.parse(body)));
     response.writeHead(status).end();
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');

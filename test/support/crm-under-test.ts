@@ -166,7 +166,9 @@ export function memoryUserTable(...items: (Record<string, unknown> & { userId: s
       return item && readUser(structuredClone(item));
     },
     readMany: async (userIds) =>
-      userIds.flatMap((userId) => (rows.has(userId) ? userOf(structuredClone(rows.get(userId) ?? {})) : [])),
+      withoutDuplicates(userIds).flatMap((userId) =>
+        rows.has(userId) ? userOf(structuredClone(rows.get(userId) ?? {})) : [],
+      ),
     writeCrm: async (userId, crm, over) => {
       const item = rows.get(userId);
       if (!item) return 'gone';
@@ -191,6 +193,13 @@ export function memoryUserTable(...items: (Record<string, unknown> & { userId: s
   return { table, rows, user, edit };
 }
 
+/** @throws as BatchGetItem does: "ValidationException: Provided list of item keys contains duplicates". */
+function withoutDuplicates(keys: readonly string[]): readonly string[] {
+  if (new Set(keys).size < keys.length)
+    throw new RangeError('Provided list of item keys contains duplicates');
+  return keys;
+}
+
 /** Claims in memory, with the same rules. */
 export function memoryClaimStore(): ClaimStore {
   const items = new Map<string, Claim>();
@@ -204,7 +213,9 @@ export function memoryClaimStore(): ClaimStore {
     read: async (key) => structuredClone(items.get(key)),
     readMany: async (keys) =>
       new Map(
-        keys.flatMap((key) => (items.has(key) ? [[key, structuredClone(items.get(key) as Claim)]] : [])),
+        withoutDuplicates(keys).flatMap((key) =>
+          items.has(key) ? [[key, structuredClone(items.get(key) as Claim)]] : [],
+        ),
       ),
   };
 }

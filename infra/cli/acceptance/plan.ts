@@ -17,10 +17,10 @@ export const CHANGE_KINDS = ['created', 'fields', 'tags', 'email', 'handover', '
 export type ChangeKind = (typeof CHANGE_KINDS)[number];
 
 /** One write to the user table. */
-export type PlannedChange =
-  | { kind: 'created'; user: User }
-  | { kind: 'fields' | 'tags' | 'email' | 'handover'; user: User }
-  | { kind: 'deleted'; user: User };
+export interface PlannedChange {
+  kind: ChangeKind;
+  user: User;
+}
 
 /** Changes that are made together. The next step starts when all are verified in the CRM. */
 export type Step = readonly PlannedChange[];

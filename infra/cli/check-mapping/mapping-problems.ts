@@ -6,7 +6,7 @@ import type { User } from '../../../shared/user/user.ts';
 /** Longest name of a tag, custom field or choice, in characters. The API documents no limit: this is the one of its text columns. */
 const NAME_MAX = 255;
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** How many days ahead a user is evaluated: longer than any rule of a mapping looks back. */
+/** How many days ahead a user is evaluated: longer than the rules of the default mapping look back. */
 const DAYS = 400;
 
 /**

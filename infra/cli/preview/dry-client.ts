@@ -22,9 +22,9 @@ export interface KnownCrm {
 /** Id of a contact that would be created. */
 const NEW_CONTACT = Number.MAX_SAFE_INTEGER;
 
-/** For methods that only the catalog and tag jobs use: a preview has a complete catalog, and is about one user. */
+/** For methods that the sync of one user does not call when the catalog is complete. */
 const unused = (): never => {
-  throw new Error('A preview does not read the account or tag many contacts');
+  throw new Error('The sync of one user does not call this method');
 };
 
 /**

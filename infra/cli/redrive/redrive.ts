@@ -38,8 +38,8 @@ export interface RedriveReport {
 }
 
 /**
- * Moves dead letters back into the queue. Always safe: a message carries no data and only names a user to sync, so a duplicate or late
- * one is harmless. A message that is rejected again while this runs stays in the dead-letter queue.
+ * Moves dead letters back into the queue. Always safe: a message has no profile data, and can be handled twice. A replay publishes its events
+ * again, with the same ids. A message that is rejected again while this runs stays in the dead-letter queue.
  *
  * @throws CommandError when no dead letter has the reason.
  */

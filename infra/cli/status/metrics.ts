@@ -14,7 +14,7 @@ import {
 } from '../../../lambdas/sync-contact/metrics.ts';
 import { percentile } from '../support/percentile.ts';
 
-/** Metrics of the functions over a period. A value is undefined when nothing was recorded. */
+/** Metrics of the functions over a period. When nothing was recorded, a percentile or an age is undefined, and a count is 0. */
 export interface Metrics {
   /** Time from a change of the user until it is in the CRM, in milliseconds. */
   lagP50Ms: number | undefined;

@@ -97,8 +97,18 @@ const listed = (names: readonly string[]): string =>
 
 /** Formats the status for a terminal. @param now epoch milliseconds. */
 export function statusText(status: Status, now: number): string {
-  const { metrics, queue, health, deadLetters, streamFailures, quota, catalog, credentials, backfills } =
-    status;
+  const {
+    metrics,
+    queue,
+    health,
+    deadLetters,
+    streamFailures,
+    events,
+    quota,
+    catalog,
+    credentials,
+    backfills,
+  } = status;
   const problems = problemsOf(status);
   const seconds = (ms: number | undefined) => (ms === undefined ? '–' : `${(ms / 1000).toFixed(1)} s`);
   const oldestMs = metrics.oldestMessageSeconds && metrics.oldestMessageSeconds * 1000;
@@ -121,6 +131,9 @@ export function statusText(status: Status, now: number): string {
     `  backlog       ${queue.visible} messages waiting, ${queue.hidden} in progress or delayed; oldest ${seconds(oldestMs)}\n`,
     `  failures      ${deadLetters} dead letters, ${streamFailures} stream failures; diff-user is ${seconds(metrics.iteratorAgeMs)} behind the stream\n`,
     `  catalog       ${catalog ? `refreshed ${catalog.refreshedAt}, ${catalog.problems.length} problems` : 'not read yet'}\n`,
+    events
+      ? `  events        changes in the CRM read ${seconds(events.lagSeconds === null ? undefined : events.lagSeconds * 1000)} ago; ${events.refused} not accepted by the callback\n`
+      : '',
     `  credentials   ${token}\n`,
     `  backfill      ${runs.join('; ') || 'none yet'}\n`,
     `\nQuota\n${quotaTable(quota, now)}`,

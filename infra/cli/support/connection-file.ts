@@ -42,12 +42,24 @@ export function publishConnection(connection: Connection): () => void {
 export function readConnection(): Connection | undefined {
   try {
     const { pid, ...connection } = fileSchema.parse(JSON.parse(readFileSync(FILE, 'utf8')));
-    // Signal 0 is not sent: it only fails when the process does not exist.
-    process.kill(pid, 0);
+    if (!isRunning(pid)) return undefined;
     return connection;
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT' || code === 'ESRCH') return undefined;
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+const codeOf = (error: unknown): unknown =>
+  error instanceof Error && 'code' in error ? error.code : undefined;
+
+/** Signal 0 is not sent: it only fails if the process does not exist, or belongs to another user. */
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    if (codeOf(error) === 'ESRCH') return false;
+    if (codeOf(error) === 'EPERM') return true;
     throw error;
   }
 }

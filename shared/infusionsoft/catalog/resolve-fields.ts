@@ -8,8 +8,8 @@ import { type Catalog, catalogKey } from './catalog.ts';
 import { regionCode } from './provinces.ts';
 
 /**
- * Resolves the names in a desired state against the account: emails of members of staff become ids, regions become codes, and values and
- * tags that the account does not accept are left out, with a warning.
+ * Resolves the names in a desired state against the account: emails of members of staff in custom fields become ids, regions become
+ * codes, and values and tags that the account does not accept are left out, with a warning.
  *
  * @param crm the user's state: what the CRM has refused is left out, too.
  */

@@ -19,8 +19,8 @@ const REMEMBERED_PAGES = 20;
 const MAX_WITHOUT_NEW = 40;
 
 /**
- * A list goes back this often in a row without coming further. Then its count is ignored to the end: it may be the count of the page, or of
- * the items that remain, which falls without deletions. The documentation does not say which it is.
+ * After this many steps back without a new item, the count is ignored until the end of the list: it may be the count of the page, or of the
+ * items that remain, which falls without deletions. The documentation does not say which it is.
  */
 const MAX_RETURNS = 12;
 

@@ -52,7 +52,7 @@ export const live: Part = {
       await settle();
       const [busy, cost] = await Promise.all([
         liveLatencies(system, edited.slice(EDITS / 2), EDIT_EVERY_MS),
-        measureCost(system.door, async () => (await backfill({ mode: 'contacts' })).enqueued),
+        measureCost(system.controlApi, async () => (await backfill({ mode: 'contacts' })).enqueued),
       ]);
       const { functions } = system.system.cloud.statistics();
       const memory = Object.entries(functions)

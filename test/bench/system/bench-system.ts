@@ -61,21 +61,21 @@ async function startBenchSystem({
       simulator,
       cloud: cloudOptions,
       settings: { mapping: mappingFile, crm, backfill: { refreshSchedule: 'off' } },
-      async prepare(door) {
-        await door.declareOwnership(mapping);
-        await door.addContacts(contactsOf(known));
+      async prepare(controlApi) {
+        await controlApi.declareOwnership(mapping);
+        await controlApi.addContacts(contactsOf(known));
       },
       existingUsers: [...users, ...known].map((user) => marshall(user, { removeUndefinedValues: true })),
     }),
   );
-  const { system, door } = running;
+  const { system, controlApi } = running;
   const { cloud, app } = system;
   const settle = () => cloud.untilIdle(SETTLE_MS);
   await app.signUp({ userId: 'first', email: 'nadezhda.opener@example.com' });
   await settle();
   return {
     running,
-    door,
+    controlApi,
     app,
     settle,
     system,
@@ -95,7 +95,7 @@ async function startBenchSystem({
     async verifyUsers() {
       const { problems } = verify({
         users: await app.users(),
-        contacts: (await door.contacts()).map(shownOf),
+        contacts: (await controlApi.contacts()).map(shownOf),
         existing: [],
         deletedContactIds: [],
         now: Date.now(),

@@ -37,13 +37,13 @@ export async function listToCsv(contacts: number, limits: readonly number[]): Pr
       const part = Array.from({ length: Math.min(PART, contacts - from) }, (_, index) =>
         contactOf(from + index),
       );
-      await running.door.addContacts(part);
+      await running.controlApi.addContacts(part);
     }
     const runs: CsvRun[] = [];
     for (const limit of limits) {
-      await running.door.countAnew();
+      await running.controlApi.countAnew();
       const result = await run(['list', 'contacts', '--format', 'csv', '--limit', String(limit)]);
-      runs.push({ contacts: limit, ...result, requests: (await running.door.stats()).totalRequests });
+      runs.push({ contacts: limit, ...result, requests: (await running.controlApi.stats()).totalRequests });
     }
     return runs;
   } finally {

@@ -30,14 +30,14 @@ export async function runScenarios(users: ScenarioUsers, log: (line: string) => 
 }
 
 const backfillCost = (system: BenchSystem) =>
-  measureCost(system.door, async () => (await system.backfill({ mode: 'contacts' })).enqueued);
+  measureCost(system.controlApi, async () => (await system.backfill({ mode: 'contacts' })).enqueued);
 
 async function runScenariosOfNewUsers(
   { signUps, changing }: ScenarioUsers,
   system: BenchSystem,
   log: (line: string) => void,
 ): Promise<Costs> {
-  const { app, door, settle } = system;
+  const { app, controlApi, settle } = system;
   const costs: Costs = { new: await backfillCost(system) };
   const active = (await app.users()).filter((user) => mapping.isActive(user, Date.now()));
 
@@ -47,13 +47,13 @@ async function runScenariosOfNewUsers(
     system,
   );
   await settle();
-  costs.refresh = await measureCost(door, async () => {
+  costs.refresh = await measureCost(controlApi, async () => {
     await system.backfill({ mode: 'refresh' });
     return active.length;
   });
 
   log('Making live changes');
-  costs.signUp = await measureCost(door, async () => {
+  costs.signUp = await measureCost(controlApi, async () => {
     await Promise.all(
       signUps.map(async (user, index) => {
         await sleep(index * EVERY_MS);
@@ -68,7 +68,7 @@ async function runScenariosOfNewUsers(
     return signUps.length;
   });
   const changesCost = (change: (user: User) => { lastActiveAt: string }) =>
-    measureCost(door, async () => {
+    measureCost(controlApi, async () => {
       for (const user of changing) {
         const { lastActiveAt } = change(user);
         await app.edit(user.userId, { lastActiveAt });

@@ -43,22 +43,22 @@ export function steadyBackfill({ medianMs, p95Ms }: Latency, jitterMs: number): 
  * @param counted requests to count.
  */
 export async function steadyPart(
-  { door, backfill }: BenchSystem,
+  { controlApi, backfill }: BenchSystem,
   warmUp: number,
   counted: number,
 ): Promise<SteadyFill> {
   const untilRequests = async (count: number) => {
-    while ((await door.stats()).totalRequests < count) await sleep(POLL_MS);
+    while ((await controlApi.stats()).totalRequests < count) await sleep(POLL_MS);
   };
   const count = async (): Promise<SteadyFill> => {
-    await untilRequests((await door.stats()).totalRequests + warmUp);
-    const { throttled: rejectedBefore } = await door.stats();
-    await door.countAnew();
-    const { requests, rejected, filled } = await measureCost(door, async () => {
+    await untilRequests((await controlApi.stats()).totalRequests + warmUp);
+    const { throttled: rejectedBefore } = await controlApi.stats();
+    await controlApi.countAnew();
+    const { requests, rejected, filled } = await measureCost(controlApi, async () => {
       await untilRequests(counted);
       return counted;
     });
-    const { maxArrivalsInAnySecond } = await door.stats();
+    const { maxArrivalsInAnySecond } = await controlApi.stats();
     const rejectedShare = rejected / requests;
     return { requests, rejected, filled, rejectedShare, maxArrivalsInAnySecond, rejectedBefore };
   };

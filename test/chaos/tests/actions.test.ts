@@ -58,7 +58,7 @@ function runWith(seed: number) {
     remove: async (userId: string) => void rows.delete(userId),
     users: async () => [...rows.values()],
   };
-  const door = {
+  const controlApi = {
     contacts: async () => [...rows.values()].map(contactOf),
     merge: async (from: number, into: number) => {
       merges.push([from, into]);
@@ -69,7 +69,7 @@ function runWith(seed: number) {
     set: async () => undefined,
   };
   const sqs = { send: async () => undefined };
-  const running = { system: { app, cloud: { outputs: {} } }, door };
+  const running = { system: { app, cloud: { outputs: {} } }, controlApi };
   const counts = { killed: 0, duplicates: 0, backfills: 0, limitsRaised: 0 };
   const handwork = new Handwork([]);
   const context = { world, running, handwork, sqs, counts } as unknown as ChaosContext;

@@ -13,7 +13,7 @@ function limitOf(requests: number): OwnLimit {
   return limit;
 }
 
-it('is the usable requests plus the margin of the sync, and never goes down', () => {
+it('the daily limit of a run is the usable requests plus the margin of the sync, and never goes down', () => {
   const limit = limitOf(100);
   expect(limit.limits).toEqual({ ...OTHERS, day: 100 + MARGIN });
   limit.raise(50);
@@ -21,15 +21,15 @@ it('is the usable requests plus the margin of the sync, and never goes down', ()
 });
 
 it.each([
-  ['is kept', 100, 0],
-  ['is passed by one request', 101, 1],
-])('%s', (_, requests, passedBy) => {
+  ['is not exceeded by as many requests', 100, 0],
+  ['is exceeded by one more request', 101, 1],
+])('the daily limit of a run %s', (_, requests, passedBy) => {
   const limit = limitOf(100);
   expect(limit.check(times(requests), NOON)).toBe(requests);
   expect(limit.passedBy).toBe(passedBy);
 });
 
-it('stays passed after it is raised', () => {
+it('the daily limit of a run stays exceeded after it is raised', () => {
   const limit = limitOf(100);
   limit.check(times(103), NOON);
   limit.raise(1000);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { getHttpOperationsFromSpec } from '@stoplight/prism-http';
 import { parse } from 'yaml';
 import * as z from 'zod';
+import { DocumentError } from '../document.ts';
 
 /** A schema of the document (OpenAPI 3.0, "Schema Object"), as far as the comparison reads it. */
 export interface DocumentSchema {
@@ -78,7 +79,14 @@ export function readContract(text: string): ContractDocument {
   return { routes: new Map(routes), resolve, json };
 }
 
-export const readContractFile = (file: string): ContractDocument => readContract(readFileSync(file, 'utf8'));
+/** @throws DocumentError if the file cannot be read, or is no OpenAPI document. */
+export function readContractFile(file: string): ContractDocument {
+  try {
+    return readContract(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new DocumentError(`Cannot read ${file} as an OpenAPI document of version 1`, { cause: error });
+  }
+}
 
 /** The operations for Prism. */
 export const operationsOf = ({ json }: ContractDocument) =>

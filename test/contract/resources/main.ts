@@ -1,5 +1,6 @@
 /** `npm run check:resources -- FILE`: compares the declared resources with a document of the vendor. */
 import { RESOURCES } from '../../../shared/infusionsoft/resources/index.ts';
+import { DocumentError } from '../document.ts';
 import { differences } from './compare.ts';
 import { readContractFile } from './document.ts';
 import { EXCEPTIONS } from './exceptions.ts';
@@ -12,7 +13,15 @@ if (file === undefined) {
   );
   process.exit(2);
 }
-const contract = readContractFile(file);
+const contract = (() => {
+  try {
+    return readContractFile(file);
+  } catch (error) {
+    if (!(error instanceof DocumentError)) throw error;
+    process.stderr.write(`✗ ${error.message}\n`);
+    process.exit(1);
+  }
+})();
 const found = differences(RESOURCES, contract, EXCEPTIONS);
 const { reads, variants, problems } = await readGenerated(RESOURCES, contract);
 for (const problem of [...found, ...problems]) process.stdout.write(`✗ ${problem}\n`);

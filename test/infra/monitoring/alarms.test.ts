@@ -98,6 +98,7 @@ describe('alarms', () => {
         'EventQueue',
         'EventCallback',
         'BackfillFailed',
+        'Schedules',
         ...['DiffUser', 'SyncContact', 'Backfill', 'SendCallback'].flatMap((name) => [
           `${name}Errors`,
           `${name}Throttles`,

@@ -149,6 +149,21 @@ describe('the plan of', () => {
       NOON,
       { creates: false, updates: true, requests: 2 },
     ],
+    ...[
+      { untrusted: true },
+      { formerContactIds: [9] },
+      { missingSince: { 7: new Date(NOON).toISOString() } },
+      { conflict: { otherUserId: 'bob', states: 'x', since: new Date(NOON).toISOString() } },
+    ].map(
+      (open) =>
+        [
+          `a user whose last sync left work (${Object.keys(open)})`,
+          { ...synced(fresh(1)), crm: { ...synced(fresh(1)).crm, ...open } },
+          'refresh',
+          NOON,
+          { creates: false, updates: true, requests: 1, tags: undefined },
+        ] as const,
+    ),
   ] as const)('%s: %#', (_, user, mode, now, expected) => {
     expect(plan(user as User, mode, now)).toMatchObject(expected);
   });

@@ -290,6 +290,14 @@ describe('what the sync itself writes makes no event', () => {
 });
 
 describe('a replay', () => {
+  it('leaves out what changed before that time', async () => {
+    const { contactId } = await begin();
+    await polls.crm.admin.edit(contactId, { values: { job_title: 'Coach' } });
+    expect(await polls.poll('changes')).toHaveLength(1);
+    const since = new Date(polls.now()).toISOString();
+    expect(await polls.poll('replay', { since })).toEqual([]);
+  });
+
   it('publishes what changed since a time once more, with ids of its own', async () => {
     const { contactId, stranger } = await begin();
     const since = new Date(polls.now()).toISOString();

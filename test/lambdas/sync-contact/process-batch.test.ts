@@ -577,12 +577,14 @@ describe('a queue that fails after a task', () => {
   it('keeps a message that cannot become a dead letter, for as long as the queue hides it', async () => {
     const one = record(userMessage('ann'));
     const refusal = new RejectedError('refused-by-crm', 'no');
-    const { kept, retried, outcomes, lines } = await handle([one], {
+    const { kept, retried, outcomes, progress, lines } = await handle([one], {
       processTask: fails(refusal),
       isQueueDown: true,
     });
     expect(kept).toEqual([one.messageId]);
     expect([retried, outcomes]).toEqual([[], []]);
+    // The user is not settled, so check-health sees that it is stuck.
+    expect(progress).toEqual([['ann', new CloudError('Could not send a dead letter')]]);
     expect(lines).toEqual([
       [
         'Could not send a dead letter',

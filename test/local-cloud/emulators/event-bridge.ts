@@ -34,7 +34,7 @@ const requestSchema = z.object({
     .max(10),
 });
 
-/** Most bytes of all entries of a request (Amazon EventBridge quotas). */
+/** Most bytes of the details of all entries of a request. EventBridge counts a few bytes more (Amazon EventBridge quotas). */
 const MAX_BYTES = 256 * 1024;
 
 /** Starts an EventBridge with `PutEvents`, on a free port of 127.0.0.1. Events go to the targets of the rules that they match. */
@@ -43,7 +43,7 @@ export async function startEventBridge(): Promise<EventBridge> {
   let delivering = 0;
   const putEvents = (request: unknown) => {
     const { Entries } = requestSchema.parse(request);
-    if (Entries.reduce((sum, { Detail }) => sum + Detail.length, 0) > MAX_BYTES)
+    if (Entries.reduce((sum, { Detail }) => sum + Buffer.byteLength(Detail), 0) > MAX_BYTES)
       throw new ServiceError(
         'ValidationException',
         'Total size of the entries in the request is over the limit.',

@@ -48,6 +48,13 @@ export const RESOURCE_TYPES: ReadonlyMap<string, ResourceType> = new Map([
       attributes: { Arn: arnOf('logs', services.region, `log-group:${physicalName}:*`) },
     })),
   ],
+  [
+    'AWS::Scheduler::ScheduleGroup',
+    ignoredType('schedules do not fire', ({ physicalName, services }) => ({
+      ref: physicalName,
+      attributes: { Arn: arnOf('scheduler', services.region, `schedule-group/${physicalName}`) },
+    })),
+  ],
   ['AWS::SNS::Subscription', ignoredType('there is no notification')],
   ['AWS::SNS::Topic', ignoredType('there is no notification')],
   ['AWS::SNS::TopicPolicy', ignoredType('there is no access control')],

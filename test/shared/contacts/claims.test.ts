@@ -292,6 +292,13 @@ describe('claims', () => {
     ];
     expect(await confirm(asked)).toEqual(new Set(['ann']));
   });
+
+  it('of a contact that the items of two users name are confirmed for one of them', async () => {
+    const { claimContact, confirm } = claimsOf();
+    await claimContact(5, 'ann');
+    const asked = ['ann', 'bob'].map((userId) => ({ contactId: 5, userId }));
+    expect(await confirm(asked)).toEqual(new Set(['ann']));
+  });
 });
 
 describe('two users with one email', () => {

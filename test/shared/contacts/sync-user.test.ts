@@ -265,6 +265,7 @@ describe('the changes of a sync', () => {
     ['a tag', before, { ...before, tagIds: [7, 9] }, ['tagged']],
     ['the order of the tags', before, { ...before, tagIds: [8, 7], revision: 4 }, []],
     ['nothing', before, before, []],
+    ['a contact that another user has', before, { fingerprint: { given_name: '?' } }, []],
   ])('%s', (_, from, to, expected) => {
     expect(changesBetween(from, to)).toEqual(expected);
   });

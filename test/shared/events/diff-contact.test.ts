@@ -108,6 +108,24 @@ it('an opted-out address of a new contact is an event; the first status that is 
   expect(diffContact(known, out, NOTHING_OWN).changes).toEqual([]);
 });
 
+it.each([
+  ['an opted-out address that was replaced by another one is not', 'MANUAL', 'SINGLE_OPT_IN', []],
+  [
+    'an address that is opted out when it replaces another one is',
+    'SINGLE_OPT_IN',
+    'MANUAL',
+    ['contact.unsubscribed'],
+  ],
+  ['the status of an address that the answer does not show is not', 'MANUAL', undefined, []],
+])('%s an event about the status', (_, before, after, expected) => {
+  const known = stateOf(seen({ EMAIL1: 'ann@example.com' }, [], { EMAIL1: before }));
+  const { statuses: _none, ...moved } = seen({ EMAIL1: 'ann@new.example' });
+  const answer = after === undefined ? moved : { ...moved, statuses: { EMAIL1: after } };
+  const { next, changes } = diffContact(known, answer, NOTHING_OWN);
+  expect(changes.map(({ type }) => type)).toEqual(['contact.changed', ...expected]);
+  expect(next?.s).toEqual(after === undefined ? {} : { EMAIL1: after });
+});
+
 it('a contact that the sync works on stays as it was', () => {
   expect(diffContact(stateOf(ANN), seen({}), { ...NOTHING_OWN, isUnsettled: true })).toEqual({
     next: undefined,

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { infusionsoftClient } from '../../../shared/infusionsoft/client.ts';
-import { NotFoundError } from '../../../shared/infusionsoft/http/failures.ts';
+import { NotFoundError, UncertainError } from '../../../shared/infusionsoft/http/failures.ts';
 import { OutOfTimeError, RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 import type { SimulatorOptions } from '../../simulator/simulator.ts';
 import { startCrm } from '../../support/crm-under-test.ts';
@@ -41,6 +41,25 @@ describe('the client', () => {
     await expect(client.listContacts({ afterId: 0 })).rejects.toThrow('The CRM failed (503)');
     expect(requests()).toBe(2);
     await expect(answering(outOfTime).client.listContacts({ afterId: 0 })).rejects.toThrow(OutOfTimeError);
+  });
+
+  it('says that a write may still be running when its retry is not made', async () => {
+    const notMade = (): Response => {
+      throw new RetryableError('The CRM is down');
+    };
+    const broken = (): Response => {
+      throw new TypeError('fetch failed');
+    };
+    const write = (...answers: (() => Response)[]) => answering(...answers).client.deleteContact(1);
+    await expect(write(broken, notMade)).rejects.toThrow(UncertainError);
+    await expect(write(notMade)).rejects.toThrow('The CRM is down');
+    // A spike arrest had no effect.
+    const refused = () =>
+      Response.json(
+        { fault: { detail: { errorcode: 'policies.ratelimit.SpikeArrestViolation' } } },
+        { status: 429 },
+      );
+    await expect(write(refused, notMade)).rejects.toThrow('The CRM is down');
   });
 
   it('creates a contact once, and updates it by its email', async () => {

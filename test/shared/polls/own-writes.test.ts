@@ -13,6 +13,11 @@ const NOW = Date.parse('2026-06-15T12:00:00Z');
 const CONTACT = 7;
 const mapping: Mapping = {
   ...defaultMapping,
+  customFields: {
+    ...defaultMapping.customFields,
+    Premium: { type: 'YesNo', value: () => true },
+    Interests: { type: 'ListBox', options: ['Running', 'Yoga'], value: () => ['Yoga', 'Running'] },
+  },
   contact: {
     ...defaultMapping.contact,
     BILLING: () => ({ line1: 'Street 1', country_code: 'DEU' }),
@@ -23,7 +28,7 @@ const mapping: Mapping = {
 };
 const catalog = {
   tags: { 'app user': 2, active: 4 },
-  customFields: { program: 17 },
+  customFields: { program: 17, premium: 18, interests: 19 },
   staff: { 'zoe@example.com': 30 },
   provinces: { DEU: { readAt: new Date(NOW).toISOString(), names: { 'DE-BY': 'Bayern' } } },
   unusable: [],
@@ -39,6 +44,8 @@ const written = fingerprintOf({
   company: 'Acme',
   owner: 'Zoe@example.com',
   'custom_fields.Program': 'Core',
+  'custom_fields.Premium': '1',
+  'custom_fields.Interests': 'Yoga,Running',
 });
 const state: CrmState = { contactId: CONTACT, tagIds: [2], fingerprint: written };
 
@@ -82,6 +89,12 @@ describe('of a user’s contact, the sync’s own', () => {
     ['owner', '31', false],
     ['custom_fields.17', 'Core', true],
     ['custom_fields.17', undefined, false],
+    // Accounts show truth values as such, as texts or as numbers, and the items of a list in any order.
+    ['custom_fields.18', 'true', true],
+    ['custom_fields.18', '1', true],
+    ['custom_fields.18', 'false', false],
+    ['custom_fields.19', 'Running,Yoga', true],
+    ['custom_fields.19', 'Running', false],
     ['custom_fields.99', 'Core', false],
     ['given_name', undefined, true],
     ['given_name', 'Ann', false],

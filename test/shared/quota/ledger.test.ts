@@ -155,6 +155,18 @@ describe('the usage that the CRM reports', () => {
     expect(recorded(0, next, first, NOON + SECOND).day.used).toBe(3);
   });
 
+  it.each([
+    ['the first end was too early', [NOON + HOUR, MIDNIGHT, MIDNIGHT]],
+    ['each end is a day from now', [0, 1, 2].map((minutes) => NOON + DAY + 2 * minutes * 60 * SECOND)],
+  ])('is counted once in the month if %s', (_, ends) => {
+    const ledger = ends.reduce<Ledger | undefined>((before, dayResetsAt, index) => {
+      const startedAt = NOON + 2 * index * 60 * SECOND;
+      return recorded(10, reported(50_000 + 10 * index, { startedAt, dayResetsAt }), before, startedAt);
+    }, undefined);
+    expect(ledger && used(ledger).slice(1)).toEqual([50_020, 50_020]);
+    expect(ledger?.day.resetsAt).toBe(ends.at(-1));
+  });
+
   it('from before a new day is ignored', () => {
     const reset = reported(12, { startedAt: NOON + HOUR, dayResetsAt: NOON + HOUR + DAY });
     const newDay = recorded(0, reset, recorded(0, reported(90_000)), NOON + HOUR);

@@ -66,7 +66,7 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-const run = () => runChecks({ stack: 'user-sync', neededConcurrency: 12, inspectionTimeoutMs: 1 });
+const run = (stack = 'user-sync') => runChecks({ stack, neededConcurrency: 12, inspectionTimeoutMs: 1 });
 const summaryOf = (checks: readonly Check[]) =>
   Object.fromEntries(checks.filter(({ name }) => name !== 'Java').map(({ name, result }) => [name, result]));
 const detailOf = (checks: readonly Check[], name: string) =>
@@ -104,11 +104,14 @@ describe('doctor', () => {
     });
   });
 
-  it('before the first deploy names the deploy as the next step', async () => {
-    cloudFormation.on(DescribeStacksCommand, { StackName: 'user-sync' }).rejects(noSuchStack);
+  it.each([
+    ['user-sync', 'npx --no user-sync deploy'],
+    ['user-sync-sandbox', 'npx --no user-sync deploy --stack user-sync-sandbox'],
+  ])('before the first deploy of %s names the deploy as the next step', async (stack, commandLine) => {
+    cloudFormation.on(DescribeStacksCommand, { StackName: stack }).rejects(noSuchStack);
     cloudFormation.on(DescribeStacksCommand, { StackName: 'CDKToolkit' }).rejects(noSuchStack);
-    const checks = await run();
-    expect(detailOf(checks, 'Stack')).toMatch(/not deployed.*npx --no user-sync deploy/);
+    const checks = await run(stack);
+    expect(detailOf(checks, 'Stack')).toBe(`${stack} is not deployed. Next step: ${commandLine}`);
     expect(detailOf(checks, 'CDK bootstrap')).toMatch(/npx cdk bootstrap/);
     expect(summaryOf(checks)).toMatchObject({ AWS: 'ok', Concurrency: 'ok', Credentials: 'skipped' });
   });

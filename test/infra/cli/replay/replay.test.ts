@@ -1,5 +1,6 @@
 import {
   DynamoDBStreamsClient,
+  ExpiredIteratorException,
   GetRecordsCommand,
   GetShardIteratorCommand,
   TrimmedDataAccessException,
@@ -15,6 +16,7 @@ import {
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { replay } from '../../../../infra/cli/replay/replay.ts';
+import { CommandError } from '../../../../infra/cli/support/command-error.ts';
 import { messageSchema } from '../../../../shared/sync/message.ts';
 import { mapping } from '../../../../shared/user/mapping.ts';
 
@@ -147,6 +149,36 @@ describe('a replay', () => {
     });
     await expect(run()).rejects.toThrow('run this again');
     expect(deletions()).toBe(0);
+  });
+
+  it.each([
+    ['was not read to its end within 100 pages', undefined],
+    [
+      'was read so slowly that its iterator expired',
+      new ExpiredIteratorException({ message: 'too old', $metadata: {} }),
+    ],
+  ])('sends and deletes nothing if a position %s, and says to run it again', async (_, failure) => {
+    failing(POSITION);
+    streams.on(GetRecordsCommand).resolves({ Records: [recordOf(100, 'ann')], NextShardIterator: 'i2' });
+    if (failure) streams.on(GetRecordsCommand, { ShardIterator: 'i2' }).rejects(failure);
+    const replayed = run({ discardExpired: true });
+    await expect(replayed).rejects.toThrow(CommandError);
+    await expect(replayed).rejects.toThrow('run this again');
+    expect(sent()).toEqual([]);
+    expect(deletions()).toBe(0);
+    expect(released()).toEqual(['r0']);
+  });
+
+  it('takes the end of a closed shard for the end of a position', async () => {
+    failing(POSITION);
+    streams
+      .on(GetRecordsCommand, { ShardIterator: 'i1' })
+      .resolves({ Records: [recordOf(100, 'ann')], NextShardIterator: 'i2' })
+      .on(GetRecordsCommand, { ShardIterator: 'i2' })
+      .resolves({ Records: [] });
+    expect(await run()).toMatchObject({ positions: 1, users: 1, expired: 0 });
+    expect(sent()).toMatchObject([{ userId: 'ann' }]);
+    expect(deletions()).toBe(1);
   });
 
   it('leaves entries that are not positions', async () => {

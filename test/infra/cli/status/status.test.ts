@@ -77,7 +77,8 @@ describe('the status', () => {
     expect(text).toMatch(/contacts +12 created, 0 updated, 0 tagged/);
     expect(text).toMatch(/credentials +oauth, 4\.0 hours old, expires 2026-06-16/);
     expect(text).toMatch(/backfill +running, contacts since .*, 40 % done/);
-    expect(text.split('\n').length).toBeLessThan(27);
+    expect(text).toMatch(/events +changes in the CRM read 600\.0 s ago; 0 not accepted by the callback/);
+    expect(text.split('\n').length).toBeLessThan(28);
   });
 
   it('names each running backfill, and not a skipped one', async () => {

@@ -17,6 +17,15 @@ describe('readAppConfigs', () => {
     expect(readAppConfigs(cdkJson(text))).toMatchObject([{ stackName: 'user-sync' }]);
   });
 
+  it.each(['{"context":5}', '{"context":[]}', '[]', 'null'])(
+    'says what cdk.json must be instead of %s',
+    (text) => {
+      const read = () => readAppConfigs(cdkJson(text));
+      expect(read).toThrow(CommandError);
+      expect(read).toThrow(/cdk\.json must be an object whose "context"/);
+    },
+  );
+
   it('says that cdk.json is not valid JSON', () => {
     const read = () => readAppConfigs(cdkJson('{ "context": {}, }'));
     expect(read).toThrow(CommandError);

@@ -24,10 +24,13 @@ describe('a command finds the system', () => {
 
   it('or fails when the stack does not exist or AWS is not reachable', async () => {
     const missing = Object.assign(new Error('Stack with id other'), { name: 'ValidationError' });
-    cloudFormation.on(DescribeStacksCommand).rejectsOnce(missing);
+    cloudFormation.on(DescribeStacksCommand).rejects(missing);
     const noStack = connect({ stack: 'other' });
     await expect(noStack).rejects.toThrow(NoStackError);
-    await expect(noStack).rejects.toThrow(/no stack other.*--stack/);
+    await expect(noStack).rejects.toThrow(
+      /no stack other.*\(npx --no user-sync deploy --stack other\), or name another with --stack/,
+    );
+    await expect(connect({ stack: 'user-sync' })).rejects.toThrow(/\(npx --no user-sync deploy\)/);
     cloudFormation.on(DescribeStacksCommand).rejects(new Error('Region is missing: it does not exist'));
     const failure = connect({ stack: 'other' });
     await expect(failure).rejects.toThrow(CommandError);

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { idOfUser, timestamp } from '../../../../infra/cli/support/option-parsers.ts';
+import { bySchema, idOfUser, timestamp } from '../../../../infra/cli/support/option-parsers.ts';
+import { crmUrl, safeUrl } from '../../../../infra/urls.ts';
 
 describe('a date or time', () => {
   it.each([
@@ -28,5 +29,46 @@ describe('the id of a user', () => {
 
   it.each(['', ' ', 'x'.repeat(2049), 'ü'.repeat(1025)])('cannot be "%s"', (id) => {
     expect(() => idOfUser(id)).toThrow(InvalidArgumentError);
+  });
+});
+
+describe('the address of the CRM', () => {
+  const address = bySchema(crmUrl);
+
+  it.each(['https://api.infusionsoft.com', 'https://api.infusionsoft.com/', 'http://localhost:8080'])(
+    'can be %s',
+    (text) => {
+      expect(address(text)).toBe(text);
+    },
+  );
+
+  it.each([
+    ['api.infusionsoft.com', /^It must be a URL, for example https:[^,]*\.$/],
+    ['', /^It must be a URL/],
+    ['ftp://api.infusionsoft.com', /^It must be a URL/],
+    ['http://crm.example.com', /^It must begin with https:.*localhost only/],
+    ['http://localhost.example.com', /^It must begin with https:/],
+    ['https://api.infusionsoft.com/crm/rest', /^It must be an origin without a path/],
+    ['http://crm.example.com/crm', /^It must begin with https:.*, and must be an origin without a path/],
+  ])('cannot be "%s", and the message says why', (text, problem) => {
+    expect(() => address(text)).toThrow(InvalidArgumentError);
+    expect(() => address(text)).toThrow(problem);
+  });
+});
+
+describe('the address of the authorization page', () => {
+  const address = bySchema(safeUrl('must be a URL'));
+
+  it('can have a path', () => {
+    const text = 'https://accounts.infusionsoft.com/app/oauth/authorize';
+    expect(address(text)).toBe(text);
+  });
+
+  it.each([
+    ['accounts.infusionsoft.com', /^It must be a URL\.$/],
+    ['http://accounts.infusionsoft.com/app/oauth/authorize', /^It must begin with https:/],
+  ])('cannot be "%s", and the message says why', (text, problem) => {
+    expect(() => address(text)).toThrow(InvalidArgumentError);
+    expect(() => address(text)).toThrow(problem);
   });
 });
