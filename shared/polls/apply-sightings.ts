@@ -106,8 +106,9 @@ export async function applySightings(
     const before = known(group.contactId);
     const showsUser = userIdKey !== undefined && shows(userIdKey, group, before);
     const own = ownWrites(record, { ...context, showsUser });
-    const isStoredAnyway = reading.isFirst === true && !before;
-    if ((own.isUnsettled && !isStoredAnyway) || isUnknown(before, group)) {
+    // A replay cannot read a contact again later. It stores nothing.
+    const isReadOnce = (reading.isFirst === true && !before) || reading.replay !== undefined;
+    if ((own.isUnsettled && !isReadOnce) || isUnknown(before, group)) {
       deferred.push(...group.sightings);
       continue;
     }

@@ -290,6 +290,22 @@ describe('what the sync itself writes makes no event', () => {
 });
 
 describe('a replay', () => {
+  it('includes a contact that the sync is working on', async () => {
+    const { contactId } = await begin();
+    const since = new Date(polls.now()).toISOString();
+    await polls.crm.admin.edit(contactId, { values: { job_title: 'Coach' } });
+    await polls.poll('changes');
+    const lease = {
+      environment: 'other',
+      invocation: 1,
+      until: new Date(polls.now() + 3_600_000).toISOString(),
+    };
+    polls.users.edit('ann', { crm: { ...polls.users.user('ann').crm, lease } });
+    expect(shown(await polls.poll('replay', { since }))).toMatchObject([
+      { type: 'contact.changed', contactId, fields: expect.arrayContaining(['job_title']) },
+    ]);
+  });
+
   it('leaves out what changed before that time', async () => {
     const { contactId } = await begin();
     await polls.crm.admin.edit(contactId, { values: { job_title: 'Coach' } });
