@@ -86,7 +86,10 @@ const eventSettings = group({
   /** HTTPS address that gets all events, signed by Standard Webhooks. */
   callback: group({
     url: callbackUrl,
-    /** ARN of an existing secret with the signing secret in base64. Without it, the stack creates one. */
+    /**
+     * ARN of an existing secret with the signing secret in base64. Without it, the stack creates one. If it is encrypted with another key than
+     * `encryptionKey`, that key's policy must allow the role of send-callback to use it.
+     */
     existingSecretArn: secretArn.optional(),
   }).optional(),
   /** Resources whose changes make events, besides contacts and tags. docs/event-resources.md says how changes of each are found. */

@@ -166,8 +166,8 @@ export function createConsumer(ports: ConsumerPorts): Consumer {
     });
   const retireUserWith = (policy: DeletionPolicy): ProcessUserDependencies['retireUser'] => {
     const dependencies = { table, client, catalogSource: catalog, erasureRecords, mapping, now };
-    return (userId, departure, living) =>
-      retireUser(userId, departure, living, { ...dependencies, policy, forgetPolicy, retire });
+    return (userId, retirement, living) =>
+      retireUser(userId, retirement, living, { ...dependencies, policy, forgetPolicy, retire });
   };
   const userDependencies: ProcessUserDependencies = {
     users,

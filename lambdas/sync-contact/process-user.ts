@@ -64,10 +64,10 @@ export async function processUser(
   const found = await users.read(userId).catch((error: unknown) => {
     throw error instanceof InvalidUserError ? new RejectedError('not-a-user', error.message) : error;
   });
-  const departure = departureOf(messages, found !== undefined);
+  const retirement = retirementIn(messages, found !== undefined);
   // A user can be deleted and come back with another contact before the messages are read.
-  if (!found || departure) {
-    const retired = await retireUser(userId, departure, found?.user.crm);
+  if (!found || retirement) {
+    const retired = await retireUser(userId, retirement, found?.user.crm);
     if (!found) return { outcome: 'retired', contactId: retired.at(-1)?.contactId, warnings: [] };
   }
 
@@ -101,8 +101,8 @@ export async function processUser(
   if (written === 'gone') {
     // The user was deleted during the sync. The message of the deletion may name no contact.
     const isWithdrawn = isWithdrawalOpen(desired.consent, crm.consent);
-    const departing = { ...departureFrom(crm, now()), ...(isWithdrawn && { withdrawn: true }) };
-    const retired = await retireUser(userId, departing, undefined);
+    const ownRetirement = { ...retirementOf(crm, now()), ...(isWithdrawn && { withdrawn: true }) };
+    const retired = await retireUser(userId, ownRetirement, undefined);
     return { outcome: 'retired', contactId: contactId ?? retired.at(-1)?.contactId, warnings: [] };
   }
   if (written === 'conflict') {
@@ -164,7 +164,7 @@ function assertDue(messages: readonly UserMessage[], now: number): void {
 }
 
 /** What the messages say about the contacts of a user who was deleted, and may have come back. */
-function departureOf(
+function retirementIn(
   messages: readonly [UserMessage, ...UserMessage[]],
   isLiving: boolean,
 ): PendingRetirement | undefined {
@@ -182,7 +182,7 @@ function departureOf(
   };
 }
 
-const departureFrom = (crm: CrmState, now: number): PendingRetirement => ({
+const retirementOf = (crm: CrmState, now: number): PendingRetirement => ({
   contactIds: contactIdsOf(crm),
   ...(crm.attempt && { attemptedAt: crm.attempt.at }),
   deletedAt: new Date(now).toISOString(),

@@ -22,7 +22,7 @@ export interface Companies {
 /** Where the ids of companies are stored, and leased while they are looked up. */
 export type CompanyTable = Pick<
   SyncTable,
-  'readId' | 'writeId' | 'writeOwnCompany' | 'acquireLease' | 'releaseLease'
+  'readCompanyId' | 'writeCompanyId' | 'writeOwnCompany' | 'acquireLease' | 'releaseLease'
 >;
 
 export interface CompaniesOptions {
@@ -45,7 +45,7 @@ export function companies({ client, table, invocation, now }: CompaniesOptions):
   const findOrCreate = async (name: string, refused: number | undefined): Promise<number> => {
     const key = SYNC_TABLE_ITEMS.company.key(name);
     const readStored = async () => {
-      const stored = await table.readId(key);
+      const stored = await table.readCompanyId(key);
       return stored === refused ? undefined : stored;
     };
     const stored = await readStored();
@@ -72,7 +72,7 @@ export function companies({ client, table, invocation, now }: CompaniesOptions):
       if (foundSince !== undefined) return foundSince;
       const [found] = (await client.findCompanies(name)).sort((a, b) => a.id - b.id);
       const { id } = found ?? (await create());
-      await table.writeId(key, id);
+      await table.writeCompanyId(key, id);
       return id;
     } finally {
       if (!isUncertain) await table.releaseLease(key, holder);

@@ -67,7 +67,7 @@ export function waitOrReject(
   now: number,
 ): ConflictOutcome {
   const { other, message } = error;
-  const since = standsSince(user, other, changedAt, now);
+  const since = unchangedSince(user, other, changedAt, now);
   const waited = now - since;
   const failure =
     waited >= CONFLICT.limitMs
@@ -88,10 +88,10 @@ export function waitOrReject(
 
 /** Whether a conflict has lasted as long as a user waits for another. Times in epoch milliseconds. */
 export const hasWaited = (user: User, other: User, changedAt: number, now: number): boolean =>
-  now - standsSince(user, other, changedAt, now) >= CONFLICT.limitMs;
+  now - unchangedSince(user, other, changedAt, now) >= CONFLICT.limitMs;
 
-/** When either user was last changed, or else when the conflict was first seen, in epoch milliseconds. */
-function standsSince(user: User, other: User, changedAt: number, now: number): number {
+/** Since when neither user has changed, as far as this sync has noticed, in epoch milliseconds. */
+function unchangedSince(user: User, other: User, changedAt: number, now: number): number {
   const { conflict } = user.crm ?? {};
   const isSame = conflict?.otherUserId === other.userId && conflict.states === statesOf(user, other);
   return isSame ? Math.max(Date.parse(conflict.since), Math.min(changedAt, now)) : now;

@@ -2,6 +2,7 @@ import type { InfusionsoftClient } from '../infusionsoft/client.ts';
 import { ContactFaultError, NotFoundError } from '../infusionsoft/http/failures.ts';
 import type { TagResult } from '../infusionsoft/schemas.ts';
 import { RejectedError, RetryableError } from '../sync/errors.ts';
+import { halves } from './halves.ts';
 
 /**
  * The outcome for one contact: `done`; `requeue` when the user needs a message of its own; `no-tag` when the CRM does not know the tag; or
@@ -76,11 +77,11 @@ export function tagRequests(
     let requests = 0;
     const isOpen = () => requests < (outcomes.size > 0 ? SEARCH.requests : SEARCH.withoutSuccess);
     for (let part = open.shift(); part && isOpen(); part = open.shift()) {
-      const halves = halve(part);
-      requests += halves.length;
-      const answers = await Promise.all(halves.map((half) => tryRequest(half, request)));
+      const parts = halves(part);
+      requests += parts.length;
+      const answers = await Promise.all(parts.map((half) => tryRequest(half, request)));
       for (const answer of answers) for (const [id, outcome] of answer ?? []) outcomes.set(id, outcome);
-      const refusedHalves = halves.filter((_, index) => answers[index] === undefined);
+      const refusedHalves = parts.filter((_, index) => answers[index] === undefined);
       for (const [contactId, ...rest] of refusedHalves) {
         if (contactId === undefined) continue;
         if (rest.length > 0) open.push([contactId, ...rest]);
@@ -120,11 +121,6 @@ export function tagRequests(
         return new Map([...results].map(([id, result]) => [id, OUTCOMES[result]]));
       }),
   };
-}
-
-function halve(ids: readonly number[]): [readonly number[], readonly number[]] {
-  const middle = Math.ceil(ids.length / 2);
-  return [ids.slice(0, middle), ids.slice(middle)];
 }
 
 /** Limits how many calls run at the same time. The others wait in the order of the calls. */

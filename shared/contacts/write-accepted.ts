@@ -6,6 +6,7 @@ import { type FieldPlan, isClearable, isEmptyPlan } from '../sync/plan.ts';
 import { addressOfRegion, regionKey, withoutRegion } from '../sync/refused-fields.ts';
 import { contactField, isStandardField } from '../user/contact-fields.ts';
 import type { FieldKey, Mapping } from '../user/define-mapping.ts';
+import { halves } from './halves.ts';
 import type { Target } from './resolve.ts';
 import { type ClaimWritten, type WriteContactDependencies, writeContact } from './write-contact.ts';
 
@@ -179,11 +180,6 @@ interface Group {
   /** Whether the CRM is known to refuse one of them. */
   isRefused?: boolean;
 }
-
-const halves = (keys: readonly string[]): [string[], string[]] => {
-  const middle = Math.ceil(keys.length / 2);
-  return [keys.slice(0, middle), keys.slice(middle)];
-};
 
 /** The plan with what is done about refused fields. */
 function planWith({ write, clear }: FieldPlan, remedies: ReadonlyMap<string, Remedy>): FieldPlan {

@@ -1,5 +1,5 @@
 import { CloudError, RetryableError } from '../sync/errors.ts';
-import { mostLeased, NO_SLOTS, type RateLease, type SlotState, sumOf } from './rate-lease.ts';
+import { leasedRate, mostLeased, NO_SLOTS, type RateLease, type SlotState } from './rate-lease.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 import { MAX_SLOT_AHEAD_MS, RATE_LEASE } from './retry-policy.ts';
 import { updateVersioned, type VersionedStore } from './versioned-store.ts';
@@ -96,7 +96,7 @@ export function leasedLimiter(options: LeasedLimiterOptions): LeasedLimiter {
     await update((state) => {
       const others = othersIn(state);
       const own = state.leases.find((lease) => lease.id === id);
-      const rate = own && held ? held.rate : Math.min(wanted, most - sumOf(others));
+      const rate = own && held ? held.rate : Math.min(wanted, most - leasedRate(others));
       next = rate < 1 ? undefined : { ...begun, rate, renewal: ++renewals };
       // Environments may have reserved slots at the full rate, so the first request waits until a window after the last of them.
       const aheadMs = Math.min(Math.max(0, (state.slots.at(-1) ?? 0) - state.at), MAX_SLOT_AHEAD_MS);

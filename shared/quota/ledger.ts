@@ -151,12 +151,12 @@ export function record(
     usage.observed && usage.observed.startedAt >= before.resumedAt ? usage.observed : undefined;
   const pause = usage.pause && usage.pause.since >= before.resumedAt ? usage.pause : undefined;
   const day = recordDay(before.day, observed, now);
-  const ofOthers = day.since === before.day.since ? day.used - before.day.used : day.used;
+  const newlyCounted = day.since === before.day.since ? day.used - before.day.used : day.used;
   return {
     ...before,
     minute: recordMinute(before.minute, observed),
     day,
-    month: { ...before.month, used: before.month.used + ofOthers },
+    month: { ...before.month, used: before.month.used + newlyCounted },
     limits,
     pause: laterOf(before.pause, pause, now),
   };

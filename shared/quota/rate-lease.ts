@@ -39,12 +39,12 @@ export const NO_SLOTS: SlotState = { slots: [], at: 0, leases: [] };
 export const mostLeased = (requestsPerWindow: number): number => Math.floor(requestsPerWindow / 2);
 
 /** The requests in a window that leases take together. */
-export const sumOf = (leases: readonly RateLease[]): number =>
+export const leasedRate = (leases: readonly RateLease[]): number =>
   leases.reduce((sum, { rate }) => sum + rate, 0);
 
 /** The requests in a window that leases leave. */
-export const leftBy = (leases: readonly RateLease[], requestsPerWindow: number): number =>
-  requestsPerWindow - Math.min(sumOf(leases), mostLeased(requestsPerWindow));
+export const unleasedRate = (leases: readonly RateLease[], requestsPerWindow: number): number =>
+  requestsPerWindow - Math.min(leasedRate(leases), mostLeased(requestsPerWindow));
 
 /**
  * The leases that an environment respects, each with its end. No lease lasts longer than {@link RATE_LEASE}, whatever its `until` says.

@@ -1,5 +1,5 @@
 import { CloudError, OutOfTimeError } from '../sync/errors.ts';
-import { currentLeases, leftBy, NO_SLOTS, type SlotState } from './rate-lease.ts';
+import { currentLeases, NO_SLOTS, type SlotState, unleasedRate } from './rate-lease.ts';
 import { MAX_SLOT_AHEAD_MS, NO_SLOT_MS } from './retry-policy.ts';
 import { nextSlots, type SlotSchedule } from './slots.ts';
 import { updateVersioned, type Versioned, type VersionedStore } from './versioned-store.ts';
@@ -61,7 +61,7 @@ export function rateLimiter({
       const leases = currentLeases(stored.leases, at);
       const { requestsPerWindow } = schedule;
       const past = stored.slots.filter((slot) => slot < at + MAX_SLOT_AHEAD_MS).slice(-requestsPerWindow);
-      const left = { ...schedule, requestsPerWindow: leftBy(leases, requestsPerWindow) };
+      const left = { ...schedule, requestsPerWindow: unleasedRate(leases, requestsPerWindow) };
       const next = nextSlots(left, past, deadlines.length, at);
       reserved = next.map((slot, index) => (slot <= (deadlines[index] ?? 0) ? slot : undefined));
       return { slots: [...past, ...reserved.filter((slot) => slot !== undefined)], at, leases };

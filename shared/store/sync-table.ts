@@ -35,8 +35,8 @@ export interface SyncTable {
   readInspection(): Promise<Inspection | undefined>;
   writeInspection(inspection: Inspection): Promise<void>;
   /** Ids of companies in the CRM, by the key of their item. */
-  readId(key: string): Promise<number | undefined>;
-  writeId(key: string, crmId: number): Promise<void>;
+  readCompanyId(key: string): Promise<number | undefined>;
+  writeCompanyId(key: string, crmId: number): Promise<void>;
   /** Whether the sync was about to create a company with this name. */
   hasOwnCompany(name: string): Promise<boolean>;
   /** @param at epoch milliseconds. */
@@ -94,11 +94,11 @@ export function syncTable(client: DynamoDBClient, TableName: string): SyncTable 
     writeCatalog: (found) => write(catalog.key(), found),
     readInspection: async () => inspection.schema.safeParse(await read(inspection.key())).data,
     writeInspection: (report) => write(inspection.key(), report),
-    async readId(key) {
+    async readCompanyId(key) {
       const item = await read(key);
       return item && company.schema.parse(item).crmId;
     },
-    writeId: (key, crmId) => write(key, { crmId }),
+    writeCompanyId: (key, crmId) => write(key, { crmId }),
     hasOwnCompany: async (name) => (await read(ownCompany.key(name))) !== undefined,
     writeOwnCompany: (name, at) => write(ownCompany.key(name), { at }),
     async readProbe() {

@@ -12,7 +12,7 @@ interface TextField {
     | 'Website'
     | 'State'
     | 'SocialSecurityNumber'
-    /** A day. The time of a moment is dropped. */
+    /** A day. The time and the offset of a moment are dropped. */
     | 'Date'
     /** A date and time, in ISO 8601. */
     | 'DateTime'

@@ -22,10 +22,15 @@ function cut(text: string, max: number): string {
   return short.trim();
 }
 
-/** The day of a moment, in ISO 8601. */
+/** The day of a date or moment as it is written, in ISO 8601: its time and offset are dropped. The day of other forms is that of UTC. */
 export function normaliseDate(raw: string): Normalised {
   const moment = normaliseMoment(raw);
-  return 'value' in moment ? { value: moment.value.slice(0, 10) } : { dropped: 'not a date' };
+  if (!('value' in moment)) return { dropped: 'not a date' };
+  const [written] = /^\d{4}-\d\d-\d\d/.exec(raw.trim()) ?? [];
+  // 31 February is read as 3 March.
+  const midnight = normaliseMoment(`${written}T00:00:00Z`);
+  const day = 'value' in midnight ? midnight.value : moment.value;
+  return { value: day.slice(0, 10) };
 }
 
 /** A moment in UTC, in ISO 8601, with a year of four digits. */

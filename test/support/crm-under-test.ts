@@ -120,8 +120,8 @@ export function memorySyncTable(): SyncTable {
     writeInspection: async (written) => {
       inspection = structuredClone(written);
     },
-    readId: async (key) => ids.get(key),
-    writeId: async (key, crmId) => void ids.set(key, crmId),
+    readCompanyId: async (key) => ids.get(key),
+    writeCompanyId: async (key, crmId) => void ids.set(key, crmId),
     hasOwnCompany: async (name) => ownCompanies.has(name.trim().toLowerCase()),
     writeOwnCompany: async (name) => void ownCompanies.add(name.trim().toLowerCase()),
     readProbe: async () => structuredClone(probe),

@@ -50,8 +50,8 @@ export async function previewUser(
     },
     // Every company is known, as nearly all are after the first users.
     table: {
-      readId: async () => 1,
-      writeId: async () => {},
+      readCompanyId: async () => 1,
+      writeCompanyId: async () => {},
       writeOwnCompany: async () => {},
       acquireLease: async () => true,
       releaseLease: async () => {},

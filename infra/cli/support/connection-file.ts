@@ -18,7 +18,7 @@ export type Connection = z.infer<typeof connectionSchema>;
 const fileSchema = z.object({ ...connectionSchema.shape, pid: z.number() });
 
 /** USER_SYNC_CONNECTION_FILE separates systems that run on one machine at the same time, such as those of parallel tests. */
-const FILE =
+const connectionFile = (): string =>
   process.env['USER_SYNC_CONNECTION_FILE'] ??
   fileURLToPath(new URL('../../../.local/cloud.json', import.meta.url));
 
@@ -28,9 +28,10 @@ const FILE =
  * @returns a function that removes the file; it is also removed when this process exits.
  */
 export function publishConnection(connection: Connection): () => void {
-  mkdirSync(dirname(FILE), { recursive: true });
-  writeFileSync(FILE, JSON.stringify({ ...connection, pid: process.pid }, undefined, 2));
-  const remove = () => rmSync(FILE, { force: true });
+  const file = connectionFile();
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, JSON.stringify({ ...connection, pid: process.pid }, undefined, 2));
+  const remove = () => rmSync(file, { force: true });
   process.once('exit', remove);
   return () => {
     process.removeListener('exit', remove);
@@ -41,7 +42,7 @@ export function publishConnection(connection: Connection): () => void {
 /** Reads the connection file, or undefined when no cloud runs on this machine. */
 export function readConnection(): Connection | undefined {
   try {
-    const { pid, ...connection } = fileSchema.parse(JSON.parse(readFileSync(FILE, 'utf8')));
+    const { pid, ...connection } = fileSchema.parse(JSON.parse(readFileSync(connectionFile(), 'utf8')));
     if (!isRunning(pid)) return undefined;
     return connection;
   } catch (error) {

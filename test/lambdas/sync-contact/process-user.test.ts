@@ -105,8 +105,8 @@ async function processAnn(
       const desired = { fields: {}, tags: [], warnings: [] };
       return { crm: { contactId: 1 }, unchanged: false, changes: [], desired, ...result };
     },
-    async retireUser(_, departure, living) {
-      retirements.push([departure, living]);
+    async retireUser(_, retirement, living) {
+      retirements.push([retirement, living]);
       return retired;
     },
     metrics: { countChange: (change) => void changes.push(change) },
@@ -286,7 +286,7 @@ describe('a deleted user', () => {
       [deletion({ contactId: 1, withdrawn: true }), deletion()],
       { contactIds: [1], deletedAt: message().changedAt, withdrawn: true },
     ],
-  ])('is retired with %s', async (_, [first = deletion(), ...others], departure) => {
+  ])('is retired with %s', async (_, [first = deletion(), ...others], retirement) => {
     const retired = [
       { contactId: 7, done: 'mark' as const },
       { contactId: 8, done: 'mark' as const },
@@ -294,7 +294,7 @@ describe('a deleted user', () => {
     ];
     const { outcome, retirements, synced } = await processAnn([first, ...others], { item: null, retired });
     expect(outcome).toEqual({ outcome: 'retired', contactId: 9, warnings: [] });
-    expect(retirements).toEqual([[departure, undefined]]);
+    expect(retirements).toEqual([[retirement, undefined]]);
     expect(synced).toEqual([]);
   });
 
@@ -338,14 +338,14 @@ describe('a deleted user', () => {
       { contactIds: [1], deletedAt: at(0), withdrawn: true },
       1,
     ],
-  ])('during the sync is retired %s', async (_, result, departure, contactId) => {
+  ])('during the sync is retired %s', async (_, result, retirement, contactId) => {
     const { outcome, retirements, changes, crm } = await processAnn([message()], {
       result: { changes: ['updated'], ...result },
       during: (users) => users.rows.delete('ann'),
       retired: [{ contactId: 9, done: 'mark' }],
     });
     expect(outcome).toEqual({ outcome: 'retired', contactId, warnings: [] });
-    expect(retirements).toEqual([[departure, undefined]]);
+    expect(retirements).toEqual([[retirement, undefined]]);
     expect(changes).toEqual(['updated']);
     expect(crm).toBeUndefined();
   });

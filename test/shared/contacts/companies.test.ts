@@ -65,13 +65,13 @@ describe('a company', () => {
   it('is read from the sync table once by an environment', async () => {
     await environment('other').idOf('Lee Ltd');
     const reads: string[] = [];
-    const readId: typeof crm.table.readId = async (key) => {
+    const readCompanyId: typeof crm.table.readCompanyId = async (key) => {
       reads.push(key);
-      return crm.table.readId(key);
+      return crm.table.readCompanyId(key);
     };
     const one = companies({
       client: crm.client,
-      table: { ...crm.table, readId },
+      table: { ...crm.table, readCompanyId },
       invocation: () => invocationOf('one'),
       now: Date.now,
     });

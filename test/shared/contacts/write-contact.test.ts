@@ -83,7 +83,7 @@ describe('a mapping that uses every kind of field', () => {
 
   it('is written with the company looked up again by its name when the CRM refuses the id', async () => {
     await start();
-    await crm.table.writeId(SYNC_TABLE_ITEMS.company.key('Lee Ltd'), 4711);
+    await crm.table.writeCompanyId(SYNC_TABLE_ITEMS.company.key('Lee Ltd'), 4711);
     const { rejected } = await sync(ANN);
     expect(rejected).toEqual([]);
     const { companies } = await crm.admin.directory();

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import {
   currentLeases,
-  leftBy,
+  leasedRate,
   mostLeased,
   type RateLease,
-  sumOf,
+  unleasedRate,
 } from '../../../shared/quota/rate-lease.ts';
 
 const NOON = Date.parse('2026-06-15T12:00:00Z');
@@ -26,8 +26,8 @@ describe('leases of a rate', () => {
     { rates: [12], sum: 12, left: 13 },
     { rates: [10, 10], sum: 20, left: 13 },
   ])('of $rates requests leave $left of 25: at least half', ({ rates, sum, left }) => {
-    expect(sumOf(ofRates(rates))).toBe(sum);
-    expect(leftBy(ofRates(rates), 25)).toBe(left);
+    expect(leasedRate(ofRates(rates))).toBe(sum);
+    expect(unleasedRate(ofRates(rates), 25)).toBe(left);
   });
 
   it('take whole requests', () => {

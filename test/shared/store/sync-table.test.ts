@@ -32,8 +32,8 @@ describe('the sync table', () => {
   it('stores and reads an id of a company in the CRM', async () => {
     const Item = { id: { S: 'company#a' }, crmId: { N: '5' } };
     dynamodb.on(GetItemCommand).resolves({ Item });
-    await table().writeId('company#a', 5);
-    expect(await table().readId('company#a')).toBe(5);
+    await table().writeCompanyId('company#a', 5);
+    expect(await table().readCompanyId('company#a')).toBe(5);
     expect(dynamodb.commandCalls(PutItemCommand)[0]?.args[0].input).toEqual({ TableName: 'sync', Item });
   });
 

@@ -1,11 +1,16 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { mockClient } from 'aws-sdk-client-mock';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CommandError, NoStackError } from '../../../../infra/cli/support/command-error.ts';
 import { connect } from '../../../../infra/cli/support/connect.ts';
 import { publishConnection } from '../../../../infra/cli/support/connection-file.ts';
 
 const cloudFormation = mockClient(CloudFormationClient);
+const directory = mkdtempSync(join(tmpdir(), 'connect-'));
+afterAll(() => rmSync(directory, { recursive: true }));
 const before = { ...process.env };
 beforeEach(() => cloudFormation.reset());
 afterEach(() => {
@@ -39,6 +44,7 @@ describe('a command finds the system', () => {
   });
 
   it('on this machine by its connection file, while it runs', async () => {
+    process.env['USER_SYNC_CONNECTION_FILE'] = join(directory, 'cloud.json');
     const withdraw = publishConnection({
       logFile: '/tmp/functions.log',
       environment: { AWS_ENDPOINT_URL_SQS: 'http://127.0.0.1:1' },
