@@ -5,7 +5,7 @@ import type { User } from '../../shared/user/user.ts';
 import type { SimulatedSystem } from '../demo/simulated-system.ts';
 import type { CallbackReceiver } from '../support/callback-receiver.ts';
 import type { FaultProxy } from './fault-proxy.ts';
-import type { Handwork } from './handwork.ts';
+import type { ManualChanges } from './manual-changes.ts';
 import type { OwnLimit } from './own-limit.ts';
 import type { World } from './world.ts';
 
@@ -15,7 +15,7 @@ export interface ChaosContext {
   running: SimulatedSystem;
   proxy: FaultProxy;
   ownLimit: OwnLimit;
-  handwork: Handwork;
+  manualChanges: ManualChanges;
   /** Gets the events about changes in the CRM. */
   callback: CallbackReceiver;
   sqs: SQSClient;

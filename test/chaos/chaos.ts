@@ -25,7 +25,7 @@ import { explainDeadLetters, readDeadLetters } from './dead-letters.ts';
 import { startPoll } from './event-actions.ts';
 import { stopFaults } from './fault-actions.ts';
 import { faultProxy } from './fault-proxy.ts';
-import { Handwork } from './handwork.ts';
+import { ManualChanges } from './manual-changes.ts';
 import { OwnLimit } from './own-limit.ts';
 import { pairFindings } from './pair-findings.ts';
 import { liftLimit } from './quota-actions.ts';
@@ -184,9 +184,9 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
     const sqs = new SQSClient(system.cloud.sdk('SQS'));
     const sfn = new SFNClient(system.cloud.sdk('SFN'));
     const counts = { killed: 0, duplicates: 0, backfills: 0, limitsRaised: 0 };
-    const handwork = new Handwork(strangers.map(({ id }) => id));
+    const manualChanges = new ManualChanges(strangers.map(({ id }) => id));
     const context: ChaosContext = {
-      ...{ world, running, proxy, ownLimit, handwork, callback, sqs, sfn, counts },
+      ...{ world, running, proxy, ownLimit, manualChanges, callback, sqs, sfn, counts },
     };
 
     log(
@@ -258,7 +258,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
     const userIdOf = (contactId: number) => byId.get(contactId)?.customFields['App User Id'];
     const emailOf = (contactId: number) =>
       String(byId.get(contactId)?.values['email_addresses.EMAIL1'] ?? '');
-    const eventFindings = handwork.findings(callback.events, mapping, {
+    const eventFindings = manualChanges.findings(callback.events, mapping, {
       emailsOf: (userId) => world.emailsOf(userId),
       usersOf: (email) => world.usersOf(email),
       userIdOf,

@@ -12,7 +12,7 @@ export const changeConsent: Action = async (context) => {
 export const optOut: Action = async (context) => {
   const user = randomUser(context);
   if (!user?.email) return;
-  context.handwork.optedOut.add(user.email.toLowerCase());
+  context.manualChanges.optedOut.add(user.email.toLowerCase());
   await context.running.controlApi.optOut(
     user.email,
     context.world.pick(['staff', 'person'] as const) ?? 'staff',

@@ -25,8 +25,8 @@ export const poll: Action = async (context) => {
 };
 
 /** A person changes or deletes a contact that belongs to no user, or adds an order for it. */
-export const byHand: Action = async ({ running: { controlApi }, world, handwork }) => {
-  const change = handwork.next(world.random);
+export const byHand: Action = async ({ running: { controlApi }, world, manualChanges }) => {
+  const change = manualChanges.next(world.random);
   if (!change) return;
   const { kind, contactId } = change;
   switch (kind) {

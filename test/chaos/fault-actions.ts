@@ -33,7 +33,7 @@ export const kill: Action = async ({ running, counts, world }) => {
 export const forbid: Action = async (context) => {
   const { world, running } = context;
   // A user who shares a contact with this one would wait for the end of the actions too.
-  const user = world.pick(world.sociable().filter(({ userId }) => !world.merged.has(userId)));
+  const user = world.pick(world.availableForPairs().filter(({ userId }) => !world.merged.has(userId)));
   if (!user?.email || world.forbidden.size === MAX_FORBIDDEN) return;
   world.forbidden.set(user.userId, user.email);
   await running.controlApi.set('forbidden', { emails: [...world.forbidden.values()] });

@@ -23,7 +23,7 @@ async function usersWithContact(context: ChaosContext): Promise<{ userId: string
   const rows = new Map((await readRows(context)).map(({ userId, crm }) => [userId, crm?.contactId]));
   const contacts = await running.controlApi.contacts();
   const ownerOf = new Map(contacts.map(({ id, customFields }) => [id, customFields['App User Id']]));
-  return world.sociable().flatMap(({ userId }) => {
+  return world.availableForPairs().flatMap(({ userId }) => {
     const contactId = rows.get(userId);
     return contactId && ownerOf.get(contactId) === userId ? [{ userId, contactId }] : [];
   });
@@ -32,7 +32,7 @@ async function usersWithContact(context: ChaosContext): Promise<{ userId: string
 /** Two users who may meet. Most have a contact: while the first limit lasts, few users have one. */
 async function anyTwo(context: ChaosContext): Promise<[User, User] | []> {
   const { world } = context;
-  const users = world.sociable();
+  const users = world.availableForPairs();
   const synced = new Set((await usersWithContact(context)).map(({ userId }) => userId));
   const withContact = users.filter(({ userId }) => synced.has(userId));
   const candidates = world.random() < 0.7 && withContact.length > 1 ? withContact : users;
@@ -75,7 +75,7 @@ const isUntouched = (world: World, userId: string) => !world.merged.has(userId) 
 
 /** A person takes the contacts of two users for duplicates, and merges them. */
 export const mergeUsers: Action = async (context) => {
-  const { world, running, handwork } = context;
+  const { world, running, manualChanges } = context;
   const candidates = (await usersWithContact(context)).filter(({ userId }) => isUntouched(world, userId));
   const from = world.pick(candidates);
   const into = world.pick(candidates.filter(({ contactId }) => contactId !== from?.contactId));
@@ -84,26 +84,26 @@ export const mergeUsers: Action = async (context) => {
   if (!(await running.controlApi.merge(from.contactId, into.contactId, values))) return;
   for (const { userId, contactId } of [from, into]) {
     world.merged.add(userId);
-    handwork.touched.add(contactId);
+    manualChanges.touched.add(contactId);
   }
 };
 
 /** A person deletes the contact of a user, or merges it into one that belongs to no user. */
 export const drift: Action = async (context) => {
-  const { world, running, handwork } = context;
+  const { world, running, manualChanges } = context;
   const candidates = (await usersWithContact(context)).filter(({ userId }) => isUntouched(world, userId));
   const chosen = world.pick(candidates);
   if (!chosen) return;
   const { userId, contactId } = chosen;
   world.drifted.add(userId);
-  handwork.touched.add(contactId);
+  manualChanges.touched.add(contactId);
   if (world.random() < 0.5) return running.controlApi.removeContact(contactId);
   // As the CRM has it: the CRM refuses a domain with other letters, also when the sync writes it again beside another address.
   const shown = (await running.controlApi.contacts()).find(({ id }) => id === contactId);
   const [survivor] = await running.controlApi.addContacts([
     { values: { 'email_addresses.EMAIL1': `old.${shown?.values['email_addresses.EMAIL1']}` } },
   ]);
-  if (survivor) handwork.touched.add(survivor.id);
+  if (survivor) manualChanges.touched.add(survivor.id);
   const values = world.pick(['into', 'from'] as const);
   if (survivor && (await running.controlApi.merge(contactId, survivor.id, values)) && values === 'into')
     world.untraceable.add(survivor.id);
@@ -111,7 +111,7 @@ export const drift: Action = async (context) => {
 
 /** A person fills in a web form of the CRM, also with values that the app does not manage, and signs up right after. */
 export const webForm: Action = async (context) => {
-  const { world, running, handwork } = context;
+  const { world, running, manualChanges } = context;
   const user = world.nextUser();
   if (!user) return;
   const { userId, email = '', firstName = '' } = user;
@@ -129,7 +129,7 @@ export const webForm: Action = async (context) => {
     },
   ]);
   if (contact) {
-    handwork.touched.add(contact.id);
+    manualChanges.touched.add(contact.id);
     world.forms.add(contact.id);
   }
   world.later(Date.now(), world.random() * 500, [userId], () => putUser(context, user));
@@ -137,7 +137,7 @@ export const webForm: Action = async (context) => {
 
 /** A user moves to an email with which the newsletter was ordered long ago, so every search shows the contact that has it. */
 export const moveToSubscriber: Action = async (context) => {
-  const { world, running, handwork } = context;
+  const { world, running, manualChanges } = context;
   const user = world.users.get(world.pick(await usersWithContact(context))?.userId ?? '');
   if (!user) return;
   const email = world.newEmail(user);
@@ -148,6 +148,6 @@ export const moveToSubscriber: Action = async (context) => {
       tags: ['Newsletter'],
     },
   ]);
-  if (contact) handwork.touched.add(contact.id);
+  if (contact) manualChanges.touched.add(contact.id);
   await changeUser(context, user.userId, { email });
 };

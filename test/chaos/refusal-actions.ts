@@ -15,7 +15,7 @@ export const breakEmail: Action = async (context) => {
   if (world.rejected.size === MAX_REJECTED) return;
   const isUntouched = ({ userId }: { userId: string }) =>
     !world.merged.has(userId) && !world.drifted.has(userId);
-  const user = world.pick(world.sociable().filter(isUntouched));
+  const user = world.pick(world.availableForPairs().filter(isUntouched));
   if (user) await changeUser(context, user.userId, { email: world.breakEmail(user) });
 };
 
@@ -73,7 +73,7 @@ export const unreadable: Action = async (context) => {
 
 /** From now on, the CRM refuses a request about one tag of many contacts if one of them is this user's. */
 export const refuseBulkTags: Action = async ({ world, running }) => {
-  const { email } = world.pick(world.sociable()) ?? {};
+  const { email } = world.pick(world.availableForPairs()) ?? {};
   if (!email || world.bulkRefusals.size === MAX_BULK_REFUSALS) return;
   world.bulkRefusals.add(email);
   await running.controlApi.set('bulk-refusals', { emails: [...world.bulkRefusals] });

@@ -22,7 +22,7 @@ const announce = ({ world, running }: ChaosContext): Promise<void> =>
 /** For a while, the CRM answers 500 to every change of a user's contact. */
 export const failContact: Action = async (context) => {
   const { world } = context;
-  const user = world.pick(world.sociable());
+  const user = world.pick(world.availableForPairs());
   if (!user?.email || world.failing.size === MAX_FAILING) return;
   const { userId } = user;
   world.failing.set(userId, user.email);
@@ -50,7 +50,7 @@ export const serverErrors: Action = async ({ world, running }) => {
  */
 export async function failForGood(context: ChaosContext): Promise<void> {
   const { world, running } = context;
-  const [user, other] = world.sociable().filter(({ userId }) => !world.merged.has(userId));
+  const [user, other] = world.availableForPairs().filter(({ userId }) => !world.merged.has(userId));
   if (!user?.email || !other) throw new Error('No user is left whose contact can fail');
   world.failing.set(user.userId, user.email);
   await announce(context);
@@ -80,7 +80,7 @@ export async function detectAgain(context: ChaosContext): Promise<void> {
     await table.writeCatalog(withoutModes);
     // An environment uses a catalog for up to a minute. A deployment replaces the environments.
     await liftLimit(context);
-    const user = world.pick(world.sociable());
+    const user = world.pick(world.availableForPairs());
     if (user) await changeUser(context, user.userId, { firstName: 'Detected' });
   }
   dynamodb.destroy();

@@ -74,7 +74,7 @@ export const putOlder: Action = async (context) => {
   const user = item && world.changeable().find(({ userId }) => userId === item.userId);
   if (!user) return;
   const attributes = world.random() < 0.5 ? user : item;
-  context.handwork.unrecorded.add(user.userId);
+  context.manualChanges.unrecorded.add(user.userId);
   await putUser(context, { ...attributes, email: user.email, ...world.edit(user), crm: item.crm });
 };
 
@@ -88,7 +88,7 @@ const editOrMove = ({ world }: ChaosContext, user: User): Partial<User> =>
 export const putWithout: Action = async (context) => {
   const user = randomUser(context);
   if (!user) return;
-  context.handwork.unrecorded.add(user.userId);
+  context.manualChanges.unrecorded.add(user.userId);
   await putUser(context, { ...user, ...editOrMove(context, user) });
 };
 
@@ -98,7 +98,7 @@ export const resync: Action = async (context) => {
   const user = randomUser(context);
   if (!user) return;
   world.change(user);
-  context.handwork.unrecorded.add(user.userId);
+  context.manualChanges.unrecorded.add(user.userId);
   await running.system.app.edit(user.userId, { crm: undefined });
   if (world.random() < 0.5) await changeUser(context, user.userId, editOrMove(context, user));
 };

@@ -33,7 +33,7 @@ export function clearedWhileWaiting(
 }
 
 /** Looks for such users all the time. @returns a function that stops it and returns the findings. */
-export function watchWaitingUsers({ running: { system, controlApi }, handwork }: ChaosContext) {
+export function watchWaitingUsers({ running: { system, controlApi }, manualChanges }: ChaosContext) {
   const stop = new AbortController();
   const found = new Set<string>();
   const watch = async () => {
@@ -42,7 +42,7 @@ export function watchWaitingUsers({ running: { system, controlApi }, handwork }:
       if (before.some(({ crm }) => crm?.conflict && crm.contactId !== undefined)) {
         const contacts = await controlApi.contacts();
         const after = await system.app.users();
-        for (const finding of clearedWhileWaiting(before, contacts, after, handwork.touched, mapping))
+        for (const finding of clearedWhileWaiting(before, contacts, after, manualChanges.touched, mapping))
           found.add(finding);
       }
       await sleep(WATCH_EVERY_MS);

@@ -149,7 +149,7 @@ export class World {
   }
 
   /** Users whom an action may involve with another user: they have an email, and no step of theirs is still to come. */
-  sociable(): User[] {
+  availableForPairs(): User[] {
     const busy = new Set(this.#later.flatMap(({ userIds }) => userIds));
     const isSociable = ({ userId, email }: User) =>
       email && ![busy, this.drifted, this.forbidden].some((others) => others.has(userId));

@@ -38,7 +38,7 @@ export interface LocalSystem {
   /** Personal data in the user table so far. */
   personal: PersonalData;
   /** Records other output, such as that of a command, which may not contain personal data either. */
-  overhear(output: Output): void;
+  recordOutput(output: Output): void;
   /**
    * Stops the system.
    *
@@ -90,7 +90,7 @@ export async function startLocalSystem({
   const metrics = new FunctionMetrics();
   const logs: string[] = [];
   const personal = new PersonalData();
-  const overheard: Output[] = [];
+  const recordedOutput: Output[] = [];
   for (const item of existingUsers) personal.remember(readUser(unmarshallItem(item)).user);
   const logFile = `${directory}/functions.log`;
   const log = createWriteStream(logFile);
@@ -107,7 +107,8 @@ export async function startLocalSystem({
       log.write(`${functionName} ${line}\n`);
       metrics.read(line);
     },
-    onMessage: ({ queueName, message }) => overheard.push({ source: `queue ${queueName}`, text: message }),
+    onMessage: ({ queueName, message }) =>
+      recordedOutput.push({ source: `queue ${queueName}`, text: message }),
   });
   const { outputs } = cloud;
   const sqs = new SQSClient(cloud.sdk('SQS'));
@@ -145,11 +146,11 @@ export async function startLocalSystem({
       return messages + records;
     },
     personal,
-    overhear: (output) => overheard.push(output),
+    recordOutput: (output) => recordedOutput.push(output),
     async stop() {
       try {
         const text = JSON.stringify(await everyItem(outputs['SyncTableName'] ?? ''));
-        overheard.push({ source: "the sync's table", text });
+        recordedOutput.push({ source: "the sync's table", text });
       } finally {
         sqs.destroy();
         await cloud.stop();
@@ -162,7 +163,7 @@ export async function startLocalSystem({
         text: JSON.stringify([execution.input, execution.outcome, execution.history]),
       }));
       const written = logs.map((text) => ({ source: 'log', text }));
-      const shown = personal.shownIn([...written, ...overheard, ...executions]);
+      const shown = personal.shownIn([...written, ...recordedOutput, ...executions]);
       if (shown.length > 0) throw new PersonalDataShownError(shown);
     },
   };

@@ -38,7 +38,7 @@ it('a run fails when personal data appears in a log, message, execution, record 
       Item: { id: { S: 'any' }, phone: { S: '(646) 555-1000' } },
     }),
   );
-  system.overhear({ source: 'npm run any', text: `Looked at ${email.toUpperCase()}` });
+  system.recordOutput({ source: 'npm run any', text: `Looked at ${email.toUpperCase()}` });
 
   const failure: unknown = await stop().catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(PersonalDataShownError);

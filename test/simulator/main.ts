@@ -49,7 +49,7 @@ const program = new Command('npm run simulator --')
   .addOption(new Option('--search <mode>', 'how searches match text').choices(SEARCH_MODES).default('exact'))
   .option('--search-delay <ms>', 'time until searches see a new or changed contact', number, 1000)
   .addOption(
-    new Option('--lenient <name...>', 'strictnesses to switch off (docs/simulator.md)').choices(
+    new Option('--lenient <name...>', 'strict rules to switch off (docs/simulator.md)').choices(
       STRICTNESS_NAMES,
     ),
   )

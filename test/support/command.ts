@@ -15,11 +15,11 @@ const SHOWS_PERSONAL_DATA = ['crm', 'preview'];
 /**
  * Runs commands of `user-sync` on a system. Their output must not contain personal data, which the system checks when it stops.
  */
-export function commandsOn(system: () => Pick<LocalSystem, 'overhear'>) {
+export function commandsOn(system: () => Pick<LocalSystem, 'recordOutput'>) {
   return async (name: string, args: string[], run: Run = {}) => {
     const result = await runCommand(name, args, run);
     if (!SHOWS_PERSONAL_DATA.includes(name))
-      system().overhear({ source: `user-sync ${name}`, text: result.out + result.err });
+      system().recordOutput({ source: `user-sync ${name}`, text: result.out + result.err });
     return result;
   };
 }

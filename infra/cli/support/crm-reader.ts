@@ -26,7 +26,7 @@ export const DEFAULT_RATE = 2;
 /** Longest that one request may take, in milliseconds. */
 const REQUEST_MS = 60_000;
 /** How often a command checks whether requests are paused, in milliseconds. */
-const LOOK_MS = 5000;
+const PAUSE_CHECK_MS = 5000;
 
 export interface OperatorCrmOptions {
   /** Requests a second. */
@@ -75,17 +75,17 @@ export function operatorCrm(
     requestsPerWindow: rateOf(settings.limits),
     windowMs: 1000 + settings.windowSlackMs,
   });
-  let lookedAt = Number.NEGATIVE_INFINITY;
-  const look = async (): Promise<void> => {
-    lookedAt = performance.now();
+  let checkedAt = Number.NEGATIVE_INFINITY;
+  const checkPause = async (): Promise<void> => {
+    checkedAt = performance.now();
     const { backfillPausedUntil: until } = await quota.refresh();
     if (stopsAtReserve && until !== undefined) throw reserveReached(until, now());
   };
   const rateLimiter: RateLimiter = {
     async acquireSlot(deadline) {
-      if (performance.now() - lookedAt >= LOOK_MS) {
+      if (performance.now() - checkedAt >= PAUSE_CHECK_MS) {
         await quota.recordUsage();
-        await look();
+        await checkPause();
       }
       await lease.acquireSlot(deadline);
     },
@@ -108,7 +108,7 @@ export function operatorCrm(
   const reader = resourceReader({ url, fetch, now, ...(onMismatch && { onMismatch }) });
   return {
     async use(work) {
-      await look();
+      await checkPause();
       try {
         return await work(client, reader);
       } finally {

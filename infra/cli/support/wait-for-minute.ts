@@ -6,11 +6,11 @@ import { PausedError } from '../../../shared/infusionsoft/http/request-gate.ts';
  * A `fetch` that waits while the limit of the minute is exceeded. Longer pauses end the command.
  *
  * @param fetch a paced `fetch`, which pauses after a response that reports the limit of the minute.
- * @param look reads whether requests are still paused.
+ * @param checkPause reads whether requests are still paused.
  */
 export function waitingForMinute(
   fetch: typeof globalThis.fetch,
-  look: () => Promise<unknown>,
+  checkPause: () => Promise<unknown>,
   sleep: (ms: number) => Promise<unknown> = setTimeout,
 ): typeof fetch {
   return async (input, init) => {
@@ -24,7 +24,7 @@ export function waitingForMinute(
       } catch (error) {
         if (!(error instanceof PausedError) || error.reason !== 'minute') throw error;
         await sleep((error.afterMs ?? 0) + 1);
-        await look();
+        await checkPause();
       }
     }
   };

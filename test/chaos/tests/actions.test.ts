@@ -5,7 +5,7 @@ import type { User } from '../../../shared/user/user.ts';
 import type { ReadableContact } from '../../simulator/admin-routes.ts';
 import { ACTIONS } from '../actions.ts';
 import type { ChaosContext } from '../chaos-context.ts';
-import { Handwork } from '../handwork.ts';
+import { ManualChanges } from '../manual-changes.ts';
 import { World } from '../world.ts';
 
 /** Actions that change users or contacts, and no service. */
@@ -71,8 +71,8 @@ function runWith(seed: number) {
   const sqs = { send: async () => undefined };
   const running = { system: { app, cloud: { outputs: {} } }, controlApi };
   const counts = { killed: 0, duplicates: 0, backfills: 0, limitsRaised: 0 };
-  const handwork = new Handwork([]);
-  const context = { world, running, handwork, sqs, counts } as unknown as ChaosContext;
+  const manualChanges = new ManualChanges([]);
+  const context = { world, running, manualChanges, sqs, counts } as unknown as ChaosContext;
   return { world, rows, merges, context };
 }
 

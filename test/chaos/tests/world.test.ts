@@ -24,13 +24,13 @@ describe('the steps of an action', () => {
     expect(ran).toEqual(['first', 'second', 'third']);
   });
 
-  it('keep their users from meeting others until then', async () => {
+  it('exclude their users from actions on two users until then', async () => {
     const world = worldOf(2);
     const { userId } = firstOf(world);
     world.later(NOW, 1000, [userId], async () => undefined);
-    expect(world.sociable().map((user) => user.userId)).not.toContain(userId);
+    expect(world.availableForPairs().map((user) => user.userId)).not.toContain(userId);
     await world.runDue(NOW + 1000);
-    expect(world.sociable()).toHaveLength(2);
+    expect(world.availableForPairs()).toHaveLength(2);
   });
 });
 
@@ -43,16 +43,16 @@ describe('a user whose email becomes unusable', () => {
     expect(hasNoEmailYet(desiredState(mapping, { ...user, email }, NOW))).toBe(false);
     expect(isSyncable(desiredState(mapping, { ...user, email }, NOW))).toBe(false);
     expect(world.changeable()).toHaveLength(1);
-    expect(world.sociable()).toHaveLength(1);
+    expect(world.availableForPairs()).toHaveLength(1);
     expect([...world.rejected]).toEqual([user.userId]);
   });
 });
 
-it('a user without an email does not meet others', () => {
+it('a user without an email is excluded from actions on two users', () => {
   const world = worldOf(2);
   world.change(firstOf(world), { email: undefined });
   expect(world.changeable()).toHaveLength(2);
-  expect(world.sociable()).toHaveLength(1);
+  expect(world.availableForPairs()).toHaveLength(1);
 });
 
 it('a new email is one that the CRM may accept, in many forms', () => {

@@ -3,7 +3,7 @@ import type { CloudEvent, EventKind } from '../../../shared/events/event-types.t
 import { managedTags } from '../../../shared/user/define-mapping.ts';
 import { mapping } from '../../../shared/user/mapping.ts';
 import { seededRandom } from '../../simulator/traffic/random.ts';
-import { type Change, Handwork } from '../handwork.ts';
+import { type Change, ManualChanges } from '../manual-changes.ts';
 
 const STRANGER = 7;
 const USERS_CONTACT = 9;
@@ -24,19 +24,19 @@ const eventOf = ({ kind, contactId }: Change) => event(kind, { contactId });
 /** Everything that a person did to one stranger. */
 function afterWork() {
   const random = seededRandom(1);
-  const handwork = new Handwork([STRANGER]);
-  const changes = Array.from({ length: 100 }, () => handwork.next(random)).filter(
+  const manualChanges = new ManualChanges([STRANGER]);
+  const changes = Array.from({ length: 100 }, () => manualChanges.next(random)).filter(
     (change) => change !== undefined,
   );
-  return { handwork, changes };
+  return { manualChanges, changes };
 }
 const findings = (
-  handwork: Handwork,
+  manualChanges: ManualChanges,
   all: readonly CloudEvent[],
   emails: readonly string[] = [],
   isTakenOver = false,
 ) =>
-  handwork.findings(all, mapping, {
+  manualChanges.findings(all, mapping, {
     emailsOf: () => new Set(emails),
     usersOf: (email) => (email === 'shared@example.com' ? 2 : 1),
     userIdOf: () => undefined,
@@ -46,9 +46,9 @@ const findings = (
 
 describe('changes made by hand', () => {
   it('happen once each, and a contact that is deleted is not changed', () => {
-    const handwork = new Handwork([1, 2, 3, 4, 5, 6]);
+    const manualChanges = new ManualChanges([1, 2, 3, 4, 5, 6]);
     const random = seededRandom(2);
-    const changes = Array.from({ length: 300 }, () => handwork.next(random)).filter(
+    const changes = Array.from({ length: 300 }, () => manualChanges.next(random)).filter(
       (change) => change !== undefined,
     );
     const keys = changes.map(({ kind, contactId }) => `${kind} ${contactId}`);
@@ -59,25 +59,25 @@ describe('changes made by hand', () => {
   });
 
   it('have to arrive as one event each, which may be repeated', () => {
-    const { handwork, changes } = afterWork();
+    const { manualChanges, changes } = afterWork();
     const all = changes.map(eventOf);
     expect(changes.length).toBeGreaterThan(0);
-    expect(findings(handwork, [...all, ...all])).toEqual([]);
-    expect(findings(handwork, all.slice(1))).toHaveLength(1);
-    expect(findings(handwork, [...all, ...changes.slice(0, 1).map(eventOf)])).toHaveLength(1);
-    expect(findings(handwork, [...all, event('contact.resubscribed', { contactId: STRANGER })])).toHaveLength(
-      1,
-    );
+    expect(findings(manualChanges, [...all, ...all])).toEqual([]);
+    expect(findings(manualChanges, all.slice(1))).toHaveLength(1);
+    expect(findings(manualChanges, [...all, ...changes.slice(0, 1).map(eventOf)])).toHaveLength(1);
+    expect(
+      findings(manualChanges, [...all, event('contact.resubscribed', { contactId: STRANGER })]),
+    ).toHaveLength(1);
   });
 });
 
 describe('an event about the contact of a user', () => {
   it('is explained if the contact was created, and another user took it over before it showed its user', () => {
     const created = event('contact.created', { contactId: USERS_CONTACT });
-    expect(findings(new Handwork([STRANGER]), [created], [], true)).toEqual([]);
-    expect(findings(new Handwork([STRANGER]), [created])).toHaveLength(1);
+    expect(findings(new ManualChanges([STRANGER]), [created], [], true)).toEqual([]);
+    expect(findings(new ManualChanges([STRANGER]), [created])).toHaveLength(1);
     const changed = event('contact.changed', { contactId: USERS_CONTACT });
-    expect(findings(new Handwork([STRANGER]), [changed], [], true)).toHaveLength(1);
+    expect(findings(new ManualChanges([STRANGER]), [changed], [], true)).toHaveLength(1);
   });
 
   const [managed = ''] = managedTags(mapping);
@@ -88,12 +88,12 @@ describe('an event about the contact of a user', () => {
     ['tag.applied', { tagId: 1, tagName: managed }],
   ] as const)('is a finding: %s', (kind, data) => {
     expect(
-      findings(new Handwork([]), [event(kind, { ...data, contactId: USERS_CONTACT }, 'ann')]),
+      findings(new ManualChanges([]), [event(kind, { ...data, contactId: USERS_CONTACT }, 'ann')]),
     ).toHaveLength(1);
   });
 
   it('is not a finding if people changed the contact or opted out the user, or if nothing names its user', () => {
-    const touched = new Handwork([]);
+    const touched = new ManualChanges([]);
     touched.touched.add(USERS_CONTACT);
     const change = event('contact.changed', { contactId: USERS_CONTACT, fields: ['given_name'] }, 'ann');
     expect(findings(touched, [change])).toEqual([]);
@@ -105,13 +105,13 @@ describe('an event about the contact of a user', () => {
       isTakenOver: () => false,
     };
     const isLost = (contactId: number) => contactId === USERS_CONTACT;
-    expect(new Handwork([]).findings([change], mapping, { ...facts, isLost })).toEqual([]);
-    const unrecorded = new Handwork([]);
+    expect(new ManualChanges([]).findings([change], mapping, { ...facts, isLost })).toEqual([]);
+    const unrecorded = new ManualChanges([]);
     unrecorded.unrecorded.add('ann');
     const created = event('contact.created', { contactId: USERS_CONTACT, fields: ['given_name'] });
     expect(unrecorded.findings([change, created], mapping, facts)).toEqual([]);
-    expect(new Handwork([]).findings([change, created], mapping, facts)).toHaveLength(2);
-    const optedOut = new Handwork([]);
+    expect(new ManualChanges([]).findings([change, created], mapping, facts)).toHaveLength(2);
+    const optedOut = new ManualChanges([]);
     optedOut.optedOut.add('ann@example.com');
     const status = event('contact.unsubscribed', { contactId: USERS_CONTACT, status: 'MANUAL' }, 'ann');
     expect(findings(optedOut, [status], ['ann@example.com'])).toEqual([]);

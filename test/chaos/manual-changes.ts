@@ -35,7 +35,7 @@ interface Facts {
 type Shown = Readonly<Record<string, unknown>>;
 
 /** What people did by hand in the CRM during a run, and the events that have to arrive because of it. */
-export class Handwork {
+export class ManualChanges {
   readonly #strangers: readonly number[];
   readonly #done = new Map<number, Set<Kind>>();
   /** Ids of users' contacts that people or web forms changed, and of contacts that they created. Events about these are not verified. */
