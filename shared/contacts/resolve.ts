@@ -127,7 +127,9 @@ export async function resolve(
     const canChange = desiredByOther && isSyncable(desiredByOther) && !other.crm?.rejection;
     if (isFirst && canChange && !isOver && !(await waitsFor(other, userId, claims)))
       throw new ConflictError(other, 'has a contact with the same email', { isLost, isOutdated: true });
-    await notify([{ userId: other.userId, cause: 'changed' }]);
+    // Without a usable email, a sync of the other user changes nothing, and would be rejected once more.
+    if (!desiredByOther || isSyncable(desiredByOther))
+      await notify([{ userId: other.userId, cause: 'changed' }]);
     return keep(own);
   }
   // People merged two contacts, or typed the email into the other user's contact: this user gets a contact of its own, but only once. If it

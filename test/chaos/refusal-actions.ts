@@ -9,12 +9,21 @@ const MAX_BULK_REFUSALS = 5;
 /** Longest time that a new user is without an email, in milliseconds. */
 const WITHOUT_EMAIL_MS = 4000;
 
-/** A user gets an email that no CRM can take, and keeps it. */
+/**
+ * A user gets an email that no CRM can take, and keeps it. The contact shows the user's email until then: another user may have taken one
+ * that it still shows, and both contacts would keep it (docs/decisions/0003-claims.md, "What stays wrong").
+ */
 export const breakEmail: Action = async (context) => {
-  const { world } = context;
+  const { world, running } = context;
   if (world.rejected.size === MAX_REJECTED) return;
-  const isUntouched = ({ userId }: { userId: string }) =>
-    !world.merged.has(userId) && !world.drifted.has(userId);
+  const shown = new Map(
+    (await running.controlApi.contacts()).map(({ customFields, values }) => [
+      customFields['App User Id'],
+      values['email_addresses.EMAIL1'],
+    ]),
+  );
+  const isUntouched = ({ userId, email }: User) =>
+    !world.merged.has(userId) && !world.drifted.has(userId) && shown.get(userId) === email;
   const user = world.pick(world.availableForPairs().filter(isUntouched));
   if (user) await changeUser(context, user.userId, { email: world.breakEmail(user) });
 };

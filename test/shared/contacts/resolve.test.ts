@@ -337,7 +337,6 @@ describe('a contact with the email that another user has', () => {
     it.each<[string, World, Contact?]>([
       ['is not the first of the contact', {}, ADDED],
       ['has been waited for', conflictThatHasStood(MOVED)],
-      ['belongs to a user without an email', { others: [{ userId: 'bob' }] }],
       ['belongs to a rejected user', { others: [{ ...BOB, crm: { rejection: REJECTION } }] }],
       ['belongs to a user who waits for this one', { others: [{ ...BOB, crm: waitingFor('ann') }] }],
       [
@@ -354,6 +353,19 @@ describe('a contact with the email that another user has', () => {
       expect(result).toEqual(resolved(update(1, { isClaimed: true })));
       expect(notified).toEqual([{ userId: 'bob', cause: 'changed' }]);
     });
+
+    it.each([undefined, 'nobody at nowhere'])(
+      'leaves the user the own contact, and the other alone, who has no usable email: %s',
+      async (email) => {
+        const { result, notified } = await bobs({
+          crm: MOVED,
+          claimed,
+          others: [{ userId: 'bob', ...(email && { email }) }],
+        });
+        expect(result).toEqual(resolved(update(1, { isClaimed: true })));
+        expect(notified).toEqual([]);
+      },
+    );
 
     it('makes the user wait for one who waits for others in a circle', async () => {
       const others = [
