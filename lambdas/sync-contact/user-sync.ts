@@ -58,6 +58,7 @@ export function userSync(ports: UserSyncPorts): UserSync {
         client,
         companies: knownCompanies,
         claims: userClaims,
+        notify: ports.notify,
         deletionPolicy,
         mapping,
         now,

@@ -20,7 +20,16 @@ type EmailClaim = { kind: 'new' | 'again' } | { kind: 'moved' | 'contested'; oth
  * Who has a contact, by the claims. `new`: nobody. `own`: the user, who may have inherited it. `former`: a user who no longer has it, so
  * the sync wrote its managed fields. `other`: another living user, who claimed it at that time (epoch milliseconds).
  */
-export type ContactHolder = { kind: 'new' | 'former' } | { kind: 'own'; isInherited: boolean } | OtherHolder;
+export type ContactHolder =
+  | { kind: 'new' }
+  | FormerHolder
+  | { kind: 'own'; isInherited: boolean }
+  | OtherHolder;
+interface FormerHolder {
+  kind: 'former';
+  /** Id of another living user whose sync was cut off after the claim, or whose item was replaced: only a sync of that user can tell. */
+  claimedBy?: string;
+}
 export interface OtherHolder {
   kind: 'other';
   other: User;
@@ -40,11 +49,17 @@ export interface Claims {
   /**
    * Claims a contact, unless another living user has it.
    *
-   * @param force claims it also from another living user.
+   * @param options.force claims it also from another living user.
+   * @param options.since when the user's create was first requested, in epoch milliseconds. If the user had the contact before, it is
+   * inherited from an earlier account of the user.
    * @returns who had it before.
    * @throws RetryableError while the contact is being retired, or when another user claims it at the same moment.
    */
-  claimContact(contactId: number, userId: string, force?: boolean): Promise<ContactHolder>;
+  claimContact(
+    contactId: number,
+    userId: string,
+    options?: { force?: boolean; since?: number | undefined },
+  ): Promise<ContactHolder>;
   /** Gives the claim on a contact to another user, if the user has it. @throws RetryableError while the contact is being retired. */
   giveContact(contactId: number, userId: string, otherUserId: string): Promise<void>;
   /** The users of the list who have the claim on their contact. Costs one read for each hundred. */
@@ -115,9 +130,10 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
     if (claim.claimedAt === undefined) return { kind: 'former' };
     if (claim.userId === userId) return { kind: 'own', isInherited: claim.inherited === true };
     const other = await findUser(claim.userId);
-    return other && confirmsContact(other.crm ?? {}, contactId)
+    if (!other) return { kind: 'former' };
+    return confirmsContact(other.crm ?? {}, contactId)
       ? { kind: 'other', other, claimedAt: claim.claimedAt }
-      : { kind: 'former' };
+      : { kind: 'former', claimedBy: other.userId };
   };
   /** Whether a user who has the claim on an email still has the email. If the mapping throws for the user, the claim decides. */
   const hasEmail = (user: User, email: string): boolean => {
@@ -153,18 +169,18 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
     },
     holderOf: async (contactId, userId) =>
       holder(await store.read(SYNC_TABLE_ITEMS.contactClaim.key(contactId)), contactId, userId),
-    async claimContact(contactId, userId, force = false) {
+    async claimContact(contactId, userId, { force = false, since = 0 } = {}) {
       const [key, mine] = [SYNC_TABLE_ITEMS.contactClaim.key(contactId), { userId, claimedAt: now() }];
       const written = await store.write(key, mine);
       if (written.stored) return { kind: 'new' };
       const { found } = written;
       const before = await holder(found, contactId, userId);
       if (before.kind === 'other' && !force) return before;
+      const isInherited = before.kind !== 'own' || before.isInherited || (found?.claimedAt ?? 0) < since;
       // The claim gets a new time, also if the user has it already: an earlier deletion of the same user must not retire the contact.
-      const isInherited = before.kind === 'own' ? before.isInherited : true;
       const over = { userId: found?.userId ?? userId, notRetiringAt: now() };
       if (!(await store.write(key, { ...mine, inherited: isInherited }, over)).stored) throw concurrent();
-      return before;
+      return before.kind === 'own' ? { ...before, isInherited } : before;
     },
     async giveContact(contactId, userId, otherUserId) {
       const claim = { userId: otherUserId, claimedAt: now(), inherited: true };
@@ -194,7 +210,7 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
         const isOverruled = holderId === evenOf?.other.userId && claimedAt === evenOf.claimedAt;
         if (!isOverruled) {
           if (others === 'none' || current.kind !== 'former') return current;
-          if (others === 'deleted' && (await findUser(holderId))) return current;
+          if (others === 'deleted' && current.claimedBy !== undefined) return current;
         }
         const afterMs = claimedAt + INVOCATION_MS - now();
         if (afterMs > 0) throw new RetryableError('Another user has just claimed the contact', { afterMs });

@@ -55,7 +55,7 @@ export function startingState(crm: CrmState, target: Target, email: string, now:
   const stored = contactId === undefined ? [] : [contactId];
   if (target.kind === 'update') {
     if (target.contactId === contactId) return crm;
-    const former = [...formerContactIds, ...stored].filter((id) => id !== target.contactId);
+    const former = [...new Set([...formerContactIds, ...stored])].filter((id) => id !== target.contactId);
     return {
       ...omit(crm, 'tagIds', 'uncertainTagIds', 'untrusted', 'formerContactIds', 'attempt'),
       contactId: target.contactId,

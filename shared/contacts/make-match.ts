@@ -84,7 +84,7 @@ export async function makeMatch(
 
   const holder =
     target.kind === 'update' && !target.isClaimed
-      ? await claims.claimContact(target.contactId, userId, isGone)
+      ? await claims.claimContact(target.contactId, userId, { force: isGone })
       : undefined;
   if (holder?.kind === 'other') {
     if (!isGone) throw new ConflictError(holder.other, 'has the contact');
@@ -110,7 +110,6 @@ export async function makeMatch(
   const saved = await record.save(planned);
   record.state(saved);
 
-  const isRepeated = stored.attempt !== undefined;
   const store = async (id: number, isInherited: boolean): Promise<void> => {
     const found = { ...omit(saved, 'attempt'), contactId: id, ...(isInherited && { untrusted: true }) };
     // Known also if it cannot be stored, because the user was deleted in the meantime.
@@ -119,7 +118,7 @@ export async function makeMatch(
   };
   const known = new Set(Object.keys((isUncertain ? planned : start).fingerprint ?? {}));
   const { contactId, answer, observed, isInherited, isChanged, refused, stale, canClear } = await writeFields(
-    { userId, crm: saved, desired, catalog, target, known, isRepeated, store },
+    { userId, crm: saved, desired, catalog, target, known, store },
     dependencies,
   );
   const isNewToUser = contactId !== stored.contactId;

@@ -11,6 +11,7 @@ import {
   type OwnershipDependencies,
   ownContact,
   ownerOf,
+  readOrMissing,
   type StoredContact,
 } from './ownership.ts';
 
@@ -89,7 +90,9 @@ export async function resolve(
   if (!own && !isGone && !isLost && !alwaysLookUp && (isNew || isRepeated))
     return resolved({ kind: 'upsert' });
 
-  const found = await findContacts(userId, email, crm.attempt?.at, catalog, dependencies);
+  const listed = await findContacts(userId, email, crm.attempt?.at, catalog, dependencies);
+  const unlisted = own && isUnchanged ? await findUnlisted(own.contactId, email, listed, dependencies) : [];
+  const found = [...unlisted, ...listed];
   const byEmail = await Promise.all(found.map(ownerOf(userId, catalog, isGone, dependencies)));
   const former = crm.emails?.filter((each) => each.toLowerCase() !== email.toLowerCase());
   const owned = isGone ? [...byEmail, ...(await findMerged(userId, former, catalog, dependencies))] : byEmail;
@@ -98,8 +101,15 @@ export async function resolve(
   const stored = owned.find(({ contact }) => contact.id === own?.contactId);
   const isGiven = stored !== undefined && (await giveToRightful(stored, user, email, dependencies));
   const ofUser = owned.filter(({ owner }) => owner.kind === 'own');
-  const available =
-    (isGiven ? undefined : stored) ?? ofUser[0] ?? owned.find(({ owner }) => owner.kind === 'free');
+  const candidates = [
+    ...(stored && !isGiven ? [stored] : []),
+    ...ofUser,
+    ...owned.filter(({ owner }) => owner.kind === 'free'),
+  ];
+  // If a contact without the email got it, although another one has it already, two contacts would have it.
+  const hasIt = (each: OwnedContact) =>
+    each === stored ? fieldsWith(each.contact, email).length > 0 : hasFirstEmail(each.contact, email);
+  const available = candidates.find(hasIt) ?? candidates[0];
   if (available) {
     const { contact, named } = available;
     const contactId = contact.id;
@@ -140,6 +150,18 @@ export async function resolve(
   if (!overwritten.some(({ userId: each }) => each === other.userId))
     await notify([{ userId: other.userId, cause: 'resync' }]);
   return resolved({ kind: 'create' });
+}
+
+/** The stored contact, if it has the email and the search does not show that yet. Costs a request if the search does not show it. */
+async function findUnlisted(
+  contactId: number,
+  email: string,
+  listed: readonly Contact[],
+  { client }: Pick<ResolveDependencies, 'client'>,
+): Promise<Contact[]> {
+  if (listed.some(({ id }) => id === contactId)) return [];
+  const contact = await readOrMissing(client, contactId);
+  return contact && hasFirstEmail(contact, email) ? [contact] : [];
 }
 
 /** Users over whose contact a create-or-update of a user has written: it took effect late, when they had taken the email. */
@@ -201,10 +223,14 @@ async function waitsFor(
   return other !== undefined && waitsFor(other, userId, claims, [...known, otherUserId]);
 }
 
-const hasFirstEmail = ({ email_addresses }: Contact, email: string): boolean =>
-  (email_addresses ?? []).some(
-    (each) => each.field === 'EMAIL1' && each.email?.toLowerCase() === email.toLowerCase(),
-  );
+/** The fields of a contact that show an email. */
+const fieldsWith = ({ email_addresses }: Contact, email: string): unknown[] =>
+  (email_addresses ?? [])
+    .filter((each) => each.email?.toLowerCase() === email.toLowerCase())
+    .map(({ field }) => field);
+
+const hasFirstEmail = (contact: Contact, email: string): boolean =>
+  fieldsWith(contact, email).includes('EMAIL1');
 
 /** A hash of an email, as the fingerprint has it. */
 export const emailHash = (email: string): string => fingerprintOf({ EMAIL1: email })['EMAIL1'] ?? '';

@@ -13,7 +13,7 @@ import { RejectedError, RetryableError } from '../sync/errors.ts';
 import type { CustomKey, Mapping } from '../user/define-mapping.ts';
 import type { User } from '../user/user.ts';
 import { applyTags } from './apply-tags.ts';
-import type { Claims, OtherHolder } from './claims.ts';
+import type { Claims, ContactHolder, OtherHolder } from './claims.ts';
 import type { AffectedUser } from './conflict.ts';
 import { optOutContact } from './opt-out-contact.ts';
 import { isContactOf, userIdIn } from './ownership.ts';
@@ -118,6 +118,7 @@ export async function retireContact(
         throw new RetryableError('The contact does not show its new user yet', { afterMs: GONE_AFTER_MS });
     }
   }
+  await notifyClaimant(contactId, holder, notify);
   const done = living || holder ? 'kept' : policy;
   const unread = done === 'anonymise' && contact ? unreadProperties(contact) : undefined;
   const doneAt = new Date(now()).toISOString();
@@ -130,6 +131,16 @@ export async function retireContact(
     ...(unread && { unread }),
   });
   return done;
+}
+
+/** Syncs a user whose sync was cut off after it had claimed a contact: the user takes the contact, or leaves it. */
+async function notifyClaimant(
+  contactId: number,
+  holder: ContactHolder | undefined,
+  notify: RetireContactDependencies['notify'],
+): Promise<void> {
+  if (holder?.kind === 'former' && holder.claimedBy !== undefined)
+    await notify([{ userId: holder.claimedBy, cause: 'resync', contactId }]);
 }
 
 /** Whether the sync is about to write the values of a user to a contact that the user has claimed, or to reject the user. */
@@ -204,6 +215,7 @@ async function changeContact(
 export interface LeaveContactDependencies extends WriteContactDependencies {
   client: WriteContactDependencies['client'] & Pick<InfusionsoftClient, 'removeTags'>;
   claims: Pick<Claims, 'retire'>;
+  notify: RetireContactDependencies['notify'];
   mapping: Mapping;
   deletionPolicy: DeletionPolicy;
 }
@@ -218,16 +230,17 @@ export async function leaveContact(
   contactId: number,
   userId: string,
   catalog: Catalog,
-  { claims, deletionPolicy, mapping, now, ...dependencies }: LeaveContactDependencies,
+  { claims, notify, deletionPolicy, mapping, now, ...dependencies }: LeaveContactDependencies,
 ): Promise<void> {
   const clear = [...usableFields(mapping, catalog)].filter(isCustomField);
-  await claims.retire(contactId, userId, { before: now() + 1 }, async () => {
+  const holder = await claims.retire(contactId, userId, { before: now() + 1 }, async () => {
     if (deletionPolicy === 'leave') return;
     await dependencies.client.removeTags(contactId, [...managedTagIds(catalog)]);
     if (clear.length === 0) return;
     const target: Target = { kind: 'update', contactId, isClaimed: true, isForeign: false };
     await writeContact(target, { write: {}, clear }, catalog, { ...dependencies, now });
   });
+  await notifyClaimant(contactId, holder, notify);
 }
 
 const isCustomField = (key: string): key is CustomKey => key.startsWith('custom_fields.');

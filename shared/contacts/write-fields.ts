@@ -25,8 +25,6 @@ export interface FieldWrite {
   target: Target;
   /** Fields in which the contact may have an older value of the sync. */
   known: ReadonlySet<string>;
-  /** The same contact may have been created before. */
-  isRepeated: boolean;
   /**
    * Stores a contact that was created or found by its email, before more is written to it: until then, it does not name its user.
    *
@@ -61,7 +59,7 @@ export async function writeFields(
   write: FieldWrite,
   dependencies: WriteFieldsDependencies,
 ): Promise<WrittenContact> {
-  const { userId, crm, desired, catalog, target, known, isRepeated, store } = write;
+  const { userId, crm, desired, catalog, target, known, store } = write;
   const managed = usableFields(dependencies.mapping, catalog);
   const plan = planFields(desired.fields, crm.fingerprint ?? {}, managed);
   const email = desired.fields.EMAIL1 ?? '';
@@ -81,7 +79,8 @@ export async function writeFields(
   let holder: ContactHolder | undefined;
   let isInherited = false;
   const claim: ClaimWritten = async ({ id, tag_ids }, isWhole) => {
-    const found = await dependencies.claims.claimContact(id, userId);
+    const since = crm.attempt && Date.parse(crm.attempt.at);
+    const found = await dependencies.claims.claimContact(id, userId, { since });
     if (found.kind === 'other')
       throw new ConflictError(found.other, 'has the contact with this email', { hasWritten: true });
     // Writes that are refused are repeated. Then the contact is the user's already.
@@ -90,7 +89,7 @@ export async function writeFields(
     isInherited ||=
       deletedTagIds.some((tagId) => tag_ids?.includes(tagId)) ||
       holder.kind === 'former' ||
-      (holder.kind === 'own' && (holder.isInherited || !isRepeated));
+      (holder.kind === 'own' && holder.isInherited);
     if (!isWhole) await store(id, isInherited);
   };
   const accepted = await writeAccepted({ target, plan, catalog, known, email, claim }, dependencies);

@@ -1,4 +1,4 @@
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SQSClient } from '@aws-sdk/client-sqs';
@@ -23,6 +23,7 @@ import { ACTIONS } from './actions.ts';
 import { type ChaosContext, changeUser } from './chaos-context.ts';
 import { explainDeadLetters, readDeadLetters } from './dead-letters.ts';
 import { startPoll } from './event-actions.ts';
+import { evidenceOf } from './evidence.ts';
 import { stopFaults } from './fault-actions.ts';
 import { faultProxy } from './fault-proxy.ts';
 import { ManualChanges } from './manual-changes.ts';
@@ -91,6 +92,8 @@ export interface ChaosReport {
   deadLettersUnexplained: number;
   settleMs: number;
   problems: string[];
+  /** What the functions logged about the first problems. */
+  evidence: string[];
 }
 
 /** Number of findings that make a run fail. */
@@ -291,6 +294,20 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
     const rejections = working.flatMap(({ userId, crm }) =>
       crm?.rejection ? [`${userId}: is rejected with ${crm.rejection.reason}`] : [],
     );
+    const allProblems = [
+      ...problems,
+      ...missing.map((userId) => `${userId}: not in the table`),
+      ...foreignWrites.map(({ contactId, what }) => `contact ${contactId}: foreign write of ${what}`),
+      ...consent,
+      ...(stats.optOutsUndone > 0 ? [`${stats.optOutsUndone} opt-outs of others were undone`] : []),
+      ...eventFindings,
+      ...erasureProblems,
+      ...cleared,
+      ...costly,
+      ...pairs.map(({ contactId, text }) => `contact ${contactId}: ${text}`),
+      ...deadLetters.unexplained,
+      ...rejections,
+    ];
     return {
       seed: options.seed,
       users: rows.length,
@@ -315,20 +332,8 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
       deadLettersExplained: deadLetters.explained,
       deadLettersUnexplained: deadLetters.unexplained.length + rejections.length,
       settleMs,
-      problems: [
-        ...problems,
-        ...missing.map((userId) => `${userId}: not in the table`),
-        ...foreignWrites.map(({ contactId, what }) => `contact ${contactId}: foreign write of ${what}`),
-        ...consent,
-        ...(stats.optOutsUndone > 0 ? [`${stats.optOutsUndone} opt-outs of others were undone`] : []),
-        ...eventFindings,
-        ...erasureProblems,
-        ...cleared,
-        ...costly,
-        ...pairs.map(({ contactId, text }) => `contact ${contactId}: ${text}`),
-        ...deadLetters.unexplained,
-        ...rejections,
-      ],
+      problems: allProblems,
+      evidence: evidenceOf(allProblems, readFileSync(running.system.connection.logFile, 'utf8')),
     };
   } finally {
     await stopWatching?.();

@@ -29,10 +29,11 @@ const startedAt = Date.now();
 const report = await runChaos(options, (line) =>
   process.stderr.write(`${((Date.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${line}\n`),
 );
-const { problems, ...figures } = report;
+const { problems, evidence, ...figures } = report;
 const failures = failuresIn(report);
 for (const problem of problems.slice(0, 20)) process.stderr.write(`✗ ${problem}\n`);
 if (failures > 0) {
+  for (const line of evidence) process.stderr.write(`${line}\n`);
   process.stderr.write(`\nTo repeat this run: npm run chaos -- ${process.argv.slice(2).join(' ')}\n`);
 }
 process.exitCode = failures > 0 ? 1 : 0;

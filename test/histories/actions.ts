@@ -1,4 +1,4 @@
-import { GONE_AFTER_MS } from '../../shared/quota/retry-policy.ts';
+import { MAX_HIDDEN_MS } from '../../shared/quota/retry-policy.ts';
 import { userMessage } from '../../shared/sync/message.ts';
 import type { StoredContact } from '../simulator/account/contact-store.ts';
 import { FAULT_KINDS, type FaultKind } from './crm.ts';
@@ -357,7 +357,10 @@ export const ACTIONS: readonly Action[] = [
   {
     text: 'a web form adds a contact with <email>',
     weight: 3,
-    run: ({ world }, { email }) => world.crm.fillInForm(email),
+    run({ world }, { email }) {
+      if (world.livingUsers().some((item) => item['email'] === email)) world.crm.doubledEmails.add(email);
+      world.crm.fillInForm(email);
+    },
   },
   {
     text: 'staff add notes to the contact of <user>',
@@ -400,9 +403,9 @@ export const ACTIONS: readonly Action[] = [
     text: 'the CRM answers 404 for <spell>',
     weight: 2,
     run(script, { spell }) {
-      // The sync remembers a missing contact for `GONE_AFTER_MS`, so two spells in a row would look like one long one.
+      // The sync may ask for a contact in two spells and not in between, and would take them for one long one.
       if (script.world.now < script.nextSpellAt) return;
-      script.nextSpellAt = script.world.now + millisecondsOf(spell) + GONE_AFTER_MS;
+      script.nextSpellAt = script.world.now + millisecondsOf(spell) + MAX_HIDDEN_MS;
       script.world.crm.hideContacts(millisecondsOf(spell));
     },
   },

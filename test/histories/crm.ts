@@ -222,7 +222,8 @@ export class Crm {
   /** A person fills in a web form. */
   fillInForm(email: string): StoredContact {
     const hasEmail = ({ values }: StoredContact) => values.get('email_addresses.EMAIL1') === email;
-    if ([...this.simulator.store.contacts.values()].some(hasEmail)) this.doubledEmails.add(email);
+    const hasDelay = this.simulator.search.delayMs > 0;
+    if (hasDelay || [...this.simulator.store.contacts.values()].some(hasEmail)) this.doubledEmails.add(email);
     const values = new Map([
       ['email_addresses.EMAIL1', email],
       ['given_name', 'Someone'],

@@ -166,13 +166,13 @@ function contactProblems(script: Script): string[] {
 
 /**
  * Contacts that show the email of a user who has another contact. That is allowed if the user has moved to a contact that already had the
- * email, if the contact is retired or its user is rejected, and if the item lost its `crm` map.
+ * email; if another user has had the contact; and if the contact is retired, or its user is rejected or has no email.
  */
 function doubledContacts(script: Script): string[] {
-  const { world, uninformed, mergedAway } = script;
+  const { world, touched, mergedAway } = script;
   const users = world.livingUsers();
   const wasOfAnother = ({ userId }: Item, id: number) =>
-    [...world.crmMaps.keys()].some((each) => each !== userId && hasHad(world, each, id));
+    [...world.contactIds].some(([each, ids]) => each !== userId && ids.has(id));
   const isLeft = (id: number) =>
     users.some((each) => isExcused(script, each) && hasHad(world, each.userId, id));
   return world.contacts().flatMap((contact) => {
@@ -180,8 +180,11 @@ function doubledContacts(script: Script): string[] {
     const [user, ...more] = users.filter((each) => each['email'] === email);
     const own = user && world.contactOf(user.userId);
     if (!own || own === contact || more.length > 0 || mergedAway.has(contact.id)) return [];
-    const isFound = !world.crm.createdBySync.has(own.id) || wasOfAnother(user, own.id);
-    if (isFound || isExcused(script, user) || isLeft(contact.id) || uninformed.has(user.userId)) return [];
+    if ([own, contact].some(({ id }) => wasOfAnother(user, id))) return [];
+    const named = world.item(world.crm.userIdOf(contact) ?? '');
+    if (named && (named['email'] === undefined || isExcused(script, named))) return [];
+    const isFound = !world.crm.createdBySync.has(own.id);
+    if (isFound || isExcused(script, user) || isLeft(contact.id) || touched.has(user.userId)) return [];
     if (world.crm.doubledEmails.has(email) || managedTagsOf(world, contact).includes(DELETED)) return [];
     return [`contact ${contact.id}: has the email of ${user.userId}, who has contact ${own.id}`];
   });

@@ -66,6 +66,8 @@ export class World {
   readonly bugs: unknown[] = [];
   /** All `crm` maps that the items of each user have had since they were created, oldest first. */
   readonly crmMaps = new Map<string, CrmState[]>();
+  /** Ids of all contacts that each user has ever had, those of earlier accounts included. */
+  readonly contactIds = new Map<string, Set<number>>();
   /** All emails that each user has had. */
   readonly emails = new Map<string, Set<string>>();
   readonly #environments: Environment[];
@@ -300,6 +302,10 @@ export class World {
     if (!before || !after) this.crmMaps.delete(userId);
     if (after?.crm && after.crm !== before?.crm)
       this.crmMaps.set(userId, [...(this.crmMaps.get(userId) ?? []), after.crm]);
+    const { contactId, formerContactIds = [] } = after?.crm ?? {};
+    const had = this.contactIds.get(userId) ?? new Set();
+    for (const id of [contactId, ...formerContactIds]) if (id !== undefined) had.add(id);
+    this.contactIds.set(userId, had);
     const email = after?.['email'];
     if (before?.['email'] !== email) this.#emailsSince.set(userId, this.now);
     if (typeof email === 'string') this.emails.set(userId, (this.emails.get(userId) ?? new Set()).add(email));

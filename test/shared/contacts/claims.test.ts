@@ -82,6 +82,22 @@ describe('claims', () => {
       expect(await claimContact(5, 'ann')).toEqual({ kind: 'own', isInherited: false });
   });
 
+  it('from before a create are inherited from an earlier account of the user, however often they are repeated', async () => {
+    const { claimContact } = claimsOf();
+    await claimContact(5, 'ann');
+    const since = clock + 1000;
+    clock += 2000;
+    for (let time = 0; time < 2; time++)
+      expect(await claimContact(5, 'ann', { since })).toEqual({ kind: 'own', isInherited: true });
+  });
+
+  it('from the create itself are not inherited', async () => {
+    const { claimContact } = claimsOf();
+    const since = clock;
+    await claimContact(5, 'ann', { since });
+    expect(await claimContact(5, 'ann', { since })).toEqual({ kind: 'own', isInherited: false });
+  });
+
   it('of the contact of a deleted user are inherited, however often they are repeated', async () => {
     const { claimContact } = claimsOf();
     await claimContact(5, 'ann');
@@ -103,7 +119,7 @@ describe('claims', () => {
   it('of a contact can be forced, after a merge', async () => {
     const { claimContact, holderOf } = claimsOf(BOB);
     await claimContact(5, 'bob');
-    expect(await claimContact(5, 'ann', true)).toMatchObject({ kind: 'other' });
+    expect(await claimContact(5, 'ann', { force: true })).toMatchObject({ kind: 'other' });
     expect(await holderOf(5, 'ann')).toEqual({ kind: 'own', isInherited: true });
   });
 
@@ -125,7 +141,7 @@ describe('claims', () => {
   ])('of a contact are free when the item of the earlier user %s', async (_, crm) => {
     const { claimContact } = claimsOf({ ...BOB, crm });
     await claimContact(5, 'bob');
-    expect(await claimContact(5, 'ann')).toEqual({ kind: 'former' });
+    expect(await claimContact(5, 'ann')).toEqual({ kind: 'former', claimedBy: 'bob' });
   });
 
   it('of an item that is not a user are free; other failures to read it are thrown', async () => {
@@ -217,16 +233,15 @@ describe('claims', () => {
     const { claimContact, retire, holderOf } = claimsOf(...users);
     const retireContact = vi.fn(async () => {});
     const retireFor = (limits: Parameters<typeof retire>[2]) => retire(5, 'ann', limits, retireContact);
+    const kept = { kind: 'former', ...(users.length > 0 && { claimedBy: 'bob' }) };
     await claimContact(5, 'bob');
-    expect(await retireFor({ before: 2_000_000 })).toEqual({ kind: 'former' });
+    expect(await retireFor({ before: 2_000_000 })).toEqual(kept);
     const early = retireFor({ before: 2_000_000, others });
     if (isRetired) await expect(early).rejects.toMatchObject({ afterMs: INVOCATION_MS });
-    else expect(await early).toEqual({ kind: 'former' });
+    else expect(await early).toEqual(kept);
     clock += INVOCATION_MS;
     expect(retireContact).not.toHaveBeenCalled();
-    expect(await retireFor({ before: 2_000_000, others })).toEqual(
-      isRetired ? undefined : { kind: 'former' },
-    );
+    expect(await retireFor({ before: 2_000_000, others })).toEqual(isRetired ? undefined : kept);
     expect(retireContact).toHaveBeenCalledTimes(isRetired ? 1 : 0);
     expect(await holderOf(5, 'bob')).toMatchObject({ kind: isRetired ? 'former' : 'own' });
   });

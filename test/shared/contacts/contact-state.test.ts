@@ -92,6 +92,10 @@ describe('the state before a contact is written', () => {
     });
   });
 
+  it('names each contact to be left once', () => {
+    expect(start({ ...stored, formerContactIds: [7] }, update(8)).formerContactIds).toEqual([7]);
+  });
+
   it('knows of a contact that is found for a user without one which fields may have been written', () => {
     expect(start({ attempt, fingerprint: { EMAIL1: 'a' } }, update(8))).toEqual({
       contactId: 8,

@@ -81,7 +81,9 @@ function worldOf({
   const stored = { ...user, crm: state };
   const { table } = memoryUserTable({ ...stored }, ...others.map((other) => ({ ...other })));
   const invocation = () => invocationOf('a', 1, NOW);
-  const known = claims({ store: memoryClaimStore(), users: table, mapping, invocation, now: () => NOW });
+  const store = memoryClaimStore();
+  const known = claims({ store, users: table, mapping, invocation, now: () => NOW });
+  const before = claims({ store, users: table, mapping, invocation, now: () => NOW - 500 });
   const seen = {
     states: [] as CrmState[],
     saved: [] as CrmState[],
@@ -119,13 +121,13 @@ function worldOf({
     left: (contactId: number) => void seen.left.push(contactId),
     missing: (contactId: number) => void seen.missing.push(contactId),
   };
-  return { stored, known, dependencies, record, seen };
+  return { stored, known, before, dependencies, record, seen };
 }
 
 /** Makes Ann's contact match, once. */
 async function match(options: World = {}) {
-  const { stored, known, dependencies, record, seen } = worldOf(options);
-  for (const [contactId, userId] of options.claimed ?? []) await known.claimContact(contactId, userId);
+  const { stored, known, before, dependencies, record, seen } = worldOf(options);
+  for (const [contactId, userId] of options.claimed ?? []) await before.claimContact(contactId, userId);
   const desired = desiredState(mapping, stored, NOW);
   const work = { user: stored, desired, catalog, isGone: false, tagsLater: false, changedAt: NOW };
   let result: unknown;

@@ -31,6 +31,8 @@ interface World {
   others?: User[];
   /** The contacts of the CRM. */
   contacts?: Contact[];
+  /** Ids of contacts that a search by email does not show yet. */
+  unlisted?: number[];
   /** Contacts that users have claimed. */
   claimed?: [contactId: number, userId: string][];
   /** Users who have claimed Ann's email, one after the other. */
@@ -45,6 +47,7 @@ async function resolveAnn({
   crm = {},
   others = [],
   contacts = [],
+  unlisted = [],
   claimed = [],
   emailClaims = [],
   areClaimsComplete = true,
@@ -65,7 +68,7 @@ async function resolveAnn({
       searches.push(email);
       const shows = (contact: Contact) =>
         contact.email_addresses?.some((each) => each.email?.toLowerCase() === email.toLowerCase());
-      return contacts.filter(shows);
+      return contacts.filter((contact) => shows(contact) && !unlisted.includes(contact.id));
     },
     findContactsUpdatedSince: async () => contacts,
     async readContact(contactId: number) {
@@ -222,6 +225,70 @@ describe('of the contacts that a search shows', () => {
       contactOf(5, EMAIL, 'ann'),
     ]);
     expect(result).toEqual(resolved(update(4, { isForeign: true }), { duplicates: [5] }));
+  });
+
+  it.each<[string, World, Contact[], Target, number[]]>([
+    [
+      'of nobody comes before another one of the user',
+      {},
+      [contactOf(3, OLD_EMAIL, 'ann'), contactOf(4, EMAIL)],
+      update(4),
+      [3],
+    ],
+    [
+      'of nobody comes before the stored one',
+      { crm: { ...MOVED, attempt: ATTEMPT } },
+      [contactOf(1, OLD_EMAIL, 'ann'), contactOf(4, EMAIL)],
+      update(4),
+      [1],
+    ],
+    [
+      'of the user comes before one of nobody',
+      {},
+      [contactOf(3, EMAIL), contactOf(4, EMAIL, 'ann')],
+      update(4, { isForeign: true }),
+      [],
+    ],
+  ])(
+    'one that has the email %s, so that no second contact gets it',
+    async (_, world, contacts, target, duplicates) => {
+      const { result } = await look(contacts, { crm: { attempt: ATTEMPT }, ...world });
+      expect(result).toEqual(resolved(target, { duplicates }));
+    },
+  );
+
+  it('one that has the email as its second one does not come before one of the user', async () => {
+    const second = {
+      ...contactOf(4, OLD_EMAIL),
+      email_addresses: [
+        { field: 'EMAIL1', email: 'x@example.com' },
+        { field: 'EMAIL2', email: EMAIL },
+      ],
+    };
+    const { result } = await look([contactOf(3, OLD_EMAIL, 'ann'), second], { crm: { attempt: ATTEMPT } });
+    expect(result).toEqual(resolved(update(3, { isForeign: true })));
+  });
+
+  it('the stored one that has the email as its second one stays', async () => {
+    const stored = {
+      ...contactOf(1, OLD_EMAIL, 'ann'),
+      email_addresses: [
+        { field: 'EMAIL1', email: OLD_EMAIL },
+        { field: 'EMAIL2', email: EMAIL },
+      ],
+    };
+    const { result } = await look([stored, contactOf(4, EMAIL)], { crm: MOVED });
+    expect(result).toEqual(resolved(update(1)));
+  });
+
+  it.each<[string, string, number]>([
+    ['stays if it has the email and the search does not show that yet', EMAIL, 1],
+    ['is not the user’s if it has another email by now', 'cem@example.com', 4],
+  ])('the stored one %s', async (_, shown, contactId) => {
+    const contacts = [contactOf(1, shown, 'ann'), contactOf(4, EMAIL)];
+    const world: World = { crm: { ...SYNCED, untrusted: true }, unlisted: [1] };
+    const { result } = await look(contacts, world);
+    expect(result).toMatchObject({ target: { kind: 'update', contactId } });
   });
 
   it('the stored one that shows the user is known, claimed or not', async () => {

@@ -357,7 +357,7 @@ describe('the contact of a deleted user', () => {
       ['is retired if it shows the deleted user', {}, 'ann', living, 'delete'],
       ['is erased if it shows the deleted user', { requestId: 'r' }, 'ann', living, 'delete'],
       ['is retired if the other was deleted, too', {}, undefined, [], 'delete'],
-      ['is kept if the other is there', {}, undefined, living, 'kept'],
+      ['is kept if the other is there, who takes it or leaves it', {}, undefined, living, 'kept'],
       ['is not erased by a request about the deleted user alone', { requestId: 'r' }, undefined, [], 'kept'],
     ])('%s', async (_, retirement, shown, users, done) => {
       const world = {
@@ -366,7 +366,10 @@ describe('the contact of a deleted user', () => {
         claimedAt: NOON - INVOCATION_MS,
         contacts: [shownFive(shown)],
       };
-      expect(await retireFive({ policy: 'delete', ...retirement }, world)).toMatchObject({ done });
+      const result = await retireFive({ policy: 'delete', ...retirement }, world);
+      const isLeftToBob = done === 'kept' && users.length > 0;
+      const notified = isLeftToBob ? [{ userId: 'bob', cause: 'resync', contactId: 5 }] : [];
+      expect(result).toMatchObject({ done, notified });
     });
   });
 
@@ -414,10 +417,16 @@ describe('the contact of a deleted user that shows a living one', () => {
 });
 
 describe('a contact that a living user leaves', () => {
-  async function leave(deletionPolicy: DeletionPolicy, catalog = CATALOG, claimed = ['ann']) {
+  async function leave(
+    deletionPolicy: DeletionPolicy,
+    catalog = CATALOG,
+    claimed = ['ann'],
+    users: User[] = [],
+  ) {
     // A claim of the same moment counts.
-    const world = await worldOf({ claimed, claimedAt: NOON });
+    const world = await worldOf({ claimed, claimedAt: NOON, users });
     const updates: unknown[] = [];
+    const notified: AffectedUser[] = [];
     const updateContact = async (contactId: number, body: unknown) => {
       updates.push([contactId, body]);
       return shownFive();
@@ -426,9 +435,10 @@ describe('a contact that a living user leaves', () => {
       ...world,
       client: { ...world.client, updateContact } as never,
       companies: { idOf: async () => 1 },
+      notify: async (affected) => void notified.push(...affected),
       deletionPolicy,
     });
-    return { requests: world.requests, updates };
+    return { requests: world.requests, updates, notified };
   }
   const removed = ['remove', 5, MANAGED];
 
@@ -441,9 +451,17 @@ describe('a contact that a living user leaves', () => {
   });
 
   it("keeps everything with the policy leave, or if it is no longer the user's", async () => {
-    const nothing = { requests: [], updates: [] };
+    const nothing = { requests: [], updates: [], notified: [] };
     expect(await leave('leave')).toEqual(nothing);
     expect(await leave('mark', CATALOG, ['ann', 'bob'])).toEqual(nothing);
+  });
+
+  it('is left to a user whose sync was cut off after the claim', async () => {
+    expect(await leave('mark', CATALOG, ['ann', 'bob'], [{ ...BOB, crm: { contactId: 6 } }])).toEqual({
+      requests: [],
+      updates: [],
+      notified: [{ userId: 'bob', cause: 'resync', contactId: 5 }],
+    });
   });
 
   it('loses only the tags where the account has no custom field', async () => {
@@ -451,6 +469,7 @@ describe('a contact that a living user leaves', () => {
     expect(await leave('mark', { ...CATALOG, unusable })).toEqual({
       requests: [removed],
       updates: [],
+      notified: [],
     });
   });
 });

@@ -47,7 +47,6 @@ interface Options {
   /** What a contact that is read shows. */
   read?: Contact;
   holder?: ContactHolder;
-  isRepeated?: boolean;
   /** Fields that the CRM refuses. */
   refused?: string[];
   /** The answer does not name the refused field. */
@@ -67,7 +66,6 @@ async function write({
   answer = shows(),
   read = shows(),
   holder = { kind: 'new' },
-  isRepeated = false,
   refused = [],
   isUnnamed = false,
   known = [],
@@ -97,7 +95,6 @@ async function write({
       catalog,
       target,
       known: new Set(known),
-      isRepeated,
       store: async (contactId, isInherited) => void requests.push(['store', { contactId, isInherited }]),
     },
     {
@@ -224,17 +221,8 @@ describe('a contact that was found by the email', () => {
     ["was a deleted user's", { holder: { kind: 'former' } }, true],
     ['shows the deleted tag', { answer: shows({ tag_ids: [DELETED_TAG] }) }, true],
     ['shows no tags', { answer: shows({ tag_ids: null }) }, false],
-    [
-      'was inherited by the user before',
-      { holder: { kind: 'own', isInherited: true }, isRepeated: true },
-      true,
-    ],
-    ["was the user's before", { holder: { kind: 'own', isInherited: false } }, true],
-    [
-      'was created by the same request before',
-      { holder: { kind: 'own', isInherited: false }, isRepeated: true },
-      false,
-    ],
+    ['the user inherited before', { holder: { kind: 'own', isInherited: true } }, true],
+    ['was created by the same request before', { holder: { kind: 'own', isInherited: false } }, false],
   ])('and that %s is cleared of what the sync wrote for others, or not', async (_, options, isInherited) => {
     const { result, requests } = await found(options);
     expect(result).toMatchObject({ isInherited });
