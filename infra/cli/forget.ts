@@ -11,7 +11,7 @@ import type { ForgetMessage } from '../../shared/sync/message.ts';
 import { messageGroupOf } from '../../shared/sync/message.ts';
 import { createCommand } from './create-command.ts';
 import { CommandError, UsageError } from './support/command-error.ts';
-import { connect } from './support/connect.ts';
+import { connect, type Outputs } from './support/connect.ts';
 import { idOfUser, integer } from './support/option-parsers.ts';
 import { textTable } from './support/text-table.ts';
 
@@ -55,6 +55,7 @@ export default createCommand({
     }
     const record = await requestErasure(new SQSClient(), erasureRecords, {
       queueUrl: outputs.get('QueueUrl'),
+      command: outputs.command,
       message: {
         version: 1,
         kind: 'forget',
@@ -108,7 +109,7 @@ const REFUSALS: Readonly<Partial<Record<ErasureRecord['done'], (userId: string) 
 async function requestErasure(
   sqs: SQSClient,
   erasureRecords: ErasureRecordStore,
-  { queueUrl, message }: { queueUrl: string; message: ForgetMessage },
+  { queueUrl, command, message }: { queueUrl: string; command: Outputs['command']; message: ForgetMessage },
 ): Promise<ErasureRecord> {
   const { userId, requestId } = message;
   await sqs.send(
@@ -130,8 +131,8 @@ async function requestErasure(
     await sleep(POLL_MS);
   }
   throw new CommandError(
-    `The request is in the queue, but was not processed within ${TIMEOUT_MS / 1000} s. The sync may be paused (npx --no user-sync quota) ` +
-      'or lack credentials (npx --no user-sync authorize), or the CRM has refused the request (npx --no user-sync redrive --dry-run). ' +
-      'Check later with: npx --no user-sync forget --list',
+    `The request is in the queue, but was not processed within ${TIMEOUT_MS / 1000} s. The sync may be paused (${command('quota')}) ` +
+      `or lack credentials (${command('authorize')}), or the CRM has refused the request (${command('redrive --dry-run')}). ` +
+      `Check later with: ${command('forget --list')}`,
   );
 }

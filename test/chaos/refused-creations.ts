@@ -1,5 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { inspectAccount } from '../../infra/cli/support/inspect-account.ts';
+import { commandWith } from '../../infra/cli/support/stack-option.ts';
 import { problemsOf } from '../../shared/infusionsoft/catalog/account.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { managedTags } from '../../shared/user/define-mapping.ts';
@@ -39,6 +40,7 @@ export async function makeRoom({
     syncTable(dynamodb, system.cloud.outputs['SyncTableName'] ?? ''),
     {
       queueUrl: system.cloud.outputs['QueueUrl'] ?? '',
+      command: commandWith(''),
       requirements: requirementsOf(mapping),
       create: true,
       // The stack's output has the limits of the first deployment.

@@ -121,7 +121,7 @@ async function refuseSpentQuota(dynamodb: DynamoDBClient, outputs: Outputs): Pro
   const until = pauseOf(ledger, budget, now)?.until ?? backfillPausedUntil(ledger, budget);
   if (until !== undefined)
     throw new CommandError(
-      `Requests to the CRM are paused, or the remaining quota is reserved for live changes, until ${new Date(until).toISOString()}. See npx --no user-sync quota.`,
+      `Requests to the CRM are paused, or the remaining quota is reserved for live changes, until ${new Date(until).toISOString()}. See ${outputs.command('quota')}.`,
     );
 }
 

@@ -48,6 +48,7 @@ export default createCommand({
     const table = syncTable(new DynamoDBClient(), outputs.get('SyncTableName'));
     const { account, inspectedAt } = await inspectAccount(new SQSClient(), table, {
       queueUrl: outputs.get('QueueUrl'),
+      command: outputs.command,
       requirements: requirementsOf(mapping),
       create: options.create,
       budget: quotaSettingsFrom(outputs.get('QuotaSettings')),

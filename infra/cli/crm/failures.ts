@@ -4,6 +4,7 @@ import { UnexpectedAnswerError } from '../../../shared/infusionsoft/resources/pa
 import { NotSupportedError } from '../../../shared/infusionsoft/resources/reader.ts';
 import { RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
 import { CommandError } from '../support/command-error.ts';
+import type { Outputs } from '../support/connect.ts';
 
 /** What was being read when the error occurred. */
 interface Reading {
@@ -11,17 +12,23 @@ interface Reading {
   what: string;
   /** Rows that were printed before. */
   rows?: number;
+  /** As `Outputs.command`. */
+  command: Outputs['command'];
 }
 
 /** Turns the failure of a read into a sentence that says what to do. Other errors stay as they are. */
-export function readableFailure(error: unknown, { what, rows = 0 }: Reading, now = Date.now()): unknown {
+export function readableFailure(
+  error: unknown,
+  { what, rows = 0, command }: Reading,
+  now = Date.now(),
+): unknown {
   const after = rows > 0 ? ` ${rows.toLocaleString('en')} rows were printed before this error.` : '';
   const say = (message: string) => new CommandError(`${message}${after}`, { cause: error });
   if (error instanceof NotFoundError) return say(`The CRM does not have ${what} (404).`);
   if (error instanceof ForbiddenError)
     return say(
       `The credentials may not read ${what} (403): the plan of the account or the scope of the key does not include it. ` +
-        'See npx --no user-sync authorize.',
+        `See ${command('authorize')}.`,
     );
   if (error instanceof PausedError) return say(`${error.message}. Run the command again after that.`);
   if (error instanceof RejectedError)
@@ -34,7 +41,7 @@ export function readableFailure(error: unknown, { what, rows = 0 }: Reading, now
     );
   if (error instanceof RetryableError)
     return say(
-      `${what} could not be read: ${error.message}. See npx --no user-sync quota and npx --no user-sync authorize.`,
+      `${what} could not be read: ${error.message}. See ${command('quota')} and ${command('authorize')}.`,
     );
   return error;
 }

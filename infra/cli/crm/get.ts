@@ -72,7 +72,8 @@ export default createCommand({
         });
       });
     } catch (error) {
-      throw readableFailure(error, { what: id === undefined ? name : `${name}/${id}` });
+      const what = id === undefined ? name : `${name}/${id}`;
+      throw readableFailure(error, { what, command: outputs.command });
     }
     reportMismatches(mismatches);
   },

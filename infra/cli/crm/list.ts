@@ -122,7 +122,7 @@ export default createCommand({
     } catch (error) {
       status.clear();
       if (error instanceof OutputClosedError) return;
-      throw readableFailure(error, { what: name, rows });
+      throw readableFailure(error, { what: name, rows, command: outputs.command });
     }
     reportMismatches(mismatches);
   },

@@ -109,6 +109,7 @@ async function checkDeployed(outputs: Outputs): Promise<Omit<DeployResult, 'stac
   const table = syncTable(new DynamoDBClient(), outputs.get('SyncTableName'));
   const inspection = await inspectAccount(new SQSClient(), table, {
     queueUrl: outputs.get('QueueUrl'),
+    command: outputs.command,
     requirements: requirementsOf(await loadMapping(outputs.get('Mapping'))),
     create: false,
     budget: quotaSettingsFrom(outputs.get('QuotaSettings')),

@@ -158,6 +158,7 @@ async function checkCrm(outputs: Outputs, options: DoctorOptions): Promise<Check
   const inspected = await attempt(async () =>
     inspectAccount(new SQSClient(), syncTable(new DynamoDBClient(), outputs.get('SyncTableName')), {
       queueUrl: outputs.get('QueueUrl'),
+      command: outputs.command,
       requirements: requirementsOf(await loadMapping(outputs.get('Mapping'))),
       create: false,
       budget: quotaSettingsFrom(outputs.get('QuotaSettings')),
@@ -175,7 +176,10 @@ async function checkCrm(outputs: Outputs, options: DoctorOptions): Promise<Check
     credentials,
     ok('CRM', `${outputs.get('CrmUrl')} accepts the credentials`),
     problems.length > 0
-      ? missing('Mapping', `does not fit the account: ${problems.join('; ')}. See npx --no user-sync catalog`)
+      ? missing(
+          'Mapping',
+          `does not fit the account: ${problems.join('; ')}. See ${outputs.command('catalog')}`,
+        )
       : ok('Mapping', detail),
   ];
 }
@@ -185,11 +189,11 @@ async function checkCredentials(outputs: Outputs): Promise<Check> {
   const found = await attempt(() => credentialsStatus(new SecretsManagerClient(), outputs.get('SecretArn')));
   if ('error' in found) return missing(name, found.problem);
   const { kind, expiresAt } = found.value;
-  if (kind === 'none') return missing(name, 'none stored. Run: npx --no user-sync authorize');
+  if (kind === 'none') return missing(name, `none stored. Run: ${outputs.command('authorize')}`);
   if (expiresAt === null) return ok(name, kind);
   return Date.parse(expiresAt) > Date.now()
     ? ok(name, `${kind}, expires ${expiresAt}`)
-    : missing(name, `${kind}, expired ${expiresAt}. Run: npx --no user-sync authorize`);
+    : missing(name, `${kind}, expired ${expiresAt}. Run: ${outputs.command('authorize')}`);
 }
 
 /** Runs a check that may fail: `doctor` reports failures instead of stopping at the first. */

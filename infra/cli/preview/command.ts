@@ -68,7 +68,7 @@ export default createCommand({
       file === undefined ? await readFromTable(user ?? '', outputs, dynamodb) : readFromFile(file);
     const email = desiredState(mapping, found, now).fields.EMAIL1;
     const contact = await readContactOf({ contactId: found.crm?.contactId, email }, outputs, dynamodb).catch(
-      throwReadable,
+      throwReadable(outputs.command),
     );
     const comparison = compare(found.userId, contact, await previewUser(found, contact, context), context);
     print(comparison, () => comparisonText(comparison));
@@ -118,11 +118,13 @@ function readFromFile(file: string): User {
   }
 }
 
-function throwReadable(error: unknown): never {
-  if (error instanceof RetryableError || error instanceof RejectedError)
-    throw new CommandError(
-      `The CRM could not be read: ${error.message}. See npx --no user-sync quota and npx --no user-sync authorize.`,
-      { cause: error },
-    );
-  throw error;
-}
+const throwReadable =
+  (command: Outputs['command']) =>
+  (error: unknown): never => {
+    if (error instanceof RetryableError || error instanceof RejectedError)
+      throw new CommandError(
+        `The CRM could not be read: ${error.message}. See ${command('quota')} and ${command('authorize')}.`,
+        { cause: error },
+      );
+    throw error;
+  };

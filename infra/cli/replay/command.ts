@@ -1,7 +1,7 @@
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { createCommand } from '../create-command.ts';
-import { connect } from '../support/connect.ts';
+import { connect, type Outputs } from '../support/connect.ts';
 import { loadMapping } from '../support/load-mapping.ts';
 import { VISIBILITY_SECONDS } from '../support/receive-all.ts';
 import { type ReplayReport, replay } from './replay.ts';
@@ -30,19 +30,20 @@ export default createCommand({
       dryRun: options.dryRun,
       discardExpired: options.discardExpired,
     });
-    print(report, () => reportText(report, options.dryRun));
+    print(report, () => reportText(report, options.dryRun, outputs.command));
   },
 });
 
 function reportText(
   { positions, users, expired, unreadable, heldElsewhere }: ReplayReport,
   dryRun: boolean,
+  command: Outputs['command'],
 ): string {
   return [
     `${positions} positions of the stream, ${users} users ${dryRun ? 'to send' : 'sent to the queue'}.\n`,
     expired > 0 &&
       `${expired} positions are older than 24 hours, so the stream no longer has their records. Find their users with a backfill: ` +
-        'npx --no user-sync backfill --mode contacts, then --mode refresh. After that: npx --no user-sync replay --discard-expired\n',
+        `${command('backfill --mode contacts')}, then --mode refresh. After that: ${command('replay --discard-expired')}\n`,
     heldElsewhere > 0 &&
       `About ${heldElsewhere} entries are in use by another reader (a second or interrupted replay). They become visible within ` +
         `${VISIBILITY_SECONDS} seconds: run this again then.\n`,

@@ -104,8 +104,8 @@ export default createCommand({
       credentials,
       backfills,
     };
-    const problems = problemsOf(status);
+    const problems = problemsOf(status, outputs.command);
     if (problems.length > 0) process.exitCode = 1;
-    print({ ...status, problems }, () => statusText(status, now));
+    print({ ...status, problems }, () => statusText(status, problems, now));
   },
 });

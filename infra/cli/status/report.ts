@@ -1,6 +1,7 @@
 import { CHECK_EVERY_MS, type Health } from '../../../lambdas/check-health/assess.ts';
 import { CONTACT_OPERATIONS, OUTCOMES } from '../../../lambdas/sync-contact/metrics.ts';
 import type { MessageCounts } from '../../../shared/queue/count-messages.ts';
+import type { Outputs } from '../support/connect.ts';
 import type { CredentialsStatus } from '../support/credentials-status.ts';
 import { type QuotaReport, quotaTable } from '../support/quota-report.ts';
 import type { BackfillStatus } from './backfill-status.ts';
@@ -39,7 +40,7 @@ export interface Status {
 const HOUR_MS = 3_600_000;
 
 /** Problems that need a person, each with what to do. */
-export function problemsOf(status: Status): string[] {
+export function problemsOf(status: Status, command: Outputs['command']): string[] {
   const {
     health,
     changeFeedProblem,
@@ -53,10 +54,10 @@ export function problemsOf(status: Status): string[] {
     at,
   } = status;
   return [
-    credentials.kind === 'none' && 'No credentials for the CRM: npx --no user-sync authorize',
+    credentials.kind === 'none' && `No credentials for the CRM: ${command('authorize')}`,
     credentials.expiresAt !== null &&
       Date.parse(credentials.expiresAt) < Date.parse(at) &&
-      'The access token has expired and was not renewed: npx --no user-sync authorize',
+      `The access token has expired and was not renewed: ${command('authorize')}`,
     // A message that has just arrived at an idle system is not an outage.
     health.nothingSucceeds &&
       oldestWaitMs(status) > CHECK_EVERY_MS &&
@@ -64,17 +65,17 @@ export function problemsOf(status: Status): string[] {
     changeFeedProblem !== null &&
       `The change feed is stopped, ${changeFeedProblem}: docs/runbook.md#changefeed`,
     health.stuck.length > 0 &&
-      `Failing for an hour: ${listed(health.stuck)}. For a user: npx --no user-sync trace --user ID`,
-    deadLetters > 0 && `${deadLetters} dead letters: npx --no user-sync redrive --dry-run`,
-    streamFailures > 0 && `${streamFailures} positions of the stream failed: npx --no user-sync replay`,
+      `Failing for an hour: ${listed(health.stuck)}. For a user: ${command('trace --user ID')}`,
+    deadLetters > 0 && `${deadLetters} dead letters: ${command('redrive --dry-run')}`,
+    streamFailures > 0 && `${streamFailures} positions of the stream failed: ${command('replay')}`,
     events?.lagSeconds != null &&
       events.lagSeconds >= events.maxLagSeconds &&
-      `Changes in the CRM were not read for ${Math.round(events.lagSeconds / 60)} minutes: npx --no user-sync events`,
+      `Changes in the CRM were not read for ${Math.round(events.lagSeconds / 60)} minutes: ${command('events')}`,
     events &&
       events.refused > 0 &&
       `The callback has not accepted ${events.refused} events: docs/runbook.md#callbackdeadletters`,
-    quota.pause && `Paused until ${quota.pause.until} (${quota.pause.reason}): npx --no user-sync quota`,
-    (catalog?.problems.length ?? 0) > 0 && 'The mapping does not fit the account: npx --no user-sync catalog',
+    quota.pause && `Paused until ${quota.pause.until} (${quota.pause.reason}): ${command('quota')}`,
+    (catalog?.problems.length ?? 0) > 0 && `The mapping does not fit the account: ${command('catalog')}`,
     ...backfills
       .filter(({ status }) => ['FAILED', 'TIMED_OUT'].includes(status))
       .map(
@@ -96,7 +97,7 @@ const listed = (names: readonly string[]): string =>
     : names.join(', ');
 
 /** Formats the status for a terminal. @param now epoch milliseconds. */
-export function statusText(status: Status, now: number): string {
+export function statusText(status: Status, problems: readonly string[], now: number): string {
   const {
     metrics,
     queue,
@@ -109,7 +110,6 @@ export function statusText(status: Status, now: number): string {
     credentials,
     backfills,
   } = status;
-  const problems = problemsOf(status);
   const seconds = (ms: number | undefined) => (ms === undefined ? '–' : `${(ms / 1000).toFixed(1)} s`);
   const oldestMs = metrics.oldestMessageSeconds && metrics.oldestMessageSeconds * 1000;
   const { kind, issuedAt, expiresAt } = credentials;

@@ -1,7 +1,7 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { CommandError, NoStackError } from './command-error.ts';
 import { readConnection } from './connection-file.ts';
-import { stackOption } from './stack-option.ts';
+import { commandWith, stackOption } from './stack-option.ts';
 
 export interface Target {
   /** The system on this machine, run by `npm start -- --keep`. */
@@ -14,6 +14,8 @@ export interface Target {
 export interface Outputs {
   /** @throws CommandError when the stack is too old to have this output. */
   get(name: string): string;
+  /** A command of this program about the same system, to be shown. @param args `redrive --dry-run` */
+  command(args: string): string;
   /** Log of the functions of a system on this machine. */
   logFile?: string | undefined;
 }
@@ -25,14 +27,14 @@ export interface Outputs {
  * @throws NoStackError when the stack does not exist; CommandError when AWS cannot be read or no system runs on this machine.
  */
 export async function connect({ local, stack }: Target): Promise<Outputs> {
-  if (!local) return outputsOf(stack, await stackOutputs(stack));
+  if (!local) return outputsOf(stack, stackOption(stack), await stackOutputs(stack));
   const connection = readConnection();
   if (!connection)
     throw new CommandError(
       'No system runs on this machine. Start one in another terminal: npm start -- --keep',
     );
   Object.assign(process.env, connection.environment);
-  return { ...outputsOf(stack, connection.outputs), logFile: connection.logFile };
+  return { ...outputsOf(stack, ' --local', connection.outputs), logFile: connection.logFile };
 }
 
 async function stackOutputs(StackName: string): Promise<Record<string, string>> {
@@ -57,7 +59,7 @@ async function stackOutputs(StackName: string): Promise<Record<string, string>> 
   }
 }
 
-function outputsOf(stack: string, outputs: Readonly<Record<string, string>>): Outputs {
+function outputsOf(stack: string, option: string, outputs: Readonly<Record<string, string>>): Outputs {
   return {
     get(name) {
       const value = outputs[name];
@@ -65,5 +67,6 @@ function outputsOf(stack: string, outputs: Readonly<Record<string, string>>): Ou
         throw new CommandError(`The stack ${stack} has no output ${name}. Deploy this version of it first.`);
       return value;
     },
+    command: commandWith(option),
   };
 }

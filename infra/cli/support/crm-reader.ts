@@ -52,7 +52,7 @@ export interface OperatorCrm {
 
 /** Creates access to the CRM of a stack, with its credentials. */
 export function operatorCrm(
-  outputs: Outputs,
+  outputs: Pick<Outputs, 'get'>,
   dynamodb: DynamoDBClient,
   { rate = DEFAULT_RATE, stopsAtReserve = false, onMismatch }: OperatorCrmOptions = {},
 ): OperatorCrm {
@@ -137,7 +137,7 @@ function reserveReached(until: number, now: number): PausedError {
  */
 export async function readContactOf(
   { contactId, email }: { contactId: number | undefined; email: string | undefined },
-  outputs: Outputs,
+  outputs: Pick<Outputs, 'get'>,
   dynamodb: DynamoDBClient,
 ): Promise<Contact | undefined> {
   return operatorCrm(outputs, dynamodb).use(async (client) => {

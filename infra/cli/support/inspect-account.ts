@@ -7,9 +7,12 @@ import type { Inspection, SyncTable } from '../../../shared/store/sync-table.ts'
 import type { InspectAccountMessage } from '../../../shared/sync/message.ts';
 import type { Requirements } from '../../../shared/user/requirements.ts';
 import { CommandError } from './command-error.ts';
+import type { Outputs } from './connect.ts';
 
 export interface InspectionRequest {
   queueUrl: string;
+  /** As `Outputs.command`. */
+  command: Outputs['command'];
   requirements: Requirements;
   /** Whether to create what is missing. */
   create: boolean;
@@ -29,14 +32,14 @@ const POLL_MS = 500;
 export async function inspectAccount(
   sqs: SQSClient,
   table: SyncTable,
-  { queueUrl, requirements, create, budget, timeoutMs }: InspectionRequest,
+  { queueUrl, command, requirements, create, budget, timeoutMs }: InspectionRequest,
 ): Promise<Inspection> {
   const deadline = Date.now() + timeoutMs;
   const stored = (await table.ledger.read())?.value;
   const pause = pauseOf(ledgerAt(stored, Date.now()), budget, Date.now());
   if (pause && pause.until > deadline)
     throw new CommandError(
-      `Requests are paused until ${new Date(pause.until).toISOString()} (${pause.reason}). See npx --no user-sync quota, and try again after that.`,
+      `Requests are paused until ${new Date(pause.until).toISOString()} (${pause.reason}). See ${command('quota')}, and try again after that.`,
     );
   const inspectionId = randomUUID();
   const message: InspectAccountMessage = {
@@ -62,7 +65,7 @@ export async function inspectAccount(
     await sleep(POLL_MS);
   }
   throw new CommandError(
-    `The account was not inspected within ${Math.round(timeoutMs / 1000)} s. The sync may be paused (npx --no user-sync quota), lack ` +
-      'credentials (npx --no user-sync authorize), or be rejected by the CRM (npx --no user-sync redrive --dry-run).',
+    `The account was not inspected within ${Math.round(timeoutMs / 1000)} s. The sync may be paused (${command('quota')}), lack ` +
+      `credentials (${command('authorize')}), or be rejected by the CRM (${command('redrive --dry-run')}).`,
   );
 }

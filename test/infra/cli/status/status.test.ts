@@ -14,6 +14,7 @@ import { backfillStatuses } from '../../../../infra/cli/status/backfill-status.t
 import { cloudWatchMetrics, localMetrics, metricsFrom } from '../../../../infra/cli/status/metrics.ts';
 import { problemsOf, type Status, statusText } from '../../../../infra/cli/status/report.ts';
 import { describeQuota } from '../../../../infra/cli/support/quota-report.ts';
+import { commandWith } from '../../../../infra/cli/support/stack-option.ts';
 import { PRESETS } from '../../../../shared/quota/limits.ts';
 
 const NOW = Date.parse('2026-06-15T12:00:00Z');
@@ -67,7 +68,7 @@ const WELL: Status = {
 
 describe('the status', () => {
   it('of a healthy system fits on one screen and has no problems', () => {
-    const text = statusText(WELL, NOW);
+    const text = statusText(WELL, [], NOW);
     expect(text).toMatch(/^✓ No problems/);
     expect(text).toMatch(/lag +p50 1\.2 s, p99 4\.0 s/);
     expect(text).toMatch(/requests +90, 0 refused; peak 12\.5 a second \(limit 25\)/);
@@ -94,7 +95,7 @@ describe('the status', () => {
       .resolves({ events: [] });
     const backfills = await backfillStatuses(new SFNClient({ region: 'eu-west-1' }), 'arn:machine');
     expect(backfills.map(({ name }) => name)).toEqual(['b', 'a']);
-    expect(statusText({ ...WELL, backfills }, NOW)).toMatch(
+    expect(statusText({ ...WELL, backfills }, [], NOW)).toMatch(
       /backfill +running, refresh since [^;]*; running, refresh since/,
     );
   });
@@ -154,7 +155,9 @@ describe('the status', () => {
       /^The last backfill failed: docs/,
     ],
   ])('%j is a problem, with what to do', (wrong, expected) => {
-    expect(problemsOf({ ...WELL, ...wrong })).toEqual([expect.stringMatching(expected)]);
+    const problems = problemsOf({ ...WELL, ...wrong }, commandWith(''));
+    expect(problems).toEqual([expect.stringMatching(expected)]);
+    expect(statusText(WELL, problems, NOW)).toMatch(new RegExp(`^✗ .*${expected.source.replace('^', '')}`));
   });
 });
 

@@ -24,7 +24,14 @@ describe('a command finds the system', () => {
     });
     const outputs = await connect({ stack: 'user-sync' });
     expect(outputs.get('QueueUrl')).toBe('https://queue');
+    expect(outputs.command('quota')).toBe('npx --no user-sync quota');
     expect(() => outputs.get('Other')).toThrow(/no output Other\. Deploy this version/);
+  });
+
+  it('and shows commands about the same one', async () => {
+    cloudFormation.on(DescribeStacksCommand, { StackName: 'other' }).resolves({ Stacks: [{}] as never });
+    const { command } = await connect({ stack: 'other' });
+    expect(command('redrive --dry-run')).toBe('npx --no user-sync redrive --dry-run --stack other');
   });
 
   it('or fails when the stack does not exist or AWS is not reachable', async () => {
@@ -50,7 +57,9 @@ describe('a command finds the system', () => {
       environment: { AWS_ENDPOINT_URL_SQS: 'http://127.0.0.1:1' },
       outputs: { QueueUrl: 'http://queue' },
     });
-    expect((await connect({ local: true, stack: 'any' })).get('QueueUrl')).toBe('http://queue');
+    const outputs = await connect({ local: true, stack: 'any' });
+    expect(outputs.get('QueueUrl')).toBe('http://queue');
+    expect(outputs.command('redrive --dry-run')).toBe('npx --no user-sync redrive --dry-run --local');
     expect(process.env['AWS_ENDPOINT_URL_SQS']).toBe('http://127.0.0.1:1');
     withdraw();
     await expect(connect({ local: true, stack: 'any' })).rejects.toThrow(/npm start -- --keep/);

@@ -2,6 +2,7 @@ import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { inspectAccount } from '../../../../infra/cli/support/inspect-account.ts';
+import { commandWith } from '../../../../infra/cli/support/stack-option.ts';
 import { emptyLedger, type Ledger } from '../../../../shared/quota/ledger.ts';
 import { PRESETS } from '../../../../shared/quota/limits.ts';
 import type { Inspection, SyncTable } from '../../../../shared/store/sync-table.ts';
@@ -14,7 +15,14 @@ beforeEach(() => {
 
 const requirements = { tags: [], customFields: [], leadSources: [], contactTypes: [], staff: false };
 const budget = { limits: PRESETS.team, liveReserve: 0.2 };
-const REQUEST = { queueUrl: 'queue', requirements, create: false, budget, timeoutMs: 50 };
+const REQUEST = {
+  command: commandWith(' --local'),
+  queueUrl: 'queue',
+  requirements,
+  create: false,
+  budget,
+  timeoutMs: 50,
+};
 const messages = () => sqs.commandCalls(SendMessageCommand).map(({ args }) => args[0].input);
 
 /** @param answer the inspection that the sync writes for an id. */
@@ -39,7 +47,9 @@ describe('an inspection of the account', () => {
   });
 
   it('that is never made says why that may be', async () => {
-    await expect(inspectAccount(new SQSClient(), tableWith(), REQUEST)).rejects.toThrow(/not inspected/);
+    await expect(inspectAccount(new SQSClient(), tableWith(), REQUEST)).rejects.toThrow(
+      /not inspected.*\(npx --no user-sync redrive --dry-run --local\)/,
+    );
   });
 
   it('does not wait for one that is hidden in the queue', async () => {
