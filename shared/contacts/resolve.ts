@@ -106,9 +106,12 @@ export async function resolve(
     ...ofUser,
     ...owned.filter(({ owner }) => owner.kind === 'free'),
   ];
-  // If a contact without the email got it, although another one has it already, two contacts would have it.
+  // If a contact without the email got it, although another one has it already, two contacts would have it. A merge keeps the email of the
+  // contact that is gone as another one.
   const hasIt = (each: OwnedContact) =>
-    each === stored ? fieldsWith(each.contact, email).length > 0 : hasFirstEmail(each.contact, email);
+    isGone || each === stored
+      ? fieldsWith(each.contact, email).length > 0
+      : hasFirstEmail(each.contact, email);
   const available = candidates.find(hasIt) ?? candidates[0];
   if (available) {
     const { contact, named } = available;

@@ -104,7 +104,8 @@ export async function retireContact(
   };
   let holder = living ? undefined : await claims.retire(contactId, userId, limits, apply);
   if (holder?.kind === 'other') {
-    const affected = [{ userId: holder.other.userId, cause: 'resync' as const }];
+    const cutOff = cutOffClaimant(contactId, holder);
+    const affected = cutOff.length > 0 ? cutOff : [{ userId: holder.other.userId, cause: 'resync' as const }];
     // The last request for the deleted user may have reached the contact after those for its new user.
     await notify(affected);
     if (requestId !== undefined && named === userId) {
@@ -118,7 +119,7 @@ export async function retireContact(
         throw new RetryableError('The contact does not show its new user yet', { afterMs: GONE_AFTER_MS });
     }
   }
-  await notifyClaimant(contactId, holder, notify);
+  if (holder?.kind === 'former' && !isGone) await notify(cutOffClaimant(contactId, holder));
   const done = living || holder ? 'kept' : policy;
   const unread = done === 'anonymise' && contact ? unreadProperties(contact) : undefined;
   const doneAt = new Date(now()).toISOString();
@@ -133,14 +134,15 @@ export async function retireContact(
   return done;
 }
 
-/** Syncs a user whose sync was cut off after it had claimed a contact: the user takes the contact, or leaves it. */
-async function notifyClaimant(
-  contactId: number,
-  holder: ContactHolder | undefined,
-  notify: RetireContactDependencies['notify'],
-): Promise<void> {
-  if (holder?.kind === 'former' && holder.claimedBy !== undefined)
-    await notify([{ userId: holder.claimedBy, cause: 'resync', contactId }]);
+/** A user whose sync was cut off after it had claimed a contact. A sync that knows the contact takes it, or leaves it. */
+function cutOffClaimant(contactId: number, holder: ContactHolder | undefined): AffectedUser[] {
+  const userId =
+    holder?.kind === 'former'
+      ? holder.claimedBy
+      : holder?.kind === 'other' && holder.other.crm?.contactId === undefined
+        ? holder.other.userId
+        : undefined;
+  return userId === undefined ? [] : [{ userId, cause: 'resync', contactId }];
 }
 
 /** Whether the sync is about to write the values of a user to a contact that the user has claimed, or to reject the user. */
@@ -240,7 +242,7 @@ export async function leaveContact(
     const target: Target = { kind: 'update', contactId, isClaimed: true, isForeign: false };
     await writeContact(target, { write: {}, clear }, catalog, { ...dependencies, now });
   });
-  await notifyClaimant(contactId, holder, notify);
+  await notify(cutOffClaimant(contactId, holder));
 }
 
 const isCustomField = (key: string): key is CustomKey => key.startsWith('custom_fields.');

@@ -733,4 +733,17 @@ export const REGRESSIONS: Readonly<Record<string, History>> = {
     'the environments die after 13 calls',
     'ann changes the email to one@example.com',
   ]),
+  'a user who has claimed the contact of a deleted one loses the email before the contact is stored': history(
+    [
+      'ann signs up with one@example.com',
+      '5 s pass',
+      'the changes of ann arrive 20 s late',
+      'ann is deleted',
+      'bob signs up with one@example.com',
+      '1 calls pass',
+      'the environments die after 21 calls',
+      'bob removes the email',
+    ],
+    { putArrays: 'replace', searchDelay: 10 },
+  ),
 };

@@ -636,6 +636,19 @@ describe('a contact that the CRM does not know any more', () => {
   const GONE = { isGone: true };
   const emails = [OLD_EMAIL, EMAIL.toUpperCase()];
 
+  it('was merged into one that has the email as another one, although one of nobody has it', async () => {
+    const survivor = {
+      ...contactOf(3, OLD_EMAIL, 'ann'),
+      email_addresses: [
+        { field: 'EMAIL1', email: 'bob@example.com' },
+        { field: 'EMAIL2', email: EMAIL },
+      ],
+    };
+    const contacts = [survivor, contactOf(4, EMAIL)];
+    const { result } = await resolveAnn({ crm: SYNCED, contacts, options: GONE });
+    expect(result).toMatchObject({ target: { kind: 'update', contactId: 3 } });
+  });
+
   it('was merged into one with a former email, if that shows the user', async () => {
     const contacts = [
       contactOf(3, OLD_EMAIL),

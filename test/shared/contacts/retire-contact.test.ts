@@ -306,6 +306,17 @@ describe('the contact of a deleted user', () => {
     expect(anonymised.written).toEqual([{ userId: 'ann', contactId: 5, done: 'kept', doneAt }]);
   });
 
+  const creating = { ...BOB, crm: { attempt: { at: doneAt, email: 'x' } } };
+  it('is kept if another user is creating a contact and has claimed it, and that user gets to know it', async () => {
+    const result = await retireFive({}, { users: [creating], claimed: ['ann', 'bob'] });
+    expect(result).toMatchObject({ done: 'kept', requests: [], notified: [{ ...RESYNC_BOB, contactId: 5 }] });
+  });
+
+  it('that is gone is named to nobody', async () => {
+    const world = { users: [{ ...BOB, crm: { contactId: 6 } }], claimed: ['bob'] };
+    expect(await retireFive({ isGone: true }, world)).toMatchObject({ done: 'kept', notified: [] });
+  });
+
   describe('and an erasure request', () => {
     const requested = { policy: 'delete', requestId: 'r' } as const;
     const withCrm = (crm: CrmState, user: User = BOB, claimedAt?: number) => ({
@@ -456,12 +467,20 @@ describe('a contact that a living user leaves', () => {
     expect(await leave('mark', CATALOG, ['ann', 'bob'])).toEqual(nothing);
   });
 
-  it('is left to a user whose sync was cut off after the claim', async () => {
-    expect(await leave('mark', CATALOG, ['ann', 'bob'], [{ ...BOB, crm: { contactId: 6 } }])).toEqual({
+  it.each<[string, CrmState]>([
+    ['moved to it', { contactId: 6 }],
+    ['created one', { attempt: { at: doneAt, email: 'x' } }],
+  ])('is left to a user whose sync was cut off when it %s', async (_, crm) => {
+    expect(await leave('mark', CATALOG, ['ann', 'bob'], [{ ...BOB, crm }])).toEqual({
       requests: [],
       updates: [],
       notified: [{ userId: 'bob', cause: 'resync', contactId: 5 }],
     });
+  });
+
+  it('is kept by a user whose item names it', async () => {
+    const kept = await leave('mark', CATALOG, ['ann', 'bob'], [{ ...BOB, crm: { contactId: 5 } }]);
+    expect(kept).toEqual({ requests: [], updates: [], notified: [] });
   });
 
   it('loses only the tags where the account has no custom field', async () => {
