@@ -217,16 +217,17 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
         const expected = { userId: holderId, claimedBefore: claimedAt + 1 };
         if (!(await store.write(key, retiring, expected)).stored) throw concurrent();
       }
+      let retiringUntil: number | undefined;
       try {
         await retire();
       } catch (error) {
         // The request may take effect later, and must not reach the contact of another user then.
-        if (error instanceof UncertainError)
-          await store.write(key, { ...retiring, retiringUntil: now() + UNCERTAIN_WRITE_MS }, over);
+        if (error instanceof UncertainError) retiringUntil = now() + UNCERTAIN_WRITE_MS;
         throw error;
+      } finally {
+        // From now on, another user can claim the contact as inherited, also if the CRM keeps refusing to retire it.
+        await store.write(key, { userId, ...(retiringUntil !== undefined && { retiringUntil }) }, over);
       }
-      // From now on, another user can claim the contact as inherited.
-      await store.write(key, { userId }, over);
       return undefined;
     },
   };

@@ -134,6 +134,20 @@ describe('claims', () => {
     expect(await claimContact(5, 'ann')).toEqual({ kind: 'former' });
   });
 
+  it('of a contact that the CRM refuses to retire are free, however often that is tried', async () => {
+    const { claimContact, retire, holderOf } = claimsOf({
+      userId: 'ann',
+      email: 'ann@example.com',
+      crm: { contactId: 5 },
+    });
+    await claimContact(5, 'bob');
+    const refused = () => retire(5, 'bob', { before: 2_000_000 }, () => Promise.reject(new Error('403')));
+    for (let time = 0; time < 2; time++) await expect(refused()).rejects.toThrow('403');
+    expect(await claimContact(5, 'ann')).toEqual({ kind: 'former' });
+    expect(await refused()).toMatchObject({ kind: 'other', other: { userId: 'ann' } });
+    expect(await holderOf(5, 'ann')).toEqual({ kind: 'own', isInherited: true });
+  });
+
   it.each([
     ['names another contact', { contactId: 6 }],
     ['names another contact, and has an unanswered create', { contactId: 6, attempt: ATTEMPT }],
