@@ -261,12 +261,15 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
     const userIdOf = (contactId: number) => byId.get(contactId)?.customFields['App User Id'];
     const emailOf = (contactId: number) =>
       String(byId.get(contactId)?.values['email_addresses.EMAIL1'] ?? '');
+    const undone = stats.optOutsUndone
+      .filter((email) => !world.optedOutMeanwhile.has(email.toLowerCase()))
+      .map((email) => `an opt-out of others was undone: ${world.userIdsOf(email).join(', ')}`);
     const eventFindings = manualChanges.findings(callback.events, mapping, {
       emailsOf: (userId) => world.emailsOf(userId),
-      usersOf: (email) => world.usersOf(email),
+      usersOf: (email) => world.userIdsOf(email).length,
       userIdOf,
-      isLost: (contactId) => !userIdOf(contactId) && world.usersOf(emailOf(contactId)) > 0,
-      isTakenOver: (contactId) => putArrays === 'replace' && world.usersOf(emailOf(contactId)) > 1,
+      isLost: (contactId) => !userIdOf(contactId) && world.userIdsOf(emailOf(contactId)).length > 0,
+      isTakenOver: (contactId) => putArrays === 'replace' && world.userIdsOf(emailOf(contactId)).length > 1,
     });
     // The search did not show the form's contact yet, so the sync could not know that the account would drop its second email.
     const foreignWrites = stats.foreignWrites.filter(
@@ -299,7 +302,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
       ...missing.map((userId) => `${userId}: not in the table`),
       ...foreignWrites.map(({ contactId, what }) => `contact ${contactId}: foreign write of ${what}`),
       ...consent,
-      ...(stats.optOutsUndone > 0 ? [`${stats.optOutsUndone} opt-outs of others were undone`] : []),
+      ...undone,
       ...eventFindings,
       ...erasureProblems,
       ...cleared,
@@ -326,7 +329,7 @@ export async function runChaos(options: ChaosOptions, log: (line: string) => voi
       orphans: orphans.length,
       foreignWrites: foreignWrites.length,
       overLimit: ownLimit.passedBy,
-      wrongConsent: consent.length + stats.optOutsUndone,
+      wrongConsent: consent.length + undone.length,
       wrongEvents: eventFindings.length,
       wrongTags,
       deadLettersExplained: deadLetters.explained,

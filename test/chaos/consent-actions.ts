@@ -10,11 +10,14 @@ export const changeConsent: Action = async (context) => {
 
 /** Staff opt out the email of a user by hand, or the person unsubscribes. */
 export const optOut: Action = async (context) => {
+  const { world, running, manualChanges } = context;
   const user = randomUser(context);
   if (!user?.email) return;
-  context.manualChanges.optedOut.add(user.email.toLowerCase());
-  await context.running.controlApi.optOut(
-    user.email,
-    context.world.pick(['staff', 'person'] as const) ?? 'staff',
-  );
+  const { userId, email } = user;
+  const isBusy = async () =>
+    (await running.system.app.users()).some((row) => row.userId === userId && row.crm?.lease !== undefined);
+  manualChanges.optedOut.add(email.toLowerCase());
+  const wasBusy = await isBusy();
+  await running.controlApi.optOut(email, world.pick(['staff', 'person'] as const) ?? 'staff');
+  if (wasBusy || (await isBusy())) world.optedOutMeanwhile.add(email.toLowerCase());
 };

@@ -57,6 +57,11 @@ export class World {
   readonly untraceable = new Set<number>();
   /** Ids of users whose contact was merged with that of another user by hand. No action merges it again: then the sync may give up. */
   readonly merged = new Set<string>();
+  /**
+   * Emails, in lower case, that were opted out while the sync was working on their user: an opt-out between its read and its opt-in is
+   * undone (docs/consent.md).
+   */
+  readonly optedOutMeanwhile = new Set<string>();
   /** Ids of users who have left and signed up again. Their last changes before that may never have reached the earlier contact. */
   readonly recreated = new Set<string>();
   /** Ids of users for whom an erasure was requested. */
@@ -87,9 +92,9 @@ export class World {
     this.#emails.set(user.userId, emails);
   }
 
-  /** How many users had an email. */
-  usersOf(email: string): number {
-    return [...this.#emails.values()].filter((emails) => emails.has(email.toLowerCase())).length;
+  /** Ids of the users who had an email. */
+  userIdsOf(email: string): string[] {
+    return [...this.#emails].flatMap(([userId, emails]) => (emails.has(email.toLowerCase()) ? [userId] : []));
   }
 
   /** The emails that a user had, in lower case. */

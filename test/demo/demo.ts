@@ -231,7 +231,9 @@ function complaints(
     burstRequests > maxBurst &&
       `a burst of ${BURST} edits took ${burstRequests} requests, more than ${maxBurst}`,
     requests === 0 && 'no request was counted',
-    (stats?.optOutsUndone ?? 0) > 0 && `${stats?.optOutsUndone} opt-outs by staff or the person were undone`,
+    ...(stats?.optOutsUndone ?? []).map(
+      (email) => `an opt-out of ${email} by staff or the person was undone`,
+    ),
     ...(stats?.foreignWrites ?? []).map(
       ({ contactId, what }) =>
         `foreign write: ${what}${contactId === null ? '' : ` of contact ${contactId}`}`,

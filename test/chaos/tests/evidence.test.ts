@@ -28,7 +28,7 @@ describe('the log about a finding', () => {
         `{"message":"Synced","userId":"${BOB}","contactId":158,"requests":["PATCH /crm/rest/v1/contacts/158 200 9 ms"]}`,
       ],
     ],
-    ['2 opt-outs of others were undone', []],
+    ['a finding without a name', []],
   ])('has the entries of its users and contacts: %s', (finding, entries) => {
     expect(evidenceOf([finding], LOG)).toEqual([
       `Logged about: ${finding}`,

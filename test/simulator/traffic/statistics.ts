@@ -26,8 +26,8 @@ export interface Statistics {
   tagsApplied: number;
   tagsRemoved: number;
   foreignWrites: readonly ForeignWrite[];
-  /** Opt-ins by the client of addresses that others had opted out. */
-  optOutsUndone: number;
+  /** Addresses that the client opted in after others had opted them out, once for each time. */
+  optOutsUndone: readonly string[];
   /** Contacts whose first email is also that of another contact, not counting the first of each. */
   duplicateContacts: number;
   /** Custom fields whose label another one already has. */
@@ -112,7 +112,7 @@ export class StatisticsKeeper {
       lastRequestAt: this.times.at(-1) ?? null,
       ...this.#counts,
       foreignWrites,
-      optOutsUndone: store.addresses.undone.length,
+      optOutsUndone: [...store.addresses.undone],
       duplicateContacts: countDuplicates(present),
       duplicateCustomFields: countDuplicates([...store.customFields.values()].map(({ label }) => label)),
       contacts: store.contacts.size,
