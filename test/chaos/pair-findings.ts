@@ -30,6 +30,18 @@ export interface PairFindingsInput {
   now: number;
 }
 
+/** Whether a contact is that of a deleted user: of the managed tags, it has only the deleted tag. It keeps its values, also the email. */
+export function isRetired({ tags }: ShownContact, mapping: Mapping): boolean {
+  const held = managedTags(mapping).filter((tag) => tags.has(tag));
+  return held.length === 1 && held[0] === mapping.deletedTag.name;
+}
+
+/** Contacts whose first email is also that of another contact, not counting the first of each. */
+export function countDoubled(contacts: readonly ShownContact[]): number {
+  const emails = contacts.flatMap(({ values }) => values.get('email_addresses.EMAIL1')?.toLowerCase() ?? []);
+  return emails.length - new Set(emails).size;
+}
+
 /** Fields whose value belongs to one person. Values of other fields are the same for many. */
 const PERSONAL_FIELDS = ['EMAIL1', 'PHONE1'] as const;
 
@@ -56,8 +68,11 @@ export function pairFindings({
   }));
   const managed = managedTags(mapping);
 
-  const connections = ({ id, values }: ShownContact): Map<string, string[]> => {
+  const connections = (contact: ShownContact): Map<string, string[]> => {
+    const { id, values } = contact;
     const found = new Map<string, string[]>();
+    // Another user may have got the email of a user who was deleted, who may have come back.
+    if (isRetired(contact, mapping) && !holders.has(id)) return found;
     const connect = (userId: string, how: string) => found.set(userId, [...(found.get(userId) ?? []), how]);
     for (const { userId } of holders.get(id) ?? []) connect(userId, 'is its user');
     const named = values.get(OWNER_PATH);
@@ -72,10 +87,11 @@ export function pairFindings({
     return found;
   };
 
-  const whyOrphan = ({ id, values, tags }: ShownContact): string | undefined => {
+  const whyOrphan = (contact: ShownContact): string | undefined => {
+    const { id, values, tags } = contact;
     const named = values.get(OWNER_PATH);
     const held = managed.filter((tag) => tags.has(tag));
-    const isMarked = held.length === 1 && held[0] === mapping.deletedTag.name;
+    const isMarked = isRetired(contact, mapping);
     if (named === undefined) {
       const mayHave = held.length === 0 || isMarked || untraceable.has(id);
       return mayHave ? undefined : `has the tags ${held.join(', ')} and no user`;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { mapping } from '../../../shared/user/mapping.ts';
 import type { User } from '../../../shared/user/user.ts';
 import type { ShownContact } from '../../demo/crm-account.ts';
-import { pairFindings } from '../pair-findings.ts';
+import { countDoubled, isRetired, pairFindings } from '../pair-findings.ts';
 
 const NOW = Date.parse('2026-06-15T12:00:00Z');
 const ANN: User = {
@@ -58,6 +58,24 @@ const findings = (users: User[], contacts: ShownContact[], forgotten: string[] =
     now: NOW,
   });
 
+describe('contacts', () => {
+  it('are doubled if a first email is that of another one, ignoring case', () => {
+    const again = { ...BOB, email: 'ANN@example.com' };
+    const anonymous = contactOf({ ...BOB, email: undefined });
+    expect(countDoubled([contactOf(ANN), contactOf(BOB), anonymous, anonymous])).toBe(0);
+    expect(countDoubled([contactOf(ANN), contactOf(again), contactOf(again)])).toBe(2);
+  });
+
+  it.each<[string[], boolean]>([
+    [['Account Deleted', 'VIP'], true],
+    [['Account Deleted', 'App User'], false],
+    [['App User'], false],
+    [['VIP'], false],
+  ])('with the tags %j are those of deleted users, or not', (tags, expected) => {
+    expect(isRetired(contactOf(ANN, {}, tags), mapping)).toBe(expected);
+  });
+});
+
 describe('nothing is found', () => {
   it.each<[string, User[], ShownContact[]]>([
     ['with the own contact of each user', [ANN, BOB], [contactOf(ANN), contactOf(BOB)]],
@@ -81,6 +99,15 @@ describe('nothing is found', () => {
       'with the contact of a deleted user that is marked as deleted',
       [ANN],
       [contactOf(ANN), contactOf(BOB, {}, ['Account Deleted', 'VIP'])],
+    ],
+    [
+      'with the contact of a deleted user who has come back, whose email another user has now',
+      [ANN, { ...RECREATED, email: 'new@example.com', crm: { contactId: 7 } }],
+      [
+        contactOf(ANN),
+        contactOf({ ...RECREATED, email: 'ann@example.com' }, {}, ['Account Deleted']),
+        contactOf({ ...RECREATED, email: 'new@example.com', crm: { contactId: 7 } }),
+      ],
     ],
     [
       'with an anonymous contact that is marked as deleted',
