@@ -129,7 +129,9 @@ export async function resolve(
   const other = first.owner.user;
   const desiredByOther = desiredStateOfOther(dependencies.mapping, other, dependencies.now());
   if (desiredByOther?.fields.EMAIL1?.toLowerCase() === email.toLowerCase()) {
-    // The other user has the contact, and gets the claim on the email, too. Otherwise each of the two would wait for the other.
+    // The other user has the contact, and gets the claim on the email, too. Otherwise each of the two would wait for the other, who may
+    // have given up.
+    await notify([{ userId: other.userId, cause: 'changed' }]);
     await claims.yieldEmail(email, userId, other.userId);
     throw new ConflictError(other, 'has the same email', { isLost });
   }

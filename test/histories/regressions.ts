@@ -746,4 +746,23 @@ export const REGRESSIONS: Readonly<Record<string, History>> = {
     ],
     { putArrays: 'replace', searchDelay: 10 },
   ),
+  'a user gets the email back from one who cannot have the contact, after a rejection': history(
+    [
+      'ann signs up with one@example.com',
+      'bob signs up with two@example.com',
+      'cem signs up with three@example.com',
+      '5 s pass',
+      'ann hands the email over to cem and moves to two@example.com',
+      'the app writes the whole item of bob with an older crm map',
+      'the fifth CRM request is lost',
+      'the third CRM request is lost',
+      'the next CRM request is refused',
+      '70 s pass',
+      'ann is deleted',
+      'ann signs up with one@example.com',
+      'the environments die after 1 calls',
+      '70 s pass',
+    ],
+    { seed: 1826 },
+  ),
 };

@@ -81,7 +81,10 @@ function userProblems(script: Script): string[] {
     const isMerged = sameEmail.some(
       (each) => (script.losses.get(each.userId) ?? 0) > 1 || each.crm?.separated,
     );
-    return sameEmail.length > 1 && !isMerged && sameEmail.every((other) => excused.includes(other));
+    // A user can have got the contact after the last rejection, which still has its dead letter.
+    const hasNone = (other: Item) =>
+      excused.includes(other) && (other.crm?.contactId === undefined || other.crm.rejection !== undefined);
+    return sameEmail.length > 1 && !isMerged && sameEmail.every(hasNone);
   };
   return [
     ...excused
