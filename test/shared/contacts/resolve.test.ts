@@ -62,6 +62,7 @@ async function resolveAnn({
   for (const [contactId, userId] of claimed) await known.claimContact(contactId, userId);
   for (const userId of emailClaims) await known.claimEmail(EMAIL, userId);
   const searches: string[] = [];
+  const reads: number[] = [];
   const notified: AffectedUser[] = [];
   const client = {
     async findContactsByEmail(email: string) {
@@ -72,6 +73,7 @@ async function resolveAnn({
     },
     findContactsUpdatedSince: async () => contacts,
     async readContact(contactId: number) {
+      reads.push(contactId);
       const found = contacts.find(({ id }) => id === contactId);
       if (!found) throw new NotFoundError('gone');
       return found;
@@ -94,7 +96,7 @@ async function resolveAnn({
     if (!(error instanceof ConflictError)) throw error;
     return error;
   });
-  return { result, searches, notified, claims: known };
+  return { result, searches, reads, notified, claims: known };
 }
 
 const update = (contactId: number, more: Partial<Extract<Target, { kind: 'update' }>> = {}): Target => ({
@@ -279,6 +281,13 @@ describe('of the contacts that a search shows', () => {
     };
     const { result } = await look([stored, contactOf(4, EMAIL)], { crm: MOVED });
     expect(result).toEqual(resolved(update(1)));
+  });
+
+  it('the stored one that the search shows is not read again', async () => {
+    const crm = { ...SYNCED, untrusted: true };
+    const { result, reads } = await look([contactOf(4, EMAIL), contactOf(1, EMAIL, 'ann')], { crm });
+    expect(result).toMatchObject({ target: { kind: 'update', contactId: 1 } });
+    expect(reads).toEqual([]);
   });
 
   it.each<[string, string, number]>([
