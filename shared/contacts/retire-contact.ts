@@ -136,12 +136,8 @@ export async function retireContact(
 
 /** A user whose sync was cut off after it had claimed a contact. A sync that knows the contact takes it, or leaves it. */
 function cutOffClaimant(contactId: number, holder: ContactHolder | undefined): AffectedUser[] {
-  const userId =
-    holder?.kind === 'former'
-      ? holder.claimedBy
-      : holder?.kind === 'other' && holder.other.crm?.contactId === undefined
-        ? holder.other.userId
-        : undefined;
+  const isCreating = holder?.kind === 'other' && holder.other.crm?.contactId === undefined;
+  const userId = isCreating ? holder.other.userId : holder?.kind === 'former' ? holder.claimedBy : undefined;
   return userId === undefined ? [] : [{ userId, cause: 'resync', contactId }];
 }
 

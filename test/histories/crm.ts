@@ -79,7 +79,7 @@ const MS_UNTIL_ANSWER = 80;
 export class Crm {
   readonly simulator: Simulator;
   readonly catalog: CatalogSource;
-  /** Emails of which a web form added another contact. */
+  /** Emails of which a web form added another contact, or one that a late search may not have shown to the sync in time. */
   readonly doubledEmails = new Set<string>();
   /** Values that people typed into unmanaged fields, by contact and path. */
   readonly typed = new Map<number, Map<string, string>>();
@@ -222,8 +222,8 @@ export class Crm {
   /** A person fills in a web form. */
   fillInForm(email: string): StoredContact {
     const hasEmail = ({ values }: StoredContact) => values.get('email_addresses.EMAIL1') === email;
-    const hasDelay = this.simulator.search.delayMs > 0;
-    if (hasDelay || [...this.simulator.store.contacts.values()].some(hasEmail)) this.doubledEmails.add(email);
+    const isLate = this.simulator.search.delayMs > 0;
+    if (isLate || [...this.simulator.store.contacts.values()].some(hasEmail)) this.doubledEmails.add(email);
     const values = new Map([
       ['email_addresses.EMAIL1', email],
       ['given_name', 'Someone'],
