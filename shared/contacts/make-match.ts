@@ -20,8 +20,9 @@ import {
   withoutContact,
   withTagsLater,
 } from './contact-state.ts';
+import { findMerged } from './find-owned-contacts.ts';
 import { mayComeBack } from './missing-contact.ts';
-import { findMerged, type ResolveDependencies, resolve, type Target } from './resolve.ts';
+import { type ResolveDependencies, resolve, type Target } from './resolve.ts';
 import { type WriteFieldsDependencies, writeFields } from './write-fields.ts';
 
 export interface MakeMatchDependencies extends ResolveDependencies, WriteFieldsDependencies {
