@@ -14,7 +14,7 @@ import { eventStore } from '../../shared/store/event-store.ts';
 import { syncTable } from '../../shared/store/sync-table.ts';
 import { filledText } from '../../shared/zod-types.ts';
 import { changeFeedProblem } from './change-feed.ts';
-import { checkHealth } from './check-health.ts';
+import { checkHealth, type HealthReport } from './check-health.ts';
 import '../../shared/zod-messages.ts';
 
 const settings = z
@@ -47,17 +47,19 @@ const sqs = new SQSClient({ requestHandler });
 const logger = new Logger();
 const metrics = new Metrics();
 
-const METRICS = [
-  ['NothingSucceeds', MetricUnit.Count],
-  ['ChangeFeedStopped', MetricUnit.Count],
-  ['OldestChangeAge', MetricUnit.Seconds],
-  ['StuckUsers', MetricUnit.Count],
-  ['Paused', MetricUnit.Count],
-  ['QuotaDayUsed', MetricUnit.Percent],
-  ['QuotaMonthUsed', MetricUnit.Percent],
-  ['CatalogProblems', MetricUnit.Count],
-  ['EventLag', MetricUnit.Seconds],
-] as const;
+type Gauge = keyof HealthReport['gauges'];
+
+const UNITS = {
+  NothingSucceeds: MetricUnit.Count,
+  ChangeFeedStopped: MetricUnit.Count,
+  OldestChangeAge: MetricUnit.Seconds,
+  StuckUsers: MetricUnit.Count,
+  Paused: MetricUnit.Count,
+  QuotaDayUsed: MetricUnit.Percent,
+  QuotaMonthUsed: MetricUnit.Percent,
+  CatalogProblems: MetricUnit.Count,
+  EventLag: MetricUnit.Seconds,
+} satisfies Record<Gauge, string>;
 
 /**
  * Measures every five minutes whether changes reach diff-user, and from there the CRM. Runs on a schedule, so it does not depend on a
@@ -79,9 +81,9 @@ export const handler = middy<unknown, void>()
       budget: budgetOf(settings),
       now: Date.now,
     });
-    for (const [name, unit] of METRICS) {
+    for (const name of Object.keys(UNITS) as Gauge[]) {
       const value = gauges[name];
-      if (value !== undefined) metrics.addMetric(name, unit, value);
+      if (value !== undefined) metrics.addMetric(name, UNITS[name], value);
     }
     if (problem !== undefined) logger.warn('The change feed is stopped', { problem });
     if (health.stuck.length > 0) logger.warn('Users are stuck', { groups: health.stuck });

@@ -42,14 +42,14 @@ export async function giveToRightful(
 }
 
 /**
- * Returns if this user need not wait for the other one, who has the contact with this user's email: this user keeps its contact, or gets a
- * new one. The other user is notified.
+ * Decides who waits if the other user has the contact with this user's email. Returns if this user need not wait: then it keeps its contact,
+ * or gets a new one, and the other user is notified.
  *
  * @param options `hasOwn`: this user has another contact. `isLost`: it had one that another user has now. `changedAt`: the change that the
  * messages are about, in epoch milliseconds.
  * @throws ConflictError if this user has to wait.
  */
-export async function waitForOther(
+export async function settleWithOther(
   user: User,
   email: string,
   { contact, named }: OwnedContact,

@@ -5,7 +5,7 @@ import type { Claims } from './claims.ts';
 import { type AffectedUser, ConflictError } from './conflict.ts';
 import type { FindContactsDependencies } from './find-contacts.ts';
 import { findOwnedContacts, hasEmail, hasFirstEmail } from './find-owned-contacts.ts';
-import { giveToRightful, type OtherUserDependencies, waitForOther } from './other-user.ts';
+import { giveToRightful, type OtherUserDependencies, settleWithOther } from './other-user.ts';
 import {
   type OwnedContact,
   type OwnershipDependencies,
@@ -117,7 +117,7 @@ export async function resolve(
   if (isGiven) return { target: { kind: 'create' }, isLost: true, duplicates: [] };
   const [first] = owned;
   if (first?.owner.kind !== 'other') return own ? keep(own) : resolved({ kind: 'upsert' });
-  await waitForOther(
+  await settleWithOther(
     user,
     email,
     first,

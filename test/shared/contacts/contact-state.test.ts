@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  hasConsent,
   isInSync,
   omit,
   startingState,
@@ -57,6 +58,11 @@ describe('whether a user is in sync', () => {
   ])('the consent is %s', (_, consent, record, expected) => {
     const state = record ? { ...crm, consent: record } : omit(crm, 'consent');
     expect(isInSync(state, { ...desired, consent }, CATALOG, mapping)).toBe(expected);
+  });
+
+  it('no consent is left to carry out if the app gives none, also without a usable email', () => {
+    expect(hasConsent({}, { ...desired, fields: {}, consent: undefined })).toBe(true);
+    expect(hasConsent({}, { ...desired, fields: {}, consent: true })).toBe(false);
   });
 });
 

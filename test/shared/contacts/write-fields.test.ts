@@ -8,6 +8,7 @@ import { RefusedFieldsError } from '../../../shared/sync/errors.ts';
 import { fingerprintOf } from '../../../shared/sync/plan.ts';
 import type { Mapping } from '../../../shared/user/define-mapping.ts';
 import { mapping as defaultMapping } from '../../../shared/user/mapping.ts';
+import type { CrmState } from '../../../shared/user/user.ts';
 import { CATALOG, NOON } from '../../support/backfill-users.ts';
 
 const catalogWith = (put: 'merge' | 'replace') => ({
@@ -55,6 +56,8 @@ interface Options {
   /** What the CRM answers to the second write. */
   secondAnswer?: Contact;
   mapping?: Mapping;
+  /** A create without an answer. */
+  attempt?: CrmState['attempt'];
   /** What a create-or-update does to array items that it does not list. */
   put?: 'merge' | 'replace';
 }
@@ -71,6 +74,7 @@ async function write({
   known = [],
   secondAnswer = answer,
   mapping = defaultMapping,
+  attempt,
   put = 'merge',
 }: Options = {}) {
   const catalog = catalogWith(put);
@@ -83,6 +87,7 @@ async function write({
     return requests.length > 1 ? secondAnswer : answer;
   };
   const claimed: number[] = [];
+  const attempts: (number | undefined)[] = [];
   const fingerprint = {
     ...fingerprintOf(fields),
     ...Object.fromEntries(changed.map((key) => [key, 'older'])),
@@ -90,7 +95,7 @@ async function write({
   const result = await writeFields(
     {
       userId: 'ann',
-      crm: target.kind === 'update' ? { fingerprint } : {},
+      crm: target.kind === 'update' ? { fingerprint } : { ...(attempt && { attempt }) },
       desired: { fields, tags: [], warnings: [] },
       catalog,
       target,
@@ -108,8 +113,9 @@ async function write({
         },
       },
       claims: {
-        async claimContact(contactId) {
+        async claimContact(contactId, _, options) {
           claimed.push(contactId);
+          attempts.push(options?.since);
           return holder;
         },
       },
@@ -121,7 +127,7 @@ async function write({
     if (!(error instanceof ConflictError)) throw error;
     return error;
   });
-  return { result, claimed, requests, kinds: requests.map(([kind]) => kind) };
+  return { result, claimed, attempts, requests, kinds: requests.map(([kind]) => kind) };
 }
 
 describe('the fields of a contact', () => {
@@ -178,6 +184,13 @@ describe('the fields of a contact', () => {
       expect({ kinds, claimed }).toEqual({ kinds: [kind], claimed: [5] });
     },
   );
+
+  it('of a new contact are written, and a claim from before the attempt is not that of the attempt', async () => {
+    const attempt = { at: new Date(NOON - 5000).toISOString(), email: 'hash' };
+    const target: Target = { kind: 'upsert' };
+    expect((await write({ target, attempt })).attempts).toEqual([NOON - 5000]);
+    expect((await write({ target })).attempts).toEqual([undefined]);
+  });
 
   it('that the CRM refuses cannot be cleared after four writes', async () => {
     const fields = { ...FIELDS, website: 'https://example.com' };
