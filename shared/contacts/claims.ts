@@ -87,7 +87,8 @@ interface RetireLimits {
   before: number;
   /**
    * Claims of other users that do not keep the contact either, if the items of these users do not confirm them once the invocation that made
-   * the claim has ended. `deleted`: of users who were deleted, too. `all`: also of users for whom the sync died before it stored the contact.
+   * the claim has ended. `none`: a contact that was retired for another user is kept, too. `deleted`: of users who were deleted, too. `all`:
+   * also of users for whom the sync died before it stored the contact.
    */
   others?: 'none' | 'deleted' | 'all';
   /** A claim that does not keep the contact, although its user's item confirms it. */
@@ -200,8 +201,9 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
     },
     async retire(contactId, userId, { before, others = 'none', evenOf }, retire) {
       const key = SYNC_TABLE_ITEMS.contactClaim.key(contactId);
-      const retiring = { userId, retiringUntil: invocation().endsAt };
-      const over = { userId, claimedBefore: before, orRetired: true };
+      // If the environment dies, its last request may take effect later, and must not reach the contact of another user then.
+      const retiring = { userId, retiringUntil: invocation().endsAt + UNCERTAIN_WRITE_MS };
+      const over = { userId, claimedBefore: before, orRetired: others !== 'none' };
       const written = await store.write(key, retiring, over);
       if (!written.stored) {
         const { found } = written;
@@ -221,7 +223,6 @@ export function claims({ store, users, mapping, invocation, now }: ClaimsOptions
       try {
         await retire();
       } catch (error) {
-        // The request may take effect later, and must not reach the contact of another user then.
         if (error instanceof UncertainError) retiringUntil = now() + UNCERTAIN_WRITE_MS;
         throw error;
       } finally {

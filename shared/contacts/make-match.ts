@@ -69,7 +69,7 @@ export async function makeMatch(
   dependencies: MakeMatchDependencies,
   record: Recorder,
 ): Promise<'done' | 'repeat'> {
-  const { mapping, claims, notify, now } = dependencies;
+  const { mapping, now } = dependencies;
   const { userId, crm: stored = {} } = user;
   if (!isGone && isInSync(stored, desired, catalog, mapping)) return 'done';
 
@@ -85,12 +85,8 @@ export async function makeMatch(
 
   const holder =
     target.kind === 'update' && !target.isClaimed
-      ? await claims.claimContact(target.contactId, userId, { force: isGone })
+      ? await claimFor(user, target.contactId, isGone, dependencies)
       : undefined;
-  if (holder?.kind === 'other') {
-    if (!isGone) throw new ConflictError(holder.other, 'has the contact');
-    await notify([{ userId: holder.other.userId, cause: 'resync' }]);
-  }
   const isUncertain = target.kind === 'update' && isUncertainBefore(target, stored, holder);
   const start = startingState(
     withFormer(isGone || isLost ? withoutContact(stored) : stored, duplicates),
@@ -152,6 +148,24 @@ export async function makeMatch(
 
   await leaveFormer(userId, written, catalog, dependencies, record);
   return 'done';
+}
+
+/**
+ * Claims a contact for a user. After a merge, it is claimed also from another living user, who is notified first.
+ *
+ * @throws ConflictError when another living user has it.
+ */
+async function claimFor(
+  { userId }: User,
+  contactId: number,
+  isMerged: boolean,
+  { claims, notify }: Pick<MakeMatchDependencies, 'claims' | 'notify'>,
+): Promise<ContactHolder> {
+  const before = isMerged ? await claims.holderOf(contactId, userId) : undefined;
+  if (before?.kind === 'other') await notify([{ userId: before.other.userId, cause: 'resync' }]);
+  const holder = await claims.claimContact(contactId, userId, { force: isMerged });
+  if (holder.kind === 'other' && !isMerged) throw new ConflictError(holder.other, 'has the contact');
+  return holder;
 }
 
 /** The state after a write: a hash of each accepted value, and of each refused one. */

@@ -23,7 +23,7 @@ export interface OtherUserDependencies {
  * @returns whether it was given.
  * @throws ConflictError when this user has had a contact of its own after an earlier merge.
  */
-export async function giveToRightful(
+export async function giveToShownUser(
   { contact, owner }: OwnedContact,
   { userId, crm = {} }: User,
   email: string,

@@ -5,7 +5,7 @@ import type { Claims } from './claims.ts';
 import { type AffectedUser, ConflictError } from './conflict.ts';
 import type { FindContactsDependencies } from './find-contacts.ts';
 import { findOwnedContacts, hasEmail, hasFirstEmail } from './find-owned-contacts.ts';
-import { giveToRightful, type OtherUserDependencies, settleWithOther } from './other-user.ts';
+import { giveToShownUser, type OtherUserDependencies, settleWithOther } from './other-user.ts';
 import {
   type OwnedContact,
   type OwnershipDependencies,
@@ -93,18 +93,17 @@ export async function resolve(
   const owned = await findOwnedContacts(user, email, catalog, { isGone, unchangedId }, dependencies);
   await notify(overwrittenBy(userId, owned));
   const stored = owned.find(({ contact }) => contact.id === own?.contactId);
-  const isGiven = stored !== undefined && (await giveToRightful(stored, user, email, dependencies));
+  const isGiven = stored !== undefined && (await giveToShownUser(stored, user, email, dependencies));
   const ofUser = owned.filter(({ owner }) => owner.kind === 'own');
-  const candidates = [
-    ...(stored && !isGiven ? [stored] : []),
-    ...ofUser,
-    ...owned.filter(({ owner }) => owner.kind === 'free'),
-  ];
-  // If a contact without the email got it, although another one has it already, two contacts would have it. A merge keeps the email of the
-  // contact that is gone as another one.
-  const hasIt = (each: OwnedContact) =>
+  // A contact with the email as a second one can be another person's, whose first email would be lost. A user with a contact keeps that.
+  const free = owned.filter(
+    ({ owner, contact }) => owner.kind === 'free' && (!own || isGone || hasFirstEmail(contact, email)),
+  );
+  const candidates = [...(stored && !isGiven ? [stored] : []), ...ofUser, ...free];
+  // Prefer a contact that shows the email: if another one got it, two contacts would show it.
+  const showsEmail = (each: OwnedContact) =>
     isGone || each === stored ? hasEmail(each.contact, email) : hasFirstEmail(each.contact, email);
-  const available = candidates.find(hasIt) ?? candidates[0];
+  const available = candidates.find(showsEmail) ?? candidates[0];
   if (available) {
     const { contact, named } = available;
     const contactId = contact.id;

@@ -159,7 +159,7 @@ export async function syncUser(
         otherUserId,
         ...(detail && { detail }),
       };
-      crm = { ...crm, rejection };
+      crm = { ...(reason === 'refused-by-crm' ? withoutNewAttempt(crm, stored) : crm), rejection };
     }
   }
   const unchanged = isDeepStrictEqual(crm, stored);
@@ -168,6 +168,12 @@ export async function syncUser(
   const changes = changesBetween(stored, crm);
   if (warnings.length > 0) desired = { ...desired, warnings: distinct([...desired.warnings, ...warnings]) };
   return { crm, unchanged, changes, desired, ...(failure !== undefined && { failure }) };
+}
+
+/** Without the create that the CRM has just refused: there is no contact to look for. One from before may still have made a contact. */
+function withoutNewAttempt(crm: CrmState, before: CrmState): CrmState {
+  if (!crm.attempt || before.attempt) return crm;
+  return { ...omit(crm, 'attempt', 'separated'), ...(before.separated && { separated: true }) };
 }
 
 /** Warnings without repeats: a second attempt warns again about the fields that the first one found to be refused. */

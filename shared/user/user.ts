@@ -23,7 +23,7 @@ const crmStateSchema = z.object({
   emails: z.optional(z.array(z.string())),
   /** Since when the CRM has not known contacts of the user (404), in ISO 8601 by contact id. */
   missingSince: z.optional(z.record(z.string(), utcMoment)),
-  /** The contact was created beside another user's, into which the user's former contact had been merged. */
+  /** The contact was created although another user's contact showed the email, as after a merge. This happens once. */
   separated: z.optional(z.boolean()),
   /** Another user has the email or the contact. Since `since` (ISO 8601), the user has been waiting for that user's next change. */
   conflict: z.optional(

@@ -82,6 +82,7 @@ it('docs/consent.md shows every transition (npm run docs writes it)', async () =
     '  that the contact shows, so that a later withdrawal reaches the CRM, unless the user is deleted within the same seconds.',
     '- A contact shows only the status of its first email. If staff changed that, the status is unknown, and the address is not opted in.',
     '- An opt-out that others make within the second between the sync’s read and its opt-in can be undone: the CRM has no conditional request.',
+    '- A withdrawal also reaches an earlier email of the user that another user has by now. For that user, it is an opt-out by others.',
     '- An opt-in that the CRM refuses is left out, with a warning (`npx --no user-sync trace`). It is not tried again until the app’s value or the email changes.',
     '',
   ].join('\n');

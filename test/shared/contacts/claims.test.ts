@@ -221,9 +221,33 @@ describe('claims', () => {
     expect(await retire(5, 'bob', { before: 2_000_000 }, during)).toBeUndefined();
     expect(await retire(5, 'bob', { before: 2_000_000 }, async () => {})).toBeUndefined();
     // The same contact can be that of two users who were deleted.
-    expect(await retire(5, 'ann', { before: 2_000_000 }, async () => {})).toBeUndefined();
+    expect(await retire(5, 'ann', { before: 2_000_000, others: 'deleted' }, async () => {})).toBeUndefined();
     expect(await claimContact(5, 'bob')).toEqual({ kind: 'former' });
     expect(await claimContact(5, 'bob')).toEqual({ kind: 'own', isInherited: true });
+  });
+
+  it('on a contact that was retired for another user keep it as it is', async () => {
+    const { claimContact, retire } = claimsOf();
+    await claimContact(5, 'bob');
+    await retire(5, 'bob', { before: 2_000_000 }, async () => {});
+    const retireAgain = vi.fn(async () => {});
+    expect(await retire(5, 'ann', { before: 2_000_000 }, retireAgain)).toEqual({ kind: 'former' });
+    expect(retireAgain).not.toHaveBeenCalled();
+    expect(await retire(5, 'ann', { before: 2_000_000, others: 'deleted' }, retireAgain)).toBeUndefined();
+    expect(retireAgain).toHaveBeenCalledTimes(1);
+  });
+
+  it('on a contact are refused until the last request of a retirement that was cut off has taken effect', async () => {
+    const { claimContact, retire } = claimsOf();
+    await claimContact(5, 'bob');
+    await new Promise<void>((isRetiring) => {
+      // The environment dies.
+      void retire(5, 'bob', { before: 2_000_000 }, () => new Promise(() => isRetiring()));
+    });
+    clock += INVOCATION_MS + UNCERTAIN_WRITE_MS;
+    await expect(claimContact(5, 'ann')).rejects.toMatchObject({ afterMs: LEASE_RETRY.claimMs });
+    clock += 1;
+    expect(await claimContact(5, 'ann')).toEqual({ kind: 'former' });
   });
 
   it('that were made after a deletion keep the contact, and so do those of another user', async () => {

@@ -66,6 +66,8 @@ interface World {
   /** States that can be stored before that. */
   savedBefore?: number;
   leave?: (contactId: number) => unknown;
+  /** Other users cannot be notified. */
+  notifyError?: Error;
 }
 
 function worldOf({
@@ -77,6 +79,7 @@ function worldOf({
   saveError,
   savedBefore = 0,
   leave,
+  notifyError,
 }: World) {
   const stored = { ...user, crm: state };
   const { table } = memoryUserTable({ ...stored }, ...others.map((other) => ({ ...other })));
@@ -106,7 +109,10 @@ function worldOf({
     },
     countRefusals: async (fields) => void seen.refusals.push([...fields]),
     areClaimsComplete: () => true,
-    notify: async (users) => void seen.notified.push(...users),
+    async notify(users) {
+      if (notifyError && users.length > 0) throw notifyError;
+      seen.notified.push(...users);
+    },
     mapping,
     now: () => NOW,
   };
@@ -188,6 +194,20 @@ describe('a contact that another user claims in the meantime', () => {
   });
 });
 
+it('of another user is claimed after a merge only once that user has been notified', async () => {
+  const id = await contactOf(ANN.email, 'ann');
+  const notifyError = new Error('no queue');
+  const { result, claims: after } = await match({
+    crm: inSync(id + 100),
+    others: [{ ...BOB, crm: { contactId: id } }],
+    claimed: [[id, 'bob']],
+    work: { isGone: true },
+    notifyError,
+  });
+  expect(result).toBe(notifyError);
+  expect(await after.holderOf(id, 'bob')).toMatchObject({ kind: 'own' });
+});
+
 describe('a contact that another user has by now', () => {
   it('is not one that the user has to leave', async () => {
     const others = [{ ...BOB, crm: { contactId: 999 } }];
@@ -255,7 +275,7 @@ describe('the values of a contact', () => {
   const down = new Error('down');
   /** What a checkpoint says of a contact of the user in which only one tag is missing. */
   async function planned(options: (id: number) => World) {
-    const id = await contactOf(ANN.email);
+    const id = await contactOf(ANN.email, 'ann');
     const crmState = { ...inSync(id), tagIds: [] };
     const world: World = { crm: crmState, ...options(id) };
     const { saved } = await match(world);

@@ -15,6 +15,7 @@ const FIELD = CATALOG.customFields['app user id'] ?? 0;
 const [EMAIL, OLD_EMAIL] = ['ann@example.com', 'ann@old.example'];
 const ANN: User = { userId: 'ann', email: EMAIL };
 /** Ann as a sync has left her, with contact 1. */
+const REJECTION = { reason: 'refused-by-crm', errorId: 'e', at: new Date(NOON).toISOString() } as const;
 const SYNCED: CrmState = { contactId: 1, fingerprint: { EMAIL1: emailHash(EMAIL) } };
 const MOVED: CrmState = { contactId: 1, fingerprint: { EMAIL1: emailHash(OLD_EMAIL) } };
 const ATTEMPT = { at: new Date(NOON - SEARCH_DELAY_MS).toISOString(), email: emailHash(EMAIL) };
@@ -271,6 +272,21 @@ describe('of the contacts that a search shows', () => {
     expect(result).toEqual(resolved(update(3, { isForeign: true })));
   });
 
+  it.each<[string, World, number]>([
+    ['a user without a contact', { crm: { rejection: REJECTION }, unlisted: [1] }, 4],
+    ['no user with a contact', { crm: MOVED, unlisted: [1] }, 1],
+  ])('of nobody that has the email as its second one is for %s', async (_, world, contactId) => {
+    const second = {
+      ...contactOf(4, 'x@example.com'),
+      email_addresses: [
+        { field: 'EMAIL1', email: 'x@example.com' },
+        { field: 'EMAIL2', email: EMAIL },
+      ],
+    };
+    const { result } = await look([contactOf(1, OLD_EMAIL, 'ann'), second], world);
+    expect(result).toMatchObject({ target: { kind: 'update', contactId }, duplicates: [] });
+  });
+
   it('the stored one that has the email as its second one stays', async () => {
     const stored = {
       ...contactOf(1, OLD_EMAIL, 'ann'),
@@ -398,7 +414,6 @@ describe('a contact with the email that another user has', () => {
     const waitingFor = (otherUserId: string): CrmState => ({
       conflict: { otherUserId, states: 'x', since: new Date(NOON).toISOString() },
     });
-    const REJECTION = { reason: 'refused-by-crm', errorId: 'e', at: new Date(NOON).toISOString() } as const;
 
     it.each<[string, User]>([
       ['who has the contact', BOB],

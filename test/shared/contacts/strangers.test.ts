@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { catalogSource } from '../../../shared/infusionsoft/catalog/catalog-source.ts';
-import type { ArrayMode } from '../../simulator/account/contact-store.ts';
+import { type ArrayMode, EMAIL_PATHS } from '../../simulator/account/contact-store.ts';
 import { SEARCH_MODES, type SearchMode } from '../../simulator/account/search.ts';
 import type { PreloadedContact } from '../../simulator/admin-routes.ts';
 import { ANN } from '../../support/ann.ts';
@@ -9,6 +9,7 @@ import { consumerOf, NOW, record } from '../../support/consumer-under-test.ts';
 import { invocationOf, memorySyncTable, memoryUserTable, startCrm } from '../../support/crm-under-test.ts';
 import { userMessage } from '../../support/user-message.ts';
 
+const [FIRST_EMAIL = ''] = EMAIL_PATHS;
 const DAY_MS = 24 * 3_600_000;
 const ARRAYS = ['merge', 'replace'] as const;
 const CASES = SEARCH_MODES.flatMap((search) => ARRAYS.map((arrays) => [search, arrays] as const));
@@ -123,7 +124,19 @@ describe.each(ARRAYS)('any account where updates %s array items', (arrays) => {
             Object.values(values).every((value) => !own.has(value.toLowerCase()));
           const strangers = people.filter(isStranger).map((person) => ({ ...person, stranger: true }));
           await crm.admin.addContacts([...people.filter((person) => !isStranger(person)), ...strangers]);
-          const before = (await crm.contacts()).filter(isStranger);
+          const all = await crm.contacts();
+          const before = all.filter(isStranger);
+          // Only a user without a contact takes one that has the email as a second one.
+          const signUps = new Set(
+            steps
+              .filter(({ isDeleted }, step) => isDeleted || step === 0)
+              .map(({ email }) => email.toLowerCase()),
+          );
+          const untaken = all.filter(({ values }) =>
+            EMAIL_PATHS.every(
+              (path) => !(path === FIRST_EMAIL ? own : signUps).has(values[path]?.toLowerCase() ?? ''),
+            ),
+          );
 
           const userId = `u${++run}`;
           const users = memoryUserTable();
@@ -153,6 +166,8 @@ describe.each(ARRAYS)('any account where updates %s array items', (arrays) => {
           }
           const ids = new Set(before.map(({ id }) => id));
           expect((await crm.contacts()).filter(({ id }) => ids.has(id))).toEqual(before);
+          const after = new Map((await crm.contacts()).map(({ id, values }) => [id, values[FIRST_EMAIL]]));
+          for (const { id, values } of untaken) expect(after.get(id)).toBe(values[FIRST_EMAIL]);
           expect((await crm.admin.stats()).foreignWrites).toEqual([]);
         },
       ),

@@ -5,7 +5,11 @@ import type { AffectedUser } from '../../../shared/contacts/conflict.ts';
 import { emailHash } from '../../../shared/contacts/resolve.ts';
 import { changesBetween, type SyncUserOptions } from '../../../shared/contacts/sync-user.ts';
 import type { InfusionsoftClient } from '../../../shared/infusionsoft/client.ts';
-import { ContactFaultError, NotFoundError } from '../../../shared/infusionsoft/http/failures.ts';
+import {
+  ContactFaultError,
+  NotFoundError,
+  UncertainError,
+} from '../../../shared/infusionsoft/http/failures.ts';
 import { GONE_AFTER_MS } from '../../../shared/quota/retry-policy.ts';
 import { hashAddress } from '../../../shared/sync/consent.ts';
 import { RejectedError, RetryableError } from '../../../shared/sync/errors.ts';
@@ -331,6 +335,8 @@ describe('the result of a sync', () => {
   }
   const NOT_FOUND = new NotFoundError('gone');
   const failing = (error: Error) => async () => Promise.reject(error);
+  const REFUSED = new RejectedError('refused-by-crm', 'no');
+  const EARLIER = { at: at(-1), email: emailHash(ANN.email) };
 
   it('of a user who is in sync is unchanged, also without a failure', async () => {
     const { crm: state } = await sync();
@@ -431,6 +437,28 @@ describe('the result of a sync', () => {
       expect(Object.keys(after.missingSince ?? {})).toHaveLength(1 + Object.keys(more).length);
     },
   );
+
+  it.each<[string, Error, CrmState, object]>([
+    ['is not looked for later', REFUSED, {}, {}],
+    ['keeps an earlier attempt', REFUSED, { attempt: EARLIER }, { attempt: { at: EARLIER.at } }],
+    ['without an answer is looked for later', new UncertainError('?'), {}, { attempt: { at: at(0) } }],
+  ])('of a create that the CRM refuses %s', async (_, error, state, expected) => {
+    const { crm: after } = await sync({ state, client: { upsertContact: failing(error) } });
+    expect({ attempt: after.attempt }).toMatchObject({ attempt: undefined, ...expected });
+  });
+
+  it('of a second contact that the CRM refuses does not count as the one that a user gets', async () => {
+    const values = { 'email_addresses.EMAIL1': 'bob@example.com', 'email_addresses.EMAIL2': ANN.email };
+    const [{ id = 0 } = {}] = await memory.preload({ values });
+    const { crm: after } = await sync({
+      state: { rejection: { reason: 'refused-by-crm', errorId: 'x', at: at(0) } },
+      others: [{ ...BOB, crm: { contactId: id } }],
+      claimed: [[id, 'bob']],
+      client: { createContact: failing(REFUSED) },
+    });
+    expect(after).toMatchObject({ rejection: { reason: 'refused-by-crm' } });
+    expect(after).not.toHaveProperty('separated');
+  });
 
   it('of a contact that the CRM does not know has since when', async () => {
     const { failure, crm: after } = await sync({
