@@ -4,7 +4,6 @@ import { type Mapping, managedTags } from '../../shared/user/define-mapping.ts';
 import { mapping as defaultMapping } from '../../shared/user/mapping.ts';
 import type { StoredAddress } from '../simulator/account/email-addresses.ts';
 import type { Ownership } from '../simulator/account/foreign-writes.ts';
-import type { NewRecords } from '../simulator/account/records.ts';
 import type {
   ContactEdit,
   DirectoryReport,
@@ -28,6 +27,8 @@ function ownedBy(mapping: Mapping): Ownership {
 /** Client of the simulator's control API. */
 export function simulatorClient(url: string, fetch: typeof globalThis.fetch = globalThis.fetch) {
   const http = ky.create({ prefix: `${url}/_simulator`, fetch });
+  const addRecords = (name: string, json: readonly Record<string, unknown>[]) =>
+    http.post(`records/${name}`, { json }).json<{ id: number }[]>();
   return {
     stats: () => http.get('stats').json<Statistics>(),
     /** Readable contacts: all, or those with an email. */
@@ -106,12 +107,13 @@ export function simulatorClient(url: string, fetch: typeof globalThis.fetch = gl
     },
     addContacts: (json: readonly PreloadedContact[]) =>
       http.post('contacts', { json }).json<{ id: number }[]>(),
-    addRecords: async (json: NewRecords) => {
-      await http.post('records', { json });
+    /** These create, change and delete records other than contacts, like a person. */
+    addRecords,
+    addRecord: async (name: string, json: Record<string, unknown>) => {
+      const [created] = await addRecords(name, [json]);
+      if (!created) throw new Error(`The simulator has created no record of ${name}`);
+      return created;
     },
-    /** These three create, change and delete a record other than a contact, like a person. */
-    addRecord: (name: string, json: Record<string, unknown>) =>
-      http.post(`records/${name}`, { json }).json<{ id: number }>(),
     editRecord: async (name: string, id: number, json: Record<string, unknown>) => {
       await http.patch(`records/${name}/${id}`, { json });
     },

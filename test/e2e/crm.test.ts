@@ -24,22 +24,20 @@ beforeAll(async () => {
     { values: { given_name: 'Bob', 'email_addresses.EMAIL1': 'bob@example.com' } },
   ]);
   annId = ann?.id ?? 0;
-  await running.controlApi.addRecords({
-    orders: [
-      {
-        title: 'Mat',
-        status: 'PAID',
-        order_date: '2026-03-01T08:00:00.000Z',
-        contact: { id: annId },
-        payments: [{ amount: 20, pay_date: '2026-03-02T08:00:00.000Z' }],
-      },
-      { title: 'Towel', order_date: '2026-05-01T08:00:00.000Z', contact: { id: annId } },
-    ],
-    tasks: [
-      { title: 'Call Ann', contact: { id: annId }, due_date: '2026-07-01T08:00:00.000Z' },
-      { title: 'Tidy up', completed: true },
-    ],
-  });
+  await running.controlApi.addRecords('orders', [
+    {
+      title: 'Mat',
+      status: 'PAID',
+      order_date: '2026-03-01T08:00:00.000Z',
+      contact: { id: annId },
+      payments: [{ amount: 20, pay_date: '2026-03-02T08:00:00.000Z' }],
+    },
+    { title: 'Towel', order_date: '2026-05-01T08:00:00.000Z', contact: { id: annId } },
+  ]);
+  await running.controlApi.addRecords('tasks', [
+    { title: 'Call Ann', contact: { id: annId }, due_date: '2026-07-01T08:00:00.000Z' },
+    { title: 'Tidy up', completed: true },
+  ]);
 });
 afterAll(async () => {
   withdraw();

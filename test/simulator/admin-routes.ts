@@ -5,7 +5,7 @@ import { type ContactStore, MAX_SEARCH_DELAY_MS, type StoredContact } from './ac
 import { directoryNameSchema } from './account/directory.ts';
 import { EMAIL_STATUSES, type EmailStatus } from './account/email-addresses.ts';
 import { mergeContacts } from './account/merge-contacts.ts';
-import { newRecordsSchema, recordNameSchema } from './account/records.ts';
+import { recordNameSchema } from './account/records.ts';
 import { SEARCH_MODES } from './account/search.ts';
 import { ANSWER_FORMS } from './answer-forms.ts';
 import type { Simulator, SimulatorEnv } from './simulator.ts';
@@ -226,10 +226,6 @@ export function adminRoutes({
     directory.refusedCreations = refusedCreations ?? directory.refusedCreations;
     return context.body(null, 204);
   });
-  routes.post('/records', async (context) => {
-    records.add(newRecordsSchema.parse(await context.req.json()));
-    return context.body(null, 204);
-  });
   // What a person creates, changes and deletes. Properties that are null are removed.
   const valuesSchema = z.looseObject({});
   const putRecord = (name: string, values: Record<string, unknown>, id?: number) => {
@@ -237,8 +233,12 @@ export function adminRoutes({
     return data ? directory.put(data, values, id) : records.put(recordNameSchema.parse(name), values, id);
   };
   routes.post('/records/:name', async (context) => {
-    const values = valuesSchema.parse(await context.req.json());
-    return context.json(putRecord(context.req.param('name'), values), 201);
+    const all = z.array(valuesSchema).parse(await context.req.json());
+    const name = context.req.param('name');
+    return context.json(
+      all.map((values) => putRecord(name, values)),
+      201,
+    );
   });
   routes.patch('/records/:name/:id', async (context) => {
     const { name, id } = context.req.param();

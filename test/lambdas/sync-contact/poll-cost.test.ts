@@ -11,8 +11,9 @@ it('a poll for 600 changes among 6,000 contacts takes at most 6 requests, and a 
 it('a full listing of 20,000 orders writes 8,000 request units at most', async () => {
   const polls = await startPolls({}, { resources: ['orders'] });
   const ORDERS = 640;
-  for (let index = 0; index < ORDERS; index++)
-    await polls.crm.admin.addRecord('orders', {
+  await polls.crm.admin.addRecords(
+    'orders',
+    Array.from({ length: ORDERS }, (_, index) => ({
       title: 'Mat',
       order_date: '2026-01-01T00:00:00.000Z',
       creation_date: '2026-01-01T00:00:00.000Z',
@@ -31,7 +32,8 @@ it('a full listing of 20,000 orders writes 8,000 request units at most', async (
       payment_plan: { auto_charge: true },
       shipping_information: { city: 'Berlin' },
       sales_affiliate_id: 3,
-    });
+    })),
+  );
   await polls.poll('listing');
   const states = [...polls.dynamodb.items].filter(([id]) => id.startsWith('item-states'));
   expect(states.length).toBe(ORDERS / 64 + 1);

@@ -18,12 +18,6 @@ const taskSchema = z.looseObject({
   user_id: z.int().optional(),
 });
 
-/** Orders and tasks to add, as the API returns them, without ids. */
-export const newRecordsSchema = z.strictObject({
-  orders: z.array(orderSchema).default([]),
-  tasks: z.array(taskSchema).default([]),
-});
-export type NewRecords = z.input<typeof newRecordsSchema>;
 type Order = z.output<typeof orderSchema> & { id: number };
 type Task = z.output<typeof taskSchema> & { id: number };
 
@@ -70,13 +64,7 @@ export class Records {
 
   /** Creates a record, or changes one. A property that is null is removed. @returns undefined if there is no such record. */
   put(name: RecordName, values: Record<string, unknown>, id?: number): PlainRecord | undefined {
-    if (id === undefined && name === 'orders') this.add(newRecordsSchema.parse({ orders: [values] }));
-    else if (id === undefined && name === 'tasks') this.add(newRecordsSchema.parse({ tasks: [values] }));
-    else if (id === undefined) {
-      const created = { ...values, id: ++this.#lastId };
-      this.of(name).set(created.id, created);
-    }
-    if (id === undefined) return this.of(name).get(this.#lastId);
+    if (id === undefined) return this.#create(name, values);
     const record = this.of(name).get(id);
     if (!record) return undefined;
     for (const [property, value] of Object.entries(values))
@@ -85,11 +73,12 @@ export class Records {
     return record;
   }
 
-  add({ orders, tasks }: z.output<typeof newRecordsSchema>): void {
-    for (const order of orders) {
-      const payments = order.payments.map((payment) => ({ ...payment, id: ++this.#lastId }));
-      this.orders.set(++this.#lastId, { ...order, payments, id: this.#lastId });
-    }
-    for (const task of tasks) this.tasks.set(++this.#lastId, { ...task, id: this.#lastId });
+  #create(name: RecordName, values: Record<string, unknown>): PlainRecord {
+    const order = name === 'orders' ? orderSchema.parse(values) : undefined;
+    const payments = order?.payments.map((payment) => ({ ...payment, id: ++this.#lastId }));
+    const other = name === 'tasks' ? taskSchema.parse(values) : values;
+    const created = { ...(order ? { ...order, payments } : other), id: ++this.#lastId };
+    this.of(name).set(created.id, created);
+    return created;
   }
 }

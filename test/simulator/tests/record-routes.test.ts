@@ -8,8 +8,9 @@ const MARCH = '2026-03-01T08:00:00.000Z';
 describe('records that a person makes', () => {
   it('are listed in pages with a count, from a date on', async () => {
     const { api, admin } = await start();
-    for (const start_date of [MARCH, '2026-04-01T08:00:00.000Z', '2026-05-01T08:00:00.000Z'])
-      await admin.post('records/appointments', { json: { title: 'Call', start_date } });
+    const dates = [MARCH, '2026-04-01T08:00:00.000Z', '2026-05-01T08:00:00.000Z'];
+    const json = dates.map((start_date) => ({ title: 'Call', start_date }));
+    await admin.post('records/appointments', { json });
     const list = (searchParams: Record<string, string | number>) =>
       api.get('appointments', { searchParams }).json<{ count: number; appointments: object[] }>();
     expect(await list({ since: '2026-03-15T00:00:00.000Z', limit: 1 })).toMatchObject({
@@ -21,9 +22,9 @@ describe('records that a person makes', () => {
 
   it('are changed and deleted, and a property that is null is removed', async () => {
     const { api, admin } = await start();
-    const { id } = await admin
-      .post('records/notes', { json: { title: 'a', body: 'b' } })
-      .json<{ id: number }>();
+    const [{ id = 0 } = {}] = await admin
+      .post('records/notes', { json: [{ title: 'a', body: 'b' }] })
+      .json<{ id: number }[]>();
     await admin.patch(`records/notes/${id}`, { json: { title: 'c', body: null } });
     expect(await api.get('notes').json()).toMatchObject({ notes: [{ id, title: 'c' }] });
     expect(await api.get('notes').text()).not.toContain('body');
@@ -43,7 +44,7 @@ describe('records that a person makes', () => {
     ['opportunity-stages', 'opportunity/stage_pipeline', { stage_name: 'New' }, { stage_name: 'New' }],
   ])('%s have lists of their own', async (name, path, values, shown) => {
     const { api, admin } = await start();
-    await admin.post(`records/${name}`, { json: values });
+    await admin.post(`records/${name}`, { json: [values] });
     expect(await api.get(path).json()).toMatchObject(
       name === 'opportunity-stages' ? [shown] : { [name]: [shown] },
     );

@@ -34,14 +34,16 @@ describe('requests a day', () => {
     );
     const old = '2020-01-01T00:00:00.000Z';
     for (const name of SETTINGS.resources)
-      for (let index = 0; index < sizes.items; index++)
-        await crm.admin.addRecord(name, {
+      await crm.admin.addRecords(
+        name,
+        Array.from({ length: sizes.items }, () => ({
           name,
           email: 'staff@example.com',
           order_date: old,
           sent_date: old,
           contact: { id: 1 },
-        });
+        })),
+      );
     await poll('listing');
     await poll('changes');
     await poll('opt-outs');
