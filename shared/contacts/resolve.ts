@@ -14,9 +14,9 @@ import {
 } from './ownership.ts';
 
 /**
- * The contact to write. `update`: by its id; `isClaimed` says whether the claim confirms it already, `isForeign` whether it shows the id of
- * another user, or of this user although it is not the stored contact, so that nothing is known about its values. `upsert`: by the email,
- * since no user has it. `create`: a new contact even though another user's contact shows the email.
+ * The contact to write. `update`: by its id; `isClaimed` says whether the claim confirms it already, `isForeign` whether nothing is known
+ * about its values, because it shows another user or another first email, or is not the stored contact. `upsert`: by the email, since no
+ * user has it. `create`: a new contact even though another user's contact shows the email.
  */
 export type Target =
   | { kind: 'update'; contactId: number; isClaimed: boolean; isForeign: boolean }
@@ -107,7 +107,9 @@ export async function resolve(
   if (available) {
     const { contact, named } = available;
     const contactId = contact.id;
-    const isForeign = named !== undefined && (named !== userId || contactId !== crm.contactId);
+    // Another first email on the stored contact comes from a merge, as other values may.
+    const isMerged = available === stored && !hasFirstEmail(contact, email);
+    const isForeign = isMerged || (named !== undefined && (named !== userId || contactId !== crm.contactId));
     const isClaimed = contactId === own?.contactId && isConfirmed(own);
     const duplicates = ofUser.map(({ contact: { id } }) => id).filter((id) => id !== contactId);
     const target: Target = { kind: 'update', contactId, isClaimed, isForeign };

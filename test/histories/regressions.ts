@@ -791,4 +791,38 @@ export const REGRESSIONS: Readonly<Record<string, History>> = {
     'bob is deleted',
     'ann changes the email to three@example.com',
   ]),
+  'contacts are merged before the first update, which takes effect late, and shows the user again': history(
+    [
+      'ann signs up with one@example.com',
+      'the next CRM request takes effect 5 s later, without an answer',
+      'the second CRM write takes effect 50 s later, without an answer',
+      'cem signs up with three@example.com',
+      '70 s pass',
+      'staff merge the contact of ann into that of cem, which keeps the values of the other',
+    ],
+    { putArrays: 'replace' },
+  ),
+  'a rejected user still has to leave a contact that shows another user': history(
+    [
+      'ann signs up with four@example.com',
+      'cem signs up with one@example.com',
+      '1 s pass',
+      'cem changes the email to four@example.com',
+      'the CRM answers 404 for 5 s',
+      '1 s pass',
+      'staff merge the contact of cem into that of ann, which keeps the values of the other',
+      'the app writes the whole item of ann with an older crm map',
+    ],
+    { environments: 2, searchDelay: 1, tagIds: 'left out' },
+  ),
+  "a rejected user's contact is merged into one that has its old email": history([
+    'ann signs up with one@example.com',
+    'bob signs up with two@example.com',
+    'cem signs up with three@example.com',
+    '5 s pass',
+    'bob hands the email over to cem and moves to one@example.com',
+    '1200 s pass',
+    'cem changes the name',
+    'staff merge the contact of bob into that of cem, which keeps the values of the other',
+  ]),
 };

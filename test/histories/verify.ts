@@ -111,6 +111,7 @@ function wrongContact(script: Script, item: Item): string[] {
   const contact = world.contactOf(userId);
   const state = `(crm ${JSON.stringify(item.crm ?? null)})`;
   if (!contact) return [`${userId}: no contact ${state}`];
+  if (isMergeUnseen(script, item, contact)) return [];
   const desired = desiredState(mapping, readUser(structuredClone(item)).user, world.now);
   // A request that the CRM refused without saying why costs fields.
   const { refused = {} } = withoutRefused(
@@ -138,6 +139,15 @@ function wrongContact(script: Script, item: Item): string[] {
   ];
 }
 
+/** Whether a rejected user's contact was merged into this one, which still shows the email and the names of its user. */
+function isMergeUnseen(script: Script, { userId }: Item, contact: StoredContact): boolean {
+  const { world, touched } = script;
+  const named = world.item(world.crm.userIdOf(contact) ?? '');
+  return (
+    named !== undefined && named.userId !== userId && touched.has(named.userId) && isExcused(script, named)
+  );
+}
+
 const managedTagsOf = (world: World, contact: StoredContact) =>
   world.crm.tagsOf(contact).filter((name) => MANAGED.has(name));
 
@@ -153,7 +163,7 @@ function contactProblems(script: Script): string[] {
     const named = world.item(world.crm.userIdOf(contact) ?? '');
     // A contact of a deleted user keeps its values. The user can come back with another email, and another contact.
     const isOfRejected = owner !== undefined && (owner['email'] === undefined || isExcused(script, owner));
-    if (isUntraceable(script, contact)) return [];
+    if (isUntraceable(script, contact) || isLeftByRejected(script, contact)) return [];
     const isWrong = named && named !== owner && (owner || isAlive(contact)) && !isOfRejected;
     if (isWrong && !mayNotKnow(script, named, contact))
       return [
@@ -176,8 +186,6 @@ function doubledContacts(script: Script): string[] {
   const users = world.livingUsers();
   const wasOfAnother = ({ userId }: Item, id: number) =>
     [...world.contactIds].some(([each, ids]) => each !== userId && ids.has(id));
-  const isLeft = (id: number) =>
-    users.some((each) => isExcused(script, each) && hasHad(world, each.userId, id));
   return world.contacts().flatMap((contact) => {
     const email = contact.values.get('email_addresses.EMAIL1') ?? '';
     const [user, ...more] = users.filter((each) => each['email'] === email);
@@ -187,11 +195,16 @@ function doubledContacts(script: Script): string[] {
     const named = world.item(world.crm.userIdOf(contact) ?? '');
     if (named && (named['email'] === undefined || isExcused(script, named))) return [];
     const isFound = !world.crm.createdBySync.has(own.id);
-    if (isFound || isExcused(script, user) || isLeft(contact.id) || touched.has(user.userId)) return [];
+    if (isFound || isExcused(script, user) || isLeftByRejected(script, contact) || touched.has(user.userId))
+      return [];
     if (world.crm.doubledEmails.has(email) || managedTagsOf(world, contact).includes(DELETED)) return [];
     return [`contact ${contact.id}: has the email of ${user.userId}, who has contact ${own.id}`];
   });
 }
+
+/** Whether a contact was that of a user who is rejected, and leaves it once it is in sync. */
+const isLeftByRejected = (script: Script, { id }: StoredContact): boolean =>
+  script.world.livingUsers().some((each) => isExcused(script, each) && hasHad(script.world, each.userId, id));
 
 /** Whether a contact was a user's at some time. */
 const hasHad = (world: World, userId: string, id: number): boolean =>
