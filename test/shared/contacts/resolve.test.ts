@@ -283,8 +283,9 @@ describe('of the contacts that a search shows', () => {
         { field: 'EMAIL2', email: EMAIL },
       ],
     };
-    const { result } = await look([contactOf(1, OLD_EMAIL, 'ann'), second], world);
-    expect(result).toMatchObject({ target: { kind: 'update', contactId }, duplicates: [] });
+    const { result, reads } = await look([contactOf(1, OLD_EMAIL, 'ann'), second], world);
+    expect(result).toEqual(resolved(update(contactId)));
+    expect(reads).toEqual([]);
   });
 
   it('the stored one that has the email as its second one stays, with unknown values', async () => {
