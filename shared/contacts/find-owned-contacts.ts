@@ -60,10 +60,10 @@ export async function findMerged(
   return owned.filter(({ named }) => named === userId);
 }
 
-/** Whether a contact shows an email as any of its emails. */
+/** Whether one of the emails of a contact is this one. */
 export const hasEmail = (contact: Contact, email: string): boolean => fieldsWith(contact, email).length > 0;
 
-/** Whether a contact shows an email as its first one, which identifies it. */
+/** Whether the first email of a contact, which identifies it, is this one. */
 export const hasFirstEmail = (contact: Contact, email: string): boolean =>
   fieldsWith(contact, email).includes('EMAIL1');
 
