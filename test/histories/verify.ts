@@ -139,13 +139,13 @@ function wrongContact(script: Script, item: Item): string[] {
   ];
 }
 
-/** Whether a rejected user's contact was merged into this one, which still shows the email and the names of its user. */
-function isMergeUnseen(script: Script, { userId }: Item, contact: StoredContact): boolean {
+/** Whether a rejected user's contact was merged into this one, which still shows the email and the name of its user. */
+function isMergeUnseen(script: Script, item: Item, contact: StoredContact): boolean {
   const { world, touched } = script;
   const named = world.item(world.crm.userIdOf(contact) ?? '');
-  return (
-    named !== undefined && named.userId !== userId && touched.has(named.userId) && isExcused(script, named)
-  );
+  if (!named || named.userId === item.userId || !touched.has(named.userId)) return false;
+  const shows = (key: string, value: unknown) => world.crm.valueOf(contact, key) === value;
+  return isExcused(script, named) && shows('EMAIL1', item['email']) && shows('given_name', item['firstName']);
 }
 
 const managedTagsOf = (world: World, contact: StoredContact) =>
